@@ -1,0 +1,42 @@
+# The compile and link options of every target, as interface libraries: a target links the ones it is made of.
+
+set(KMEM_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+# Everything we write: C11, warnings are errors, includes start at the top of the tree.
+add_library(kmem_options INTERFACE)
+target_include_directories(kmem_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_features(kmem_options INTERFACE c_std_11)
+target_compile_options(kmem_options INTERFACE
+  -g -Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Wcast-qual -Wpointer-arith -Wwrite-strings
+  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror)
+if(KMEM_COVERAGE)
+  target_compile_options(kmem_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(kmem_options INTERFACE -fprofile-instr-generate)
+endif()
+if(KMEM_INSTRUMENT STREQUAL "everything")
+  target_compile_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
+endif()
+# Poisoned memory is a run-time matter: whatever links the core links its sanitizers' runtime.
+if(NOT KMEM_INSTRUMENT STREQUAL "none")
+  target_link_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
+endif()
+
+# Code that also runs in a kernel: no library, and no compiler that puts calls to one in place of our loops.
+add_library(kmem_freestanding INTERFACE)
+target_link_libraries(kmem_freestanding INTERFACE kmem_options)
+target_compile_options(kmem_freestanding INTERFACE -ffreestanding)
+
+# The code under test: what coverage guides the fuzzer by, and what the sanitizers watch.
+add_library(kmem_under_test INTERFACE)
+target_link_libraries(kmem_under_test INTERFACE kmem_freestanding)
+if(KMEM_INSTRUMENT STREQUAL "core")
+  target_compile_options(kmem_under_test INTERFACE ${KMEM_SANITIZERS})
+endif()
+if(KMEM_FUZZERS)
+  target_compile_options(kmem_under_test INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# Programs that use the C library.
+add_library(kmem_hosted INTERFACE)
+target_link_libraries(kmem_hosted INTERFACE kmem_options)
+target_compile_definitions(kmem_hosted INTERFACE _POSIX_C_SOURCE=200809L KMEM_VERSION="${PROJECT_VERSION}")

@@ -1,0 +1,151 @@
+/* The program: what a byte string means to the harness. A header (the heap's geometry and its page source)
+ * and a list of operations. docs/programs.md tabulates the bytes; text.h is the same thing for people.
+ *
+ * Every byte string decodes to a valid program. Decoding normalises: bytes that make no difference (operands
+ * an operation does not take, several ways to say one size) decode to one canonical operation, and
+ * program_encode writes the canonical bytes. Decoding those gives the same program again.
+ *
+ * May be here: bytes to operations and back. May not: anything that depends on a heap's state (that is
+ * resolved by the executor), and the C library: this runs on the target too. */
+#ifndef KMEM_PROGRAM_H
+#define KMEM_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROGRAM_VERSION              1u
+#define PROGRAM_HEADER_SIZE          ((size_t)10) /* bytes */
+#define PROGRAM_OPERATION_SIZE       ((size_t)6)  /* bytes */
+#define PROGRAM_PAGE_SIZE_MINIMUM    ((size_t)32) /* bytes; the others are this times a power of two */
+#define PROGRAM_PAGE_SIZE_COUNT      8u           /* 32 to 4096 bytes */
+#define PROGRAM_PAGE_COUNT_MAXIMUM   ((size_t)512)
+#define PROGRAM_GROWTH_LIMIT_MAXIMUM ((size_t)63)
+#define PROGRAM_REGION_SIZE_MAXIMUM  (PROGRAM_PAGE_COUNT_MAXIMUM * 4096) /* bytes; growth included */
+#define PROGRAM_SLOT_COUNT_MINIMUM   ((size_t)16) /* the others are this times a power of two */
+#define PROGRAM_SLOT_COUNT_CODES     9u           /* 16 to 4096 slots */
+#define PROGRAM_SLOT_COUNT_MAXIMUM   ((size_t)4096)
+#define PROGRAM_REFUSED_ASK_COUNT    16u /* asks after which the refusal schedule repeats */
+#define PROGRAM_LITERAL_MAXIMUM      UINT32_C(0xffffff)
+#define PROGRAM_CHOICE_COUNT         16u /* entries in the tables of alignments and of counts */
+
+/* What an operation takes, in the order its text gives it. */
+enum operand {
+    OPERAND_SLOT = 1,
+    OPERAND_ALIGNMENT = 2, /* the choice is an index into program_alignments */
+    OPERAND_COUNT = 4,     /* the choice is an index into program_counts */
+    OPERAND_SIZE = 8,
+    OPERAND_STEP = 16,
+    OPERAND_THROUGH = 32, /* optionally the word `realloc` */
+};
+
+/* Every kind of operation: its name in C, its word in text, and its operands. A kind's number is its code in
+ * the bytes, so new ones go at the end. */
+#define OPERATION_LIST(X)                                                                                    \
+    X(ALLOC, "alloc", OPERAND_SLOT | OPERAND_SIZE)                   /* allocate into an empty slot */       \
+    X(FREE, "free", OPERAND_SLOT)                                    /* free a live slot's payload */        \
+    X(REALLOC, "realloc", OPERAND_SLOT | OPERAND_SIZE)               /* resize a live slot's payload */      \
+    X(ZALLOC, "zalloc", OPERAND_SLOT | OPERAND_SIZE)                 /* allocate zeroed memory */            \
+    X(CALLOC, "calloc", OPERAND_SLOT | OPERAND_COUNT | OPERAND_SIZE) /* the same, count * size bytes */      \
+    X(ALIGNED, "aligned",                                                                                    \
+      OPERAND_SLOT | OPERAND_ALIGNMENT | OPERAND_SIZE)  /* at a multiple of an alignment */                  \
+    X(COALESCE, "coalesce", 0)                          /* merge all free neighbours: changes nothing */     \
+    X(DOUBLE, "double", OPERAND_SLOT | OPERAND_THROUGH) /* misuse: free what a slot once held */             \
+    X(INTERIOR, "interior", OPERAND_SLOT | OPERAND_STEP | OPERAND_THROUGH) /* misuse: in a live block */     \
+    X(MISALIGNED, "misaligned",                                                                              \
+      OPERAND_SLOT | OPERAND_STEP | OPERAND_THROUGH)      /* misuse: off the 8-byte grid */                  \
+    X(FOREIGN, "foreign", OPERAND_STEP | OPERAND_THROUGH) /* misuse: outside the region */                   \
+    X(NULL_FREE, "null", 0)                               /* free NULL, which does nothing */                \
+    X(REFUSE, "refuse", 0)                                /* the page source refuses its next ask */
+
+enum operation_kind {
+#define OPERATION_ENUMERATOR(name, word, operands) OPERATION_##name,
+    OPERATION_LIST(OPERATION_ENUMERATOR)
+#undef OPERATION_ENUMERATOR
+    OPERATION_KIND_COUNT
+};
+
+/* What a size is counted from. All but the literal follow the heap's present state or the machine. */
+#define SIZE_BASE_LIST(X)                                                                                    \
+    X(LITERAL, "")        /* 0: the amount is the size, up to PROGRAM_LITERAL_MAXIMUM */                     \
+    X(LARGEST, "largest") /* the payload of the largest free block, 0 when there is none */                  \
+    X(FIRST, "first")     /* the payload of the lowest free block */                                         \
+    X(USABLE, "usable")   /* the usable size of the slot's payload, or of the next live one's */             \
+    X(TAIL, "tail")       /* the payload of the free block at the region's end */                            \
+    X(MAXIMUM, "max")     /* SIZE_MAX of the machine; the amount is 0 or negative */                         \
+    X(HALF, "2^63")                                                                                          \
+    X(WORD, "2^32")
+
+enum size_base {
+#define SIZE_BASE_ENUMERATOR(name, word) SIZE_BASE_##name,
+    SIZE_BASE_LIST(SIZE_BASE_ENUMERATOR)
+#undef SIZE_BASE_ENUMERATOR
+    SIZE_BASE_COUNT
+};
+
+struct size_operand {
+    enum size_base base;
+    int32_t amount; /* bytes added to the base: 0..PROGRAM_LITERAL_MAXIMUM for a literal, else -128..127 */
+};
+
+/* One operation, canonical: the operands its kind does not take are 0. */
+struct operation {
+    enum operation_kind kind;
+    uint16_t slot; /* below the program's slot count */
+    struct size_operand size;
+    uint8_t choice;       /* index into program_alignments or program_counts */
+    bool through_realloc; /* a misuse reaches the heap through realloc instead of free */
+    uint32_t step;        /* which of the possible bad pointers; up to PROGRAM_LITERAL_MAXIMUM */
+};
+
+struct program_header {
+    size_t page_size;        /* bytes; a power of two, 32 to 4096 */
+    size_t page_count;       /* pages the heap starts with, 1 to 512 */
+    size_t growth_limit;     /* pages the page source can give, 0 to 63, and 512 in all */
+    size_t slot_count;       /* a power of two, 16 to 4096 */
+    uint16_t refused_asks;   /* bit i: the source refuses every ask whose number, from 0, is i modulo 16 */
+    uint16_t disabled_kinds; /* bit k: kind k is decoded as the next enabled kind (swarm testing) */
+};
+
+/* A program over bytes it does not own. */
+struct program {
+    struct program_header header;
+    const uint8_t *bytes; /* all of them, header included */
+    size_t size;          /* bytes */
+    size_t operation_count;
+};
+
+/* The alignments and counts an operation can choose from. */
+extern const uint32_t program_alignments[PROGRAM_CHOICE_COUNT]; /* bytes; some are not powers of two */
+extern const uint64_t program_counts[PROGRAM_CHOICE_COUNT];     /* things */
+
+/* The program that size bytes at bytes mean; bytes may be NULL when size is 0. Missing bytes read as 0, so
+ * that the header and the last operation are always whole. Never fails. The bytes stay the caller's, and must
+ * outlive the program. Cost: constant; operations are decoded as they are asked for. */
+struct program program_decode(const uint8_t *bytes, size_t size);
+
+/* Operation number index, below program->operation_count, canonical. Cost: constant. */
+struct operation program_operation(const struct program *program, size_t index);
+
+/* Writes the canonical header, PROGRAM_HEADER_SIZE bytes. header must be as program_decode makes it. */
+void program_encode_header(const struct program_header *header, uint8_t *bytes);
+
+/* Writes one canonical operation, PROGRAM_OPERATION_SIZE bytes. */
+void program_encode_operation(const struct operation *operation, uint8_t *bytes);
+
+/* Bytes the canonical encoding of a program takes. */
+size_t program_encoded_size(const struct program *program);
+
+/* Writes the canonical encoding, program_encoded_size(program) bytes, which may be the program's own. */
+void program_encode(const struct program *program, uint8_t *bytes);
+
+/* Does this kind take that operand? */
+bool operation_takes(enum operation_kind kind, enum operand operand);
+
+/* The word of a kind, such as "alloc"; kind is below OPERATION_KIND_COUNT. */
+const char *operation_word(enum operation_kind kind);
+
+/* The word of a size base, "" for a literal. */
+const char *size_base_word(enum size_base base);
+
+#endif

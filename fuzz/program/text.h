@@ -1,0 +1,57 @@
+/* The text form of a program: what a report prints, what a person writes, and what the tool parses.
+ *
+ *     kmem-program 1
+ *     # first fit must reuse the hole in front of slot 1
+ *     heap page=64 pages=2 growth=1 slots=16 refuse=0,3 disable=foreign,null
+ *     alloc 0 24
+ *     aligned 1 64 largest-8
+ *     calloc 2 3 16
+ *     free 0
+ *     double 0 realloc
+ *     interior 1 5
+ *
+ * docs/programs.md describes it in full. Printing a program and parsing the text gives the program's canonical
+ * encoding; parsing a text and printing it gives the same operations again.
+ *
+ * May be here: text to bytes and back. May not: files, or anything that runs a program. */
+#ifndef KMEM_TEXT_H
+#define KMEM_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "fuzz/program/program.h"
+
+/* The first line of every program in text, without its newline. Bytes that begin so are text, all others are
+ * binary: this is how the two are told apart everywhere. */
+#define TEXT_SIGNATURE "kmem-program 1"
+
+#define TEXT_OPERATION_SIZE 96 /* bytes: room for any operation in text, with its NUL */
+
+/* Are these bytes a program in text? They are iff they begin with "kmem-program", which no fuzzer writes by
+ * chance: a text of another version, or with a broken first line, is a text with an error, not a binary. */
+bool text_is_text(const uint8_t *bytes, size_t size);
+
+/* What was wrong with a text. */
+struct text_error {
+    size_t line;       /* from 1; 0 when there was no error */
+    size_t column;     /* from 1, in bytes */
+    char message[160]; /* what is wrong and what would be right, without a final newline */
+};
+
+/* Parses size bytes of text into the canonical encoding: *program receives a buffer from malloc, which the caller
+ * frees, and *program_size its size in bytes. Returns true; or false, with *error set and *program NULL, iff
+ * the text is not a program of version 1 in every line, or memory ran out (line 0 and a message then). */
+__attribute__((warn_unused_result)) bool text_parse(const uint8_t *text, size_t size, uint8_t **program,
+                                                    size_t *program_size, struct text_error *error);
+
+/* Writes one operation as text, such as "alloc 3 largest-8", without a newline. Returns buffer. */
+const char *text_operation(const struct operation *operation, char buffer[TEXT_OPERATION_SIZE]);
+
+/* Writes a whole program as text, signature first. Returns what ferror says of the stream afterwards: 0 when all
+ * was written. */
+int text_print(const struct program *program, FILE *stream);
+
+#endif

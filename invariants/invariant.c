@@ -1,0 +1,194 @@
+/* The checker of a heap. invariant.h is the contract.
+ *
+ * One function for each invariant's failure, named after it, says what its verdict's members mean. They are
+ * kept out of line so that a debugger can stop in each. */
+#include "invariants/invariant.h"
+
+#include "src/block.h"
+
+#define OUT_OF_LINE __attribute__((noinline, cold))
+
+/* The failures. */
+
+/* offset 0; the first of base, page size, page count that differs (base as its distance from the right one).
+ */
+OUT_OF_LINE static struct verdict fail_region(uint64_t expected, uint64_t observed) {
+    return (struct verdict){INVARIANT_REGION, 0, expected, observed};
+}
+
+/* offset of the header; at least 16 expected; size 0 observed. */
+OUT_OF_LINE static struct verdict fail_walk_ends(size_t offset) {
+    return (struct verdict){INVARIANT_WALK_ENDS, offset, BLOCK_SIZE_MINIMUM, 0};
+}
+
+/* offset of the header; the nearest possible size above; the size observed. */
+OUT_OF_LINE static struct verdict fail_block_size(size_t offset, uint64_t size) {
+    const uint64_t rounded = (size + BLOCK_ALIGNMENT - 1) & ~(uint64_t)(BLOCK_ALIGNMENT - 1);
+    const uint64_t possible = rounded < BLOCK_SIZE_MINIMUM ? BLOCK_SIZE_MINIMUM : rounded;
+    return (struct verdict){INVARIANT_BLOCK_SIZE, offset, possible, size};
+}
+
+/* offset of the header; the most bytes the block can have; the size observed. */
+OUT_OF_LINE static struct verdict fail_block_tiling(size_t offset, size_t room, uint64_t size) {
+    return (struct verdict){INVARIANT_BLOCK_TILING, offset, room, size};
+}
+
+/* offset of the second free block's header; the size one merged block would have; the second one's size. */
+OUT_OF_LINE static struct verdict fail_free_merged(size_t offset, uint64_t merged_size, uint64_t size) {
+    return (struct verdict){INVARIANT_FREE_MERGED, offset, merged_size, size};
+}
+
+/* offset of the taken block; 0 bytes expected; the size observed. */
+OUT_OF_LINE static struct verdict fail_taken_is_live(size_t offset, uint64_t size) {
+    return (struct verdict){INVARIANT_TAKEN_IS_LIVE, offset, 0, size};
+}
+
+/* offset of the live block; its size; the size of the taken block found there, 0 when there is none. */
+OUT_OF_LINE static struct verdict fail_live_is_taken(struct live_block live, uint64_t size) {
+    return (struct verdict){INVARIANT_LIVE_IS_TAKEN, live.offset, live.size, size};
+}
+
+/* offset 0; the walk's count of taken blocks or, when that agrees, of taken bytes; the heap's own. */
+OUT_OF_LINE static struct verdict fail_counters(uint64_t counted, uint64_t claimed) {
+    return (struct verdict){INVARIANT_COUNTERS, 0, counted, claimed};
+}
+
+/* The checks. Each returns a sound verdict or its own failure, whatever the mask says. */
+
+static bool is_on(uint64_t mask, struct verdict verdict) {
+    return (mask & INVARIANT_BIT(verdict.oracle)) != 0 && !verdict_is_sound(verdict);
+}
+
+static struct verdict check_region(const struct kmem *heap, const struct expectation *expectation) {
+    const uintptr_t base = (uintptr_t)expectation->base;
+    if ((uintptr_t)heap->base != base) {
+        return fail_region(0, (uintptr_t)heap->base - base);
+    }
+    if (heap->page_size != expectation->page_size) {
+        return fail_region(expectation->page_size, heap->page_size);
+    }
+    if (heap->page_count != expectation->page_count) {
+        return fail_region(expectation->page_count, heap->page_count);
+    }
+    return verdict_sound();
+}
+
+static struct verdict check_header(struct block block, size_t offset, size_t room) {
+    if (block.size == 0) {
+        return fail_walk_ends(offset);
+    }
+    if (block.size < BLOCK_SIZE_MINIMUM || block.size % BLOCK_ALIGNMENT != 0) {
+        return fail_block_size(offset, block.size);
+    }
+    if (block.size > room) {
+        return fail_block_tiling(offset, room, block.size);
+    }
+    return verdict_sound();
+}
+
+static struct verdict check_counters(const struct kmem *heap, const struct census *census) {
+    if (heap->taken_count != census->taken_count) {
+        return fail_counters(census->taken_count, heap->taken_count);
+    }
+    if (heap->taken_size != census->taken_size) {
+        return fail_counters(census->taken_size, heap->taken_size);
+    }
+    return verdict_sound();
+}
+
+/* Compares one block with the live list, of which *next is the first one not behind the walk. */
+static struct verdict check_agreement(struct block block, size_t offset,
+                                      const struct expectation *expectation, size_t *next) {
+    const bool here = *next < expectation->live_count && expectation->live[*next].offset == offset;
+    if (!here) {
+        return block.taken ? fail_taken_is_live(offset, block.size) : verdict_sound();
+    }
+    const struct live_block live = expectation->live[(*next)++];
+    const uint64_t taken_size = block.taken ? block.size : 0;
+    return taken_size == live.size ? verdict_sound() : fail_live_is_taken(live, taken_size);
+}
+
+/* Moves *next to the first live block at offset or behind it. Those before it, the walk has stepped over. */
+static struct verdict check_all_missed(const struct expectation *expectation, size_t offset, uint64_t mask,
+                                       size_t *next) {
+    while (*next < expectation->live_count && expectation->live[*next].offset < offset) {
+        const struct verdict verdict = fail_live_is_taken(expectation->live[(*next)++], 0);
+        if (is_on(mask, verdict)) {
+            return verdict;
+        }
+    }
+    return verdict_sound();
+}
+
+/* Folds one header into the hash. The rotation makes order count, the multiplication spreads every bit
+ * upwards; the constant is 2^64 divided by the golden ratio, made odd (Knuth, TAOCP 3, 6.4). */
+static uint64_t fold(uint64_t layout, struct block block) {
+    const uint64_t header = block.size * 2 + (block.taken ? 1 : 0);
+    return ((layout << 5 | layout >> 59) ^ header) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+struct verdict invariant_check(const struct kmem *heap, const struct expectation *expectation, uint64_t mask,
+                               struct census *census) {
+    *census = (struct census){.block_count = 0, .taken_count = 0, .taken_size = 0, .layout = 0};
+    struct verdict verdict = check_region(heap, expectation);
+    if (is_on(mask, verdict)) {
+        return verdict;
+    }
+    const unsigned char *const base = expectation->base;
+    const size_t end = expectation->page_count * expectation->page_size;
+    const bool agreement =
+        (mask & (INVARIANT_BIT(INVARIANT_TAKEN_IS_LIVE) | INVARIANT_BIT(INVARIANT_LIVE_IS_TAKEN))) != 0;
+    uint64_t left_free_size = 0; /* of the free block that ends where the walk stands; 0 when there is none */
+    size_t next = 0;
+    struct block block;
+    for (size_t offset = 0; offset < end; offset += (size_t)block.size) {
+        block = block_read(base + offset);
+        verdict = check_header(block, offset, end - offset);
+        if (!verdict_is_sound(verdict)) {
+            return is_on(mask, verdict) ? verdict : verdict_sound();
+        }
+        if (!block.taken && left_free_size != 0) {
+            verdict = fail_free_merged(offset, left_free_size + block.size, block.size);
+            if (is_on(mask, verdict)) {
+                return verdict;
+            }
+        }
+        if (agreement) {
+            verdict = check_all_missed(expectation, offset, mask, &next);
+            if (!verdict_is_sound(verdict)) {
+                return verdict;
+            }
+            verdict = check_agreement(block, offset, expectation, &next);
+            if (is_on(mask, verdict)) {
+                return verdict;
+            }
+        }
+        census->block_count++;
+        census->taken_count += block.taken ? 1 : 0;
+        census->taken_size += block.taken ? block.size : 0;
+        census->layout = fold(census->layout, block);
+        left_free_size = block.taken ? 0 : block.size;
+    }
+    if (agreement) {
+        verdict = check_all_missed(expectation, end, mask, &next);
+        if (!verdict_is_sound(verdict)) {
+            return verdict;
+        }
+    }
+    verdict = check_counters(heap, census);
+    return is_on(mask, verdict) ? verdict : verdict_sound();
+}
+
+static const char *const invariant_text[INVARIANT_COUNT][2] = {
+#define INVARIANT_TEXT(name, id, sentence) [INVARIANT_##name] = {id, sentence},
+    INVARIANT_LIST(INVARIANT_TEXT)
+#undef INVARIANT_TEXT
+};
+
+const char *invariant_id(unsigned invariant) {
+    return invariant < INVARIANT_COUNT ? invariant_text[invariant][0] : NULL;
+}
+
+const char *invariant_sentence(unsigned invariant) {
+    return invariant < INVARIANT_COUNT ? invariant_text[invariant][1] : NULL;
+}

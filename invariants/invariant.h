@@ -1,0 +1,84 @@
+/* The checker: walks a heap's block list and says whether it can be what it claims to be.
+ *
+ * It only reads, never trusts a header before it has judged it, and ends after at most size / 16 steps on any
+ * bytes whatever. It needs no library and allocates nothing, so it runs on the target as it does on the host.
+ *
+ * May be here: what can be told from a heap's own bytes and from a list of what should be live. May not:
+ * anything that knows how an operation came about (that is the executor's), any write. The habit of one
+ * sentence and one named failure for each check is tlsf-bsd's; the independent walk is o1heap's. */
+#ifndef KMEM_INVARIANT_H
+#define KMEM_INVARIANT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "invariants/verdict.h"
+#include "src/kmem.h"
+
+/* Every invariant: its name in C, its id, and its sentence. They are checked in this order at each block, and
+ * the first one broken is the verdict. What offset, expected and observed mean for each stands in
+ * invariant.c. */
+#define INVARIANT_LIST(X)                                                                                    \
+    X(REGION, "region", "The heap's base, page size and page count are those of the region it was given.")   \
+    X(WALK_ENDS, "walk-ends", "No block has size 0, so that a walk advances at every step and ends.")        \
+    X(BLOCK_SIZE, "block-size", "Every block's size is at least 16 bytes and a multiple of 8.")              \
+    X(BLOCK_TILING, "block-tiling", "Blocks tile the region exactly: none reaches past its end.")            \
+    X(FREE_MERGED, "free-merged", "No two adjacent blocks are both free.")                                   \
+    X(TAKEN_IS_LIVE, "taken-is-live", "Every taken block belongs to a live allocation.")                     \
+    X(LIVE_IS_TAKEN, "live-is-taken", "Every live allocation has its own taken block, of the right size.")   \
+    X(COUNTERS, "counters", "The heap's counters of taken blocks and bytes equal what the walk counts.")
+
+enum invariant {
+    INVARIANT_NONE = SOUND,
+#define INVARIANT_ENUMERATOR(name, id, sentence) INVARIANT_##name,
+    INVARIANT_LIST(INVARIANT_ENUMERATOR)
+#undef INVARIANT_ENUMERATOR
+    INVARIANT_COUNT /* one more than the last */
+};
+
+#define INVARIANT_BIT(invariant) (UINT64_C(1) << (invariant))
+#define INVARIANT_STRUCTURE      /* what needs no list of live allocations */                                \
+    (INVARIANT_BIT(INVARIANT_REGION) | INVARIANT_BIT(INVARIANT_WALK_ENDS) |                                  \
+     INVARIANT_BIT(INVARIANT_BLOCK_SIZE) | INVARIANT_BIT(INVARIANT_BLOCK_TILING) |                           \
+     INVARIANT_BIT(INVARIANT_FREE_MERGED) | INVARIANT_BIT(INVARIANT_COUNTERS))
+#define INVARIANT_ALL                                                                                        \
+    (INVARIANT_STRUCTURE | INVARIANT_BIT(INVARIANT_TAKEN_IS_LIVE) | INVARIANT_BIT(INVARIANT_LIVE_IS_TAKEN))
+
+/* A block that should be taken. */
+struct live_block {
+    size_t offset; /* bytes from base, of the header */
+    size_t size;   /* bytes, header included */
+};
+
+/* What is known of a heap from elsewhere. */
+struct expectation {
+    const void *base;              /* the region's first byte */
+    size_t page_size;              /* bytes */
+    size_t page_count;             /* pages */
+    const struct live_block *live; /* sorted by offset, not overlapping; may be NULL when live_count is 0 */
+    size_t live_count;
+};
+
+/* What a walk saw. Complete only when the verdict is sound; otherwise it covers the blocks before the offset.
+ */
+struct census {
+    size_t block_count;
+    size_t taken_count;
+    uint64_t taken_size; /* bytes, headers included */
+    uint64_t
+        layout; /* a hash of every header in order: equal for equal block lists, addresses do not matter */
+};
+
+/* Checks the invariants whose bits are set in mask (INVARIANT_BIT) on heap. Fills *census. Nothing is read
+ * outside the expected region, whatever heap's members and headers say: where a mask leaves out what would
+ * stop a walk at an impossible header, the walk stops there all the same, and the verdict is sound as far as
+ * it goes. Cost: one load per block, and one comparison with the live list. */
+__attribute__((warn_unused_result)) struct verdict invariant_check(const struct kmem *heap,
+                                                                   const struct expectation *expectation,
+                                                                   uint64_t mask, struct census *census);
+
+/* The id and the sentence of an invariant, 1 <= invariant < INVARIANT_COUNT; NULL for any other. */
+const char *invariant_id(unsigned invariant);
+const char *invariant_sentence(unsigned invariant);
+
+#endif

@@ -1,0 +1,58 @@
+/* The block: the only thing a heap is made of, and the contract everything else stands on.
+ *
+ *     base                                                                     base + size
+ *      | header | payload ............ | header | payload ... | header | payload ......|
+ *      |<------- block, 32 bytes ----->|<--- block, 24 ------>|<----- block, 32 ------>|
+ *
+ * A region is filled end to end with blocks. There are no pointers: the next block starts where this one
+ * ends, so the headers form a linked list by size (the notes call the header AllocList).
+ *
+ *     bit 63      taken (1) or free (0)
+ *     bits 62..0  the block's size in bytes, header included: a multiple of 8, at least 16
+ *
+ * Headers are 8-aligned and in the machine's byte order, 64 bits wide on 32-bit machines too.
+ *
+ * May be here: the layout of a header and the two accessors that touch one. May not: anything that knows
+ * where a region starts or ends. Included by the core and the checker; never by the model, which must not
+ * share it. */
+#ifndef KMEM_BLOCK_H
+#define KMEM_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "port.h"
+
+#define BLOCK_ALIGNMENT   ((size_t)8) /* bytes; of every header, payload and size (alignment order 3) */
+#define BLOCK_HEADER_SIZE ((size_t)8) /* bytes */
+#define BLOCK_SIZE_MINIMUM                                                                                   \
+    ((size_t)16) /* bytes; a header and the smallest payload; also the split threshold */
+#define BLOCK_TAKEN (UINT64_C(1) << 63)
+
+/* A header as its parts. Not how it lies in memory. */
+struct block {
+    uint64_t size; /* bytes, header included; as read, so it may be anything when the heap is corrupt */
+    bool taken;
+};
+
+/* The header at address, whatever it says: nothing is judged here. address is 8-aligned. May read poisoned
+ * memory. Cost: one load. */
+PORT_UNCHECKED static inline struct block block_read(const unsigned char *address) {
+    const uint64_t header = *(const uint64_t *)(const void *)address;
+    return (struct block){.size = header & ~BLOCK_TAKEN, .taken = (header & BLOCK_TAKEN) != 0};
+}
+
+/* Writes a header at address: size in bytes, header included, below 2^63. May write poisoned memory. Cost:
+ * one store. */
+PORT_UNCHECKED static inline void block_write(unsigned char *address, uint64_t size, bool taken) {
+    *(uint64_t *)(void *)address = size | (taken ? BLOCK_TAKEN : 0);
+}
+
+/* Can this header be true for a block with `room` bytes between its start and the region's end? A walk that
+ * asks before every step neither loops (each step is 16 bytes or more) nor leaves the region. */
+static inline bool block_is_possible(struct block block, size_t room) {
+    return block.size >= BLOCK_SIZE_MINIMUM && block.size % BLOCK_ALIGNMENT == 0 && block.size <= room;
+}
+
+#endif

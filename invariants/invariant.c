@@ -170,7 +170,7 @@ struct verdict invariant_check(const struct kmem *heap, const struct expectation
         left_free_size = block.taken ? 0 : block.size;
     }
     if (agreement) {
-        verdict = check_all_missed(expectation, end, mask, &next);
+        verdict = check_all_missed(expectation, SIZE_MAX, mask, &next);
         if (!verdict_is_sound(verdict)) {
             return verdict;
         }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "invariants/live.h"
 #include "invariants/verdict.h"
 #include "src/kmem.h"
 
@@ -43,12 +44,6 @@ enum invariant {
      INVARIANT_BIT(INVARIANT_FREE_MERGED) | INVARIANT_BIT(INVARIANT_COUNTERS))
 #define INVARIANT_ALL                                                                                        \
     (INVARIANT_STRUCTURE | INVARIANT_BIT(INVARIANT_TAKEN_IS_LIVE) | INVARIANT_BIT(INVARIANT_LIVE_IS_TAKEN))
-
-/* A block that should be taken. */
-struct live_block {
-    size_t offset; /* bytes from base, of the header */
-    size_t size;   /* bytes, header included */
-};
 
 /* What is known of a heap from elsewhere. */
 struct expectation {

@@ -214,7 +214,7 @@ static enum kmem_error grow(struct kmem *heap, size_t alignment, size_t need, st
     if (heap->source.extend == NULL || limit <= heap->page_count) {
         return KMEM_EXHAUSTED;
     }
-    /* kmem_init saw to it that no region within the limit wraps the address space. */
+    /* kmem_init saw to it that a region within the limit neither wraps nor passes PTRDIFF_MAX. */
     const size_t room = limit * heap->page_size - tail->offset;
     if (!fits(room, gap, need)) {
         return KMEM_EXHAUSTED;
@@ -233,6 +233,13 @@ static enum kmem_error grow(struct kmem *heap, size_t alignment, size_t need, st
 
 /* The operations. */
 
+/* Bytes a region at base may have: it must neither wrap the address space nor reach into a header's taken
+ * bit. */
+static size_t most_region_size(const void *base) {
+    const size_t before_wrap = SIZE_MAX - (uintptr_t)base;
+    return before_wrap < PTRDIFF_MAX ? before_wrap : (size_t)PTRDIFF_MAX;
+}
+
 enum kmem_error kmem_init(struct kmem *heap, void *base, size_t page_count, size_t page_size,
                           const struct kmem_page_source *source) {
     const struct kmem_page_source none = {.extend = NULL, .context = NULL, .page_limit = 0};
@@ -241,12 +248,12 @@ enum kmem_error kmem_init(struct kmem *heap, void *base, size_t page_count, size
         !is_power_of_two(page_size) || page_count == 0) {
         return set_error(heap, KMEM_BAD_REGION);
     }
-    const size_t pages_before_wrap = (SIZE_MAX - (uintptr_t)base) / page_size;
-    if (page_count > pages_before_wrap) {
+    const size_t most_pages = most_region_size(base) / page_size;
+    if (page_count > most_pages) {
         return set_error(heap, KMEM_BAD_REGION);
     }
-    if (heap->source.page_limit > pages_before_wrap) {
-        heap->source.page_limit = pages_before_wrap;
+    if (heap->source.page_limit > most_pages) {
+        heap->source.page_limit = most_pages;
     }
     heap->page_count = page_count;
     write_block(heap, 0, kmem_size(heap), false);

@@ -34,7 +34,8 @@ enum kmem_error {
     KMEM_EXHAUSTED, /* no free block fits and the page source did not help, or no block could ever be so large
                      */
     KMEM_BAD_ALIGNMENT,   /* the alignment asked for is not a power of two */
-    KMEM_BAD_REGION,      /* kmem_init: the region is NULL, misaligned, empty, or wraps the address space */
+    KMEM_BAD_REGION,      /* kmem_init: the region is NULL, misaligned, empty, too large, or wraps the address
+                             space */
     KMEM_FOREIGN_POINTER, /* the pointer lies outside the region */
     KMEM_MISALIGNED_POINTER, /* the pointer is not 8-aligned */
     KMEM_INTERIOR_POINTER,   /* the pointer lies in a taken block, but is not its payload */

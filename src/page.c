@@ -21,29 +21,6 @@ static bool is_possible(unsigned char descriptor) {
     return descriptor == PAGE_FREE || descriptor == PAGE_TAKEN || descriptor == (PAGE_TAKEN | PAGE_LAST);
 }
 
-/* The name is the whole switch: no default, so that the compiler asks for a name when an error is added. */
-const char *page_error_name(enum page_error error) {
-    switch (error) {
-    case PAGE_OK:
-        return "ok";
-    case PAGE_EXHAUSTED:
-        return "exhausted";
-    case PAGE_BAD_REGION:
-        return "bad-region";
-    case PAGE_FOREIGN_POINTER:
-        return "foreign-pointer";
-    case PAGE_MISALIGNED_POINTER:
-        return "misaligned-pointer";
-    case PAGE_INTERIOR_POINTER:
-        return "interior-pointer";
-    case PAGE_DOUBLE_FREE:
-        return "double-free";
-    case PAGE_CORRUPT:
-        return "corrupt";
-    }
-    return "unknown";
-}
-
 /* Walks. Each step is one descriptor, so each ends after at most page_count steps. */
 
 /* The lowest run of count free pages, count being at least 1; its first page in *first. Free pages are
@@ -221,4 +198,27 @@ enum page_error page_free(struct page_allocator *pages, void *pointer) {
 
 enum page_error page_last_error(const struct page_allocator *pages) {
     return pages->error;
+}
+
+/* No default, so that the compiler asks for a name when an error is added. */
+const char *page_error_name(enum page_error error) {
+    switch (error) {
+    case PAGE_OK:
+        return "ok";
+    case PAGE_EXHAUSTED:
+        return "exhausted";
+    case PAGE_BAD_REGION:
+        return "bad-region";
+    case PAGE_FOREIGN_POINTER:
+        return "foreign-pointer";
+    case PAGE_MISALIGNED_POINTER:
+        return "misaligned-pointer";
+    case PAGE_INTERIOR_POINTER:
+        return "interior-pointer";
+    case PAGE_DOUBLE_FREE:
+        return "double-free";
+    case PAGE_CORRUPT:
+        return "corrupt";
+    }
+    return "unknown";
 }

@@ -1,4 +1,4 @@
-/* The page allocator: whole pages out of one contiguous stretch of memory, for the kernel heap and page
+/* The page allocator: whole pages out of one contiguous stretch of memory, for the kernel's heap and page
  * tables.
  *
  *     memory
@@ -36,10 +36,11 @@ enum page_error {
 };
 
 /* A descriptor is impossible when it has unknown bits, or is last but not taken. A run is impossible when a
- * free page, an impossible descriptor or the end of the pages comes before its last page, or when it has more
- * pages than all that are taken. Either is PAGE_CORRUPT to whatever meets it. */
+ * free page, an impossible descriptor or the end of the pages comes before its last page. Either is
+ * PAGE_CORRUPT to any operation that meets it; to page_free and page_extend so is a run of more pages than
+ * taken_count says are taken in all. */
 
-/* One page allocator. Owned by the caller, filled by page_init; its members are for page.c and the checker.
+/* One page allocator. Owned by the caller, filled by page_init; its members are page.c's and the checker's.
  */
 struct page_allocator {
     unsigned char *descriptors; /* page_count bytes */

@@ -63,7 +63,7 @@ static const enum operation_kind kind_codes[KIND_CODE_COUNT] = {
 enum size_form {
     SIZE_FORM_SMALL = SIZE_BASE_COUNT, /* literal: value modulo 64 */
     SIZE_FORM_MEDIUM,                  /* literal: value modulo 1024 */
-    SIZE_FORM_LOGARITHMIC, /* literal: 2^e + m, e the low 5 bits modulo 22, m the rest modulo 2^e */
+    SIZE_FORM_LOGARITHMIC, /* literal: 2^e + m, e the low 5 bits modulo 16, m the rest modulo 2^e */
     SIZE_FORM_PAGES,       /* literal: low 4 bits times the page size, plus a near boundary */
     SIZE_FORM_SMALL_AGAIN,
     SIZE_FORM_LARGEST_AGAIN,
@@ -94,7 +94,7 @@ static struct size_operand literal(int64_t size) {
 }
 
 static struct size_operand logarithmic(uint32_t value) {
-    const uint32_t power = UINT32_C(1) << ((value & 31) % 22);
+    const uint32_t power = UINT32_C(1) << ((value & 31) % 16);
     return literal((int64_t)(power + ((value >> 5) & (power - 1))));
 }
 
@@ -134,14 +134,30 @@ static uint8_t byte_at(const uint8_t *bytes, size_t size, size_t index) {
     return index < size ? bytes[index] : 0;
 }
 
-/* Page counts above 16 need a third byte above 224, so that random bytes mostly mean small, quick heaps. */
-#define PAGE_COUNT_LOW  16u
-#define PAGE_COUNT_BIAS 224u
+/* The header's bytes:
+ *     0    version; 1 when canonical, any value is read as 1
+ *     1    scale: SCALE_LARGE allows the full ranges of what follows, any other value means the small ones
+ *     2    page size: 32 bytes times 2 to this, modulo 4 (small) or 8 (large)
+ *     3-4  page count less one, modulo 16 or 512
+ *     5    growth limit, modulo 8 or 64
+ *     6    slot count: 16 times 2 to this, modulo 3 or 9
+ *     7-8  refused asks
+ *     9-10 disabled kinds
+ * Large heaps take long to check and show nothing that small ones do not; so random bytes mean a small one
+ * but for one value of the scale, which is none that mutations favour. */
+#define SCALE_LARGE 0x4c /* 'L' */
 
-static size_t decode_page_count(uint8_t low, uint8_t high) {
-    const size_t sixteens = high > PAGE_COUNT_BIAS ? high - PAGE_COUNT_BIAS : 0;
-    return 1 + low % PAGE_COUNT_LOW + PAGE_COUNT_LOW * sixteens;
-}
+/* How many values each field can take, small and large. */
+struct scale {
+    unsigned page_sizes;
+    unsigned page_counts;
+    unsigned growth_limits;
+    unsigned slot_counts;
+};
+
+static const struct scale small_scale = {4, 16, 8, 3};
+static const struct scale large_scale = {PROGRAM_PAGE_SIZE_COUNT, PROGRAM_PAGE_COUNT_MAXIMUM,
+                                         PROGRAM_GROWTH_LIMIT_MAXIMUM + 1, PROGRAM_SLOT_COUNT_CODES};
 
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
@@ -152,15 +168,16 @@ static struct program_header decode_header(const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < PROGRAM_HEADER_SIZE; i++) {
         raw[i] = byte_at(bytes, size, i);
     }
+    const struct scale *const scale = raw[1] == SCALE_LARGE ? &large_scale : &small_scale;
     struct program_header header;
-    header.page_size = PROGRAM_PAGE_SIZE_MINIMUM << (raw[1] % PROGRAM_PAGE_SIZE_COUNT);
-    header.page_count = decode_page_count(raw[2], raw[3]);
+    header.page_size = PROGRAM_PAGE_SIZE_MINIMUM << (raw[2] % scale->page_sizes);
+    header.page_count = 1 + (raw[3] | (unsigned)raw[4] << 8) % scale->page_counts;
     header.growth_limit =
-        smaller(raw[4] % (PROGRAM_GROWTH_LIMIT_MAXIMUM + 1), PROGRAM_PAGE_COUNT_MAXIMUM - header.page_count);
-    header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << (raw[5] % PROGRAM_SLOT_COUNT_CODES);
-    header.refused_asks = (uint16_t)(raw[6] | raw[7] << 8);
+        smaller(raw[5] % scale->growth_limits, PROGRAM_PAGE_COUNT_MAXIMUM - header.page_count);
+    header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << (raw[6] % scale->slot_counts);
+    header.refused_asks = (uint16_t)(raw[7] | raw[8] << 8);
     const unsigned all_kinds = (1u << OPERATION_KIND_COUNT) - 1;
-    const unsigned disabled = (raw[8] | (unsigned)raw[9] << 8) & all_kinds;
+    const unsigned disabled = (raw[9] | (unsigned)raw[10] << 8) & all_kinds;
     header.disabled_kinds = (uint16_t)(disabled == all_kinds ? 0 : disabled);
     return header;
 }
@@ -219,17 +236,23 @@ static uint8_t code_of(size_t value, size_t unit) {
 }
 
 void program_encode_header(const struct program_header *header, uint8_t *bytes) {
-    const size_t sixteens = (header->page_count - 1) / PAGE_COUNT_LOW;
+    const uint8_t page_size = code_of(header->page_size, PROGRAM_PAGE_SIZE_MINIMUM);
+    const uint8_t slot_count = code_of(header->slot_count, PROGRAM_SLOT_COUNT_MINIMUM);
+    const size_t page_count = header->page_count - 1;
+    const bool small = page_size < small_scale.page_sizes && page_count < small_scale.page_counts &&
+                       header->growth_limit < small_scale.growth_limits &&
+                       slot_count < small_scale.slot_counts;
     bytes[0] = PROGRAM_VERSION;
-    bytes[1] = code_of(header->page_size, PROGRAM_PAGE_SIZE_MINIMUM);
-    bytes[2] = (uint8_t)((header->page_count - 1) % PAGE_COUNT_LOW);
-    bytes[3] = (uint8_t)(sixteens == 0 ? 0 : PAGE_COUNT_BIAS + sixteens);
-    bytes[4] = (uint8_t)header->growth_limit;
-    bytes[5] = code_of(header->slot_count, PROGRAM_SLOT_COUNT_MINIMUM);
-    bytes[6] = (uint8_t)(header->refused_asks & 0xff);
-    bytes[7] = (uint8_t)(header->refused_asks >> 8);
-    bytes[8] = (uint8_t)(header->disabled_kinds & 0xff);
-    bytes[9] = (uint8_t)(header->disabled_kinds >> 8);
+    bytes[1] = small ? 0 : SCALE_LARGE;
+    bytes[2] = page_size;
+    bytes[3] = (uint8_t)(page_count & 0xff);
+    bytes[4] = (uint8_t)(page_count >> 8);
+    bytes[5] = (uint8_t)header->growth_limit;
+    bytes[6] = slot_count;
+    bytes[7] = (uint8_t)(header->refused_asks & 0xff);
+    bytes[8] = (uint8_t)(header->refused_asks >> 8);
+    bytes[9] = (uint8_t)(header->disabled_kinds & 0xff);
+    bytes[10] = (uint8_t)(header->disabled_kinds >> 8);
 }
 
 void program_encode_operation(const struct operation *operation, uint8_t *bytes) {

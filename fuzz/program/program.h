@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define PROGRAM_VERSION              1u
-#define PROGRAM_HEADER_SIZE          ((size_t)10) /* bytes */
+#define PROGRAM_HEADER_SIZE          ((size_t)11) /* bytes */
 #define PROGRAM_OPERATION_SIZE       ((size_t)6)  /* bytes */
 #define PROGRAM_PAGE_SIZE_MINIMUM    ((size_t)32) /* bytes; the others are this times a power of two */
 #define PROGRAM_PAGE_SIZE_COUNT      8u           /* 32 to 4096 bytes */

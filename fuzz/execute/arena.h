@@ -1,0 +1,45 @@
+/* The arena: the memory heaps are made in, one after another, and how it is kept in a known state.
+ *
+ *     | guard | region ............... | not yet given pages | guard |
+ *             base                     region end            base + PROGRAM_REGION_SIZE_MAXIMUM
+ *
+ * Between runs every byte holds the dirt and is poisoned, so that each run starts from the same bytes, reads
+ * nothing of the run before, and cannot mistake fresh memory for zeroed memory. Only what a run may have
+ * touched is made dirty again.
+ *
+ * Accesses here are PORT_UNCHECKED: the arena is the one place of the harness that touches poisoned memory.
+ *
+ * May be here: raw bytes. May not: blocks, programs, oracles. Where the memory comes from is the caller's. */
+#ifndef KMEM_ARENA_H
+#define KMEM_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ARENA_GUARD_SIZE ((size_t)64) /* bytes */
+#define ARENA_DIRT       0xa5         /* as a header: taken, and of an impossible size */
+
+struct arena {
+    unsigned char *base; /* aligned to capacity; the guards lie in front of it and behind the capacity */
+    size_t capacity;     /* bytes */
+};
+
+/* Fills the whole arena and both guards with dirt and poisons them. Cost: capacity. */
+void arena_prepare(struct arena arena);
+
+/* Puts the first `size` bytes back to dirt, and poisons them. */
+void arena_reset(struct arena arena, size_t size);
+
+/* The offset from base, possibly negative, of the first guard byte that is no longer dirt, looking at the
+ * guard in front of the region, at the bytes behind its end, and at the guard behind the arena. Returns true,
+ * and the offset, iff there is one. */
+bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset);
+
+/* The first of size bytes from offset on that is not 0; size when all are. offset and size are multiples
+ * of 8. */
+size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size);
+
+/* The byte at offset, -ARENA_GUARD_SIZE <= offset < capacity + ARENA_GUARD_SIZE. */
+unsigned char arena_byte(struct arena arena, ptrdiff_t offset);
+
+#endif

@@ -1,0 +1,68 @@
+/* The oracles on what payloads hold. */
+#include "fuzz/execute/judge.h"
+#include "fuzz/execute/pattern.h"
+#include "fuzz/execute/slots.h"
+
+#define GRAIN ((size_t)8) /* bytes; usable sizes are multiples of it */
+
+/* offset of the first byte that is not 0; 0; what is there. Looks at the whole usable size. */
+static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {
+    const size_t usable_size =
+        executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
+    const size_t size = usable_size & ~(GRAIN - 1);
+    const size_t first = arena_first_nonzero(executor->arena, step->offset, size);
+    if (first == size) {
+        return verdict_sound();
+    }
+    const size_t offset = step->offset + first;
+    return (struct verdict){ORACLE_CONTENTS_ZEROED, offset, 0,
+                            arena_byte(executor->arena, (ptrdiff_t)offset)};
+}
+
+/* offset of the first byte that is not the tag's; the byte written; what is there. */
+static struct verdict check_pattern(const struct executor *executor, unsigned oracle, size_t offset,
+                                    uint64_t tag, size_t size) {
+    const unsigned char *const payload = executor_pointer(executor, offset);
+    const size_t first = pattern_first_difference(payload, tag, size);
+    if (first == size) {
+        return verdict_sound();
+    }
+    return (struct verdict){oracle, offset + first, pattern_byte(tag, first), payload[first]};
+}
+
+struct verdict judge_new_contents(const struct executor *executor, const struct step *step, size_t old_size) {
+    struct verdict verdict = verdict_sound();
+    if (step->offset == MODEL_NOTHING) {
+        return verdict;
+    }
+    const struct slot *const slot = &executor->tables.slots[step->slot];
+    const size_t kept = old_size < slot->size ? old_size : slot->size;
+    if (step->call == CALL_ZALLOC || step->call == CALL_CALLOC) {
+        verdict = judge_if_on(executor, check_zeroed(executor, step));
+    } else if (step->call == CALL_REALLOC) {
+        verdict = judge_if_on(executor,
+                              check_pattern(executor, ORACLE_CONTENTS_MOVED, slot->offset, slot->tag, kept));
+    }
+    if (verdict_is_sound(verdict)) {
+        pattern_write(executor_pointer(executor, slot->offset), slot->tag, kept, slot->size);
+    }
+    return verdict;
+}
+
+struct verdict judge_kept_contents(const struct executor *executor) {
+    const struct executor_tables *const tables = &executor->tables;
+    if ((executor->oracles & ORACLE_BIT(ORACLE_CONTENTS_KEPT)) == 0) {
+        return verdict_sound(); /* the dearest of all: not even looked at */
+    }
+    for (size_t slot = slots_find(tables->live_bits, executor->slot_count, 0, true);
+         slot < executor->slot_count;
+         slot = slots_find(tables->live_bits, executor->slot_count, slot + 1, true)) {
+        const struct slot *const live = &tables->slots[slot];
+        const struct verdict verdict =
+            check_pattern(executor, ORACLE_CONTENTS_KEPT, live->offset, live->tag, live->size);
+        if (!verdict_is_sound(verdict)) {
+            return verdict;
+        }
+    }
+    return verdict_sound();
+}

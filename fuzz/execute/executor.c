@@ -1,0 +1,306 @@
+/* The executor. executor.h is the contract; resolve.c, judge.c and contents.c are its parts. */
+#include "fuzz/execute/executor.h"
+
+#include "fuzz/execute/judge.h"
+#include "fuzz/execute/pattern.h"
+#include "fuzz/execute/resolve.h"
+#include "fuzz/execute/slots.h"
+
+#define HEADER_SIZE ((size_t)8) /* bytes a free block behind the last live one has written */
+
+unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
+    return (unsigned char *)((uintptr_t)executor->arena.base + offset); /* may lie outside the arena */
+}
+
+bool executor_slot_is_live(const struct executor *executor, size_t slot) {
+    return slots_has(executor->tables.live_bits, slot);
+}
+
+size_t executor_next_live(const struct executor *executor, size_t from) {
+    return slots_find_circular(executor->tables.live_bits, executor->slot_count, from, true);
+}
+
+/* The page source the subject is given. It answers as the model has just decided; when the subject asks for
+ * something else, the growth oracle will say so. */
+static bool extend(void *context, size_t page_count) {
+    struct executor *const executor = context;
+    const struct model *const model = &executor->model;
+    executor->asked_pages += page_count;
+    const bool granted = executor->exact ? executor->grant : true;
+    if (!granted || page_count > model->page_limit - executor->given_pages) {
+        return false;
+    }
+    executor->grant = false; /* one ask, one answer */
+    executor->given_pages += page_count;
+    return true;
+}
+
+/* The digest. */
+
+static void fold(struct executor *executor, uint64_t value) {
+    const uint64_t digest = executor->digest;
+    executor->digest = ((digest << 5 | digest >> 59) ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void fold_step(struct executor *executor, const struct step *step) {
+    fold(executor, step->offset == MODEL_NOTHING ? UINT64_MAX : step->offset);
+    fold(executor, executor->census.layout);
+}
+
+/* Predict, act, settle. */
+
+static struct prediction predict(struct executor *executor, const struct step *step) {
+    struct model *const model = &executor->model;
+    switch (step->call) {
+    case CALL_ALLOC:
+    case CALL_ZALLOC:
+    case CALL_ALLOC_ALIGNED:
+        return model_alloc(model, step->alignment, step->size);
+    case CALL_CALLOC:
+        return model_calloc(model, step->count, step->size);
+    case CALL_REALLOC:
+        return step->null_pointer ? model_alloc(model, step->alignment, step->size)
+                                  : model_realloc(model, step->pointer_offset, step->size);
+    case CALL_FREE:
+        return step->null_pointer ? model_nothing() : model_free(model, step->pointer_offset);
+    case CALL_NONE:
+    case CALL_COALESCE:
+        break;
+    }
+    return model_nothing();
+}
+
+/* A 64-bit size as this machine's: what a size_t cannot say becomes the most it can, which fits no heap
+ * either. */
+static size_t machine_size(uint64_t size) {
+    return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
+}
+
+static void *call_subject(struct executor *executor, const struct step *step) {
+    const struct subject *const subject = executor->subject;
+    void *const heap = executor->heap;
+    void *const pointer = step->null_pointer ? NULL : executor_pointer(executor, step->pointer_offset);
+    const size_t size = machine_size(step->size);
+    switch (step->call) {
+    case CALL_ALLOC:
+        return subject->alloc(heap, size);
+    case CALL_ZALLOC:
+        return subject->zalloc(heap, size);
+    case CALL_CALLOC:
+        return subject->calloc(heap, machine_size(step->count), size);
+    case CALL_ALLOC_ALIGNED:
+        return subject->alloc_aligned(heap, machine_size(step->alignment), size);
+    case CALL_REALLOC:
+        return subject->realloc(heap, pointer, size);
+    case CALL_FREE:
+        subject->free(heap, pointer);
+        break;
+    case CALL_COALESCE:
+        subject->coalesce(heap);
+        break;
+    case CALL_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* Makes the call and notes what came of it. */
+static void act(struct executor *executor, struct step *step) {
+    if (step->call == CALL_NONE) {
+        executor->model.refuse_next |= step->operation.kind == OPERATION_REFUSE;
+        return;
+    }
+    executor->asked_pages = 0;
+    executor->grant = step->predicted.asked_pages != 0 && executor->model.last_ask_granted;
+    const void *const result = call_subject(executor, step);
+    if (result != NULL) {
+        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->arena.base);
+    }
+    step->refusal = executor->subject->last_refusal(executor->heap);
+    step->asked_pages = executor->asked_pages;
+}
+
+static void vacate(struct executor *executor, size_t slot, size_t stale_offset) {
+    executor->tables.slots[slot].stale_offset = stale_offset;
+    slots_add(executor->tables.stale_bits, slot);
+    slots_remove(executor->tables.live_bits, slot);
+}
+
+static void occupy(struct executor *executor, size_t slot, size_t offset, size_t size) {
+    struct slot *const taken = &executor->tables.slots[slot];
+    taken->offset = offset;
+    taken->size = size;
+    slots_add(executor->tables.live_bits, slot);
+}
+
+/* Brings the slots up to date with what the subject did. Returns the size the slot's payload had before. */
+static size_t settle(struct executor *executor, const struct step *step) {
+    if (step->slot == STEP_NO_SLOT) {
+        return 0;
+    }
+    struct slot *const slot = &executor->tables.slots[step->slot];
+    const bool was_live = executor_slot_is_live(executor, step->slot);
+    const size_t old_size = was_live ? slot->size : 0;
+    const bool gone = step->call == CALL_FREE || (step->call == CALL_REALLOC && step->size == 0);
+    if (was_live && (gone ? step->refusal == REFUSAL_NONE : step->offset != MODEL_NOTHING)) {
+        vacate(executor, step->slot, slot->offset);
+    }
+    if (step->offset != MODEL_NOTHING) {
+        const uint64_t size = step->call == CALL_CALLOC ? step->count * step->size : step->size;
+        slot->tag = was_live ? slot->tag : pattern_tag(executor->operation_count);
+        occupy(executor, step->slot, step->offset, (size_t)size);
+    }
+    return old_size;
+}
+
+/* How far into the arena the run has written, going by the model; all of it when that is lost. */
+static void note_touched(struct executor *executor) {
+    const struct model *const model = &executor->model;
+    size_t touched = HEADER_SIZE;
+    if (!executor->exact) {
+        touched = executor->arena.capacity;
+    } else if (model->live_count != 0) {
+        const struct live_block *const last = &model->live[model->live_count - 1];
+        touched = last->offset + last->size + HEADER_SIZE;
+    }
+    if (touched > executor->touched_size) {
+        executor->touched_size = touched;
+    }
+}
+
+/* The oracles, in order, with the bookkeeping each relies on between them. */
+static struct verdict judge(struct executor *executor, struct step *step) {
+    struct verdict verdict = judge_answer(executor, step);
+    if (!verdict_is_sound(verdict)) {
+        return verdict;
+    }
+    executor->exact = executor->exact && !judge_disagrees(step);
+    note_touched(executor);
+    const size_t old_size = settle(executor, step);
+    verdict = judge_heap(executor, step);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_new_contents(executor, step, old_size);
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_kept_contents(executor);
+    }
+    return verdict;
+}
+
+static struct verdict do_step(struct executor *executor, const struct operation *operation, bool recovery) {
+    const struct observer *const observer = executor->observer;
+    struct step step;
+    resolve(executor, operation, &step);
+    step.recovery = recovery;
+    step.predicted = executor->exact ? predict(executor, &step) : model_nothing();
+    if (observer != NULL && observer->before != NULL) {
+        observer->before(observer->context, executor, &step);
+    }
+    act(executor, &step);
+    const struct verdict verdict = judge(executor, &step);
+    if (verdict_is_sound(verdict)) {
+        fold_step(executor, &step);
+    }
+    executor->operation_count++;
+    if (observer != NULL && observer->after != NULL) {
+        observer->after(observer->context, executor, &step, verdict);
+    }
+    return verdict;
+}
+
+/* The run. */
+
+void executor_prepare(struct executor *executor) {
+    arena_prepare(executor->arena);
+}
+
+struct verdict executor_start(struct executor *executor, const struct program_header *header) {
+    const size_t page_limit = header->page_count + header->growth_limit;
+    model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity, header->page_size,
+                header->page_count, page_limit, header->refused_asks);
+    executor->exact = true;
+    executor->slot_count = header->slot_count;
+    executor->operation_count = 0;
+    executor->given_pages = header->page_count;
+    executor->touched_size = HEADER_SIZE;
+    executor->digest = 0;
+    for (size_t i = 0; i < slots_word_count(header->slot_count); i++) {
+        executor->tables.live_bits[i] = 0;
+        executor->tables.stale_bits[i] = 0;
+    }
+    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
+        executor->heap[i] = 0;
+    }
+    const struct subject_region region = {
+        .base = executor->arena.base,
+        .page_size = header->page_size,
+        .page_count = header->page_count,
+        .source = {.extend = extend, .context = executor, .page_limit = page_limit},
+    };
+    if (!executor->subject->start(executor->heap, &region)) {
+        return (struct verdict){INVARIANT_REGION, 0, header->page_count, 0};
+    }
+    return judge_start(executor);
+}
+
+void executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
+    executor->subject->arrange(executor->heap, live, live_count);
+    for (size_t i = 0; i < live_count; i++) {
+        struct model *const model = &executor->model;
+        struct slot *const slot = &executor->tables.slots[i];
+        model->live[model->live_count++] = live[i];
+        model->taken_size += live[i].size;
+        occupy(executor, i, live[i].offset + HEADER_SIZE, live[i].size - HEADER_SIZE);
+        slot->tag = pattern_tag(i);
+        pattern_write(executor_pointer(executor, slot->offset), slot->tag, 0, slot->size);
+    }
+    note_touched(executor);
+}
+
+struct verdict executor_step(struct executor *executor, const struct operation *operation) {
+    return do_step(executor, operation, false);
+}
+
+/* offset 0; one block; the blocks there are. */
+static struct verdict check_recovery(const struct executor *executor) {
+    const size_t block_count = executor->census.block_count;
+    const bool recovered = block_count == 1 && executor->census.taken_count == 0;
+    return recovered ? verdict_sound() : (struct verdict){ORACLE_RECOVERY, 0, 1, block_count};
+}
+
+struct verdict executor_recover(struct executor *executor) {
+    const size_t slot_count = executor->slot_count;
+    for (size_t slot = 0; slot < slot_count; slot++) {
+        slot = slots_find(executor->tables.live_bits, slot_count, slot, true);
+        if (slot == slot_count) {
+            break;
+        }
+        const struct operation operation = {.kind = OPERATION_FREE, .slot = (uint16_t)slot};
+        const struct verdict verdict = do_step(executor, &operation, true);
+        if (!verdict_is_sound(verdict)) {
+            return verdict;
+        }
+    }
+    return judge_if_on(executor, check_recovery(executor));
+}
+
+void executor_end(struct executor *executor, bool violated) {
+    if (violated) {
+        arena_prepare(executor->arena);
+    } else {
+        arena_reset(executor->arena, executor->touched_size);
+    }
+}
+
+struct verdict executor_run(struct executor *executor, const struct program *program) {
+    struct verdict verdict = executor_start(executor, &program->header);
+    for (size_t i = 0; i < program->operation_count && verdict_is_sound(verdict); i++) {
+        const struct operation operation = program_operation(program, i);
+        verdict = executor_step(executor, &operation);
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = executor_recover(executor);
+    }
+    executor_end(executor, !verdict_is_sound(verdict));
+    return verdict;
+}

@@ -1,0 +1,206 @@
+/* The oracles on one step's answer and on the heap after it. Each check returns its own verdict, whatever is
+ * switched on; the two judges ask them in the order in which a failure is best explained: what could make
+ * later checks unsafe or misleading comes first.
+ *
+ * May be here: comparisons of prediction and observation. May not: predictions, writes to the heap. */
+#include "fuzz/execute/judge.h"
+
+#include "fuzz/execute/slots.h"
+
+#define GRAIN ((size_t)8) /* bytes; the least alignment of a payload */
+
+/* NULL has offset MODEL_NOTHING, which in a verdict is UINT64_MAX on every machine. */
+static uint64_t verdict_offset(size_t offset) {
+    return offset == MODEL_NOTHING ? UINT64_MAX : offset;
+}
+
+/* The answer. */
+
+/* Bytes the caller may use at the payload a step returned. */
+static size_t requested_size(const struct step *step) {
+    return (size_t)(step->call == CALL_CALLOC ? step->count * step->size : step->size);
+}
+
+/* offset of the payload; the region's size; the offset where the payload would end. */
+static struct verdict check_inside(const struct executor *executor, const struct step *step) {
+    const size_t region_size = executor->given_pages * executor->model.page_size;
+    const size_t size = requested_size(step);
+    if (step->offset < region_size && size <= region_size - step->offset) {
+        return verdict_sound();
+    }
+    return (struct verdict){ORACLE_INSIDE, step->offset, region_size, (uint64_t)step->offset + size};
+}
+
+/* offset of the payload; the alignment; the offset modulo the alignment. */
+static struct verdict check_alignment(const struct step *step) {
+    const size_t alignment = step->alignment < GRAIN ? GRAIN : (size_t)step->alignment;
+    const size_t off = step->offset & (alignment - 1);
+    return off == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, off};
+}
+
+/* offset of the payload; that of the live payload it overlaps, and this one's end. */
+static struct verdict check_disjoint(const struct executor *executor, const struct step *step) {
+    const struct executor_tables *const tables = &executor->tables;
+    const size_t end = step->offset + requested_size(step);
+    for (size_t slot = slots_find(tables->live_bits, executor->slot_count, 0, true);
+         slot < executor->slot_count;
+         slot = slots_find(tables->live_bits, executor->slot_count, slot + 1, true)) {
+        const struct slot *const other = &tables->slots[slot];
+        if (slot != step->slot && step->offset < other->offset + other->size && other->offset < end) {
+            return (struct verdict){ORACLE_DISJOINT, step->offset, other->offset,
+                                    other->offset + other->size};
+        }
+    }
+    return verdict_sound();
+}
+
+static struct verdict judge_payload(const struct executor *executor, const struct step *step) {
+    struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_alignment(step));
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_disjoint(executor, step));
+    }
+    return verdict;
+}
+
+/* offset of the region's end before the step; pages predicted; pages asked for. */
+static struct verdict check_growth(const struct executor *executor, const struct step *step) {
+    if (step->asked_pages == step->predicted.asked_pages) {
+        return verdict_sound();
+    }
+    return (struct verdict){ORACLE_GROWTH, executor->given_pages * executor->model.page_size,
+                            step->predicted.asked_pages, step->asked_pages};
+}
+
+/* offset predicted, which is also expected; offset returned. UINT64_MAX is NULL. */
+static struct verdict check_placement(const struct step *step) {
+    if (step->offset == step->predicted.offset) {
+        return verdict_sound();
+    }
+    const uint64_t predicted = verdict_offset(step->predicted.offset);
+    return (struct verdict){ORACLE_PLACEMENT, predicted, predicted, verdict_offset(step->offset)};
+}
+
+/* offset of the pointer passed, 0 when none is; enum refusal predicted; reported. */
+static struct verdict check_refusal_named(const struct step *step) {
+    if (step->refusal == step->predicted.refusal) {
+        return verdict_sound();
+    }
+    return (struct verdict){ORACLE_REFUSAL_NAMED, step->pointer_offset, step->predicted.refusal,
+                            step->refusal};
+}
+
+struct verdict judge_answer(const struct executor *executor, const struct step *step) {
+    struct verdict verdict = verdict_sound();
+    if (step->offset != MODEL_NOTHING) {
+        verdict = judge_payload(executor, step);
+    }
+    if (!executor->exact || step->call == CALL_NONE) {
+        return verdict;
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_growth(executor, step));
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_placement(step));
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_refusal_named(step));
+    }
+    return verdict;
+}
+
+bool judge_disagrees(const struct step *step) {
+    return step->call != CALL_NONE &&
+           (step->asked_pages != step->predicted.asked_pages || step->offset != step->predicted.offset ||
+            step->refusal != step->predicted.refusal);
+}
+
+/* The heap. */
+
+/* Must the step leave every header as it was? */
+static bool must_not_change(const struct executor *executor, const struct step *step) {
+    if (executor->exact) {
+        return step->predicted.offset == MODEL_NOTHING && step->predicted.freed_offset == MODEL_NOTHING;
+    }
+    const bool freed = step->call == CALL_FREE || (step->call == CALL_REALLOC && step->size == 0);
+    return step->refusal != REFUSAL_NONE || (step->offset == MODEL_NOTHING && !freed);
+}
+
+static struct expectation expectation_of(const struct executor *executor) {
+    return (struct expectation){
+        .base = executor->arena.base,
+        .page_size = executor->model.page_size,
+        .page_count = executor->exact ? executor->model.page_count : executor->given_pages,
+        .live = executor->model.live,
+        .live_count = executor->model.live_count,
+    };
+}
+
+/* The checker's verdict. Agreement with the live list needs a model in step with the subject. */
+static struct verdict check_heap(struct executor *executor, uint64_t mask) {
+    const struct expectation expectation = expectation_of(executor);
+    const uint64_t possible = executor->exact ? INVARIANT_ALL : INVARIANT_STRUCTURE;
+    return executor->subject->check(executor->heap, &expectation, executor->oracles & mask & possible,
+                                    &executor->census);
+}
+
+/* offset of the region's base; hash of the layout before; after. */
+static struct verdict check_refusal_untouched(uint64_t before, uint64_t after) {
+    return before == after ? verdict_sound() : (struct verdict){ORACLE_REFUSAL_UNTOUCHED, 0, before, after};
+}
+
+/* The invariants. A refused call that changed a sound heap into another sound heap would be named by
+ * agreement, which sees only that the heap is not the one expected: so there the changed layout is asked for
+ * first. */
+static struct verdict judge_layout(struct executor *executor, const struct step *step) {
+    const uint64_t before = executor->census.layout;
+    if (!must_not_change(executor, step)) {
+        return check_heap(executor, INVARIANT_ALL);
+    }
+    struct verdict verdict = check_heap(executor, INVARIANT_STRUCTURE);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_refusal_untouched(before, executor->census.layout));
+    }
+    return verdict_is_sound(verdict) ? check_heap(executor, INVARIANT_ALL) : verdict;
+}
+
+/* offset of the payload; bytes predicted; bytes reported. Without the model: at least the request. */
+static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
+    if (step->offset == MODEL_NOTHING) {
+        return verdict_sound();
+    }
+    const size_t usable =
+        executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
+    const size_t predicted = executor->exact ? step->predicted.usable_size : requested_size(step);
+    const bool right = executor->exact ? usable == predicted : usable >= predicted;
+    return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, step->offset, predicted, usable};
+}
+
+/* offset of the byte (modulo 2^64 when in front of base); the dirt; what is there. */
+static struct verdict check_guards(const struct executor *executor) {
+    ptrdiff_t offset;
+    const size_t region_size = executor->given_pages * executor->model.page_size;
+    if (!arena_guard_broken(executor->arena, region_size, &offset)) {
+        return verdict_sound();
+    }
+    return (struct verdict){ORACLE_GUARDS, (uint64_t)offset, ARENA_DIRT, arena_byte(executor->arena, offset)};
+}
+
+struct verdict judge_start(struct executor *executor) {
+    const struct verdict verdict = check_heap(executor, INVARIANT_ALL);
+    return verdict_is_sound(verdict) ? judge_if_on(executor, check_guards(executor)) : verdict;
+}
+
+struct verdict judge_heap(struct executor *executor, const struct step *step) {
+    struct verdict verdict = judge_layout(executor, step);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_usable_size(executor, step));
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_guards(executor));
+    }
+    return verdict;
+}

@@ -1,0 +1,41 @@
+/* The oracles that need a step to judge by; see judge.c and contents.c. */
+#ifndef KMEM_JUDGE_H
+#define KMEM_JUDGE_H
+
+#include "fuzz/execute/executor.h"
+
+/* The verdict if it is unsound and its oracle is switched on, otherwise a sound one. */
+static inline struct verdict judge_if_on(const struct executor *executor, struct verdict verdict) {
+    return (executor->oracles >> verdict.oracle & 1) != 0 ? verdict : verdict_sound();
+}
+
+/* Does the step return a payload when it succeeds? */
+static inline bool judge_allocates(const struct step *step) {
+    return step->call >= CALL_ALLOC && step->call <= CALL_REALLOC;
+}
+
+/* Judges the answer of a step just made, before anything relies on it: containment, growth, placement,
+ * refusal. */
+__attribute__((warn_unused_result)) struct verdict judge_answer(const struct executor *executor,
+                                                                const struct step *step);
+
+/* Judges the heap before the first step. Fills the executor's census. */
+__attribute__((warn_unused_result)) struct verdict judge_start(struct executor *executor);
+
+/* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
+ * guards. Fills the executor's census. */
+__attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor,
+                                                              const struct step *step);
+
+/* Did model and subject part company, with the oracles that would have said so switched off? */
+bool judge_disagrees(const struct step *step);
+
+/* Judges what the step's new payload holds (zeroed, or moved from old_size bytes), then writes the pattern of
+ * the slot's tag to its new bytes. */
+__attribute__((warn_unused_result)) struct verdict
+judge_new_contents(const struct executor *executor, const struct step *step, size_t old_size);
+
+/* Judges that every live payload holds its pattern. */
+__attribute__((warn_unused_result)) struct verdict judge_kept_contents(const struct executor *executor);
+
+#endif

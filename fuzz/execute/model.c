@@ -1,0 +1,280 @@
+/* The reference model. model.h is the contract; the policy is that of kmem.h's first comment, rebuilt. */
+#include "fuzz/execute/model.h"
+
+#define HEADER_SIZE ((size_t)8)
+#define GRAIN       ((size_t)8)
+#define BLOCK_LEAST ((size_t)16)
+#define ASKS_REPEAT 16u
+#define NEVER_FITS  UINT64_MAX /* no region is so large */
+
+/* A free block, as what lies between two live ones. */
+struct hole {
+    size_t start; /* bytes from base */
+    size_t end;
+    size_t next; /* index of the live block that ends the hole; live_count when the region's end does */
+};
+
+static const struct prediction nothing = {.refusal = REFUSAL_NONE,
+                                          .offset = MODEL_NOTHING,
+                                          .usable_size = 0,
+                                          .asked_pages = 0,
+                                          .freed_offset = MODEL_NOTHING};
+
+struct prediction model_nothing(void) {
+    return nothing;
+}
+
+static struct prediction refuse(enum refusal refusal) {
+    struct prediction prediction = nothing;
+    prediction.refusal = refusal;
+    return prediction;
+}
+
+void model_start(struct model *model, struct live_block *live, size_t live_capacity, size_t page_size,
+                 size_t page_count, size_t page_limit, uint16_t refused_asks) {
+    *model = (struct model){.live = live,
+                            .live_capacity = live_capacity,
+                            .page_size = page_size,
+                            .page_count = page_count,
+                            .page_limit = page_limit,
+                            .refused_asks = refused_asks};
+}
+
+size_t model_region_size(const struct model *model) {
+    return model->page_size * model->page_count;
+}
+
+/* Holes. */
+
+static size_t live_end(const struct live_block *live) {
+    return live->offset + live->size;
+}
+
+/* The stretch in front of live block number next, or of the region's end; empty when they touch. */
+static struct hole hole_before(const struct model *model, size_t next) {
+    return (struct hole){
+        .start = next == 0 ? 0 : live_end(&model->live[next - 1]),
+        .end = next == model->live_count ? model_region_size(model) : model->live[next].offset,
+        .next = next,
+    };
+}
+
+static size_t hole_payload(struct hole hole) {
+    return hole.end == hole.start ? 0 : hole.end - hole.start - HEADER_SIZE;
+}
+
+size_t model_largest_payload(const struct model *model) {
+    size_t largest = 0;
+    for (size_t next = 0; next <= model->live_count; next++) {
+        const size_t payload = hole_payload(hole_before(model, next));
+        largest = payload > largest ? payload : largest;
+    }
+    return largest;
+}
+
+size_t model_first_payload(const struct model *model) {
+    for (size_t next = 0; next <= model->live_count; next++) {
+        const size_t payload = hole_payload(hole_before(model, next));
+        if (payload != 0) {
+            return payload;
+        }
+    }
+    return 0;
+}
+
+size_t model_tail_payload(const struct model *model) {
+    return hole_payload(hole_before(model, model->live_count));
+}
+
+/* Live blocks. */
+
+/* Index of the first live block that ends behind offset; live_count when none does. */
+static size_t first_ending_after(const struct model *model, size_t offset) {
+    size_t low = 0;
+    size_t high = model->live_count;
+    while (low < high) { /* halves high - low */
+        const size_t middle = low + (high - low) / 2;
+        if (live_end(&model->live[middle]) <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Index of the live block whose payload is at offset; live_count when there is none. */
+static size_t find_payload(const struct model *model, size_t offset) {
+    const size_t index = first_ending_after(model, offset);
+    const bool found = index < model->live_count && model->live[index].offset + HEADER_SIZE == offset;
+    return found ? index : model->live_count;
+}
+
+size_t model_block_size(const struct model *model, size_t offset) {
+    const size_t index = find_payload(model, offset);
+    return index < model->live_count ? model->live[index].size : 0;
+}
+
+static void insert_live(struct model *model, size_t index, struct live_block block) {
+    for (size_t i = model->live_count; i > index; i--) {
+        model->live[i] = model->live[i - 1];
+    }
+    model->live[index] = block;
+    model->live_count++;
+    model->taken_size += block.size;
+}
+
+static void remove_live(struct model *model, size_t index) {
+    model->taken_size -= model->live[index].size;
+    model->live_count--;
+    for (size_t i = index; i < model->live_count; i++) {
+        model->live[i] = model->live[i + 1];
+    }
+}
+
+/* Placing. */
+
+/* Bytes of a block for a request, or NEVER_FITS. */
+static uint64_t needed_size(uint64_t request) {
+    if (request >= NEVER_FITS - 2 * GRAIN) {
+        return NEVER_FITS;
+    }
+    const uint64_t grains = (HEADER_SIZE + request + GRAIN - 1) / GRAIN;
+    return grains * GRAIN < BLOCK_LEAST ? BLOCK_LEAST : grains * GRAIN;
+}
+
+/* The lowest offset from start on for a block with an aligned payload, leaving no gap or one of BLOCK_LEAST.
+ */
+static uint64_t aligned_offset(size_t start, uint64_t alignment) {
+    const uint64_t past = start + HEADER_SIZE + alignment - 1;
+    uint64_t payload =
+        past - (past & (alignment - 1)); /* no division: 32-bit targets have none for 64 bits */
+    while (payload - HEADER_SIZE != start && payload - HEADER_SIZE < start + BLOCK_LEAST) {
+        payload += alignment; /* at most twice: an alignment is 8 or more */
+    }
+    return payload - HEADER_SIZE;
+}
+
+/* Puts a block of `needed` bytes at offset into the hole, which has room for it. What would be left of the
+ * hole behind it goes to the block when no block could be made of it. */
+static struct prediction put(struct model *model, struct hole hole, size_t offset, size_t needed) {
+    const size_t left_over = hole.end - offset - needed;
+    const size_t size = left_over < BLOCK_LEAST ? needed + left_over : needed;
+    insert_live(model, hole.next, (struct live_block){.offset = offset, .size = size});
+    struct prediction prediction = nothing;
+    prediction.offset = offset + HEADER_SIZE;
+    prediction.usable_size = size - HEADER_SIZE;
+    return prediction;
+}
+
+/* Does the page source grant its next ask? Counts the ask. */
+static bool ask(struct model *model) {
+    const bool scheduled = (model->refused_asks >> (model->ask_count % ASKS_REPEAT) & 1) != 0;
+    const bool granted = !scheduled && !model->refuse_next;
+    model->ask_count++;
+    model->refuse_next = false;
+    model->last_ask_granted = granted;
+    return granted;
+}
+
+/* When nothing fits: the region grows by as few pages as make room at its end. */
+static struct prediction grow_and_put(struct model *model, uint64_t alignment, uint64_t needed) {
+    struct hole tail = hole_before(model, model->live_count);
+    const uint64_t offset = aligned_offset(tail.start, alignment);
+    const uint64_t limit = (uint64_t)model->page_limit * model->page_size;
+    if (offset > limit || needed > limit - offset) {
+        return refuse(REFUSAL_EXHAUSTED);
+    }
+    const size_t end = (size_t)(offset + needed); /* within the limit, which is a size_t */
+    const size_t asked_pages = (end - model_region_size(model) + model->page_size - 1) / model->page_size;
+    struct prediction prediction = refuse(REFUSAL_EXHAUSTED);
+    if (ask(model)) {
+        model->page_count += asked_pages;
+        tail.end = model_region_size(model);
+        prediction = put(model, tail, (size_t)offset, (size_t)needed);
+    }
+    prediction.asked_pages = asked_pages;
+    return prediction;
+}
+
+static bool is_power_of_two(uint64_t value) {
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t size) {
+    if (!is_power_of_two(alignment)) {
+        return refuse(REFUSAL_BAD_ALIGNMENT);
+    }
+    if (size == 0) {
+        return nothing;
+    }
+    const uint64_t grid = alignment < GRAIN ? GRAIN : alignment;
+    const uint64_t needed = needed_size(size);
+    for (size_t next = 0; next <= model->live_count; next++) {
+        const struct hole hole = hole_before(model, next);
+        if (hole.end - hole.start < needed) {
+            continue;
+        }
+        const uint64_t offset = aligned_offset(hole.start, grid);
+        if (offset <= hole.end && needed <= hole.end - offset) {
+            return put(model, hole, (size_t)offset, (size_t)needed);
+        }
+    }
+    return needed == NEVER_FITS ? refuse(REFUSAL_EXHAUSTED) : grow_and_put(model, grid, needed);
+}
+
+struct prediction model_calloc(struct model *model, uint64_t count, uint64_t size) {
+    uint64_t product;
+    const bool too_large = __builtin_mul_overflow(count, size, &product);
+    return too_large ? refuse(REFUSAL_EXHAUSTED) : model_alloc(model, GRAIN, product);
+}
+
+enum refusal model_judge_pointer(const struct model *model, size_t offset) {
+    if (offset >= model_region_size(model)) {
+        return REFUSAL_FOREIGN;
+    }
+    if (offset % GRAIN != 0) {
+        return REFUSAL_MISALIGNED;
+    }
+    const size_t index = first_ending_after(model, offset);
+    if (index == model->live_count || model->live[index].offset > offset) {
+        return REFUSAL_DOUBLE_FREE;
+    }
+    return model->live[index].offset + HEADER_SIZE == offset ? REFUSAL_NONE : REFUSAL_INTERIOR;
+}
+
+struct prediction model_free(struct model *model, size_t offset) {
+    const enum refusal refusal = model_judge_pointer(model, offset);
+    if (refusal != REFUSAL_NONE) {
+        return refuse(refusal);
+    }
+    remove_live(model, find_payload(model, offset));
+    struct prediction prediction = nothing;
+    prediction.freed_offset = offset;
+    return prediction;
+}
+
+struct prediction model_realloc(struct model *model, size_t offset, uint64_t size) {
+    const enum refusal refusal = model_judge_pointer(model, offset);
+    if (refusal != REFUSAL_NONE) {
+        return refuse(refusal);
+    }
+    if (size == 0) {
+        return model_free(model, offset);
+    }
+    /* The block and the hole behind it, taken out and filled anew, if there is room. */
+    const size_t index = find_payload(model, offset);
+    const struct live_block old = model->live[index];
+    const struct hole room = {.start = old.offset, .end = hole_before(model, index + 1).end, .next = index};
+    const uint64_t needed = needed_size(size);
+    if (needed <= room.end - room.start) {
+        remove_live(model, index);
+        return put(model, room, old.offset, (size_t)needed);
+    }
+    struct prediction prediction = model_alloc(model, GRAIN, size);
+    if (prediction.offset != MODEL_NOTHING) {
+        remove_live(model, find_payload(model, offset));
+        prediction.freed_offset = offset;
+    }
+    return prediction;
+}

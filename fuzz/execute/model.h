@@ -1,0 +1,76 @@
+/* The reference model: predicts, for every operation, what the heap must answer and how it must look
+ * afterwards.
+ *
+ * It holds no headers and no free list, only the live blocks in a sorted array; what lies between two of them
+ * is, in a heap that merges its free neighbours, exactly one free block. All positions are offsets from the
+ * region's base, which is assumed to be aligned to the region's largest possible size (the arena sees to it).
+ *
+ * May be here: the policy kmem.h writes down, built a second time from its words. May not: block.h, kmem.h,
+ * or any code the allocator shares, or the model would repeat its mistakes. */
+#ifndef KMEM_MODEL_H
+#define KMEM_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fuzz/execute/refusal.h"
+#include "invariants/live.h"
+
+#define MODEL_NOTHING SIZE_MAX /* the offset of no payload: the operation returns NULL */
+
+struct model {
+    struct live_block *live; /* sorted by offset; the caller's array */
+    size_t live_count;
+    size_t live_capacity;
+    size_t taken_size; /* bytes in live blocks, headers included */
+    size_t page_size;  /* bytes; a power of two */
+    size_t page_count; /* pages now */
+    size_t page_limit; /* pages at most */
+    /* The page source as the program set it up. */
+    uint16_t refused_asks; /* bit i: asks whose number is i modulo 16 are refused */
+    bool refuse_next;      /* the next ask is refused as well */
+    size_t ask_count;      /* asks so far */
+    bool last_ask_granted; /* the answer to the last ask, for the real page source to repeat */
+};
+
+/* What one operation must give. */
+struct prediction {
+    enum refusal refusal; /* NONE also when NULL is the right answer to a right call */
+    size_t offset;        /* bytes from base, of the payload; MODEL_NOTHING: NULL */
+    size_t usable_size;   /* bytes in that payload; 0 when there is none */
+    size_t asked_pages;   /* pages the page source is asked for; 0: it is not asked */
+    size_t freed_offset;  /* of the payload the operation freed or moved away from; MODEL_NOTHING: none */
+};
+
+/* Makes the model one of an empty heap. live has room for live_capacity blocks and stays the caller's. */
+void model_start(struct model *model, struct live_block *live, size_t live_capacity, size_t page_size,
+                 size_t page_count, size_t page_limit, uint16_t refused_asks);
+
+/* Each predicts an operation and carries it out on the model. Sizes and alignments are in bytes, and may be
+ * anything; an offset is that of a payload or of whatever a caller might pass by mistake. Allocating needs
+ * live_count below live_capacity. Cost: one walk over the live blocks. */
+struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t size);
+struct prediction model_calloc(struct model *model, uint64_t count, uint64_t size);
+struct prediction model_realloc(struct model *model, size_t offset, uint64_t size);
+struct prediction model_free(struct model *model, size_t offset);
+
+/* What freeing a pointer at this offset must answer: NONE for a live payload, otherwise the name of the
+ * misuse. */
+enum refusal model_judge_pointer(const struct model *model, size_t offset);
+
+/* The prediction of an operation that answers NULL and changes nothing. */
+struct prediction model_nothing(void);
+
+/* Bytes in the region. */
+size_t model_region_size(const struct model *model);
+
+/* Bytes in the block that holds the live payload at offset, header included; 0 when there is none. */
+size_t model_block_size(const struct model *model, size_t offset);
+
+/* Payload sizes of free blocks, 0 when there is none: of the largest, the lowest, and the one at the end. */
+size_t model_largest_payload(const struct model *model);
+size_t model_first_payload(const struct model *model);
+size_t model_tail_payload(const struct model *model);
+
+#endif

@@ -1,0 +1,225 @@
+/* From an operation to a call: what its operands mean in the heap's present state. No operation on random
+ * bytes is wasted: an operand that names nothing suitable picks the next that is, and where there is none the
+ * operation becomes the nearest one that makes sense. docs/programs.md tells the same to users.
+ *
+ * May be here: operand rules. May not: predictions, calls to the subject, oracles. */
+#include "fuzz/execute/resolve.h"
+
+#include "fuzz/execute/slots.h"
+
+#define WORD            ((size_t)8)    /* bytes between the pointers a block has to choose from */
+#define MISUSED_REQUEST UINT64_C(64)   /* bytes a misuse through realloc asks for */
+#define FOREIGN_SPREAD  UINT32_C(4096) /* words beyond the region a foreign pointer may lie */
+
+static size_t find_live(const struct executor *executor, size_t from) {
+    return slots_find_circular(executor->tables.live_bits, executor->slot_count, from, true);
+}
+
+static uint64_t add(uint64_t base, int32_t amount) {
+    if (amount >= 0) {
+        return base + (uint64_t)amount;
+    }
+    const uint64_t less = (uint64_t)-(int64_t)amount;
+    return base < less ? 0 : base - less;
+}
+
+/* Bytes a size operand means now. */
+static uint64_t resolve_size(const struct executor *executor, struct size_operand size, size_t slot) {
+    switch (size.base) {
+    case SIZE_BASE_LITERAL:
+        return (uint64_t)size.amount;
+    case SIZE_BASE_LARGEST:
+        return add(model_largest_payload(&executor->model), size.amount);
+    case SIZE_BASE_FIRST:
+        return add(model_first_payload(&executor->model), size.amount);
+    case SIZE_BASE_TAIL:
+        return add(model_tail_payload(&executor->model), size.amount);
+    case SIZE_BASE_USABLE: {
+        const size_t live = find_live(executor, slot);
+        if (live == executor->slot_count) {
+            return add(0, size.amount);
+        }
+        const size_t block_size = model_block_size(&executor->model, executor->tables.slots[live].offset);
+        return add(block_size < WORD ? 0 : block_size - WORD, size.amount);
+    }
+    case SIZE_BASE_MAXIMUM:
+        return add(SIZE_MAX, size.amount);
+    case SIZE_BASE_HALF:
+        return add(UINT64_C(1) << 63, size.amount);
+    case SIZE_BASE_WORD:
+        return add(UINT64_C(1) << 32, size.amount);
+    case SIZE_BASE_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static void pass_null(struct step *step, enum call call) {
+    step->call = call;
+    step->null_pointer = true;
+}
+
+static void pass_live(struct step *step, const struct executor *executor, enum call call, size_t slot) {
+    step->call = call;
+    step->slot = slot;
+    step->pointer_offset = executor->tables.slots[slot].offset;
+}
+
+/* A call that frees: of the next live slot, of NULL when there is none. */
+static void resolve_free(struct step *step, const struct executor *executor) {
+    const size_t live = find_live(executor, step->operation.slot);
+    if (live == executor->slot_count) {
+        pass_null(step, CALL_FREE);
+    } else {
+        pass_live(step, executor, CALL_FREE, live);
+    }
+}
+
+/* A call that allocates: into the next empty slot; when all are full it frees instead. */
+static void resolve_alloc(struct step *step, const struct executor *executor, enum call call) {
+    const size_t slot_count = executor->slot_count;
+    const size_t empty =
+        slots_find_circular(executor->tables.live_bits, slot_count, step->operation.slot, false);
+    if (empty == slot_count) {
+        resolve_free(step, executor);
+        return;
+    }
+    step->call = call;
+    step->slot = empty;
+    step->size = resolve_size(executor, step->operation.size, step->operation.slot);
+}
+
+/* A call that resizes: the next live slot; when there is none, NULL into the slot named, which allocates. */
+static void resolve_realloc(struct step *step, const struct executor *executor) {
+    const size_t live = find_live(executor, step->operation.slot);
+    step->size = resolve_size(executor, step->operation.size, step->operation.slot);
+    if (live == executor->slot_count) {
+        pass_null(step, CALL_REALLOC);
+        step->slot = step->operation.slot;
+    } else {
+        pass_live(step, executor, CALL_REALLOC, live);
+    }
+}
+
+/* Misuses. */
+
+static void pass_bad(struct step *step, size_t offset) {
+    step->call = step->operation.through_realloc ? CALL_REALLOC : CALL_FREE;
+    step->size = MISUSED_REQUEST;
+    step->pointer_offset = offset;
+}
+
+/* What a slot once held, if that is no live payload by now; else of the next slot with such a pointer. */
+static void resolve_double(struct step *step, const struct executor *executor) {
+    const struct executor_tables *const tables = &executor->tables;
+    size_t slot = step->operation.slot;
+    for (size_t tried = 0; tried < executor->slot_count; tried++) {
+        slot = slots_find_circular(tables->stale_bits, executor->slot_count, slot, true);
+        if (slot == executor->slot_count) {
+            break;
+        }
+        const size_t offset = tables->slots[slot].stale_offset;
+        if (model_judge_pointer(&executor->model, offset) != REFUSAL_NONE) {
+            pass_bad(step, offset);
+            return;
+        }
+        slot = (slot + 1) % executor->slot_count;
+    }
+    pass_null(step, CALL_FREE);
+}
+
+/* A word of the next live slot's block other than its payload's first. Word 0 is its header.
+ *
+ *     word      0        1                2       3
+ *            | header | payload starts |       |       |
+ */
+static void resolve_interior(struct step *step, const struct executor *executor) {
+    const size_t live = find_live(executor, step->operation.slot);
+    if (live == executor->slot_count) {
+        pass_null(step, CALL_FREE);
+        return;
+    }
+    const size_t payload = executor->tables.slots[live].offset;
+    const size_t word_count = model_block_size(&executor->model, payload) / WORD;
+    const size_t choice = step->operation.step % (word_count - 1); /* a block has two words at least */
+    pass_bad(step, payload - WORD + (choice == 0 ? 0 : choice + 1) * WORD);
+}
+
+static void resolve_misaligned(struct step *step, const struct executor *executor) {
+    const size_t live = find_live(executor, step->operation.slot);
+    const size_t payload = live == executor->slot_count ? WORD : executor->tables.slots[live].offset;
+    pass_bad(step, payload + 1 + step->operation.step % (WORD - 1));
+}
+
+static void resolve_foreign(struct step *step, const struct executor *executor) {
+    const size_t end = model_region_size(&executor->model);
+    const size_t beyond = WORD * (1 + step->operation.step / 4 % FOREIGN_SPREAD);
+    const size_t offsets[4] = {end, 0 - WORD, end + beyond, 0 - beyond};
+    pass_bad(step, offsets[step->operation.step % 4]);
+}
+
+static void resolve_misuse(struct step *step, const struct executor *executor) {
+    if (!executor->exact) {
+        return; /* without the model nobody knows what would be a misuse */
+    }
+    switch (step->operation.kind) {
+    case OPERATION_DOUBLE:
+        resolve_double(step, executor);
+        break;
+    case OPERATION_INTERIOR:
+        resolve_interior(step, executor);
+        break;
+    case OPERATION_MISALIGNED:
+        resolve_misaligned(step, executor);
+        break;
+    default:
+        resolve_foreign(step, executor);
+        break;
+    }
+}
+
+void resolve(const struct executor *executor, const struct operation *operation, struct step *step) {
+    *step = (struct step){.index = executor->operation_count,
+                          .operation = *operation,
+                          .call = CALL_NONE,
+                          .slot = STEP_NO_SLOT,
+                          .alignment = WORD,
+                          .offset = MODEL_NOTHING};
+    switch (operation->kind) {
+    case OPERATION_ALLOC:
+        resolve_alloc(step, executor, CALL_ALLOC);
+        break;
+    case OPERATION_ZALLOC:
+        resolve_alloc(step, executor, CALL_ZALLOC);
+        break;
+    case OPERATION_CALLOC:
+        step->count = program_counts[operation->choice];
+        resolve_alloc(step, executor, CALL_CALLOC);
+        break;
+    case OPERATION_ALIGNED:
+        step->alignment = program_alignments[operation->choice];
+        resolve_alloc(step, executor, CALL_ALLOC_ALIGNED);
+        break;
+    case OPERATION_REALLOC:
+        resolve_realloc(step, executor);
+        break;
+    case OPERATION_FREE:
+        resolve_free(step, executor);
+        break;
+    case OPERATION_COALESCE:
+        step->call = CALL_COALESCE;
+        break;
+    case OPERATION_NULL_FREE:
+        pass_null(step, CALL_FREE);
+        break;
+    case OPERATION_REFUSE:
+    case OPERATION_KIND_COUNT:
+        break;
+    case OPERATION_DOUBLE:
+    case OPERATION_INTERIOR:
+    case OPERATION_MISALIGNED:
+    case OPERATION_FOREIGN:
+        resolve_misuse(step, executor);
+        break;
+    }
+}

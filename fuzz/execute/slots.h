@@ -1,0 +1,51 @@
+/* Sets of slots, a bit each.
+ *
+ * May be here: bits. May not: what a slot holds. */
+#ifndef KMEM_SLOTS_H
+#define KMEM_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLOTS_WORD_BITS ((size_t)64)
+
+static inline size_t slots_word_count(size_t slot_count) {
+    return (slot_count + SLOTS_WORD_BITS - 1) / SLOTS_WORD_BITS;
+}
+
+static inline bool slots_has(const uint64_t *bits, size_t slot) {
+    return (bits[slot / SLOTS_WORD_BITS] >> slot % SLOTS_WORD_BITS & 1) != 0;
+}
+
+static inline void slots_add(uint64_t *bits, size_t slot) {
+    bits[slot / SLOTS_WORD_BITS] |= UINT64_C(1) << slot % SLOTS_WORD_BITS;
+}
+
+static inline void slots_remove(uint64_t *bits, size_t slot) {
+    bits[slot / SLOTS_WORD_BITS] &= ~(UINT64_C(1) << slot % SLOTS_WORD_BITS);
+}
+
+/* The first slot in from..slot_count-1 that is in the set (or, with `wanted` false, that is not); slot_count
+ * when there is none. from is at most slot_count. Cost: a step per 64 slots. */
+static inline size_t slots_find(const uint64_t *bits, size_t slot_count, size_t from, bool wanted) {
+    size_t slot = from;
+    while (slot < slot_count) { /* at least up to the next word each time */
+        const uint64_t word = bits[slot / SLOTS_WORD_BITS];
+        const uint64_t rest = (wanted ? word : ~word) >> slot % SLOTS_WORD_BITS;
+        if (rest != 0) {
+            slot += (size_t)__builtin_ctzll(rest);
+            return slot < slot_count ? slot : slot_count;
+        }
+        slot = (slot / SLOTS_WORD_BITS + 1) * SLOTS_WORD_BITS;
+    }
+    return slot_count;
+}
+
+/* slots_find from `from` on and round again. */
+static inline size_t slots_find_circular(const uint64_t *bits, size_t slot_count, size_t from, bool wanted) {
+    const size_t slot = slots_find(bits, slot_count, from, wanted);
+    return slot < slot_count ? slot : slots_find(bits, slot_count, 0, wanted);
+}
+
+#endif

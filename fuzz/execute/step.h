@@ -1,0 +1,51 @@
+/* One operation on its way through the executor: what the program asked for, what that means in the heap's
+ * present state, what the model predicts, what the subject did. Observers are shown it.
+ *
+ * May be here: the structure and how it is resolved. May not: calls to the subject. */
+#ifndef KMEM_STEP_H
+#define KMEM_STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fuzz/execute/model.h"
+#include "fuzz/program/program.h"
+
+#define STEP_NO_SLOT SIZE_MAX
+
+/* The call a step makes. */
+enum call {
+    CALL_NONE, /* nothing is called */
+    CALL_ALLOC,
+    CALL_ZALLOC,
+    CALL_CALLOC,
+    CALL_ALLOC_ALIGNED,
+    CALL_REALLOC,
+    CALL_FREE,
+    CALL_COALESCE,
+};
+
+struct step {
+    size_t index;               /* operation number, from 0; those of the recovery follow the program's own */
+    bool recovery;              /* not in the program: one of the frees at its end */
+    struct operation operation; /* as the program has it */
+
+    /* Resolved. */
+    enum call call;
+    size_t slot;           /* the slot the result goes to or comes from; STEP_NO_SLOT: none */
+    bool null_pointer;     /* the call is passed NULL */
+    size_t pointer_offset; /* the pointer passed, from base (modulo 2^N when in front of it) */
+    uint64_t size;         /* bytes */
+    uint64_t alignment;    /* bytes; for an allocation without one 8 */
+    uint64_t count;        /* for calloc */
+
+    struct prediction predicted; /* by the model; all zero when the model was not asked */
+
+    /* Observed. */
+    size_t offset; /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
+    enum refusal refusal; /* as the subject reports it */
+    size_t asked_pages;   /* pages asked of the page source; 0: it was not asked */
+};
+
+#endif

@@ -1,0 +1,68 @@
+/* The subject: the allocator under test, as the harness sees it. To plug one in, write one such table
+ * (fuzz/subjects/); the executor reaches the heap through nothing else.
+ *
+ * Every function gets the subject's own heap structure, which the executor keeps in struct executor, zeroed
+ * before start. Pointers passed to free, realloc and usable_size may be wild: the subject must answer, not
+ * obey.
+ *
+ * May be here: the table and what its functions take. May not: any allocator. */
+#ifndef KMEM_SUBJECT_H
+#define KMEM_SUBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fuzz/execute/refusal.h"
+#include "invariants/invariant.h"
+
+#define SUBJECT_HEAP_SIZE ((size_t)256) /* bytes: room for any subject's heap structure */
+
+/* Where a heap is to be made. */
+struct subject_region {
+    unsigned char *base; /* aligned to PROGRAM_REGION_SIZE_MAXIMUM */
+    size_t page_size;    /* bytes; a power of two */
+    size_t page_count;   /* pages to start with */
+    struct kmem_page_source source;
+};
+
+/* Called by subject.walk for every block from the lowest on. */
+typedef void subject_visit(void *context, size_t offset, uint64_t size, bool taken);
+
+struct subject {
+    const char *name;
+
+    /* Makes an empty heap in the region. Returns false iff the subject cannot. */
+    bool (*start)(void *heap, const struct subject_region *region);
+
+    void *(*alloc)(void *heap, size_t size);
+    void *(*zalloc)(void *heap, size_t size);
+    void *(*calloc)(void *heap, size_t count, size_t size);
+    void *(*alloc_aligned)(void *heap, size_t alignment, size_t size);
+    void *(*realloc)(void *heap, void *pointer, size_t size);
+    void (*free)(void *heap, void *pointer);
+    void (*coalesce)(void *heap);
+
+    /* Why the last of the above gave nothing or was refused; REFUSAL_NONE when it was not. */
+    enum refusal (*last_refusal)(const void *heap);
+
+    /* Bytes usable at a live payload. */
+    size_t (*usable_size)(const void *heap, const void *pointer);
+
+    /* Checks the invariants in mask and fills *census; as invariant_check. */
+    struct verdict (*check)(const void *heap, const struct expectation *expectation, uint64_t mask,
+                            struct census *census);
+
+    /* Visits every block, for the picture of a heap that may be corrupt: stops, and returns false, at a
+     * header that cannot be true. */
+    bool (*walk)(const void *heap, subject_visit *visit, void *context);
+
+    /* Makes the heap, just started, hold exactly these blocks, sorted by offset, and no others, each payload
+     * wholly accessible; every gap between them is one free block. For starting from a given state. */
+    void (*arrange)(void *heap, const struct live_block *live, size_t live_count);
+};
+
+/* This project's own allocator. */
+extern const struct subject subject_kmem;
+
+#endif

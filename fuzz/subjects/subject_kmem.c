@@ -1,0 +1,119 @@
+/* kmem as a subject. */
+#include "fuzz/execute/subject.h"
+#include "src/block.h"
+#include "src/kmem.h"
+
+_Static_assert(sizeof(struct kmem) <= SUBJECT_HEAP_SIZE, "the executor has room for a struct kmem");
+
+static bool start(void *heap, const struct subject_region *region) {
+    return kmem_init(heap, region->base, region->page_count, region->page_size, &region->source) == KMEM_OK;
+}
+
+static void *alloc(void *heap, size_t size) {
+    return kmem_alloc(heap, size);
+}
+
+static void *zalloc(void *heap, size_t size) {
+    return kmem_zalloc(heap, size);
+}
+
+static void *call_calloc(void *heap, size_t count, size_t size) {
+    return kmem_calloc(heap, count, size);
+}
+
+static void *alloc_aligned(void *heap, size_t alignment, size_t size) {
+    return kmem_alloc_aligned(heap, alignment, size);
+}
+
+static void *call_realloc(void *heap, void *pointer, size_t size) {
+    return kmem_realloc(heap, pointer, size);
+}
+
+static void call_free(void *heap, void *pointer) {
+    (void)kmem_free(heap, pointer); /* last_refusal tells */
+}
+
+static void coalesce(void *heap) {
+    (void)kmem_coalesce(heap); /* last_refusal tells */
+}
+
+static enum refusal last_refusal(const void *heap) {
+    switch (kmem_last_error(heap)) {
+    case KMEM_OK:
+        return REFUSAL_NONE;
+    case KMEM_EXHAUSTED:
+        return REFUSAL_EXHAUSTED;
+    case KMEM_BAD_ALIGNMENT:
+        return REFUSAL_BAD_ALIGNMENT;
+    case KMEM_FOREIGN_POINTER:
+        return REFUSAL_FOREIGN;
+    case KMEM_MISALIGNED_POINTER:
+        return REFUSAL_MISALIGNED;
+    case KMEM_INTERIOR_POINTER:
+        return REFUSAL_INTERIOR;
+    case KMEM_DOUBLE_FREE:
+        return REFUSAL_DOUBLE_FREE;
+    case KMEM_BAD_REGION:
+    case KMEM_CORRUPT:
+        break;
+    }
+    return REFUSAL_CORRUPT;
+}
+
+static size_t usable_size(const void *heap, const void *pointer) {
+    return kmem_usable_size(heap, pointer);
+}
+
+static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
+                            struct census *census) {
+    return invariant_check(heap, expectation, mask, census);
+}
+
+static bool walk(const void *heap, subject_visit *visit, void *context) {
+    const struct kmem *const kmem = heap;
+    const size_t end = kmem_size(kmem);
+    struct block block;
+    for (size_t offset = 0; offset < end; offset += (size_t)block.size) {
+        block = block_read(kmem->base + offset);
+        visit(context, offset, block.size, block.taken);
+        if (!block_is_possible(block, end - offset)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void arrange(void *heap, const struct live_block *live, size_t live_count) {
+    struct kmem *const kmem = heap;
+    size_t offset = 0;
+    for (size_t i = 0; i < live_count; i++) {
+        if (live[i].offset != offset) {
+            block_write(kmem->base + offset, live[i].offset - offset, false);
+        }
+        block_write(kmem->base + live[i].offset, live[i].size, true);
+        PORT_UNPOISON(kmem->base + live[i].offset + BLOCK_HEADER_SIZE, live[i].size - BLOCK_HEADER_SIZE);
+        offset = live[i].offset + live[i].size;
+        kmem->taken_count++;
+        kmem->taken_size += live[i].size;
+    }
+    if (offset != kmem_size(kmem)) {
+        block_write(kmem->base + offset, kmem_size(kmem) - offset, false);
+    }
+}
+
+const struct subject subject_kmem = {
+    .name = "kmem",
+    .start = start,
+    .alloc = alloc,
+    .zalloc = zalloc,
+    .calloc = call_calloc,
+    .alloc_aligned = alloc_aligned,
+    .realloc = call_realloc,
+    .free = call_free,
+    .coalesce = coalesce,
+    .last_refusal = last_refusal,
+    .usable_size = usable_size,
+    .check = check,
+    .walk = walk,
+    .arrange = arrange,
+};

@@ -1,0 +1,47 @@
+/* libFuzzer target: every byte string is a program, run against the heap with every oracle on.
+ *
+ * Bytes that begin as a program in text are parsed as one, as everywhere; a text that does not parse is no
+ * input. */
+#include <stdlib.h>
+
+#include "fuzz/program/text.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/report.h"
+#include "fuzz/tool/statistics.h"
+#include "fuzz/tool/violation.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int run(const uint8_t *bytes, size_t size) {
+    static struct statistics *statistics;
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    if (statistics == NULL) {
+        statistics = statistics_open();
+    }
+    const struct program program = program_decode(bytes, size);
+    const struct verdict verdict = executor_run(executor, &program);
+    statistics->executions++;
+    statistics->operations += executor->operation_count;
+    statistics->program_operations += program.operation_count;
+    if (!verdict_is_sound(verdict)) {
+        report_violation(executor, &program, "FILE (the fuzzer names it below)", stderr);
+        violation_abort(verdict.oracle);
+    }
+    return 0;
+}
+
+static int run_text(const uint8_t *text, size_t text_size) {
+    uint8_t *bytes;
+    size_t size;
+    struct text_error error;
+    if (!text_parse(text, text_size, &bytes, &size, &error)) {
+        return -1; /* libFuzzer: not to be kept */
+    }
+    const int result = run(bytes, size);
+    free(bytes);
+    return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    return text_is_text(data, size) ? run_text(data, size) : run(data, size);
+}

@@ -1,0 +1,12 @@
+/* How every program of the harness ends. */
+#ifndef KMEM_EXIT_CODE_H
+#define KMEM_EXIT_CODE_H
+
+enum exit_code {
+    EXIT_SOUND = 0,       /* all was well */
+    EXIT_VIOLATION = 1,   /* an oracle or a sanitizer found the subject at fault */
+    EXIT_USAGE = 2,       /* a wrong argument, or a file whose contents cannot be used */
+    EXIT_ENVIRONMENT = 3, /* a file, memory or tool that could not be had */
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* What a person is shown of a run: the report of a violation, the trace of every step, the picture of a heap
+ * in one line.
+ *
+ * May be here: words and layout. May not: judgements, files. */
+#ifndef KMEM_REPORT_H
+#define KMEM_REPORT_H
+
+#include <stdio.h>
+
+#include "fuzz/execute/executor.h"
+
+/* Runs the program once more, which gives the same violation, and prints its report to stream: which rule was
+ * broken and its sentence, the operation, the values, the last operations, the heap before and after, and the
+ * command that replays it, in which `file` stands for the program's file. The executor is left ready for
+ * executor_start. */
+void report_violation(struct executor *executor, const struct program *program, const char *file,
+                      FILE *stream);
+
+/* Runs the program and prints every step, with the digest so far and the heap after it, to stream. Returns
+ * the verdict, as executor_run. */
+__attribute__((warn_unused_result)) struct verdict report_trace(struct executor *executor,
+                                                                const struct program *program, FILE *stream);
+
+/* Prints where a run stands that is about to die in the subject: what the sanitizer's report or a signal does
+ * not tell. May be called at any moment of a run that report_watch has started. */
+void report_last_words(FILE *stream);
+
+/* Makes the executor remember each step of the next run of `program` from `file` for report_last_words. */
+void report_watch(struct executor *executor, const char *file);
+
+#endif

@@ -1,0 +1,21 @@
+/* What a fuzz target has done so far, where another process can see it: no printing and no clock in the loop.
+ *
+ * When the environment variable KMEM_STATISTICS names a file, the counters live in it (three 64-bit numbers
+ * in the machine's byte order, in the order of the structure), and whoever runs the campaign reads them
+ * there. */
+#ifndef KMEM_STATISTICS_H
+#define KMEM_STATISTICS_H
+
+#include <stdint.h>
+
+struct statistics {
+    uint64_t executions;         /* inputs run */
+    uint64_t operations;         /* steps done and checked, recovery included */
+    uint64_t program_operations; /* operations in the inputs */
+};
+
+/* The counters: in the file that KMEM_STATISTICS names, or in this process alone when there is none. Prints
+ * why and exits with code 3 when the file cannot be made. */
+struct statistics *statistics_open(void);
+
+#endif

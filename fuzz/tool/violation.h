@@ -1,0 +1,9 @@
+/* How a violation ends a process: in a function of its own for each oracle, so that tools which tell crashes
+ * apart by their stack tell violations apart. */
+#ifndef KMEM_VIOLATION_H
+#define KMEM_VIOLATION_H
+
+/* Aborts in the function named after the oracle, such as violation_free_merged(). */
+__attribute__((noreturn)) void violation_abort(unsigned oracle);
+
+#endif

@@ -1,0 +1,14 @@
+/* A block that should be taken: how those who know what is live tell the checker.
+ *
+ * May be here: this one plain structure, so that the model can share it without seeing the core. */
+#ifndef KMEM_LIVE_H
+#define KMEM_LIVE_H
+
+#include <stddef.h>
+
+struct live_block {
+    size_t offset; /* bytes from the region's base, of the header */
+    size_t size;   /* bytes, header included */
+};
+
+#endif

@@ -1,11 +1,12 @@
 # The compile and link options of every target, as interface libraries: a target links the ones it is made of.
 
-set(KMEM_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# No fake stacks for use after return: they cost a tenth of all speed, and nothing here returns a local's address.
+set(KMEM_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+                    -fsanitize-address-use-after-return=never)
 
 # Everything we write: C11, warnings are errors, includes start at the top of the tree.
 add_library(kmem_options INTERFACE)
 target_include_directories(kmem_options INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_features(kmem_options INTERFACE c_std_11)
 target_compile_options(kmem_options INTERFACE
   -g -Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Wcast-qual -Wpointer-arith -Wwrite-strings
   -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror)
@@ -16,8 +17,10 @@ endif()
 if(KMEM_INSTRUMENT STREQUAL "everything")
   target_compile_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
 endif()
-# Poisoned memory is a run-time matter: whatever links the core links its sanitizers' runtime.
+# Poison is a matter of run time: whatever links the core links its sanitizers' runtime, and code that is not
+# instrumented itself, such as the arena, must poison all the same.
 if(NOT KMEM_INSTRUMENT STREQUAL "none")
+  target_compile_definitions(kmem_options INTERFACE PORT_ADDRESS_SANITIZER=1)
   target_link_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
 endif()
 
@@ -33,7 +36,8 @@ if(KMEM_INSTRUMENT STREQUAL "core")
   target_compile_options(kmem_under_test INTERFACE ${KMEM_SANITIZERS})
 endif()
 if(KMEM_FUZZERS)
-  target_compile_options(kmem_under_test INTERFACE -fsanitize=fuzzer-no-link)
+  # No comparison tracing: it costs a third of all speed, and sizes that matter come from the program's forms.
+  target_compile_options(kmem_under_test INTERFACE -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp)
 endif()
 
 # Programs that use the C library.

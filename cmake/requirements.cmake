@@ -22,12 +22,12 @@ endif()
 
 # clang-19 does not pull in its own runtime libraries: a link would fail late and cryptically without them.
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
-  execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libclang_rt.asan.a
-                  OUTPUT_VARIABLE KMEM_RUNTIME OUTPUT_STRIP_TRAILING_WHITESPACE)
-  if(NOT EXISTS "${KMEM_RUNTIME}")
-    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-runtime-dir
-                    OUTPUT_VARIABLE KMEM_RUNTIME_DIR OUTPUT_STRIP_TRAILING_WHITESPACE)
-    file(GLOB KMEM_RUNTIME "${KMEM_RUNTIME_DIR}/libclang_rt.asan*.a")
-  endif()
+  foreach(name libclang_rt.asan.a libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.a)
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name}
+                    OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(EXISTS "${path}") # a name that is not found is printed as it was given
+      set(KMEM_RUNTIME "${path}")
+    endif()
+  endforeach()
   kmem_require(KMEM_RUNTIME "clang's sanitizer and libFuzzer runtime" libclang-rt-19-dev)
 endif()

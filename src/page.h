@@ -40,8 +40,7 @@ enum page_error {
  * PAGE_CORRUPT to any operation that meets it; to page_free and page_extend so is a run of more pages than
  * taken_count says are taken in all. */
 
-/* One page allocator. Owned by the caller, filled by page_init; its members are page.c's and the checker's.
- */
+/* One page allocator. The caller owns it, page_init fills it; its members are for page.c and the checker. */
 struct page_allocator {
     unsigned char *descriptors; /* page_count bytes */
     unsigned char *base;        /* page 0; a multiple of PAGE_SIZE */

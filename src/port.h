@@ -15,12 +15,14 @@
 #include KMEM_PORT_HEADER
 #endif
 
-/* Is the code being compiled watched by AddressSanitizer? Clang and gcc say so in different ways. */
-#if defined(__has_feature)
+/* 1 when AddressSanitizer's runtime is linked in, so that there is poison to be set: a build says so itself,
+ * for code it does not instrument too; otherwise the compiler tells whether this code is instrumented. */
+#if !defined(PORT_ADDRESS_SANITIZER) && defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define PORT_ADDRESS_SANITIZER 1
 #endif
-#elif defined(__SANITIZE_ADDRESS__)
+#endif
+#if !defined(PORT_ADDRESS_SANITIZER) && defined(__SANITIZE_ADDRESS__)
 #define PORT_ADDRESS_SANITIZER 1
 #endif
 #ifndef PORT_ADDRESS_SANITIZER

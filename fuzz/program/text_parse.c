@@ -273,13 +273,15 @@ static bool parse_number(const struct parser *parser, enum heap_key key, struct 
 static bool parse_entry(const struct parser *parser, enum heap_key key, struct span entry, uint64_t *bit) {
     if (key == HEAP_KEY_DISABLE) {
         *bit = find_word(entry, line_words, OPERATION_KIND_COUNT);
-        return *bit < OPERATION_KIND_COUNT ||
-               fail_word(&parser->reader, entry, "operation", line_words, OPERATION_KIND_COUNT);
+        if (*bit == OPERATION_KIND_COUNT) {
+            return fail_word(&parser->reader, entry, "operation", line_words, OPERATION_KIND_COUNT);
+        }
+    } else if (!read_number(entry, 10, PROGRAM_REFUSED_ASK_COUNT - 1, bit)) {
+        return fail(&parser->reader, entry.column,
+                    "refuse takes numbers from 0 to %u, with commas between, not '%s'",
+                    PROGRAM_REFUSED_ASK_COUNT - 1, quote(entry).text);
     }
-    return read_number(entry, 10, PROGRAM_REFUSED_ASK_COUNT - 1, bit) ||
-           fail(&parser->reader, entry.column,
-                "refuse takes numbers from 0 to %u, with commas between, not '%s'",
-                PROGRAM_REFUSED_ASK_COUNT - 1, quote(entry).text);
+    return true;
 }
 
 /* A list with commas between; every entry sets its bit, at most once. */

@@ -2,7 +2,9 @@
  *
  * Bytes that begin as a program in text are parsed as one, as everywhere; a text that does not parse is no
  * input. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz/program/text.h"
 #include "fuzz/tool/host.h"
@@ -10,7 +12,19 @@
 #include "fuzz/tool/statistics.h"
 #include "fuzz/tool/violation.h"
 
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
+
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+    const char *const self = *argument_count > 0 ? (*arguments)[0] : "";
+    const char *const slash = strrchr(self, '/');
+    const int folder_length = slash == NULL ? 0 : (int)(slash + 1 - self);
+    snprintf(replay, sizeof replay, "%.*skmemfuzz run FILE (the one the fuzzer names below)", folder_length,
+             self);
+    return 0;
+}
 
 static int run(const uint8_t *bytes, size_t size) {
     static struct statistics *statistics;
@@ -24,7 +38,7 @@ static int run(const uint8_t *bytes, size_t size) {
     statistics->operations += executor->operation_count;
     statistics->program_operations += program.operation_count;
     if (!verdict_is_sound(verdict)) {
-        report_violation(executor, &program, "FILE (the fuzzer names it below)", stderr);
+        report_violation(executor, &program, replay, stderr);
         violation_abort(verdict.oracle);
     }
     return 0;

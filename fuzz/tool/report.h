@@ -10,10 +10,9 @@
 #include "fuzz/execute/executor.h"
 
 /* Runs the program once more, which gives the same violation, and prints its report to stream: which rule was
- * broken and its sentence, the operation, the values, the last operations, the heap before and after, and the
- * command that replays it, in which `file` stands for the program's file. The executor is left ready for
- * executor_start. */
-void report_violation(struct executor *executor, const struct program *program, const char *file,
+ * broken and its sentence, the operation, the values, the last operations, the heap before and after, and
+ * `replay`, the command that runs it again. The executor is left ready for executor_start. */
+void report_violation(struct executor *executor, const struct program *program, const char *replay,
                       FILE *stream);
 
 /* Runs the program and prints every step, with the digest so far and the heap after it, to stream. Returns
@@ -25,7 +24,8 @@ __attribute__((warn_unused_result)) struct verdict report_trace(struct executor 
  * not tell. May be called at any moment of a run that report_watch has started. */
 void report_last_words(FILE *stream);
 
-/* Makes the executor remember each step of the next run of `program` from `file` for report_last_words. */
-void report_watch(struct executor *executor, const char *file);
+/* Makes the executor remember each step of its next run for report_last_words. replay is the command that
+ * runs the same program again, and is kept. */
+void report_watch(struct executor *executor, const char *replay);
 
 #endif

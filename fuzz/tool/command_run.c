@@ -1,0 +1,187 @@
+/* kmemfuzz run: programs against the heap, with every oracle asked. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz/tool/command.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/input.h"
+#include "fuzz/tool/report.h"
+#include "src/port.h"
+
+struct options {
+    bool trace;
+    uint64_t oracles;
+    struct file_list files;
+};
+
+/* When the subject dies. */
+
+static void print_last_words(void) {
+    fflush(stdout);
+    report_last_words(stderr);
+}
+
+#if PORT_ADDRESS_SANITIZER
+void __sanitizer_set_death_callback(void (*callback)(void));
+
+static void watch_for_death(void) {
+    __sanitizer_set_death_callback(print_last_words);
+}
+#else
+/* stdio is not made for signal handlers, but the process is lost anyway, and what it has to say is wanted. */
+static void die(int number) {
+    fprintf(stderr, "\nSignal %d: the subject was stopped by the processor\n", number);
+    print_last_words();
+    _exit(EXIT_VIOLATION);
+}
+
+static void watch_for_death(void) {
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
+        signal(deadly[i], die);
+    }
+}
+#endif
+
+/* Running. */
+
+static enum exit_code run_input(struct executor *executor, const struct input *input, const char *path,
+                                bool trace) {
+    char replay[1024];
+    snprintf(replay, sizeof replay, "%s run %s", command_tool_path, path);
+    report_watch(executor, replay);
+    const struct verdict verdict =
+        trace ? report_trace(executor, &input->program, stdout) : executor_run(executor, &input->program);
+    if (verdict_is_sound(verdict)) {
+        printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
+               path);
+        return EXIT_SOUND;
+    }
+    fprintf(stdout, "%s: ", path);
+    report_violation(executor, &input->program, replay, stdout);
+    return EXIT_VIOLATION;
+}
+
+/* The more serious of two codes: what could not be checked outweighs what was found wrong, that what was
+ * sound. */
+static enum exit_code worse(enum exit_code left, enum exit_code right) {
+    return left > right ? left : right;
+}
+
+static enum exit_code run_files(const struct options *options) {
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    executor->oracles = options->oracles;
+    watch_for_death();
+    enum exit_code code = EXIT_SOUND;
+    size_t counts[EXIT_ENVIRONMENT + 1] = {0};
+    for (size_t i = 0; i < options->files.count; i++) {
+        struct input input;
+        enum exit_code outcome = input_open(options->files.paths[i], &input);
+        if (outcome == EXIT_SOUND) {
+            outcome = run_input(executor, &input, options->files.paths[i], options->trace);
+            input_close(&input);
+        }
+        counts[outcome]++;
+        code = worse(code, outcome);
+    }
+    if (options->files.count != 1) {
+        printf("%zu sound, %zu with violations, %zu unusable\n", counts[EXIT_SOUND], counts[EXIT_VIOLATION],
+               counts[EXIT_USAGE] + counts[EXIT_ENVIRONMENT]);
+    }
+    return code;
+}
+
+/* Arguments. */
+
+/* The oracle whose id is the first `length` characters of text; 0 when there is none. */
+static unsigned find_oracle(const char *text, size_t length) {
+    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
+        if (strlen(oracle_id(oracle)) == length && memcmp(oracle_id(oracle), text, length) == 0) {
+            return oracle;
+        }
+    }
+    return 0;
+}
+
+/* The set of oracles that a comma-separated list of ids names. */
+static bool parse_oracles(const char *list, uint64_t *oracles) {
+    *oracles = 0;
+    for (;;) {
+        const size_t length = strcspn(list, ",");
+        const unsigned oracle = find_oracle(list, length);
+        if (oracle == 0) {
+            fprintf(stderr, "kmemfuzz run: there is no oracle '%.*s'; kmemfuzz oracles lists them\n",
+                    (int)length, list);
+            return false;
+        }
+        *oracles |= ORACLE_BIT(oracle);
+        if (list[length] == '\0') {
+            return true;
+        }
+        list += length + 1;
+    }
+}
+
+static enum exit_code parse_oracle_option(char ***arguments, struct options *options) {
+    const char *const option = **arguments;
+    uint64_t oracles;
+    if (*++*arguments == NULL) {
+        return command_misuse(&command_run, "%s needs the ids of oracles, separated by commas", option);
+    }
+    if (!parse_oracles(**arguments, &oracles)) {
+        return EXIT_USAGE;
+    }
+    options->oracles = strcmp(option, "--only") == 0 ? oracles : options->oracles & ~oracles;
+    return EXIT_SOUND;
+}
+
+static enum exit_code parse(char **arguments, struct options *options) {
+    for (; *arguments != NULL; arguments++) {
+        enum exit_code code = EXIT_SOUND;
+        if (strcmp(*arguments, "--trace") == 0) {
+            options->trace = true;
+        } else if (strcmp(*arguments, "--only") == 0 || strcmp(*arguments, "--without") == 0) {
+            code = parse_oracle_option(&arguments, options);
+        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
+            code = command_misuse(&command_run, "there is no option '%s'", *arguments);
+        } else {
+            code = file_list_add(&options->files, *arguments);
+        }
+        if (code != EXIT_SOUND) {
+            return code;
+        }
+    }
+    if (options->files.count == 0) {
+        return command_misuse(&command_run, "it needs a file, or a folder with files in it");
+    }
+    return EXIT_SOUND;
+}
+
+static enum exit_code run(char **arguments) {
+    struct options options = {.trace = false, .oracles = ORACLE_ALL};
+    enum exit_code code = parse(arguments, &options);
+    if (code == EXIT_SOUND) {
+        code = run_files(&options);
+    }
+    file_list_close(&options.files);
+    return code;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .synopsis = "FILE|DIR... [OPTION...]",
+    .summary = "run programs and check every operation",
+    .help =
+        "Prints a line for each sound program (its digest, the operations checked, recovery included) and a\n"
+        "report for each violation. A folder means all files below it; - is standard input.\n\n"
+        "  --trace         print every operation, the heap after it, and the digest so far\n"
+        "  --only IDS      ask only these oracles (ids separated by commas)\n"
+        "  --without IDS   ask all oracles but these\n\n"
+        "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument or a text with an error, 3 a file that\n"
+        "cannot be read.\n\n"
+        "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n",
+    .run = run,
+};

@@ -1,0 +1,28 @@
+/* Verdicts and steps in words.
+ *
+ * May be here: how each oracle's values and each call's outcome read. May not: runs, files. */
+#ifndef KMEM_EXPLAIN_H
+#define KMEM_EXPLAIN_H
+
+#include "fuzz/execute/executor.h"
+
+#define EXPLAIN_OUTCOME_SIZE 128 /* bytes */
+#define EXPLAIN_VALUE_SIZE   96  /* bytes */
+
+/* A verdict's members in words, units included. */
+struct explanation {
+    char where[EXPLAIN_VALUE_SIZE];
+    char expected[EXPLAIN_VALUE_SIZE];
+    char observed[EXPLAIN_VALUE_SIZE];
+};
+
+/* Fills *explanation for an unsound verdict. */
+void explain_verdict(struct verdict verdict, struct explanation *explanation);
+
+/* What a step's call did, such as "-> slot 3, offset 40" or "-> refused: double-free". Returns buffer. */
+const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]);
+
+/* The name of a refusal, such as "double-free"; "unknown" for a value that is none. */
+const char *explain_refusal(uint64_t refusal);
+
+#endif

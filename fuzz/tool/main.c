@@ -1,0 +1,98 @@
+/* kmemfuzz: what a person does with programs. This file finds the command; command_*.c are the commands. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fuzz/program/program.h"
+#include "fuzz/tool/command.h"
+
+const char *command_tool_path = "kmemfuzz";
+
+static const struct command *const commands[] = {&command_run, &command_show, &command_asm, &command_oracles};
+
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static void print_help(FILE *stream) {
+    fprintf(stream, "kmemfuzz runs heap programs against an allocator and checks every operation.\n\n"
+                    "Usage: kmemfuzz COMMAND [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(stream, "  %-8s %-32s %s\n", commands[i]->name, commands[i]->synopsis, commands[i]->summary);
+    }
+    fprintf(stream, "\n  kmemfuzz COMMAND --help says more; kmemfuzz --version names the version.\n\n"
+                    "A program is a file, binary (what a fuzzer saves) or text (what a person writes); which "
+                    "one is told\n"
+                    "from its contents. Exit codes: 0 sound, 1 violation, 2 usage, 3 environment.\n");
+}
+
+static void print_command_help(const struct command *command) {
+    printf("Usage: kmemfuzz %s %s\n\n%s\n\n%s", command->name, command->synopsis, command->summary,
+           command->help);
+}
+
+enum exit_code command_misuse(const struct command *command, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "kmemfuzz %s: ", command->name);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nUsage: kmemfuzz %s %s\nkmemfuzz %s --help says more.\n", command->name,
+            command->synopsis, command->name);
+    return EXIT_USAGE;
+}
+
+enum exit_code command_finish(enum exit_code code) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "kmemfuzz: standard output could not be written\n");
+        return EXIT_ENVIRONMENT;
+    }
+    return code;
+}
+
+static bool asks_for_help(char **arguments) {
+    for (; *arguments != NULL; arguments++) {
+        if (strcmp(*arguments, "--help") == 0 || strcmp(*arguments, "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum exit_code run_command(const char *name, char **arguments) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(name, commands[i]->name) != 0) {
+            continue;
+        }
+        if (asks_for_help(arguments)) {
+            print_command_help(commands[i]);
+            return EXIT_SOUND;
+        }
+        return commands[i]->run(arguments);
+    }
+    fprintf(stderr, "kmemfuzz: there is no command '%s'; kmemfuzz --help lists them\n", name);
+    return EXIT_USAGE;
+}
+
+static enum exit_code start(int argument_count, char **arguments) {
+    if (argument_count > 0) {
+        command_tool_path = arguments[0];
+    }
+    if (argument_count < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    const char *const name = arguments[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_help(stdout);
+        return command_finish(EXIT_SOUND);
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("kmemfuzz %s, program format %u\n", KMEM_VERSION, PROGRAM_VERSION);
+        return command_finish(EXIT_SOUND);
+    }
+    return command_finish(run_command(name, arguments + 2));
+}
+
+int main(int argument_count, char **arguments) {
+    return (int)start(argument_count, arguments);
+}

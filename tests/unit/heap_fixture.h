@@ -1,0 +1,273 @@
+/* One small heap at a known place, and the words the unit tests of the allocator are written in.
+ *
+ *     inaccessible | dirt ............. | heap, up to page_limit pages | inaccessible
+ *                                       ^ heap.base                    ^ a read or write here faults
+ *
+ * The region starts out dirty, never zeroed. Where the heap reaches its page limit a step past its end
+ * faults; elsewhere the bytes around it are compared with the dirt.
+ *
+ * Block lists are written as text, "taken 32 | free 992": what a test expects and what it starts from.
+ * Include this file before any other: it asks the system headers for anonymous mappings. */
+#ifndef KMEM_HEAP_FIXTURE_H
+#define KMEM_HEAP_FIXTURE_H
+
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE
+#endif
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "src/block.h"
+#include "src/kmem.h"
+#include "src/port.h"
+
+#define HEAP_PAGE_SIZE   ((size_t)256)   /* bytes */
+#define HEAP_PAGE_COUNT  ((size_t)4)     /* pages a test's heap starts with */
+#define HEAP_PAGE_LIMIT  ((size_t)16)    /* pages a growing heap may have */
+#define HEAP_SIZE        ((size_t)1024)  /* bytes; HEAP_PAGE_COUNT pages */
+#define ARENA_SIZE       ((size_t)8192)  /* bytes of dirt and heap together */
+#define GUARD_SIZE       ((size_t)65536) /* bytes; a multiple of every host's page size */
+#define DIRT             ((unsigned char)0xa5)
+#define TWO_TO_THE_63    ((size_t)1 << (8 * sizeof(size_t) - 1)) /* on a 64-bit host */
+#define BLOCKS_TEXT_SIZE ((size_t)8192)
+
+/* The sanitizer's own view of memory. Weak, because it is the program that is linked with a sanitizer or not:
+ * the core may be watched while the tests are not. */
+__attribute__((weak)) int __asan_address_is_poisoned(void const volatile *address);
+__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *address, size_t size);
+
+static struct kmem heap;
+static unsigned char *arena; /* ARENA_SIZE bytes, followed by an inaccessible guard; mapped once */
+
+/* The page source of growing heaps: what it was asked, and what it answers. */
+static struct {
+    size_t call_count;
+    size_t page_count; /* of the last call */
+    void *context;     /* of the last call */
+    bool refuses;
+} page_source;
+
+/* Raw bytes, poisoned or not. Volatile keeps the compiler from making calls to memcpy and memset, which the
+ * sanitizer watches, out of loops over these. */
+PORT_UNCHECKED static inline unsigned char byte_read(const unsigned char *address) {
+    return *(const volatile unsigned char *)address;
+}
+
+PORT_UNCHECKED static inline void byte_write(unsigned char *address, unsigned char value) {
+    *(volatile unsigned char *)address = value;
+}
+
+/* A raw header, possible or not, at offset bytes from the heap's base. */
+PORT_UNCHECKED static inline void header_write(size_t offset, uint64_t header) {
+    *(volatile uint64_t *)(void *)(heap.base + offset) = header;
+}
+
+/* The address offset bytes from the heap's base. */
+static inline void *at(size_t offset) {
+    return heap.base + offset;
+}
+
+static inline bool extend(void *context, size_t page_count) {
+    page_source.call_count++;
+    page_source.page_count = page_count;
+    page_source.context = context;
+    return !page_source.refuses;
+}
+
+static inline void arena_prepare(void) {
+    if (arena == NULL) {
+        unsigned char *const memory =
+            mmap(NULL, 3 * GUARD_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(memory, MAP_FAILED);
+        assert_int_equal(mprotect(memory + GUARD_SIZE, GUARD_SIZE, PROT_READ | PROT_WRITE), 0);
+        arena = memory + 2 * GUARD_SIZE - ARENA_SIZE;
+    }
+    if (__asan_unpoison_memory_region != NULL) {
+        __asan_unpoison_memory_region(arena, ARENA_SIZE);
+    }
+    for (size_t i = 0; i < ARENA_SIZE; i++) {
+        byte_write(arena + i, DIRT);
+    }
+}
+
+/* The place of a heap that may reach size bytes: it then ends at the guard. */
+static inline unsigned char *arena_base_for(size_t size) {
+    return arena + ARENA_SIZE - size;
+}
+
+/* A heap of 1024 bytes in 4 pages, which never grows. Its base is a multiple of 1024. */
+static inline int fresh_heap(void **state) {
+    (void)state;
+    arena_prepare();
+    assert_int_equal(kmem_init(&heap, arena_base_for(HEAP_SIZE), HEAP_PAGE_COUNT, HEAP_PAGE_SIZE, NULL),
+                     KMEM_OK);
+    return 0;
+}
+
+/* A heap of 1024 bytes in 4 pages, which may grow to page_limit pages, of which the arena has room for 16. */
+static inline void start_growing_heap(size_t page_limit) {
+    const struct kmem_page_source source = {
+        .extend = extend, .context = &page_source, .page_limit = page_limit};
+    arena_prepare();
+    page_source.call_count = 0;
+    page_source.page_count = 0;
+    page_source.context = NULL;
+    page_source.refuses = false;
+    assert_int_equal(kmem_init(&heap, arena_base_for(HEAP_PAGE_LIMIT * HEAP_PAGE_SIZE), HEAP_PAGE_COUNT,
+                               HEAP_PAGE_SIZE, &source),
+                     KMEM_OK);
+}
+
+/* The same with a limit of 16 pages, 4096 bytes. Its base is a multiple of 4096. */
+static inline int growing_heap(void **state) {
+    (void)state;
+    start_growing_heap(HEAP_PAGE_LIMIT);
+    return 0;
+}
+
+#define ON_FRESH_HEAP(test)   cmocka_unit_test_setup(test, fresh_heap)
+#define ON_GROWING_HEAP(test) cmocka_unit_test_setup(test, growing_heap)
+
+/* Writes the block list of text, which must tile the heap, and the counters that go with it; taken payloads
+ * become accessible as a whole. */
+static inline void lay_out(const char *text) {
+    const size_t end = kmem_size(&heap);
+    size_t offset = 0;
+    heap.taken_count = 0;
+    heap.taken_size = 0;
+    while (*text != '\0') {
+        char word[6];
+        size_t size;
+        int length = 0;
+        assert_int_equal(sscanf(text, "%5s %zu%n", word, &size, &length), 2);
+        const bool taken = strcmp(word, "taken") == 0;
+        assert_true(size <= end - offset);
+        block_write(heap.base + offset, size, taken);
+        heap.taken_count += taken ? 1 : 0;
+        heap.taken_size += taken ? size : 0;
+        if (taken && __asan_unpoison_memory_region != NULL) {
+            __asan_unpoison_memory_region(at(offset + BLOCK_HEADER_SIZE), size - BLOCK_HEADER_SIZE);
+        }
+        offset += size;
+        text += length;
+        text += strncmp(text, " | ", 3) == 0 ? 3 : 0;
+    }
+    assert_int_equal(offset, end);
+}
+
+/* The heap's block list as text, in static storage, and its counters checked against it. */
+static inline const char *blocks_text(void) {
+    static char text[BLOCKS_TEXT_SIZE];
+    const size_t end = kmem_size(&heap);
+    size_t length = 0;
+    size_t taken_count = 0;
+    size_t taken_size = 0;
+    for (size_t offset = 0; offset < end;) {
+        const struct block block = block_read(heap.base + offset);
+        if (!block_is_possible(block, end - offset)) {
+            fail_msg("impossible header at %zu after: %s", offset, text);
+        }
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s %" PRIu64,
+                                   offset == 0 ? "" : " | ", block.taken ? "taken" : "free", block.size);
+        assert_true(length < sizeof text);
+        taken_count += block.taken ? 1 : 0;
+        taken_size += block.taken ? (size_t)block.size : 0;
+        offset += (size_t)block.size;
+    }
+    assert_int_equal(heap.taken_count, taken_count);
+    assert_int_equal(heap.taken_size, taken_size);
+    return text;
+}
+
+/* Not one byte around the heap was written. */
+static inline void assert_surroundings_untouched(void) {
+    for (size_t i = 0; i < ARENA_SIZE; i++) {
+        const bool inside = arena + i >= heap.base && arena + i < heap.base + kmem_size(&heap);
+        if (!inside && byte_read(arena + i) != DIRT) {
+            fail_msg("a byte outside the heap was written, %td bytes from base", arena + i - heap.base);
+        }
+    }
+}
+
+static inline void assert_blocks(const char *expected) {
+    assert_string_equal(blocks_text(), expected);
+    assert_surroundings_untouched();
+}
+
+static inline void assert_error(enum kmem_error expected) {
+    assert_string_equal(kmem_error_name(kmem_last_error(&heap)), kmem_error_name(expected));
+}
+
+/* Everything that an operation which fails must leave alone. */
+struct snapshot {
+    struct kmem heap;
+    unsigned char bytes[ARENA_SIZE];
+};
+
+static inline void snapshot_take(struct snapshot *snapshot) {
+    snapshot->heap = heap;
+    for (size_t i = 0; i < ARENA_SIZE; i++) {
+        snapshot->bytes[i] = byte_read(arena + i);
+    }
+}
+
+/* Nothing has changed since, in the heap, in its region or around it; how the last operation ended aside. */
+static inline void assert_unchanged(const struct snapshot *snapshot) {
+    assert_ptr_equal(heap.base, snapshot->heap.base);
+    assert_int_equal(heap.page_size, snapshot->heap.page_size);
+    assert_int_equal(heap.page_count, snapshot->heap.page_count);
+    assert_int_equal(heap.taken_count, snapshot->heap.taken_count);
+    assert_int_equal(heap.taken_size, snapshot->heap.taken_size);
+    assert_true(heap.source.extend == snapshot->heap.source.extend);
+    assert_ptr_equal(heap.source.context, snapshot->heap.source.context);
+    assert_int_equal(heap.source.page_limit, snapshot->heap.source.page_limit);
+    for (size_t i = 0; i < ARENA_SIZE; i++) {
+        if (byte_read(arena + i) != snapshot->bytes[i]) {
+            fail_msg("a byte changed, %td bytes from base", arena + i - heap.base);
+        }
+    }
+}
+
+/* Contents: a different byte for each place, seed and neighbour. */
+static inline unsigned char pattern_byte(unsigned seed, size_t index) {
+    return (unsigned char)(seed * 37 + index * 11 + 1);
+}
+
+static inline void pattern_write(void *payload, size_t size, unsigned seed) {
+    for (size_t i = 0; i < size; i++) {
+        byte_write((unsigned char *)payload + i, pattern_byte(seed, i));
+    }
+}
+
+static inline void assert_pattern(const void *payload, size_t size, unsigned seed) {
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(byte_read((const unsigned char *)payload + i), pattern_byte(seed, i));
+    }
+}
+
+static inline void assert_all_bytes(const void *payload, size_t size, unsigned char value) {
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(byte_read((const unsigned char *)payload + i), value);
+    }
+}
+
+/* The block a request needs, by search rather than by the allocator's arithmetic. */
+static inline size_t block_size_needed(size_t request) {
+    size_t size = 16;
+    while (size - 8 < request) {
+        size += 8;
+    }
+    return size;
+}
+
+#endif

@@ -1,0 +1,258 @@
+/* The checker on heaps that are sound and on bytes that are none, what its census says, and the names it
+ * gives. */
+#include "tests/unit/invariant_fixture.h"
+
+/* Soundness: a healthy heap is never accused. */
+
+/* xorshift64*, by Sebastiano Vigna. The same seed gives the same sequence everywhere; seed 0 is not allowed.
+ */
+static uint64_t random_state;
+
+static uint64_t random_next(void) {
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return random_state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static size_t random_below(size_t bound) {
+    return (size_t)((random_next() >> 11) % bound);
+}
+
+/* The live list, kept in order from the pointers the heap hands out. */
+static void live_insert(const unsigned char *payload) {
+    const size_t offset = (size_t)(payload - heap.base) - 8;
+    size_t index = expected_heap.live_count++;
+    assert_true(expected_heap.live_count <= LIVE_COUNT_MAXIMUM);
+    for (; index > 0 && live[index - 1].offset > offset; index--) {
+        live[index] = live[index - 1];
+    }
+    live[index] = (struct live_block){.offset = offset, .size = kmem_usable_size(&heap, payload) + 8};
+}
+
+static void live_remove(size_t index) {
+    expected_heap.live_count--;
+    for (; index < expected_heap.live_count; index++) {
+        live[index] = live[index + 1];
+    }
+}
+
+/* One random operation, and the live list kept up with it. */
+static void operate_at_random(void) {
+    const size_t size = 1 + random_below(random_below(4) == 0 ? 400 : 40);
+    const size_t index = expected_heap.live_count == 0 ? 0 : random_below(expected_heap.live_count);
+    unsigned char *const victim = at(live[index].offset + 8);
+    unsigned char *payload = NULL;
+    switch (expected_heap.live_count == 0 ? 0 : random_below(5)) {
+    case 0:
+        payload = kmem_alloc(&heap, size);
+        break;
+    case 1:
+        payload = kmem_alloc_aligned(&heap, (size_t)16 << random_below(5), size);
+        break;
+    case 2:
+        payload = kmem_realloc(&heap, victim, size);
+        if (payload != NULL) {
+            live_remove(index);
+        }
+        break;
+    default:
+        assert_int_equal(kmem_free(&heap, victim), KMEM_OK);
+        live_remove(index);
+        break;
+    }
+    if (payload != NULL) {
+        live_insert(payload);
+    }
+    expected_heap.page_count = kmem_page_count(&heap);
+}
+
+static void a_healthy_heap_is_sound_in_many_shapes(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        random_state = seed;
+        (void)growing_heap(NULL);
+        expected_heap = (struct expectation){
+            .base = heap.base, .page_size = 256, .page_count = 4, .live = live, .live_count = 0};
+        for (unsigned step = 0; step < 400; step++) {
+            operate_at_random();
+            const struct verdict verdict = check(INVARIANT_ALL);
+            if (!verdict_is_sound(verdict)) {
+                fail_msg("seed %" PRIu64 " step %u: %s", seed, step, invariant_id(verdict.oracle));
+            }
+            assert_int_equal(census.taken_count, expected_heap.live_count);
+            assert_int_equal(census.taken_size, heap.taken_size);
+        }
+    }
+}
+
+/* Bytes without meaning. The region ends at inaccessible memory; the heap's members are random too. */
+
+static void fill_at_random(unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        byte_write(bytes + i, (unsigned char)random_next());
+    }
+}
+
+/* Small sizes here and there, so that walks get far. */
+static void fill_with_random_headers(void) {
+    for (size_t offset = 0; offset < HEAP_SIZE; offset += 8) {
+        const uint64_t taken = random_below(2) == 0 ? BLOCK_TAKEN : 0;
+        header_write(offset, taken | (random_below(50) == 0 ? random_next() : 16 + 8 * random_below(4)));
+    }
+}
+
+static void whatever_the_bytes_the_checker_ends_inside_the_region(void **state) {
+    (void)state;
+    size_t longest = 0;
+    random_state = 1;
+    for (unsigned trial = 0; trial < 2000; trial++) {
+        start_with("free 1024");
+        if (trial % 2 == 0) {
+            fill_at_random(heap.base, HEAP_SIZE);
+        } else {
+            fill_with_random_headers();
+        }
+        fill_at_random((unsigned char *)&heap, sizeof heap);
+        const uint64_t mask = random_next() & WITHOUT(REGION);
+        const struct verdict verdict = check(trial % 4 < 2 ? mask : 0);
+        assert_true(verdict_is_sound(verdict) || (mask & INVARIANT_BIT(verdict.oracle)) != 0);
+        assert_true(verdict.offset < HEAP_SIZE);
+        assert_true(census.block_count <= HEAP_SIZE / 16);
+        assert_true(census.taken_size <= HEAP_SIZE);
+        longest = census.block_count > longest ? census.block_count : longest;
+    }
+    assert_true(longest > 20);
+}
+
+/* The census. */
+
+static void the_census_counts_what_the_walk_saw(void **state) {
+    (void)state;
+    start_with("taken 32 | free 64 | taken 48 | taken 24 | free 856");
+    assert_sound(INVARIANT_ALL);
+    assert_int_equal(census.block_count, 5);
+    assert_int_equal(census.taken_count, 3);
+    assert_int_equal(census.taken_size, 104);
+    start_with("free 1024");
+    assert_sound(INVARIANT_ALL);
+    assert_int_equal(census.block_count, 1);
+    assert_int_equal(census.taken_count, 0);
+    assert_int_equal(census.taken_size, 0);
+}
+
+static void the_census_of_a_broken_heap_covers_the_blocks_before_the_offset(void **state) {
+    (void)state;
+    start_with("taken 32 | free 64 | free 48 | taken 880");
+    assert_verdict(INVARIANT_ALL, INVARIANT_FREE_MERGED, 96, 112, 48);
+    assert_int_equal(census.block_count, 2);
+    assert_int_equal(census.taken_count, 1);
+    assert_int_equal(census.taken_size, 32);
+    start_with("taken 32 | free 64 | taken 48 | taken 880");
+    assert_sound(INVARIANT_ALL);
+    const uint64_t whole = census.layout;
+    header_write(144, 12);
+    assert_verdict(INVARIANT_ALL, INVARIANT_BLOCK_SIZE, 144, 16, 12);
+    assert_int_equal(census.block_count, 3);
+    assert_int_not_equal(census.layout, whole);
+}
+
+static uint64_t layout_of(const char *blocks) {
+    start_with(blocks);
+    assert_sound(WITHOUT(FREE_MERGED));
+    return census.layout;
+}
+
+static void equal_block_lists_have_equal_layouts_at_different_addresses(void **state) {
+    (void)state;
+    const uint64_t layout = layout_of("taken 32 | free 64 | taken 928");
+    assert_int_equal(layout_of("taken 32 | free 64 | taken 928"), layout);
+    arena_prepare();
+    assert_int_equal(kmem_init(&heap, arena_base_for(4096), 4, 256, NULL), KMEM_OK);
+    lay_out("taken 32 | free 64 | taken 928");
+    pattern_write(at(8), 24, 1);
+    expected_heap.base = heap.base;
+    assert_sound(INVARIANT_ALL);
+    assert_int_equal(census.layout, layout);
+}
+
+/* Every heap of two or three blocks, each taken or free. */
+static void different_block_lists_have_different_layouts(void **state) {
+    (void)state;
+    static uint64_t layouts[8192];
+    size_t count = 0;
+    for (size_t first = 32; first < HEAP_SIZE - 64; first += 32) {
+        for (size_t second = 32; first + second <= HEAP_SIZE; second += 64) {
+            for (unsigned bits = 0; bits < 8; bits++) {
+                char blocks[64];
+                const size_t third = HEAP_SIZE - first - second;
+                (void)snprintf(blocks, sizeof blocks, "%s %zu | %s %zu", (bits & 1) != 0 ? "taken" : "free",
+                               first, (bits & 2) != 0 ? "taken" : "free", second);
+                if (third != 0) {
+                    const size_t length = strlen(blocks);
+                    (void)snprintf(blocks + length, sizeof blocks - length, " | %s %zu",
+                                   (bits & 4) != 0 ? "taken" : "free", third);
+                }
+                if (third != 0 || bits < 4) {
+                    layouts[count++] = layout_of(blocks);
+                }
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_int_not_equal(layouts[i], layouts[j]);
+        }
+    }
+}
+
+/* Names. */
+
+static void every_invariant_has_an_id_of_its_own_and_a_sentence(void **state) {
+    (void)state;
+    static const char *const ids[] = {"region",      "walk-ends",     "block-size",    "block-tiling",
+                                      "free-merged", "taken-is-live", "live-is-taken", "counters"};
+    assert_int_equal(INVARIANT_COUNT, 1 + sizeof ids / sizeof *ids);
+    for (unsigned invariant = 1; invariant < INVARIANT_COUNT; invariant++) {
+        assert_string_equal(invariant_id(invariant), ids[invariant - 1]);
+        const char *const sentence = invariant_sentence(invariant);
+        const size_t length = strlen(sentence);
+        assert_true(length > 10);
+        assert_int_equal(sentence[length - 1], '.');
+        assert_true(sentence[0] >= 'A' && sentence[0] <= 'Z');
+        for (unsigned other = 1; other < invariant; other++) {
+            assert_string_not_equal(invariant_id(other), invariant_id(invariant));
+            assert_string_not_equal(invariant_sentence(other), sentence);
+        }
+    }
+}
+
+static void a_number_that_is_no_invariant_has_neither(void **state) {
+    (void)state;
+    static const unsigned numbers[] = {INVARIANT_NONE, INVARIANT_COUNT, INVARIANT_COUNT + 1, UINT32_MAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        assert_null(invariant_id(numbers[i]));
+        assert_null(invariant_sentence(numbers[i]));
+    }
+}
+
+static void the_masks_cover_every_invariant(void **state) {
+    (void)state;
+    assert_int_equal(INVARIANT_ALL, (UINT64_C(1) << INVARIANT_COUNT) - 2);
+    assert_int_equal(INVARIANT_STRUCTURE, INVARIANT_ALL & ~AGREEMENT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_healthy_heap_is_sound_in_many_shapes),
+        cmocka_unit_test(whatever_the_bytes_the_checker_ends_inside_the_region),
+        cmocka_unit_test(the_census_counts_what_the_walk_saw),
+        cmocka_unit_test(the_census_of_a_broken_heap_covers_the_blocks_before_the_offset),
+        cmocka_unit_test(equal_block_lists_have_equal_layouts_at_different_addresses),
+        cmocka_unit_test(different_block_lists_have_different_layouts),
+        cmocka_unit_test(every_invariant_has_an_id_of_its_own_and_a_sentence),
+        cmocka_unit_test(a_number_that_is_no_invariant_has_neither),
+        cmocka_unit_test(the_masks_cover_every_invariant),
+    };
+    return cmocka_run_group_tests_name("invariant_census", tests, NULL, NULL);
+}

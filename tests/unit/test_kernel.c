@@ -1,0 +1,317 @@
+/* Specification: the kernel's single heap. What an operation does is kmem.h's matter; here is what the layer
+ * adds.
+ *
+ * The heap is static and there is one: the tests of what holds before kmem_kernel_init has succeeded come
+ * first, and every other test starts a new heap. */
+#include "tests/unit/kernel_fixture.h"
+
+static int before_init(void **state) {
+    (void)state;
+    watch_faults();
+    return 0;
+}
+
+/* Before kmem_kernel_init has succeeded. */
+
+static void before_init_every_allocation_is_refused(void **state) {
+    (void)state;
+    assert_null(kmalloc(1));
+    assert_null(kzmalloc(1));
+    assert_null(kcalloc(1, 1));
+    assert_null(kmalloc_aligned(64, 1));
+    assert_null(krealloc(NULL, 1));
+    assert_null(kmalloc(0));
+    assert_no_fault();
+}
+
+static void before_init_every_free_but_that_of_null_is_a_fault(void **state) {
+    (void)state;
+    kfree(NULL);
+    assert_no_fault();
+    kfree(memory);
+    assert_fault(KMEM_FOREIGN_POINTER, memory);
+    kfree((void *)1);
+    assert_fault(KMEM_FOREIGN_POINTER, (void *)1);
+    assert_null(krealloc(memory, 1));
+    assert_fault(KMEM_FOREIGN_POINTER, memory);
+}
+
+static void before_init_there_is_nothing_to_see(void **state) {
+    (void)state;
+    coalesce();
+    assert_no_fault();
+    assert_null(kmem_kernel_head());
+    assert_null(kmem_kernel_page_table());
+    assert_int_equal(kmem_kernel_page_count(), 0);
+}
+
+/* The page allocator is as before: nothing taken, and all of it in one run. */
+static void assert_init_is_refused(size_t free_count) {
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
+    assert_int_equal(pages.taken_count, pages.page_count - free_count);
+    for (size_t i = 0; i < free_count; i++) {
+        assert_int_equal(pages.descriptors[pages.page_count - free_count + i], 0);
+    }
+}
+
+static void init_without_enough_pages_is_refused_and_takes_none(void **state) {
+    static const size_t page_counts[] = {1, 2, KMEM_KERNEL_PAGE_COUNT - 1, KMEM_KERNEL_PAGE_COUNT};
+    for (size_t i = 0; i < sizeof page_counts / sizeof *page_counts; i++) {
+        start_pages(page_counts[i]);
+        assert_init_is_refused(page_counts[i]);
+        before_init_there_is_nothing_to_see(state);
+        before_init_every_allocation_is_refused(state);
+    }
+}
+
+static void init_without_any_page_is_refused(void **state) {
+    start_pages(PAGE_COUNT);
+    assert_non_null(page_alloc(&pages, PAGE_COUNT));
+    assert_init_is_refused(0);
+    before_init_there_is_nothing_to_see(state);
+}
+
+/* kmem_kernel_init. */
+
+static void init_takes_512_zeroed_pages_as_one_free_block(void **state) {
+    (void)state;
+    start_pages(PAGE_COUNT);
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    assert_int_equal(kmem_kernel_page_count(), 512);
+    assert_int_equal(pages.taken_count, 513);
+    assert_int_equal((uintptr_t)kmem_kernel_head() % PAGE_SIZE, 0);
+    assert_block(0, KERNEL_HEAP_SIZE, false);
+    /* The core has poisoned the free payload; this looks at it as a debugger would. */
+    if (__asan_unpoison_memory_region != NULL) {
+        __asan_unpoison_memory_region(kmem_kernel_head(), KERNEL_HEAP_SIZE);
+    }
+    const unsigned char *const bytes = kmem_kernel_head();
+    for (size_t i = BLOCK_HEADER_SIZE; i < KERNEL_HEAP_SIZE; i++) {
+        assert_true(bytes[i] == 0);
+    }
+}
+
+static void init_takes_one_zeroed_page_for_the_page_table(void **state) {
+    (void)state;
+    start_pages(PAGE_COUNT);
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    const unsigned char *const table = kmem_kernel_page_table();
+    const unsigned char *const head = kmem_kernel_head();
+    assert_non_null(table);
+    assert_int_equal((uintptr_t)table % PAGE_SIZE, 0);
+    assert_true(table + PAGE_SIZE <= head || table >= head + KERNEL_HEAP_SIZE);
+    for (size_t i = 0; i < PAGE_SIZE; i++) {
+        assert_true(table[i] == 0);
+    }
+}
+
+static void exactly_513_pages_are_enough(void **state) {
+    (void)state;
+    start_pages(KMEM_KERNEL_PAGE_COUNT + 1);
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    watch_faults();
+    assert_null(kmalloc(KERNEL_HEAP_SIZE));
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE - 8));
+    assert_null(kmalloc(1));
+    assert_no_fault();
+}
+
+static void a_refused_init_leaves_the_heap_there_was(void **state) {
+    (void)state;
+    struct page_allocator none;
+    static _Alignas(4096) unsigned char small_memory[2 * PAGE_SIZE];
+    const void *const head = kmem_kernel_head();
+    const void *const table = kmem_kernel_page_table();
+    void *const payload = kmalloc(8);
+    assert_int_equal(page_init(&none, small_memory, sizeof small_memory), PAGE_OK);
+    assert_int_equal(kmem_kernel_init(&none), KMEM_EXHAUSTED);
+    assert_ptr_equal(kmem_kernel_head(), head);
+    assert_ptr_equal(kmem_kernel_page_table(), table);
+    kfree(payload);
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE)); /* grows, and so still knows its page allocator */
+    assert_no_fault();
+}
+
+static void a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken(void **state) {
+    (void)state;
+    static _Alignas(4096) unsigned char second_memory[MEMORY_SIZE];
+    struct page_allocator second_pages;
+    void *const payload = kmalloc(8);
+    if (__asan_unpoison_memory_region != NULL) {
+        __asan_unpoison_memory_region(second_memory, sizeof second_memory);
+    }
+    assert_int_equal(page_init(&second_pages, second_memory, sizeof second_memory), PAGE_OK);
+    assert_int_equal(kmem_kernel_init(&second_pages), KMEM_OK);
+    assert_int_equal(pages.taken_count, 513);
+    assert_int_equal(second_pages.taken_count, 513);
+    assert_block(0, KERNEL_HEAP_SIZE, false);
+    kfree(payload);
+    assert_fault(KMEM_FOREIGN_POINTER, payload);
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE));
+    assert_int_equal(pages.taken_count, 513);
+    assert_int_equal(second_pages.taken_count, 514);
+}
+
+/* The operations. */
+
+static void kmalloc_takes_the_first_fit(void **state) {
+    (void)state;
+    assert_ptr_equal(kmalloc(24), payload_at(0));
+    assert_ptr_equal(kmalloc(8), payload_at(32));
+    assert_block(0, 32, true);
+    assert_block(32, 16, true);
+    assert_block(48, KERNEL_HEAP_SIZE - 48, false);
+    assert_null(kmalloc(0));
+    assert_no_fault();
+}
+
+static void kzmalloc_and_kcalloc_zero_what_was_dirty(void **state) {
+    (void)state;
+    unsigned char *payload = kmalloc(64);
+    memset(payload, DIRT, 64);
+    kfree(payload);
+    assert_ptr_equal(kzmalloc(64), payload);
+    for (size_t i = 0; i < 64; i++) {
+        assert_int_equal(payload[i], 0);
+    }
+    memset(payload, DIRT, 64);
+    kfree(payload);
+    assert_ptr_equal(kcalloc(4, 16), payload);
+    for (size_t i = 0; i < 64; i++) {
+        assert_int_equal(payload[i], 0);
+    }
+    assert_block(0, 72, true);
+    assert_null(kcalloc(SIZE_MAX / 8 + 2, 8));
+    assert_no_fault();
+}
+
+static void kmalloc_aligned_honours_the_alignment(void **state) {
+    (void)state;
+    assert_ptr_equal(kmalloc_aligned(4096, 100), header_at(4096));
+    assert_block(0, 4088, false);
+    assert_block(4088, 112, true);
+    assert_no_fault();
+}
+
+static void krealloc_keeps_contents_in_place_and_moved(void **state) {
+    (void)state;
+    unsigned char *const payload = krealloc(NULL, 16);
+    assert_ptr_equal(payload, payload_at(0));
+    memcpy(payload, "fifteen letters", 16);
+    assert_ptr_equal(krealloc(payload, 40), payload);
+    assert_non_null(kmalloc(8));
+    unsigned char *const moved = krealloc(payload, 100);
+    assert_ptr_equal(moved, payload_at(64));
+    assert_string_equal((const char *)moved, "fifteen letters");
+    assert_null(krealloc(moved, 0));
+    assert_block(0, 48, false);
+    assert_block(48, 16, true);
+    assert_block(64, KERNEL_HEAP_SIZE - 64, false);
+    assert_no_fault();
+}
+
+static void kfree_merges_and_kfree_of_null_does_nothing(void **state) {
+    (void)state;
+    void *const first = kmalloc(24);
+    void *const second = kmalloc(24);
+    kfree(first);
+    kfree(second);
+    kfree(NULL);
+    assert_block(0, KERNEL_HEAP_SIZE, false);
+    assert_no_fault();
+}
+
+static void coalesce_merges_what_something_else_has_written(void **state) {
+    (void)state;
+    block_write(header_at(0), 32, false);
+    block_write(header_at(32), 64, false);
+    block_write(header_at(96), KERNEL_HEAP_SIZE - 96, false);
+    coalesce();
+    assert_block(0, KERNEL_HEAP_SIZE, false);
+    assert_no_fault();
+}
+
+/* Growth. */
+
+static void the_heap_grows_by_the_pages_behind_it_until_there_are_no_more(void **state) {
+    (void)state;
+    void *const payload = kmalloc(KERNEL_HEAP_SIZE - 8);
+    assert_non_null(payload);
+    assert_int_equal(kmem_kernel_page_count(), 512);
+    for (size_t i = 1; i <= SPARE_PAGE_COUNT; i++) {
+        unsigned char *const page = kmalloc(PAGE_SIZE - 8);
+        assert_ptr_equal(page, payload_at(KERNEL_HEAP_SIZE + (i - 1) * PAGE_SIZE));
+        memset(page, DIRT, PAGE_SIZE - 8);
+        assert_int_equal(kmem_kernel_page_count(), 512 + i);
+        assert_int_equal(pages.taken_count, 513 + i);
+    }
+    assert_null(kmalloc(1));
+    assert_int_equal(kmem_kernel_page_count(), 520);
+    kfree(payload);
+    assert_ptr_equal(kmalloc(KERNEL_HEAP_SIZE - 8), payload);
+    assert_no_fault();
+}
+
+static void the_heap_grows_by_as_many_pages_as_a_request_needs_at_once(void **state) {
+    (void)state;
+    assert_null(kmalloc(KERNEL_HEAP_SIZE + SPARE_PAGE_COUNT * PAGE_SIZE - 7));
+    assert_int_equal(pages.taken_count, 513);
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE + SPARE_PAGE_COUNT * PAGE_SIZE - 8));
+    assert_int_equal(kmem_kernel_page_count(), 520);
+    assert_no_fault();
+}
+
+static void growth_stops_at_a_page_someone_else_has_taken(void **state) {
+    (void)state;
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE - 8));
+    void *const other = page_alloc(&pages, 1);
+    assert_non_null(other);
+    assert_null(kmalloc(8));
+    assert_int_equal(kmem_kernel_page_count(), 512);
+    assert_int_equal(pages.taken_count, 514);
+    assert_int_equal(page_free(&pages, other), PAGE_OK);
+    assert_non_null(kmalloc(8));
+    assert_int_equal(kmem_kernel_page_count(), 513);
+    assert_no_fault();
+}
+
+/* Where the page allocator's first free pages are not its first pages, fewer lie behind the heap. */
+static void the_page_limit_counts_from_the_heap_and_not_from_the_first_page(void **state) {
+    (void)state;
+    start_pages(PAGE_COUNT);
+    assert_non_null(page_alloc(&pages, 3));
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    watch_faults();
+    assert_null(kmalloc(KERNEL_HEAP_SIZE + (SPARE_PAGE_COUNT - 3) * PAGE_SIZE - 7));
+    assert_int_equal(page_last_error(&pages), PAGE_OK); /* it was not even asked */
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE + (SPARE_PAGE_COUNT - 3) * PAGE_SIZE - 8));
+    assert_int_equal(kmem_kernel_page_count(), 517);
+    assert_int_equal(pages.taken_count, PAGE_COUNT);
+    assert_no_fault();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(before_init_every_allocation_is_refused, before_init),
+        cmocka_unit_test_setup(before_init_every_free_but_that_of_null_is_a_fault, before_init),
+        cmocka_unit_test_setup(before_init_there_is_nothing_to_see, before_init),
+        cmocka_unit_test_setup(init_without_enough_pages_is_refused_and_takes_none, before_init),
+        cmocka_unit_test_setup(init_without_any_page_is_refused, before_init),
+        cmocka_unit_test(init_takes_512_zeroed_pages_as_one_free_block),
+        cmocka_unit_test(init_takes_one_zeroed_page_for_the_page_table),
+        cmocka_unit_test(exactly_513_pages_are_enough),
+        cmocka_unit_test_setup(a_refused_init_leaves_the_heap_there_was, booted),
+        cmocka_unit_test_setup(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken, booted),
+        cmocka_unit_test_setup(kmalloc_takes_the_first_fit, booted),
+        cmocka_unit_test_setup(kzmalloc_and_kcalloc_zero_what_was_dirty, booted),
+        cmocka_unit_test_setup(kmalloc_aligned_honours_the_alignment, booted),
+        cmocka_unit_test_setup(krealloc_keeps_contents_in_place_and_moved, booted),
+        cmocka_unit_test_setup(kfree_merges_and_kfree_of_null_does_nothing, booted),
+        cmocka_unit_test_setup(coalesce_merges_what_something_else_has_written, booted),
+        cmocka_unit_test_setup(the_heap_grows_by_the_pages_behind_it_until_there_are_no_more, booted),
+        cmocka_unit_test_setup(the_heap_grows_by_as_many_pages_as_a_request_needs_at_once, booted),
+        cmocka_unit_test_setup(growth_stops_at_a_page_someone_else_has_taken, booted),
+        cmocka_unit_test(the_page_limit_counts_from_the_heap_and_not_from_the_first_page),
+    };
+    return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* Specification: the hooks a platform gives the kernel layer. The lock is taken and given back exactly once
+ * by every operation, never nested, never held by a fault hook; PORT_FAULT gets what no fault hook takes.
+ *
+ * The kernel layer is compiled into this file, with hooks that watch it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "src/kmem.h"
+
+static void lock(void);
+static void unlock(void);
+static void default_fault(enum kmem_error error, const void *pointer);
+
+#define PORT_LOCK()                lock()
+#define PORT_UNLOCK()              unlock()
+#define PORT_FAULT(error, pointer) default_fault((error), (pointer))
+
+#include "src/kernel.c"
+
+/* Weak: the program may be linked without a sanitizer. */
+__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *address, size_t size);
+
+static _Alignas(4096) unsigned char memory[(KMEM_KERNEL_PAGE_COUNT + 2) * PAGE_SIZE];
+static struct page_allocator pages;
+
+static size_t lock_count;
+static bool is_locked;
+
+static void lock(void) {
+    assert_false(is_locked);
+    is_locked = true;
+    lock_count++;
+}
+
+static void unlock(void) {
+    assert_true(is_locked);
+    is_locked = false;
+}
+
+/* The last fault, and how many there were: by the platform's default, and by a hook. */
+static size_t default_fault_count;
+static size_t hook_count;
+static enum kmem_error fault_error;
+static const void *fault_pointer;
+
+static void default_fault(enum kmem_error error, const void *pointer) {
+    assert_false(is_locked);
+    default_fault_count++;
+    fault_error = error;
+    fault_pointer = pointer;
+}
+
+static void hook(enum kmem_error error, const void *pointer) {
+    assert_false(is_locked);
+    hook_count++;
+    fault_error = error;
+    fault_pointer = pointer;
+}
+
+static int booted(void **state) {
+    (void)state;
+    if (__asan_unpoison_memory_region != NULL) {
+        __asan_unpoison_memory_region(memory, sizeof memory);
+    }
+    kmem_kernel_set_fault_hook(NULL);
+    assert_int_equal(page_init(&pages, memory, sizeof memory), PAGE_OK);
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    lock_count = 0;
+    default_fault_count = 0;
+    hook_count = 0;
+    return 0;
+}
+
+/* Since the last call the lock was taken once, and given back. */
+static void assert_locked_once(void) {
+    assert_int_equal(lock_count, 1);
+    assert_false(is_locked);
+    lock_count = 0;
+}
+
+static void collect(void *context, const char *text) {
+    (void)context;
+    (void)text;
+    assert_true(is_locked);
+}
+
+static void every_operation_takes_the_lock_once_and_gives_it_back(void **state) {
+    (void)state;
+    void *payload = kmalloc(8);
+    assert_locked_once();
+    assert_non_null(kzmalloc(8));
+    assert_locked_once();
+    assert_non_null(kcalloc(8, 8));
+    assert_locked_once();
+    assert_non_null(kmalloc_aligned(64, 8));
+    assert_locked_once();
+    payload = krealloc(payload, 100);
+    assert_locked_once();
+    kfree(payload);
+    assert_locked_once();
+    coalesce();
+    assert_locked_once();
+    kmem_kernel_print(collect, NULL);
+    assert_locked_once();
+    kmem_kernel_set_fault_hook(hook);
+    assert_locked_once();
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
+    assert_false(is_locked);
+    assert_int_equal(default_fault_count + hook_count, 0);
+}
+
+static void an_operation_that_fails_gives_the_lock_back_too(void **state) {
+    (void)state;
+    assert_null(kmalloc(SIZE_MAX));
+    assert_locked_once();
+    assert_null(kzmalloc(SIZE_MAX));
+    assert_locked_once();
+    assert_null(kcalloc(SIZE_MAX, 2));
+    assert_locked_once();
+    assert_null(kmalloc_aligned(3, 8));
+    assert_locked_once();
+    assert_null(krealloc(&pages, 8));
+    assert_locked_once();
+    kfree(&pages);
+    assert_locked_once();
+}
+
+static void init_takes_the_lock_once(void **state) {
+    (void)state;
+    assert_int_equal(page_init(&pages, memory, sizeof memory), PAGE_OK);
+    if (__asan_unpoison_memory_region != NULL) {
+        __asan_unpoison_memory_region(memory, sizeof memory);
+    }
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    assert_locked_once();
+}
+
+static void a_fault_goes_to_the_platform_while_no_hook_is_set(void **state) {
+    (void)state;
+    kfree(&pages);
+    assert_int_equal(default_fault_count, 1);
+    assert_int_equal(fault_error, KMEM_FOREIGN_POINTER);
+    assert_ptr_equal(fault_pointer, &pages);
+    assert_null(kmalloc_aligned(3, 8));
+    assert_int_equal(default_fault_count, 2);
+    assert_int_equal(fault_error, KMEM_BAD_ALIGNMENT);
+    assert_null(fault_pointer);
+    assert_null(kmalloc(SIZE_MAX));
+    kfree(NULL);
+    assert_int_equal(default_fault_count, 2);
+}
+
+static void a_fault_goes_to_the_hook_alone_while_one_is_set(void **state) {
+    (void)state;
+    kmem_kernel_set_fault_hook(hook);
+    kfree(&pages);
+    assert_int_equal(hook_count, 1);
+    assert_int_equal(default_fault_count, 0);
+    kmem_kernel_set_fault_hook(NULL);
+    kfree(&pages);
+    assert_int_equal(hook_count, 1);
+    assert_int_equal(default_fault_count, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_operation_takes_the_lock_once_and_gives_it_back, booted),
+        cmocka_unit_test_setup(an_operation_that_fails_gives_the_lock_back_too, booted),
+        cmocka_unit_test_setup(init_takes_the_lock_once, booted),
+        cmocka_unit_test_setup(a_fault_goes_to_the_platform_while_no_hook_is_set, booted),
+        cmocka_unit_test_setup(a_fault_goes_to_the_hook_alone_while_one_is_set, booted),
+    };
+    return cmocka_run_group_tests_name("kernel_port", tests, NULL, NULL);
+}

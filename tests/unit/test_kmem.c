@@ -1,0 +1,297 @@
+/* Specification: kmem_init, the questions a heap answers, the names of errors and the printed block table.
+ * What allocates, frees, reallocates, grows, and meets corruption has files of its own beside this one. */
+#include "tests/unit/heap_fixture.h"
+
+/* kmem_init. */
+
+static void a_new_heap_is_one_free_block_over_dirty_memory(void **state) {
+    (void)state;
+    assert_blocks("free 1024");
+    assert_error(KMEM_OK);
+    assert_all_bytes(at(8), HEAP_SIZE - 8, DIRT);
+}
+
+static void a_new_heap_knows_its_region(void **state) {
+    (void)state;
+    assert_ptr_equal(kmem_head(&heap), arena_base_for(HEAP_SIZE));
+    assert_int_equal(kmem_page_count(&heap), 4);
+    assert_int_equal(kmem_size(&heap), 1024);
+}
+
+static void every_power_of_two_from_16_is_a_page_size(void **state) {
+    (void)state;
+    for (size_t page_size = 16; page_size <= 4096; page_size *= 2) {
+        for (size_t page_count = 1; page_count <= 2; page_count++) {
+            arena_prepare();
+            assert_int_equal(
+                kmem_init(&heap, arena_base_for(page_size * page_count), page_count, page_size, NULL),
+                KMEM_OK);
+            assert_int_equal(kmem_size(&heap), page_size * page_count);
+            assert_int_equal(block_read(heap.base).size, page_size * page_count);
+            assert_false(block_read(heap.base).taken);
+            assert_int_equal(kmem_page_count(&heap), page_count);
+        }
+    }
+}
+
+static void a_base_need_only_be_8_aligned(void **state) {
+    (void)state;
+    arena_prepare();
+    assert_int_equal(kmem_init(&heap, arena_base_for(HEAP_SIZE + 8), 4, 256, NULL), KMEM_OK);
+    assert_blocks("free 1024");
+    assert_ptr_equal(kmem_alloc_aligned(&heap, 16, 8), at(8));
+    assert_int_equal((uintptr_t)at(8) % 16, 0);
+}
+
+/* The region is refused, and not one byte of it is written. */
+static void assert_bad_region(void *base, size_t page_count, size_t page_size) {
+    arena_prepare();
+    memset(&heap, 0x5a, sizeof heap);
+    assert_int_equal(kmem_init(&heap, base, page_count, page_size, NULL), KMEM_BAD_REGION);
+    assert_error(KMEM_BAD_REGION);
+    assert_all_bytes(arena, ARENA_SIZE, DIRT);
+}
+
+static void a_base_that_is_null_or_not_8_aligned_is_a_bad_region(void **state) {
+    (void)state;
+    assert_bad_region(NULL, 1, 256);
+    for (size_t k = 1; k < 8; k++) {
+        assert_bad_region(arena + k, 1, 256);
+    }
+}
+
+static void a_page_size_under_16_or_no_power_of_two_is_a_bad_region(void **state) {
+    (void)state;
+    static const size_t page_sizes[] = {0,       1, 2, 4, 8, 15, 17, 24, 48, 255, 257, TWO_TO_THE_63 + 16,
+                                        SIZE_MAX};
+    for (size_t i = 0; i < sizeof page_sizes / sizeof *page_sizes; i++) {
+        assert_bad_region(arena, 1, page_sizes[i]);
+    }
+}
+
+static void no_pages_are_a_bad_region(void **state) {
+    (void)state;
+    assert_bad_region(arena, 0, 256);
+}
+
+static void a_region_that_wraps_the_address_space_is_a_bad_region(void **state) {
+    (void)state;
+    assert_bad_region(arena, SIZE_MAX, 256);
+    assert_bad_region(arena, SIZE_MAX / 256, 256);
+    assert_bad_region(arena, SIZE_MAX / 256 + 1, 256);
+    assert_bad_region(arena, SIZE_MAX / 256 + 2, 256);
+    assert_bad_region(arena, (SIZE_MAX - (uintptr_t)arena) / 256 + 1, 256);
+    assert_bad_region(arena, 2, TWO_TO_THE_63);
+    assert_bad_region(arena, SIZE_MAX, TWO_TO_THE_63);
+    assert_bad_region((void *)(UINTPTR_MAX - 255), 1, 256);
+    assert_bad_region((void *)(UINTPTR_MAX - 511), 2, 256);
+    assert_bad_region((void *)(UINTPTR_MAX - 7), 1, 16);
+}
+
+/* A header has 63 bits for the size. */
+static void a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region(void **state) {
+    (void)state;
+    assert_bad_region(arena, 1, TWO_TO_THE_63);
+    assert_bad_region(arena, 2, TWO_TO_THE_63 / 2);
+    assert_bad_region(arena, 3, TWO_TO_THE_63 / 2);
+    assert_bad_region(arena, TWO_TO_THE_63 / 256, 256);
+    assert_bad_region(arena, TWO_TO_THE_63 / 256 + 1, 256);
+}
+
+/* Nothing but the first header of a new heap is written, so the memory need not be there. A sanitizer would
+ * poison it all. */
+static void the_largest_region_is_a_page_less_than_2_to_the_63_bytes(void **state) {
+    (void)state;
+    if (__asan_address_is_poisoned != NULL) {
+        skip();
+    }
+    arena_prepare();
+    assert_int_equal(kmem_init(&heap, arena, TWO_TO_THE_63 / 256 - 1, 256, NULL), KMEM_OK);
+    assert_int_equal(kmem_size(&heap), TWO_TO_THE_63 - 256);
+    assert_int_equal(block_read(arena).size, TWO_TO_THE_63 - 256);
+    assert_false(block_read(arena).taken);
+    assert_ptr_equal(kmem_alloc(&heap, 8), arena + 8);
+    assert_null(kmem_alloc(&heap, TWO_TO_THE_63 - 256));
+    assert_error(KMEM_EXHAUSTED);
+}
+
+static void a_heap_may_be_started_again(void **state) {
+    assert_non_null(kmem_alloc(&heap, 100));
+    assert_null(kmem_alloc(&heap, 2000));
+    (void)fresh_heap(state);
+    assert_error(KMEM_OK);
+    assert_blocks("free 1024");
+}
+
+static void the_source_is_copied(void **state) {
+    (void)state;
+    struct kmem_page_source source = {.extend = extend, .context = &source, .page_limit = 16};
+    start_growing_heap(16);
+    assert_int_equal(kmem_init(&heap, heap.base, 4, 256, &source), KMEM_OK);
+    source = (struct kmem_page_source){.extend = NULL, .context = NULL, .page_limit = 0};
+    lay_out("taken 1024");
+    assert_ptr_equal(kmem_alloc(&heap, 8), at(1032));
+    assert_ptr_equal(page_source.context, &source);
+}
+
+static void two_heaps_share_nothing(void **state) {
+    (void)state;
+    struct kmem other;
+    assert_int_equal(kmem_init(&other, arena, 2, 256, NULL), KMEM_OK);
+    const void *const payload = kmem_alloc(&other, 500);
+    assert_ptr_equal(payload, arena + 8);
+    assert_null(kmem_alloc(&other, 8));
+    assert_error(KMEM_OK);
+    assert_int_equal(kmem_last_error(&other), KMEM_EXHAUSTED);
+    assert_int_equal(kmem_usable_size(&heap, payload), 0);
+    assert_ptr_equal(kmem_alloc(&heap, 8), at(8));
+    assert_int_equal(kmem_last_error(&other), KMEM_EXHAUSTED);
+}
+
+/* The last error. */
+
+static void every_operation_that_can_fail_renews_the_last_error(void **state) {
+    (void)state;
+    void *const payload = kmem_alloc(&heap, 8);
+    assert_null(kmem_alloc_aligned(&heap, 3, 8));
+    assert_error(KMEM_BAD_ALIGNMENT);
+    assert_null(kmem_alloc(&heap, 1024));
+    assert_error(KMEM_EXHAUSTED);
+    assert_ptr_equal(kmem_realloc(&heap, payload, 64), payload);
+    assert_error(KMEM_OK);
+    assert_int_equal(kmem_free(&heap, at(16)), KMEM_INTERIOR_POINTER);
+    assert_error(KMEM_INTERIOR_POINTER);
+    assert_int_equal(kmem_free(&heap, payload), KMEM_OK);
+    assert_error(KMEM_OK);
+    assert_int_equal(kmem_free(&heap, payload), KMEM_DOUBLE_FREE);
+    assert_int_equal(kmem_coalesce(&heap), KMEM_OK);
+    assert_error(KMEM_OK);
+}
+
+/* Names. */
+
+static void every_error_has_a_name_of_its_own(void **state) {
+    (void)state;
+    static const char *const names[] = {"ok",
+                                        "exhausted",
+                                        "bad-alignment",
+                                        "bad-region",
+                                        "foreign-pointer",
+                                        "misaligned-pointer",
+                                        "interior-pointer",
+                                        "double-free",
+                                        "corrupt"};
+    for (unsigned error = KMEM_OK; error <= KMEM_CORRUPT; error++) {
+        assert_string_equal(kmem_error_name((enum kmem_error)error), names[error]);
+        for (unsigned other = KMEM_OK; other < error; other++) {
+            assert_string_not_equal(kmem_error_name((enum kmem_error)other), names[error]);
+        }
+    }
+}
+
+static void a_value_that_is_no_error_is_unknown(void **state) {
+    (void)state;
+    assert_string_equal(kmem_error_name((enum kmem_error)(KMEM_CORRUPT + 1)), "unknown");
+    assert_string_equal(kmem_error_name((enum kmem_error)15), "unknown");
+}
+
+/* Printing. */
+
+static char printed[2048];
+
+static void collect(void *context, const char *text) {
+    assert_ptr_equal(context, printed);
+    assert_true(strlen(printed) + strlen(text) < sizeof printed);
+    strcat(printed, text);
+}
+
+static const char *print_heap(void) {
+    printed[0] = '\0';
+    kmem_print(&heap, collect, printed);
+    return printed;
+}
+
+static void the_block_table_has_a_line_for_each_block_and_one_of_totals(void **state) {
+    (void)state;
+    struct snapshot before;
+    char expected[512];
+    lay_out("taken 32 | free 64 | taken 160 | free 768");
+    snapshot_take(&before);
+    const uintptr_t base = (uintptr_t)heap.base;
+    (void)snprintf(expected, sizeof expected,
+                   "0x%" PRIxPTR "  size 0x20  taken\n"
+                   "0x%" PRIxPTR "  size 0x40  free\n"
+                   "0x%" PRIxPTR "  size 0xa0  taken\n"
+                   "0x%" PRIxPTR "  size 0x300  free\n"
+                   "pages 0x4  taken bytes 0xc0  free bytes 0x340\n",
+                   base, base + 32, base + 96, base + 256);
+    assert_string_equal(print_heap(), expected);
+    assert_unchanged(&before);
+}
+
+static void totals_may_be_zero(void **state) {
+    (void)state;
+    char expected[256];
+    (void)snprintf(expected, sizeof expected,
+                   "0x%" PRIxPTR "  size 0x400  free\npages 0x4  taken bytes 0x0  free bytes 0x400\n",
+                   (uintptr_t)heap.base);
+    assert_string_equal(print_heap(), expected);
+    lay_out("taken 1024");
+    (void)snprintf(expected, sizeof expected,
+                   "0x%" PRIxPTR "  size 0x400  taken\npages 0x4  taken bytes 0x400  free bytes 0x0\n",
+                   (uintptr_t)heap.base);
+    assert_string_equal(print_heap(), expected);
+}
+
+static void printing_stops_at_an_impossible_header_and_says_so(void **state) {
+    (void)state;
+    static const uint64_t headers[][2] = {{0, 0},     {BLOCK_TAKEN, 0}, {15, 0xf},
+                                          {28, 0x1c}, {1000, 0x3e8},    {UINT64_MAX, 0x7fffffffffffffff}};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        char expected[256];
+        lay_out("free 32 | taken 992");
+        header_write(32, headers[i][0]);
+        heap.error = KMEM_EXHAUSTED;
+        (void)snprintf(expected, sizeof expected,
+                       "0x%" PRIxPTR "  size 0x20  free\n0x%" PRIxPTR "  size 0x%" PRIx64 "  %s\n"
+                       "corrupt: no block can have this size here\n",
+                       (uintptr_t)heap.base, (uintptr_t)heap.base + 32, headers[i][1],
+                       (headers[i][0] & BLOCK_TAKEN) != 0 ? "taken" : "free");
+        assert_string_equal(print_heap(), expected);
+        assert_error(KMEM_EXHAUSTED);
+    }
+}
+
+static void every_hexadecimal_digit_is_printed_as_itself(void **state) {
+    (void)state;
+    header_write(0, UINT64_C(0x123456789abcdef));
+    assert_non_null(strstr(print_heap(), "  size 0x123456789abcdef  free\n"));
+    header_write(0, UINT64_C(0x7edcba9876543210));
+    assert_non_null(strstr(print_heap(), "  size 0x7edcba9876543210  free\n"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_FRESH_HEAP(a_new_heap_is_one_free_block_over_dirty_memory),
+        ON_FRESH_HEAP(a_new_heap_knows_its_region),
+        ON_FRESH_HEAP(every_power_of_two_from_16_is_a_page_size),
+        ON_FRESH_HEAP(a_base_need_only_be_8_aligned),
+        ON_FRESH_HEAP(a_base_that_is_null_or_not_8_aligned_is_a_bad_region),
+        ON_FRESH_HEAP(a_page_size_under_16_or_no_power_of_two_is_a_bad_region),
+        ON_FRESH_HEAP(no_pages_are_a_bad_region),
+        ON_FRESH_HEAP(a_region_that_wraps_the_address_space_is_a_bad_region),
+        ON_FRESH_HEAP(a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region),
+        ON_FRESH_HEAP(the_largest_region_is_a_page_less_than_2_to_the_63_bytes),
+        ON_FRESH_HEAP(a_heap_may_be_started_again),
+        ON_FRESH_HEAP(the_source_is_copied),
+        ON_FRESH_HEAP(two_heaps_share_nothing),
+        ON_FRESH_HEAP(every_operation_that_can_fail_renews_the_last_error),
+        ON_FRESH_HEAP(every_error_has_a_name_of_its_own),
+        ON_FRESH_HEAP(a_value_that_is_no_error_is_unknown),
+        ON_FRESH_HEAP(the_block_table_has_a_line_for_each_block_and_one_of_totals),
+        ON_FRESH_HEAP(totals_may_be_zero),
+        ON_FRESH_HEAP(printing_stops_at_an_impossible_header_and_says_so),
+        ON_FRESH_HEAP(every_hexadecimal_digit_is_printed_as_itself),
+    };
+    return cmocka_run_group_tests_name("kmem", tests, NULL, NULL);
+}

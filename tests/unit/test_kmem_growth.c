@@ -1,0 +1,316 @@
+/* Specification: what a heap with a page source asks it for, when, and what it does with the answer.
+ * The heap has 4 pages of 256 bytes at first and may have 16. */
+#include "tests/unit/heap_fixture.h"
+
+/* The source was asked once, for this many pages. */
+static void assert_asked(size_t page_count) {
+    assert_int_equal(page_source.call_count, 1);
+    assert_int_equal(page_source.page_count, page_count);
+    assert_ptr_equal(page_source.context, &page_source);
+}
+
+/* Each row: the heap before, a request, the pages asked for, the payload's offset, the heap after. */
+struct growth_case {
+    const char *before;
+    size_t alignment;
+    size_t size;
+    size_t page_count;
+    size_t offset;
+    const char *after;
+};
+
+static void assert_growth_cases(const struct growth_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        (void)growing_heap(NULL);
+        lay_out(cases[i].before);
+        heap.error = KMEM_EXHAUSTED;
+        assert_ptr_equal(kmem_alloc_aligned(&heap, cases[i].alignment, cases[i].size), at(cases[i].offset));
+        assert_error(KMEM_OK);
+        assert_asked(cases[i].page_count);
+        assert_int_equal(kmem_page_count(&heap), 4 + cases[i].page_count);
+        assert_int_equal(kmem_size(&heap), HEAP_SIZE + cases[i].page_count * HEAP_PAGE_SIZE);
+        assert_blocks(cases[i].after);
+    }
+}
+
+#define ASSERT_GROWTH_CASES(cases) assert_growth_cases(cases, sizeof(cases) / sizeof *(cases))
+
+/* How much. */
+
+static void a_full_heap_grows_by_the_pages_the_block_needs(void **state) {
+    (void)state;
+    static const struct growth_case cases[] = {
+        {"taken 1024", 8, 8, 1, 1032, "taken 1024 | taken 16 | free 240"},
+        {"taken 1024", 8, 232, 1, 1032, "taken 1024 | taken 240 | free 16"},
+        {"taken 1024", 8, 240, 1, 1032, "taken 1024 | taken 256"},
+        {"taken 1024", 8, 248, 1, 1032, "taken 1024 | taken 256"},
+        {"taken 1024", 8, 249, 2, 1032, "taken 1024 | taken 264 | free 248"},
+        {"taken 1024", 8, 504, 2, 1032, "taken 1024 | taken 512"},
+    };
+    ASSERT_GROWTH_CASES(cases);
+}
+
+static void a_free_block_at_the_end_counts_towards_the_request(void **state) {
+    (void)state;
+    static const struct growth_case cases[] = {
+        {"taken 960 | free 64", 8, 57, 1, 968, "taken 960 | taken 72 | free 248"},
+        {"taken 960 | free 64", 8, 312, 1, 968, "taken 960 | taken 320"},
+        {"taken 960 | free 64", 8, 313, 2, 968, "taken 960 | taken 328 | free 248"},
+        {"free 1024", 8, 1017, 1, 8, "taken 1032 | free 248"},
+    };
+    ASSERT_GROWTH_CASES(cases);
+}
+
+static void a_free_block_that_is_not_at_the_end_does_not_count(void **state) {
+    (void)state;
+    static const struct growth_case cases[] = {
+        {"free 240 | taken 784", 8, 248, 1, 1032, "free 240 | taken 784 | taken 256"},
+        {"taken 16 | free 240 | taken 768", 8, 249, 2, 1032,
+         "taken 16 | free 240 | taken 768 | taken 264 | free 248"},
+    };
+    ASSERT_GROWTH_CASES(cases);
+}
+
+static void growth_for_an_aligned_request_counts_the_gap(void **state) {
+    (void)state;
+    static const struct growth_case cases[] = {
+        {"taken 1024", 256, 8, 2, 1280, "taken 1024 | free 248 | taken 16 | free 248"},
+        {"taken 1024", 16, 224, 1, 1056, "taken 1024 | free 24 | taken 232"},
+        {"taken 1024", 16, 225, 2, 1056, "taken 1024 | free 24 | taken 240 | free 248"},
+        {"taken 992 | free 32", 16, 100, 1, 1024, "taken 992 | free 24 | taken 112 | free 152"},
+        {"taken 1008 | free 16", 512, 8, 3, 1536, "taken 1008 | free 520 | taken 16 | free 248"},
+        {"taken 1024", 2048, 8, 5, 2048, "taken 1024 | free 1016 | taken 16 | free 248"},
+    };
+    ASSERT_GROWTH_CASES(cases);
+}
+
+static void a_grown_heap_serves_from_what_the_last_page_left_over(void **state) {
+    (void)state;
+    lay_out("taken 1024");
+    assert_ptr_equal(kmem_alloc(&heap, 8), at(1032));
+    assert_ptr_equal(kmem_alloc(&heap, 232), at(1048));
+    assert_asked(1);
+    assert_ptr_equal(kmem_alloc(&heap, 8), at(1288));
+    assert_int_equal(page_source.call_count, 2);
+    assert_blocks("taken 1024 | taken 16 | taken 240 | taken 16 | free 240");
+    assert_int_equal(kmem_free(&heap, at(1048)), KMEM_OK);
+    assert_int_equal(kmem_free(&heap, at(1288)), KMEM_OK);
+    assert_blocks("taken 1024 | taken 16 | free 496");
+}
+
+static void zalloc_zeroes_pages_that_are_new(void **state) {
+    (void)state;
+    lay_out("taken 1024");
+    assert_ptr_equal(kmem_zalloc(&heap, 241), at(1032));
+    assert_asked(1);
+    assert_all_bytes(at(1032), 248, 0);
+    (void)growing_heap(NULL);
+    lay_out("taken 1024");
+    assert_ptr_equal(kmem_calloc(&heap, 31, 8), at(1032));
+    assert_asked(1);
+    assert_all_bytes(at(1032), 248, 0);
+}
+
+/* When not. */
+
+static void the_source_is_not_asked_while_something_fits(void **state) {
+    (void)state;
+    lay_out("free 32 | taken 944 | free 48");
+    assert_non_null(kmem_alloc(&heap, 33));
+    assert_non_null(kmem_alloc(&heap, 24));
+    assert_blocks("taken 32 | taken 944 | taken 48");
+    assert_int_equal(page_source.call_count, 0);
+}
+
+static void a_refusal_is_exhausted_and_changes_nothing(void **state) {
+    (void)state;
+    static const size_t alignments[] = {8, 16, 64};
+    struct snapshot before;
+    lay_out("taken 32 | taken 960 | free 32");
+    pattern_write(at(8), 24, 1);
+    snapshot_take(&before);
+    page_source.refuses = true;
+    for (size_t i = 0; i < sizeof alignments / sizeof *alignments; i++) {
+        page_source.call_count = 0;
+        heap.error = KMEM_OK;
+        assert_null(kmem_alloc_aligned(&heap, alignments[i], 250));
+        assert_error(KMEM_EXHAUSTED);
+        assert_asked(1);
+        assert_unchanged(&before);
+    }
+    page_source.call_count = 0;
+    assert_null(kmem_zalloc(&heap, 300));
+    assert_error(KMEM_EXHAUSTED);
+    assert_asked(2);
+    assert_unchanged(&before);
+    page_source.call_count = 0;
+    assert_null(kmem_realloc(&heap, at(8), 300));
+    assert_error(KMEM_EXHAUSTED);
+    assert_asked(2);
+    assert_unchanged(&before);
+}
+
+static void a_source_that_refused_is_asked_again_by_the_next_request(void **state) {
+    (void)state;
+    lay_out("taken 1024");
+    page_source.refuses = true;
+    assert_null(kmem_alloc(&heap, 8));
+    page_source.refuses = false;
+    assert_ptr_equal(kmem_alloc(&heap, 8), at(1032));
+    assert_int_equal(page_source.call_count, 2);
+}
+
+static void assert_not_asked(size_t alignment, size_t size) {
+    struct snapshot before;
+    snapshot_take(&before);
+    heap.error = KMEM_OK;
+    assert_null(kmem_alloc_aligned(&heap, alignment, size));
+    assert_error(KMEM_EXHAUSTED);
+    assert_int_equal(page_source.call_count, 0);
+    assert_unchanged(&before);
+}
+
+static void the_heap_grows_to_its_page_limit_and_no_further(void **state) {
+    (void)state;
+    static const struct growth_case cases[] = {
+        {"taken 1024", 8, 3064, 12, 1032, "taken 1024 | taken 3072"},
+        {"taken 960 | free 64", 8, 3128, 12, 968, "taken 960 | taken 3136"},
+        {"taken 1024", 2048, 2048, 12, 2048, "taken 1024 | free 1016 | taken 2056"},
+        {"taken 1024", 16, 3040, 12, 1056, "taken 1024 | free 24 | taken 3048"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)growing_heap(NULL);
+        lay_out(cases[i].before);
+        assert_not_asked(cases[i].alignment, cases[i].size + 1);
+    }
+    ASSERT_GROWTH_CASES(cases);
+    assert_null(kmem_alloc(&heap, 3041));
+    assert_int_equal(page_source.call_count, 1);
+}
+
+static void a_heap_at_its_page_limit_or_above_never_asks(void **state) {
+    (void)state;
+    for (size_t page_limit = 0; page_limit <= HEAP_PAGE_COUNT; page_limit++) {
+        start_growing_heap(page_limit);
+        lay_out("taken 960 | free 64");
+        assert_not_asked(8, 57);
+        assert_not_asked(16, 8192);
+    }
+    start_growing_heap(HEAP_PAGE_COUNT + 1);
+    lay_out("taken 960 | free 64");
+    assert_not_asked(8, 313);
+    assert_non_null(kmem_alloc(&heap, 312));
+    assert_asked(1);
+}
+
+static void a_source_without_extend_is_never_asked(void **state) {
+    (void)state;
+    heap.source.extend = NULL;
+    lay_out("taken 1024");
+    assert_not_asked(8, 8);
+}
+
+static void impossible_requests_never_ask(void **state) {
+    (void)state;
+    lay_out("taken 960 | free 64");
+    for (size_t k = 0; k <= 40; k++) {
+        assert_not_asked(8, SIZE_MAX - k);
+        assert_not_asked(64, SIZE_MAX - k);
+        assert_not_asked(8, TWO_TO_THE_63 - k);
+        assert_not_asked(8, TWO_TO_THE_63 + k);
+    }
+    assert_not_asked(4096, 8);
+    assert_not_asked(TWO_TO_THE_63, 8);
+    assert_not_asked(TWO_TO_THE_63, SIZE_MAX - 40);
+    assert_null(kmem_alloc_aligned(&heap, 48, 2000));
+    assert_error(KMEM_BAD_ALIGNMENT);
+    assert_int_equal(page_source.call_count, 0);
+}
+
+/* A limit beyond the address space is no licence to wrap it, nor to pass the 63 bits a header has for a size:
+ * the source may be asked for much, but never for more. */
+static void a_limit_beyond_what_a_region_can_have_is_no_limit_at_all(void **state) {
+    (void)state;
+    static const size_t limits[] = {SIZE_MAX, SIZE_MAX / HEAP_PAGE_SIZE, TWO_TO_THE_63 / HEAP_PAGE_SIZE};
+    const size_t most = TWO_TO_THE_63 - HEAP_PAGE_SIZE - HEAP_SIZE; /* bytes the heap could still grow by */
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        start_growing_heap(limits[i]);
+        lay_out("taken 1024");
+        for (size_t k = 0; k <= 40; k++) {
+            assert_not_asked(8, SIZE_MAX - k);
+            assert_not_asked(8, SIZE_MAX - HEAP_SIZE - HEAP_PAGE_SIZE - k);
+            assert_not_asked(16, SIZE_MAX - (uintptr_t)heap.base - HEAP_SIZE - k);
+            assert_not_asked(8, most - 8 + 1 + k);
+        }
+        page_source.refuses = true;
+        assert_null(kmem_alloc(&heap, most - 8));
+        assert_error(KMEM_EXHAUSTED);
+        assert_asked(most / HEAP_PAGE_SIZE);
+    }
+}
+
+/* Realloc. */
+
+static void a_move_may_grow_the_heap(void **state) {
+    (void)state;
+    lay_out("taken 960 | taken 32 | free 32");
+    pattern_write(at(8), 952, 1);
+    assert_ptr_equal(kmem_realloc(&heap, at(8), 1000), at(1000));
+    assert_error(KMEM_OK);
+    assert_asked(4);
+    assert_pattern(at(1000), 952, 1);
+    assert_blocks("free 960 | taken 32 | taken 1008 | free 48");
+}
+
+/*  taken, to be moved | free, at the end |   ->   free | taken, begins where the free block began ... */
+static void a_block_moves_into_its_right_neighbour_when_that_grows(void **state) {
+    (void)state;
+    lay_out("taken 16 | taken 976 | free 32");
+    pattern_write(at(24), 968, 1);
+    assert_ptr_equal(kmem_realloc(&heap, at(24), 1010), at(1000));
+    assert_asked(4);
+    assert_pattern(at(1000), 968, 1);
+    assert_blocks("taken 16 | free 976 | taken 1024 | free 32");
+}
+
+static void realloc_of_the_last_block_moves_it_behind_itself(void **state) {
+    (void)state;
+    lay_out("free 16 | taken 1008");
+    pattern_write(at(24), 1000, 1);
+    assert_ptr_equal(kmem_realloc(&heap, at(24), 1001), at(1032));
+    assert_asked(4);
+    assert_pattern(at(1032), 1000, 1);
+    assert_blocks("free 1024 | taken 1024");
+}
+
+static void realloc_in_place_does_not_ask(void **state) {
+    (void)state;
+    lay_out("taken 960 | free 64");
+    assert_ptr_equal(kmem_realloc(&heap, at(8), 1016), at(8));
+    assert_ptr_equal(kmem_realloc(&heap, at(8), 8), at(8));
+    assert_int_equal(page_source.call_count, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_GROWING_HEAP(a_full_heap_grows_by_the_pages_the_block_needs),
+        ON_GROWING_HEAP(a_free_block_at_the_end_counts_towards_the_request),
+        ON_GROWING_HEAP(a_free_block_that_is_not_at_the_end_does_not_count),
+        ON_GROWING_HEAP(growth_for_an_aligned_request_counts_the_gap),
+        ON_GROWING_HEAP(a_grown_heap_serves_from_what_the_last_page_left_over),
+        ON_GROWING_HEAP(zalloc_zeroes_pages_that_are_new),
+        ON_GROWING_HEAP(the_source_is_not_asked_while_something_fits),
+        ON_GROWING_HEAP(a_refusal_is_exhausted_and_changes_nothing),
+        ON_GROWING_HEAP(a_source_that_refused_is_asked_again_by_the_next_request),
+        ON_GROWING_HEAP(the_heap_grows_to_its_page_limit_and_no_further),
+        ON_GROWING_HEAP(a_heap_at_its_page_limit_or_above_never_asks),
+        ON_GROWING_HEAP(a_source_without_extend_is_never_asked),
+        ON_GROWING_HEAP(impossible_requests_never_ask),
+        ON_GROWING_HEAP(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all),
+        ON_GROWING_HEAP(a_move_may_grow_the_heap),
+        ON_GROWING_HEAP(a_block_moves_into_its_right_neighbour_when_that_grows),
+        ON_GROWING_HEAP(realloc_of_the_last_block_moves_it_behind_itself),
+        ON_GROWING_HEAP(realloc_in_place_does_not_ask),
+    };
+    return cmocka_run_group_tests_name("kmem_growth", tests, NULL, NULL);
+}

@@ -1,0 +1,485 @@
+/* Specification: bytes to programs and back. The tables here pin the format byte by byte: it is a published
+ * contract (docs/programs.md), and a program once written must keep its meaning. */
+#include <string.h>
+
+#include "tests/unit/program_fixture.h"
+
+/* The operation that six bytes mean on 32-byte pages with as many slots as there can be. */
+static struct operation decode_operation(const uint8_t operation[PROGRAM_OPERATION_SIZE]) {
+    uint8_t bytes[PROGRAM_HEADER_SIZE + PROGRAM_OPERATION_SIZE] = {[1] = 'L', [6] = 8};
+    memcpy(bytes + PROGRAM_HEADER_SIZE, operation, PROGRAM_OPERATION_SIZE);
+    const struct program program = program_decode(bytes, sizeof bytes);
+    assert_int_equal(program.operation_count, 1);
+    return program_operation(&program, 0);
+}
+
+static struct program_header decode_header(const uint8_t header[PROGRAM_HEADER_SIZE]) {
+    return program_decode(header, PROGRAM_HEADER_SIZE).header;
+}
+
+/* The header. */
+
+static void no_bytes_mean_no_operations_on_one_page_of_32_bytes_with_16_slots(void **state) {
+    (void)state;
+    const struct program_header expected = {.page_size = 32, .page_count = 1, .slot_count = 16};
+    const struct program program = program_decode(NULL, 0);
+    assert_headers_equal(&program.header, &expected);
+    assert_int_equal(program.operation_count, 0);
+    assert_int_equal(program_encoded_size(&program), 11);
+}
+
+static void zero_bytes_mean_alloc_0_0_on_one_page_of_32_bytes_with_16_slots(void **state) {
+    (void)state;
+    static const uint8_t zeros[17];
+    const struct program empty = program_decode(NULL, 0);
+    const struct program program = program_decode(zeros, sizeof zeros);
+    assert_headers_equal(&program.header, &empty.header);
+    assert_int_equal(program.operation_count, 1);
+    assert_operations_equal(program_operation(&program, 0), (struct operation){.kind = OPERATION_ALLOC});
+}
+
+static void header_bytes_keep_their_published_meaning(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t bytes[PROGRAM_HEADER_SIZE];
+        struct program_header header;
+        uint8_t canonical[PROGRAM_HEADER_SIZE];
+    } pinned[] = {
+        {{0}, {32, 1, 0, 16, 0, 0}, {1}},
+        /* Small: any scale but 'L'. */
+        {{1, 0, 1}, {64, 1, 0, 16, 0, 0}, {1, 0, 1}},
+        {{1, 9, 3}, {256, 1, 0, 16, 0, 0}, {1, 0, 3}},
+        {{1, 0, 4}, {32, 1, 0, 16, 0, 0}, {1}},
+        {{1, 0, 0, 15}, {32, 16, 0, 16, 0, 0}, {1, 0, 0, 15}},
+        {{1, 0, 0, 0x25, 0xff}, {32, 6, 0, 16, 0, 0}, {1, 0, 0, 5}},
+        {{1, 0, 0, 0, 0, 7}, {32, 1, 7, 16, 0, 0}, {1, 0, 0, 0, 0, 7}},
+        {{1, 0, 0, 0, 0, 8}, {32, 1, 0, 16, 0, 0}, {1}},
+        {{1, 0, 0, 0, 0, 0, 2}, {32, 1, 0, 64, 0, 0}, {1, 0, 0, 0, 0, 0, 2}},
+        {{1, 0, 0, 0, 0, 0, 3}, {32, 1, 0, 16, 0, 0}, {1}},
+        {{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
+         {256, 16, 7, 16, 0xffff, 0},
+         {1, 0, 3, 15, 0, 7, 0, 255, 255}},
+        /* Large; written so only when small does not do. */
+        {{1, 'L'}, {32, 1, 0, 16, 0, 0}, {1}},
+        {{1, 'L', 3, 15, 0, 7, 2}, {256, 16, 7, 64, 0, 0}, {1, 0, 3, 15, 0, 7, 2}},
+        {{1, 'L', 4}, {512, 1, 0, 16, 0, 0}, {1, 'L', 4}},
+        {{1, 'L', 0xff}, {4096, 1, 0, 16, 0, 0}, {1, 'L', 7}},
+        {{1, 'L', 0, 16}, {32, 17, 0, 16, 0, 0}, {1, 'L', 0, 16}},
+        {{1, 'L', 0, 0xff, 0xff}, {32, 512, 0, 16, 0, 0}, {1, 'L', 0, 0xff, 1}},
+        {{1, 'L', 0, 0, 2}, {32, 1, 0, 16, 0, 0}, {1}},
+        {{1, 'L', 0, 0, 0, 8}, {32, 1, 8, 16, 0, 0}, {1, 'L', 0, 0, 0, 8}},
+        {{1, 'L', 0, 0, 0, 0xff}, {32, 1, 63, 16, 0, 0}, {1, 'L', 0, 0, 0, 63}},
+        {{1, 'L', 0, 0xf3, 1, 63}, {32, 500, 12, 16, 0, 0}, {1, 'L', 0, 0xf3, 1, 12}},
+        {{1, 'L', 0, 0, 0, 0, 3}, {32, 1, 0, 128, 0, 0}, {1, 'L', 0, 0, 0, 0, 3}},
+        {{1, 'L', 0, 0, 0, 0, 17}, {32, 1, 0, 4096, 0, 0}, {1, 'L', 0, 0, 0, 0, 8}},
+        /* The masks. */
+        {{1, 0, 0, 0, 0, 0, 0, 9, 0x80}, {32, 1, 0, 16, 0x8009, 0}, {1, 0, 0, 0, 0, 0, 0, 9, 0x80}},
+        {{[9] = 4, [10] = 0xe8}, {32, 1, 0, 16, 0, 0x0804}, {[0] = 1, [9] = 4, [10] = 8}},
+        {{[9] = 0xff, [10] = 0xff}, {32, 1, 0, 16, 0, 0}, {1}},
+        {{[9] = 0xff, [10] = 0xf}, {32, 1, 0, 16, 0, 0xfff}, {[0] = 1, [9] = 0xff, [10] = 0xf}},
+    };
+    for (size_t i = 0; i < LENGTH(pinned); i++) {
+        uint8_t canonical[PROGRAM_HEADER_SIZE];
+        const struct program_header header = decode_header(pinned[i].bytes);
+        assert_headers_equal(&header, &pinned[i].header);
+        program_encode_header(&header, canonical);
+        assert_memory_equal(canonical, pinned[i].canonical, sizeof canonical);
+    }
+}
+
+static void any_version_byte_reads_as_version_1_which_is_what_is_written(void **state) {
+    (void)state;
+    for (unsigned version = 0; version < 256; version++) {
+        uint8_t bytes[] = {(uint8_t)version, 0, 2, 3, 0, 4, 1, 5, 6, 7, 0, 0x13, 2, 0, 24, 0, 0};
+        uint8_t canonical[sizeof bytes];
+        const struct program program = program_decode(bytes, sizeof bytes);
+        program_encode(&program, canonical);
+        bytes[0] = 1;
+        assert_memory_equal(canonical, bytes, sizeof bytes);
+    }
+}
+
+static void every_geometry_that_the_header_documents_can_be_written_and_read(void **state) {
+    (void)state;
+    struct program_header header = {.slot_count = 16};
+    uint8_t bytes[PROGRAM_HEADER_SIZE];
+    for (header.page_size = 32; header.page_size <= 4096; header.page_size *= 2) {
+        for (header.page_count = 1; header.page_count <= 512; header.page_count++) {
+            header.growth_limit = header.page_count <= 449 ? 63 : 512 - header.page_count;
+            program_encode_header(&header, bytes);
+            const struct program_header read = decode_header(bytes);
+            assert_headers_equal(&read, &header);
+        }
+    }
+    header = (struct program_header){.page_size = 32, .page_count = 1};
+    for (header.slot_count = 16; header.slot_count <= 4096; header.slot_count *= 2) {
+        program_encode_header(&header, bytes);
+        const struct program_header read = decode_header(bytes);
+        assert_headers_equal(&read, &header);
+    }
+}
+
+/* Operations. */
+
+static void kinds_keep_their_codes_words_and_operands(void **state) {
+    (void)state;
+    static const struct {
+        const char *word;
+        unsigned operands;
+    } pinned[] = {
+        {"alloc", OPERAND_SLOT | OPERAND_SIZE},
+        {"free", OPERAND_SLOT},
+        {"realloc", OPERAND_SLOT | OPERAND_SIZE},
+        {"zalloc", OPERAND_SLOT | OPERAND_SIZE},
+        {"calloc", OPERAND_SLOT | OPERAND_COUNT | OPERAND_SIZE},
+        {"aligned", OPERAND_SLOT | OPERAND_ALIGNMENT | OPERAND_SIZE},
+        {"coalesce", 0},
+        {"double", OPERAND_SLOT | OPERAND_THROUGH},
+        {"interior", OPERAND_SLOT | OPERAND_STEP | OPERAND_THROUGH},
+        {"misaligned", OPERAND_SLOT | OPERAND_STEP | OPERAND_THROUGH},
+        {"foreign", OPERAND_STEP | OPERAND_THROUGH},
+        {"null", 0},
+        {"refuse", 0},
+    };
+    assert_int_equal(LENGTH(pinned), OPERATION_KIND_COUNT);
+    for (unsigned kind = 0; kind < OPERATION_KIND_COUNT; kind++) {
+        assert_string_equal(operation_word((enum operation_kind)kind), pinned[kind].word);
+        for (unsigned operand = OPERAND_SLOT; operand <= OPERAND_THROUGH; operand *= 2) {
+            assert_int_equal(operation_takes((enum operation_kind)kind, (enum operand)operand),
+                             (pinned[kind].operands & operand) != 0);
+        }
+        assert_int_equal(decode_operation((const uint8_t[6]){(uint8_t)kind}).kind, kind);
+    }
+    assert_int_equal(decode_operation((const uint8_t[6]){13}).kind, OPERATION_ALLOC);
+    assert_int_equal(decode_operation((const uint8_t[6]){14}).kind, OPERATION_FREE);
+    assert_int_equal(decode_operation((const uint8_t[6]){15}).kind, OPERATION_FREE);
+}
+
+static void size_words_keep_their_forms(void **state) {
+    (void)state;
+    static const char *const pinned[] = {"", "largest", "first", "usable", "tail", "max", "2^63", "2^32"};
+    assert_int_equal(LENGTH(pinned), SIZE_BASE_COUNT);
+    for (unsigned form = 0; form < SIZE_BASE_COUNT; form++) {
+        assert_string_equal(size_base_word((enum size_base)form), pinned[form]);
+        assert_int_equal(decode_operation((const uint8_t[6]){(uint8_t)(form << 4)}).size.base, form);
+    }
+}
+
+static void alignments_and_counts_keep_their_codes(void **state) {
+    (void)state;
+    static const uint32_t alignments[] = {1,   2,   4,    8,    16,   32, 64, 128,
+                                          256, 512, 1024, 2048, 4096, 0,  24, 65536};
+    static const uint64_t counts[] = {1,
+                                      2,
+                                      3,
+                                      0,
+                                      4,
+                                      5,
+                                      7,
+                                      16,
+                                      0x20000001,
+                                      0x80000001,
+                                      0x100000000,
+                                      0x2000000000000001,
+                                      0x8000000000000001,
+                                      UINT64_MAX,
+                                      33,
+                                      100};
+    for (unsigned choice = 0; choice < PROGRAM_CHOICE_COUNT; choice++) {
+        const uint8_t third = (uint8_t)(choice << 4);
+        assert_int_equal(decode_operation((const uint8_t[6]){5, 0, third}).choice, choice);
+        assert_int_equal(decode_operation((const uint8_t[6]){4, 0, third}).choice, choice);
+        assert_int_equal(program_alignments[choice], alignments[choice]);
+        assert_true(program_counts[choice] == counts[choice]);
+        /* One value, one code: otherwise the text could not tell which. */
+        for (unsigned other = 0; other < choice; other++) {
+            assert_int_not_equal(alignments[choice], alignments[other]);
+            assert_true(counts[choice] != counts[other]);
+        }
+    }
+}
+
+static void sizes_keep_their_published_meaning(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t form;
+        uint32_t value;
+        enum size_base base;
+        int32_t amount;
+    } pinned[] = {
+        /* 0: the value itself. */
+        {0, 0, SIZE_BASE_LITERAL, 0},
+        {0, 0x123456, SIZE_BASE_LITERAL, 0x123456},
+        {0, 0xffffff, SIZE_BASE_LITERAL, 0xffffff},
+        /* 1 to 7: a signed byte, or a boundary when bits 8 and 9 are not 0. */
+        {1, 0, SIZE_BASE_LARGEST, 0},
+        {1, 1, SIZE_BASE_LARGEST, 1},
+        {1, 127, SIZE_BASE_LARGEST, 127},
+        {1, 128, SIZE_BASE_LARGEST, -128},
+        {1, 255, SIZE_BASE_LARGEST, -1},
+        {1, 0x0400f8, SIZE_BASE_LARGEST, -8},
+        {1, 0x100, SIZE_BASE_LARGEST, 0},
+        {2, 0x101, SIZE_BASE_FIRST, 1},
+        {3, 0x202, SIZE_BASE_USABLE, -1},
+        {4, 0x303, SIZE_BASE_TAIL, 8},
+        {6, 0x104, SIZE_BASE_HALF, -8},
+        {7, 0x105, SIZE_BASE_WORD, 7},
+        {1, 0x106, SIZE_BASE_LARGEST, -7},
+        {1, 0x107, SIZE_BASE_LARGEST, 9},
+        {1, 0x108, SIZE_BASE_LARGEST, -9},
+        {1, 0x109, SIZE_BASE_LARGEST, 16},
+        {1, 0x10a, SIZE_BASE_LARGEST, -16},
+        {1, 0x10b, SIZE_BASE_LARGEST, 15},
+        {1, 0x10c, SIZE_BASE_LARGEST, -15},
+        {1, 0x10d, SIZE_BASE_LARGEST, -17},
+        {1, 0x10e, SIZE_BASE_LARGEST, -24},
+        {1, 0xffffff, SIZE_BASE_LARGEST, -23},
+        /* 5: what would be above the maximum is as far below it. */
+        {5, 0, SIZE_BASE_MAXIMUM, 0},
+        {5, 1, SIZE_BASE_MAXIMUM, -1},
+        {5, 127, SIZE_BASE_MAXIMUM, -127},
+        {5, 128, SIZE_BASE_MAXIMUM, -128},
+        {5, 255, SIZE_BASE_MAXIMUM, -1},
+        {5, 0x109, SIZE_BASE_MAXIMUM, -16},
+        /* 8 and 12: modulo 64. 9 and 15: modulo 1024. */
+        {8, 0xffffff, SIZE_BASE_LITERAL, 63},
+        {8, 0x40, SIZE_BASE_LITERAL, 0},
+        {12, 0xabcdef, SIZE_BASE_LITERAL, 0x2f},
+        {9, 0xffffff, SIZE_BASE_LITERAL, 1023},
+        {9, 0x400, SIZE_BASE_LITERAL, 0},
+        {15, 0xabcdef, SIZE_BASE_LITERAL, 0x1ef},
+        /* 10: a power of two, and bits below it. */
+        {10, 0, SIZE_BASE_LITERAL, 1},
+        {10, 4, SIZE_BASE_LITERAL, 16},
+        {10, 0x1e4, SIZE_BASE_LITERAL, 31},
+        {10, 0xffffe4, SIZE_BASE_LITERAL, 31},
+        {10, 15, SIZE_BASE_LITERAL, 0x8000},
+        {10, 0xffffef, SIZE_BASE_LITERAL, 0xffff},
+        {10, 16, SIZE_BASE_LITERAL, 1},
+        {10, 31, SIZE_BASE_LITERAL, 0x8000},
+        /* 11: pages of 32 bytes and a boundary, 0 at least. */
+        {11, 0, SIZE_BASE_LITERAL, 0},
+        {11, 0x20, SIZE_BASE_LITERAL, 0},
+        {11, 0x21, SIZE_BASE_LITERAL, 31},
+        {11, 0x3f, SIZE_BASE_LITERAL, 488},
+        {11, 0xfffff2, SIZE_BASE_LITERAL, 41},
+        /* 13 and 14: forms 1 and 3 again. */
+        {13, 8, SIZE_BASE_LARGEST, 8},
+        {14, 0x101, SIZE_BASE_USABLE, 1},
+    };
+    for (size_t i = 0; i < LENGTH(pinned); i++) {
+        const uint32_t value = pinned[i].value;
+        const uint8_t bytes[6] = {
+            [0] = (uint8_t)(pinned[i].form << 4),
+            [3] = (uint8_t)value,
+            [4] = (uint8_t)(value >> 8),
+            [5] = (uint8_t)(value >> 16),
+        };
+        const struct operation operation = decode_operation(bytes);
+        assert_int_equal(operation.kind, OPERATION_ALLOC);
+        assert_int_equal(operation.size.base, pinned[i].base);
+        assert_int_equal(operation.size.amount, pinned[i].amount);
+    }
+}
+
+static void operation_bytes_keep_their_published_meaning(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t bytes[PROGRAM_OPERATION_SIZE];
+        struct operation operation;
+        uint8_t canonical[PROGRAM_OPERATION_SIZE];
+    } pinned[] = {
+        {{0x00, 3, 0, 24}, {OPERATION_ALLOC, 3, {SIZE_BASE_LITERAL, 24}, 0, false, 0}, {0, 3, 0, 24}},
+        {{0x00, 0xff, 0xff}, {OPERATION_ALLOC, 4095, {0}, 0, false, 0}, {0, 0xff, 0x0f}},
+        {{0x0d, 1, 0, 7}, {OPERATION_ALLOC, 1, {0, 7}, 0, false, 0}, {0, 1, 0, 7}},
+        {{0xff, 2, 0x31, 4, 5, 6}, {OPERATION_FREE, 258, {0}, 0, false, 0}, {1, 2, 1}},
+        {{0x12, 9, 0, 0xf8, 4, 4},
+         {OPERATION_REALLOC, 9, {SIZE_BASE_LARGEST, -8}, 0, false, 0},
+         {0x12, 9, 0, 0xf8}},
+        {{0xe3, 9, 0, 1, 1}, {OPERATION_ZALLOC, 9, {SIZE_BASE_USABLE, 1}, 0, false, 0}, {0x33, 9, 0, 1}},
+        {{0x84, 9, 0xb0, 72}, {OPERATION_CALLOC, 9, {0, 8}, 11, false, 0}, {0x04, 9, 0xb0, 8}},
+        {{0x55, 9, 0x61, 7},
+         {OPERATION_ALIGNED, 265, {SIZE_BASE_MAXIMUM, -7}, 6, false, 0},
+         {0x55, 9, 0x61, 0xf9}},
+        {{0xf6, 1, 2, 3, 4, 5}, {OPERATION_COALESCE, 0, {0}, 0, false, 0}, {6}},
+        {{0xf7, 1, 0xe2, 3, 4, 5}, {OPERATION_DOUBLE, 513, {0}, 0, false, 0}, {7, 1, 2}},
+        {{0xf7, 1, 0xf2, 3, 4, 5}, {OPERATION_DOUBLE, 513, {0}, 0, true, 0}, {7, 1, 0x12}},
+        {{0x08, 1, 0, 3, 4, 5}, {OPERATION_INTERIOR, 1, {0}, 0, false, 0x050403}, {8, 1, 0, 3, 4, 5}},
+        {{0x29, 1, 0x30, 0, 0, 0xff},
+         {OPERATION_MISALIGNED, 1, {0}, 0, true, 0xff0000},
+         {9, 1, 0x10, 0, 0, 0xff}},
+        {{0x0a, 1, 0x1f, 7}, {OPERATION_FOREIGN, 0, {0}, 0, true, 7}, {10, 0, 0x10, 7}},
+        {{0xfb, 1, 0xff, 7, 7, 7}, {OPERATION_NULL_FREE, 0, {0}, 0, false, 0}, {11}},
+        {{0xfc, 1, 0xff, 7, 7, 7}, {OPERATION_REFUSE, 0, {0}, 0, false, 0}, {12}},
+    };
+    for (size_t i = 0; i < LENGTH(pinned); i++) {
+        uint8_t canonical[PROGRAM_OPERATION_SIZE];
+        const struct operation operation = decode_operation(pinned[i].bytes);
+        assert_operations_equal(operation, pinned[i].operation);
+        program_encode_operation(&operation, canonical);
+        assert_memory_equal(canonical, pinned[i].canonical, sizeof canonical);
+        assert_operations_equal(decode_operation(canonical), operation);
+    }
+}
+
+static void a_slot_is_taken_modulo_the_slots_there_are(void **state) {
+    (void)state;
+    for (uint8_t code = 0; code < PROGRAM_SLOT_COUNT_CODES; code++) {
+        const size_t slot_count = PROGRAM_SLOT_COUNT_MINIMUM << code;
+        for (unsigned slot = 0; slot < PROGRAM_SLOT_COUNT_MAXIMUM; slot++) {
+            const uint8_t bytes[17] = {
+                [1] = 'L', [6] = code, [11] = 1, [12] = (uint8_t)slot, [13] = (uint8_t)(slot >> 8)};
+            const struct program program = program_decode(bytes, sizeof bytes);
+            assert_int_equal(program_operation(&program, 0).slot, slot % slot_count);
+        }
+    }
+}
+
+static void sizes_in_pages_follow_the_page_size_of_the_header(void **state) {
+    (void)state;
+    for (uint8_t code = 0; code < PROGRAM_PAGE_SIZE_COUNT; code++) {
+        const uint8_t bytes[17] = {[1] = 'L', [2] = code, [11] = 0xb0, [14] = 0x4f};
+        const struct program program = program_decode(bytes, sizeof bytes);
+        const struct operation operation = program_operation(&program, 0);
+        assert_int_equal(operation.size.base, SIZE_BASE_LITERAL);
+        assert_int_equal(operation.size.amount, 15 * (32 << code) - 8);
+    }
+}
+
+/* Whole programs. */
+
+static void every_started_operation_counts_and_the_header_counts_for_none(void **state) {
+    (void)state;
+    static const uint8_t bytes[RANDOM_SIZE_MAXIMUM];
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        const struct program program = program_decode(bytes, size);
+        const size_t expected = size <= 11 ? 0 : (size - 11 + 5) / 6;
+        assert_int_equal(program.operation_count, expected);
+        assert_int_equal(program_encoded_size(&program), 11 + 6 * expected);
+    }
+}
+
+static void missing_bytes_read_as_0(void **state) {
+    (void)state;
+    for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
+        uint8_t bytes[ENCODED_MAXIMUM] = {0};
+        const size_t size = random_bytes(bytes);
+        const struct program cut = program_decode(bytes, size);
+        const struct program padded = program_decode(bytes, program_encoded_size(&cut));
+        assert_programs_equal(&cut, &padded);
+    }
+}
+
+static void assert_encodings_equal(const struct program *program, const uint8_t *a, const uint8_t *b) {
+    assert_true(memcmp(a, b, program_encoded_size(program)) == 0);
+}
+
+static void canonical_bytes_mean_the_same_program_and_encode_to_themselves(void **state) {
+    (void)state;
+    for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
+        uint8_t bytes[RANDOM_SIZE_MAXIMUM];
+        uint8_t canonical[ENCODED_MAXIMUM];
+        uint8_t again[ENCODED_MAXIMUM];
+        const size_t size = random_bytes(bytes);
+        const struct program program = program_decode(bytes, size);
+        program_encode(&program, canonical);
+        const struct program decoded = program_decode(canonical, program_encoded_size(&program));
+        assert_programs_equal(&program, &decoded);
+        program_encode(&decoded, again);
+        assert_encodings_equal(&program, canonical, again);
+    }
+}
+
+static void a_program_can_be_encoded_over_its_own_bytes(void **state) {
+    (void)state;
+    for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
+        uint8_t bytes[ENCODED_MAXIMUM];
+        uint8_t elsewhere[ENCODED_MAXIMUM];
+        const size_t size = random_bytes(bytes);
+        /* Bytes past the program's end must not leak into it. */
+        memset(bytes + size, 0xff, sizeof bytes - size);
+        const struct program program = program_decode(bytes, size);
+        program_encode(&program, elsewhere);
+        program_encode(&program, bytes);
+        assert_encodings_equal(&program, bytes, elsewhere);
+    }
+}
+
+static void whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken_are_0(void **state) {
+    (void)state;
+    for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
+        uint8_t bytes[RANDOM_SIZE_MAXIMUM];
+        const struct program program = program_decode(bytes, random_bytes(bytes));
+        assert_header_in_range(&program.header);
+        for (size_t i = 0; i < program.operation_count; i++) {
+            assert_operation_in_range(program_operation(&program, i), &program.header);
+        }
+    }
+}
+
+/* Swarm masks. */
+
+static void a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears(void **state) {
+    (void)state;
+    static const uint8_t own_code_count = OPERATION_KIND_COUNT;
+    for (unsigned mask = 0; mask < (1u << OPERATION_KIND_COUNT) - 1; mask++) {
+        uint8_t bytes[11 + 6 * OPERATION_KIND_COUNT] = {[9] = (uint8_t)mask, [10] = (uint8_t)(mask >> 8)};
+        for (uint8_t code = 0; code < own_code_count; code++) {
+            bytes[11 + 6 * code] = code;
+        }
+        const struct program program = program_decode(bytes, sizeof bytes);
+        assert_int_equal(program.header.disabled_kinds, mask);
+        for (unsigned code = 0; code < own_code_count; code++) {
+            unsigned expected = code;
+            while ((mask >> expected & 1) != 0) {
+                expected = (expected + 1) % OPERATION_KIND_COUNT;
+            }
+            assert_int_equal(program_operation(&program, code).kind, expected);
+        }
+    }
+}
+
+static void disabling_all_kinds_disables_none(void **state) {
+    (void)state;
+    for (unsigned high = 0; high < 8; high++) {
+        const uint8_t bytes[11] = {[9] = 0xff, [10] = (uint8_t)(0x1f | high << 5)};
+        assert_int_equal(program_decode(bytes, sizeof bytes).header.disabled_kinds, 0);
+    }
+}
+
+static void a_kind_brought_in_for_a_disabled_one_reads_the_operands_it_takes(void **state) {
+    (void)state;
+    /* alloc is disabled: its bytes become a free of the same slot, without the size. */
+    const uint8_t bytes[17] = {[9] = 1, [11] = 0x10, [12] = 5, [13] = 0xf0, [14] = 9};
+    const uint8_t expected[17] = {[0] = 1, [9] = 1, [11] = 1, [12] = 5};
+    uint8_t canonical[17];
+    const struct program program = program_decode(bytes, sizeof bytes);
+    program_encode(&program, canonical);
+    assert_memory_equal(canonical, expected, sizeof expected);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_bytes_mean_no_operations_on_one_page_of_32_bytes_with_16_slots),
+        cmocka_unit_test(zero_bytes_mean_alloc_0_0_on_one_page_of_32_bytes_with_16_slots),
+        cmocka_unit_test(header_bytes_keep_their_published_meaning),
+        cmocka_unit_test(any_version_byte_reads_as_version_1_which_is_what_is_written),
+        cmocka_unit_test(every_geometry_that_the_header_documents_can_be_written_and_read),
+        cmocka_unit_test(kinds_keep_their_codes_words_and_operands),
+        cmocka_unit_test(size_words_keep_their_forms),
+        cmocka_unit_test(alignments_and_counts_keep_their_codes),
+        cmocka_unit_test(sizes_keep_their_published_meaning),
+        cmocka_unit_test(operation_bytes_keep_their_published_meaning),
+        cmocka_unit_test(a_slot_is_taken_modulo_the_slots_there_are),
+        cmocka_unit_test(sizes_in_pages_follow_the_page_size_of_the_header),
+        cmocka_unit_test(every_started_operation_counts_and_the_header_counts_for_none),
+        RANDOM_TEST(missing_bytes_read_as_0),
+        RANDOM_TEST(canonical_bytes_mean_the_same_program_and_encode_to_themselves),
+        RANDOM_TEST(a_program_can_be_encoded_over_its_own_bytes),
+        RANDOM_TEST(whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken_are_0),
+        cmocka_unit_test(a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears),
+        cmocka_unit_test(disabling_all_kinds_disables_none),
+        cmocka_unit_test(a_kind_brought_in_for_a_disabled_one_reads_the_operands_it_takes),
+    };
+    return cmocka_run_group_tests_name("program", tests, NULL, NULL);
+}

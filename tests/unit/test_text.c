@@ -1,0 +1,490 @@
+/* Specification: the text form of programs. Every message is pinned with the place it names. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/program/text.h"
+#include "tests/unit/program_fixture.h"
+
+#define FIRST_LINE   TEXT_SIGNATURE "\n"
+#define LARGE_HEAP   "heap page=4096 pages=449 growth=63 slots=4096 refuse=0,3,15 disable=coalesce,foreign"
+#define DEFAULT_HEAP "heap page=32 pages=1 growth=0 slots=16"
+
+struct encoding {
+    uint8_t *bytes; /* from malloc */
+    size_t size;
+};
+
+/* Parses size bytes that no NUL follows: they are copied to where a sanitizer sees a read past them. */
+static bool parse(const char *text, size_t size, struct encoding *encoding, struct text_error *error) {
+    uint8_t *const copy = malloc(size == 0 ? 1 : size);
+    assert_non_null(copy);
+    memcpy(copy, text, size);
+    const bool parsed = text_parse(copy, size, &encoding->bytes, &encoding->size, error);
+    free(copy);
+    return parsed;
+}
+
+static struct encoding parse_valid(const char *text, size_t size) {
+    struct encoding encoding;
+    struct text_error error;
+    if (!parse(text, size, &encoding, &error)) {
+        fail_msg("%zu:%zu: %s\nin:\n%s", error.line, error.column, error.message, text);
+    }
+    assert_int_equal(error.line, 0);
+    return encoding;
+}
+
+/* The program as text, from malloc. */
+static char *print(const struct program *program) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    assert_int_equal(text_print(program, stream), 0);
+    assert_int_equal(fclose(stream), 0);
+    assert_int_equal(strlen(text), size);
+    return text;
+}
+
+/* What comes back when a text is parsed and printed. */
+static void assert_prints(const char *text, size_t size, const char *expected) {
+    const struct encoding encoding = parse_valid(text, size);
+    const struct program program = program_decode(encoding.bytes, encoding.size);
+    char *const printed = print(&program);
+    assert_string_equal(printed, expected);
+    free(printed);
+    free(encoding.bytes);
+}
+
+static void assert_same(const char *text, const char *expected) {
+    assert_prints(text, strlen(text), expected);
+}
+
+/* A complete text is an error at a place. */
+static void assert_text_error(const char *text, size_t size, size_t line, size_t column,
+                              const char *message) {
+    struct encoding encoding = {.bytes = (uint8_t *)&encoding, .size = 1};
+    struct text_error error;
+    assert_false(parse(text, size, &encoding, &error));
+    assert_string_equal(error.message, message);
+    assert_int_equal(error.line, line);
+    assert_int_equal(error.column, column);
+    assert_null(encoding.bytes);
+    assert_int_equal(encoding.size, 0);
+}
+
+/* Lines behind the first are an error at a place; the first of them is line 2. */
+static void assert_error(const char *lines, size_t line, size_t column, const char *message) {
+    char text[512];
+    const int size = snprintf(text, sizeof text, FIRST_LINE "%s\n", lines);
+    assert_in_range(size, 0, sizeof text - 1);
+    assert_text_error(text, (size_t)size, line, column, message);
+}
+
+/* Operations. */
+
+static const struct {
+    const char *text;
+    struct operation operation;
+} operations[] = {
+    {"alloc 0 0", {OPERATION_ALLOC, 0, {0}, 0, false, 0}},
+    {"alloc 4095 16777215", {OPERATION_ALLOC, 4095, {0, 16777215}, 0, false, 0}},
+    {"free 3", {OPERATION_FREE, 3, {0}, 0, false, 0}},
+    {"realloc 4 largest", {OPERATION_REALLOC, 4, {SIZE_BASE_LARGEST, 0}, 0, false, 0}},
+    {"zalloc 5 first+127", {OPERATION_ZALLOC, 5, {SIZE_BASE_FIRST, 127}, 0, false, 0}},
+    {"alloc 6 usable-128", {OPERATION_ALLOC, 6, {SIZE_BASE_USABLE, -128}, 0, false, 0}},
+    {"alloc 6 tail+1", {OPERATION_ALLOC, 6, {SIZE_BASE_TAIL, 1}, 0, false, 0}},
+    {"alloc 6 max", {OPERATION_ALLOC, 6, {SIZE_BASE_MAXIMUM, 0}, 0, false, 0}},
+    {"alloc 6 max-7", {OPERATION_ALLOC, 6, {SIZE_BASE_MAXIMUM, -7}, 0, false, 0}},
+    {"alloc 6 2^63+1", {OPERATION_ALLOC, 6, {SIZE_BASE_HALF, 1}, 0, false, 0}},
+    {"alloc 6 2^32-1", {OPERATION_ALLOC, 6, {SIZE_BASE_WORD, -1}, 0, false, 0}},
+    {"calloc 7 3 16", {OPERATION_CALLOC, 7, {0, 16}, 2, false, 0}},
+    {"calloc 7 100 0", {OPERATION_CALLOC, 7, {0, 0}, 15, false, 0}},
+    {"calloc 7 0x20000001 8", {OPERATION_CALLOC, 7, {0, 8}, 8, false, 0}},
+    {"calloc 7 0xffffffffffffffff max", {OPERATION_CALLOC, 7, {SIZE_BASE_MAXIMUM, 0}, 13, false, 0}},
+    {"aligned 8 1 24", {OPERATION_ALIGNED, 8, {0, 24}, 0, false, 0}},
+    {"aligned 8 0 24", {OPERATION_ALIGNED, 8, {0, 24}, 13, false, 0}},
+    {"aligned 8 65536 largest-8", {OPERATION_ALIGNED, 8, {SIZE_BASE_LARGEST, -8}, 15, false, 0}},
+    {"double 9", {OPERATION_DOUBLE, 9, {0}, 0, false, 0}},
+    {"double 9 realloc", {OPERATION_DOUBLE, 9, {0}, 0, true, 0}},
+    {"interior 10 16777215", {OPERATION_INTERIOR, 10, {0}, 0, false, 16777215}},
+    {"interior 10 5 realloc", {OPERATION_INTERIOR, 10, {0}, 0, true, 5}},
+    {"misaligned 11 6", {OPERATION_MISALIGNED, 11, {0}, 0, false, 6}},
+    {"misaligned 11 6 realloc", {OPERATION_MISALIGNED, 11, {0}, 0, true, 6}},
+    {"foreign 2", {OPERATION_FOREIGN, 0, {0}, 0, false, 2}},
+    {"foreign 2 realloc", {OPERATION_FOREIGN, 0, {0}, 0, true, 2}},
+    {"coalesce", {OPERATION_COALESCE, 0, {0}, 0, false, 0}},
+    {"null", {OPERATION_NULL_FREE, 0, {0}, 0, false, 0}},
+    {"refuse", {OPERATION_REFUSE, 0, {0}, 0, false, 0}},
+};
+
+static void operations_print_as_published(void **state) {
+    (void)state;
+    for (size_t i = 0; i < LENGTH(operations); i++) {
+        char buffer[TEXT_OPERATION_SIZE];
+        assert_ptr_equal(text_operation(&operations[i].operation, buffer), buffer);
+        assert_string_equal(buffer, operations[i].text);
+    }
+}
+
+static void operations_parse_as_published(void **state) {
+    (void)state;
+    for (size_t i = 0; i < LENGTH(operations); i++) {
+        char text[160];
+        const int size = snprintf(text, sizeof text, FIRST_LINE "heap slots=4096\n%s", operations[i].text);
+        const struct encoding encoding = parse_valid(text, (size_t)size);
+        const struct program program = program_decode(encoding.bytes, encoding.size);
+        assert_int_equal(program.operation_count, 1);
+        assert_operations_equal(program_operation(&program, 0), operations[i].operation);
+        free(encoding.bytes);
+    }
+}
+
+static void operands_can_be_written_in_several_ways(void **state) {
+    (void)state;
+    assert_same(FIRST_LINE "alloc 007 00000000000000000000000024\n",
+                FIRST_LINE DEFAULT_HEAP "\nalloc 7 24\n");
+    assert_same(FIRST_LINE "calloc 1 0x3 8\n", FIRST_LINE DEFAULT_HEAP "\ncalloc 1 3 8\n");
+    assert_same(FIRST_LINE "calloc 1 18446744073709551615 8\n",
+                FIRST_LINE DEFAULT_HEAP "\ncalloc 1 0xffffffffffffffff 8\n");
+    assert_same(FIRST_LINE "calloc 1 0xFFFFFFFFFFFFFFFF 8\n",
+                FIRST_LINE DEFAULT_HEAP "\ncalloc 1 0xffffffffffffffff 8\n");
+    assert_same(FIRST_LINE "alloc 0 largest+0\nalloc 0 max-0\nalloc 0 max+0\nalloc 0 tail-08\n",
+                FIRST_LINE DEFAULT_HEAP "\nalloc 0 largest\nalloc 0 max\nalloc 0 max\nalloc 0 tail-8\n");
+}
+
+/* The heap line and the layout of lines. */
+
+static void a_text_of_one_line_is_the_program_that_no_bytes_mean(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "kmem-program 1",
+        "kmem-program 1\n",
+        "kmem-program 1\r\n",
+        "kmem-program 1 \t \r",
+        "kmem-program 1\n\n\n",
+        "kmem-program 1\nheap",
+        "kmem-program 1\n#\n # heap page=64\n",
+    };
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        assert_same(texts[i], FIRST_LINE DEFAULT_HEAP "\n");
+    }
+}
+
+static void heap_settings_come_in_any_order_and_each_has_a_default(void **state) {
+    (void)state;
+    assert_same(FIRST_LINE "heap pages=2\n", FIRST_LINE "heap page=32 pages=2 growth=0 slots=16\n");
+    assert_same(FIRST_LINE "heap slots=64 growth=7 page=64\n",
+                FIRST_LINE "heap page=64 pages=1 growth=7 slots=64\n");
+    assert_same(FIRST_LINE "heap growth=12 pages=500\n",
+                FIRST_LINE "heap page=32 pages=500 growth=12 slots=16\n");
+    assert_same(FIRST_LINE "heap disable=foreign,alloc refuse=15\n",
+                FIRST_LINE DEFAULT_HEAP " refuse=15 disable=alloc,foreign\n");
+    assert_same(FIRST_LINE LARGE_HEAP "\n", FIRST_LINE LARGE_HEAP "\n");
+}
+
+static void blanks_tabs_comments_and_carriage_returns_make_no_difference(void **state) {
+    (void)state;
+    static const char text[] = "kmem-program 1\r\n"
+                               "# a comment, with any byte in it: \x01 \xc3\xa9 \x00 \r \x7f\r\n"
+                               "\t heap\tpage=64 # pages=7\r\n"
+                               " \t\r\n"
+                               "  alloc \t 1\t24#comment\n"
+                               "free 1 \t \r\n"
+                               "null";
+    assert_prints(text, sizeof text - 1,
+                  FIRST_LINE "heap page=64 pages=1 growth=0 slots=16\nalloc 1 24\nfree 1\nnull\n");
+}
+
+static void a_text_may_be_of_any_length(void **state) {
+    (void)state;
+    enum {
+        OPERATION_TOTAL = 300000
+    };
+    static char text[sizeof FIRST_LINE + OPERATION_TOTAL * sizeof "null"];
+    size_t size = (size_t)snprintf(text, sizeof text, FIRST_LINE);
+    for (size_t i = 0; i < OPERATION_TOTAL; i++) {
+        memcpy(text + size, "null\n", sizeof "null");
+        size += sizeof "null";
+    }
+    const struct encoding encoding = parse_valid(text, size);
+    const struct program program = program_decode(encoding.bytes, encoding.size);
+    assert_int_equal(program.operation_count, OPERATION_TOTAL);
+    for (size_t i = 0; i < OPERATION_TOTAL; i++) {
+        assert_int_equal(program_operation(&program, i).kind, OPERATION_NULL_FREE);
+    }
+    free(encoding.bytes);
+}
+
+static void bytes_are_text_iff_they_begin_with_the_name_of_the_format(void **state) {
+    (void)state;
+    static const char name[] = "kmem-program";
+    for (size_t size = 0; size < sizeof name; size++) {
+        assert_int_equal(text_is_text((const uint8_t *)name, size), size == 12);
+    }
+    assert_true(text_is_text((const uint8_t *)"kmem-programme", 14));
+    assert_false(text_is_text((const uint8_t *)"Kmem-program 1", 14));
+    assert_false(text_is_text((const uint8_t *)" kmem-program 1", 15));
+    assert_false(text_is_text(NULL, 0));
+}
+
+/* Round trips. */
+
+static void printing_a_program_and_parsing_that_gives_its_canonical_encoding(void **state) {
+    (void)state;
+    for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT / 4; trial++) {
+        uint8_t bytes[RANDOM_SIZE_MAXIMUM];
+        uint8_t canonical[ENCODED_MAXIMUM];
+        const struct program program = program_decode(bytes, random_bytes(bytes));
+        program_encode(&program, canonical);
+        char *const text = print(&program);
+        const struct encoding encoding = parse_valid(text, strlen(text));
+        assert_int_equal(encoding.size, program_encoded_size(&program));
+        assert_true(memcmp(encoding.bytes, canonical, encoding.size) == 0);
+        free(encoding.bytes);
+        free(text);
+    }
+}
+
+static void parsing_a_text_and_printing_the_program_gives_the_same_operations(void **state) {
+    (void)state;
+    for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT / 4; trial++) {
+        uint8_t bytes[RANDOM_SIZE_MAXIMUM];
+        const struct program program = program_decode(bytes, random_bytes(bytes));
+        char *const text = print(&program);
+        const struct encoding encoding = parse_valid(text, strlen(text));
+        const struct program parsed = program_decode(encoding.bytes, encoding.size);
+        assert_programs_equal(&parsed, &program);
+        assert_same(text, text);
+        free(encoding.bytes);
+        free(text);
+    }
+}
+
+static void a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not(void **state) {
+    (void)state;
+    static const char whole[] = FIRST_LINE "heap page=64 refuse=1,2 disable=null\ncalloc 1 0x3 max-7\n"
+                                           "# note\r\nfree 0\ninterior 2 7 realloc\nalloc 3 2^63+1\n";
+    char text[sizeof whole];
+    for (size_t i = 0; i < sizeof whole; i++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            memcpy(text, whole, sizeof whole);
+            text[i] = (char)byte;
+            const size_t size = byte == 0 ? i : sizeof whole - 1;
+            struct encoding encoding;
+            struct text_error error;
+            if (parse(text, size, &encoding, &error)) {
+                assert_int_equal(error.line, 0);
+                free(encoding.bytes);
+                continue;
+            }
+            assert_true(error.line >= 1 && error.line <= 8 && error.column >= 1);
+            assert_null(encoding.bytes);
+            assert_true(strlen(error.message) > 0);
+            for (const char *c = error.message; *c != '\0'; c++) {
+                assert_true(*c >= ' ' && *c <= '~');
+            }
+        }
+    }
+}
+
+/* Errors. */
+
+static void the_first_line_is_exactly_the_signature(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t column;
+        const char *message;
+    } cases[] = {
+        {"", 1, "the first line must be 'kmem-program 1', not ''"},
+        {"\nkmem-program 1", 1, "the first line must be 'kmem-program 1', not ''"},
+        {"# x\nkmem-program 1", 1, "the first line must be 'kmem-program 1', not '# x'"},
+        {"kmem-program", 1, "the first line must be 'kmem-program 1', not 'kmem-program'"},
+        {" kmem-program 1", 1, "the first line must be 'kmem-program 1', not ' kmem-program 1'"},
+        {"kmem-program\t1", 1, "the first line must be 'kmem-program 1', not 'kmem-program\\x091'"},
+        {"kmem-programs 1", 1, "the first line must be 'kmem-program 1', not 'kmem-programs 1'"},
+        {"\xef\xbb\xbfkmem-program 1", 1,
+         "the first line must be 'kmem-program 1', not '\\xef\\xbb\\xbfkmem-prog...'"},
+        {"kmem-program 2\n", 14, "version '2' is not known; the first line must be 'kmem-program 1'"},
+        {"kmem-program  1", 14, "version ' 1' is not known; the first line must be 'kmem-program 1'"},
+        {"kmem-program 10\r\n", 14, "version '10' is not known; the first line must be 'kmem-program 1'"},
+        {"kmem-program 1 # x", 15, "nothing may follow 'kmem-program 1' in the first line"},
+        {"kmem-program 1\tx", 15, "nothing may follow 'kmem-program 1' in the first line"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        assert_text_error(cases[i].text, strlen(cases[i].text), 1, cases[i].column, cases[i].message);
+    }
+    struct encoding encoding;
+    struct text_error error;
+    assert_false(text_parse(NULL, 0, &encoding.bytes, &encoding.size, &error));
+    assert_string_equal(error.message, cases[0].message);
+}
+
+static void every_error_names_its_place_and_what_would_be_right(void **state) {
+    (void)state;
+    static const struct {
+        const char *lines;
+        size_t line;
+        size_t column;
+        const char *message;
+    } cases[] = {
+        /* Words. */
+        {"aloc 0 8", 2, 1, "unknown operation 'aloc'; did you mean 'alloc'?"},
+        {"null\n\n  relaoc 0 8", 4, 3, "unknown operation 'relaoc'; did you mean 'realloc'?"},
+        {"hep page=64", 2, 1, "unknown operation 'hep'; did you mean 'heap'?"},
+        {"malloc 0 8", 2, 1, "unknown operation 'malloc'; did you mean 'alloc'?"},
+        {"ALLOC 0 8", 2, 1,
+         "unknown operation 'ALLOC'; one of: alloc free realloc zalloc calloc aligned coalesce double "
+         "interior "
+         "misaligned foreign null refuse heap"},
+        {"a-word-much-too-long-to-be-shown-whole", 2, 1,
+         "unknown operation 'a-word-much-too-long-...'; one of: alloc free realloc zalloc calloc aligned "
+         "coalesce "
+         "double interior misaligned foreign null refuse heap"},
+        {"null\\", 2, 1, "unknown operation 'null\\x5c'; did you mean 'null'?"},
+        {"al\x01oc 0 8", 2, 3, "byte \\x01 may stand in comments only"},
+        {"alloc 0 \xc3\xa9", 2, 9, "byte \\xc3 may stand in comments only"},
+        {"null\x7f", 2, 5, "byte \\x7f may stand in comments only"},
+        {"null\r\r", 2, 5, "byte \\x0d may stand in comments only"},
+        /* How many operands. */
+        {"alloc", 2, 6, "'alloc' takes a slot and a size: alloc SLOT SIZE"},
+        {"alloc 0  # 8", 2, 10, "'alloc' takes a slot and a size: alloc SLOT SIZE"},
+        {"alloc 0 8 8", 2, 11, "'alloc' takes a slot and a size: alloc SLOT SIZE"},
+        {"free", 2, 5, "'free' takes a slot: free SLOT"},
+        {"calloc 0 1", 2, 11, "'calloc' takes a slot, a count and a size: calloc SLOT COUNT SIZE"},
+        {"aligned 0 1", 2, 12,
+         "'aligned' takes a slot, an alignment and a size: aligned SLOT ALIGNMENT SIZE"},
+        {"coalesce 1", 2, 10, "'coalesce' takes no operands"},
+        {"null realloc", 2, 6, "'null' takes no operands"},
+        {"double", 2, 7, "'double' takes a slot and perhaps the word realloc: double SLOT [realloc]"},
+        {"foreign", 2, 8, "'foreign' takes a step and perhaps the word realloc: foreign STEP [realloc]"},
+        {"misaligned 0 1 realloc 2", 2, 24,
+         "'misaligned' takes a slot, a step and perhaps the word realloc: misaligned SLOT STEP [realloc]"},
+        /* Operands. */
+        {"free 16", 2, 6, "slot 16 is out of range: without a heap line, slots are 0 to 15"},
+        {"heap slots=16\nfree 16", 3, 6, "slot 16 is out of range: the heap line allows 0 to 15"},
+        {"heap slots=4096\nfree 4096", 3, 6, "slot 4096 is out of range: the heap line allows 0 to 4095"},
+        {"free 99999999999999999999", 2, 6,
+         "slot 99999999999999999999 is out of range: without a heap line, slots are 0 to 15"},
+        {"free x", 2, 6, "'x' is not a slot: a slot is a decimal number from 0 to 15"},
+        {"free -1", 2, 6, "'-1' is not a slot: a slot is a decimal number from 0 to 15"},
+        {"free 0x1", 2, 6, "'0x1' is not a slot: a slot is a decimal number from 0 to 15"},
+        {"aligned 0 48 8", 2, 11,
+         "'48' is not an alignment; one of: 1 2 4 8 16 32 64 128 256 512 1024 2048 4096 0 24 65536"},
+        {"aligned 0 0x8 8", 2, 11,
+         "'0x8' is not an alignment; one of: 1 2 4 8 16 32 64 128 256 512 1024 2048 4096 0 24 65536"},
+        {"calloc 0 6 8", 2, 10,
+         "'6' is no count; one of: 1 2 3 0 4 5 7 16 0x20000001 0x80000001 0x100000000 0x2000000000000001 "
+         "0x8000000000000001 0xffffffffffffffff 33 100"},
+        {"calloc 0 18446744073709551616 8", 2, 10,
+         "'18446744073709551616' is no count; one of: 1 2 3 0 4 5 7 16 0x20000001 0x80000001 0x100000000 "
+         "0x2000000000000001 0x8000000000000001 0xffffffffffffffff 33 100"},
+        {"calloc 0 0x 8", 2, 10,
+         "'0x' is no count; one of: 1 2 3 0 4 5 7 16 0x20000001 0x80000001 0x100000000 0x2000000000000001 "
+         "0x8000000000000001 0xffffffffffffffff 33 100"},
+        {"calloc 0 1x1 8", 2, 10,
+         "'1x1' is no count; one of: 1 2 3 0 4 5 7 16 0x20000001 0x80000001 0x100000000 0x2000000000000001 "
+         "0x8000000000000001 0xffffffffffffffff 33 100"},
+        {"alloc 0 larges-8", 2, 9, "unknown size 'larges'; did you mean 'largest'?"},
+        {"alloc 0 -8", 2, 9,
+         "'-8' is not a size: a number to 16777215, or, with +K or -K, one of: largest first usable tail max "
+         "2^63 "
+         "2^32"},
+        {"alloc 0 16777216", 2, 9, "size 16777216 is too large: at most 16777215, or 2^32, 2^63, max"},
+        {"alloc 0 8+8", 2, 10, "'+8' cannot follow a number: only a word such as 'largest' takes it"},
+        {"alloc 0 first+128", 2, 14, "'+128' may not follow 'first': only -128 to +127 may"},
+        {"alloc 0 first-129", 2, 14, "'-129' may not follow 'first': only -128 to +127 may"},
+        {"alloc 0 tail+", 2, 13, "'+' may not follow 'tail': only -128 to +127 may"},
+        {"alloc 0 2^63--1", 2, 13, "'--1' may not follow '2^63': only -128 to +127 may"},
+        {"alloc 0 max+1", 2, 12, "'+1' may not follow 'max': only -128 to +0 may"},
+        {"interior 0 x", 2, 12, "'x' is not a step: a step is a decimal number from 0 to 16777215"},
+        {"foreign 16777216", 2, 9, "'16777216' is not a step: a step is a decimal number from 0 to 16777215"},
+        {"double 0 twice", 2, 10, "'twice' is not 'realloc', the only word that may stand here"},
+        {"heap disable=null,free\nnull", 3, 1,
+         "the heap line disables 'null': take it out of disable= to use it"},
+        /* The heap line. */
+        {"heap\nheap", 3, 1, "a program has only one heap line"},
+        {"null\nheap", 3, 1, "the heap line must come before the first operation"},
+        {"heap pagse=64", 2, 6, "unknown heap setting 'pagse'; did you mean 'page'?"},
+        {"heap size=64", 2, 6, "unknown heap setting 'size'; one of: page pages growth slots refuse disable"},
+        {"heap page", 2, 10, "'page' needs a value: page=..."},
+        {"heap page=64 page=64", 2, 14, "the heap line gives 'page' twice"},
+        {"heap page=", 2, 11, "page must be a power of two from 32 to 4096, not ''"},
+        {"heap page=48", 2, 11, "page must be a power of two from 32 to 4096, not '48'"},
+        {"heap page=16", 2, 11, "page must be a power of two from 32 to 4096, not '16'"},
+        {"heap page=8192", 2, 11, "page must be a power of two from 32 to 4096, not '8192'"},
+        {"heap slots=8", 2, 12, "slots must be a power of two from 16 to 4096, not '8'"},
+        {"heap pages=0", 2, 12, "pages must be a number from 1 to 512, not '0'"},
+        {"heap pages=513", 2, 12, "pages must be a number from 1 to 512, not '513'"},
+        {"heap growth=64", 2, 13, "growth must be a number from 0 to 63, not '64'"},
+        {"heap growth=20 pages=500", 2, 13, "pages + growth may not exceed 512, but are 500 + 20"},
+        {"heap refuse=0,16", 2, 15, "refuse takes numbers from 0 to 15, with commas between, not '16'"},
+        {"heap refuse=0,", 2, 15, "refuse takes numbers from 0 to 15, with commas between, not ''"},
+        {"heap refuse=3,03", 2, 15, "refuse names '03' twice"},
+        {"heap disable=nul", 2, 14, "unknown operation 'nul'; did you mean 'null'?"},
+        {"heap disable=null,", 2, 19,
+         "unknown operation ''; one of: alloc free realloc zalloc calloc aligned coalesce double interior "
+         "misaligned foreign null refuse"},
+        {"heap disable=null,null", 2, 19, "disable names 'null' twice"},
+        {"heap "
+         "disable=alloc,free,realloc,zalloc,calloc,aligned,coalesce,double,interior,misaligned,foreign,null,"
+         "refuse",
+         2, 14, "not all kinds can be disabled: leave one out of disable="},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        assert_error(cases[i].lines, cases[i].line, cases[i].column, cases[i].message);
+    }
+}
+
+static void the_first_error_is_the_one_reported(void **state) {
+    (void)state;
+    assert_error("free x\nfree y", 2, 6, "'x' is not a slot: a slot is a decimal number from 0 to 15");
+    assert_error("alloc x y z", 2, 7, "'x' is not a slot: a slot is a decimal number from 0 to 15");
+}
+
+static void a_text_too_large_for_memory_is_an_error_without_a_line(void **state) {
+    (void)state;
+    static const char text[] = FIRST_LINE;
+    struct encoding encoding;
+    struct text_error error;
+    /* Nothing behind the first line is read before it is known that there is room for it. */
+    assert_false(text_parse((const uint8_t *)text, SIZE_MAX / 2, &encoding.bytes, &encoding.size, &error));
+    assert_null(encoding.bytes);
+    assert_int_equal(error.line, 0);
+    assert_int_equal(error.column, 0);
+    assert_string_equal(error.message, "out of memory");
+}
+
+static void printing_to_a_stream_that_fails_says_so(void **state) {
+    (void)state;
+    char room[8];
+    const struct program program = program_decode(NULL, 0);
+    FILE *const stream = fmemopen(room, sizeof room, "w");
+    assert_non_null(stream);
+    assert_int_equal(setvbuf(stream, NULL, _IONBF, 0), 0);
+    assert_int_not_equal(text_print(&program, stream), 0);
+    (void)fclose(stream);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operations_print_as_published),
+        cmocka_unit_test(operations_parse_as_published),
+        cmocka_unit_test(operands_can_be_written_in_several_ways),
+        cmocka_unit_test(a_text_of_one_line_is_the_program_that_no_bytes_mean),
+        cmocka_unit_test(heap_settings_come_in_any_order_and_each_has_a_default),
+        cmocka_unit_test(blanks_tabs_comments_and_carriage_returns_make_no_difference),
+        cmocka_unit_test(a_text_may_be_of_any_length),
+        cmocka_unit_test(bytes_are_text_iff_they_begin_with_the_name_of_the_format),
+        RANDOM_TEST(printing_a_program_and_parsing_that_gives_its_canonical_encoding),
+        RANDOM_TEST(parsing_a_text_and_printing_the_program_gives_the_same_operations),
+        cmocka_unit_test(a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not),
+        cmocka_unit_test(the_first_line_is_exactly_the_signature),
+        cmocka_unit_test(every_error_names_its_place_and_what_would_be_right),
+        cmocka_unit_test(the_first_error_is_the_one_reported),
+        cmocka_unit_test(a_text_too_large_for_memory_is_an_error_without_a_line),
+        cmocka_unit_test(printing_to_a_stream_that_fails_says_so),
+    };
+    return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}

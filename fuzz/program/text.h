@@ -10,8 +10,8 @@
  *     double 0 realloc
  *     interior 1 5
  *
- * docs/programs.md describes it in full. Printing a program and parsing the text gives the program's canonical
- * encoding; parsing a text and printing it gives the same operations again.
+ * docs/programs.md describes it in full. Printing a program and parsing the text gives the program's
+ * canonical encoding; parsing a text and printing it gives the same operations again.
  *
  * May be here: text to bytes and back. May not: files, or anything that runs a program. */
 #ifndef KMEM_TEXT_H
@@ -41,17 +41,18 @@ struct text_error {
     char message[160]; /* what is wrong and what would be right, without a final newline */
 };
 
-/* Parses size bytes of text into the canonical encoding: *program receives a buffer from malloc, which the caller
- * frees, and *program_size its size in bytes. Returns true; or false, with *error set and *program NULL, iff
- * the text is not a program of version 1 in every line, or memory ran out (line 0 and a message then). */
+/* Parses size bytes of text into the canonical encoding: *program receives a buffer from malloc, which the
+ * caller frees, and *program_size its size in bytes. Returns true; or false, with *error set and *program
+ * NULL, iff the text is not a program of version 1 in every line, or memory ran out (line 0 and a message
+ * then). */
 __attribute__((warn_unused_result)) bool text_parse(const uint8_t *text, size_t size, uint8_t **program,
                                                     size_t *program_size, struct text_error *error);
 
 /* Writes one operation as text, such as "alloc 3 largest-8", without a newline. Returns buffer. */
 const char *text_operation(const struct operation *operation, char buffer[TEXT_OPERATION_SIZE]);
 
-/* Writes a whole program as text, signature first. Returns what ferror says of the stream afterwards: 0 when all
- * was written. */
+/* Writes a whole program as text, signature first. Returns what ferror says of the stream afterwards: 0 when
+ * all was written. */
 int text_print(const struct program *program, FILE *stream);
 
 #endif

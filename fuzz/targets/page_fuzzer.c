@@ -6,7 +6,7 @@
  *     byte 0              page count: 1 + byte % 64
  *     byte 1              bytes left between the descriptors and page 0
  *     byte 2              bytes left behind the last page
- *     3 bytes each        the operations: the table stands in fuzz/execute/page_operation.h
+ *     3 bytes each        the operations: the table stands in fuzz/page/page_operation.h
  *
  * The arena is dirty, every byte of it, whenever an operation starts; that is how zeroing and stray writes
  * show. */
@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/execute/page_model.h"
-#include "fuzz/execute/page_operation.h"
+#include "fuzz/page/page_model.h"
+#include "fuzz/page/page_operation.h"
 #include "invariants/page_invariant.h"
 #include "src/page.h"
 

@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fuzz/execute/page_model.h"
+#include "fuzz/page/page_model.h"
 
 #define PAGE_OPERATION_SIZE      3  /* bytes an operation is decoded from */
 #define PAGE_OPERATION_TEXT_SIZE 96 /* bytes of an operation's text, the final 0 included */

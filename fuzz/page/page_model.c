@@ -1,5 +1,5 @@
 /* The page model. page_model.h is the contract. */
-#include "fuzz/execute/page_model.h"
+#include "fuzz/page/page_model.h"
 
 #include <stdbool.h>
 

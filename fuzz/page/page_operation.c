@@ -1,5 +1,5 @@
 /* The operations of the page allocator's fuzz target. page_operation.h is the contract. */
-#include "fuzz/execute/page_operation.h"
+#include "fuzz/page/page_operation.h"
 
 #include <stdbool.h>
 #include <stdio.h>

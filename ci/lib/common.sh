@@ -1,0 +1,29 @@
+# What the commands in ci/ share. Sourced, not run; leaves the shell at the top of the tree.
+# shellcheck shell=bash
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+EXIT_USAGE=2
+EXIT_ENVIRONMENT=3
+export EXIT_USAGE EXIT_ENVIRONMENT
+
+# say TEXT: a line about what is going on. On standard error, so that figures can be piped.
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+# build PRESET...: configures and builds, showing output only when something fails.
+build() {
+    local preset log
+    for preset in "$@"; do
+        log="build/logs/build-$preset.log"
+        mkdir -p build/logs
+        say "Building $preset"
+        if ! { cmake --preset "$preset" && cmake --build --preset "$preset"; } >"$log" 2>&1; then
+            grep -E -A5 'error|CMake Error|FAILED' "$log" >&2 || cat "$log" >&2
+            say "The build of preset '$preset' failed; the whole log is $log"
+            return "$EXIT_ENVIRONMENT"
+        fi
+    done
+}

@@ -1,0 +1,64 @@
+"""How this project runs its libFuzzer targets: the flags every run shares, and what their output means."""
+
+import re
+import struct
+
+# An input is at most this long: 168 operations. Longer ones cost more and find no more.
+MAXIMUM_INPUT_SIZE = 1024
+
+FLAGS = [
+    f"-max_len={MAXIMUM_INPUT_SIZE}",
+    "-len_control=0",  # heaps need history: do not begin with inputs too short to have any
+    "-timeout=10",
+    "-rss_limit_mb=2048",
+]
+
+# Sanitizer options for every run: an abort in a violation function is reported with its stack.
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "handle_abort=1:abort_on_error=0:detect_leaks=0:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/tool/statistics.h
+
+_PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
+_VIOLATION = re.compile(r"^VIOLATION ([a-z-]+): (.*)$", re.MULTILINE)
+_SANITIZER = re.compile(r"ERROR: (AddressSanitizer|libFuzzer): ([\w-]+)")
+_UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
+_ARTIFACT = re.compile(r"Test unit written to (\S+)")
+
+
+def read_statistics(path):
+    """The counters a target keeps in its KMEM_STATISTICS file: (executions, operations, program operations)."""
+    try:
+        with open(path, "rb") as file:
+            return struct.unpack(STATISTICS_FORMAT, file.read(struct.calcsize(STATISTICS_FORMAT)))
+    except (OSError, struct.error):
+        return (0, 0, 0)
+
+
+def parse_progress(line):
+    """(executions, coverage, features, corpus size) of a libFuzzer status line; None for any other line."""
+    match = _PROGRESS.match(line)
+    return tuple(int(group) for group in match.groups()) if match else None
+
+
+def parse_finding(output):
+    """What stopped a target, as a short id: an oracle's id, 'ubsan: ...', 'asan: ...', 'hang', or None."""
+    match = _VIOLATION.search(output)
+    if match:
+        return match.group(1)
+    match = _UNDEFINED.search(output)
+    if match:
+        return "ubsan: " + re.sub(r"0x[0-9a-f]+|\b\d+\b", "N", match.group(1))[:60]
+    match = _SANITIZER.search(output)
+    if match:
+        kind = match.group(2)
+        return "hang" if kind in ("timeout", "out-of-memory") else f"asan: {kind}"
+    return None
+
+
+def parse_artifact(output):
+    """The file libFuzzer saved the failing input in; None when it saved none."""
+    match = _ARTIFACT.search(output)
+    return match.group(1) if match else None

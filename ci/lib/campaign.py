@@ -19,6 +19,8 @@ BUILD = pathlib.Path("build/fuzz")
 CAMPAIGNS = pathlib.Path("build/campaign")
 KMEMFUZZ = BUILD / "kmemfuzz"
 TARGETS = ("heap", "page", "text")
+# Not "large": those programs take too long to be worth mutating; they are only replayed.
+SEED_FOLDERS = ("seeds", "minimised", "regressions")
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
 
@@ -64,7 +66,7 @@ def prepare_seeds(target, folder):
     folder.mkdir(parents=True)
     if target != "heap":
         return
-    for path in sorted(pathlib.Path("corpus").rglob("*")):
+    for path in sorted(path for folder in SEED_FOLDERS for path in pathlib.Path("corpus", folder).rglob("*")):
         if path.is_file() and path.name != "README.md":
             output = folder / "-".join(path.relative_to("corpus").parts)
             subprocess.run([KMEMFUZZ, "asm", path, "-o", output], check=True)

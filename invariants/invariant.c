@@ -73,17 +73,15 @@ static struct verdict check_region(const struct kmem *heap, const struct expecta
     return verdict_sound();
 }
 
-static struct verdict check_header(struct block block, size_t offset, size_t room) {
+/* What is wrong with a header that is not possible. */
+static struct verdict fail_header(struct block block, size_t offset, size_t room) {
     if (block.size == 0) {
         return fail_walk_ends(offset);
     }
     if (block.size < BLOCK_SIZE_MINIMUM || block.size % BLOCK_ALIGNMENT != 0) {
         return fail_block_size(offset, block.size);
     }
-    if (block.size > room) {
-        return fail_block_tiling(offset, room, block.size);
-    }
-    return verdict_sound();
+    return fail_block_tiling(offset, room, block.size);
 }
 
 static struct verdict check_counters(const struct kmem *heap, const struct census *census) {
@@ -96,28 +94,53 @@ static struct verdict check_counters(const struct kmem *heap, const struct censu
     return verdict_sound();
 }
 
-/* Compares one block with the live list, of which *next is the first one not behind the walk. */
-static struct verdict check_agreement(struct block block, size_t offset,
-                                      const struct expectation *expectation, size_t *next) {
-    const bool here = *next < expectation->live_count && expectation->live[*next].offset == offset;
-    if (!here) {
-        return block.taken ? fail_taken_is_live(offset, block.size) : verdict_sound();
-    }
-    const struct live_block live = expectation->live[(*next)++];
-    const uint64_t taken_size = block.taken ? block.size : 0;
-    return taken_size == live.size ? verdict_sound() : fail_live_is_taken(live, taken_size);
+/* How far the walk has come along the live list. */
+struct comparison {
+    const struct expectation *expectation;
+    size_t next;        /* the first live block the walk has not passed */
+    size_t next_offset; /* its offset; SIZE_MAX when there is none */
+};
+
+static void advance(struct comparison *comparison, size_t next) {
+    const struct expectation *const expectation = comparison->expectation;
+    comparison->next = next;
+    comparison->next_offset = next < expectation->live_count ? expectation->live[next].offset : SIZE_MAX;
 }
 
-/* Moves *next to the first live block at offset or behind it. Those before it, the walk has stepped over. */
-static struct verdict check_all_missed(const struct expectation *expectation, size_t offset, uint64_t mask,
-                                       size_t *next) {
-    while (*next < expectation->live_count && expectation->live[*next].offset < offset) {
-        const struct verdict verdict = fail_live_is_taken(expectation->live[(*next)++], 0);
+/* The first broken invariant among the live blocks in front of offset: those the walk has stepped over. */
+static struct verdict check_passed(struct comparison *comparison, size_t offset, uint64_t mask) {
+    while (comparison->next_offset < offset) {
+        const struct live_block live = comparison->expectation->live[comparison->next];
+        advance(comparison, comparison->next + 1);
+        const struct verdict verdict = fail_live_is_taken(live, 0);
         if (is_on(mask, verdict)) {
             return verdict;
         }
     }
     return verdict_sound();
+}
+
+/* Compares the block at offset with the live list. */
+static struct verdict check_agreement(struct block block, size_t offset, struct comparison *comparison,
+                                      uint64_t mask) {
+    if (comparison->next_offset < offset) {
+        const struct verdict verdict = check_passed(comparison, offset, mask);
+        if (!verdict_is_sound(verdict)) {
+            return verdict;
+        }
+    }
+    struct verdict verdict = verdict_sound();
+    if (comparison->next_offset == offset) {
+        const struct live_block live = comparison->expectation->live[comparison->next];
+        const uint64_t taken_size = block.taken ? block.size : 0;
+        advance(comparison, comparison->next + 1);
+        if (taken_size != live.size) {
+            verdict = fail_live_is_taken(live, taken_size);
+        }
+    } else if (block.taken) {
+        verdict = fail_taken_is_live(offset, block.size);
+    }
+    return is_on(mask, verdict) ? verdict : verdict_sound();
 }
 
 /* Folds one header into the hash. The rotation makes order count, the multiplication spreads every bit
@@ -127,24 +150,21 @@ static uint64_t fold(uint64_t layout, struct block block) {
     return ((layout << 5 | layout >> 59) ^ header) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-struct verdict invariant_check(const struct kmem *heap, const struct expectation *expectation, uint64_t mask,
-                               struct census *census) {
-    *census = (struct census){.block_count = 0, .taken_count = 0, .taken_size = 0, .layout = 0};
-    struct verdict verdict = check_region(heap, expectation);
-    if (is_on(mask, verdict)) {
-        return verdict;
-    }
+/* Walks the block list, judges each block, and counts it. The walk ends at a header that cannot be true. */
+static struct verdict check_blocks(const struct expectation *expectation, uint64_t mask,
+                                   struct census *census) {
     const unsigned char *const base = expectation->base;
     const size_t end = expectation->page_count * expectation->page_size;
-    const bool agreement =
-        (mask & (INVARIANT_BIT(INVARIANT_TAKEN_IS_LIVE) | INVARIANT_BIT(INVARIANT_LIVE_IS_TAKEN))) != 0;
+    const bool agreement = (mask & INVARIANT_AGREEMENT) != 0;
+    struct comparison comparison = {.expectation = expectation};
+    struct verdict verdict = verdict_sound();
     uint64_t left_free_size = 0; /* of the free block that ends where the walk stands; 0 when there is none */
-    size_t next = 0;
     struct block block;
+    advance(&comparison, 0);
     for (size_t offset = 0; offset < end; offset += (size_t)block.size) {
         block = block_read(base + offset);
-        verdict = check_header(block, offset, end - offset);
-        if (!verdict_is_sound(verdict)) {
+        if (!block_is_possible(block, end - offset)) {
+            verdict = fail_header(block, offset, end - offset);
             return is_on(mask, verdict) ? verdict : verdict_sound();
         }
         if (!block.taken && left_free_size != 0) {
@@ -154,12 +174,8 @@ struct verdict invariant_check(const struct kmem *heap, const struct expectation
             }
         }
         if (agreement) {
-            verdict = check_all_missed(expectation, offset, mask, &next);
+            verdict = check_agreement(block, offset, &comparison, mask);
             if (!verdict_is_sound(verdict)) {
-                return verdict;
-            }
-            verdict = check_agreement(block, offset, expectation, &next);
-            if (is_on(mask, verdict)) {
                 return verdict;
             }
         }
@@ -169,11 +185,21 @@ struct verdict invariant_check(const struct kmem *heap, const struct expectation
         census->layout = fold(census->layout, block);
         left_free_size = block.taken ? 0 : block.size;
     }
-    if (agreement) {
-        verdict = check_all_missed(expectation, SIZE_MAX, mask, &next);
-        if (!verdict_is_sound(verdict)) {
-            return verdict;
-        }
+    return agreement ? check_passed(&comparison, SIZE_MAX, mask) : verdict_sound();
+}
+
+struct verdict invariant_check(const struct kmem *heap, const struct expectation *expectation, uint64_t mask,
+                               struct census *census) {
+    *census = (struct census){.block_count = 0, .taken_count = 0, .taken_size = 0, .layout = 0};
+    struct verdict verdict = check_region(heap, expectation);
+    if (is_on(mask, verdict)) {
+        return verdict;
+    }
+    struct census seen = *census; /* in registers while the walk goes on */
+    verdict = check_blocks(expectation, mask, &seen);
+    *census = seen;
+    if (!verdict_is_sound(verdict)) {
+        return verdict;
     }
     verdict = check_counters(heap, census);
     return is_on(mask, verdict) ? verdict : verdict_sound();

@@ -54,14 +54,14 @@ struct verdict judge_kept_contents(const struct executor *executor) {
     if ((executor->oracles & ORACLE_BIT(ORACLE_CONTENTS_KEPT)) == 0) {
         return verdict_sound(); /* the dearest of all: not even looked at */
     }
-    for (size_t slot = slots_find(tables->live_bits, executor->slot_count, 0, true);
-         slot < executor->slot_count;
-         slot = slots_find(tables->live_bits, executor->slot_count, slot + 1, true)) {
-        const struct slot *const live = &tables->slots[slot];
-        const struct verdict verdict =
-            check_pattern(executor, ORACLE_CONTENTS_KEPT, live->offset, live->tag, live->size);
-        if (!verdict_is_sound(verdict)) {
-            return verdict;
+    const size_t word_count = slots_word_count(executor->slot_count);
+    for (size_t word = 0; word < word_count; word++) {
+        for (uint64_t rest = tables->live_bits[word]; rest != 0; rest = slots_without_first(rest)) {
+            const struct slot *const slot = &tables->slots[slots_first(word, rest)];
+            const unsigned char *const payload = executor_pointer(executor, slot->offset);
+            if (!pattern_holds(payload, slot->tag, slot->size)) {
+                return check_pattern(executor, ORACLE_CONTENTS_KEPT, slot->offset, slot->tag, slot->size);
+            }
         }
     }
     return verdict_sound();

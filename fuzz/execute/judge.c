@@ -38,17 +38,19 @@ static struct verdict check_alignment(const struct step *step) {
     return off == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, off};
 }
 
-/* offset of the payload; that of the live payload it overlaps, and this one's end. */
+/* offset of the payload; that of the live payload it overlaps, and where that one ends. */
 static struct verdict check_disjoint(const struct executor *executor, const struct step *step) {
     const struct executor_tables *const tables = &executor->tables;
     const size_t end = step->offset + requested_size(step);
-    for (size_t slot = slots_find(tables->live_bits, executor->slot_count, 0, true);
-         slot < executor->slot_count;
-         slot = slots_find(tables->live_bits, executor->slot_count, slot + 1, true)) {
-        const struct slot *const other = &tables->slots[slot];
-        if (slot != step->slot && step->offset < other->offset + other->size && other->offset < end) {
-            return (struct verdict){ORACLE_DISJOINT, step->offset, other->offset,
-                                    other->offset + other->size};
+    const size_t word_count = slots_word_count(executor->slot_count);
+    for (size_t word = 0; word < word_count; word++) {
+        for (uint64_t rest = tables->live_bits[word]; rest != 0; rest = slots_without_first(rest)) {
+            const size_t slot = slots_first(word, rest);
+            const struct slot *const other = &tables->slots[slot];
+            const size_t other_end = other->offset + other->size;
+            if (step->offset < other_end && other->offset < end && slot != step->slot) {
+                return (struct verdict){ORACLE_DISJOINT, step->offset, other->offset, other_end};
+            }
         }
     }
     return verdict_sound();

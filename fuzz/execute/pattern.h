@@ -6,20 +6,46 @@
 #ifndef KMEM_PATTERN_H
 #define KMEM_PATTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define PATTERN_WORD_SIZE sizeof(uint64_t)
+#define PATTERN_STEP      UINT64_C(0x0101010101010101) /* every byte of a word changes from word to word */
 
 /* The tag of allocation number serial. */
 uint64_t pattern_tag(uint64_t serial);
 
+/* Word number index of the pattern. */
+static inline uint64_t pattern_word(uint64_t tag, size_t index) {
+    return tag + index * PATTERN_STEP;
+}
+
+/* The byte the pattern has at index. */
+static inline unsigned char pattern_byte(uint64_t tag, size_t index) {
+    return (unsigned char)(pattern_word(tag, index / PATTERN_WORD_SIZE) >> (index % PATTERN_WORD_SIZE * 8));
+}
+
+/* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes. */
+static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, size_t size) {
+    const uint64_t *const words = (const uint64_t *)(const void *)payload;
+    const size_t word_count = size / PATTERN_WORD_SIZE;
+    uint64_t difference = 0;
+    for (size_t i = 0; i < word_count;
+         i++) { /* no way out in the middle: that would cost more than it saves */
+        difference |= words[i] ^ pattern_word(tag, i);
+    }
+    for (size_t i = word_count * PATTERN_WORD_SIZE; i < size; i++) {
+        difference |= (uint64_t)(payload[i] ^ pattern_byte(tag, i));
+    }
+    return difference == 0;
+}
+
 /* Writes the pattern of tag to bytes from..to of a payload, which is 8-aligned. */
 void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to);
 
-/* The first of size payload bytes that does not hold the pattern; size when all do. Cost: a load per 8 bytes.
+/* The first of size payload bytes that does not hold the pattern; size when all do.
  */
 size_t pattern_first_difference(const unsigned char *payload, uint64_t tag, size_t size);
-
-/* The byte the pattern has at index. */
-unsigned char pattern_byte(uint64_t tag, size_t index);
 
 #endif

@@ -48,4 +48,16 @@ static inline size_t slots_find_circular(const uint64_t *bits, size_t slot_count
     return slot < slot_count ? slot : slots_find(bits, slot_count, 0, wanted);
 }
 
+/* For walking over a whole set, word by word:
+ *     for (size_t word = 0; word < slots_word_count(slot_count); word++)
+ *         for (uint64_t rest = bits[word]; rest != 0; rest = slots_without_first(rest))
+ *             ... slots_first(word, rest) ... */
+static inline size_t slots_first(size_t word, uint64_t rest) {
+    return word * SLOTS_WORD_BITS + (size_t)__builtin_ctzll(rest);
+}
+
+static inline uint64_t slots_without_first(uint64_t rest) {
+    return rest & (rest - 1);
+}
+
 #endif

@@ -120,16 +120,26 @@ static struct verdict check_passed(struct comparison *comparison, size_t offset,
     return verdict_sound();
 }
 
-/* Compares the block at offset with the live list. */
+/* Is the block at offset just what the live list says? Then the comparison moves on past it. Asked of every
+ * block, so that a verdict is made only where there is something to say. */
+static bool agrees(struct block block, size_t offset, struct comparison *comparison) {
+    if (comparison->next_offset != offset) {
+        return !block.taken && comparison->next_offset > offset;
+    }
+    if (!block.taken || block.size != comparison->expectation->live[comparison->next].size) {
+        return false;
+    }
+    advance(comparison, comparison->next + 1);
+    return true;
+}
+
+/* The first broken invariant at the block at offset, which does not agree with the live list. */
 static struct verdict check_agreement(struct block block, size_t offset, struct comparison *comparison,
                                       uint64_t mask) {
-    if (comparison->next_offset < offset) {
-        const struct verdict verdict = check_passed(comparison, offset, mask);
-        if (!verdict_is_sound(verdict)) {
-            return verdict;
-        }
+    struct verdict verdict = check_passed(comparison, offset, mask);
+    if (!verdict_is_sound(verdict)) {
+        return verdict;
     }
-    struct verdict verdict = verdict_sound();
     if (comparison->next_offset == offset) {
         const struct live_block live = comparison->expectation->live[comparison->next];
         const uint64_t taken_size = block.taken ? block.size : 0;
@@ -173,7 +183,7 @@ static struct verdict check_blocks(const struct expectation *expectation, uint64
                 return verdict;
             }
         }
-        if (agreement) {
+        if (agreement && !agrees(block, offset, &comparison)) {
             verdict = check_agreement(block, offset, &comparison, mask);
             if (!verdict_is_sound(verdict)) {
                 return verdict;

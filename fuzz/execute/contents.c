@@ -32,8 +32,8 @@ static struct verdict check_pattern(const struct executor *executor, unsigned or
 
 struct verdict judge_new_contents(const struct executor *executor, const struct step *step, size_t old_size) {
     struct verdict verdict = verdict_sound();
-    if (step->offset == MODEL_NOTHING) {
-        return verdict;
+    if (step->offset == MODEL_NOTHING || step->slot == STEP_NO_SLOT) {
+        return verdict; /* a misuse that was given a payload has no slot: it is for other oracles to say */
     }
     const struct slot *const slot = &executor->tables.slots[step->slot];
     const size_t kept = old_size < slot->size ? old_size : slot->size;

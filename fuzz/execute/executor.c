@@ -216,8 +216,8 @@ void executor_prepare(struct executor *executor) {
 
 struct verdict executor_start(struct executor *executor, const struct program_header *header) {
     const size_t page_limit = header->page_count + header->growth_limit;
-    model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity, header->page_size,
-                header->page_count, page_limit, header->refused_asks);
+    model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity + 1,
+                header->page_size, header->page_count, page_limit, header->refused_asks);
     executor->exact = true;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
@@ -243,7 +243,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     return judge_start(executor);
 }
 
-void executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
+struct verdict executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
     executor->subject->arrange(executor->heap, live, live_count);
     for (size_t i = 0; i < live_count; i++) {
         struct model *const model = &executor->model;
@@ -255,6 +255,7 @@ void executor_arrange(struct executor *executor, const struct live_block *live, 
         pattern_write(executor_pointer(executor, slot->offset), slot->tag, 0, slot->size);
     }
     note_touched(executor);
+    return judge_start(executor);
 }
 
 struct verdict executor_step(struct executor *executor, const struct operation *operation) {

@@ -29,16 +29,16 @@ struct slot {
 /* The tables an executor works on; the caller's memory, which needs no preparation. */
 struct executor_tables {
     struct slot *slots;
-    struct live_block *live;
-    uint64_t *live_bits;  /* one bit a slot: it holds a live payload */
-    uint64_t *stale_bits; /* one bit a slot: it has a stale pointer */
-    size_t slot_capacity; /* slots there is room for; a multiple of 64 */
+    struct live_block *live; /* one more than slots: a payload that moves is live twice for a moment */
+    uint64_t *live_bits;     /* one bit a slot: it holds a live payload */
+    uint64_t *stale_bits;    /* one bit a slot: it has a stale pointer */
+    size_t slot_capacity;    /* slots there is room for; a multiple of 64 */
 };
 
 /* Declares tables for `capacity` slots (a multiple of 64) as static storage. */
 #define EXECUTOR_TABLES(name, capacity)                                                                      \
     static struct slot name##_slots[capacity];                                                               \
-    static struct live_block name##_live[capacity];                                                          \
+    static struct live_block name##_live[(capacity) + 1];                                                    \
     static uint64_t name##_live_bits[(capacity) / 64];                                                       \
     static uint64_t name##_stale_bits[(capacity) / 64];                                                      \
     static const struct executor_tables name = {name##_slots, name##_live, name##_live_bits,                 \
@@ -87,7 +87,8 @@ __attribute__((warn_unused_result)) struct verdict executor_start(struct executo
 /* Makes the just started heap hold exactly these blocks, sorted by offset, in slots 0, 1, ...: the state the
  * next step starts from. There are at most slot_count, and each fits the region with gaps of 0 or 16 bytes
  * and more. */
-void executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count);
+__attribute__((warn_unused_result)) struct verdict
+executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count);
 
 /* One operation against subject, model and oracles, from the state the executor is in. The first oracle
  * broken, in the order of judge.c, is the verdict; after one the run is over: only executor_end may follow.

@@ -19,7 +19,7 @@ static inline bool judge_allocates(const struct step *step) {
 __attribute__((warn_unused_result)) struct verdict judge_answer(const struct executor *executor,
                                                                 const struct step *step);
 
-/* Judges the heap before the first step. Fills the executor's census. */
+/* Judges the heap before a first step. Fills the executor's census. */
 __attribute__((warn_unused_result)) struct verdict judge_start(struct executor *executor);
 
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,

@@ -9,7 +9,7 @@
 #include "fuzz/tool/host.h"
 
 #define BLOCK_SIZE    ((size_t)48)      /* bytes, header included, of every live block */
-#define SLOT_COUNT    ((size_t)16384)   /* more than the most live blocks */
+#define SLOT_CAPACITY ((size_t)16384)   /* more than the most live blocks */
 #define WALKED_BLOCKS ((size_t)4000000) /* about as many are walked over for each figure */
 #define FEWEST_STEPS  ((size_t)2000)
 
@@ -30,14 +30,14 @@ static void require_sound(struct verdict verdict) {
 
 /* A heap whose first live_count blocks are taken, end to end, with one free block behind them. */
 static void arrange(struct executor *executor, size_t live_count) {
-    static struct live_block live[SLOT_COUNT];
+    static struct live_block live[SLOT_CAPACITY];
     const struct program_header header = {
-        .page_size = 4096, .page_count = PROGRAM_PAGE_COUNT_MAXIMUM, .slot_count = SLOT_COUNT};
+        .page_size = 4096, .page_count = PROGRAM_PAGE_COUNT_MAXIMUM, .slot_count = live_count + 1};
     for (size_t i = 0; i < live_count; i++) {
         live[i] = (struct live_block){.offset = i * BLOCK_SIZE, .size = BLOCK_SIZE};
     }
     require_sound(executor_start(executor, &header));
-    executor_arrange(executor, live, live_count);
+    require_sound(executor_arrange(executor, live, live_count));
 }
 
 /* Nanoseconds that `step_count` steps take, in turn an allocation behind all live blocks and its free. */
@@ -55,7 +55,7 @@ static uint64_t time_steps(struct executor *executor, size_t live_count, size_t 
 }
 
 int main(void) {
-    struct executor *const executor = host_executor(SLOT_COUNT);
+    struct executor *const executor = host_executor(SLOT_CAPACITY);
     for (size_t i = 0; i < sizeof live_counts / sizeof live_counts[0]; i++) {
         const size_t wanted = WALKED_BLOCKS / live_counts[i];
         const size_t step_count = wanted < FEWEST_STEPS ? FEWEST_STEPS : wanted;

@@ -41,7 +41,7 @@ struct executor *host_executor(size_t slot_capacity) {
     executor.arena = map_arena();
     executor.tables = (struct executor_tables){
         .slots = map(slot_capacity * sizeof(struct slot)),
-        .live = map(slot_capacity * sizeof(struct live_block)),
+        .live = map((slot_capacity + 1) * sizeof(struct live_block)),
         .live_bits = map(slot_capacity / 8),
         .stale_bits = map(slot_capacity / 8),
         .slot_capacity = slot_capacity,

@@ -1,0 +1,532 @@
+"""Planted bugs: does the harness find each of them, and through the oracle that its patch names?
+
+Every tests/planted/*.patch puts one bug into the core. The core alone is compiled anew, from a patched copy of src/;
+everything else of the fuzzer is linked as preset `fuzz` has built it. So the checker and the subject keep the healthy
+block.h, as they must: their reading of a header is independent of the bug in the core's. Then libFuzzer runs from an
+empty corpus, with the flags of ci/fuzz, until it finds something or has spent its executions. The budget is counted
+in executions, never in time, so that a slow machine gives the same verdict.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import NamedTuple
+
+import fuzzer
+
+BUILD = pathlib.Path("build/fuzz")
+WORK = pathlib.Path("build/planted")
+SOURCE = pathlib.Path("src")
+PATCHES = pathlib.Path("tests/planted")
+CANARIES = PATCHES / "canaries"
+ORACLE_HEADERS = (pathlib.Path("invariants/invariant.h"), pathlib.Path("fuzz/execute/oracle.h"))
+
+TARGET = "heap_fuzzer"
+CORE_OBJECTS = "src/CMakeFiles/kmem.dir/"
+CORE_ARCHIVE = "libkmem.a"
+DEFAULT_RUNS = 500_000
+DEFAULT_SEED = 1
+UNPATCHED = "(unpatched)"
+EXIT_SOUND, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+EXIT_INTERRUPTED = 130
+
+# What an Oracle: header may name besides the oracles' ids.
+SANITIZER = "sanitizer"  # any report of AddressSanitizer or UBSan
+HANG = "hang"  # one input takes longer than -timeout, or all the memory
+
+# Oracles that can never be the first to object while all the others are on, each with the reason.
+SHADOWED = {
+    "recovery": "after every free the invariants have already required that no block is taken and no two free ones "
+                "touch, which leaves one free block; it counts for subjects without a checker",
+}
+
+# How the examination of a patch can end.
+FOUND = "found"
+NOT_FOUND = "not-found"
+WRONG_ORACLE = "wrong-oracle"
+DOES_NOT_APPLY = "does-not-apply"
+DOES_NOT_COMPILE = "does-not-compile"
+UNEXPLAINED = "unexplained"  # the fuzzer ended, but neither with a finding nor after its executions
+FAILURES = (NOT_FOUND, WRONG_ORACLE, DOES_NOT_APPLY, DOES_NOT_COMPILE)  # those for which there is a canary
+
+
+class Patch(NamedTuple):
+    """A planted bug. fails is None but for a canary: then the outcome it must have."""
+    name: str
+    path: pathlib.Path
+    bug: str
+    origin: str
+    oracles: tuple
+    fails: str | None
+
+
+class Result(NamedTuple):
+    """What came of a patch. executions and seconds are those of the fuzzer; detail tells where to look."""
+    name: str
+    outcome: str
+    caught_by: str | None = None
+    executions: int | None = None
+    seconds: float | None = None
+    detail: str = ""
+
+
+class Broken(Exception):
+    """The machinery cannot do its work: the tree or the build is not as it must be."""
+
+
+# Patches.
+
+
+def parse_patch(path, text, oracle_ids):
+    """The Patch in a file's text. Raises Broken when its header is incomplete or names no oracle there is."""
+    header = {}
+    for line in text.split("\n--- ", 1)[0].splitlines():
+        match = re.match(r"^(Bug|Origin|Oracle|Fails): (\S.*)$", line)
+        if match:
+            header[match.group(1)] = match.group(2).strip()
+    missing = [field for field in ("Bug", "Origin", "Oracle") if field not in header]
+    if missing:
+        raise Broken(f"{path}: the header lacks {', '.join(missing)}")
+    oracles = tuple(oracle.strip() for oracle in header["Oracle"].split(","))
+    for oracle in oracles:
+        if oracle not in (*oracle_ids, SANITIZER, HANG):
+            raise Broken(f"{path}: there is no oracle '{oracle}'")
+    fails = header.get("Fails")
+    if fails is not None and fails not in FAILURES:
+        raise Broken(f"{path}: 'Fails: {fails}' is none of {', '.join(FAILURES)}")
+    return Patch(path.stem, path, header["Bug"], header["Origin"], oracles, fails)
+
+
+def parse_oracle_ids(text):
+    """The ids in a header's X-macro list, in its order."""
+    return re.findall(r'^\s*X\([A-Z_]+,\s*"([a-z-]+)"', text, re.MULTILINE)
+
+
+def read_oracle_ids():
+    """The id of every oracle, the checker's invariants first."""
+    ids = [oracle for path in ORACLE_HEADERS for oracle in parse_oracle_ids(path.read_text(encoding="utf-8"))]
+    if not ids:
+        raise Broken("no oracles were found in " + " and ".join(str(path) for path in ORACLE_HEADERS))
+    return ids
+
+
+def read_patches(folder, oracle_ids):
+    """Every patch in a folder, sorted by name."""
+    patches = [parse_patch(path, path.read_text(encoding="utf-8"), oracle_ids) for path in sorted(folder.glob("*.patch"))]
+    if not patches:
+        raise Broken(f"{folder} holds no patches")
+    canaries = folder == CANARIES
+    for patch in patches:
+        if canaries != (patch.fails is not None):
+            raise Broken(f"{patch.path}: canaries, and only they, have a line 'Fails:'")
+    return patches
+
+
+# Commands.
+
+
+def compile_command(command, copy, output):
+    """A compile command of the build, made to compile the same file of the copied tree instead, into output."""
+    arguments = shlex.split(command)
+    source = pathlib.Path(arguments[arguments.index("-c") + 1])
+    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source.name)
+    arguments[arguments.index("-o") + 1] = str(output)
+    arguments.insert(1, f"-I{copy}")  # "src/..." means the copy's
+    arguments.append("-Wno-error")  # a planted bug may look as suspicious as it is
+    return arguments
+
+
+def link_command(commands, objects, output):
+    """The command that links the fuzzer, out of all that build it, with objects in place of the core's archive."""
+    for line in commands.splitlines():
+        arguments = [argument for argument in shlex.split(line) if argument not in (":", "&&")]
+        if "-o" not in arguments or arguments[arguments.index("-o") + 1] != TARGET:
+            continue
+        arguments[arguments.index("-o") + 1] = str(output)
+        archives = [i for i, argument in enumerate(arguments) if pathlib.PurePath(argument).name == CORE_ARCHIVE]
+        if len(archives) != 1:
+            raise Broken(f"the link command of {TARGET} names {CORE_ARCHIVE} {len(archives)} times, not once")
+        arguments[archives[0]:archives[0] + 1] = [str(path) for path in objects]
+        return arguments
+    raise Broken(f"the build has no command that links {TARGET}")
+
+
+def read_build():
+    """How preset `fuzz` builds: ([(directory, command)] that compile the core, the text of all commands)."""
+    try:
+        entries = json.loads((BUILD / "compile_commands.json").read_text(encoding="utf-8"))
+        commands = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", TARGET], check=True, text=True,
+                                  stdout=subprocess.PIPE).stdout
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        raise Broken(f"{BUILD} is not built: run ci/planted, which builds it ({error})") from error
+    core = [(entry["directory"], entry["command"]) for entry in entries if f" -o {CORE_OBJECTS}" in entry["command"]]
+    if not core:
+        raise Broken(f"{BUILD}/compile_commands.json has no entry for the core, {CORE_OBJECTS}")
+    return core, commands
+
+
+def fixed_addresses():
+    """A prefix that makes a command's addresses the same each time, on which libFuzzer's choices depend a little;
+    empty where the system does not allow it."""
+    prefix = ["setarch", "-R"]
+    try:
+        subprocess.run([*prefix, "true"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return prefix
+
+
+# Children: all that run, so that an interrupt can end them.
+
+_children = set()
+_children_lock = threading.Lock()
+_stopping = threading.Event()
+
+
+def run(arguments, directory=None, environment=None):
+    """Runs a command in a process group of its own. Returns its code and everything it printed."""
+    with _children_lock:
+        if _stopping.is_set():
+            raise KeyboardInterrupt
+        child = subprocess.Popen(arguments, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        _children.add(child)
+    try:
+        output, _ = child.communicate()
+    finally:
+        with _children_lock:
+            _children.discard(child)
+    return child.returncode, output.decode("utf-8", errors="replace")
+
+
+def stop_children():
+    """Ends every child, with whatever it has started, and lets none be started any more."""
+    with _children_lock:
+        _stopping.set()
+        for child in _children:
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+# One patch.
+
+
+def parse_executions(output):
+    """The executions libFuzzer counted, the failing one included; None when it printed no count."""
+    match = re.search(r"^stat::number_of_executed_units:\s*(\d+)$", output, re.MULTILINE)
+    return int(match.group(1)) if match else None
+
+
+def oracle_of(caught_by):
+    """The word by which an Oracle: header names what caught a bug."""
+    return SANITIZER if caught_by.startswith(("asan: ", "ubsan: ")) else caught_by
+
+
+def judge_run(code, output, oracles, runs):
+    """(outcome, caught by, executions) of a fuzzer that ended with this code and output. oracles are those that may
+    catch it; runs is its budget."""
+    executions = parse_executions(output)
+    caught_by = fuzzer.parse_finding(output)
+    if code == 0 and caught_by is None and executions is not None and executions >= runs:
+        return NOT_FOUND, None, executions
+    # An abort without a violation's line is a violation that did not happen again, or an assertion elsewhere.
+    if code == 0 or caught_by in (None, "asan: ABRT") or executions is None:
+        return UNEXPLAINED, caught_by, executions
+    return (FOUND if oracle_of(caught_by) in oracles else WRONG_ORACLE), caught_by, executions
+
+
+def build_fuzzer(name, patch_path, build):
+    """Makes the fuzzer for a patched core (for the healthy one when patch_path is None). Returns its path, and a
+    Result in its place when that cannot be done."""
+    core, commands = build
+    copy = (WORK / name).resolve()
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(SOURCE, copy / SOURCE)
+    (copy / "objects").mkdir()
+    log = WORK / name / "build.log"
+    if patch_path is not None:
+        code, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch_path.resolve())], copy)
+        log.write_text(output, encoding="utf-8")
+        if code != 0:
+            return None, Result(name, DOES_NOT_APPLY, detail=str(log))
+    objects = []
+    for directory, command in core:
+        arguments = shlex.split(command)
+        output_path = copy / "objects" / pathlib.Path(arguments[arguments.index("-o") + 1]).name
+        code, output = run(compile_command(command, copy, output_path), directory)
+        objects.append(output_path)
+        if code != 0:
+            log.write_text(output, encoding="utf-8")
+            return None, Result(name, DOES_NOT_COMPILE, detail=str(log))
+    code, output = run(link_command(commands, objects, copy / TARGET), BUILD)
+    if code != 0:
+        raise Broken(f"{name}: the fuzzer cannot be linked:\n{output}")
+    return copy / TARGET, None
+
+
+def examine(patch, build, settings):
+    """Plants one bug and fuzzes. patch may be the healthy core's, whose path is None."""
+    target, failure = build_fuzzer(patch.name, patch.path, build)
+    if failure is not None:
+        return failure
+    folder = target.parent
+    environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
+    environment.update(fuzzer.ENVIRONMENT)
+    environment["ASAN_OPTIONS"] += ":symbolize=0"  # takes longer than most bugs take to be found
+    command = [*settings["prefix"], str(target), *fuzzer.FLAGS, f"-runs={settings['runs']}", f"-seed={settings['seed']}",
+               "-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    started = time.monotonic()
+    code, output = run(command, folder, environment)
+    seconds = round(time.monotonic() - started, 1)
+    target.unlink()
+    log = WORK / patch.name / "fuzzer.log"
+    log.write_text(output, encoding="utf-8")
+    outcome, caught_by, executions = judge_run(code, output, patch.oracles, settings["runs"])
+    return Result(patch.name, outcome, caught_by, executions, seconds, str(log))
+
+
+def examine_all(patches, settings):
+    """Examines every patch, several at a time; tells on standard error how it goes."""
+    build = read_build()
+    results = []
+    pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
+    try:
+        futures = [pool.submit(examine, patch, build, settings) for patch in patches]
+        for future in concurrent.futures.as_completed(futures):
+            results.append(future.result())
+            print(f"[{len(results):>{len(str(len(patches)))}}/{len(patches)}] {progress_line(results[-1])}",
+                  file=sys.stderr, flush=True)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        stop_children()
+        pool.shutdown(wait=True)
+        _stopping.clear()
+    return sorted(results)
+
+
+# Verdicts.
+
+
+def judge_patches(results, patches, complete, oracle_ids):
+    """What is wrong with the results of the planted bugs, a line each. complete: every bug was planted, so every oracle
+    that is not shadowed must have caught one."""
+    expected = {patch.name: patch.oracles for patch in patches}
+    problems = []
+    for result in results:
+        if result.name == UNPATCHED:
+            if result.outcome != NOT_FOUND:
+                problems.append(f"the unpatched core did not survive: {describe(result)}; see {result.detail}")
+        elif result.outcome == WRONG_ORACLE:
+            problems.append(f"{result.name}: caught by {result.caught_by}, but its patch names "
+                            f"{', '.join(expected[result.name])}; see {result.detail}")
+        elif result.outcome != FOUND:
+            problems.append(f"{result.name}: {describe(result)}; see {result.detail}")
+    for name in sorted({*expected, UNPATCHED} - {result.name for result in results}):
+        problems.append(f"{name}: was not examined")
+    if complete:
+        idle = idle_oracles(results, oracle_ids)
+        problems += [f"oracle {oracle}: caught no planted bug; plant one, or say in SHADOWED why there can be none"
+                     for oracle in idle if oracle not in SHADOWED]
+        problems += [f"oracle {oracle}: caught a planted bug, though SHADOWED says that it cannot"
+                     for oracle in SHADOWED if oracle not in idle]
+    return problems
+
+
+def judge_canaries(results, patches, complete):
+    """What is wrong with the results of the canaries, a line each: each must fail in the way it says. complete: all were
+    examined, so that every way to fail must be among them."""
+    outcomes = {result.name: result for result in results}
+    problems = []
+    for patch in patches:
+        result = outcomes.get(patch.name)
+        if result is None:
+            problems.append(f"{patch.name}: was not examined")
+        elif result.outcome != patch.fails:
+            problems.append(f"{patch.name}: must end as '{patch.fails}', but: {describe(result)}; see {result.detail}")
+    if complete:
+        problems += [f"no canary tells whether '{failure}' is noticed"
+                     for failure in FAILURES if failure not in {patch.fails for patch in patches}]
+    return problems
+
+
+def idle_oracles(results, oracle_ids):
+    """The oracles that were first to catch none of the bugs."""
+    return [oracle for oracle in oracle_ids if oracle not in {result.caught_by for result in results}]
+
+
+# Reports.
+
+
+def describe(result):
+    """A result in a few words."""
+    count = "" if result.executions is None else f"{result.executions:,} execution" + "s" * (result.executions != 1)
+    if result.outcome == FOUND:
+        return f"caught by {result.caught_by} after {count}"
+    if result.outcome == WRONG_ORACLE:
+        return f"caught by the wrong oracle, {result.caught_by}, after {count}"
+    if result.outcome == NOT_FOUND:
+        return f"nothing found in {count}"
+    if result.outcome == UNEXPLAINED:
+        return "the fuzzer ended for no reason that can be told"
+    return {DOES_NOT_APPLY: "the patch does not apply", DOES_NOT_COMPILE: "the patched core does not compile"}[result.outcome]
+
+
+def progress_line(result):
+    """A result in a line."""
+    return f"{result.name}: {describe(result)}"
+
+
+def table(results):
+    """The results as text in aligned columns."""
+    rows = [("bug", "outcome", "caught by", "executions", "seconds")]
+    for result in results:
+        rows.append((result.name, result.outcome, result.caught_by or "-",
+                     "-" if result.executions is None else f"{result.executions:,}",
+                     "-" if result.seconds is None else f"{result.seconds:.1f}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return "\n".join(
+        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:>{widths[3]}}  {row[4]:>{widths[4]}}"
+        for row in rows)
+
+
+def totals(results, problems, seconds):
+    """The line at the end."""
+    bugs = [result for result in results if result.name != UNPATCHED]
+    counts = {}
+    for result in bugs:
+        counts[result.outcome] = counts.get(result.outcome, 0) + 1
+    executions = sum(result.executions or 0 for result in results)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    return (f"{len(bugs)} patches: {outcomes}; {executions:,} executions in {seconds:.0f} s; "
+            f"{'all as it must be' if not problems else f'{len(problems)} wrong'}")
+
+
+def report_json(results, patches, problems, settings, oracle_ids, seconds):
+    """The document that --json prints."""
+    known = {patch.name: patch for patch in patches}
+    records = []
+    for result in results:
+        record = result._asdict()
+        patch = known.get(result.name)
+        if patch is not None:
+            record.update(bug=patch.bug, origin=patch.origin, oracles=list(patch.oracles), fails=patch.fails)
+        records.append(record)
+    return json.dumps({
+        "seed": settings["seed"],
+        "runs": settings["runs"],
+        "seconds": round(seconds, 1),
+        "sound": not problems,
+        "problems": problems,
+        "unpatched": next((record for record in records if record["name"] == UNPATCHED), None),
+        "patches": [record for record in records if record["name"] != UNPATCHED],
+        "idle_oracles": idle_oracles(results, oracle_ids),
+    }, indent=2)
+
+
+def report(results, patches, problems, options, settings, oracle_ids, seconds):
+    """Prints what came of it all."""
+    if options.json:
+        print(report_json(results, patches, problems, settings, oracle_ids, seconds))
+        return
+    print(table(results))
+    print()
+    if not options.canaries and not options.only:
+        for oracle in idle_oracles(results, oracle_ids):
+            print(f"No bug is caught by {oracle} first: {SHADOWED.get(oracle, 'none is planted')}.")
+        print()
+    for problem in problems:
+        print(f"WRONG  {problem}")
+    print(totals(results, problems, seconds))
+
+
+# The command.
+
+
+def parse_positive(text):
+    """A whole number above 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/planted",
+        description="Plants each bug of tests/planted in the core, one at a time, and requires the fuzzer to find it from "
+                    "an empty corpus, through an oracle that the patch names. The unpatched core must survive as many "
+                    "executions.",
+        epilog="Exit codes: 0 all found, 1 a bug was missed or caught by the wrong oracle, 2 usage, 3 environment.",
+    )
+    parser.add_argument("--runs", type=parse_positive, default=DEFAULT_RUNS, metavar="N",
+                        help=f"executions to find a bug in (default: {DEFAULT_RUNS})")
+    parser.add_argument("--seed", type=parse_positive, default=DEFAULT_SEED, metavar="N",
+                        help=f"where libFuzzer's random numbers start (default: {DEFAULT_SEED})")
+    parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
+                        help="patches at a time (default: one per processor)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these patches only, and the unpatched core")
+    parser.add_argument("--canaries", action="store_true",
+                        help="examine tests/planted/canaries instead: patches that must fail, each in its own way")
+    parser.add_argument("--json", action="store_true", help="print a JSON document instead of the table")
+    return parser.parse_args(arguments)
+
+
+def select(patches, names):
+    """The patches with these names; all when names is None. Raises LookupError for a name that is none's."""
+    if names is None:
+        return patches
+    unknown = sorted(set(names) - {patch.name for patch in patches})
+    if unknown:
+        raise LookupError(", ".join(unknown))
+    return [patch for patch in patches if patch.name in names]
+
+
+def main(arguments):
+    """Plants, fuzzes and judges; returns the exit code."""
+    options = parse_arguments(arguments)
+    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": fixed_addresses()}
+    started = time.monotonic()
+    try:
+        oracle_ids = read_oracle_ids()
+        patches = select(read_patches(CANARIES if options.canaries else PATCHES, oracle_ids), options.only)
+        if not settings["prefix"]:
+            print("ci/planted: addresses are random here (setarch -R is refused): counts vary a little between runs",
+                  file=sys.stderr)
+        healthy = [] if options.canaries else [Patch(UNPATCHED, None, "", "", (), None)]
+        results = examine_all(healthy + patches, settings)
+    except LookupError as error:
+        print(f"ci/planted: there is no patch named {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (Broken, OSError) as error:
+        print(f"ci/planted: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        print("ci/planted: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    complete = options.only is None
+    problems = (judge_canaries(results, patches, complete) if options.canaries
+                else judge_patches(results, patches, complete, oracle_ids))
+    report(results, patches, problems, options, settings, oracle_ids, time.monotonic() - started)
+    return EXIT_FAILED if problems else EXIT_SOUND
+
+
+def interrupt(_signal, _frame):
+    """A request to end is answered like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
+    sys.exit(main(sys.argv[1:]))

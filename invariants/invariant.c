@@ -195,24 +195,27 @@ static struct verdict check_blocks(const struct expectation *expectation, uint64
         census->layout = fold(census->layout, block);
         left_free_size = block.taken ? 0 : block.size;
     }
-    return agreement ? check_passed(&comparison, SIZE_MAX, mask) : verdict_sound();
+    if (agreement) {
+        verdict = check_passed(&comparison, SIZE_MAX, mask);
+        if (!verdict_is_sound(verdict)) {
+            return verdict;
+        }
+    }
+    verdict = check_counters(heap, census);
+    return is_on(mask, verdict) ? verdict : verdict_sound();
 }
 
 struct verdict invariant_check(const struct kmem *heap, const struct expectation *expectation, uint64_t mask,
                                struct census *census) {
     *census = (struct census){.block_count = 0, .taken_count = 0, .taken_size = 0, .layout = 0};
-    struct verdict verdict = check_region(heap, expectation);
+    const struct verdict verdict = check_region(heap, expectation);
     if (is_on(mask, verdict)) {
         return verdict;
     }
     struct census seen = *census; /* in registers while the walk goes on */
-    verdict = check_blocks(expectation, mask, &seen);
+    const struct verdict walked = check_blocks(heap, expectation, mask, &seen);
     *census = seen;
-    if (!verdict_is_sound(verdict)) {
-        return verdict;
-    }
-    verdict = check_counters(heap, census);
-    return is_on(mask, verdict) ? verdict : verdict_sound();
+    return walked;
 }
 
 static const char *const invariant_text[INVARIANT_COUNT][2] = {

@@ -33,13 +33,13 @@ static enum kmem_error set_corrupt(struct kmem *heap, size_t offset) {
 
 /* Sizes, checked so that none wraps. */
 
-/* The block size a request needs; 0 when no size_t can say it. */
+/* The block size a request, which is not 0, needs: 16 at least, since a header and a byte round up to that. 0
+ * when no size_t can say it. */
 static size_t block_size_for(size_t request) {
     if (request > SIZE_MAX - BLOCK_HEADER_SIZE - (BLOCK_ALIGNMENT - 1)) {
         return 0;
     }
-    const size_t size = (request + BLOCK_HEADER_SIZE + (BLOCK_ALIGNMENT - 1)) & ~(BLOCK_ALIGNMENT - 1);
-    return size < BLOCK_SIZE_MINIMUM ? BLOCK_SIZE_MINIMUM : size;
+    return (request + BLOCK_HEADER_SIZE + (BLOCK_ALIGNMENT - 1)) & ~(BLOCK_ALIGNMENT - 1);
 }
 
 static bool is_power_of_two(size_t value) {
@@ -55,7 +55,8 @@ size_t kmem_size(const struct kmem *heap) {
  *     offset           offset + gap
  *       | free block ... | header | payload, aligned ...
  *
- * A gap of 8 could hold no block, so it becomes 8 + alignment. */
+ * Payloads are 8-aligned, so that alignments up to 8 need no gap. A gap of 8 could hold no block, so it
+ * becomes 8 + alignment. */
 static size_t gap_for(const struct kmem *heap, size_t offset, size_t alignment) {
     const uintptr_t payload = (uintptr_t)heap->base + offset + BLOCK_HEADER_SIZE;
     const size_t gap = (size_t)(0 - payload) & (alignment - 1);
@@ -296,7 +297,7 @@ void *kmem_alloc_aligned(struct kmem *heap, size_t alignment, size_t size) {
         set_error(heap, KMEM_OK);
         return NULL;
     }
-    return take(heap, alignment < BLOCK_ALIGNMENT ? BLOCK_ALIGNMENT : alignment, size);
+    return take(heap, alignment, size);
 }
 
 void *kmem_zalloc(struct kmem *heap, size_t size) {
@@ -402,8 +403,7 @@ void *kmem_realloc(struct kmem *heap, void *pointer, size_t size) {
     heap->taken_size -= location.size;
     (void)place(heap, span, need);
     expose(pointer, span.size - BLOCK_HEADER_SIZE, size);
-    set_error(heap, KMEM_OK);
-    return pointer;
+    return pointer; /* locate_or_report has recorded KMEM_OK */
 }
 
 enum kmem_error kmem_coalesce(struct kmem *heap) {

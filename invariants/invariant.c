@@ -160,9 +160,10 @@ static uint64_t fold(uint64_t layout, struct block block) {
     return ((layout << 5 | layout >> 59) ^ header) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* Walks the block list, judges each block, and counts it. The walk ends at a header that cannot be true. */
-static struct verdict check_blocks(const struct expectation *expectation, uint64_t mask,
-                                   struct census *census) {
+/* Walks the block list, judges each block, counts it, and judges the counters. A header that cannot be true
+ * ends the walk, and with it what can be judged. */
+static struct verdict check_blocks(const struct kmem *heap, const struct expectation *expectation,
+                                   uint64_t mask, struct census *census) {
     const unsigned char *const base = expectation->base;
     const size_t end = expectation->page_count * expectation->page_size;
     const bool agreement = (mask & INVARIANT_AGREEMENT) != 0;

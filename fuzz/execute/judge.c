@@ -145,8 +145,10 @@ static struct expectation expectation_of(const struct executor *executor) {
 static struct verdict check_heap(struct executor *executor, uint64_t mask) {
     const struct expectation expectation = expectation_of(executor);
     const uint64_t possible = executor->exact ? INVARIANT_ALL : INVARIANT_STRUCTURE;
-    return executor->subject->check(executor->heap, &expectation, executor->oracles & mask & possible,
-                                    &executor->census);
+    const uint64_t asked = executor->oracles & mask & possible;
+    const struct verdict verdict =
+        executor->subject->check(executor->heap, &expectation, asked, &executor->census);
+    return verdict;
 }
 
 /* offset of the region's base; hash of the layout before; after. */

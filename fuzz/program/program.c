@@ -95,7 +95,7 @@ static struct size_operand literal(int64_t size) {
 
 static struct size_operand logarithmic(uint32_t value) {
     const uint32_t power = UINT32_C(1) << ((value & 31) % 16);
-    return literal((int64_t)(power + ((value >> 5) & (power - 1))));
+    return literal((int64_t)power + ((value >> 5) & (power - 1)));
 }
 
 static struct size_operand relative(enum size_base base, uint32_t value) {

@@ -11,8 +11,12 @@
 
 #define SUFFIX ".XXXXXX"
 
-static enum exit_code fail_write(const char *path) {
-    fprintf(stderr, "kmemfuzz: cannot write %s: %s\n", path, strerror(errno));
+static enum exit_code fail_write(const char *path, int error) {
+    if (error == EEXIST) {
+        fprintf(stderr, "kmemfuzz: %s exists; choose another name, or --force to replace it\n", path);
+        return EXIT_USAGE;
+    }
+    fprintf(stderr, "kmemfuzz: cannot write %s: %s\n", path, strerror(error));
     return EXIT_ENVIRONMENT;
 }
 
@@ -33,30 +37,34 @@ static bool put_in_place(const char *temporary, const char *path, bool replace) 
     return replace ? rename(temporary, path) == 0 : link(temporary, path) == 0 && unlink(temporary) == 0;
 }
 
+/* Writes the temporary file and gives it its name. Returns 0, or the errno of what failed. */
+static int store(int file, const char *temporary, const char *path, const uint8_t *bytes, size_t size,
+                 bool replace) {
+    int error = 0;
+    if (!write_all(file, bytes, size) || fchmod(file, 0644) != 0) {
+        error = errno;
+    }
+    if (close(file) != 0 && error == 0) {
+        error = errno;
+    }
+    if (error == 0 && !put_in_place(temporary, path, replace)) {
+        error = errno;
+    }
+    return error;
+}
+
 enum exit_code output_write(const char *path, const uint8_t *bytes, size_t size, bool replace) {
-    const size_t length = strlen(path);
-    char *const temporary = malloc(length + sizeof SUFFIX);
+    const size_t temporary_size = strlen(path) + sizeof SUFFIX;
+    char *const temporary = malloc(temporary_size);
     if (temporary == NULL) {
-        return fail_write(path);
+        return fail_write(path, ENOMEM);
     }
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, SUFFIX, sizeof SUFFIX);
+    snprintf(temporary, temporary_size, "%s%s", path, SUFFIX);
     const int file = mkstemp(temporary);
-    if (file < 0) {
-        free(temporary);
-        return fail_write(path);
-    }
-    enum exit_code code = EXIT_SOUND;
-    const bool written = write_all(file, bytes, size) && fchmod(file, 0644) == 0;
-    if (close(file) != 0 || !written || !put_in_place(temporary, path, replace)) {
-        if (errno == EEXIST) {
-            fprintf(stderr, "kmemfuzz: %s exists; choose another name, or --force to replace it\n", path);
-            code = EXIT_USAGE;
-        } else {
-            code = fail_write(path);
-        }
+    const int error = file < 0 ? errno : store(file, temporary, path, bytes, size, replace);
+    if (error != 0 && file >= 0) {
         unlink(temporary);
     }
     free(temporary);
-    return code;
+    return error == 0 ? EXIT_SOUND : fail_write(path, error);
 }

@@ -10,7 +10,6 @@
 
 #define ONLY(invariant)    INVARIANT_BIT(INVARIANT_##invariant)
 #define WITHOUT(invariant) (INVARIANT_ALL & ~INVARIANT_BIT(INVARIANT_##invariant))
-#define AGREEMENT          (ONLY(TAKEN_IS_LIVE) | ONLY(LIVE_IS_TAKEN))
 
 #define LIVE_COUNT_MAXIMUM ((size_t)512)
 

@@ -153,6 +153,16 @@ static void live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another(voi
     assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 16, 16, 0);
 }
 
+static void a_live_block_in_the_middle_of_another_is_seen_at_a_free_block_too(void **state) {
+    (void)state;
+    start_with("taken 32 | free 48 | taken 944");
+    live[2] = live[1];
+    live[1] = (struct live_block){.offset = 16, .size = 16};
+    expected_heap.live_count = 3;
+    assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 16, 16, 0);
+    assert_sound(ONLY(TAKEN_IS_LIVE));
+}
+
 static void live_is_taken_is_broken_by_a_live_block_in_the_middle_of_the_last(void **state) {
     (void)state;
     start_with("taken 32 | free 992");
@@ -227,7 +237,7 @@ static void an_impossible_header_ends_the_walk_whatever_the_mask(void **state) {
         start_with("taken 32 | free 64 | taken 928");
         header_write(32, headers[i]);
         heap.taken_count = 100;
-        assert_sound(ONLY(REGION) | ONLY(FREE_MERGED) | AGREEMENT | ONLY(COUNTERS));
+        assert_sound(ONLY(REGION) | ONLY(FREE_MERGED) | INVARIANT_AGREEMENT | ONLY(COUNTERS));
         assert_int_equal(census.block_count, 1);
         assert_int_equal(census.taken_count, 1);
         assert_int_equal(census.taken_size, 32);
@@ -271,6 +281,7 @@ int main(void) {
         cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_that_is_free),
         cmocka_unit_test(live_is_taken_is_broken_by_a_taken_block_of_another_size),
         cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another),
+        cmocka_unit_test(a_live_block_in_the_middle_of_another_is_seen_at_a_free_block_too),
         cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_the_last),
         cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_outside_the_region),
         cmocka_unit_test(counters_is_broken_by_a_wrong_count_of_taken_blocks),

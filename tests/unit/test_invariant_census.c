@@ -239,7 +239,7 @@ static void a_number_that_is_no_invariant_has_neither(void **state) {
 static void the_masks_cover_every_invariant(void **state) {
     (void)state;
     assert_int_equal(INVARIANT_ALL, (UINT64_C(1) << INVARIANT_COUNT) - 2);
-    assert_int_equal(INVARIANT_STRUCTURE, INVARIANT_ALL & ~AGREEMENT);
+    assert_int_equal(INVARIANT_STRUCTURE, INVARIANT_ALL & ~INVARIANT_AGREEMENT);
 }
 
 int main(void) {

@@ -1,0 +1,202 @@
+/* The subject with one fault. faulty_subject.h says which there are. */
+#include "tests/unit/faulty_subject.h"
+
+#include "fuzz/execute/arena.h"
+#include "src/kmem.h"
+#include "src/port.h"
+
+struct fault faulty_subject_fault;
+
+/* Of the heap under way. */
+static unsigned char *base;
+static size_t reach; /* bytes the heap may ever have */
+static struct kmem_page_source source;
+static size_t call_count;
+static bool struck;           /* the call under way is the one */
+static enum refusal answered; /* what the last call reports */
+
+static bool is(enum fault_action action) {
+    return struck && faulty_subject_fault.action == action;
+}
+
+/* Raw memory. */
+
+PORT_UNCHECKED static void write_byte(unsigned char *address, unsigned char value) {
+    *address = value;
+}
+
+PORT_UNCHECKED static void write_header(unsigned char *address, uint64_t value) {
+    *(uint64_t *)(void *)address = value;
+}
+
+/* Not before the page source has moved on either. */
+static void unpoison_all(void) {
+    PORT_UNPOISON(base - ARENA_GUARD_SIZE, reach + 2 * ARENA_GUARD_SIZE);
+}
+
+/* The page source in between. */
+
+static bool extend(void *context, size_t page_count) {
+    (void)context;
+    if (is(FAULT_ASK_NOBODY)) {
+        return false;
+    }
+    const size_t more = is(FAULT_ASK_MORE) ? (size_t)faulty_subject_fault.value : 0;
+    return source.extend(source.context, page_count + more);
+}
+
+static bool start(void *heap, const struct subject_region *region) {
+    base = region->base;
+    source = region->source;
+    reach = region->source.page_limit * region->page_size;
+    call_count = 0;
+    struck = false;
+    answered = REFUSAL_NONE;
+    struct subject_region ours = *region;
+    ours.source.extend = extend;
+    const bool started = subject_kmem.start(heap, &ours);
+    unpoison_all();
+    return started && faulty_subject_fault.action != FAULT_START;
+}
+
+/* Before a call: is it the one, and is it to be made at all? */
+static bool begin(void) {
+    struck = call_count++ == faulty_subject_fault.call;
+    return !is(FAULT_ACCEPT) && !is(FAULT_REFUSE);
+}
+
+static void damage(struct kmem *heap) {
+    const struct fault fault = faulty_subject_fault;
+    switch (fault.action) {
+    case FAULT_WRITE_BYTE:
+        write_byte(base + fault.offset, (unsigned char)fault.value);
+        break;
+    case FAULT_WRITE_HEADER:
+        write_header(base + fault.offset, fault.value);
+        break;
+    case FAULT_RESIZE:
+        (void)kmem_realloc(heap, base + fault.offset, (size_t)fault.value);
+        break;
+    case FAULT_TAKE:
+        (void)kmem_alloc(heap, (size_t)fault.value);
+        break;
+    case FAULT_TAKEN_COUNT:
+        heap->taken_count += (size_t)fault.value;
+        break;
+    case FAULT_TAKEN_SIZE:
+        heap->taken_size += (size_t)fault.value;
+        break;
+    case FAULT_PAGE_SIZE:
+        heap->page_size += (size_t)fault.value;
+        break;
+    case FAULT_PAGE_COUNT:
+        heap->page_count += (size_t)fault.value;
+        break;
+    case FAULT_BASE:
+        heap->base += fault.value;
+        break;
+    case FAULT_ASK_AS_WELL:
+        (void)source.extend(source.context, (size_t)fault.value);
+        break;
+    default:
+        break;
+    }
+}
+
+/* After a call, made or not: the answer in place of pointer. */
+static void *end(void *heap, void *pointer) {
+    const struct fault fault = faulty_subject_fault;
+    answered = subject_kmem.last_refusal(heap);
+    if (struck) {
+        damage(heap);
+    }
+    unpoison_all();
+    if (is(FAULT_ACCEPT)) {
+        answered = REFUSAL_NONE;
+    } else if (is(FAULT_REFUSE) || is(FAULT_REPORT)) {
+        answered = (enum refusal)fault.value;
+    }
+    if (is(FAULT_SHIFT_POINTER)) {
+        return (unsigned char *)pointer + fault.offset;
+    }
+    if (is(FAULT_ANSWER) || is(FAULT_ACCEPT)) {
+        return (void *)((uintptr_t)base + (uintptr_t)fault.offset);
+    }
+    return is(FAULT_ANSWER_NULL) ? NULL : pointer;
+}
+
+static void *alloc(void *heap, size_t size) {
+    return end(heap, begin() ? subject_kmem.alloc(heap, size) : NULL);
+}
+
+static void *zalloc(void *heap, size_t size) {
+    return end(heap, begin() ? subject_kmem.zalloc(heap, size) : NULL);
+}
+
+static void *call_calloc(void *heap, size_t count, size_t size) {
+    return end(heap, begin() ? subject_kmem.calloc(heap, count, size) : NULL);
+}
+
+static void *alloc_aligned(void *heap, size_t alignment, size_t size) {
+    return end(heap, begin() ? subject_kmem.alloc_aligned(heap, alignment, size) : NULL);
+}
+
+static void *call_realloc(void *heap, void *pointer, size_t size) {
+    return end(heap, begin() ? subject_kmem.realloc(heap, pointer, size) : NULL);
+}
+
+static void call_free(void *heap, void *pointer) {
+    if (begin()) {
+        subject_kmem.free(heap, pointer);
+    }
+    (void)end(heap, NULL);
+}
+
+static void coalesce(void *heap) {
+    if (begin()) {
+        subject_kmem.coalesce(heap);
+    }
+    (void)end(heap, NULL);
+}
+
+static enum refusal last_refusal(const void *heap) {
+    (void)heap;
+    return answered;
+}
+
+static size_t usable_size(const void *heap, const void *pointer) {
+    const bool lies = faulty_subject_fault.action == FAULT_USABLE_SIZE && //
+                      call_count > faulty_subject_fault.call;
+    return subject_kmem.usable_size(heap, pointer) + (lies ? (size_t)faulty_subject_fault.value : 0);
+}
+
+static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
+                            struct census *census) {
+    return subject_kmem.check(heap, expectation, mask, census);
+}
+
+static bool walk(const void *heap, subject_visit *visit, void *context) {
+    return subject_kmem.walk(heap, visit, context);
+}
+
+static void arrange(void *heap, const struct live_block *live, size_t live_count) {
+    subject_kmem.arrange(heap, live, live_count);
+    unpoison_all();
+}
+
+const struct subject subject_faulty = {
+    .name = "faulty",
+    .start = start,
+    .alloc = alloc,
+    .zalloc = zalloc,
+    .calloc = call_calloc,
+    .alloc_aligned = alloc_aligned,
+    .realloc = call_realloc,
+    .free = call_free,
+    .coalesce = coalesce,
+    .last_refusal = last_refusal,
+    .usable_size = usable_size,
+    .check = check,
+    .walk = walk,
+    .arrange = arrange,
+};

@@ -1,0 +1,124 @@
+/* What the tests of files share: a temporary folder for each test, removed with all that is in it, and
+ * functions run in a process of their own. */
+#ifndef KMEM_FILE_FIXTURE_H
+#define KMEM_FILE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#define PATH_SIZE     512 /* bytes */
+
+static char folder[PATH_SIZE];
+
+static inline int make_folder(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/kmem-test-XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place) {
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static inline int remove_folder(void **state) {
+    (void)state;
+    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The path of a name in the folder, in storage that lasts for sixteen calls. */
+static inline const char *path_of(const char *name) {
+    static char paths[16][PATH_SIZE + 64];
+    static size_t next;
+    char *const path = paths[next++ % LENGTH(paths)];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static inline void make_file(const char *name, const void *bytes, size_t size) {
+    FILE *const file = fopen(path_of(name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static inline void assert_file_holds(const char *name, const void *bytes, size_t size) {
+    char read[8192];
+    FILE *const file = fopen(path_of(name), "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(read, 1, sizeof read, file), size);
+    assert_memory_equal(read, bytes, size);
+    fclose(file);
+}
+
+/* Entries of the folder, hidden ones too. */
+static inline size_t entry_count(void) {
+    size_t count = 0;
+    DIR *const directory = opendir(folder);
+    assert_non_null(directory);
+    for (const struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    }
+    closedir(directory);
+    return count;
+}
+
+/* Standard error goes to a file for as long as this lasts. */
+static int saved_errors = -1;
+
+static inline void catch_errors(void) {
+    fflush(stderr);
+    saved_errors = dup(STDERR_FILENO);
+    const int file = open(path_of(".errors"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(file >= 0);
+    dup2(file, STDERR_FILENO);
+    close(file);
+}
+
+/* Ends that, and requires what was printed to be this. */
+static inline void assert_errors(const char *expected) {
+    fflush(stderr);
+    dup2(saved_errors, STDERR_FILENO);
+    close(saved_errors);
+    char text[1024] = "";
+    FILE *const file = fopen(path_of(".errors"), "rb");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    unlink(path_of(".errors"));
+    assert_string_equal(text, expected);
+}
+
+/* How a child process that calls function(argument) ends; _exit(0) when it returns. */
+static inline int status_of(void (*function)(unsigned), unsigned argument) {
+    fflush(NULL);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        function(argument);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+#endif

@@ -1,0 +1,424 @@
+/* Specification: runs. The same program gives the same digest wherever and whenever it runs; observers see
+ * every step; and with an oracle switched off, a deviation is lived with. test_oracles*.c prove the oracles,
+ * test_resolve.c what operations mean, test_arrange.c runs from a given state. */
+#include "fuzz/execute/judge.h"
+#include "tests/unit/executor_fixture.h"
+#include "tests/unit/faulty_subject.h"
+
+#define BUSY                                                                                                 \
+    ALLOC(0, 24), ALLOC(1, 24), ZALLOC(2, 40), FREE(1), ALIGNED(3, 6, 8), REALLOC(0, 40), DOUBLE(1),         \
+        CALLOC(4, 2, 5), REFUSE, ALLOC(5, 200), ALLOC(6, 100), COALESCE, NULL_FREE, INTERIOR(0, 3),          \
+        through_realloc(MISALIGNED(0, 2)), FOREIGN(2), REALLOC(2, 100), FREE(0)
+
+static const struct operation *busy(size_t *count) {
+    static struct operation operations[32];
+    const struct operation filled[] = {BUSY};
+    for (size_t i = 0; i < LENGTH(filled); i++) {
+        operations[i] = filled[i];
+    }
+    *count = LENGTH(filled);
+    return operations;
+}
+
+static uint64_t digest_of_busy(void) {
+    size_t count;
+    const struct operation *const operations = busy(&count);
+    assert_sound(run(&small_heap, operations, count));
+    return executor.digest;
+}
+
+/* Digests. */
+
+static void a_digest_is_the_same_every_time(void **state) {
+    (void)state;
+    const uint64_t digest = digest_of_busy();
+    assert_int_equal(digest_of_busy(), digest);
+    assert_int_equal(digest_of_busy(), digest);
+}
+
+static void a_digest_does_not_depend_on_the_arena_s_address(void **state) {
+    (void)state;
+    const uint64_t digest = digest_of_busy();
+    make_executor(&subject_kmem, second_arena, ORACLE_ALL);
+    assert_int_equal(digest_of_busy(), digest);
+}
+
+static void a_digest_does_not_depend_on_the_run_before(void **state) {
+    (void)state;
+    const uint64_t digest = digest_of_busy();
+    const struct operation others[] = {ALLOC(5, 1000), ALLOC(9, 100), ZALLOC(3, 2000), FREE(5)};
+    const struct program_header header = {.page_size = 4096, .page_count = 4, .slot_count = 1024};
+    assert_sound(run(&header, others, LENGTH(others)));
+    assert_int_equal(digest_of_busy(), digest);
+}
+
+static void a_digest_does_not_depend_on_a_violation_in_between(void **state) {
+    (void)state;
+    static const enum fault_action damages[] = {FAULT_WRITE_BYTE, FAULT_WRITE_HEADER};
+    const uint64_t digest = digest_of_busy();
+    for (size_t i = 0; i < LENGTH(damages); i++) {
+        executor.subject = &subject_faulty;
+        faulty_subject_fault = (struct fault){damages[i], 1, (ptrdiff_t)ARENA_CAPACITY - 8, 1};
+        if (damages[i] == FAULT_WRITE_HEADER) {
+            faulty_subject_fault.offset = 0;
+        } else {
+            faulty_subject_fault.offset = -64;
+        }
+        size_t count;
+        const struct operation *const operations = busy(&count);
+        assert_false(verdict_is_sound(run(&small_heap, operations, count)));
+        executor.subject = &subject_kmem;
+        assert_int_equal(digest_of_busy(), digest);
+    }
+}
+
+static void a_digest_does_not_depend_on_the_oracles_asked(void **state) {
+    (void)state;
+    const uint64_t digest = digest_of_busy();
+    make_executor(&subject_kmem, first_arena, 0);
+    assert_int_equal(digest_of_busy(), digest);
+}
+
+static void digests_differ_with_the_layout_and_with_the_answer(void **state) {
+    (void)state;
+    const struct operation twenty_four[] = {ALLOC(0, 24)};
+    const struct operation thirty_two[] = {ALLOC(0, 32)};
+    const struct operation rounded[] = {ALLOC(0, 17)};
+    const struct operation zeroed[] = {ALLOC(0, 24), NULL_FREE};
+    assert_sound(run(&small_heap, twenty_four, 1));
+    const uint64_t digest = executor.digest;
+    assert_sound(run(&small_heap, thirty_two, 1));
+    assert_true(executor.digest != digest);
+    assert_sound(run(&small_heap, rounded, 1));
+    assert_int_equal(executor.digest, digest);
+    assert_sound(run(&small_heap, zeroed, 2));
+    assert_true(executor.digest != digest);
+}
+
+/* What the target prints for the same bytes: to be changed only with the program format's version. */
+static void digests_of_published_programs_are_pinned(void **state) {
+    (void)state;
+    static const uint8_t empty[1];
+    static const uint8_t one[] = {1, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0};
+    struct program program = program_decode(empty, 0);
+    assert_sound(executor_run(&executor, &program));
+    assert_int_equal(executor.digest, 0);
+    assert_int_equal(executor.operation_count, 0);
+    program = program_decode(one, sizeof one);
+    assert_sound(executor_run(&executor, &program));
+    assert_int_equal(executor.digest, UINT64_C(0xa0dfe41dcb358ba3));
+    assert_int_equal(executor.operation_count, 2);
+    assert_int_equal(digest_of_busy(), UINT64_C(0x95f50cae3bca204b));
+    uint8_t scrambled[11 + 6 * 100] = {1, 0, 2, 3, 0, 7, 1, 0x12, 0x80};
+    uint64_t random = 1;
+    for (size_t i = 11; i < sizeof scrambled; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        scrambled[i] = (uint8_t)(random >> 56);
+    }
+    program = program_decode(scrambled, sizeof scrambled);
+    assert_sound(executor_run(&executor, &program));
+    assert_int_equal(executor.digest, UINT64_C(0xffbaa56f4a48d9b1));
+}
+
+/* The formula, once more: what a second implementation of the digest needs to know. */
+static uint64_t folded(uint64_t hash, uint64_t value) {
+    return ((hash << 5 | hash >> 59) ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void a_digest_folds_the_offset_and_the_layout_of_every_step(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), NULL_FREE};
+    const uint64_t layout = folded(folded(0, 32 * 2 + 1), 224 * 2);
+    const uint64_t first = folded(folded(0, 8), layout);
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_int_equal(executor.digest, 0);
+    assert_sound(perform(operations, 1));
+    assert_int_equal(executor.census.layout, layout);
+    assert_int_equal(executor.digest, first);
+    assert_sound(perform(operations + 1, 1));
+    assert_int_equal(executor.digest, folded(folded(first, UINT64_MAX), layout));
+    executor_end(&executor, false);
+}
+
+/* The arena. */
+
+static void after_a_sound_run_every_byte_of_the_arena_is_dirt_again(void **state) {
+    (void)state;
+    (void)digest_of_busy();
+    const struct operation whole[] = {ZALLOC(0, 376), REALLOC(0, 300), FREE(0), ALLOC(0, 8)};
+    assert_sound(run(&small_heap, whole, LENGTH(whole)));
+    for (size_t i = 0; i < ARENA_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
+        assert_int_equal(arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)), ARENA_DIRT);
+    }
+}
+
+static void after_a_violation_every_byte_of_the_arena_is_dirt_again(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24)};
+    make_executor(&subject_faulty, first_arena, ORACLE_ALL);
+    faulty_subject_fault = (struct fault){FAULT_WRITE_HEADER, 0, 4096, 0};
+    assert_sound(run(&small_heap, operations, 1)); /* too far out for anyone to see */
+    faulty_subject_fault = (struct fault){FAULT_ANSWER_NULL, 0, 0, 0};
+    assert_false(verdict_is_sound(run(&small_heap, operations, 1)));
+    for (size_t i = 0; i < ARENA_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
+        assert_int_equal(arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)), ARENA_DIRT);
+    }
+}
+
+/* Observers. */
+
+#define SIGHTING_MAXIMUM 64
+
+struct sighting {
+    bool after;
+    struct step step;
+    uint64_t layout; /* of the heap at that moment, as last judged */
+    unsigned oracle;
+};
+
+static struct sighting sightings[SIGHTING_MAXIMUM];
+static size_t sighting_count;
+
+static void see_before(void *context, const struct executor *observed, const struct step *step) {
+    assert_ptr_equal(context, &sighting_count);
+    sightings[sighting_count++] =
+        (struct sighting){.after = false, .step = *step, .layout = observed->census.layout};
+}
+
+static void see_after(void *context, const struct executor *observed, const struct step *step,
+                      struct verdict verdict) {
+    assert_ptr_equal(context, &sighting_count);
+    sightings[sighting_count++] = (struct sighting){
+        .after = true, .step = *step, .layout = observed->census.layout, .oracle = verdict.oracle};
+}
+
+static const struct observer seeing = {.before = see_before, .after = see_after, .context = &sighting_count};
+
+static void an_observer_sees_every_step_before_and_after_recovery_included(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(7, 24), REFUSE, FREE(0)};
+    executor.observer = &seeing;
+    sighting_count = 0;
+    assert_sound(run(&small_heap, operations, LENGTH(operations)));
+    assert_int_equal(sighting_count, 10);
+    for (size_t i = 0; i < sighting_count; i++) {
+        assert_int_equal(sightings[i].after, i % 2 == 1);
+        assert_int_equal(sightings[i].step.index, i / 2);
+        assert_int_equal(sightings[i].step.recovery, i / 2 == 4);
+        assert_int_equal(sightings[i].oracle, SOUND);
+        if (i / 2 < LENGTH(operations)) {
+            assert_int_equal(sightings[i].step.operation.kind, operations[i / 2].kind);
+        }
+    }
+    assert_int_equal(sightings[8].step.operation.kind, OPERATION_FREE);
+    assert_int_equal(sightings[8].step.slot, 7);
+    assert_int_equal(executor.operation_count, 5);
+}
+
+static void before_shows_the_prediction_and_after_what_came_of_it(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 300), DOUBLE(3), FREE(0)};
+    executor.observer = &seeing;
+    sighting_count = 0;
+    assert_sound(executor_start(&executor, &small_heap));
+    const uint64_t empty = executor.census.layout;
+    assert_sound(perform(operations, LENGTH(operations)));
+    assert_int_equal(sightings[0].layout, empty);
+    assert_int_equal(sightings[0].step.predicted.offset, 8);
+    assert_int_equal(sightings[0].step.offset, MODEL_NOTHING);
+    assert_int_equal(sightings[1].step.offset, 8);
+    assert_true(sightings[1].layout != empty);
+    assert_int_equal(sightings[3].step.offset, 40);
+    assert_int_equal(sightings[3].step.predicted.asked_pages, 2);
+    assert_int_equal(sightings[3].step.asked_pages, 2);
+    assert_int_equal(sightings[7].step.predicted.freed_offset, 8);
+    executor_end(&executor, false);
+}
+
+static void an_observer_sees_the_verdict_of_the_step_that_broke(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 24)};
+    make_executor(&subject_faulty, first_arena, ORACLE_ALL);
+    faulty_subject_fault = (struct fault){FAULT_ANSWER_NULL, 1, 0, 0};
+    executor.observer = &seeing;
+    sighting_count = 0;
+    assert_false(verdict_is_sound(run(&small_heap, operations, LENGTH(operations))));
+    assert_int_equal(sighting_count, 4);
+    assert_int_equal(sightings[3].oracle, ORACLE_PLACEMENT);
+    assert_int_equal(executor.operation_count, 2);
+}
+
+static void an_observer_may_leave_out_either_side(void **state) {
+    (void)state;
+    const struct observer neither = {.context = NULL};
+    executor.observer = &neither;
+    (void)digest_of_busy();
+}
+
+/* Deviations lived with. */
+
+static void start_deviating(struct fault fault, uint64_t off, const struct program_header *header) {
+    make_executor(&subject_faulty, first_arena, ORACLE_ALL & ~off);
+    faulty_subject_fault = fault;
+    assert_sound(executor_start(&executor, header));
+}
+
+static void a_run_goes_on_without_the_model_once_they_disagree(void **state) {
+    (void)state;
+    const struct operation before[] = {ALLOC(0, 24), NULL_FREE};
+    const struct operation after[] = {ALLOC(1, 24), ZALLOC(2, 9), REALLOC(0, 40), FREE(1),
+                                      COALESCE,     ALLOC(3, 0),  REFUSE,         ALLOC(4, 9999)};
+    start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
+                    &small_heap);
+    assert_sound(perform(before, 1));
+    assert_true(executor.exact);
+    assert_sound(perform(before + 1, 1));
+    assert_false(executor.exact);
+    assert_sound(perform(after, LENGTH(after)));
+    assert_sound(executor_recover(&executor));
+    executor_end(&executor, false);
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_true(executor.exact);
+    executor_end(&executor, false);
+}
+
+static void each_kind_of_disagreement_alone_ends_the_model(void **state) {
+    (void)state;
+    static const struct step agreed = {
+        .call = CALL_ALLOC, .offset = 8, .predicted = {.offset = 8, .asked_pages = 1}, .asked_pages = 1};
+    assert_false(judge_disagrees(&agreed));
+    struct step step = agreed;
+    step.offset = 16;
+    assert_true(judge_disagrees(&step));
+    step.call = CALL_NONE;
+    assert_false(judge_disagrees(&step));
+    step = agreed;
+    step.refusal = REFUSAL_CORRUPT;
+    assert_true(judge_disagrees(&step));
+    step = agreed;
+    step.asked_pages = 0;
+    assert_true(judge_disagrees(&step));
+}
+
+static void without_the_model_no_misuse_is_made(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), NULL_FREE,      FREE(0),    ALLOC(1, 24),
+                                           DOUBLE(0),    INTERIOR(1, 2), FOREIGN(1), MISALIGNED(1, 1)};
+    start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
+                    &small_heap);
+    executor.observer = &seeing;
+    sighting_count = 0;
+    assert_sound(perform(operations, LENGTH(operations)));
+    assert_int_equal(sighting_count, 16);
+    for (size_t i = 8; i < sighting_count; i++) {
+        assert_int_equal(sightings[i].step.call, CALL_NONE);
+    }
+    executor_end(&executor, false);
+}
+
+static void without_the_model_the_page_source_grants_what_it_has(void **state) {
+    (void)state;
+    struct program_header header = small_heap;
+    header.refused_asks = 0xffff;
+    const struct operation operations[] = {ALLOC(0, 24), NULL_FREE, ALLOC(1, 300), ALLOC(2, 100)};
+    start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
+                    &header);
+    executor.observer = &seeing;
+    sighting_count = 0;
+    assert_sound(perform(operations, LENGTH(operations)));
+    assert_int_equal(executor.given_pages, 6);
+    assert_int_equal(sightings[5].step.offset, 40);
+    assert_int_equal(sightings[7].step.offset, MODEL_NOTHING);
+    assert_sound(executor_recover(&executor));
+    executor_end(&executor, false);
+    assert_int_equal(executor.touched_size, ARENA_CAPACITY);
+}
+
+static void without_the_model_a_request_is_the_least_usable_size(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 20)};
+    static const struct verdict too_small = {ORACLE_USABLE_SIZE, 40, 20, 16};
+    const uint64_t off = ORACLE_BIT(ORACLE_REFUSAL_NAMED) | ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED);
+    start_deviating((struct fault){FAULT_REPORT, 0, 0, REFUSAL_EXHAUSTED}, off, &small_heap);
+    assert_sound(perform(operations, 1));
+    faulty_subject_fault = (struct fault){FAULT_USABLE_SIZE, 1, 0, 100};
+    assert_sound(perform(operations + 1, 1));
+    executor_end(&executor, false);
+    start_deviating((struct fault){FAULT_REPORT, 0, 0, REFUSAL_EXHAUSTED}, off, &small_heap);
+    assert_sound(perform(operations, 1));
+    faulty_subject_fault = (struct fault){FAULT_USABLE_SIZE, 1, 0, (uint64_t)-8};
+    assert_verdict(perform(operations + 1, 1), too_small);
+    executor_end(&executor, true);
+}
+
+static void without_the_model_a_call_that_gave_nothing_still_may_change_nothing(void **state) {
+    (void)state;
+    static const struct operation changers[] = {{.kind = OPERATION_COALESCE},
+                                                {.kind = OPERATION_ALLOC, .slot = 5}};
+    for (size_t i = 0; i < LENGTH(changers); i++) {
+        const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 40), NULL_FREE, changers[i]};
+        start_deviating((struct fault){FAULT_REPORT, 2, 0, REFUSAL_EXHAUSTED},
+                        ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
+        assert_sound(perform(operations, 3));
+        assert_false(executor.exact);
+        faulty_subject_fault = (struct fault){FAULT_RESIZE, 3, 40, 8};
+        assert_int_equal(perform(operations + 3, 1).oracle, ORACLE_REFUSAL_UNTOUCHED);
+        executor_end(&executor, true);
+    }
+}
+
+/* Every slot. */
+
+static void a_payload_can_move_while_every_slot_is_live(void **state) {
+    (void)state;
+    static struct slot slots[64];
+    static struct live_block live[67];
+    static uint64_t live_bits[1];
+    static uint64_t stale_bits[1];
+    static const struct program_header header = {.page_size = 4096, .page_count = 2, .slot_count = 64};
+    live[66] = (struct live_block){.offset = 1, .size = 2};
+    executor.tables = (struct executor_tables){slots, live, live_bits, stale_bits, 64};
+    assert_sound(executor_start(&executor, &header));
+    for (unsigned slot = 0; slot < 64; slot++) {
+        const struct operation operation = ALLOC(slot, 24);
+        assert_sound(executor_step(&executor, &operation));
+    }
+    const size_t room = executor.model.live_capacity;
+    assert_in_range(room, 64, 65);
+    live[room] = (struct live_block){.offset = 1, .size = 2};
+    const struct operation move = REALLOC(3, 100);
+    assert_sound(executor_step(&executor, &move));
+    assert_int_equal(live[room].offset, 1);
+    assert_int_equal(live[room].size, 2);
+    assert_sound(executor_recover(&executor));
+    executor_end(&executor, false);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_digest_is_the_same_every_time, start_executor),
+        cmocka_unit_test_setup(a_digest_does_not_depend_on_the_arena_s_address, start_executor),
+        cmocka_unit_test_setup(a_digest_does_not_depend_on_the_run_before, start_executor),
+        cmocka_unit_test_setup(a_digest_does_not_depend_on_a_violation_in_between, start_executor),
+        cmocka_unit_test_setup(a_digest_does_not_depend_on_the_oracles_asked, start_executor),
+        cmocka_unit_test_setup(digests_differ_with_the_layout_and_with_the_answer, start_executor),
+        cmocka_unit_test_setup(digests_of_published_programs_are_pinned, start_executor),
+        cmocka_unit_test_setup(a_digest_folds_the_offset_and_the_layout_of_every_step, start_executor),
+        cmocka_unit_test_setup(after_a_sound_run_every_byte_of_the_arena_is_dirt_again, start_executor),
+        cmocka_unit_test_setup(after_a_violation_every_byte_of_the_arena_is_dirt_again, start_executor),
+        cmocka_unit_test_setup(an_observer_sees_every_step_before_and_after_recovery_included,
+                               start_executor),
+        cmocka_unit_test_setup(before_shows_the_prediction_and_after_what_came_of_it, start_executor),
+        cmocka_unit_test_setup(an_observer_sees_the_verdict_of_the_step_that_broke, start_executor),
+        cmocka_unit_test_setup(an_observer_may_leave_out_either_side, start_executor),
+        cmocka_unit_test_setup(a_run_goes_on_without_the_model_once_they_disagree, start_executor),
+        cmocka_unit_test_setup(each_kind_of_disagreement_alone_ends_the_model, start_executor),
+        cmocka_unit_test_setup(without_the_model_no_misuse_is_made, start_executor),
+        cmocka_unit_test_setup(without_the_model_the_page_source_grants_what_it_has, start_executor),
+        cmocka_unit_test_setup(without_the_model_a_request_is_the_least_usable_size, start_executor),
+        cmocka_unit_test_setup(without_the_model_a_call_that_gave_nothing_still_may_change_nothing,
+                               start_executor),
+        cmocka_unit_test_setup(a_payload_can_move_while_every_slot_is_live, start_executor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* Specification: verdicts and steps in words, and heaps as lines. The texts here are what people read, word
+ * for word. */
+#include "tests/unit/report_fixture.h"
+
+/* Verdicts. */
+
+struct reading {
+    struct verdict verdict;
+    struct explanation text;
+};
+
+#define NULL_OFFSET UINT64_MAX
+
+static const struct reading readings[] = {
+    {{INVARIANT_REGION, 0, 4, 5}, {"the heap itself", "4 (page size or page count)", "5"}},
+    {{INVARIANT_WALK_ENDS, 64, 16, 0},
+     {"the header at offset 64", "a size of at least 16 bytes", "a size of 0 bytes"}},
+    {{INVARIANT_BLOCK_SIZE, 64, 48, 44},
+     {"the header at offset 64", "a possible size, such as 48 bytes", "a size of 44 bytes"}},
+    {{INVARIANT_BLOCK_TILING, 112, 144, 152},
+     {"the header at offset 112", "at most 144 bytes, up to the region's end", "a size of 152 bytes"}},
+    {{INVARIANT_FREE_MERGED, 64, 224, 192},
+     {"the free block at offset 64, right behind another", "one free block of 224 bytes",
+      "a second block of 192 bytes"}},
+    {{INVARIANT_TAKEN_IS_LIVE, 112, 0, 32},
+     {"the taken block at offset 112", "no taken block there (0 bytes)", "a taken block of 32 bytes"}},
+    {{INVARIANT_LIVE_IS_TAKEN, 32, 32, 0},
+     {"the live allocation's block at offset 32", "a taken block of 32 bytes", "a taken block of 0 bytes"}},
+    {{INVARIANT_COUNTERS, 0, 3, 4},
+     {"the heap's counters of taken blocks and bytes", "3, by the walk", "4, by the heap"}},
+    {{ORACLE_INSIDE, (uint64_t)-8, 256, 32},
+     {"the payload at offset -8", "an end within the region's 256 bytes", "an end at 32 bytes"}},
+    {{ORACLE_ALIGNMENT, 76, 8, 4}, {"the payload at offset 76", "a multiple of 8 bytes", "4 bytes past one"}},
+    {{ORACLE_DISJOINT, 56, 40, 64},
+     {"the payload at offset 56", "nothing of the live payload that starts at offset 40",
+      "an overlap with it; it ends at offset 64"}},
+    {{ORACLE_GUARDS, (uint64_t)-1, 0xa5, 0},
+     {"the guard byte at offset -1", "the byte 0xa5", "the byte 0x00"}},
+    {{ORACLE_PLACEMENT, 72, 72, NULL_OFFSET}, {"the address returned", "offset 72", "NULL"}},
+    {{ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 8}, {"the address returned", "NULL", "offset 8"}},
+    {{ORACLE_REFUSAL_NAMED, 40, REFUSAL_DOUBLE_FREE, REFUSAL_NONE},
+     {"the answer to pointer offset 40", "double-free", "no refusal"}},
+    {{ORACLE_REFUSAL_UNTOUCHED, 0, 0xabc, UINT64_MAX},
+     {"the heap's headers", "unchanged (hash 0000000000000abc)", "changed (hash ffffffffffffffff)"}},
+    {{ORACLE_GROWTH, 256, 1, 2},
+     {"the page source, the region ending at offset 256", "to be asked for 1 pages", "asked for 2 pages"}},
+    {{ORACLE_USABLE_SIZE, 72, 40, 48}, {"the payload at offset 72", "40 bytes", "48 bytes"}},
+    {{ORACLE_CONTENTS_KEPT, 45, 0x7c, 0},
+     {"the payload byte at offset 45", "the byte 0x7c, as written", "the byte 0x00"}},
+    {{ORACLE_CONTENTS_ZEROED, 72, 0, 0xa5},
+     {"the byte at offset 72 of zeroed memory", "the byte 0x00", "the byte 0xa5"}},
+    {{ORACLE_CONTENTS_MOVED, 143, 0x15, 0xa5},
+     {"the payload byte at offset 143 of resized memory", "the byte 0x15, as written before",
+      "the byte 0xa5"}},
+    {{ORACLE_RECOVERY, 0, 1, 3}, {"the emptied heap", "1 free block", "3 blocks"}},
+};
+
+static void every_oracle_s_verdict_reads_as_written_here(void **state) {
+    (void)state;
+    bool read[ORACLE_COUNT] = {false};
+    for (size_t i = 0; i < LENGTH(readings); i++) {
+        struct explanation text;
+        explain_verdict(readings[i].verdict, &text);
+        assert_string_equal(text.where, readings[i].text.where);
+        assert_string_equal(text.expected, readings[i].text.expected);
+        assert_string_equal(text.observed, readings[i].text.observed);
+        read[readings[i].verdict.oracle] = true;
+    }
+    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
+        assert_true(read[oracle]);
+    }
+}
+
+static void assert_whole(const char *text) {
+    assert_int_not_equal(strlen(text), 0);
+    assert_true(strlen(text) < EXPLAIN_VALUE_SIZE - 1); /* nothing was cut */
+    assert_null(strchr(text, '%'));
+}
+
+static void no_line_is_empty_cut_or_a_template_whatever_the_values(void **state) {
+    (void)state;
+    static const uint64_t values[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, UINT64_C(1) << 63, INT64_MAX};
+    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
+        for (size_t i = 0; i < LENGTH(values); i++) {
+            struct explanation text;
+            explain_verdict((struct verdict){oracle, values[i], values[i], values[i]}, &text);
+            assert_whole(text.where);
+            assert_whole(text.expected);
+            assert_whole(text.observed);
+        }
+    }
+}
+
+/* Steps. */
+
+static void assert_outcome(struct step step, const char *expected) {
+    char buffer[EXPLAIN_OUTCOME_SIZE];
+    assert_ptr_equal(explain_outcome(&step, buffer), buffer);
+    assert_string_equal(buffer, expected);
+}
+
+static void every_outcome_of_a_step_has_its_words(void **state) {
+    (void)state;
+    const struct step nothing = {.call = CALL_NONE, .offset = MODEL_NOTHING};
+    struct step step = nothing;
+    assert_outcome(step, "-> nothing called");
+    step.call = CALL_ALLOC;
+    assert_outcome(step, "-> NULL");
+    step.slot = 3;
+    step.offset = 40;
+    assert_outcome(step, "-> slot 3, offset 40");
+    step.offset = (size_t)0 - 8;
+    assert_outcome(step, "-> slot 3, offset -8");
+    step.refusal = REFUSAL_EXHAUSTED;
+    assert_outcome(step, "-> refused: exhausted");
+    step = nothing;
+    step.call = CALL_FREE;
+    step.pointer_offset = 72;
+    assert_outcome(step, "-> freed offset 72");
+    step.null_pointer = true;
+    assert_outcome(step, "-> done");
+    step.call = CALL_COALESCE;
+    assert_outcome(step, "-> done");
+    step.call = CALL_REALLOC;
+    assert_outcome(step, "-> NULL");
+}
+
+static void every_refusal_has_its_name_and_what_is_none_is_unknown(void **state) {
+    (void)state;
+    static const char *const names[] = {"none",
+                                        "exhausted",
+                                        "bad-alignment",
+                                        "foreign-pointer",
+                                        "misaligned-pointer",
+                                        "interior-pointer",
+                                        "double-free",
+                                        "corrupt"};
+    assert_int_equal(LENGTH(names), REFUSAL_COUNT);
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
+        assert_string_equal(explain_refusal(i), names[i]);
+    }
+    assert_string_equal(explain_refusal(REFUSAL_COUNT), "unknown");
+    assert_string_equal(explain_refusal(UINT64_MAX), "unknown");
+}
+
+/* Pictures. */
+
+static void assert_picture(const char *expected) {
+    struct picture picture;
+    picture_draw(&picture, &executor);
+    assert_string_equal(picture.text, expected);
+    assert_int_equal(picture.length, strlen(expected));
+}
+
+static void a_picture_shows_every_block_and_whose_it_is(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(11, 24), ALLOC(1, 24), ALLOC(2, 40), FREE(1)};
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_picture("|.256|");
+    assert_sound(perform(operations, LENGTH(operations)));
+    assert_picture("|#32 s11|.32|#48 s2|.144|");
+    executor_end(&executor, false);
+}
+
+static void a_picture_shows_taken_blocks_that_are_nobody_s(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24)};
+    use_fault((struct fault){FAULT_TAKE, 0, 0, 24});
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_int_equal(perform(operations, 1).oracle, INVARIANT_TAKEN_IS_LIVE);
+    assert_picture("|#32 s0|#32|.192|");
+    executor_end(&executor, true);
+}
+
+static void a_picture_of_a_corrupt_heap_stops_and_says_so(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t header;
+        const char *picture;
+    } corrupt[] = {
+        {0, "|#32 s0|.0 s1| corrupt: the last size cannot be true"},
+        {FAULT_TAKEN | 20, "|#32 s0|#20 s1| corrupt: the last size cannot be true"},
+        {232, "|#32 s0|.232 s1| corrupt: the last size cannot be true"},
+    };
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 24)};
+    for (size_t i = 0; i < LENGTH(corrupt); i++) {
+        use_fault((struct fault){FAULT_WRITE_HEADER, 1, 32, corrupt[i].header});
+        assert_sound(executor_start(&executor, &small_heap));
+        assert_false(verdict_is_sound(perform(operations, 2)));
+        assert_picture(corrupt[i].picture);
+        executor_end(&executor, true);
+    }
+}
+
+static void a_long_picture_is_cut_and_says_so(void **state) {
+    (void)state;
+    static const struct program_header header = {.page_size = 4096, .page_count = 4, .slot_count = 1024};
+    assert_sound(executor_start(&executor, &header));
+    for (unsigned slot = 0; slot < 200; slot++) {
+        const struct operation operation = ALLOC(slot, 24);
+        assert_sound(executor_step(&executor, &operation));
+    }
+    struct picture picture;
+    picture_draw(&picture, &executor);
+    assert_int_equal(picture.length, PICTURE_SIZE - 1);
+    assert_int_equal(strlen(picture.text), PICTURE_SIZE - 1);
+    assert_string_equal(picture.text + PICTURE_SIZE - 1 - 3, "...");
+    assert_memory_equal(picture.text, "|#32 s0|#32 s1|", 15);
+    executor_end(&executor, false);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_oracle_s_verdict_reads_as_written_here, start_executor),
+        cmocka_unit_test_setup(no_line_is_empty_cut_or_a_template_whatever_the_values, start_executor),
+        cmocka_unit_test_setup(every_outcome_of_a_step_has_its_words, start_executor),
+        cmocka_unit_test_setup(every_refusal_has_its_name_and_what_is_none_is_unknown, start_executor),
+        cmocka_unit_test_setup(a_picture_shows_every_block_and_whose_it_is, start_executor),
+        cmocka_unit_test_setup(a_picture_shows_taken_blocks_that_are_nobody_s, start_executor),
+        cmocka_unit_test_setup(a_picture_of_a_corrupt_heap_stops_and_says_so, start_executor),
+        cmocka_unit_test_setup(a_long_picture_is_cut_and_says_so, start_executor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

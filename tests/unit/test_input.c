@@ -1,0 +1,313 @@
+/* Specification: programs from files, lists of files, and files written whole or not at all. */
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "fuzz/tool/input.h"
+#include "tests/unit/file_fixture.h"
+
+static const uint8_t binary[] = {1, 0, 1, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 1, 5, 0, 0, 0, 0};
+static const char text[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nalloc 0 24\nfree 5\n";
+
+/* Errors of a call on a path, with the path in the place of %s. */
+static const char *message(const char *format, const char *path) {
+    static char line[2 * PATH_SIZE];
+    const char *const at = strstr(format, "%s");
+    snprintf(line, sizeof line, "%.*s%s%s", (int)(at - format), format, path, at + 2);
+    return line;
+}
+
+/* Programs. */
+
+static void a_binary_program_is_read_as_it_is(void **state) {
+    (void)state;
+    struct input input;
+    make_file("program", binary, sizeof binary);
+    assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+    assert_false(input.was_text);
+    assert_int_equal(input.size, sizeof binary);
+    assert_memory_equal(input.bytes, binary, sizeof binary);
+    assert_int_equal(input.program.operation_count, 2);
+    assert_int_equal(input.program.header.page_count, 4);
+    input_close(&input);
+    assert_null(input.bytes);
+}
+
+static void a_text_is_read_as_the_program_it_means(void **state) {
+    (void)state;
+    struct input input;
+    make_file("program", text, strlen(text));
+    assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+    assert_true(input.was_text);
+    assert_int_equal(input.size, sizeof binary);
+    assert_memory_equal(input.bytes, binary, sizeof binary);
+    assert_int_equal(program_operation(&input.program, 1).slot, 5);
+    input_close(&input);
+}
+
+static void an_empty_file_is_the_empty_program(void **state) {
+    (void)state;
+    struct input input;
+    make_file("program", "", 0);
+    assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+    assert_int_equal(input.size, 0);
+    assert_int_equal(input.program.operation_count, 0);
+    input_close(&input);
+}
+
+static void large_files_are_read_whole(void **state) {
+    (void)state;
+    static const size_t sizes[] = {4095, 4096, 4097, 8192, 20000};
+    static uint8_t bytes[20000];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 7 + i / 251);
+    }
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        struct input input;
+        make_file("program", bytes, sizes[i]);
+        assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+        assert_int_equal(input.size, sizes[i]);
+        assert_memory_equal(input.bytes, bytes, sizes[i]);
+        input_close(&input);
+    }
+}
+
+static void a_text_with_an_error_is_a_usage_error_that_says_where(void **state) {
+    (void)state;
+    static const char wrong[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nallok 0 24\n";
+    struct input input;
+    make_file("program", wrong, strlen(wrong));
+    const char *const path = path_of("program");
+    catch_errors();
+    const enum exit_code code = input_open(path, &input);
+    fflush(stderr);
+    char printed[1024] = "";
+    FILE *const errors = fopen(path_of(".errors"), "rb");
+    assert_non_null(errors);
+    printed[fread(printed, 1, sizeof printed - 1, errors)] = '\0';
+    fclose(errors);
+    assert_errors(printed);
+    assert_int_equal(code, EXIT_USAGE);
+    assert_null(input.bytes);
+    assert_memory_equal(printed, message("%s:3:1: error: ", path), strlen(message("%s:3:1: error: ", path)));
+    input_close(&input);
+}
+
+static void a_missing_file_is_named(void **state) {
+    (void)state;
+    struct input input;
+    const char *const path = path_of("none");
+    catch_errors();
+    const enum exit_code code = input_open(path, &input);
+    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_null(input.bytes);
+}
+
+static void a_folder_is_no_program(void **state) {
+    (void)state;
+    struct input input;
+    catch_errors();
+    const enum exit_code code = input_open(folder, &input);
+    assert_errors(message("kmemfuzz: cannot read %s: Is a directory\n", folder));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_null(input.bytes);
+}
+
+/* In a child, whose standard input is the file: so nothing hangs on this process's own. */
+static void read_standard_input(unsigned unused) {
+    (void)unused;
+    struct input input;
+    if (freopen(path_of("program"), "rb", stdin) == NULL || input_open("-", &input) != EXIT_SOUND) {
+        _exit(1);
+    }
+    const bool right = input.size == sizeof binary && memcmp(input.bytes, binary, sizeof binary) == 0;
+    input_close(&input);
+    _exit(right && fileno(stdin) >= 0 ? 42 : 2);
+}
+
+static void a_dash_is_standard_input(void **state) {
+    (void)state;
+    make_file("program", binary, sizeof binary);
+    const int status = status_of(read_standard_input, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+/* Lists. */
+
+static void assert_listed(const struct file_list *list, size_t index, const char *name) {
+    assert_true(index < list->count);
+    assert_string_equal(list->paths[index], path_of(name));
+}
+
+static void a_folder_is_every_visible_file_below_it_in_the_order_of_names(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    assert_int_equal(mkdir(path_of("b"), 0700), 0);
+    assert_int_equal(mkdir(path_of(".git"), 0700), 0);
+    static const char *const names[] = {"c", "a", "b/2", "b/10", "Z", ".hidden", "b/.hidden", ".git/x"};
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        make_file(names[i], "", 0);
+    }
+    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+    assert_int_equal(list.count, 5);
+    assert_listed(&list, 0, "Z");
+    assert_listed(&list, 1, "a");
+    assert_listed(&list, 2, "b/10");
+    assert_listed(&list, 3, "b/2");
+    assert_listed(&list, 4, "c");
+    file_list_close(&list);
+    assert_int_equal(list.count, 0);
+    assert_null(list.paths);
+}
+
+static void files_are_listed_as_given_hidden_ones_too(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    make_file(".named", "", 0);
+    make_file("a", "", 0);
+    assert_int_equal(file_list_add(&list, path_of(".named")), EXIT_SOUND);
+    assert_int_equal(file_list_add(&list, "-"), EXIT_SOUND);
+    assert_int_equal(file_list_add(&list, path_of("a")), EXIT_SOUND);
+    assert_int_equal(list.count, 3);
+    assert_listed(&list, 0, ".named");
+    assert_string_equal(list.paths[1], "-");
+    assert_listed(&list, 2, "a");
+    file_list_close(&list);
+}
+
+static void an_empty_folder_adds_nothing(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+    assert_int_equal(list.count, 0);
+    file_list_close(&list);
+}
+
+static void a_path_that_is_not_there_is_named(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    const char *const path = path_of("none");
+    catch_errors();
+    const enum exit_code code = file_list_add(&list, path);
+    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_int_equal(list.count, 0);
+    file_list_close(&list);
+}
+
+static void a_file_that_cannot_be_followed_stops_the_list(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    make_file("a", "", 0);
+    make_file("z", "", 0);
+    assert_int_equal(symlink("nowhere", path_of("link")), 0);
+    const char *const path = path_of("link");
+    catch_errors();
+    const enum exit_code code = file_list_add(&list, folder);
+    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_int_equal(list.count, 1);
+    file_list_close(&list);
+}
+
+/* As a user whom the folder's mode binds. */
+static void list_unreadable_folder(unsigned unused) {
+    (void)unused;
+    struct file_list list = {.paths = NULL};
+    if (geteuid() == 0 && seteuid(65534) != 0) {
+        _exit(2);
+    }
+    _exit(file_list_add(&list, path_of("closed")) == EXIT_ENVIRONMENT && list.count == 0 ? 42 : 1);
+}
+
+static void an_unreadable_folder_is_an_error(void **state) {
+    (void)state;
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(mkdir(path_of("closed"), 0), 0);
+    const char *const path = path_of("closed");
+    catch_errors();
+    const int status = status_of(list_unreadable_folder, 0);
+    assert_errors(message("kmemfuzz: cannot read %s: Permission denied\n", path));
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+/* Writing. */
+
+static void a_new_file_is_written_whole_and_readable_by_all(void **state) {
+    (void)state;
+    struct stat status;
+    assert_int_equal(output_write(path_of("new"), binary, sizeof binary, false), EXIT_SOUND);
+    assert_file_holds("new", binary, sizeof binary);
+    assert_int_equal(stat(path_of("new"), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0644);
+    assert_int_equal(output_write(path_of("empty"), binary, 0, true), EXIT_SOUND);
+    assert_file_holds("empty", "", 0);
+    assert_int_equal(entry_count(), 2);
+}
+
+static void an_existing_file_is_kept_unless_it_is_to_be_replaced(void **state) {
+    (void)state;
+    make_file("old", "old", 3);
+    const char *const path = path_of("old");
+    catch_errors();
+    const enum exit_code code = output_write(path, binary, sizeof binary, false);
+    assert_errors(message("kmemfuzz: %s exists; choose another name, or --force to replace it\n", path));
+    assert_int_equal(code, EXIT_USAGE);
+    assert_file_holds("old", "old", 3);
+    assert_int_equal(entry_count(), 1);
+    assert_int_equal(output_write(path_of("old"), binary, sizeof binary, true), EXIT_SOUND);
+    assert_file_holds("old", binary, sizeof binary);
+    assert_int_equal(entry_count(), 1);
+}
+
+static void a_folder_is_not_replaced_and_nothing_is_left_behind(void **state) {
+    (void)state;
+    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
+    const char *const path = path_of("folder");
+    catch_errors();
+    const enum exit_code code = output_write(path, binary, sizeof binary, true);
+    assert_errors(message("kmemfuzz: cannot write %s: Is a directory\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_int_equal(entry_count(), 1);
+}
+
+static void a_folder_that_is_not_there_cannot_be_written_to(void **state) {
+    (void)state;
+    const char *const path = path_of("none/file");
+    catch_errors();
+    const enum exit_code code = output_write(path, binary, sizeof binary, true);
+    assert_errors(message("kmemfuzz: cannot write %s: No such file or directory\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_int_equal(entry_count(), 0);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_binary_program_is_read_as_it_is, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_text_is_read_as_the_program_it_means, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(an_empty_file_is_the_empty_program, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(large_files_are_read_whole, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_text_with_an_error_is_a_usage_error_that_says_where, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_missing_file_is_named, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_folder_is_no_program, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_dash_is_standard_input, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_folder_is_every_visible_file_below_it_in_the_order_of_names,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(files_are_listed_as_given_hidden_ones_too, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(an_empty_folder_adds_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_path_that_is_not_there_is_named, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_followed_stops_the_list, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(an_unreadable_folder_is_an_error, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_new_file_is_written_whole_and_readable_by_all, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(an_existing_file_is_kept_unless_it_is_to_be_replaced, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_folder_is_not_replaced_and_nothing_is_left_behind, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_cannot_be_written_to, make_folder,
+                                        remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

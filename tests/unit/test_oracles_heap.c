@@ -1,0 +1,270 @@
+/* Specification: the oracles on the heap and on its payloads, each against a subject that damages in just its
+ * way; test_oracles.c says how a scenario reads. */
+#include "tests/unit/oracle_fixture.h"
+
+/* Structure. Each fault strikes while slot 2 is allocated, over the headers at 0, 32, 64 and 112. */
+
+static void a_header_of_size_0_is_walk_ends(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_HEADER, 2, 64, FAULT_TAKEN},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_WALK_ENDS, 64, 16, 0},
+        .then = {ORACLE_USABLE_SIZE, 72, 40, 0},
+    });
+}
+
+static void a_header_of_an_odd_or_small_size_is_block_size_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_HEADER, 2, 64, FAULT_TAKEN | 44},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_BLOCK_SIZE, 64, 48, 44},
+        .then = {ORACLE_USABLE_SIZE, 72, 40, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_HEADER, 2, 112, 8},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_BLOCK_SIZE, 112, 16, 8},
+        .then = {ORACLE_REFUSAL_NAMED, 72, REFUSAL_NONE, REFUSAL_CORRUPT},
+    });
+}
+
+static void a_header_that_reaches_past_the_end_is_block_tiling_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_HEADER, 2, 112, 152},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_BLOCK_TILING, 112, 144, 152},
+        .then = {ORACLE_REFUSAL_NAMED, 72, REFUSAL_NONE, REFUSAL_CORRUPT},
+    });
+}
+
+/* Where slot 1 was, the header of what is free behind it still lies, and counts again when the one in front
+ * of it is cut short. */
+static void two_adjacent_free_blocks_are_free_merged_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_HEADER, 2, 32, 32},
+        OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), FREE(1)),
+        .verdict = {INVARIANT_FREE_MERGED, 64, 224, 192},
+        .then = {ORACLE_RECOVERY, 0, 1, 2},
+    });
+}
+
+static void a_taken_block_that_nobody_has_is_taken_is_live_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_TAKE, 2, 0, 24},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_TAKEN_IS_LIVE, 112, 0, 32},
+        .then = {ORACLE_RECOVERY, 0, 1, 3},
+    });
+}
+
+static void a_live_block_marked_free_is_live_is_taken_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_HEADER, 2, 32, 32},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_LIVE_IS_TAKEN, 32, 32, 0},
+        .then = {INVARIANT_COUNTERS, 0, 2, 3},
+    });
+}
+
+static void a_live_block_of_another_size_is_live_is_taken_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_RESIZE, 3, 72, 8},
+        OPERATIONS(THREE, ALLOC(3, 24)),
+        .verdict = {INVARIANT_LIVE_IS_TAKEN, 64, 48, 16},
+        .then = {ORACLE_CONTENTS_KEPT, 80, pattern_of_step(2, 8), 32}, /* the header cut into it */
+    });
+}
+
+static void wrong_counters_are_counters(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_TAKEN_COUNT, 2, 0, 1},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_COUNTERS, 0, 3, 4},
+        .then = {SOUND, 0, 0, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_TAKEN_SIZE, 2, 0, 8},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_COUNTERS, 0, 112, 120},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void a_heap_of_another_region_is_region_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_BASE, 2, 0, 8},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_REGION, 0, 0, 8},
+        .then = {ORACLE_USABLE_SIZE, 72, 40, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_PAGE_SIZE, 2, 0, 64},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_REGION, 0, 64, 128},
+        .then = {SOUND, 0, 0, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_PAGE_COUNT, 2, 0, 1},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_REGION, 0, 4, 5},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void a_heap_that_cannot_start_is_region_s_whatever_is_switched_on(void **state) {
+    (void)state;
+    const struct scenario scenario = {.fault = {FAULT_START, 0, 0, 0}, .count = 0};
+    assert_verdict(run_scenario(&scenario, ORACLE_ALL), (struct verdict){INVARIANT_REGION, 0, 4, 0});
+    assert_verdict(run_scenario(&scenario, 0), (struct verdict){INVARIANT_REGION, 0, 4, 0});
+}
+
+/* Refused calls that change something. */
+
+static uint64_t layout_before; /* after the last step but one */
+
+static void note_layout(void *context, const struct executor *observed, const struct step *step) {
+    (void)context;
+    (void)step;
+    layout_before = observed->census.layout;
+}
+
+static const struct observer layout_observer = {.before = note_layout};
+
+/* The refused call also shrinks slot 2 to 16 bytes: a sound heap, but not the one there was. */
+static void assert_untouched_names(struct operation refused) {
+    const struct operation operations[] = {THREE, FREE(1), refused};
+    for (int alone = 0; alone < 2; alone++) {
+        make_executor(&subject_faulty, first_arena,
+                      alone ? ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED) : ORACLE_ALL);
+        executor.observer = &layout_observer;
+        faulty_subject_fault = (struct fault){FAULT_RESIZE, 4, 72, 8};
+        const struct verdict verdict = run(&small_heap, operations, LENGTH(operations));
+        assert_verdict(verdict,
+                       (struct verdict){ORACLE_REFUSAL_UNTOUCHED, 0, layout_before, executor.census.layout});
+        assert_true(layout_before != executor.census.layout);
+    }
+    executor.observer = NULL;
+    executor.oracles = ORACLE_ALL & ~ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED);
+    assert_verdict(run(&small_heap, operations, LENGTH(operations)),
+                   (struct verdict){INVARIANT_LIVE_IS_TAKEN, 64, 48, 16});
+}
+
+static void a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s(void **state) {
+    (void)state;
+    assert_untouched_names(DOUBLE(1));
+    assert_untouched_names(through_realloc(DOUBLE(1)));
+    assert_untouched_names(INTERIOR(0, 0));
+    assert_untouched_names(MISALIGNED(0, 0));
+    assert_untouched_names(FOREIGN(0));
+    assert_untouched_names(NULL_FREE);
+    assert_untouched_names(COALESCE);
+    assert_untouched_names(ALLOC(1, 0));
+    assert_untouched_names(ALLOC(1, 1000));
+    assert_untouched_names(REALLOC(0, 1000));
+    assert_untouched_names(ALIGNED(1, 14, 8));
+    assert_untouched_names(CALLOC(1, 11, 8));
+}
+
+/* Usable sizes. */
+
+static void a_wrong_usable_size_is_usable_size_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_USABLE_SIZE, 2, 0, 8},
+        OPERATIONS(THREE),
+        .verdict = {ORACLE_USABLE_SIZE, 72, 40, 48},
+        .then = {SOUND, 0, 0, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_USABLE_SIZE, 3, 0, (uint64_t)-8},
+        OPERATIONS(THREE, REALLOC(0, 16)),
+        .verdict = {ORACLE_USABLE_SIZE, 8, 24, 16},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_USABLE_SIZE, 0, 0, UINT64_C(1) << 40},
+        OPERATIONS(ZALLOC(0, 24)),
+        .verdict = {ORACLE_USABLE_SIZE, 8, 24, (UINT64_C(1) << 40) + 24},
+        .then = {ORACLE_CONTENTS_ZEROED, 32, 0, 224}, /* the next header: 224 bytes are free */
+    });
+}
+
+/* Guards. */
+
+static void assert_guard_caught(ptrdiff_t offset) {
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_BYTE, 2, offset, 0x5a},
+        OPERATIONS(THREE),
+        .verdict = {ORACLE_GUARDS, (uint64_t)offset, ARENA_DIRT, 0x5a},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void a_byte_written_around_the_region_is_guards(void **state) {
+    (void)state;
+    assert_guard_caught(-1);
+    assert_guard_caught(-8);
+    assert_guard_caught(-64);
+    assert_guard_caught(256);
+    assert_guard_caught(257);
+    assert_guard_caught(319);
+    assert_guard_caught((ptrdiff_t)ARENA_CAPACITY);
+    assert_guard_caught((ptrdiff_t)ARENA_CAPACITY + 63);
+}
+
+static void a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_BYTE, 3, 320, 0},
+        OPERATIONS(THREE, ALLOC(3, 200)),
+        .verdict = {ORACLE_GUARDS, 320, ARENA_DIRT, 0},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void guards_are_looked_at_after_refused_calls_too(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_WRITE_BYTE, 3, -3, 1},
+        OPERATIONS(THREE, INTERIOR(0, 3)),
+        .verdict = {ORACLE_GUARDS, (uint64_t)-3, ARENA_DIRT, 1},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_header_of_size_0_is_walk_ends, start_executor),
+        cmocka_unit_test_setup(a_header_of_an_odd_or_small_size_is_block_size_s, start_executor),
+        cmocka_unit_test_setup(a_header_that_reaches_past_the_end_is_block_tiling_s, start_executor),
+        cmocka_unit_test_setup(two_adjacent_free_blocks_are_free_merged_s, start_executor),
+        cmocka_unit_test_setup(a_taken_block_that_nobody_has_is_taken_is_live_s, start_executor),
+        cmocka_unit_test_setup(a_live_block_marked_free_is_live_is_taken_s, start_executor),
+        cmocka_unit_test_setup(a_live_block_of_another_size_is_live_is_taken_s, start_executor),
+        cmocka_unit_test_setup(wrong_counters_are_counters, start_executor),
+        cmocka_unit_test_setup(a_heap_of_another_region_is_region_s, start_executor),
+        cmocka_unit_test_setup(a_heap_that_cannot_start_is_region_s_whatever_is_switched_on, start_executor),
+        cmocka_unit_test_setup(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s,
+                               start_executor),
+        cmocka_unit_test_setup(a_wrong_usable_size_is_usable_size_s, start_executor),
+        cmocka_unit_test_setup(a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it,
+                               start_executor),
+        cmocka_unit_test_setup(a_byte_written_around_the_region_is_guards, start_executor),
+        cmocka_unit_test_setup(a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards, start_executor),
+        cmocka_unit_test_setup(guards_are_looked_at_after_refused_calls_too, start_executor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

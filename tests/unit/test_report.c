@@ -1,0 +1,321 @@
+/* Specification: reports, traces and last words, word for word. */
+#include "tests/unit/report_fixture.h"
+
+#define REPLAY "kmemfuzz run crash"
+
+static const struct operation three[] = {
+    {.kind = OPERATION_ALLOC, .slot = 0, .size = {SIZE_BASE_LITERAL, 24}},
+    {.kind = OPERATION_ALLOC, .slot = 1, .size = {SIZE_BASE_LARGEST, -16}},
+    {.kind = OPERATION_FREE, .slot = 0}};
+
+static void assert_report(struct program program, const char *expected) {
+    struct caught caught;
+    catch_begin(&caught);
+    report_violation(&executor, &program, REPLAY, caught.stream);
+    assert_caught_text(&caught, expected);
+}
+
+/* Violations. */
+
+static void a_report_says_what_broke_where_and_how_to_run_it_again(void **state) {
+    (void)state;
+    use_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0});
+    assert_report(
+        program_of(&small_heap, three, 2),
+        "VIOLATION placement: Every operation returns the address the model predicts, or its NULL.\n"
+        "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
+        "  operation  1: alloc 1 largest-16\n"
+        "  where      the address returned\n"
+        "  expected   offset 40\n"
+        "  observed   NULL\n"
+        "\n"
+        "  last operations (number, operation, what it did)\n"
+        "        0  alloc 0 24                   -> slot 0, offset 8\n"
+        "  >     1  alloc 1 largest-16           -> NULL\n"
+        "\n"
+        "  heap (# taken, . free, bytes with header, slot)\n"
+        "    before  |#32 s0|.224|\n"
+        "    after   |#32 s0|#208|.16|\n"
+        "\n"
+        "  replay  kmemfuzz run crash\n");
+}
+
+static void a_report_of_one_page_has_one_page(void **state) {
+    (void)state;
+    static const struct program_header header = {.page_size = 32, .page_count = 1, .slot_count = 16};
+    use_fault((struct fault){FAULT_TAKEN_COUNT, 0, 0, 1});
+    assert_report(program_of(&header, three, 1),
+                  "VIOLATION counters: The heap's counters of taken blocks and bytes equal what the walk "
+                  "counts.\n"
+                  "  heap       1 page of 32 bytes, growth by 0, 16 slots\n"
+                  "  operation  0: alloc 0 24\n"
+                  "  where      the heap's counters of taken blocks and bytes\n"
+                  "  expected   1, by the walk\n"
+                  "  observed   2, by the heap\n"
+                  "\n"
+                  "  last operations (number, operation, what it did)\n"
+                  "  >     0  alloc 0 24                   -> slot 0, offset 8\n"
+                  "\n"
+                  "  heap (# taken, . free, bytes with header, slot)\n"
+                  "    before  |.32|\n"
+                  "    after   |#32 s0|\n"
+                  "\n"
+                  "  replay  kmemfuzz run crash\n");
+}
+
+static void a_heap_wrong_from_the_start_is_reported_without_operations(void **state) {
+    (void)state;
+    use_fault((struct fault){.action = FAULT_START});
+    assert_report(
+        program_of(&small_heap, three, 2),
+        "VIOLATION region: The heap's base, page size and page count are those of the region it was given.\n"
+        "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
+        "  operation  none: the heap is wrong before the first one\n"
+        "  where      the heap itself\n"
+        "  expected   4 (page size or page count)\n"
+        "  observed   0\n"
+        "\n"
+        "  replay  kmemfuzz run crash\n");
+}
+
+static void a_violation_in_recovery_shows_the_frees_at_the_end(void **state) {
+    (void)state;
+    use_fault((struct fault){FAULT_WRITE_BYTE, 2, 256, 0});
+    assert_report(
+        program_of(&small_heap, three, 2),
+        "VIOLATION guards: The guard bytes on both sides of the region are never written.\n"
+        "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
+        "  operation  2: free 0\n"
+        "  where      the guard byte at offset 256\n"
+        "  expected   the byte 0xa5\n"
+        "  observed   the byte 0x00\n"
+        "\n"
+        "  last operations (number, operation, what it did)\n"
+        "        0  alloc 0 24                   -> slot 0, offset 8\n"
+        "        1  alloc 1 largest-16           -> slot 1, offset 40\n"
+        "  >     2  free 0                       -> freed offset 8  (freeing everything at the end)\n"
+        "\n"
+        "  heap (# taken, . free, bytes with header, slot)\n"
+        "    before  |#32 s0|#208 s1|.16|\n"
+        "    after   |.32|#208 s1|.16|\n"
+        "\n"
+        "  replay  kmemfuzz run crash\n");
+}
+
+static void a_report_looks_back_eight_operations(void **state) {
+    (void)state;
+    struct operation operations[12];
+    for (unsigned i = 0; i < LENGTH(operations); i++) {
+        operations[i] = ALLOC(i, 8);
+    }
+    use_fault((struct fault){FAULT_ANSWER_NULL, 10, 0, 0});
+    struct program program = program_of(&small_heap, operations, LENGTH(operations));
+    struct caught caught;
+    catch_begin(&caught);
+    report_violation(&executor, &program, REPLAY, caught.stream);
+    fclose(caught.stream);
+    assert_null(strstr(caught.text, "alloc 2 8"));
+    const char *at = caught.text;
+    for (unsigned i = 3; i <= 10; i++) {
+        char line[32];
+        snprintf(line, sizeof line, "%5u  alloc %u 8 ", i, i);
+        at = strstr(at, line);
+        assert_non_null(at);
+    }
+    assert_null(strstr(caught.text, "alloc 11 8"));
+    free(caught.text);
+}
+
+static void a_violation_that_does_not_happen_again_is_said_so(void **state) {
+    (void)state;
+    assert_report(program_of(&small_heap, three, 2),
+                  "VIOLATION that did not happen again: the subject depends on more than its program\n"
+                  "\n"
+                  "  replay  kmemfuzz run crash\n");
+}
+
+static void a_report_leaves_the_executor_as_it_was(void **state) {
+    (void)state;
+    static const struct observer mine = {.context = NULL};
+    use_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0});
+    executor.observer = &mine;
+    struct program program = program_of(&small_heap, three, 2);
+    struct caught caught;
+    catch_begin(&caught);
+    report_violation(&executor, &program, REPLAY, caught.stream);
+    fclose(caught.stream);
+    free(caught.text);
+    assert_ptr_equal(executor.observer, &mine);
+    executor.subject = &subject_kmem;
+    assert_sound(executor_run(&executor, &program));
+}
+
+/* Each oracle, through a whole report. */
+
+static void every_oracle_s_report_names_it_first_and_is_whole(void **state) {
+    (void)state;
+    static const struct {
+        struct fault fault;
+        unsigned oracle;
+    } faults[] = {
+        {{FAULT_BASE, 1, 0, 8}, INVARIANT_REGION},
+        {{FAULT_WRITE_HEADER, 1, 32, FAULT_TAKEN}, INVARIANT_WALK_ENDS},
+        {{FAULT_WRITE_HEADER, 1, 32, 20}, INVARIANT_BLOCK_SIZE},
+        {{FAULT_WRITE_HEADER, 1, 32, 1024}, INVARIANT_BLOCK_TILING},
+        {{FAULT_TAKE, 1, 0, 8}, INVARIANT_TAKEN_IS_LIVE},
+        {{FAULT_RESIZE, 1, 8, 8}, INVARIANT_LIVE_IS_TAKEN},
+        {{FAULT_TAKEN_SIZE, 1, 0, 8}, INVARIANT_COUNTERS},
+        {{FAULT_ANSWER, 1, 1024, 0}, ORACLE_INSIDE},
+        {{FAULT_ANSWER, 1, 44, 0}, ORACLE_ALIGNMENT},
+        {{FAULT_ANSWER, 1, 24, 0}, ORACLE_DISJOINT},
+        {{FAULT_WRITE_BYTE, 1, -1, 0}, ORACLE_GUARDS},
+        {{FAULT_ANSWER_NULL, 1, 0, 0}, ORACLE_PLACEMENT},
+        {{FAULT_REPORT, 1, 0, REFUSAL_CORRUPT}, ORACLE_REFUSAL_NAMED},
+        {{FAULT_ASK_AS_WELL, 1, 0, 1}, ORACLE_GROWTH},
+        {{FAULT_USABLE_SIZE, 1, 0, 8}, ORACLE_USABLE_SIZE},
+        {{FAULT_WRITE_BYTE, 1, 8, 0}, ORACLE_CONTENTS_KEPT},
+    };
+    for (size_t i = 0; i < LENGTH(faults); i++) {
+        use_fault(faults[i].fault);
+        struct program program = program_of(&small_heap, three, 2);
+        char title[160];
+        snprintf(title, sizeof title, "VIOLATION %s: %s\n  heap ", oracle_id(faults[i].oracle),
+                 oracle_sentence(faults[i].oracle));
+        struct caught caught;
+        catch_begin(&caught);
+        report_violation(&executor, &program, REPLAY, caught.stream);
+        fclose(caught.stream);
+        assert_memory_equal(caught.text, title, strlen(title));
+        assert_null(strchr(caught.text, '%'));
+        assert_non_null(strstr(caught.text, "\n  replay  " REPLAY "\n"));
+        free(caught.text);
+    }
+}
+
+/* Traces. */
+
+static void a_trace_shows_every_step_its_heap_and_its_digest(void **state) {
+    (void)state;
+    const struct program program = program_of(&small_heap, three, 3);
+    struct caught caught;
+    catch_begin(&caught);
+    assert_sound(report_trace(&executor, &program, caught.stream));
+    char last[64];
+    snprintf(last, sizeof last, "       |.256|  digest %016llx\n", (unsigned long long)executor.digest);
+    fclose(caught.stream);
+    assert_string_equal(strstr(caught.text, "       |.256|  digest"), last);
+    assert_string_equal(
+        caught.text,
+        "    0  alloc 0 24                   -> slot 0, offset 8\n"
+        "       |#32 s0|.224|  digest 8f36eca404af3123\n"
+        "    1  alloc 1 largest-16           -> slot 1, offset 40\n"
+        "       |#32 s0|#208 s1|.16|  digest 958307d49607a458\n"
+        "    2  free 0                       -> freed offset 8\n"
+        "       |.32|#208 s1|.16|  digest 3f3e7d91f842e91d\n"
+        "    3  free 1                       -> freed offset 40  (freeing everything at the end)\n"
+        "       |.256|  digest 77343996838cbd69\n");
+    free(caught.text);
+}
+
+static void a_trace_of_a_violation_ends_without_a_digest(void **state) {
+    (void)state;
+    use_fault((struct fault){FAULT_ANSWER_NULL, 0, 0, 0});
+    const struct program program = program_of(&small_heap, three, 3);
+    struct caught caught;
+    catch_begin(&caught);
+    assert_int_equal(report_trace(&executor, &program, caught.stream).oracle, ORACLE_PLACEMENT);
+    assert_caught_text(&caught, "    0  alloc 0 24                   -> NULL\n"
+                                "       |#32|.224|\n");
+}
+
+/* Last words. */
+
+static bool dying; /* the next allocation is the one the subject dies in */
+static struct caught last_words;
+
+static void *dying_alloc(void *heap, size_t size) {
+    void *const pointer = subject_kmem.alloc(heap, size);
+    if (dying) {
+        catch_begin(&last_words);
+        report_last_words(last_words.stream);
+    }
+    return pointer;
+}
+
+static void last_words_tell_where_a_run_stood(void **state) {
+    (void)state;
+    struct subject mortal = subject_kmem;
+    mortal.alloc = dying_alloc;
+    make_executor(&mortal, first_arena, ORACLE_ALL);
+    report_watch(&executor, REPLAY);
+    dying = false;
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_sound(perform(three, 1));
+    dying = true;
+    assert_sound(perform(three + 1, 1));
+    dying = false;
+    executor_end(&executor, false);
+    assert_caught_text(&last_words,
+                       "\nDIED in the subject: what is above tells why, this tells where\n"
+                       "  operation  1: alloc 1 largest-16\n"
+                       "\n"
+                       "  last operations (number, operation, what it did)\n"
+                       "        0  alloc 0 24                   -> slot 0, offset 8\n"
+                       "  >     1  alloc 1 largest-16           \n"
+                       "\n"
+                       "  heap (# taken, . free, bytes with header, slot), in the middle of the operation\n"
+                       "            |#32 s0|#208|.16|\n"
+                       "\n"
+                       "  replay  kmemfuzz run crash\n");
+}
+
+static void nothing_is_said_between_operations(void **state) {
+    (void)state;
+    struct caught caught;
+    report_watch(&executor, REPLAY);
+    catch_begin(&caught);
+    report_last_words(caught.stream);
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_sound(perform(three, 1));
+    report_last_words(caught.stream);
+    executor_end(&executor, false);
+    assert_caught_text(&caught, "");
+}
+
+static void a_trace_keeps_the_watch_s_replay(void **state) {
+    (void)state;
+    struct subject mortal = subject_kmem;
+    mortal.alloc = dying_alloc;
+    make_executor(&mortal, first_arena, ORACLE_ALL);
+    report_watch(&executor, "the watch's own");
+    const struct program program = program_of(&small_heap, three, 1);
+    struct caught caught;
+    catch_begin(&caught);
+    dying = true;
+    assert_sound(report_trace(&executor, &program, caught.stream));
+    dying = false;
+    fclose(caught.stream);
+    free(caught.text);
+    fclose(last_words.stream);
+    assert_non_null(strstr(last_words.text, "\n  replay  the watch's own\n"));
+    free(last_words.text);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_report_says_what_broke_where_and_how_to_run_it_again, start_executor),
+        cmocka_unit_test_setup(a_report_of_one_page_has_one_page, start_executor),
+        cmocka_unit_test_setup(a_heap_wrong_from_the_start_is_reported_without_operations, start_executor),
+        cmocka_unit_test_setup(a_violation_in_recovery_shows_the_frees_at_the_end, start_executor),
+        cmocka_unit_test_setup(a_report_looks_back_eight_operations, start_executor),
+        cmocka_unit_test_setup(a_violation_that_does_not_happen_again_is_said_so, start_executor),
+        cmocka_unit_test_setup(a_report_leaves_the_executor_as_it_was, start_executor),
+        cmocka_unit_test_setup(every_oracle_s_report_names_it_first_and_is_whole, start_executor),
+        cmocka_unit_test_setup(a_trace_shows_every_step_its_heap_and_its_digest, start_executor),
+        cmocka_unit_test_setup(a_trace_of_a_violation_ends_without_a_digest, start_executor),
+        cmocka_unit_test_setup(last_words_tell_where_a_run_stood, start_executor),
+        cmocka_unit_test_setup(nothing_is_said_between_operations, start_executor),
+        cmocka_unit_test_setup(a_trace_keeps_the_watch_s_replay, start_executor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,140 @@
+/* Specification: what a fuzz target shows other processes, how a violation ends it, and the host's executor.
+ */
+#define _XOPEN_SOURCE 700 /* nftw */
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "fuzz/execute/oracle.h"
+#include "fuzz/tool/exit_code.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/statistics.h"
+#include "fuzz/tool/violation.h"
+#include "tests/unit/file_fixture.h"
+
+/* Statistics. */
+
+static void count_once(unsigned unused) {
+    (void)unused;
+    struct statistics *const statistics = statistics_open();
+    statistics->executions += 1;
+    statistics->operations += 20;
+    statistics->program_operations += 300;
+}
+
+static void counters_live_in_the_file_named_and_go_on_counting(void **state) {
+    (void)state;
+    setenv("KMEM_STATISTICS", path_of("counters"), 1);
+    assert_int_equal(status_of(count_once, 0), 0);
+    static const struct statistics once = {1, 20, 300};
+    assert_file_holds("counters", &once, sizeof once);
+    assert_int_equal(status_of(count_once, 0), 0);
+    static const struct statistics twice = {2, 40, 600};
+    assert_file_holds("counters", &twice, sizeof twice);
+    assert_int_equal(sizeof(struct statistics), 24);
+    unsetenv("KMEM_STATISTICS");
+}
+
+static void without_the_variable_counters_are_this_process_s_own(void **state) {
+    (void)state;
+    unsetenv("KMEM_STATISTICS");
+    struct statistics *const statistics = statistics_open();
+    statistics->executions++;
+    assert_ptr_equal(statistics_open(), statistics);
+    assert_int_equal(entry_count(), 0);
+}
+
+static void assert_statistics_fail(const char *path, const char *reason) {
+    char expected[2 * PATH_SIZE];
+    snprintf(expected, sizeof expected, "kmem: cannot write the file %s that KMEM_STATISTICS names: %s\n",
+             path, reason);
+    setenv("KMEM_STATISTICS", path, 1);
+    catch_errors();
+    const int status = status_of(count_once, 0);
+    assert_errors(expected);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
+    unsetenv("KMEM_STATISTICS");
+}
+
+static void a_counters_file_that_cannot_be_made_ends_the_process(void **state) {
+    (void)state;
+    assert_statistics_fail(path_of("none/counters"), "No such file or directory");
+    assert_statistics_fail(folder, "Is a directory");
+    assert_statistics_fail("/dev/null", "Invalid argument");
+}
+
+/* Violations. */
+
+static void abort_for(unsigned oracle) {
+    static const struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    signal(SIGABRT, SIG_DFL);
+    violation_abort(oracle);
+}
+
+static void every_oracle_s_violation_aborts(void **state) {
+    (void)state;
+    for (unsigned oracle = 0; oracle <= ORACLE_COUNT; oracle++) {
+        const int status = status_of(abort_for, oracle);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+    }
+}
+
+/* The host's executor. */
+
+/* First, while this process has none that the child would inherit. */
+static void ask_for_too_much(unsigned unused) {
+    (void)unused;
+    static const struct rlimit little = {1 << 20, 1 << 20};
+    setrlimit(RLIMIT_AS, &little);
+    (void)host_executor(4096);
+}
+
+static void too_little_memory_for_the_host_s_executor_ends_the_process(void **state) {
+    (void)state;
+    catch_errors();
+    const int status = status_of(ask_for_too_much, 0);
+    assert_errors("kmem: no memory for the harness: 6291456 bytes were refused\n");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
+}
+
+static void the_host_s_executor_is_one_and_keeps_its_slots(void **state) {
+    (void)state;
+    struct executor *const executor = host_executor(64);
+    assert_ptr_equal(host_executor(4096), executor);
+    assert_int_equal(executor->tables.slot_capacity, 64);
+    assert_ptr_equal(executor->subject, &subject_kmem);
+    assert_int_equal(executor->oracles, ORACLE_ALL);
+    assert_int_equal(executor->arena.capacity, PROGRAM_REGION_SIZE_MAXIMUM);
+    assert_int_equal((uintptr_t)executor->arena.base % PROGRAM_REGION_SIZE_MAXIMUM, 0);
+    assert_null(executor->observer);
+}
+
+static void the_host_s_executor_runs_programs(void **state) {
+    (void)state;
+    static const uint8_t bytes[] = {1, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0};
+    const struct program program = program_decode(bytes, sizeof bytes);
+    struct executor *const executor = host_executor(64);
+    assert_true(verdict_is_sound(executor_run(executor, &program)));
+    assert_int_equal(executor->digest, UINT64_C(0xa0dfe41dcb358ba3)); /* as in any other arena */
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(counters_live_in_the_file_named_and_go_on_counting, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(without_the_variable_counters_are_this_process_s_own, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_counters_file_that_cannot_be_made_ends_the_process, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(every_oracle_s_violation_aborts, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(too_little_memory_for_the_host_s_executor_ends_the_process,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_host_s_executor_is_one_and_keeps_its_slots, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(the_host_s_executor_runs_programs, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,7 +1,7 @@
 /* The arena: the memory heaps are made in, one after another, and how it is kept in a known state.
  *
- *     | guard | region ............... | not yet given pages | guard |
- *             base                     region end            base + PROGRAM_REGION_SIZE_MAXIMUM
+ *     | guard | one page | region ............... | not yet given pages | guard |
+ *             base                              region end              base + capacity
  *
  * Between runs every byte holds the dirt and is poisoned, so that each run starts from the same bytes, reads
  * nothing of the run before, and cannot mistake fresh memory for zeroed memory. Only what a run may have
@@ -16,18 +16,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fuzz/program/program.h"
+
 #define ARENA_GUARD_SIZE ((size_t)64) /* bytes */
-#define ARENA_DIRT       0xa5         /* as a header: taken, and of an impossible size */
+#define ARENA_CAPACITY                                                                                       \
+    (PROGRAM_REGION_SIZE_MAXIMUM + 4096) /* bytes: the largest region and the page before it */
+#define ARENA_DIRT 0xa5                  /* as a header: taken, and of an impossible size */
 
 struct arena {
-    unsigned char *base; /* aligned to capacity; the guards lie in front of it and behind the capacity */
-    size_t capacity;     /* bytes */
+    unsigned char
+        *base; /* a multiple of PROGRAM_REGION_SIZE_MAXIMUM; the guards lie before it and after capacity */
+    size_t capacity; /* bytes: ARENA_CAPACITY for every program to fit */
 };
 
 /* Fills the whole arena and both guards with dirt and poisons them. Cost: capacity. */
 void arena_prepare(struct arena arena);
 
-/* Puts the first `size` bytes back to dirt, and poisons them. */
+/* Puts the first `size` bytes from base on back to dirt, and poisons them. */
 void arena_reset(struct arena arena, size_t size);
 
 /* The offset from base, possibly negative, of the first guard byte that is no longer dirt, looking at the

@@ -10,13 +10,13 @@ static struct verdict check_zeroed(const struct executor *executor, const struct
     const size_t usable_size =
         executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
     const size_t size = usable_size & ~(GRAIN - 1);
-    const size_t first = arena_first_nonzero(executor->arena, step->offset, size);
+    const size_t first = arena_first_nonzero(executor->region, step->offset, size);
     if (first == size) {
         return verdict_sound();
     }
     const size_t offset = step->offset + first;
     return (struct verdict){ORACLE_CONTENTS_ZEROED, offset, 0,
-                            arena_byte(executor->arena, (ptrdiff_t)offset)};
+                            arena_byte(executor->region, (ptrdiff_t)offset)};
 }
 
 /* offset of the first byte that is not the tag's; the byte written; what is there. */

@@ -6,10 +6,11 @@
 #include "fuzz/execute/resolve.h"
 #include "fuzz/execute/slots.h"
 
-#define HEADER_SIZE ((size_t)8) /* bytes a free block behind the last live one has written */
+#define HEADER_SIZE ((size_t)8)  /* bytes */
+#define TAIL_SIZE   ((size_t)64) /* bytes behind the last live block in which a header may be written */
 
 unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
-    return (unsigned char *)((uintptr_t)executor->arena.base + offset); /* may lie outside the arena */
+    return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may lie outside the arena */
 }
 
 bool executor_slot_is_live(const struct executor *executor, size_t slot) {
@@ -96,6 +97,9 @@ static void *call_subject(struct executor *executor, const struct step *step) {
         subject->free(heap, pointer);
         break;
     case CALL_COALESCE:
+        if (subject->shatter != NULL) {
+            subject->shatter(heap); /* or there would be nothing to merge */
+        }
         subject->coalesce(heap);
         break;
     case CALL_NONE:
@@ -114,7 +118,7 @@ static void act(struct executor *executor, struct step *step) {
     executor->grant = step->predicted.asked_pages != 0 && executor->model.last_ask_granted;
     const void *const result = call_subject(executor, step);
     if (result != NULL) {
-        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->arena.base);
+        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
     }
     step->refusal = executor->subject->last_refusal(executor->heap);
     step->asked_pages = executor->asked_pages;
@@ -156,13 +160,15 @@ static size_t settle(struct executor *executor, const struct step *step) {
 /* How far into the arena the run has written, going by the model; all of it when that is lost. */
 static void note_touched(struct executor *executor) {
     const struct model *const model = &executor->model;
-    size_t touched = HEADER_SIZE;
+    size_t touched = TAIL_SIZE;
     if (!executor->exact) {
-        touched = executor->arena.capacity;
+        touched = executor->region.capacity;
     } else if (model->live_count != 0) {
         const struct live_block *const last = &model->live[model->live_count - 1];
-        touched = last->offset + last->size + HEADER_SIZE;
+        touched = last->offset + last->size + TAIL_SIZE;
     }
+    const size_t capacity = executor->region.capacity;
+    touched = touched < capacity ? touched : capacity;
     if (touched > executor->touched_size) {
         executor->touched_size = touched;
     }
@@ -218,11 +224,14 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     const size_t page_limit = header->page_count + header->growth_limit;
     model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity + 1,
                 header->page_size, header->page_count, page_limit, header->refused_asks);
+    executor->model.skew = header->page_size;
+    executor->region.base = executor->arena.base + header->page_size;
+    executor->region.capacity = executor->arena.capacity - header->page_size;
     executor->exact = true;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
     executor->given_pages = header->page_count;
-    executor->touched_size = HEADER_SIZE;
+    executor->touched_size = TAIL_SIZE;
     executor->digest = 0;
     for (size_t i = 0; i < slots_word_count(header->slot_count); i++) {
         executor->tables.live_bits[i] = 0;
@@ -232,7 +241,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
         executor->heap[i] = 0;
     }
     const struct subject_region region = {
-        .base = executor->arena.base,
+        .base = executor->region.base,
         .page_size = header->page_size,
         .page_count = header->page_count,
         .source = {.extend = extend, .context = executor, .page_limit = page_limit},
@@ -289,7 +298,7 @@ void executor_end(struct executor *executor, bool violated) {
     if (violated) {
         arena_prepare(executor->arena);
     } else {
-        arena_reset(executor->arena, executor->touched_size);
+        arena_reset(executor->region, executor->touched_size);
     }
 }
 

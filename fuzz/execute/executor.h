@@ -63,6 +63,8 @@ struct executor {
     const struct observer *observer; /* NULL: none */
 
     /* The run. For observers and judges to read. */
+    struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
+                          * addresses are not aligned alike */
     struct model model;
     bool exact;             /* the model is still in step with the subject */
     size_t slot_count;      /* of the program */

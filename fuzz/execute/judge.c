@@ -31,11 +31,11 @@ static struct verdict check_inside(const struct executor *executor, const struct
     return (struct verdict){ORACLE_INSIDE, step->offset, region_size, (uint64_t)step->offset + size};
 }
 
-/* offset of the payload; the alignment; the offset modulo the alignment. */
-static struct verdict check_alignment(const struct step *step) {
+/* offset of the payload; the alignment; the payload's address modulo the alignment. */
+static struct verdict check_alignment(const struct executor *executor, const struct step *step) {
     const size_t alignment = step->alignment < GRAIN ? GRAIN : (size_t)step->alignment;
-    const size_t off = step->offset & (alignment - 1);
-    return off == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, off};
+    const size_t past = (uintptr_t)executor_pointer(executor, step->offset) & (alignment - 1);
+    return past == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, past};
 }
 
 /* offset of the payload; that of the live payload it overlaps, and where that one ends. */
@@ -59,7 +59,7 @@ static struct verdict check_disjoint(const struct executor *executor, const stru
 static struct verdict judge_payload(const struct executor *executor, const struct step *step) {
     struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
     if (verdict_is_sound(verdict)) {
-        verdict = judge_if_on(executor, check_alignment(step));
+        verdict = judge_if_on(executor, check_alignment(executor, step));
     }
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_disjoint(executor, step));
@@ -133,7 +133,7 @@ static bool must_not_change(const struct executor *executor, const struct step *
 
 static struct expectation expectation_of(const struct executor *executor) {
     return (struct expectation){
-        .base = executor->arena.base,
+        .base = executor->region.base,
         .page_size = executor->model.page_size,
         .page_count = executor->exact ? executor->model.page_count : executor->given_pages,
         .live = executor->model.live,
@@ -170,26 +170,35 @@ static struct verdict judge_layout(struct executor *executor, const struct step 
     return verdict_is_sound(verdict) ? check_heap(executor, INVARIANT_ALL) : verdict;
 }
 
-/* offset of the payload; bytes predicted; bytes reported. Without the model: at least the request. */
+/* Is the pointer the step passes known not to be a payload? */
+static bool is_misuse(const struct executor *executor, const struct step *step) {
+    return executor->exact && step->predicted.refusal >= REFUSAL_FOREIGN &&
+           step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
+}
+
+/* offset of the payload; bytes predicted; bytes reported. Without the model: at least the request. A pointer
+ * that is no payload has none. */
 static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
-    if (step->offset == MODEL_NOTHING) {
+    const bool misuse = is_misuse(executor, step);
+    if (step->offset == MODEL_NOTHING && !misuse) {
         return verdict_sound();
     }
-    const size_t usable =
-        executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
+    const size_t offset = misuse ? step->pointer_offset : step->offset;
+    const size_t usable = executor->subject->usable_size(executor->heap, executor_pointer(executor, offset));
     const size_t predicted = executor->exact ? step->predicted.usable_size : requested_size(step);
     const bool right = executor->exact ? usable == predicted : usable >= predicted;
-    return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, step->offset, predicted, usable};
+    return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, offset, predicted, usable};
 }
 
 /* offset of the byte (modulo 2^64 when in front of base); the dirt; what is there. */
 static struct verdict check_guards(const struct executor *executor) {
     ptrdiff_t offset;
     const size_t region_size = executor->given_pages * executor->model.page_size;
-    if (!arena_guard_broken(executor->arena, region_size, &offset)) {
+    if (!arena_guard_broken(executor->region, region_size, &offset)) {
         return verdict_sound();
     }
-    return (struct verdict){ORACLE_GUARDS, (uint64_t)offset, ARENA_DIRT, arena_byte(executor->arena, offset)};
+    return (struct verdict){ORACLE_GUARDS, (uint64_t)offset, ARENA_DIRT,
+                            arena_byte(executor->region, offset)};
 }
 
 struct verdict judge_start(struct executor *executor) {

@@ -145,14 +145,15 @@ static uint64_t needed_size(uint64_t request) {
 
 /* The lowest offset from start on for a block with an aligned payload, leaving no gap or one of BLOCK_LEAST.
  */
-static uint64_t aligned_offset(size_t start, uint64_t alignment) {
-    const uint64_t past = start + HEADER_SIZE + alignment - 1;
+static uint64_t aligned_offset(const struct model *model, size_t start, uint64_t alignment) {
+    const uint64_t front = (uint64_t)model->skew + start;
+    const uint64_t past = front + HEADER_SIZE + alignment - 1;
     uint64_t payload =
         past - (past & (alignment - 1)); /* no division: 32-bit targets have none for 64 bits */
-    while (payload - HEADER_SIZE != start && payload - HEADER_SIZE < start + BLOCK_LEAST) {
+    while (payload - HEADER_SIZE != front && payload - HEADER_SIZE < front + BLOCK_LEAST) {
         payload += alignment; /* at most twice: an alignment is 8 or more */
     }
-    return payload - HEADER_SIZE;
+    return payload - HEADER_SIZE - model->skew;
 }
 
 /* Puts a block of `needed` bytes at offset into the hole, which has room for it. What would be left of the
@@ -180,7 +181,7 @@ static bool ask(struct model *model) {
 /* When nothing fits: the region grows by as few pages as make room at its end. */
 static struct prediction grow_and_put(struct model *model, uint64_t alignment, uint64_t needed) {
     struct hole tail = hole_before(model, model->live_count);
-    const uint64_t offset = aligned_offset(tail.start, alignment);
+    const uint64_t offset = aligned_offset(model, tail.start, alignment);
     const uint64_t limit = (uint64_t)model->page_limit * model->page_size;
     if (offset > limit || needed > limit - offset) {
         return refuse(REFUSAL_EXHAUSTED);
@@ -215,7 +216,7 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
         if (hole.end - hole.start < needed) {
             continue;
         }
-        const uint64_t offset = aligned_offset(hole.start, grid);
+        const uint64_t offset = aligned_offset(model, hole.start, grid);
         if (offset <= hole.end && needed <= hole.end - offset) {
             return put(model, hole, (size_t)offset, (size_t)needed);
         }

@@ -3,7 +3,8 @@
  *
  * It holds no headers and no free list, only the live blocks in a sorted array; what lies between two of them
  * is, in a heap that merges its free neighbours, exactly one free block. All positions are offsets from the
- * region's base, which is assumed to be aligned to the region's largest possible size (the arena sees to it).
+ * region's base, which lies `skew` bytes past a multiple of every alignment a program can ask for (the arena
+ * sees to it).
  *
  * May be here: the policy kmem.h writes down, built a second time from its words. May not: block.h, kmem.h,
  * or any code the allocator shares, or the model would repeat its mistakes. */
@@ -24,6 +25,7 @@ struct model {
     size_t live_count;
     size_t live_capacity;
     size_t taken_size; /* bytes in live blocks, headers included */
+    size_t skew;       /* bytes; the base modulo the alignments programs ask for; model_start makes it 0 */
     size_t page_size;  /* bytes; a power of two */
     size_t page_count; /* pages now */
     size_t page_limit; /* pages at most */

@@ -20,7 +20,7 @@
 
 /* Where a heap is to be made. */
 struct subject_region {
-    unsigned char *base; /* aligned to PROGRAM_REGION_SIZE_MAXIMUM */
+    unsigned char *base; /* a page past a multiple of PROGRAM_REGION_SIZE_MAXIMUM */
     size_t page_size;    /* bytes; a power of two */
     size_t page_count;   /* pages to start with */
     struct kmem_page_source source;
@@ -42,6 +42,11 @@ struct subject {
     void *(*realloc)(void *heap, void *pointer, size_t size);
     void (*free)(void *heap, void *pointer);
     void (*coalesce)(void *heap);
+
+    /* Cuts free blocks into several side by side, as no operation leaves them, within 64 bytes of where each
+     * starts: the next call is coalesce, which must undo it. NULL: coalesce is called on the heap as it is.
+     */
+    void (*shatter)(void *heap);
 
     /* Why the last of the above gave nothing or was refused; REFUSAL_NONE when it was not. */
     enum refusal (*last_refusal)(const void *heap);

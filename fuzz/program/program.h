@@ -49,7 +49,7 @@ enum operand {
     X(CALLOC, "calloc", OPERAND_SLOT | OPERAND_COUNT | OPERAND_SIZE) /* the same, count * size bytes */      \
     X(ALIGNED, "aligned",                                                                                    \
       OPERAND_SLOT | OPERAND_ALIGNMENT | OPERAND_SIZE)  /* at a multiple of an alignment */                  \
-    X(COALESCE, "coalesce", 0)                          /* merge all free neighbours: changes nothing */     \
+    X(COALESCE, "coalesce", 0)                          /* cut free blocks up, merge them again */           \
     X(DOUBLE, "double", OPERAND_SLOT | OPERAND_THROUGH) /* misuse: free what a slot once held */             \
     X(INTERIOR, "interior", OPERAND_SLOT | OPERAND_STEP | OPERAND_THROUGH) /* misuse: in a live block */     \
     X(MISALIGNED, "misaligned",                                                                              \

@@ -37,6 +37,30 @@ static void coalesce(void *heap) {
     (void)kmem_coalesce(heap); /* last_refusal tells */
 }
 
+#define SHARD_SIZE  BLOCK_SIZE_MINIMUM
+#define SHARD_COUNT 3 /* more than two, or a coalesce that merges only pairs would do */
+
+/*     before   | free .................................. |
+ *     after    | free 16 | free 16 | free 16 | free .... |     as far as the block goes */
+static void shatter(void *heap) {
+    struct kmem *const kmem = heap;
+    const size_t end = kmem_size(kmem);
+    size_t offset = 0;
+    while (offset < end) { /* each step is 16 bytes or more, or the walk ends */
+        struct block block = block_read(kmem->base + offset);
+        if (!block_is_possible(block, end - offset)) {
+            return;
+        }
+        for (int i = 0; i < SHARD_COUNT && !block.taken && block.size >= 2 * SHARD_SIZE; i++) {
+            block_write(kmem->base + offset, SHARD_SIZE, false);
+            block.size -= SHARD_SIZE;
+            offset += SHARD_SIZE;
+            block_write(kmem->base + offset, block.size, false);
+        }
+        offset += (size_t)block.size;
+    }
+}
+
 static enum refusal last_refusal(const void *heap) {
     switch (kmem_last_error(heap)) {
     case KMEM_OK:
@@ -111,6 +135,7 @@ const struct subject subject_kmem = {
     .realloc = call_realloc,
     .free = call_free,
     .coalesce = coalesce,
+    .shatter = shatter,
     .last_refusal = last_refusal,
     .usable_size = usable_size,
     .check = check,

@@ -35,7 +35,9 @@ static enum exit_code run(char **arguments) {
             }
         } else if (strcmp(*arguments, "--force") == 0) {
             replace = true;
-        } else if (source == NULL && (**arguments != '-' || strcmp(*arguments, "-") == 0)) {
+        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
+            return command_misuse(&command_asm, "there is no option '%s'", *arguments);
+        } else if (source == NULL) {
             source = *arguments;
         } else {
             return command_misuse(&command_asm, "'%s' is one argument too many", *arguments);

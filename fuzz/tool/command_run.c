@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 struct options {
     bool trace;
     uint64_t oracles;
+    char **arguments; /* as given: the oracles chosen belong to the command that runs a file again */
     struct file_list files;
 };
 
@@ -46,23 +48,67 @@ static void watch_for_death(void) {
 }
 #endif
 
+/* The command that runs a file again. */
+
+static bool is_oracle_option(const char *argument) {
+    return strcmp(argument, "--only") == 0 || strcmp(argument, "--without") == 0;
+}
+
+/* Prints a word so that a shell reads it as that one word. */
+static void print_word(const char *word, FILE *stream) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:@%";
+    if (*word != '\0' && strspn(word, plain) == strlen(word)) {
+        fputs(word, stream);
+        return;
+    }
+    fputc('\'', stream);
+    for (; *word != '\0'; word++) {
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, stream);
+    }
+    fputc('\'', stream);
+}
+
+/* The command that runs the file at path again, asking the same oracles; from malloc. */
+static char *replay_command(const struct options *options, const char *path) {
+    char *command = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&command, &size);
+    if (stream == NULL) {
+        abort(); /* a few hundred bytes */
+    }
+    print_word(command_tool_path, stream);
+    fputs(" run ", stream);
+    print_word(path, stream);
+    for (char **argument = options->arguments; *argument != NULL; argument++) {
+        if (is_oracle_option(*argument)) {
+            fprintf(stream, " %s ", *argument++);
+            print_word(*argument, stream);
+        }
+    }
+    if (fclose(stream) != 0) {
+        abort();
+    }
+    return command;
+}
+
 /* Running. */
 
 static enum exit_code run_input(struct executor *executor, const struct input *input, const char *path,
-                                bool trace) {
-    char replay[1024];
-    snprintf(replay, sizeof replay, "%s run %s", command_tool_path, path);
+                                const struct options *options) {
+    char *const replay = replay_command(options, path);
     report_watch(executor, replay);
-    const struct verdict verdict =
-        trace ? report_trace(executor, &input->program, stdout) : executor_run(executor, &input->program);
-    if (verdict_is_sound(verdict)) {
+    const struct verdict verdict = options->trace ? report_trace(executor, &input->program, stdout)
+                                                  : executor_run(executor, &input->program);
+    const bool sound = verdict_is_sound(verdict);
+    if (sound) {
         printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
                path);
-        return EXIT_SOUND;
+    } else {
+        fprintf(stdout, "%s: ", path);
+        report_violation(executor, &input->program, replay, stdout);
     }
-    fprintf(stdout, "%s: ", path);
-    report_violation(executor, &input->program, replay, stdout);
-    return EXIT_VIOLATION;
+    free(replay); /* no run is under way that would ask for it */
+    return sound ? EXIT_SOUND : EXIT_VIOLATION;
 }
 
 /* The more serious of two codes: what could not be checked outweighs what was found wrong, that what was
@@ -81,7 +127,7 @@ static enum exit_code run_files(const struct options *options) {
         struct input input;
         enum exit_code outcome = input_open(options->files.paths[i], &input);
         if (outcome == EXIT_SOUND) {
-            outcome = run_input(executor, &input, options->files.paths[i], options->trace);
+            outcome = run_input(executor, &input, options->files.paths[i], options);
             input_close(&input);
         }
         counts[outcome]++;
@@ -143,7 +189,7 @@ static enum exit_code parse(char **arguments, struct options *options) {
         enum exit_code code = EXIT_SOUND;
         if (strcmp(*arguments, "--trace") == 0) {
             options->trace = true;
-        } else if (strcmp(*arguments, "--only") == 0 || strcmp(*arguments, "--without") == 0) {
+        } else if (is_oracle_option(*arguments)) {
             code = parse_oracle_option(&arguments, options);
         } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
             code = command_misuse(&command_run, "there is no option '%s'", *arguments);
@@ -161,7 +207,7 @@ static enum exit_code parse(char **arguments, struct options *options) {
 }
 
 static enum exit_code run(char **arguments) {
-    struct options options = {.trace = false, .oracles = ORACLE_ALL};
+    struct options options = {.trace = false, .oracles = ORACLE_ALL, .arguments = arguments};
     enum exit_code code = parse(arguments, &options);
     if (code == EXIT_SOUND) {
         code = run_files(&options);

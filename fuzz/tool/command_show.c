@@ -9,6 +9,9 @@ static enum exit_code run(char **arguments) {
     if (arguments[0] == NULL || arguments[1] != NULL) {
         return command_misuse(&command_show, "it takes one file");
     }
+    if (arguments[0][0] == '-' && arguments[0][1] != '\0') {
+        return command_misuse(&command_show, "there is no option '%s'", arguments[0]);
+    }
     struct input input;
     const enum exit_code code = input_open(arguments[0], &input);
     if (code != EXIT_SOUND) {

@@ -8,7 +8,7 @@
 
 #include "fuzz/tool/exit_code.h"
 
-#define CAPACITY PROGRAM_REGION_SIZE_MAXIMUM
+#define ALIGNMENT PROGRAM_REGION_SIZE_MAXIMUM /* bytes: more than any a program asks for */
 
 /* size zeroed bytes that live as long as the process. Not from malloc, whose memory AddressSanitizer guards
  * and counts for itself. */
@@ -21,14 +21,13 @@ static void *map(size_t size) {
     return memory;
 }
 
-/* Memory for the arena, aligned to its capacity, with room for the guards: cut out of three times as much, of
- * which only what is used costs anything. */
+/* Memory for the arena, aligned, with room for the guards: cut out of more than is needed, of which only what
+ * is used costs anything. */
 static struct arena map_arena(void) {
-    unsigned char *const memory = map(3 * CAPACITY);
-    const size_t past = (uintptr_t)memory % CAPACITY;
-    const size_t to_boundary = past == 0 ? CAPACITY : CAPACITY - past;
-    const size_t skip = to_boundary < ARENA_GUARD_SIZE ? to_boundary + CAPACITY : to_boundary;
-    return (struct arena){.base = memory + skip, .capacity = CAPACITY};
+    unsigned char *const memory = map(ARENA_CAPACITY + 2 * ALIGNMENT + ARENA_GUARD_SIZE);
+    const uintptr_t first = (uintptr_t)memory + ARENA_GUARD_SIZE;
+    const size_t skip = (size_t)(0 - first) % ALIGNMENT;
+    return (struct arena){.base = memory + ARENA_GUARD_SIZE + skip, .capacity = ARENA_CAPACITY};
 }
 
 struct executor *host_executor(size_t slot_capacity) {

@@ -196,6 +196,7 @@ static struct verdict check_blocks(const struct kmem *heap, const struct expecta
         census->layout = fold(census->layout, block);
         left_free_size = block.taken ? 0 : block.size;
     }
+    census->complete = true;
     if (agreement) {
         verdict = check_passed(&comparison, SIZE_MAX, mask);
         if (!verdict_is_sound(verdict)) {
@@ -208,7 +209,7 @@ static struct verdict check_blocks(const struct kmem *heap, const struct expecta
 
 struct verdict invariant_check(const struct kmem *heap, const struct expectation *expectation, uint64_t mask,
                                struct census *census) {
-    *census = (struct census){.block_count = 0, .taken_count = 0, .taken_size = 0, .layout = 0};
+    *census = (struct census){.block_count = 0};
     const struct verdict verdict = check_region(heap, expectation);
     if (is_on(mask, verdict)) {
         return verdict;

@@ -181,6 +181,10 @@ static struct verdict judge(struct executor *executor, struct step *step) {
         return verdict;
     }
     executor->exact = executor->exact && !judge_disagrees(step);
+    if (step->offset != MODEL_NOTHING && !judge_is_inside(executor, step)) {
+        step->offset = MODEL_NOTHING; /* with the oracle off: a payload that cannot be used is none */
+        executor->exact = false;
+    }
     note_touched(executor);
     const size_t old_size = settle(executor, step);
     verdict = judge_heap(executor, step);
@@ -260,7 +264,7 @@ struct verdict executor_arrange(struct executor *executor, const struct live_blo
         model->live[model->live_count++] = live[i];
         model->taken_size += live[i].size;
         occupy(executor, i, live[i].offset + HEADER_SIZE, live[i].size - HEADER_SIZE);
-        slot->tag = pattern_tag(i);
+        slot->tag = pattern_tag(~(uint64_t)i); /* those of steps count up from 0 */
         pattern_write(executor_pointer(executor, slot->offset), slot->tag, 0, slot->size);
     }
     note_touched(executor);
@@ -274,7 +278,7 @@ struct verdict executor_step(struct executor *executor, const struct operation *
 /* offset 0; one block; the blocks there are. */
 static struct verdict check_recovery(const struct executor *executor) {
     const size_t block_count = executor->census.block_count;
-    const bool recovered = block_count == 1 && executor->census.taken_count == 0;
+    const bool recovered = block_count == 1 && executor->census.taken_count == 0 && executor->census.complete;
     return recovered ? verdict_sound() : (struct verdict){ORACLE_RECOVERY, 0, 1, block_count};
 }
 

@@ -16,24 +16,34 @@ static uint64_t verdict_offset(size_t offset) {
 
 /* The answer. */
 
-/* Bytes the caller may use at the payload a step returned. */
+/* Bytes the caller may use at the payload a step returned; SIZE_MAX when no size_t can say it. */
 static size_t requested_size(const struct step *step) {
-    return (size_t)(step->call == CALL_CALLOC ? step->count * step->size : step->size);
+    uint64_t size = step->size;
+    const bool wraps = step->call == CALL_CALLOC && __builtin_mul_overflow(step->count, step->size, &size);
+    return wraps || size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
-/* offset of the payload; the region's size; the offset where the payload would end. */
-static struct verdict check_inside(const struct executor *executor, const struct step *step) {
+bool judge_is_inside(const struct executor *executor, const struct step *step) {
     const size_t region_size = executor->given_pages * executor->model.page_size;
-    const size_t size = requested_size(step);
-    if (step->offset < region_size && size <= region_size - step->offset) {
+    return step->offset < region_size && requested_size(step) <= region_size - step->offset;
+}
+
+/* offset of the payload; the region's size; the offset where the payload would end, UINT64_MAX when nothing
+ * can say. */
+static struct verdict check_inside(const struct executor *executor, const struct step *step) {
+    if (judge_is_inside(executor, step)) {
         return verdict_sound();
     }
-    return (struct verdict){ORACLE_INSIDE, step->offset, region_size, (uint64_t)step->offset + size};
+    const size_t region_size = executor->given_pages * executor->model.page_size;
+    const size_t size = requested_size(step);
+    const uint64_t end = size == SIZE_MAX ? UINT64_MAX : (uint64_t)step->offset + size;
+    return (struct verdict){ORACLE_INSIDE, step->offset, region_size, end};
 }
 
 /* offset of the payload; the alignment; the payload's address modulo the alignment. */
 static struct verdict check_alignment(const struct executor *executor, const struct step *step) {
-    const size_t alignment = step->alignment < GRAIN ? GRAIN : (size_t)step->alignment;
+    const bool possible = step->alignment >= GRAIN && (step->alignment & (step->alignment - 1)) == 0;
+    const size_t alignment = possible ? (size_t)step->alignment : GRAIN;
     const size_t past = (uintptr_t)executor_pointer(executor, step->offset) & (alignment - 1);
     return past == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, past};
 }
@@ -72,7 +82,9 @@ static struct verdict check_growth(const struct executor *executor, const struct
     if (step->asked_pages == step->predicted.asked_pages) {
         return verdict_sound();
     }
-    return (struct verdict){ORACLE_GROWTH, executor->given_pages * executor->model.page_size,
+    const struct model *const model = &executor->model;
+    const size_t granted = step->predicted.offset == MODEL_NOTHING ? 0 : step->predicted.asked_pages;
+    return (struct verdict){ORACLE_GROWTH, (model->page_count - granted) * model->page_size,
                             step->predicted.asked_pages, step->asked_pages};
 }
 

@@ -9,10 +9,8 @@ static inline struct verdict judge_if_on(const struct executor *executor, struct
     return (executor->oracles >> verdict.oracle & 1) != 0 ? verdict : verdict_sound();
 }
 
-/* Does the step return a payload when it succeeds? */
-static inline bool judge_allocates(const struct step *step) {
-    return step->call >= CALL_ALLOC && step->call <= CALL_REALLOC;
-}
+/* Does the payload a step returned lie in the region? Where it does not, nobody may touch it. */
+bool judge_is_inside(const struct executor *executor, const struct step *step);
 
 /* Judges the answer of a step just made, before anything relies on it: containment, growth, placement,
  * refusal. */

@@ -40,7 +40,7 @@ struct step {
     uint64_t alignment;    /* bytes; for an allocation without one 8 */
     uint64_t count;        /* for calloc */
 
-    struct prediction predicted; /* by the model; all zero when the model was not asked */
+    struct prediction predicted; /* by the model; model_nothing() when it was not asked */
 
     /* Observed. */
     size_t offset; /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */

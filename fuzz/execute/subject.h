@@ -58,9 +58,10 @@ struct subject {
     struct verdict (*check)(const void *heap, const struct expectation *expectation, uint64_t mask,
                             struct census *census);
 
-    /* Visits every block, for the picture of a heap that may be corrupt: stops, and returns false, at a
-     * header that cannot be true. */
-    bool (*walk)(const void *heap, subject_visit *visit, void *context);
+    /* Visits every block of the size bytes at base, for the picture of a heap that may be corrupt: stops, and
+     * returns false, at a header that cannot be true. */
+    bool (*walk)(const void *heap, const unsigned char *base, size_t size, subject_visit *visit,
+                 void *context);
 
     /* Makes the heap, just started, hold exactly these blocks, sorted by offset, and no others, each payload
      * wholly accessible; every gap between them is one free block. For starting from a given state. */

@@ -93,14 +93,14 @@ static struct verdict check(const void *heap, const struct expectation *expectat
     return invariant_check(heap, expectation, mask, census);
 }
 
-static bool walk(const void *heap, subject_visit *visit, void *context) {
-    const struct kmem *const kmem = heap;
-    const size_t end = kmem_size(kmem);
+static bool walk(const void *heap, const unsigned char *base, size_t size, subject_visit *visit,
+                 void *context) {
+    (void)heap; /* its members may be wrong, and the blocks are all in the region */
     struct block block;
-    for (size_t offset = 0; offset < end; offset += (size_t)block.size) {
-        block = block_read(kmem->base + offset);
+    for (size_t offset = 0; offset < size; offset += (size_t)block.size) {
+        block = block_read(base + offset);
         visit(context, offset, block.size, block.taken);
-        if (!block_is_possible(block, end - offset)) {
+        if (!block_is_possible(block, size - offset)) {
             return false;
         }
     }

@@ -222,7 +222,7 @@ const struct command command_run = {
     .summary = "run programs and check every operation",
     .help =
         "Prints a line for each sound program (its digest, the operations checked, recovery included) and a\n"
-        "report for each violation. A folder means all files below it; - is standard input.\n\n"
+        "report for each violation. A folder means all files below it but *.md; - is standard input.\n\n"
         "  --trace         print every operation, the heap after it, and the digest so far\n"
         "  --only IDS      ask only these oracles (ids separated by commas)\n"
         "  --without IDS   ask all oracles but these\n\n"

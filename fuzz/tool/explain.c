@@ -57,9 +57,7 @@ static const struct wording wordings[ORACLE_COUNT] = {
 };
 
 static void format_offset(uint64_t offset, char value[EXPLAIN_VALUE_SIZE]) {
-    if (offset == UINT64_MAX) {
-        snprintf(value, EXPLAIN_VALUE_SIZE, "NULL");
-    } else if (offset > UINT64_MAX / 2) {
+    if (offset > UINT64_MAX / 2) {
         snprintf(value, EXPLAIN_VALUE_SIZE, "offset -%" PRIu64, 0 - offset);
     } else {
         snprintf(value, EXPLAIN_VALUE_SIZE, "offset %" PRIu64, offset);
@@ -72,7 +70,11 @@ static void format_value(enum unit unit, uint64_t number, char value[EXPLAIN_VAL
         snprintf(value, EXPLAIN_VALUE_SIZE, "%" PRIu64 " bytes", number);
         break;
     case UNIT_OFFSET:
-        format_offset(number, value);
+        if (number == UINT64_MAX) {
+            snprintf(value, EXPLAIN_VALUE_SIZE, "NULL");
+        } else {
+            format_offset(number, value);
+        }
         break;
     case UNIT_COUNT:
         snprintf(value, EXPLAIN_VALUE_SIZE, "%" PRIu64, number);

@@ -108,8 +108,10 @@ static enum exit_code append(struct file_list *list, const char *path) {
     return EXIT_SOUND;
 }
 
-static int is_visible(const struct dirent *entry) {
-    return entry->d_name[0] != '.';
+/* Not a hidden file, and not a text about the programs beside it. */
+static int is_wanted(const struct dirent *entry) {
+    const char *const ending = strrchr(entry->d_name, '.');
+    return entry->d_name[0] != '.' && (ending == NULL || strcmp(ending, ".md") != 0);
 }
 
 /* By bytes, not by the user's locale, so that every machine lists in one order. */
@@ -119,7 +121,7 @@ static int compare_names(const struct dirent **left, const struct dirent **right
 
 static enum exit_code append_folder(struct file_list *list, const char *folder) {
     struct dirent **entries;
-    const int count = scandir(folder, &entries, is_visible, compare_names);
+    const int count = scandir(folder, &entries, is_wanted, compare_names);
     if (count < 0) {
         return fail_read(folder);
     }

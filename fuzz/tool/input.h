@@ -32,8 +32,8 @@ struct file_list {
     size_t count;
 };
 
-/* Adds path, or, when it is a folder, every file below it, in the order of their names; files and folders
- * whose names begin with a dot are passed over. Returns EXIT_SOUND; or prints why not and returns
+/* Adds path, or, when it is a folder, every file below it, in the order of their names; those whose names
+ * begin with a dot or end in .md are passed over. Returns EXIT_SOUND; or prints why not and returns
  * EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) enum exit_code file_list_add(struct file_list *list, const char *path);
 

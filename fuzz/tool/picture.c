@@ -52,7 +52,8 @@ void picture_draw(struct picture *picture, const struct executor *executor) {
     struct drawing drawing = {.picture = picture, .executor = executor};
     picture->length = 0;
     append(picture, "|");
-    if (!executor->subject->walk(executor->heap, draw_block, &drawing)) {
+    const size_t size = executor->given_pages * executor->model.page_size;
+    if (!executor->subject->walk(executor->heap, executor->region.base, size, draw_block, &drawing)) {
         append(picture, " corrupt: the last size cannot be true");
     }
 }

@@ -17,15 +17,16 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* Bytes. No test's region is larger, and no alignment: so that placements are those of any other arena. */
-#define ARENA_CAPACITY ((size_t)65536)
-#define SLOT_CAPACITY  1024
+/* Bytes. No test's region and the page in front of it are larger, and no alignment: so that placements are
+ * those of any other arena. */
+#define TEST_CAPACITY ((size_t)65536)
+#define SLOT_CAPACITY 1024
 
 /* Two arenas at different addresses, each with room for its guards on either side. */
-_Alignas(ARENA_CAPACITY) static unsigned char arena_memory[5 * ARENA_CAPACITY];
-static const struct arena first_arena = {.base = arena_memory + ARENA_CAPACITY, .capacity = ARENA_CAPACITY};
-static const struct arena second_arena = {.base = arena_memory + 3 * ARENA_CAPACITY,
-                                          .capacity = ARENA_CAPACITY};
+_Alignas(TEST_CAPACITY) static unsigned char arena_memory[5 * TEST_CAPACITY];
+static const struct arena first_arena = {.base = arena_memory + TEST_CAPACITY, .capacity = TEST_CAPACITY};
+static const struct arena second_arena = {.base = arena_memory + 3 * TEST_CAPACITY,
+                                          .capacity = TEST_CAPACITY};
 
 EXECUTOR_TABLES(tables, SLOT_CAPACITY);
 static struct executor executor;

@@ -55,6 +55,9 @@ static bool start(void *heap, const struct subject_region *region) {
     struct subject_region ours = *region;
     ours.source.extend = extend;
     const bool started = subject_kmem.start(heap, &ours);
+    if (faulty_subject_fault.action == FAULT_START_WRITE) {
+        write_byte(base + faulty_subject_fault.offset, (unsigned char)faulty_subject_fault.value);
+    }
     unpoison_all();
     return started && faulty_subject_fault.action != FAULT_START;
 }
@@ -159,6 +162,11 @@ static void coalesce(void *heap) {
     (void)end(heap, NULL);
 }
 
+static void shatter(void *heap) {
+    subject_kmem.shatter(heap);
+    unpoison_all();
+}
+
 static enum refusal last_refusal(const void *heap) {
     (void)heap;
     return answered;
@@ -175,8 +183,10 @@ static struct verdict check(const void *heap, const struct expectation *expectat
     return subject_kmem.check(heap, expectation, mask, census);
 }
 
-static bool walk(const void *heap, subject_visit *visit, void *context) {
-    return subject_kmem.walk(heap, visit, context);
+static bool walk(const void *heap, const unsigned char *first, size_t size, subject_visit *visit,
+                 void *context) {
+    return subject_kmem.walk(heap, first, size, visit, context);
+    return subject_kmem.walk(heap, base, size, visit, context);
 }
 
 static void arrange(void *heap, const struct live_block *live, size_t live_count) {
@@ -194,6 +204,7 @@ const struct subject subject_faulty = {
     .realloc = call_realloc,
     .free = call_free,
     .coalesce = coalesce,
+    .shatter = shatter,
     .last_refusal = last_refusal,
     .usable_size = usable_size,
     .check = check,

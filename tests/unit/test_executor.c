@@ -58,7 +58,7 @@ static void a_digest_does_not_depend_on_a_violation_in_between(void **state) {
     const uint64_t digest = digest_of_busy();
     for (size_t i = 0; i < LENGTH(damages); i++) {
         executor.subject = &subject_faulty;
-        faulty_subject_fault = (struct fault){damages[i], 1, (ptrdiff_t)ARENA_CAPACITY - 8, 1};
+        faulty_subject_fault = (struct fault){damages[i], 1, (ptrdiff_t)TEST_CAPACITY - 8, 1};
         if (damages[i] == FAULT_WRITE_HEADER) {
             faulty_subject_fault.offset = 0;
         } else {
@@ -142,12 +142,36 @@ static void a_digest_folds_the_offset_and_the_layout_of_every_step(void **state)
 
 /* The arena. */
 
+static void after_a_run_of_no_operations_the_first_header_is_dirt_again(void **state) {
+    (void)state;
+    assert_sound(run(&small_heap, NULL, 0));
+    for (ptrdiff_t offset = 0; offset < 8; offset++) {
+        assert_int_equal(arena_byte(executor.region, offset), ARENA_DIRT);
+    }
+}
+
+static bool start_on_zeros(void *heap, const struct subject_region *region) {
+    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
+        assert_int_equal(((const unsigned char *)heap)[i], 0);
+    }
+    return subject_kmem.start(heap, region);
+}
+
+static void a_subject_starts_on_zeros_however_the_last_run_left_them(void **state) {
+    (void)state;
+    struct subject subject = subject_kmem;
+    subject.start = start_on_zeros;
+    make_executor(&subject, first_arena, ORACLE_ALL);
+    (void)digest_of_busy();
+    (void)digest_of_busy();
+}
+
 static void after_a_sound_run_every_byte_of_the_arena_is_dirt_again(void **state) {
     (void)state;
     (void)digest_of_busy();
     const struct operation whole[] = {ZALLOC(0, 376), REALLOC(0, 300), FREE(0), ALLOC(0, 8)};
     assert_sound(run(&small_heap, whole, LENGTH(whole)));
-    for (size_t i = 0; i < ARENA_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
+    for (size_t i = 0; i < TEST_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
         assert_int_equal(arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)), ARENA_DIRT);
     }
 }
@@ -160,9 +184,20 @@ static void after_a_violation_every_byte_of_the_arena_is_dirt_again(void **state
     assert_sound(run(&small_heap, operations, 1)); /* too far out for anyone to see */
     faulty_subject_fault = (struct fault){FAULT_ANSWER_NULL, 0, 0, 0};
     assert_false(verdict_is_sound(run(&small_heap, operations, 1)));
-    for (size_t i = 0; i < ARENA_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
+    for (size_t i = 0; i < TEST_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
         assert_int_equal(arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)), ARENA_DIRT);
     }
+}
+
+static void a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALIGNED(0, 7, 8), ALIGNED(1, 8, 8)};
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_sound(perform(operations, LENGTH(operations)));
+    assert_ptr_equal(executor.region.base, first_arena.base + 64);
+    assert_int_equal(executor.tables.slots[0].offset, 64);  /* 128 bytes from the arena's start */
+    assert_int_equal(executor.tables.slots[1].offset, 192); /* 256 */
+    executor_end(&executor, false);
 }
 
 /* Observers. */
@@ -266,8 +301,8 @@ static void start_deviating(struct fault fault, uint64_t off, const struct progr
 static void a_run_goes_on_without_the_model_once_they_disagree(void **state) {
     (void)state;
     const struct operation before[] = {ALLOC(0, 24), NULL_FREE};
-    const struct operation after[] = {ALLOC(1, 24), ZALLOC(2, 9), REALLOC(0, 40), FREE(1),
-                                      COALESCE,     ALLOC(3, 0),  REFUSE,         ALLOC(4, 9999)};
+    const struct operation after[] = {ALLOC(1, 24), ZALLOC(2, 9),  REALLOC(0, 40), FREE(1),       COALESCE,
+                                      ALLOC(3, 0),  REALLOC(2, 0), REFUSE,         ALLOC(4, 9999)};
     start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
                     &small_heap);
     assert_sound(perform(before, 1));
@@ -331,7 +366,7 @@ static void without_the_model_the_page_source_grants_what_it_has(void **state) {
     assert_int_equal(sightings[7].step.offset, MODEL_NOTHING);
     assert_sound(executor_recover(&executor));
     executor_end(&executor, false);
-    assert_int_equal(executor.touched_size, ARENA_CAPACITY);
+    assert_int_equal(executor.touched_size, executor.region.capacity);
 }
 
 static void without_the_model_a_request_is_the_least_usable_size(void **state) {
@@ -365,6 +400,22 @@ static void without_the_model_a_call_that_gave_nothing_still_may_change_nothing(
         assert_int_equal(perform(operations + 3, 1).oracle, ORACLE_REFUSAL_UNTOUCHED);
         executor_end(&executor, true);
     }
+}
+
+/* What lies in front of the slots, where number STEP_NO_SLOT would be, names a payload at 200. */
+static void a_payload_given_for_a_misuse_is_not_written_to(void **state) {
+    (void)state;
+    static struct slot slots[65];
+    const struct operation operations[] = {ALLOC(0, 24), FREE(0), through_realloc(DOUBLE(0))};
+    slots[0] = (struct slot){.offset = 200, .size = 16};
+    start_deviating((struct fault){FAULT_ACCEPT, 2, 120, 0}, ORACLE_ALL, &small_heap);
+    executor_end(&executor, false);
+    executor.tables.slots = slots + 1;
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_sound(perform(operations, LENGTH(operations)));
+    assert_false(executor.exact);
+    assert_int_equal(arena_byte(executor.region, 200), ARENA_DIRT);
+    executor_end(&executor, false);
 }
 
 /* Every slot. */
@@ -404,8 +455,12 @@ int main(void) {
         cmocka_unit_test_setup(digests_differ_with_the_layout_and_with_the_answer, start_executor),
         cmocka_unit_test_setup(digests_of_published_programs_are_pinned, start_executor),
         cmocka_unit_test_setup(a_digest_folds_the_offset_and_the_layout_of_every_step, start_executor),
+        cmocka_unit_test_setup(after_a_run_of_no_operations_the_first_header_is_dirt_again, start_executor),
+        cmocka_unit_test_setup(a_subject_starts_on_zeros_however_the_last_run_left_them, start_executor),
         cmocka_unit_test_setup(after_a_sound_run_every_byte_of_the_arena_is_dirt_again, start_executor),
         cmocka_unit_test_setup(after_a_violation_every_byte_of_the_arena_is_dirt_again, start_executor),
+        cmocka_unit_test_setup(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses,
+                               start_executor),
         cmocka_unit_test_setup(an_observer_sees_every_step_before_and_after_recovery_included,
                                start_executor),
         cmocka_unit_test_setup(before_shows_the_prediction_and_after_what_came_of_it, start_executor),
@@ -418,6 +473,7 @@ int main(void) {
         cmocka_unit_test_setup(without_the_model_a_request_is_the_least_usable_size, start_executor),
         cmocka_unit_test_setup(without_the_model_a_call_that_gave_nothing_still_may_change_nothing,
                                start_executor),
+        cmocka_unit_test_setup(a_payload_given_for_a_misuse_is_not_written_to, start_executor),
         cmocka_unit_test_setup(a_payload_can_move_while_every_slot_is_live, start_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,19 @@ static void a_gap_of_8_is_bumped_by_the_alignment(void **state) {
     assert_placed(aligned(8, 8), 56, 8);   /* and the gap is a hole like any other */
 }
 
+static void alignment_counts_from_what_lies_before_the_base(void **state) {
+    (void)state;
+    start(8, 8);
+    model.skew = 64;
+    assert_placed(aligned(128, 8), 64, 8); /* 64 + 64 */
+    assert_placed(aligned(256, 8), 192, 8);
+    assert_placed(aligned(64, 8), 128, 8);
+    start(2, 8);
+    model.skew = 32;
+    assert_placed(aligned(64, 8), 32, 8);
+    assert_grown(aligned(128, 64), 96, 64, 1);
+}
+
 static void alignments_below_8_mean_8(void **state) {
     (void)state;
     start(8, 8);
@@ -291,6 +304,7 @@ int main(void) {
         cmocka_unit_test(freed_neighbours_are_one_hole),
         cmocka_unit_test(size_0_gives_nothing_and_is_no_refusal),
         cmocka_unit_test(a_gap_of_8_is_bumped_by_the_alignment),
+        cmocka_unit_test(alignment_counts_from_what_lies_before_the_base),
         cmocka_unit_test(alignments_below_8_mean_8),
         cmocka_unit_test(an_aligned_payload_without_a_gap_stays_at_the_hole_s_start),
         cmocka_unit_test(a_hole_too_small_for_the_alignment_is_passed_over),

@@ -168,6 +168,7 @@ static void assert_holes_alike(void) {
     size_t largest = 0;
     size_t first = 0;
     size_t tail = 0;
+    size_t taken = word_count;
     for (size_t start = 0; start < word_count; start++) {
         const size_t length = run_length(start, NOBODY);
         if (length == 0) {
@@ -176,8 +177,10 @@ static void assert_holes_alike(void) {
         first = first == 0 ? length : first;
         largest = length > largest ? length : largest;
         start += length;
+        taken -= length;
         tail = start == word_count ? length : 0;
     }
+    assert_int_equal(model.taken_size, taken * WORD);
     assert_int_equal(model_first_payload(&model), first == 0 ? 0 : (first - 1) * WORD);
     assert_int_equal(model_largest_payload(&model), largest == 0 ? 0 : (largest - 1) * WORD);
     assert_int_equal(model_tail_payload(&model), tail == 0 ? 0 : (tail - 1) * WORD);

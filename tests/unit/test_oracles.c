@@ -25,6 +25,16 @@ static void a_payload_that_ends_one_byte_behind_the_region_is_not_inside(void **
     });
 }
 
+static void a_calloc_s_payload_is_as_long_as_its_product(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_ANSWER, 2, 224, 0},
+        OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), CALLOC(2, 2, 13)),
+        .verdict = {ORACLE_INSIDE, 224, 256, 263},
+        .then = {ORACLE_PLACEMENT, 72, 72, 224},
+    });
+}
+
 static void a_payload_that_ends_with_the_region_is_inside(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -75,6 +85,16 @@ static void a_payload_off_the_8_byte_grid_is_alignment_s(void **state) {
     });
 }
 
+static void an_alignment_below_8_asks_for_8(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_SHIFT_POINTER, 2, 4, 0},
+        OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), ALIGNED(2, 2, 40)),
+        .verdict = {ORACLE_ALIGNMENT, 76, 8, 4},
+        .then = {ORACLE_PLACEMENT, 72, 72, 76},
+    });
+}
+
 static void a_payload_off_the_alignment_asked_for_is_alignment_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -85,8 +105,8 @@ static void a_payload_off_the_alignment_asked_for_is_alignment_s(void **state) {
     });
 }
 
-/* 24 is a multiple of 24, so alignment has nothing to say, though 24 is no power of two. */
-static void an_alignment_that_is_no_power_of_two_is_still_divided_by(void **state) {
+/* Nothing can be at a multiple of what is no alignment: there only the 8-byte grid is asked for. */
+static void an_alignment_that_is_no_power_of_two_asks_for_8(void **state) {
     (void)state;
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 0, 24, 0},
@@ -95,10 +115,10 @@ static void an_alignment_that_is_no_power_of_two_is_still_divided_by(void **stat
         .then = {ORACLE_REFUSAL_NAMED, 0, REFUSAL_BAD_ALIGNMENT, REFUSAL_NONE},
     });
     assert_caught((struct scenario){
-        .fault = {FAULT_ACCEPT, 0, 32, 0},
+        .fault = {FAULT_ACCEPT, 0, 28, 0},
         OPERATIONS(ALIGNED(0, 14, 8)),
-        .verdict = {ORACLE_ALIGNMENT, 32, 24, 8},
-        .then = {ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 32},
+        .verdict = {ORACLE_ALIGNMENT, 28, 8, 4},
+        .then = {ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 28},
     });
 }
 
@@ -159,9 +179,9 @@ static uint64_t layout_of(size_t live_count) {
     static const struct live_block live[] = {{0, 32}, {32, 32}, {64, 48}};
     make_executor(&subject_kmem, first_arena, ORACLE_ALL);
     assert_sound(executor_start(&executor, &small_heap));
-    executor_arrange(&executor, live, live_count);
+    assert_sound(executor_arrange(&executor, live, live_count));
     struct census census;
-    const struct expectation expectation = {first_arena.base, 64, 4, live, live_count};
+    const struct expectation expectation = {executor.region.base, 64, 4, live, live_count};
     assert_sound(invariant_check((const struct kmem *)(const void *)executor.heap, &expectation,
                                  INVARIANT_ALL, &census));
     executor_end(&executor, false);
@@ -204,13 +224,13 @@ static void a_good_call_refused_is_placement_s_when_it_should_have_given_somethi
     });
 }
 
-static void a_calloc_that_wraps_is_placement_s(void **state) {
+static void a_calloc_that_wraps_is_inside_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 3, 120, 0},
         OPERATIONS(THREE, CALLOC(3, 11, 8)),
-        .verdict = {ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 120},
-        .then = {ORACLE_REFUSAL_NAMED, 0, REFUSAL_EXHAUSTED, REFUSAL_NONE},
+        .verdict = {ORACLE_INSIDE, 120, 256, UINT64_MAX},
+        .then = {ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 120},
     });
 }
 
@@ -342,6 +362,16 @@ static void an_ask_that_was_not_needed_is_refused_and_growth_s(void **state) {
     });
 }
 
+static void an_earlier_grant_does_not_grant_an_ask_that_was_not_needed(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_ASK_AS_WELL, 4, 0, 1},
+        OPERATIONS(THREE, ALLOC(3, 200), FREE(0)),
+        .verdict = {ORACLE_GROWTH, 320, 0, 1},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
 static void a_second_ask_is_refused_and_growth_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -366,13 +396,15 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_payload_that_ends_behind_the_region_is_inside_s_alone, start_executor),
         cmocka_unit_test_setup(a_payload_that_ends_one_byte_behind_the_region_is_not_inside, start_executor),
+        cmocka_unit_test_setup(a_calloc_s_payload_is_as_long_as_its_product, start_executor),
         cmocka_unit_test_setup(a_payload_that_ends_with_the_region_is_inside, start_executor),
         cmocka_unit_test_setup(a_payload_in_front_of_the_region_is_not_inside, start_executor),
         cmocka_unit_test_setup(a_payload_at_the_region_s_end_is_not_inside, start_executor),
         cmocka_unit_test_setup(a_payload_in_the_pages_a_heap_has_grown_by_is_inside, start_executor),
         cmocka_unit_test_setup(a_payload_off_the_8_byte_grid_is_alignment_s, start_executor),
+        cmocka_unit_test_setup(an_alignment_below_8_asks_for_8, start_executor),
         cmocka_unit_test_setup(a_payload_off_the_alignment_asked_for_is_alignment_s, start_executor),
-        cmocka_unit_test_setup(an_alignment_that_is_no_power_of_two_is_still_divided_by, start_executor),
+        cmocka_unit_test_setup(an_alignment_that_is_no_power_of_two_asks_for_8, start_executor),
         cmocka_unit_test_setup(a_payload_over_another_is_disjoint_s, start_executor),
         cmocka_unit_test_setup(a_payload_that_reaches_into_the_next_is_disjoint_s, start_executor),
         cmocka_unit_test_setup(payloads_that_touch_are_disjoint, start_executor),
@@ -382,7 +414,7 @@ int main(void) {
         cmocka_unit_test_setup(a_payload_in_place_of_null_is_placement_s, start_executor),
         cmocka_unit_test_setup(a_good_call_refused_is_placement_s_when_it_should_have_given_something,
                                start_executor),
-        cmocka_unit_test_setup(a_calloc_that_wraps_is_placement_s, start_executor),
+        cmocka_unit_test_setup(a_calloc_that_wraps_is_inside_s, start_executor),
         cmocka_unit_test_setup(a_misuse_through_realloc_that_is_obeyed_is_placement_s, start_executor),
         cmocka_unit_test_setup(a_payload_given_for_a_misuse_belongs_to_no_slot, start_executor),
         cmocka_unit_test_setup(an_accepted_misuse_is_refusal_named_s, start_executor),
@@ -394,6 +426,7 @@ int main(void) {
         cmocka_unit_test_setup(pages_beyond_the_limit_are_refused_and_growth_s, start_executor),
         cmocka_unit_test_setup(a_heap_that_does_not_ask_is_growth_s, start_executor),
         cmocka_unit_test_setup(an_ask_that_was_not_needed_is_refused_and_growth_s, start_executor),
+        cmocka_unit_test_setup(an_earlier_grant_does_not_grant_an_ask_that_was_not_needed, start_executor),
         cmocka_unit_test_setup(a_second_ask_is_refused_and_growth_s, start_executor),
         cmocka_unit_test_setup(growth_that_goes_on_after_a_refused_ask_is_placement_s, start_executor),
     };

@@ -78,10 +78,10 @@ static void fresh_memory_is_dirty_so_that_forgotten_zeroing_shows(void **state) 
     assert_sound(executor_start(&executor, &small_heap));
     const struct operation alloc_then_look = ALLOC(0, 240);
     assert_sound(executor_step(&executor, &alloc_then_look));
-    assert_int_equal(arena_byte(first_arena, 8 + 240), ARENA_DIRT);
+    assert_int_equal(arena_byte(executor.region, 8 + 240), ARENA_DIRT);
     executor_end(&executor, false);
     for (size_t offset = 0; offset < 256; offset++) {
-        assert_int_equal(arena_byte(first_arena, (ptrdiff_t)offset), ARENA_DIRT);
+        assert_int_equal(arena_byte(executor.region, (ptrdiff_t)offset), ARENA_DIRT);
     }
 }
 

@@ -52,6 +52,16 @@ static void two_adjacent_free_blocks_are_free_merged_s(void **state) {
     });
 }
 
+/* Before a coalesce the subject cuts what is free into pieces, which it has to merge again. */
+static void a_coalesce_that_merges_nothing_is_free_merged_s(void **state) {
+    (void)state;
+    const struct scenario scenario = {.fault = {FAULT_ACCEPT, 3, 0, 0}, OPERATIONS(THREE, COALESCE)};
+    const struct verdict verdict = run_scenario(&scenario, ORACLE_ALL);
+    assert_verdict(verdict, (struct verdict){INVARIANT_FREE_MERGED, 128, 32, 16});
+    assert_int_equal(run_scenario(&scenario, ORACLE_ALL & ~ORACLE_BIT(INVARIANT_FREE_MERGED)).oracle,
+                     ORACLE_REFUSAL_UNTOUCHED);
+}
+
 static void a_taken_block_that_nobody_has_is_taken_is_live_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -192,13 +202,23 @@ static void a_wrong_usable_size_is_usable_size_s(void **state) {
     });
 }
 
+static void a_usable_size_of_what_is_no_payload_is_usable_size_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_USABLE_SIZE, 3, 0, 8},
+        OPERATIONS(THREE, INTERIOR(1, 1)),
+        .verdict = {ORACLE_USABLE_SIZE, 48, 0, 8},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
 static void a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it(void **state) {
     (void)state;
     assert_caught((struct scenario){
         .fault = {FAULT_USABLE_SIZE, 0, 0, UINT64_C(1) << 40},
-        OPERATIONS(ZALLOC(0, 24)),
-        .verdict = {ORACLE_USABLE_SIZE, 8, 24, (UINT64_C(1) << 40) + 24},
-        .then = {ORACLE_CONTENTS_ZEROED, 32, 0, 224}, /* the next header: 224 bytes are free */
+        OPERATIONS(ZALLOC(0, 248)),
+        .verdict = {ORACLE_USABLE_SIZE, 8, 248, (UINT64_C(1) << 40) + 248},
+        .then = {SOUND, 0, 0, 0}, /* the dirt behind the region is not looked at */
     });
 }
 
@@ -221,8 +241,9 @@ static void a_byte_written_around_the_region_is_guards(void **state) {
     assert_guard_caught(256);
     assert_guard_caught(257);
     assert_guard_caught(319);
-    assert_guard_caught((ptrdiff_t)ARENA_CAPACITY);
-    assert_guard_caught((ptrdiff_t)ARENA_CAPACITY + 63);
+    const ptrdiff_t end = (ptrdiff_t)(TEST_CAPACITY - small_heap.page_size); /* the region starts a page in */
+    assert_guard_caught(end);
+    assert_guard_caught(end + 63);
 }
 
 static void a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards(void **state) {
@@ -233,6 +254,13 @@ static void a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards(void **s
         .verdict = {ORACLE_GUARDS, 320, ARENA_DIRT, 0},
         .then = {SOUND, 0, 0, 0},
     });
+}
+
+static void guards_are_looked_at_before_the_first_call_too(void **state) {
+    (void)state;
+    const struct scenario scenario = {.fault = {FAULT_START_WRITE, 0, 256, 0}, .count = 0};
+    assert_verdict(run_scenario(&scenario, ORACLE_ALL), (struct verdict){ORACLE_GUARDS, 256, ARENA_DIRT, 0});
+    assert_sound(run_scenario(&scenario, ORACLE_ALL & ~ORACLE_BIT(ORACLE_GUARDS)));
 }
 
 static void guards_are_looked_at_after_refused_calls_too(void **state) {
@@ -251,6 +279,7 @@ int main(void) {
         cmocka_unit_test_setup(a_header_of_an_odd_or_small_size_is_block_size_s, start_executor),
         cmocka_unit_test_setup(a_header_that_reaches_past_the_end_is_block_tiling_s, start_executor),
         cmocka_unit_test_setup(two_adjacent_free_blocks_are_free_merged_s, start_executor),
+        cmocka_unit_test_setup(a_coalesce_that_merges_nothing_is_free_merged_s, start_executor),
         cmocka_unit_test_setup(a_taken_block_that_nobody_has_is_taken_is_live_s, start_executor),
         cmocka_unit_test_setup(a_live_block_marked_free_is_live_is_taken_s, start_executor),
         cmocka_unit_test_setup(a_live_block_of_another_size_is_live_is_taken_s, start_executor),
@@ -260,10 +289,12 @@ int main(void) {
         cmocka_unit_test_setup(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s,
                                start_executor),
         cmocka_unit_test_setup(a_wrong_usable_size_is_usable_size_s, start_executor),
+        cmocka_unit_test_setup(a_usable_size_of_what_is_no_payload_is_usable_size_s, start_executor),
         cmocka_unit_test_setup(a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it,
                                start_executor),
         cmocka_unit_test_setup(a_byte_written_around_the_region_is_guards, start_executor),
         cmocka_unit_test_setup(a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards, start_executor),
+        cmocka_unit_test_setup(guards_are_looked_at_before_the_first_call_too, start_executor),
         cmocka_unit_test_setup(guards_are_looked_at_after_refused_calls_too, start_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static void a_pattern_shifted_by_any_distance_is_another(void **state) {
 /* The arena. */
 
 static size_t first_not_dirt(void) {
-    for (size_t i = 0; i < ARENA_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
+    for (size_t i = 0; i < TEST_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
         if (arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)) != ARENA_DIRT) {
             return i;
         }
@@ -88,7 +88,7 @@ static void a_prepared_arena_is_dirt_guards_included(void **state) {
     (void)state;
     set_byte(-64, 0);
     set_byte(100, 0);
-    set_byte((ptrdiff_t)ARENA_CAPACITY + 63, 0);
+    set_byte((ptrdiff_t)TEST_CAPACITY + 63, 0);
     arena_prepare(first_arena);
     assert_int_equal(first_not_dirt(), SIZE_MAX);
 }
@@ -107,7 +107,7 @@ static void a_reset_reaches_as_far_as_it_is_told(void **state) {
 static void a_broken_guard_byte_is_found_wherever_it_is(void **state) {
     (void)state;
     static const ptrdiff_t broken[] = {
-        -64, -63, -8, -1, 256, 257, 264, 319, (ptrdiff_t)ARENA_CAPACITY, (ptrdiff_t)ARENA_CAPACITY + 63};
+        -64, -63, -8, -1, 256, 257, 264, 319, (ptrdiff_t)TEST_CAPACITY, (ptrdiff_t)TEST_CAPACITY + 63};
     ptrdiff_t offset = 0;
     assert_false(arena_guard_broken(first_arena, 256, &offset));
     for (size_t i = 0; i < LENGTH(broken); i++) {
@@ -124,7 +124,7 @@ static void what_is_no_guard_may_be_written(void **state) {
     set_byte(0, 1);
     set_byte(255, 1);
     set_byte(320, 1);
-    set_byte((ptrdiff_t)ARENA_CAPACITY - 1, 1);
+    set_byte((ptrdiff_t)TEST_CAPACITY - 1, 1);
     assert_false(arena_guard_broken(first_arena, 256, &offset));
 }
 
@@ -174,7 +174,7 @@ static void an_arena_is_poisoned_where_no_run_has_anything(void **state) {
     (void)state;
     assert_true(is_poisoned(-64));
     assert_true(is_poisoned(0));
-    assert_true(is_poisoned((ptrdiff_t)ARENA_CAPACITY + 63));
+    assert_true(is_poisoned((ptrdiff_t)TEST_CAPACITY + 63));
     PORT_UNPOISON(first_arena.base, 128);
     arena_reset(first_arena, 64);
     assert_true(is_poisoned(0));

@@ -122,7 +122,8 @@ def read_oracle_ids():
 
 def read_patches(folder, oracle_ids):
     """Every patch in a folder, sorted by name."""
-    patches = [parse_patch(path, path.read_text(encoding="utf-8"), oracle_ids) for path in sorted(folder.glob("*.patch"))]
+    paths = sorted(folder.glob("*.patch"))
+    patches = [parse_patch(path, path.read_text(encoding="utf-8"), oracle_ids) for path in paths]
     if not patches:
         raise Broken(f"{folder} holds no patches")
     canaries = folder == CANARIES
@@ -234,17 +235,36 @@ def oracle_of(caught_by):
     return SANITIZER if caught_by.startswith(("asan: ", "ubsan: ")) else caught_by
 
 
+def find_cause(output):
+    """What stopped the fuzzer, as fuzzer.parse_finding tells it; also AddressSanitizer's own assertions, which a size
+    that makes no sense sets off."""
+    if "AddressSanitizer: CHECK failed" in output:
+        return fuzzer.parse_finding(output) or "asan: CHECK"
+    return fuzzer.parse_finding(output)
+
+
 def judge_run(code, output, oracles, runs):
     """(outcome, caught by, executions) of a fuzzer that ended with this code and output. oracles are those that may
     catch it; runs is its budget."""
     executions = parse_executions(output)
-    caught_by = fuzzer.parse_finding(output)
+    caught_by = find_cause(output)
     if code == 0 and caught_by is None and executions is not None and executions >= runs:
         return NOT_FOUND, None, executions
     # An abort without a violation's line is a violation that did not happen again, or an assertion elsewhere.
     if code == 0 or caught_by in (None, "asan: ABRT") or executions is None:
         return UNEXPLAINED, caught_by, executions
     return (FOUND if oracle_of(caught_by) in oracles else WRONG_ORACLE), caught_by, executions
+
+
+def changed_files(source):
+    """The names of the files of a copy of src/ that a patch has changed."""
+    return {path.name for path in source.iterdir()
+            if path.is_file() and path.read_bytes() != (SOURCE / path.name).read_bytes()}
+
+
+def must_compile(name, changed):
+    """Is the object of a source file another than the build's, once these files have changed?"""
+    return name in changed or any(pathlib.PurePath(other).suffix == ".h" for other in changed)
 
 
 def build_fuzzer(name, patch_path, build):
@@ -261,12 +281,17 @@ def build_fuzzer(name, patch_path, build):
         log.write_text(output, encoding="utf-8")
         if code != 0:
             return None, Result(name, DOES_NOT_APPLY, detail=str(log))
+    changed = changed_files(copy / SOURCE)
     objects = []
     for directory, command in core:
         arguments = shlex.split(command)
-        output_path = copy / "objects" / pathlib.Path(arguments[arguments.index("-o") + 1]).name
-        code, output = run(compile_command(command, copy, output_path), directory)
-        objects.append(output_path)
+        built = pathlib.Path(arguments[arguments.index("-o") + 1])
+        source_name = pathlib.Path(arguments[arguments.index("-c") + 1]).name
+        if patch_path is not None and not must_compile(source_name, changed):
+            objects.append(pathlib.Path(directory, built))
+            continue
+        objects.append(copy / "objects" / built.name)
+        code, output = run(compile_command(command, copy, objects[-1]), directory)
         if code != 0:
             log.write_text(output, encoding="utf-8")
             return None, Result(name, DOES_NOT_COMPILE, detail=str(log))
@@ -285,8 +310,8 @@ def examine(patch, build, settings):
     environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
     environment.update(fuzzer.ENVIRONMENT)
     environment["ASAN_OPTIONS"] += ":symbolize=0"  # takes longer than most bugs take to be found
-    command = [*settings["prefix"], str(target), *fuzzer.FLAGS, f"-runs={settings['runs']}", f"-seed={settings['seed']}",
-               "-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    command = [*settings["prefix"], str(target), *fuzzer.FLAGS, f"-runs={settings['runs']}",
+               f"-seed={settings['seed']}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
     started = time.monotonic()
     code, output = run(command, folder, environment)
     seconds = round(time.monotonic() - started, 1)
@@ -320,8 +345,8 @@ def examine_all(patches, settings):
 
 
 def judge_patches(results, patches, complete, oracle_ids):
-    """What is wrong with the results of the planted bugs, a line each. complete: every bug was planted, so every oracle
-    that is not shadowed must have caught one."""
+    """What is wrong with the results of the planted bugs, a line each. complete: every bug was planted, so every
+    oracle that is not shadowed must have caught one."""
     expected = {patch.name: patch.oracles for patch in patches}
     problems = []
     for result in results:
@@ -345,8 +370,8 @@ def judge_patches(results, patches, complete, oracle_ids):
 
 
 def judge_canaries(results, patches, complete):
-    """What is wrong with the results of the canaries, a line each: each must fail in the way it says. complete: all were
-    examined, so that every way to fail must be among them."""
+    """What is wrong with the results of the canaries, a line each: each must fail in the way it says. complete: all
+    were examined, so that every way to fail must be among them."""
     outcomes = {result.name: result for result in results}
     problems = []
     for patch in patches:
@@ -380,7 +405,8 @@ def describe(result):
         return f"nothing found in {count}"
     if result.outcome == UNEXPLAINED:
         return "the fuzzer ended for no reason that can be told"
-    return {DOES_NOT_APPLY: "the patch does not apply", DOES_NOT_COMPILE: "the patched core does not compile"}[result.outcome]
+    return {DOES_NOT_APPLY: "the patch does not apply",
+            DOES_NOT_COMPILE: "the patched core does not compile"}[result.outcome]
 
 
 def progress_line(result):
@@ -392,13 +418,14 @@ def table(results):
     """The results as text in aligned columns."""
     rows = [("bug", "outcome", "caught by", "executions", "seconds")]
     for result in results:
-        rows.append((result.name, result.outcome, result.caught_by or "-",
+        survived = result.name == UNPATCHED and result.outcome == NOT_FOUND
+        rows.append((result.name, "survived" if survived else result.outcome, (result.caught_by or "-")[:40],
                      "-" if result.executions is None else f"{result.executions:,}",
                      "-" if result.seconds is None else f"{result.seconds:.1f}"))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join(
-        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:>{widths[3]}}  {row[4]:>{widths[4]}}"
-        for row in rows)
+    left = [[cell.ljust(width) for cell, width in zip(row[:3], widths)] for row in rows]
+    right = [[cell.rjust(width) for cell, width in zip(row[3:], widths[3:])] for row in rows]
+    return "\n".join("  ".join(row) for row in map(list.__add__, left, right))
 
 
 def totals(results, problems, seconds):
@@ -465,9 +492,9 @@ def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = argparse.ArgumentParser(
         prog="ci/planted",
-        description="Plants each bug of tests/planted in the core, one at a time, and requires the fuzzer to find it from "
-                    "an empty corpus, through an oracle that the patch names. The unpatched core must survive as many "
-                    "executions.",
+        description="Plants each bug of tests/planted in the core, one at a time, and requires the fuzzer to find it "
+                    "from an empty corpus, through an oracle that the patch names. The unpatched core must survive as "
+                    "many executions.",
         epilog="Exit codes: 0 all found, 1 a bug was missed or caught by the wrong oracle, 2 usage, 3 environment.",
     )
     parser.add_argument("--runs", type=parse_positive, default=DEFAULT_RUNS, metavar="N",

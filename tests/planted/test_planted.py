@@ -1,0 +1,305 @@
+"""Tests of ci/lib/planted.py: what it reads, how it judges, and that its own failures are failures.
+
+Run: python3 -m unittest discover -s tests/planted
+"""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import sys
+import unittest
+from unittest import mock
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+
+import planted  # pylint: disable=wrong-import-position  # noqa: E402
+
+ORACLES = ["block-size", "placement", "recovery"]
+HEADER = "Bug: It rounds down.\nOrigin: here\nOracle: placement\n"
+DIFF = "\n--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1 +1 @@\n-Bug: no header line\n+b\n"
+STATISTICS = "stat::number_of_executed_units: {}\nstat::peak_rss_mb: 60\n"
+SURVIVED = "Done 1000 runs in 1 second(s)\n" + STATISTICS.format(1000)
+VIOLATED = ("VIOLATION placement: Every operation returns the address the model predicts, or its NULL.\n"
+            "==1==ERROR: AddressSanitizer: ABRT on unknown address\n" + STATISTICS.format(38))
+
+
+def make_patch(name, oracles=("placement",), fails=None):
+    """A Patch as tests need it."""
+    return planted.Patch(name, pathlib.Path(f"{name}.patch"), "It errs.", "here", tuple(oracles), fails)
+
+
+def found(name, caught_by="placement"):
+    """The Result of a patch that was found."""
+    return planted.Result(name, planted.FOUND, caught_by, 38, 0.1, "log")
+
+
+SURVIVOR = planted.Result(planted.UNPATCHED, planted.NOT_FOUND, None, 1000, 0.1, "log")
+
+
+class PatchHeader(unittest.TestCase):
+    def parse(self, text):
+        return planted.parse_patch(pathlib.Path("tests/planted/some-bug.patch"), text, ORACLES)
+
+    def test_its_fields_and_the_file_name_are_read(self):
+        patch = self.parse(HEADER + DIFF)
+        self.assertEqual((patch.name, patch.bug, patch.origin, patch.oracles, patch.fails),
+                         ("some-bug", "It rounds down.", "here", ("placement",), None))
+
+    def test_several_oracles_are_separated_by_commas(self):
+        patch = self.parse(HEADER.replace("placement", "placement, sanitizer,hang") + DIFF)
+        self.assertEqual(patch.oracles, ("placement", "sanitizer", "hang"))
+
+    def test_a_missing_field_is_named(self):
+        with self.assertRaisesRegex(planted.Broken, "some-bug.patch: the header lacks Bug, Oracle"):
+            self.parse("Origin: here\n" + DIFF)
+
+    def test_an_unknown_oracle_is_named(self):
+        with self.assertRaisesRegex(planted.Broken, "there is no oracle 'placemnet'"):
+            self.parse(HEADER.replace("placement", "placemnet") + DIFF)
+
+    def test_an_unknown_way_to_fail_is_named(self):
+        with self.assertRaisesRegex(planted.Broken, "'Fails: somehow' is none of"):
+            self.parse(HEADER + "Fails: somehow\n" + DIFF)
+
+
+class CommittedPatches(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(ROOT)
+        self.ids = planted.read_oracle_ids()
+
+    def test_every_oracle_is_read_from_the_headers(self):
+        self.assertEqual(len(self.ids), len(set(self.ids)))
+        for oracle in ("region", "counters", "inside", "recovery"):
+            self.assertIn(oracle, self.ids)
+
+    def test_all_have_a_valid_header(self):
+        self.assertTrue(planted.read_patches(planted.PATCHES, self.ids))
+
+    def test_there_is_a_canary_for_each_way_to_fail(self):
+        canaries = planted.read_patches(planted.CANARIES, self.ids)
+        self.assertEqual({patch.fails for patch in canaries}, set(planted.FAILURES))
+
+    def test_every_oracle_that_is_not_shadowed_is_named_by_a_patch(self):
+        named = {oracle for patch in planted.read_patches(planted.PATCHES, self.ids) for oracle in patch.oracles}
+        self.assertEqual(set(self.ids) - named, set(planted.SHADOWED))
+
+
+class CommandLines(unittest.TestCase):
+    LINK = (": && clang-19 -c x.c -o x.o && :\n"
+            ": && clang-19 -O2 -fsanitize=fuzzer main.o -o heap_fuzzer  fuzz/libkmem_host.a  src/libkmem.a && :\n")
+
+    def test_a_compile_reads_the_copy_first_and_writes_elsewhere(self):
+        command = "clang-19 -DX=1 -I/tree -Werror -o src/CMakeFiles/kmem.dir/kmem.c.o -c /tree/src/kmem.c"
+        self.assertEqual(planted.compile_command(command, pathlib.Path("/copy"), pathlib.Path("/out/kmem.o")),
+                         ["clang-19", "-I/copy", "-DX=1", "-I/tree", "-Werror", "-o", "/out/kmem.o", "-c",
+                          "/copy/src/kmem.c", "-Wno-error"])
+
+    def test_the_core_s_archive_is_replaced_by_objects_in_the_link(self):
+        self.assertEqual(planted.link_command(self.LINK, ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
+                         ["clang-19", "-O2", "-fsanitize=fuzzer", "main.o", "-o", "/out/fuzzer", "fuzz/libkmem_host.a",
+                          "/out/a.o", "/out/b.o"])
+
+    def test_a_link_without_the_core_is_refused(self):
+        with self.assertRaisesRegex(planted.Broken, "0 times, not once"):
+            planted.link_command(self.LINK.replace("src/libkmem.a", ""), [], "/out/fuzzer")
+
+    def test_a_build_without_the_fuzzer_is_refused(self):
+        with self.assertRaisesRegex(planted.Broken, "no command that links heap_fuzzer"):
+            planted.link_command(self.LINK.splitlines()[0], [], "/out/fuzzer")
+
+    def test_a_changed_header_means_that_every_file_is_compiled(self):
+        self.assertTrue(planted.must_compile("page.c", {"block.h"}))
+        self.assertTrue(planted.must_compile("kmem.c", {"kmem.c"}))
+        self.assertFalse(planted.must_compile("page.c", {"kmem.c"}))
+
+
+class FuzzerOutput(unittest.TestCase):
+    def judge(self, code, output, oracles=("placement",), runs=1000):
+        return planted.judge_run(code, output, oracles, runs)
+
+    def test_a_violation_is_found_by_its_oracle(self):
+        self.assertEqual(self.judge(77, VIOLATED), (planted.FOUND, "placement", 38))
+
+    def test_a_violation_of_another_oracle_is_the_wrong_one(self):
+        self.assertEqual(self.judge(77, VIOLATED, ("alignment",)), (planted.WRONG_ORACLE, "placement", 38))
+
+    def test_a_report_of_a_sanitizer_is_found_by_the_sanitizer(self):
+        output = "==1==ERROR: AddressSanitizer: use-after-poison on address 0x1\n" + STATISTICS.format(7)
+        self.assertEqual(self.judge(77, output, ("sanitizer",)), (planted.FOUND, "asan: use-after-poison", 7))
+        self.assertEqual(self.judge(77, output)[0], planted.WRONG_ORACLE)
+
+    def test_an_assertion_of_the_sanitizer_is_found_by_the_sanitizer(self):
+        output = 'AddressSanitizer: CHECK failed: asan_poisoning.cpp:162 "((beg)) < ((end))"\n' + STATISTICS.format(7)
+        outcome, caught_by, _ = self.judge(77, output, ("sanitizer",))
+        self.assertEqual((outcome, planted.oracle_of(caught_by)), (planted.FOUND, "sanitizer"))
+
+    def test_a_timeout_and_the_end_of_memory_are_hangs(self):
+        for kind in ("timeout after 10 seconds", "out-of-memory (used: 2049Mb; limit: 2048Mb)"):
+            output = f"==1==ERROR: libFuzzer: {kind}\n" + STATISTICS.format(7)
+            self.assertEqual(self.judge(70, output, ("hang",)), (planted.FOUND, "hang", 7))
+
+    def test_all_executions_without_a_finding_are_not_found(self):
+        self.assertEqual(self.judge(0, SURVIVED), (planted.NOT_FOUND, None, 1000))
+
+    def test_fewer_executions_than_asked_for_are_unexplained(self):
+        self.assertEqual(self.judge(0, SURVIVED, runs=1001)[0], planted.UNEXPLAINED)
+
+    def test_no_count_of_executions_is_unexplained(self):
+        self.assertEqual(self.judge(0, "")[0], planted.UNEXPLAINED)
+        self.assertEqual(self.judge(77, VIOLATED.split("stat::", maxsplit=1)[0])[0], planted.UNEXPLAINED)
+
+    def test_a_bad_end_without_a_finding_is_unexplained(self):
+        self.assertEqual(self.judge(1, STATISTICS.format(1000))[0], planted.UNEXPLAINED)
+
+    def test_an_abort_that_no_violation_explains_is_unexplained(self):
+        output = ("VIOLATION that did not happen again: the subject depends on more than its program\n"
+                  "==1==ERROR: AddressSanitizer: ABRT on unknown address\n" + STATISTICS.format(38))
+        self.assertEqual(self.judge(77, output, ("sanitizer",))[0], planted.UNEXPLAINED)
+
+
+class VerdictOnPatches(unittest.TestCase):
+    def judge(self, results, patches, complete=False):
+        return planted.judge_patches(results, patches, complete, ORACLES)
+
+    def test_all_found_and_a_survivor_are_sound(self):
+        self.assertEqual(self.judge([SURVIVOR, found("a")], [make_patch("a")]), [])
+
+    def test_every_other_outcome_is_a_problem(self):
+        for outcome in (*planted.FAILURES, planted.UNEXPLAINED):
+            result = planted.Result("a", outcome, "placement", 38, 0.1, "log")
+            problems = self.judge([SURVIVOR, result], [make_patch("a")])
+            self.assertEqual(len(problems), 1, outcome)
+            self.assertTrue(problems[0].startswith("a: "), problems)
+
+    def test_an_unpatched_core_that_is_found_wrong_is_a_problem(self):
+        problems = self.judge([found(planted.UNPATCHED), found("a")], [make_patch("a")])
+        self.assertIn("the unpatched core did not survive", problems[0])
+
+    def test_what_was_not_examined_is_a_problem(self):
+        self.assertEqual(self.judge([], [make_patch("a")]),
+                         ["(unpatched): was not examined", "a: was not examined"])
+
+    def test_an_oracle_that_catches_nothing_is_a_problem_when_every_bug_was_planted(self):
+        results, patches = [SURVIVOR, found("a")], [make_patch("a")]
+        self.assertIn("oracle block-size: caught no planted bug", self.judge(results, patches, complete=True)[0])
+        self.assertEqual(self.judge([*results, found("b", "block-size")], patches, complete=True), [])
+
+    def test_a_shadowed_oracle_that_catches_something_is_a_problem(self):
+        results = [SURVIVOR, found("a"), found("b", "block-size"), found("c", "recovery")]
+        self.assertIn("oracle recovery: caught a planted bug", self.judge(results, [], complete=True)[0])
+
+
+class VerdictOnCanaries(unittest.TestCase):
+    CANARIES = [make_patch(f"canary-{failure}", fails=failure) for failure in planted.FAILURES]
+
+    def judge(self, results, canaries=None, complete=True):
+        return planted.judge_canaries(results, self.CANARIES if canaries is None else canaries, complete)
+
+    def results(self):
+        return [planted.Result(patch.name, patch.fails) for patch in self.CANARIES]
+
+    def test_all_that_fail_as_they_say_are_sound(self):
+        self.assertEqual(self.judge(self.results()), [])
+
+    def test_one_that_is_found_is_a_problem(self):
+        for index, canary in enumerate(self.CANARIES):
+            results = self.results()
+            results[index] = found(canary.name)
+            problems = self.judge(results)
+            self.assertEqual(len(problems), 1)
+            self.assertIn(f"{canary.name}: must end as '{canary.fails}', but: caught by placement", problems[0])
+
+    def test_one_that_fails_in_another_way_is_a_problem(self):
+        results = self.results()
+        results[0] = planted.Result(self.CANARIES[0].name, planted.UNEXPLAINED)
+        self.assertEqual(len(self.judge(results)), 1)
+
+    def test_one_that_was_not_examined_is_a_problem(self):
+        self.assertEqual(self.judge(self.results()[1:]), [f"{self.CANARIES[0].name}: was not examined"])
+
+    def test_a_way_to_fail_without_a_canary_is_a_problem(self):
+        self.assertEqual(self.judge(self.results()[1:], self.CANARIES[1:]),
+                         [f"no canary tells whether '{planted.FAILURES[0]}' is noticed"])
+
+
+class ExitCodes(unittest.TestCase):
+    """main() with the examination of patches replaced."""
+
+    def run_main(self, arguments, results=None, error=None):
+        patches = VerdictOnCanaries.CANARIES if "--canaries" in arguments else [make_patch("a"), make_patch("b")]
+        examine_all = mock.Mock(return_value=results, side_effect=error)
+        output, errors = io.StringIO(), io.StringIO()
+        with mock.patch.multiple(planted, read_oracle_ids=lambda: ORACLES, read_patches=lambda *_: patches,
+                                 fixed_addresses=lambda: [], examine_all=examine_all,
+                                 SHADOWED={"recovery": "", "block-size": ""}), \
+                contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                code = planted.main(arguments)
+            except SystemExit as end:
+                code = end.code
+        self.examined = [patch.name for patch in examine_all.call_args.args[0]] if examine_all.called else []
+        return code, output.getvalue(), errors.getvalue()
+
+    def test_0_when_all_is_as_it_must_be(self):
+        code, output, _ = self.run_main([], [SURVIVOR, found("a"), found("b")])
+        self.assertEqual(code, 0)
+        self.assertTrue(output.splitlines()[-1].startswith("2 patches: 2 found"), output)
+
+    def test_1_when_a_bug_is_missed(self):
+        missed = planted.Result("b", planted.NOT_FOUND, None, 1000, 1.0, "log")
+        code, output, _ = self.run_main([], [SURVIVOR, found("a"), missed])
+        self.assertEqual(code, 1)
+        self.assertIn("WRONG  b: nothing found in 1,000 executions", output)
+
+    def test_1_when_a_canary_lives(self):
+        results = [found(patch.name) for patch in VerdictOnCanaries.CANARIES]
+        self.assertEqual(self.run_main(["--canaries"], results)[0], 1)
+
+    def test_0_when_every_canary_dies_its_death(self):
+        results = [planted.Result(patch.name, patch.fails) for patch in VerdictOnCanaries.CANARIES]
+        self.assertEqual(self.run_main(["--canaries"], results)[0], 0)
+
+    def test_2_for_a_patch_that_does_not_exist(self):
+        code, _, errors = self.run_main(["--only", "a", "c"])
+        self.assertEqual((code, self.examined), (2, []))
+        self.assertIn("no patch named c", errors)
+
+    def test_2_for_a_budget_that_is_no_number(self):
+        self.assertEqual(self.run_main(["--runs", "0"])[0], 2)
+
+    def test_3_when_the_build_is_missing(self):
+        code, _, errors = self.run_main([], error=planted.Broken("build/fuzz is not built"))
+        self.assertEqual((code, errors.splitlines()[-1]), (3, "ci/planted: build/fuzz is not built"))
+
+    def test_only_plants_the_named_bugs_and_the_control(self):
+        self.assertEqual(self.run_main(["--only", "b"], [SURVIVOR, found("b")])[0], 0)
+        self.assertEqual(self.examined, [planted.UNPATCHED, "b"])
+
+    def test_json_is_one_document(self):
+        _, output, _ = self.run_main(["--json", "--runs", "7"], [SURVIVOR, found("a"), found("b")])
+        document = json.loads(output)
+        self.assertEqual((document["sound"], document["runs"]), (True, 7))
+        self.assertEqual(document["idle_oracles"], ["block-size", "recovery"])
+        self.assertEqual([patch["name"] for patch in document["patches"]], ["a", "b"])
+        self.assertEqual(document["unpatched"]["outcome"], planted.NOT_FOUND)
+
+
+class Children(unittest.TestCase):
+    def tearDown(self):
+        planted._stopping.clear()  # pylint: disable=protected-access
+
+    def test_the_code_and_all_output_come_back(self):
+        self.assertEqual(planted.run(["sh", "-c", "echo out; echo err >&2; exit 7"]), (7, "out\nerr\n"))
+
+    def test_none_starts_after_they_were_stopped(self):
+        planted.stop_children()
+        with self.assertRaises(KeyboardInterrupt):
+            planted.run(["true"])
+
+
+if __name__ == "__main__":
+    unittest.main()

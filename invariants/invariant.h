@@ -62,7 +62,7 @@ struct census {
     size_t taken_count;
     uint64_t taken_size; /* bytes, headers included */
     bool complete;       /* the walk reached the region's end */
-    uint64_t layout;     /* a hash of every header in order: equal for equal block lists, addresses do not matter */
+    uint64_t layout;     /* a hash of every header in order; equal for equal block lists, wherever they lie */
 };
 
 /* Checks the invariants whose bits are set in mask (INVARIANT_BIT) on heap. Fills *census. Nothing is read

@@ -13,6 +13,15 @@ say() {
     printf '%s\n' "$*" >&2
 }
 
+# no_arguments "$@" <<<TEXT: for commands that take none: prints usage and TEXT when there are any, and ends.
+no_arguments() {
+    [ $# -eq 0 ] && return
+    say "Usage: ${0#./}"
+    cat >&2
+    [ "$1" = --help ] && exit 0
+    exit "$EXIT_USAGE"
+}
+
 # build PRESET...: configures and builds, showing output only when something fails.
 build() {
     local preset log

@@ -3,7 +3,7 @@
 #ifndef KMEM_VIOLATION_H
 #define KMEM_VIOLATION_H
 
-/* Aborts in the function named after the oracle, such as violation_free_merged(). */
+/* Aborts in the function named after the oracle, such as violation_FREE_MERGED(). */
 __attribute__((noreturn)) void violation_abort(unsigned oracle);
 
 #endif

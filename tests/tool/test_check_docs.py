@@ -1,0 +1,219 @@
+"""ci/check-docs must notice what is wrong in a document: a checker that cannot fail proves nothing."""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "ci" / "lib"))
+
+import check_docs  # noqa: E402  pylint: disable=wrong-import-position
+
+KMEMFUZZ = """#!/bin/sh
+case "$*" in
+--help) echo "  run      FILE   run programs"; echo "  oracles         list them; kmemfuzz --version" ;;
+"run --help") echo "  --trace   print every operation" ;;
+*--help) echo "no options" ;;
+oracles) echo "first   The first rule."; echo "second  The second rule." ;;
+"run sound") echo "sound"; echo "1 operation" ;;
+*) echo "violation"; exit 1 ;;
+esac
+"""
+
+CI_COMMAND = """#!/bin/sh
+echo "usage: --for TIME"
+[ "$1" = --help ] || echo ran >>ran
+"""
+
+ORACLES = """
+| oracle | what it demands | offset |
+|---|---|---|
+| `first` | The first rule. | 0 |
+| `second` | The second rule. | 0 |
+"""
+
+
+class CheckDocs(unittest.TestCase):
+    """Each test writes one document into a tree of its own, and asks what is found wrong with it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree = pathlib.Path(folder.name)
+        for pattern in check_docs.DOCUMENTS:
+            self.write(pattern.replace("*", "other"), "# A heading\n")
+        self.write("src/kernel.h", "int in_the_kernel(void);\n")
+        self.write("ci/fuzz", CI_COMMAND, executable=True)
+        self.write("CMakePresets.json", json.dumps({"configurePresets": [{"name": "dev"}]}))
+        self.tool = self.write("build/release/kmemfuzz", KMEMFUZZ, executable=True)
+
+    def write(self, name, text, executable=False):
+        """Makes a file of the tree; returns its path."""
+        path = self.tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        if executable:
+            os.chmod(path, 0o755)
+        return path
+
+    def failures(self, text, with_oracles=False):
+        """What is found wrong when README.md is this text."""
+        self.write("README.md", text)
+        return check_docs.check_tree(self.tree, self.tool, with_oracles).failures
+
+    def assert_sound(self, text):
+        """Nothing is wrong with a document, and something of it was checked."""
+        self.write("README.md", text)
+        tally = check_docs.check_tree(self.tree, self.tool, with_oracles=False)
+        self.assertEqual(tally.failures, [])
+        self.assertGreater(tally.passed, 0)
+
+    def assert_wrong(self, text, *parts):
+        """One thing is wrong with a document, and the words for it contain these parts."""
+        failures = self.failures(text)
+        self.assertEqual(len(failures), 1, failures)
+        for part in parts:
+            self.assertIn(part, failures[0])
+
+    # Links.
+
+    def test_links_that_lead_somewhere_are_sound(self):
+        self.assert_sound("# Top\n\n[a](docs/other.md) [b](docs/other.md#a-heading) [c](#top) [d](https://example.org)\n")
+
+    def test_a_link_to_no_file_is_reported_with_its_line(self):
+        self.assert_wrong("# Top\n\nSee [this](docs/none.md).\n", "README.md:3:", "docs/none.md")
+
+    def test_a_link_out_of_the_tree_is_reported(self):
+        self.assert_wrong("[x](../)\n", "does not exist")
+
+    def test_an_anchor_without_a_heading_is_reported(self):
+        self.assert_wrong("[x](docs/other.md#no-such)\n", "#no-such")
+        self.assert_wrong("# Top\n\n[x](#topp)\n", "#topp")
+
+    def test_a_heading_inside_a_block_is_no_anchor(self):
+        self.assert_wrong("[x](#top)\n\n```text\n# Top\n```\n", "#top")
+
+    def test_equal_headings_have_numbered_anchors(self):
+        self.assert_sound("# Add `it`\n\n# Add it\n\n[x](#add-it) [y](#add-it-1)\n")
+
+    # Names.
+
+    def test_names_that_exist_are_sound(self):
+        self.assert_sound("`./ci/fuzz --for 10m`, `kmemfuzz run FILE --trace`, `--trace`, `src/kernel.h`, `src/*.h`\n"
+                          "`cmake --preset dev`, `kmemfuzz`, `kmemfuzz --version`, ci/fuzz\n")
+
+    def test_a_ci_command_that_is_missing_is_reported(self):
+        self.assert_wrong("Run `./ci/fuss`.\n", "ci/fuss")
+        self.assert_wrong("Run ci/fuss.\n", "ci/fuss")
+        self.assert_wrong("```sh\n./ci/fuss\n```\n", "ci/fuss")
+
+    def test_a_kmemfuzz_command_that_is_missing_is_reported(self):
+        self.assert_wrong("`kmemfuzz ruin FILE`\n", "no command ruin")
+
+    def test_an_option_that_is_missing_is_reported(self):
+        self.assert_wrong("`kmemfuzz run FILE --trance`\n", "--trance")
+        self.assert_wrong("`./ci/fuzz --fort 10m`\n", "--fort")
+        self.assert_wrong("`--trance`\n", "--trance")
+
+    def test_an_option_of_another_command_is_reported(self):
+        self.assert_wrong("`kmemfuzz run --for 10m`\n", "kmemfuzz run has no option --for")
+
+    def test_a_preset_that_is_missing_is_reported(self):
+        self.assert_wrong("```sh\ncmake --preset deaf\n```\n", "deaf")
+
+    def test_a_path_that_is_missing_is_reported(self):
+        self.assert_wrong("`src/colonel.h`\n", "src/colonel.h")
+        self.assert_wrong("`src/*.py`\n", "src/*.py")
+
+    # sh.
+
+    def test_lines_that_end_with_0_are_sound_and_see_what_those_before_made(self):
+        self.assert_sound("```sh\n# a comment\nmkdir made\ntest -d made \\\n  -a -f src/kernel.h\n```\n")
+        self.assertFalse((self.tree / "made").exists())
+
+    def test_a_line_that_fails_is_reported_with_its_number_and_output(self):
+        self.assert_wrong("```sh\ntrue\necho why; exit 3\n```\n", "README.md:3:", "code 3", "why")
+
+    def test_long_commands_are_not_run(self):
+        self.assert_sound("```sh\n./ci/fuzz --for 2h\n```\n")
+        self.assertFalse((self.tree / "ran").exists())
+
+    def test_a_command_that_takes_too_long_is_reported(self):
+        limit, check_docs.TIMEOUT_SECONDS = check_docs.TIMEOUT_SECONDS, 1
+        self.addCleanup(setattr, check_docs, "TIMEOUT_SECONDS", limit)
+        self.assert_wrong("```sh\nsleep 30\n```\n", "NOT_RUN")
+
+    # console.
+
+    def test_output_that_is_shown_exactly_is_sound(self):
+        self.assert_sound("```console\n$ kmemfuzz run sound\nsound\n1 operation\n$ true\n```\n")
+
+    def test_output_that_differs_is_reported_and_shown(self):
+        self.assert_wrong("```console\n$ kmemfuzz run sound\nsound\n2 operations\n```\n", "README.md:2:", "1 operation")
+
+    def test_output_that_is_shown_in_part_only_is_reported(self):
+        self.assert_wrong("```console\n$ kmemfuzz run sound\nsound\n```\n", "1 operation")
+        self.assert_wrong("```console\n$ kmemfuzz run sound\n```\n", "1 operation")
+
+    def test_output_that_is_not_printed_is_reported(self):
+        self.assert_wrong("```console\n$ true\nsound\n```\n", "prints something else")
+
+    def test_three_dots_stand_for_any_lines_and_no_others(self):
+        self.assert_sound("```console\n$ seq 5\n1\n...\n5\n$ seq 2\n1\n...\n2\n```\n")
+        self.assert_wrong("```console\n$ seq 5\n1\n...\n6\n```\n", "prints something else")
+
+    def test_the_code_of_a_command_is_known_to_the_next(self):
+        self.assert_sound("```console\n$ kmemfuzz run bad\nviolation\n$ echo $?\n1\n```\n")
+
+    def test_the_tool_is_there_under_the_name_of_any_preset(self):
+        self.assert_sound("```console\n$ build/dev/kmemfuzz run sound\nsound\n1 operation\n```\n")
+
+    def test_a_console_block_without_a_command_is_reported(self):
+        self.assert_wrong("```console\nkmemfuzz run sound\n```\n", "no line that begins with")
+
+    def test_a_saved_block_is_there_for_later_commands(self):
+        self.assert_sound("```text file=x.ops\none\n```\n\n```console\n$ cat x.ops\none\n```\n")
+
+    def test_a_patch_that_cannot_be_planted_is_reported(self):
+        self.write("tests/planted/none.patch", "--- a/src/kernel.h\n+++ b/src/kernel.h\n@@ -1,1 +1,1 @@\n-no\n+yes\n")
+        self.assert_wrong("```console planted=none\n$ true\n```\n", "failed")
+
+    # C.
+
+    def test_c_that_compiles_is_sound(self):
+        self.assert_sound('```c\n#include "kernel.h"\nint f(void) { return in_the_kernel(); }\n```\n')
+
+    def test_c_that_does_not_compile_is_reported(self):
+        self.assert_wrong("```c\nint f(void) { return in_the_kernel(); }\n```\n", "README.md:2:", "does not compile")
+
+    def test_a_fragment_of_c_is_not_compiled(self):
+        self.assertEqual(self.failures("```c fragment\nx = y\n```\n"), [])
+
+    # Oracles.
+
+    def test_the_right_table_of_oracles_is_sound(self):
+        self.assertEqual(self.failures(ORACLES, with_oracles=True), [])
+
+    def test_a_table_of_oracles_with_another_sentence_is_reported(self):
+        failures = self.failures(ORACLES.replace("The second rule", "A second rule"), with_oracles=True)
+        self.assertEqual(len(failures), 1, failures)
+        self.assertIn("A second rule", failures[0])
+
+    def test_a_table_that_lacks_an_oracle_is_reported(self):
+        failures = self.failures(ORACLES.replace("| `first` | The first rule. | 0 |\n", ""), with_oracles=True)
+        self.assertIn("The first rule", failures[0])
+
+    def test_no_table_of_oracles_at_all_is_reported(self):
+        self.assertIn("no document has the table", self.failures("# Top\n", with_oracles=True)[0])
+
+    # The whole.
+
+    def test_a_document_that_is_missing_is_reported(self):
+        (self.tree / "CHANGELOG.md").unlink()
+        self.assert_wrong("# Top\n", "CHANGELOG.md")
+
+
+if __name__ == "__main__":
+    unittest.main()

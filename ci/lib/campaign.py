@@ -23,6 +23,29 @@ TARGETS = ("heap", "page", "text")
 SEED_FOLDERS = ("seeds", "minimised", "regressions")
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
+GRACE_SECONDS = 30  # that workers may take beyond their time, for reading a corpus and for their last input
+STOP_SECONDS = 10  # that a worker may take to end when told to
+REPLAY_SECONDS = 15  # that replaying what was found may take; a hang would take for ever
+
+
+class StopRequest:
+    """Whether someone wants the campaign to end: by Ctrl-C, or by SIGTERM or SIGHUP, as CI systems do. A flag and no
+    exception, so that nothing is cut short wherever the campaign stands."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self):
+        self.received = False
+
+    def listen(self):
+        """Takes the signals from now on, but for those that whoever started this process had it ignore."""
+        for number in self.SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)  # ci/fuzz blocks them until here
+
+    def _note(self, _number, _frame):
+        self.received = True
 
 
 def parse_duration(text):
@@ -69,7 +92,8 @@ def prepare_seeds(target, folder):
     for path in sorted(path for folder in SEED_FOLDERS for path in pathlib.Path("corpus", folder).rglob("*")):
         if path.is_file() and path.name != "README.md":
             output = folder / "-".join(path.relative_to("corpus").parts)
-            subprocess.run([KMEMFUZZ, "asm", path, "-o", output], check=True)
+            # In a session of its own, so that Ctrl-C in a terminal reaches this process alone.
+            subprocess.run([KMEMFUZZ, "asm", path, "-o", output], check=True, start_new_session=True)
 
 
 class Worker:
@@ -80,6 +104,7 @@ class Worker:
         self.statistics_path.unlink(missing_ok=True)
         self.log_path = folders["state"] / f"worker-{number}.log"
         self.executions = self.coverage = self.features = self.corpus_size = 0
+        self.told = []  # the signals sent to end it
         environment = dict(os.environ, KMEM_STATISTICS=str(self.statistics_path), **fuzzer.ENVIRONMENT)
         command = [BUILD / f"{options.target}_fuzzer", *fuzzer.FLAGS, f"-seed={options.seed + number}",
                    f"-max_total_time={options.seconds}", "-reload=1", "-print_final_stats=1",
@@ -91,7 +116,7 @@ class Worker:
         self.reader.start()
 
     def _read(self):
-        with open(self.log_path, "w", encoding="utf-8") as log:
+        with open(self.log_path, "w", buffering=1, encoding="utf-8") as log:
             for line in self.process.stderr:
                 log.write(line)
                 progress = fuzzer.parse_progress(line)
@@ -103,16 +128,28 @@ class Worker:
         executions, operations, _ = fuzzer.read_statistics(self.statistics_path)
         return max(executions, self.executions), operations
 
-    def stop(self):
-        """Ends the process, however far it is, and waits until its output is read."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.reader.join()
+    def is_running(self):
+        """Whether the process has yet to end."""
+        return self.process.poll() is None
+
+    def has_failed(self):
+        """Whether the process has ended otherwise than by reaching its time or by being told to."""
+        return self.process.poll() not in (None, 0, fuzzer.INTERRUPTED_EXIT_CODE, *(-number for number in self.told))
+
+    def tell(self, number):
+        """Sends the process a signal that ends it, unless it has ended."""
+        if self.is_running():
+            self.told.append(number)
+            self.process.send_signal(number)
+
+    def finish(self):
+        """Waits until a process that was told to end has, and its output is read."""
+        try:
+            self.process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.tell(signal.SIGKILL)
+            self.process.wait()
+        self.reader.join(timeout=STOP_SECONDS)
 
     def output(self):
         """Everything it has printed."""
@@ -122,8 +159,8 @@ class Worker:
 def human(number):
     """A number in at most four characters and a unit."""
     for unit in ("", "k", "M", "G"):
-        if number < 1000:
-            return f"{number:.0f}{unit}" if number >= 100 or unit == "" else f"{number:.1f}{unit}"
+        if number < 999.5:
+            return f"{number:.0f}{unit}" if number >= 99.95 or unit == "" else f"{number:.1f}{unit}"
         number /= 1000
     return f"{number:.0f}T"
 
@@ -159,37 +196,59 @@ def status_line(figures, options):
             f"corpus {figures['corpus_files']}")
 
 
-def watch(workers, started, options):
-    """Shows the status until a worker ends or the user has had enough. Returns whether it was the user."""
+def watch(workers, started, options, stop):
+    """Shows the status until all workers have ended, one has failed, or a stop was requested. One that ends a moment
+    before the others is waited with, not for: they may find something yet."""
     terminal = sys.stderr.isatty()
     shown = time.monotonic()
+    deadline = started + options.seconds + GRACE_SECONDS
+    while any(worker.is_running() for worker in workers) and not any(worker.has_failed() for worker in workers):
+        if stop.received or time.monotonic() >= deadline:
+            break
+        time.sleep(0.1)
+        if time.monotonic() - shown >= STATUS_SECONDS[terminal]:
+            shown = time.monotonic()
+            line = status_line(measure(workers, started, options), options)
+            print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+    if terminal:
+        print("\r\033[K", end="", file=sys.stderr)
+
+
+def run_workers(options, folders, started, stop):
+    """Runs all workers to their end, whichever way this function is left. Returns them; raises OSError when one cannot
+    be started."""
+    workers = []
     try:
-        while all(worker.process.poll() is None for worker in workers):
-            time.sleep(0.1)
-            if time.monotonic() - shown >= STATUS_SECONDS[terminal]:
-                shown = time.monotonic()
-                line = status_line(measure(workers, started, options), options)
-                print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
-        if not any(worker.process.returncode for worker in workers):
-            for worker in workers:  # the others reach the end of their time within a second or two
-                worker.process.wait(timeout=30)
-        return False
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
-        return True
+        for number in range(options.jobs):
+            workers.append(Worker(number, options, folders))
+        watch(workers, started, options, stop)
     finally:
-        if terminal:
-            print("\r\033[K", end="", file=sys.stderr)
+        for worker in workers:
+            worker.tell(signal.SIGINT)
+        for worker in workers:
+            worker.finish()
+    return workers
+
+
+def replay(artifact):
+    """Runs a heap input once more, which prints the report. One that does not end is aborted, which prints where it
+    stands. Returns the exit code."""
+    process = subprocess.Popen([KMEMFUZZ, "run", artifact], stdout=sys.stderr, start_new_session=True,
+                               env=dict(os.environ, **fuzzer.ENVIRONMENT))
+    try:
+        return process.wait(timeout=REPLAY_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        return process.wait()
 
 
 def show_finding(worker, options):
     """Prints the report of what a worker found. Returns the finding's id and file."""
     output = worker.output()
     artifact = fuzzer.parse_artifact(output)
-    finding = fuzzer.parse_finding(output) or "the fuzzer ended early"
+    finding = fuzzer.parse_finding(output) or "unknown"
     print(f"\nFound: {finding}\n", file=sys.stderr, flush=True)
-    if artifact and options.target == "heap":
-        subprocess.run([KMEMFUZZ, "run", artifact], stdout=sys.stderr, check=False)
-    else:
+    if not (artifact and options.target == "heap" and replay(artifact) != EXIT_SOUND):
         print(output[-6000:], file=sys.stderr)
         if artifact:
             print(f"\n  replay  {BUILD}/{options.target}_fuzzer {artifact}", file=sys.stderr)
@@ -201,8 +260,8 @@ def summarise(figures, options):
     if options.json:
         print(json.dumps(figures, indent=2))
         return
-    print(f"\nFuzzed the {options.target} target for {figures['seconds']:.0f} s with {options.jobs} workers, "
-          f"seed {options.seed}")
+    print(f"\nFuzzed the {options.target} target for {figures['seconds']:.0f} s with {options.jobs} "
+          f"worker{'' if options.jobs == 1 else 's'}, seed {options.seed}")
     print(f"  executions          {figures['executions']:,} ({figures['executions_per_second']:,}/s)")
     if options.target == "heap":
         print(f"  checked operations  {figures['checked_operations']:,} "
@@ -212,8 +271,27 @@ def summarise(figures, options):
     print(f"  violations          {len(figures['findings'])}")
 
 
+def show_findings(workers, options):
+    """Prints what the failed workers found. Returns the findings, and whether a worker failed without finding any."""
+    findings = []
+    broken = False
+    for worker in workers:
+        if not worker.has_failed():
+            continue
+        output = worker.output()
+        if fuzzer.parse_finding(output) or fuzzer.parse_artifact(output):
+            findings.append(show_finding(worker, options))
+        else:
+            broken = True
+            print(f"\nci/fuzz: a worker ended with code {worker.process.returncode} and found nothing; it said:\n"
+                  f"{output[-2000:]}", file=sys.stderr, flush=True)
+    return findings, broken
+
+
 def main():
     """Runs the campaign; returns the exit code."""
+    stop = StopRequest()
+    stop.listen()
     options = parse_arguments(sys.argv[1:])
     base = CAMPAIGNS / options.target
     folders = {"state": base, "seeds": base / "seeds", "findings": base / "findings",
@@ -227,17 +305,19 @@ def main():
         return EXIT_ENVIRONMENT
     print(f"Seed {options.seed}; inputs go to {folders['corpus']}, findings to {folders['findings']}", file=sys.stderr)
     started = time.monotonic()
-    workers = [Worker(number, options, folders) for number in range(options.jobs)]
-    interrupted = watch(workers, started, options)
-    failed = [worker for worker in workers if worker.process.poll() not in (None, 0)]
+    try:
+        workers = run_workers(options, folders, started, stop)
+    except OSError as error:
+        print(f"ci/fuzz: a worker could not be started: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
     figures = measure(workers, started, options)
-    for worker in workers:
-        worker.stop()
     figures["corpus"] = str(folders["corpus"])
-    figures["interrupted"] = interrupted
-    figures["findings"] = [show_finding(worker, options) for worker in failed]
+    figures["interrupted"] = stop.received
+    figures["findings"], broken = show_findings(workers, options)
     summarise(figures, options)
-    return EXIT_VIOLATION if failed else EXIT_SOUND
+    if figures["findings"]:
+        return EXIT_VIOLATION
+    return EXIT_ENVIRONMENT if broken else EXIT_SOUND
 
 
 if __name__ == "__main__":

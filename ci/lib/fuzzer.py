@@ -19,11 +19,18 @@ ENVIRONMENT = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 
+INTERRUPTED_EXIT_CODE = 72  # libFuzzer's, when SIGINT or SIGTERM ends it
+
+UNREPEATED = "unrepeated"  # the finding when a violation did not happen again: the subject depends on more than its input
+
 STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/tool/statistics.h
 
 _PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
 _VIOLATION = re.compile(r"^VIOLATION ([a-z-]+): (.*)$", re.MULTILINE)
-_SANITIZER = re.compile(r"ERROR: (AddressSanitizer|libFuzzer): ([\w-]+)")
+_PAGE_RULE = re.compile(r"^page allocator: ([a-z-]+): ", re.MULTILINE)
+_TEXT_PROPERTY = re.compile(r"^text_fuzzer: ([a-z_]+): ", re.MULTILINE)
+_SANITIZER = re.compile(r"(?:ERROR: |^)(AddressSanitizer|libFuzzer): ([\w-]+)", re.MULTILINE)
+_UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
 _ARTIFACT = re.compile(r"Test unit written to (\S+)")
 
@@ -44,10 +51,14 @@ def parse_progress(line):
 
 
 def parse_finding(output):
-    """What stopped a target, as a short id: an oracle's id, 'ubsan: ...', 'asan: ...', 'hang', or None."""
-    match = _VIOLATION.search(output)
-    if match:
-        return match.group(1)
+    """What stopped a target, as a short id: that of an oracle, of a rule of the page target or of a property of the
+    text target; 'ubsan: ...', 'asan: ...', 'hang'; or None."""
+    for pattern in (_VIOLATION, _PAGE_RULE, _TEXT_PROPERTY):
+        match = pattern.search(output)
+        if match:
+            return match.group(1)
+    if _UNREPEATED.search(output):
+        return UNREPEATED
     match = _UNDEFINED.search(output)
     if match:
         return "ubsan: " + re.sub(r"0x[0-9a-f]+|\b\d+\b", "N", match.group(1))[:60]

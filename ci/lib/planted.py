@@ -235,23 +235,15 @@ def oracle_of(caught_by):
     return SANITIZER if caught_by.startswith(("asan: ", "ubsan: ")) else caught_by
 
 
-def find_cause(output):
-    """What stopped the fuzzer, as fuzzer.parse_finding tells it; also AddressSanitizer's own assertions, which a size
-    that makes no sense sets off."""
-    if "AddressSanitizer: CHECK failed" in output:
-        return fuzzer.parse_finding(output) or "asan: CHECK"
-    return fuzzer.parse_finding(output)
-
-
 def judge_run(code, output, oracles, runs):
     """(outcome, caught by, executions) of a fuzzer that ended with this code and output. oracles are those that may
     catch it; runs is its budget."""
     executions = parse_executions(output)
-    caught_by = find_cause(output)
+    caught_by = fuzzer.parse_finding(output)
     if code == 0 and caught_by is None and executions is not None and executions >= runs:
         return NOT_FOUND, None, executions
-    # An abort without a violation's line is a violation that did not happen again, or an assertion elsewhere.
-    if code == 0 or caught_by in (None, "asan: ABRT") or executions is None:
+    # An abort without a violation's line is an assertion elsewhere.
+    if code == 0 or caught_by in (None, "asan: ABRT", fuzzer.UNREPEATED) or executions is None:
         return UNEXPLAINED, caught_by, executions
     return (FOUND if oracle_of(caught_by) in oracles else WRONG_ORACLE), caught_by, executions
 

@@ -1,0 +1,469 @@
+"""Tests of the kmemfuzz tool as those who type its commands see it: what it prints, what it writes, how it ends.
+
+KMEM_PRESET names the build whose tool is tested (default: release).
+
+Run: python3 tests/tool/test_kmemfuzz.py
+"""
+
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRESET = os.environ.get("KMEM_PRESET", "release")
+TOOL = ROOT / "build" / PRESET / "kmemfuzz"
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+TIMEOUT = 60  # seconds: a tool that takes longer hangs
+NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
+
+COMMANDS = ("run", "show", "asm", "oracles")
+ORACLES = (
+    "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
+    "disjoint guards placement refusal-named refusal-untouched growth usable-size contents-kept contents-zeroed "
+    "contents-moved recovery").split()
+
+EXAMPLE = """kmem-program 1
+heap page=64 pages=4 growth=2 slots=16 refuse=0
+alloc 0 24
+zalloc 1 40
+free 0
+double 0
+aligned 2 64 16
+alloc 3 largest+1
+realloc 1 usable+8
+"""
+# The header, and one operation of 6 bytes for each line: what docs/programs.md says these lines are.
+EXAMPLE_BYTES = bytes.fromhex("0100010300020001000000" "000000180000" "030100280000" "010000000000" "070000000000"
+                              "050260100000" "100300010000" "320100080000")
+EXAMPLE_SOUND = "sound  a11c488eba342a58     9 operations  "
+EXAMPLE_TRACE = """\
+    0  alloc 0 24                   -> slot 0, offset 8
+       |#32 s0|.224|  digest 8f36eca404af3123
+    1  zalloc 1 40                  -> slot 1, offset 40
+       |#32 s0|#48 s1|.176|  digest f03b581ba48e04b3
+    2  free 0                       -> freed offset 8
+       |.32|#48 s1|.176|  digest 49d14fa2180efe6f
+    3  double 0                     -> refused: double-free
+       |.32|#48 s1|.176|  digest 4707eb92b0d5f33b
+    4  aligned 2 64 16              -> slot 2, offset 128
+       |.32|#48 s1|.40|#24 s2|.112|  digest 107b89c7f8f76334
+    5  alloc 3 largest+1            -> refused: exhausted
+       |.32|#48 s1|.40|#24 s2|.112|  digest 4630367545510b6a
+    6  realloc 1 usable+8           -> slot 1, offset 40
+       |.32|#56 s1|.32|#24 s2|.112|  digest c04c127557b34221
+    7  free 1                       -> freed offset 40  (freeing everything at the end)
+       |.120|#24 s2|.112|  digest a46feb6b5c742751
+    8  free 2                       -> freed offset 128  (freeing everything at the end)
+       |.256|  digest a11c488eba342a58
+"""
+
+
+def random_bytes(seed, size):
+    """The same bytes for the same seed, none of which begin a program in text."""
+    return random.Random(seed).randbytes(size)
+
+
+class ToolTest(unittest.TestCase):
+    """A temporary folder to work in, and what to run and require there."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.assertTrue(TOOL.exists(), f"build it first: cmake --build --preset {PRESET}")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, contents):
+        """Makes a file in the temporary folder, and the folders it is in. Returns its name."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents.encode() if isinstance(contents, str) else contents)
+        return name
+
+    def run_tool(self, *arguments, standard_input=b"", tool=TOOL, **more):
+        """Runs the tool in the temporary folder. Returns (exit code, standard output, standard error)."""
+        done = subprocess.run([tool, *arguments], input=standard_input, capture_output=True, cwd=self.folder,
+                              timeout=TIMEOUT, check=False, **more)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def require(self, code, output, errors, *arguments, **more):
+        """Runs the tool and requires all of how it ends."""
+        self.assertEqual(self.run_tool(*arguments, **more), (code, output, errors))
+
+    def require_misuse(self, command, complaint, *arguments):
+        """Runs a command wrongly: it must say what is wrong, and how it is right, and print and write nothing."""
+        code, output, errors = self.run_tool(command, *arguments)
+        self.assertEqual((code, output), (USAGE, ""))
+        lines = errors.splitlines()
+        self.assertEqual(lines[0], f"kmemfuzz {command}: {complaint}")
+        self.assertRegex(lines[1], f"^Usage: kmemfuzz {command} ")
+        self.assertEqual(lines[2:], [f"kmemfuzz {command} --help says more."])
+
+    def names(self):
+        """All files in the temporary folder."""
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+class Run(ToolTest):
+    def test_a_text_gives_one_line_with_digest_operations_and_name(self):
+        self.write("example.ops", EXAMPLE)
+        code, output, errors = self.run_tool("run", "example.ops")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertEqual(output, EXAMPLE_SOUND + "example.ops\n")
+
+    def test_the_same_program_as_bytes_gives_the_same_digest(self):
+        self.write("example", EXAMPLE_BYTES)
+        self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "example")
+
+    def test_a_dash_is_standard_input_text_or_bytes(self):
+        for program in (EXAMPLE.encode(), EXAMPLE_BYTES):
+            self.require(SOUND, EXAMPLE_SOUND + "-\n", "", "run", "-", standard_input=program)
+
+    def test_an_empty_file_is_a_program_without_operations(self):
+        self.write("empty", b"")
+        code, output, _ = self.run_tool("run", "empty")
+        self.assertEqual(code, SOUND)
+        self.assertRegex(output, r"^sound  [0-9a-f]{16}     0 operations  empty\n$")
+
+    def test_several_files_are_run_in_the_order_given_and_counted(self):
+        self.write("b", EXAMPLE)
+        self.write("a", EXAMPLE_BYTES)
+        self.require(SOUND, f"{EXAMPLE_SOUND}b\n{EXAMPLE_SOUND}a\n2 sound, 0 with violations, 0 unusable\n", "",
+                     "run", "b", "a")
+
+    def test_a_folder_means_all_files_below_it_in_the_order_of_their_names(self):
+        for name in ("inputs/b", "inputs/a/z", "inputs/a/y", "inputs/C"):
+            self.write(name, EXAMPLE)
+        code, output, _ = self.run_tool("run", "inputs")
+        self.assertEqual(code, SOUND)
+        self.assertEqual(re.findall(r"operations  (.*)", output), ["inputs/C", "inputs/a/y", "inputs/a/z", "inputs/b"])
+        self.assertTrue(output.endswith("\n4 sound, 0 with violations, 0 unusable\n"))
+
+    def test_hidden_files_and_folders_in_a_folder_are_passed_over(self):
+        for name in ("inputs/seen", "inputs/.hidden", "inputs/.git/config"):
+            self.write(name, EXAMPLE)
+        _, output, _ = self.run_tool("run", "inputs")
+        self.assertEqual(output, EXAMPLE_SOUND + "inputs/seen\n")
+
+    def test_a_folder_without_files_is_a_wrong_argument(self):
+        (self.folder / "inputs" / "deeper").mkdir(parents=True)
+        self.require_misuse("run", "it needs a file, or a folder with files in it", "inputs")
+
+    def test_a_missing_file_ends_with_3(self):
+        self.require(ENVIRONMENT, "", "kmemfuzz: cannot read missing: No such file or directory\n", "run", "missing")
+
+    @unittest.skipUnless(os.path.exists("/proc/self/mem"), "needs a file that cannot be read, whoever reads it")
+    def test_a_file_that_cannot_be_read_ends_with_3_and_the_others_are_run(self):
+        self.write("example", EXAMPLE)
+        code, output, errors = self.run_tool("run", "/proc/self/mem", "example")
+        self.assertEqual(code, ENVIRONMENT)
+        self.assertEqual(output, EXAMPLE_SOUND + "example\n1 sound, 0 with violations, 1 unusable\n")
+        self.assertEqual(errors, "kmemfuzz: cannot read /proc/self/mem: Input/output error\n")
+
+    def require_permission_denied(self, path, mode):
+        """Runs `inputs` with path set to mode, as a user who is bound by it."""
+        self.write("inputs/example", EXAMPLE)
+        shutil.copy(TOOL, self.folder / "tool")
+        self.folder.chmod(0o755)
+        (self.folder / path).chmod(mode)
+        self.addCleanup((self.folder / path).chmod, 0o755)
+        user = {"user": NOBODY} if os.geteuid() == 0 else {}
+        self.require(ENVIRONMENT, "", f"kmemfuzz: cannot read {path}: Permission denied\n", "run", "inputs",
+                     tool=self.folder / "tool", **user)
+
+    def test_a_file_without_permission_ends_with_3(self):
+        self.require_permission_denied("inputs/example", 0o000)
+
+    def test_a_folder_without_permission_ends_with_3(self):
+        self.require_permission_denied("inputs", 0o000)
+
+    def test_a_text_with_an_error_ends_with_2_and_names_line_column_and_mend(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        self.require(USAGE, "", "typo.ops:2:1: error: unknown operation 'aloc'; did you mean 'alloc'?\n",
+                     "run", "typo.ops")
+
+    def test_a_text_with_an_error_does_not_keep_the_others_from_running(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        self.write("example", EXAMPLE)
+        code, output, _ = self.run_tool("run", "typo.ops", "example")
+        self.assertEqual(code, USAGE)
+        self.assertEqual(output, EXAMPLE_SOUND + "example\n1 sound, 0 with violations, 1 unusable\n")
+
+    def test_the_worst_of_several_outcomes_is_the_exit_code(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        self.write("folder/example", EXAMPLE)
+        code, _, errors = self.run_tool("run", "typo.ops", "/proc/self/mem", "folder")
+        self.assertEqual(code, ENVIRONMENT)
+        self.assertEqual(len(errors.splitlines()), 2)
+
+    def test_garbage_of_every_length_is_a_program_and_sound(self):
+        for size in range(65):
+            self.write(f"inputs/{size:02}", random_bytes(size, size))
+        code, output, errors = self.run_tool("run", "inputs")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertEqual(output.splitlines()[-1], "65 sound, 0 with violations, 0 unusable")
+
+    def test_one_byte_repeated_is_a_program_and_sound(self):
+        for byte in range(256):
+            self.write(f"inputs/{byte:02x}", bytes([byte]) * 61)
+        code, _, errors = self.run_tool("run", "inputs")
+        self.assertEqual((code, errors), (SOUND, ""))
+
+    def test_random_bytes_are_programs_and_sound(self):
+        for seed in range(200):
+            self.write(f"inputs/{seed:03}", random_bytes(1000 + seed, 500))
+        code, _, errors = self.run_tool("run", "inputs")
+        self.assertEqual((code, errors), (SOUND, ""))
+
+    def test_a_megabyte_of_garbage_takes_seconds(self):
+        self.write("large", random_bytes(1, 1_000_000))
+        started = time.monotonic()
+        code, output, _ = self.run_tool("run", "large")
+        self.assertEqual(code, SOUND)
+        self.assertRegex(output, r" 166\d{3} operations  large\n$")
+        self.assertLess(time.monotonic() - started, 15)
+
+    def test_the_corpus_is_sound(self):
+        code, output, errors = self.run_tool("run", ROOT / "corpus")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertRegex(output, r"\n\d+ sound, 0 with violations, 0 unusable\n$")
+
+    def test_the_same_run_prints_the_same(self):
+        for seed in range(30):
+            self.write(f"inputs/{seed:03}", random_bytes(seed, 300))
+        for options in ([], ["--trace"]):
+            first = self.run_tool("run", "inputs", *options)
+            self.assertEqual(first[0], SOUND)
+            self.assertEqual(self.run_tool("run", "inputs", *options), first)
+
+    def test_another_build_gives_the_same_digests(self):
+        others = [preset for preset in ("dev", "release") if preset != PRESET]
+        others = [path for path in (ROOT / "build" / preset / "kmemfuzz" for preset in others) if path.exists()]
+        if not others:
+            self.skipTest("no other build is there")
+        for seed in range(100):
+            self.write(f"inputs/{seed:03}", random_bytes(seed, 300))
+        ours = self.run_tool("run", "inputs", ROOT / "corpus")
+        for other in others:
+            self.assertEqual(self.run_tool("run", "inputs", ROOT / "corpus", tool=other), ours)
+
+    def test_an_unknown_option_is_named(self):
+        self.require_misuse("run", "there is no option '--bogus'", "--bogus", "file")
+
+    def test_no_file_is_a_wrong_argument(self):
+        self.require_misuse("run", "it needs a file, or a folder with files in it")
+
+
+class Trace(ToolTest):
+    def test_every_operation_its_outcome_the_heap_and_the_digest_are_printed(self):
+        code, output, errors = self.run_tool("run", "-", "--trace", standard_input=EXAMPLE.encode())
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertEqual(output, EXAMPLE_TRACE + EXAMPLE_SOUND + "-\n")
+
+    def test_the_last_digest_is_the_programs(self):
+        self.write("example", EXAMPLE)
+        _, output, _ = self.run_tool("run", "--trace", "example")
+        digests = re.findall(r"digest ([0-9a-f]{16})", output)
+        self.assertEqual(output.splitlines()[-1].split()[1], digests[-1])
+
+    def test_a_longer_program_begins_with_the_trace_of_a_shorter(self):
+        lines = EXAMPLE.splitlines(keepends=True)
+        _, shorter, _ = self.run_tool("run", "-", "--trace", standard_input="".join(lines[:5]).encode())
+        _, longer, _ = self.run_tool("run", "-", "--trace", standard_input="".join(lines).encode())
+        self.assertEqual(longer.splitlines()[:6], shorter.splitlines()[:6])
+
+
+class OracleOptions(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.write("example", EXAMPLE)
+
+    def test_the_digest_does_not_depend_on_which_oracles_are_asked(self):
+        for options in (["--only", "placement"], ["--without", "placement"], ["--only", "region,recovery"],
+                        ["--without", ",".join(ORACLES)]):
+            self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", *options, "example")
+
+    def test_every_oracle_can_be_asked_alone_and_left_out(self):
+        for oracle in ORACLES:
+            for option in ("--only", "--without"):
+                with self.subTest(oracle=oracle, option=option):
+                    self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "example", option, oracle)
+
+    def test_an_unknown_oracle_is_named(self):
+        for ids, unknown in (("nothing", "nothing"), ("placement,nothing", "nothing"), ("", ""), ("placement,", ""),
+                             ("placement recovery", "placement recovery"), ("place", "place"),
+                             ("Placement", "Placement")):
+            for option in ("--only", "--without"):
+                with self.subTest(ids=ids, option=option):
+                    complaint = f"kmemfuzz run: there is no oracle '{unknown}'; kmemfuzz oracles lists them\n"
+                    self.require(USAGE, "", complaint, "run", option, ids, "example")
+
+    def test_the_ids_may_not_be_left_out(self):
+        for option in ("--only", "--without"):
+            self.require_misuse("run", f"{option} needs the ids of oracles, separated by commas", "example", option)
+
+
+class ShowAndAsm(ToolTest):
+    def test_asm_writes_the_bytes_the_documentation_says(self):
+        self.write("example.ops", EXAMPLE)
+        self.require(SOUND, "", "", "asm", "example.ops", "-o", "example")
+        self.assertEqual((self.folder / "example").read_bytes(), EXAMPLE_BYTES)
+
+    def test_show_prints_the_text_that_the_bytes_were_made_from(self):
+        self.require(SOUND, EXAMPLE, "", "show", "-", standard_input=EXAMPLE_BYTES)
+
+    def test_show_prints_a_text_without_its_comments_and_spacing(self):
+        spaced = EXAMPLE.replace(" ", "   ").replace("kmem-program   1", "kmem-program 1").replace("\n", "  # why\n")
+        spaced = spaced.replace("kmem-program 1  # why", "kmem-program 1", 1)
+        self.require(SOUND, EXAMPLE, "", "show", "-", standard_input=spaced.encode())
+
+    def test_text_and_bytes_go_round(self):
+        for seed in range(40):
+            with self.subTest(seed=seed):
+                self.write("input", random_bytes(seed, seed * 7))
+                self.require(SOUND, "", "", "asm", "input", "-o", "bytes", "--force")
+                code, text, _ = self.run_tool("show", "bytes")
+                self.assertEqual(code, SOUND)
+                self.require(SOUND, text, "", "show", "input")
+                self.require(SOUND, text, "", "show", "-", standard_input=text.encode())
+                self.require(SOUND, "", "", "asm", "-", "-o", "again", "--force", standard_input=text.encode())
+                self.assertEqual((self.folder / "again").read_bytes(), (self.folder / "bytes").read_bytes())
+
+    def test_garbage_its_bytes_and_its_text_run_alike(self):
+        for seed in range(20):
+            with self.subTest(seed=seed):
+                self.write("input", random_bytes(seed, 200))
+                self.require(SOUND, "", "", "asm", "input", "-o", "bytes", "--force")
+                self.write("text", self.run_tool("show", "input")[1])
+                _, output, _ = self.run_tool("run", "input", "bytes", "text")
+                digests = re.findall(r"^sound  ([0-9a-f]{16})", output, re.MULTILINE)
+                self.assertEqual((len(digests), len(set(digests))), (3, 1))
+
+    def test_a_text_with_an_error_is_neither_shown_nor_written(self):
+        self.write("typo.ops", "kmem-program 1\nalloc 0\n")
+        for arguments in (["show", "typo.ops"], ["asm", "typo.ops", "-o", "out"]):
+            code, output, errors = self.run_tool(*arguments)
+            self.assertEqual((code, output), (USAGE, ""))
+            self.assertRegex(errors, r"^typo\.ops:2:\d+: error: .+\n$")
+        self.assertEqual(self.names(), ["typo.ops"])
+
+    def test_a_missing_file_is_neither_shown_nor_written(self):
+        for arguments in (["show", "missing"], ["asm", "missing", "-o", "out"]):
+            self.require(ENVIRONMENT, "", "kmemfuzz: cannot read missing: No such file or directory\n", *arguments)
+        self.assertEqual(self.names(), [])
+
+    def test_a_folder_is_no_program(self):
+        self.require(ENVIRONMENT, "", "kmemfuzz: cannot read .: Is a directory\n", "show", ".")
+
+    def test_an_existing_file_is_replaced_only_with_force(self):
+        self.write("example.ops", EXAMPLE)
+        self.write("out", b"precious")
+        self.require(USAGE, "", "kmemfuzz: out exists; choose another name, or --force to replace it\n",
+                     "asm", "example.ops", "-o", "out")
+        self.assertEqual((self.folder / "out").read_bytes(), b"precious")
+        self.assertEqual(self.names(), ["example.ops", "out"])
+        self.require(SOUND, "", "", "asm", "--force", "example.ops", "-o", "out")
+        self.assertEqual((self.folder / "out").read_bytes(), EXAMPLE_BYTES)
+        self.assertEqual(self.names(), ["example.ops", "out"])
+
+    def test_a_file_can_take_the_place_of_what_it_was_made_from(self):
+        self.write("example", EXAMPLE)
+        self.require(SOUND, "", "", "asm", "example", "-o", "example", "--force")
+        self.assertEqual((self.folder / "example").read_bytes(), EXAMPLE_BYTES)
+
+    def test_what_cannot_be_written_ends_with_3_and_leaves_nothing_behind(self):
+        self.write("example.ops", EXAMPLE)
+        (self.folder / "folder").mkdir()
+        for path, force, reason in (("example.ops/out", [], "Not a directory"),
+                                    ("missing/out", [], "No such file or directory"),
+                                    ("folder", ["--force"], "Is a directory"),
+                                    ("x" * 300, [], "File name too long")):
+            with self.subTest(path=path):
+                self.require(ENVIRONMENT, "", f"kmemfuzz: cannot write {path}: {reason}\n",
+                             "asm", "example.ops", "-o", path, *force)
+                self.assertEqual(self.names(), ["example.ops", "folder"])
+
+    def test_wrong_arguments_of_asm(self):
+        for arguments, complaint in (([], "it takes a program and -o OUT"),
+                                     (["a"], "it takes a program and -o OUT"),
+                                     (["-o", "out"], "it takes a program and -o OUT"),
+                                     (["a", "-o"], "-o needs the name of the file to write"),
+                                     (["a", "b", "-o", "out"], "'b' is one argument too many"),
+                                     (["a", "--bogus", "-o", "out"], "there is no option '--bogus'")):
+            with self.subTest(arguments=arguments):
+                self.require_misuse("asm", complaint, *arguments)
+
+    def test_wrong_arguments_of_show(self):
+        for arguments, complaint in (([], "it takes one file"), (["a", "b"], "it takes one file"),
+                                     (["--bogus"], "there is no option '--bogus'")):
+            with self.subTest(arguments=arguments):
+                self.require_misuse("show", complaint, *arguments)
+
+
+class Tool(ToolTest):
+    def test_oracles_lists_every_id_with_its_sentence(self):
+        code, output, errors = self.run_tool("oracles")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertEqual([line.split()[0] for line in output.splitlines()], ORACLES)
+        for line in output.splitlines():
+            self.assertRegex(line, r"^[a-z-]+ +[A-Z].*\.$")
+
+    def test_oracles_takes_no_arguments(self):
+        self.require_misuse("oracles", "it takes no arguments, but was given 'more'", "more")
+
+    def test_help_lists_every_command_and_the_exit_codes(self):
+        code, output, errors = self.run_tool("--help")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertEqual(tuple(re.findall(r"^  ([a-z]+) .*  [a-z]", output, re.MULTILINE)), COMMANDS)
+        self.assertIn("Exit codes: 0 sound, 1 violation, 2 usage, 3 environment.", output)
+        self.assertEqual(self.run_tool("-h"), (code, output, errors))
+
+    def test_help_of_every_command_has_its_usage_and_an_example(self):
+        for command in COMMANDS:
+            for arguments in ([command, "--help"], [command, "-h"], [command, "file", "--help"]):
+                code, output, errors = self.run_tool(*arguments)
+                self.assertEqual((code, errors), (SOUND, ""))
+                self.assertRegex(output, rf"^Usage: kmemfuzz {command} ")
+                self.assertRegex(output, rf"Example:\n  kmemfuzz {command}\b")
+
+    def test_version_names_the_projects_version_and_the_formats(self):
+        project = re.search(r"project\(kmem VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+        header = (ROOT / "fuzz" / "program" / "program.h").read_text(encoding="utf-8")
+        program_format = re.search(r"PROGRAM_VERSION\s*=?\s*(\d+)", header)
+        self.require(SOUND, f"kmemfuzz {project.group(1)}, program format {program_format.group(1)}\n", "", "--version")
+
+    def test_no_command_prints_the_help_as_an_error(self):
+        _, help_text, _ = self.run_tool("--help")
+        self.require(USAGE, "", help_text)
+
+    def test_an_unknown_command_or_option_is_named(self):
+        for name in ("walk", "--bogus", "", "ru", "RUN"):
+            self.require(USAGE, "", f"kmemfuzz: there is no command '{name}'; kmemfuzz --help lists them\n", name)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "needs a device that is always full")
+    def test_output_that_cannot_be_written_ends_with_3(self):
+        self.write("example", EXAMPLE)
+        for arguments in (["run", "example"], ["run", "example", "--trace"], ["show", "example"], ["oracles"],
+                          ["--help"], ["run", "--help"], ["--version"]):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run([TOOL, *arguments], stdout=full, stderr=subprocess.PIPE, cwd=self.folder,
+                                      timeout=TIMEOUT, check=False)
+                self.assertEqual(done.returncode, ENVIRONMENT)
+                self.assertEqual(done.stderr, b"kmemfuzz: standard output could not be written\n")
+
+    def test_no_command_leaves_files_behind(self):
+        self.write("example", EXAMPLE)
+        for arguments in (["run", "example"], ["show", "example"], ["oracles"], ["--help"]):
+            self.assertEqual(self.run_tool(*arguments)[0], SOUND)
+        self.assertEqual([name for name in self.names() if not name.endswith(".profraw")], ["example"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,401 @@
+"""A broken heap, from the first fuzzed byte to the report: copies of this tree are broken in one line, built, fuzzed
+and replayed, as a developer would live through it; and the sound tree, of which nothing may be reported.
+
+Needs what ci/setup installs. Run: python3 tests/tool/test_violation.py
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
+
+TREE = ("src", "invariants", "fuzz", "cmake", "tests", "corpus", "ci", "CMakeLists.txt", "CMakePresets.json")
+
+# One line of src/kmem.c each: what it says, and what it is made to say.
+RIGHT_MERGE_FORGOTTEN = ("    write_block(heap, start, right_offset + right_size - start, false);\n",
+                         "    write_block(heap, start, right_offset + 0 * right_size - start, false);\n")
+ONE_WORD_TOO_MANY_ZEROED = ("    for (size_t i = 0; i < usable_size / sizeof *words; i++) {\n        words[i] = 0;\n",
+                            "    for (size_t i = 0; i <= usable_size / sizeof *words; i++) {\n        words[i] = 0;\n")
+NULL_WRITTEN = ("    uint64_t *const words = payload;\n",
+                "    uint64_t *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
+
+# `free 0` leaves a free block of 32 bytes in front of the free rest of the heap.
+UNMERGED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nfree 0\n"
+ZEROED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n"
+
+SUMMARY_KEYS = {
+    "target", "seed", "jobs", "seconds", "executions", "executions_per_second", "checked_operations",
+    "checked_operations_per_second", "coverage_edges", "features", "corpus_files", "corpus", "interrupted", "findings"}
+
+
+def report_in(output):
+    """The report of a violation in a program's output: from its first line to before the replay line."""
+    match = re.search(r"VIOLATION .*?(?=\n  replay  )", output, re.DOTALL)
+    return match.group(0) if match else None
+
+
+def processes_naming(text):
+    """The command lines of all processes in which text occurs, this one excepted."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended
+        if text in command and path.parent.name != str(os.getpid()):
+            found.append(command)
+    return found
+
+
+def run(command, folder, shell=False):
+    """Runs a command. Returns (exit code, standard output, standard error)."""
+    done = subprocess.run(command, cwd=folder, shell=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="replace", timeout=TIMEOUT, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+class BrokenTree(unittest.TestCase):
+    """A copy of this tree with one line of the heap broken, built once for the tests of a class."""
+
+    BREAK = None
+    PRESET = "fuzz"
+    TARGETS = ("heap_fuzzer", "kmemfuzz")
+    FUZZER_OPTIONS = ("-seed=1", "-runs=200000", "-max_len=1024")
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.tree = pathlib.Path(folder.name) / "broken"
+        cls.tree.mkdir()
+        for name in TREE:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, cls.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(ROOT / name, cls.tree / name)
+        # The campaign builds all targets: leave out those it does not use.
+        (cls.tree / "tests" / "CMakeLists.txt").write_text("", encoding="utf-8")
+        core = cls.tree / "src" / "kmem.c"
+        source = core.read_text(encoding="utf-8")
+        if source.count(cls.BREAK[0]) != 1:
+            raise AssertionError(f"src/kmem.c has changed: break it in another way than at {cls.BREAK[0]!r}")
+        core.write_text(source.replace(*cls.BREAK), encoding="utf-8")
+        for command in (["cmake", "--preset", cls.PRESET],
+                        ["cmake", "--build", "--preset", cls.PRESET, "--target", *cls.TARGETS]):
+            code, output, errors = run(command, cls.tree)
+            if code != 0:
+                raise AssertionError(f"{command} failed:\n{output}{errors}")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=self.tree)
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)  # for this test's own files, below the tree
+        self.tool = f"build/{self.PRESET}/kmemfuzz"
+
+    def write(self, name, contents):
+        """Makes a file in the test's folder. Returns its path from the tree's top."""
+        (self.folder / name).write_text(contents, encoding="utf-8")
+        return str((self.folder / name).relative_to(self.tree))
+
+    def fuzz(self, name="first"):
+        """Fuzzes from an empty corpus until something is found, in a folder of that name. Returns (exit code, output,
+        file the input was saved in)."""
+        folder = self.folder.relative_to(self.tree) / name
+        (self.tree / folder / "corpus").mkdir(parents=True)
+        code, _, output = run(["build/fuzz/heap_fuzzer", *self.FUZZER_OPTIONS, f"-artifact_prefix={folder}/",
+                               folder / "corpus"], self.tree)
+        saved = re.search(r"Test unit written to (\S+)", output)
+        self.assertIsNotNone(saved, output)
+        return code, output, saved.group(1)
+
+
+class Violation(BrokenTree):
+    """An oracle finds the heap at fault."""
+
+    BREAK = RIGHT_MERGE_FORGOTTEN
+
+    def test_the_fuzzer_finds_it_from_nothing_and_reports_it(self):
+        code, output, _ = self.fuzz()
+        self.assertNotEqual(code, SOUND)
+        self.assertIn("\nVIOLATION free-merged: No two adjacent blocks are both free.\n", output)
+
+    def test_the_fuzzer_finds_the_same_again_from_the_same_seed(self):
+        found = []
+        for name in ("first", "second"):
+            _, output, saved = self.fuzz(name)
+            found.append((report_in(output), (self.tree / saved).read_bytes()))
+        self.assertEqual(*found)
+
+    def test_the_stack_names_the_oracles_own_function(self):
+        _, output, _ = self.fuzz()
+        self.assertRegex(output, r"(?m)^ *#\d+ .* in violation_FREE_MERGED\b")
+
+    def test_replaying_the_saved_file_prints_the_same_report_and_ends_with_1(self):
+        _, output, saved = self.fuzz()
+        code, replayed, errors = run([self.tool, "run", saved], self.tree)
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        self.assertTrue(replayed.startswith(f"{saved}: VIOLATION "))
+        self.assertIsNotNone(report_in(output))
+        self.assertEqual(report_in(replayed), report_in(output))
+
+    def test_the_fuzzers_replay_command_works_with_the_file_it_names(self):
+        _, output, saved = self.fuzz()
+        command = re.search(r"\n  replay  (.*) FILE \(the one the fuzzer names below\)\n", output).group(1)
+        code, replayed, _ = run(f"{command} {saved}", self.tree, shell=True)
+        self.assertEqual(code, VIOLATION)
+        self.assertEqual(report_in(replayed), report_in(output))
+
+    def test_the_report_says_what_where_and_what_came_before(self):
+        path = self.write("unmerged.ops", UNMERGED)
+        code, output, errors = run([self.tool, "run", path], self.tree)
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        self.assertEqual(output, f"""\
+{path}: VIOLATION free-merged: No two adjacent blocks are both free.
+  heap       4 pages of 64 bytes, growth by 0, 16 slots
+  operation  1: free 0
+  where      the free block at offset 32, right behind another
+  expected   one free block of 256 bytes
+  observed   a second block of 224 bytes
+
+  last operations (number, operation, what it did)
+        0  alloc 0 24                   -> slot 0, offset 8
+  >     1  free 0                       -> freed offset 8
+
+  heap (# taken, . free, bytes with header, slot)
+    before  |#32 s0|.224|
+    after   |.32|.224|
+
+  replay  {self.tool} run {path}
+""")
+
+    def test_the_replay_command_works_when_pasted_whatever_the_files_name_and_the_oracles_asked(self):
+        for name, options in (("plain.ops", []), ("two words.ops", []), ("it's $HOME & \"more\".ops", []),
+                              ("a" * 200 + ".ops", []), ("unmerged.ops", ["--without", "free-merged"]),
+                              ("unmerged.ops", ["--only", "placement,recovery", "--without", "placement"])):
+            with self.subTest(name=name, options=options):
+                path = self.write(name, UNMERGED)
+                first = run([self.tool, "run", *options, path], self.tree)
+                self.assertEqual(first[0], VIOLATION)
+                command = re.search(r"\n  replay  (.*)\n$", first[1]).group(1)
+                self.assertEqual(run(command, self.tree, shell=True), first)
+
+    def test_the_trace_ends_with_the_report(self):
+        path = self.write("unmerged.ops", UNMERGED)
+        code, output, _ = run([self.tool, "run", "--trace", path], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.assertRegex(output, r"^    0  alloc 0 24 .*\n       \|#32 s0\|\.224\|  digest [0-9a-f]{16}\n"
+                                 r"    1  free 0 .*\n       \|\.32\|\.224\|\n" + re.escape(path) + ": VIOLATION ")
+
+    def test_one_violation_among_sound_programs_is_counted_and_ends_with_1(self):
+        self.write("a.ops", "kmem-program 1\n")
+        self.write("b.ops", UNMERGED)
+        self.write("c.ops", "kmem-program 1\ncoalesce\n")
+        code, output, _ = run([self.tool, "run", self.folder], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.assertEqual(output.splitlines()[-1], "2 sound, 1 with violations, 0 unusable")
+
+    def test_the_campaign_ends_with_1_prints_the_report_and_leaves_the_file_it_names(self):
+        code, output, errors = run(["./ci/fuzz", "--for", "20s", "--seed", "1"], self.tree)
+        self.assertEqual(code, VIOLATION, errors)
+        self.assertIn("\nFound: free-merged\n", errors)
+        self.assertIn("VIOLATION free-merged: No two adjacent blocks are both free.", errors)
+        self.assertRegex(output, r"  violations          [1-9]")
+        command = re.search(r"\n  replay  (.*)\n", errors).group(1)
+        file = command.split()[-1]
+        self.assertTrue((self.tree / file).is_file(), file)
+        self.assertTrue(file.startswith("build/campaign/heap/findings/crash-"), file)
+        code, replayed, _ = run(command, self.tree, shell=True)
+        self.assertEqual(code, VIOLATION)
+        self.assertIn(report_in(replayed), errors)
+        self.assertEqual(processes_naming(str(self.tree)), [])
+
+    def test_the_campaigns_json_names_what_was_found_and_the_file(self):
+        code, output, _ = run(["./ci/fuzz", "--for", "20s", "--seed", "1", "--jobs", "1", "--json"], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.assertLess(json.loads(output)["seconds"], 20)
+        (finding,) = json.loads(output)["findings"]
+        self.assertEqual(finding["id"], "free-merged")
+        self.assertTrue((self.tree / finding["file"]).is_file())
+
+
+class SanitizerReport(BrokenTree):
+    """AddressSanitizer finds the heap at fault, in the middle of an operation."""
+
+    BREAK = ONE_WORD_TOO_MANY_ZEROED
+
+    def require_last_words(self, output, path):
+        """The sanitizer's report, and behind it where the run stood."""
+        report, death, words = output.partition("\nDIED in the subject: what is above tells why, this tells where\n")
+        self.assertTrue(death, output)
+        self.assertIn("ERROR: AddressSanitizer: ", report)
+        self.assertRegex(report, r"#0 .* in kmem_zalloc ")
+        self.assertRegex(words, r"^  operation  \d+: (zalloc|calloc) ")
+        self.assertRegex(words, r"\n  last operations \(number, operation, what it did\)\n(   .*\n)*"
+                                r"  >  *\d+  (zalloc|calloc) [^>]*\n")
+        self.assertRegex(words, r"\n  heap \(.*\), in the middle of the operation\n +\|[#.]")
+        self.assertTrue(words.endswith(f"\n  replay  {self.tool} run {path}\n"), words)
+
+    def test_the_fuzzer_finds_it_from_nothing_and_its_replay_prints_where_it_died(self):
+        code, output, saved = self.fuzz()
+        self.assertNotEqual(code, SOUND)
+        self.assertRegex(output, r"ERROR: AddressSanitizer: ")
+        code, _, replayed = run([self.tool, "run", saved], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.require_last_words(replayed, saved)
+
+    def test_the_last_words_name_the_operation_those_before_it_and_the_replay_command(self):
+        path = self.write("zeroed.ops", ZEROED)
+        code, output, errors = run([self.tool, "run", path], self.tree)
+        self.assertEqual((code, output), (VIOLATION, ""))
+        self.require_last_words(errors, path)
+        words = errors.partition("\nDIED ")[2]
+        self.assertIn("\n  operation  1: zalloc 1 40\n", words)
+        self.assertIn("\n        0  alloc 0 24                   -> slot 0, offset 8\n", words)
+
+    def test_the_replay_command_works_when_pasted(self):
+        path = self.write("two words.ops", ZEROED)
+        _, _, errors = run([self.tool, "run", path], self.tree)
+        command = re.search(r"\n  replay  (.*)\n$", errors).group(1)
+        code, _, again = run(command, self.tree, shell=True)
+        self.assertEqual(code, VIOLATION)
+        self.assertEqual(again.partition("\nDIED ")[2], errors.partition("\nDIED ")[2])
+
+    def test_the_steps_before_it_are_traced(self):
+        path = self.write("zeroed.ops", ZEROED)
+        code, output, errors = run([self.tool, "run", path, "--trace"], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.assertRegex(output, r"^    0  alloc 0 24 .*\n       \|#32 s0\|\.224\|  digest [0-9a-f]{16}\n$")
+        self.require_last_words(errors, path)
+
+
+class ProcessorFault(BrokenTree):
+    """The processor stops the heap, in a build without sanitizers."""
+
+    BREAK = NULL_WRITTEN
+    PRESET = "release"
+    TARGETS = ("kmemfuzz",)
+
+    def test_the_signal_is_named_with_where_the_run_stood_and_it_ends_with_1(self):
+        path = self.write("zeroed.ops", ZEROED)
+        code, output, errors = run([self.tool, "run", path], self.tree)
+        self.assertEqual((code, output), (VIOLATION, ""))
+        self.assertTrue(errors.startswith(f"\nSignal {int(signal.SIGSEGV)}: the subject was stopped by the processor\n"
+                                          "\nDIED in the subject: "), errors)
+        self.assertIn("\n  operation  1: zalloc 1 40\n", errors)
+        self.assertTrue(errors.endswith(f"\n  replay  {self.tool} run {path}\n"), errors)
+
+    def test_what_was_sound_before_is_still_told(self):
+        sound = self.write("a.ops", "kmem-program 1\n")
+        code, output, _ = run([self.tool, "run", sound, self.write("b.ops", ZEROED)], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.assertRegex(output, f"^sound  [0-9a-f]{{16}}     0 operations  {re.escape(sound)}\n$")
+
+
+class SoundTree(unittest.TestCase):
+    """The campaign on this tree itself, on a corpus of the test's own."""
+
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.corpus = pathlib.Path(folder.name) / "corpus"
+
+    def fuzz(self, *options):
+        """Runs ci/fuzz for 3 seconds with one worker. Returns (exit code, standard output, standard error)."""
+        return run(["./ci/fuzz", "--for", "3s", "--seed", "1", "--jobs", "1", "--corpus", self.corpus, *options], ROOT)
+
+    def require_summary(self, target):
+        """Fuzzes a target; nothing may be found, and all figures must be there."""
+        code, output, errors = self.fuzz("--target", target, "--json")
+        self.assertEqual(code, SOUND, errors)
+        figures = json.loads(output)
+        self.assertEqual(set(figures), SUMMARY_KEYS)
+        self.assertEqual((figures["target"], figures["seed"], figures["jobs"]), (target, 1, 1))
+        self.assertEqual((figures["findings"], figures["interrupted"]), ([], False))
+        self.assertEqual(figures["corpus"], str(self.corpus))
+        self.assertGreaterEqual(figures["seconds"], 3)
+        for key in ("executions", "executions_per_second", "coverage_edges", "features", "corpus_files"):
+            self.assertGreater(figures[key], 0, key)
+        self.assertGreater(len(list(self.corpus.iterdir())), 0)
+        self.assertIn("Seed 1; ", errors)
+        self.assertEqual(processes_naming(str(self.corpus)), [])
+        return figures
+
+    def test_the_heap_target_finds_nothing_and_sums_up_in_json(self):
+        figures = self.require_summary("heap")
+        self.assertGreater(figures["checked_operations"], figures["executions"])
+        self.assertGreater(figures["checked_operations_per_second"], 0)
+
+    def test_the_page_target_finds_nothing(self):
+        self.require_summary("page")
+
+    def test_the_text_target_finds_nothing(self):
+        self.require_summary("text")
+
+    def test_the_summary_for_people_has_all_figures(self):
+        code, output, errors = self.fuzz()
+        self.assertEqual(code, SOUND, errors)
+        self.assertRegex(output, r"""^
+Fuzzed the heap target for \d+ s with 1 worker, seed 1
+  executions          [\d,]+ \([\d,]+/s\)
+  checked operations  [\d,]+ \([\d,]+/s\)
+  coverage            \d+ edges, \d+ features
+  corpus              \d+ files in .*
+  violations          0
+$""")
+
+    def test_a_status_is_logged_without_a_terminal_and_ctrl_c_ends_all_workers_with_a_summary(self):
+        process = subprocess.Popen(
+            ["./ci/fuzz", "--for", "10m", "--seed", "1", "--jobs", "2", "--corpus", self.corpus], cwd=ROOT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        watchdog = threading.Timer(TIMEOUT, process.kill)
+        watchdog.start()
+        self.addCleanup(watchdog.cancel)
+        status = None
+        for line in process.stderr:
+            if " left " in line:
+                status = line
+                break
+        self.assertIsNotNone(status, "it ended without a status line")
+        self.assertRegex(status, r"^1\ds, \d+s left  [\d.]+[kMG]? executions/s  [\d.]+[kMG]? checked operations/s  "
+                                 r"coverage \d+  features \d+  corpus \d+\n$")
+        self.assertNotEqual(processes_naming(str(self.corpus)), [])
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+        output, errors = process.communicate()
+        self.assertEqual((process.returncode, errors), (SOUND, ""))
+        self.assertRegex(output, r"\nFuzzed the heap target for 1\d s with 2 workers, seed 1\n")
+        self.assertRegex(output, r"\n  violations          0\n$")
+        self.assertEqual(processes_naming(str(self.corpus)), [])
+
+    def test_wrong_arguments_end_with_2_and_say_what_is_wrong(self):
+        for arguments, complaint in ((["--for", "soon"], "'soon' is no duration; write it like 60s, 10m or 2h"),
+                                     (["--target", "stack"], "invalid choice: 'stack'"),
+                                     (["--bogus"], "unrecognized arguments: --bogus")):
+            with self.subTest(arguments=arguments):
+                code, output, errors = run(["./ci/fuzz", *arguments], ROOT)
+                self.assertEqual((code, output), (USAGE, ""))
+                self.assertIn("usage: ci/fuzz ", errors)
+                self.assertIn(complaint, errors)
+
+    def test_help_needs_no_build(self):
+        for option in ("--help", "-h"):
+            code, output, errors = run(["./ci/fuzz", option], ROOT)
+            self.assertEqual((code, errors), (SOUND, ""))
+            self.assertIn("--for TIME", output)
+            self.assertIn("Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment.", output)
+
+
+if __name__ == "__main__":
+    unittest.main()

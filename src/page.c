@@ -1,6 +1,7 @@
 /* The page allocator. page.h is the contract.
  *
- * Called by the kernel layer (kernel.c), for the kernel's heap and its page table. */
+ * Called by the kernel layer (kernel.c), for the kernel's heap and its root page table, and by the page
+ * tables (riscv/sv39.c). */
 #include "page.h"
 
 #define PAGE_FREE 0u /* the descriptor of a free page */
@@ -195,6 +196,12 @@ enum page_error page_free(struct page_allocator *pages, void *pointer) {
 }
 
 /* Questions. */
+
+size_t page_run_count(const struct page_allocator *pages, const void *pointer) {
+    struct run run = {.first = 0, .count = 0};
+    const bool is_run = pointer != NULL && locate(pages, pointer, &run) == PAGE_OK;
+    return is_run ? run.count : 0;
+}
 
 enum page_error page_last_error(const struct page_allocator *pages) {
     return pages->error;

@@ -40,7 +40,7 @@ enum page_error {
  * PAGE_CORRUPT to any operation that meets it; to page_free and page_extend so is a run of more pages than
  * taken_count says are taken in all. */
 
-/* One page allocator. The caller owns it, page_init fills it; its members are for page.c and the checker. */
+/* One page allocator. The caller owns it, page_init fills it; only page.c writes its members. */
 struct page_allocator {
     unsigned char *descriptors; /* page_count bytes */
     unsigned char *base;        /* page 0; a multiple of PAGE_SIZE */
@@ -79,6 +79,10 @@ enum page_error page_extend(struct page_allocator *pages, void *pointer, size_t 
  * descriptor of the page before PAGE_CORRUPT, not the first of its run PAGE_INTERIOR_POINTER, impossible run
  * PAGE_CORRUPT. Cost: one step per page of the run. */
 enum page_error page_free(struct page_allocator *pages, void *pointer);
+
+/* How many pages the run has that starts at pointer; 0 iff page_free would refuse pointer, or it is NULL.
+ * Changes nothing, page_last_error() included. Cost: one step per page of the run. */
+size_t page_run_count(const struct page_allocator *pages, const void *pointer);
 
 /* How the last operation on pages that can fail ended. */
 enum page_error page_last_error(const struct page_allocator *pages);

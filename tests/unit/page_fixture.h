@@ -106,12 +106,16 @@ static inline void assert_free_refused(void *pointer, enum page_error error) {
     assert_refused(error);
 }
 
-/* free and extend find their run in the same way. */
+/* free, extend and run_count find their run in the same way. */
 static inline void assert_pointer_refused(void *pointer, enum page_error error) {
     assert_free_refused(pointer, error);
     assert_extend_refused(pointer, 0, error);
     assert_extend_refused(pointer, 1, error);
     assert_extend_refused(pointer, SIZE_MAX, error);
+    pages.error = PAGE_BAD_REGION; /* so that a change shows */
+    remember();
+    assert_int_equal(page_run_count(&pages, pointer), 0);
+    assert_refused(PAGE_BAD_REGION);
 }
 
 /* An address that may lie outside the arena; never followed. */

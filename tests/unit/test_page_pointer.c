@@ -187,6 +187,24 @@ static void a_run_of_more_pages_than_are_taken_is_corrupt(void **state) {
     assert_int_equal(page_free(&pages, page_at(0)), PAGE_OK);
 }
 
+/* page_run_count. */
+
+static void run_count_is_the_length_of_the_run_that_starts_there(void **state) {
+    (void)state;
+    set_up_as("TttT.tT");
+    remember();
+    assert_int_equal(page_run_count(&pages, page_at(0)), 1);
+    assert_int_equal(page_run_count(&pages, page_at(1)), 3);
+    assert_int_equal(page_run_count(&pages, page_at(5)), 2);
+    assert_refused(PAGE_OK);
+}
+
+static void null_starts_no_run(void **state) {
+    (void)state;
+    set_up_as("T");
+    assert_int_equal(page_run_count(&pages, NULL), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(extend_makes_a_run_longer_in_place),
@@ -207,6 +225,8 @@ int main(void) {
         cmocka_unit_test(an_interior_pointer_is_named_before_its_run_is_judged),
         cmocka_unit_test(a_run_without_a_last_page_is_corrupt),
         cmocka_unit_test(a_run_of_more_pages_than_are_taken_is_corrupt),
+        cmocka_unit_test(run_count_is_the_length_of_the_run_that_starts_there),
+        cmocka_unit_test(null_starts_no_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,319 @@
+/* What the page tables refuse (src/riscv/sv39.h), and that a refusal changes nothing: bad arguments, too few
+ * pages, and entries, roots and counters that cannot be true. Where the tables lie stands in sv39_fixture.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/sv39_fixture.h"
+
+/* Arguments. */
+
+static void every_address_that_is_not_canonical_is_refused(void **state) {
+    (void)state;
+    set_up(8);
+    for (unsigned bit = 39; bit < 64; bit++) {
+        assert_refused(UINT64_C(1) << bit, SV39_NOT_CANONICAL);
+        assert_refused(UINT64_MAX << 38 ^ UINT64_C(1) << bit, SV39_NOT_CANONICAL);
+    }
+    assert_refused(UINT64_C(0x4000000000), SV39_NOT_CANONICAL);
+    assert_refused(UINT64_C(0xffffffbffffff000), SV39_NOT_CANONICAL);
+    assert_refused(UINT64_C(0x4000000001), SV39_NOT_CANONICAL); /* before it is misaligned */
+}
+
+static void every_misaligned_address_is_refused(void **state) {
+    (void)state;
+    set_up(8);
+    map(GIB, DEVICE);
+    for (unsigned bit = 0; bit < 12; bit++) {
+        assert_map_refused(GIB + (UINT64_C(1) << bit), SV39_MISALIGNED);
+        assert_unmap_refused(GIB + (UINT64_C(1) << bit), SV39_MISALIGNED);
+        assert_map_refused_with(0, DEVICE + (UINT64_C(1) << bit), READ_WRITE, SV39_MISALIGNED);
+    }
+    assert_map_refused_with(0, UINT64_MAX, READ_WRITE, SV39_MISALIGNED); /* before it is too high */
+}
+
+static void a_physical_address_above_the_highest_is_refused(void **state) {
+    (void)state;
+    set_up(8);
+    for (unsigned bit = 56; bit < 64; bit++) {
+        assert_map_refused_with(0, UINT64_C(1) << bit, READ_WRITE, SV39_BAD_PHYSICAL);
+    }
+    assert_map_refused_with(0, UINT64_MAX << 12, 0, SV39_BAD_PHYSICAL); /* before the flags */
+}
+
+static void every_flag_that_is_not_the_callers_is_refused(void **state) {
+    (void)state;
+    set_up(8);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if ((UINT64_C(1) << bit & SV39_FLAGS) == 0) {
+            assert_map_refused_with(0, DEVICE, READ_WRITE | UINT64_C(1) << bit, SV39_BAD_FLAGS);
+        }
+    }
+    map(0, DEVICE);
+    assert_map_refused_with(0, DEVICE, SV39_USER, SV39_BAD_FLAGS); /* before it is already mapped */
+}
+
+/* Mapped and not mapped. */
+
+static void a_page_is_mapped_once(void **state) {
+    (void)state;
+    set_up(8);
+    map(GIB, DEVICE);
+    assert_map_refused(GIB, SV39_ALREADY_MAPPED);
+    assert_map_refused_with(GIB, DEVICE + PAGE_SIZE, SV39_READ, SV39_ALREADY_MAPPED);
+    assert_translates(GIB, DEVICE, READ_WRITE);
+}
+
+static void what_no_level_knows_is_not_mapped(void **state) {
+    (void)state;
+    set_up(8);
+    map(0, DEVICE);
+    static const uint64_t addresses[] = {PAGE_SIZE, 2 * MIB, GIB};
+    for (size_t i = 0; i < 3; i++) {
+        assert_unmap_refused(addresses[i], SV39_NOT_MAPPED);
+        assert_translate_refused(addresses[i], SV39_NOT_MAPPED);
+    }
+    unmap(0);
+    assert_unmap_refused(0, SV39_NOT_MAPPED);
+}
+
+/* Pages. */
+
+static void a_first_table_that_cannot_be_had_is_out_of_pages(void **state) {
+    (void)state;
+    set_up(1);
+    assert_map_refused(0, SV39_OUT_OF_PAGES);
+    set_up(3);
+    map(0, DEVICE);
+    assert_map_refused(2 * MIB, SV39_OUT_OF_PAGES); /* one table */
+    assert_map_refused(GIB, SV39_OUT_OF_PAGES);     /* two */
+    map(PAGE_SIZE, DEVICE);                         /* none */
+}
+
+static void a_second_table_that_cannot_be_had_gives_the_first_one_back(void **state) {
+    (void)state;
+    set_up(2);
+    assert_map_refused(0, SV39_OUT_OF_PAGES);
+    assert_int_equal(pages.taken_count, 1);
+    set_up(4);
+    map(0, DEVICE);
+    assert_map_refused(GIB, SV39_OUT_OF_PAGES);
+    map(2 * MIB, DEVICE);
+    assert_counts(4, 2);
+}
+
+static void corrupt_descriptors_are_told_from_too_few_pages(void **state) {
+    (void)state;
+    set_up(8);
+    pages.descriptors[1] = 0x80;
+    assert_map_refused(0, SV39_CORRUPT_PAGES);
+    set_up(8);
+    pages.descriptors[2] = 0x80; /* met when the second table is taken */
+    assert_map_refused(0, SV39_CORRUPT_PAGES);
+    assert_int_equal(pages.taken_count, 1);
+}
+
+/* Entries. Level 0 is page 2, level 1 page 1, the root page 0; pages 3 and 4 are another run, page 5 another
+ * table of level 0, page 6 is free. */
+
+static void set_up_mapped(void) {
+    set_up(8);
+    map(0, DEVICE);
+    assert_non_null(page_alloc(&pages, 2));
+    map(2 * MIB, DEVICE);
+}
+
+/* Whatever walks over the entry is refused, whatever does not is not; put right, nothing has happened. */
+static void assert_impossible(uint64_t *entry, uint64_t value) {
+    const uint64_t before = *entry;
+    *entry = value;
+    assert_refused(0, SV39_CORRUPT);
+    *entry = before;
+    assert_translates(0, DEVICE, READ_WRITE);
+}
+
+static uint64_t table_entry(uint64_t physical_address) {
+    return physical_address >> 2 | SV39_VALID;
+}
+
+static void a_leaf_that_cannot_be_true_is_corrupt(void **state) {
+    (void)state;
+    set_up_mapped();
+    uint64_t *const leaf = table_at(2);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const bool is_page_number = (UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) != 0;
+        const bool is_callers = (UINT64_C(1) << bit & (SV39_EXECUTE | SV39_USER | SV39_WRITE)) != 0;
+        if (!is_page_number && !is_callers) {
+            assert_impossible(leaf, *leaf ^ UINT64_C(1) << bit); /* read: then it is write only */
+        }
+    }
+    assert_impossible(leaf, *leaf & ~READ_WRITE); /* no permission: a table at level 0 */
+    assert_impossible(leaf, *leaf & ~SV39_VALID); /* not valid, yet not 0 */
+    assert_impossible(leaf, table_entry(DEVICE));
+    assert_impossible(leaf, UINT64_MAX);
+}
+
+static void a_table_entry_that_cannot_be_true_is_corrupt(void **state) {
+    (void)state;
+    set_up_mapped();
+    for (size_t page = 0; page < 2; page++) {
+        uint64_t *const entry = table_at(page);
+        for (unsigned bit = 0; bit < 64; bit++) {
+            if ((UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) == 0) {
+                assert_impossible(entry, *entry ^ UINT64_C(1) << bit);
+            }
+        }
+        assert_impossible(entry, *table_at(2)); /* a leaf at an upper level */
+        assert_impossible(entry, UINT64_MAX);
+    }
+}
+
+static void a_table_that_is_not_a_page_of_the_allocator_is_corrupt(void **state) {
+    (void)state;
+    set_up_mapped();
+    for (size_t page = 0; page < 2; page++) {
+        uint64_t *const entry = table_at(page);
+        assert_impossible(entry, table_entry(0));
+        assert_impossible(entry, table_entry(DEVICE));
+        assert_impossible(entry, table_entry(PHYSICAL_BASE - PAGE_SIZE));
+        assert_impossible(entry, table_entry(physical_at(8))); /* behind the last */
+        assert_impossible(entry, table_entry(SV39_PHYSICAL_END - PAGE_SIZE));
+        assert_impossible(entry, table_entry(PHYSICAL_BASE + (UINT64_C(1) << 32)));
+        assert_impossible(entry, table_entry(physical_at(3))); /* the first of two */
+        assert_impossible(entry, table_entry(physical_at(4))); /* the second */
+        assert_impossible(entry, table_entry(physical_at(6))); /* free */
+    }
+}
+
+static void a_table_the_walk_has_come_through_is_corrupt(void **state) {
+    (void)state;
+    set_up_mapped();
+    assert_impossible(table_at(0), table_entry(physical_at(0)));
+    assert_impossible(table_at(1), table_entry(physical_at(0)));
+    assert_impossible(table_at(1), table_entry(physical_at(1)));
+}
+
+static void a_table_whose_page_somebody_freed_is_corrupt(void **state) {
+    (void)state;
+    for (size_t page = 0; page < 3; page++) {
+        set_up_mapped();
+        assert_int_equal(page_free(&pages, page_at(page)), PAGE_OK);
+        assert_refused(0, SV39_CORRUPT);
+    }
+}
+
+static void a_corrupt_entry_does_no_harm_beside_its_way(void **state) {
+    (void)state;
+    set_up_mapped();
+    table_at(2)[0] = 0x800;
+    map(PAGE_SIZE, DEVICE);
+    unmap(PAGE_SIZE); /* and the table stays: it is not empty */
+    assert_counts(4, 2);
+    table_at(1)[0] = 0x800;
+    unmap(2 * MIB);
+    assert_counts(3, 1);
+    table_at(0)[0] = 0x800;
+    map(GIB, DEVICE);
+    unmap(GIB);
+    assert_counts(3, 1);
+}
+
+/* Counters. */
+
+static void counters_that_would_pass_below_zero_are_corrupt(void **state) {
+    (void)state;
+    set_up(8);
+    map(0, DEVICE);
+    tree.mapped_count = 0;
+    assert_unmap_refused(0, SV39_CORRUPT);
+    tree.mapped_count = 1;
+    for (tree.table_count = 0; tree.table_count < 3; tree.table_count++) {
+        assert_unmap_refused(0, SV39_CORRUPT);
+    }
+    pages.taken_count = 2; /* fewer than there are tables */
+    assert_unmap_refused(0, SV39_CORRUPT);
+    pages.taken_count = 3;
+    unmap(0);
+    assert_counts(1, 0);
+    assert_int_equal(pages.taken_count, 1);
+}
+
+/* Any entries. */
+
+/* Marsaglia's xorshift64: *state is never 0. */
+static uint64_t next_random(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Mostly what a walk gets past. */
+static uint64_t random_entry(uint64_t *seed) {
+    const uint64_t value = next_random(seed);
+    switch (value % 8) {
+    case 0:
+        return next_random(seed);
+    case 1:
+        return 0;
+    case 2:
+        return DEVICE >> 2 | READ_WRITE | 0xc1;
+    default:
+        return table_entry(physical_at(value / 8 % 10));
+    }
+}
+
+/* AddressSanitizer watches the core, and the arena has nothing behind its last page. */
+static void no_entries_make_a_walk_loop_or_leave_the_pages(void **state) {
+    (void)state;
+    uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
+    print_message("seed 0x%016llx\n", (unsigned long long)seed);
+    for (size_t trial = 0; trial < 2000; trial++) {
+        set_up(PAGE_LIMIT);
+        while (pages.taken_count < 8) {
+            assert_non_null(page_zalloc(&pages, 1 + next_random(&seed) % 4 / 3));
+        }
+        for (size_t i = 0; i < 8 * SV39_ENTRY_COUNT; i++) {
+            table_at(0)[i] = random_entry(&seed);
+        }
+        tree.table_count = next_random(&seed) % 10;
+        tree.mapped_count = next_random(&seed) % 3;
+        for (size_t step = 0; step < 32; step++) {
+            const uint64_t virtual_address = next_random(&seed) >> 26 << 12;
+            struct sv39_translation translation;
+            (void)sv39_translate(&tree, virtual_address, &translation);
+            (void)sv39_map(&tree, virtual_address, DEVICE, READ_WRITE);
+            (void)sv39_unmap(&tree, virtual_address);
+            assert_true(pages.taken_count <= pages.page_count);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_address_that_is_not_canonical_is_refused),
+        cmocka_unit_test(every_misaligned_address_is_refused),
+        cmocka_unit_test(a_physical_address_above_the_highest_is_refused),
+        cmocka_unit_test(every_flag_that_is_not_the_callers_is_refused),
+        cmocka_unit_test(a_page_is_mapped_once),
+        cmocka_unit_test(what_no_level_knows_is_not_mapped),
+        cmocka_unit_test(a_first_table_that_cannot_be_had_is_out_of_pages),
+        cmocka_unit_test(a_second_table_that_cannot_be_had_gives_the_first_one_back),
+        cmocka_unit_test(corrupt_descriptors_are_told_from_too_few_pages),
+        cmocka_unit_test(a_leaf_that_cannot_be_true_is_corrupt),
+        cmocka_unit_test(a_table_entry_that_cannot_be_true_is_corrupt),
+        cmocka_unit_test(a_table_that_is_not_a_page_of_the_allocator_is_corrupt),
+        cmocka_unit_test(a_table_the_walk_has_come_through_is_corrupt),
+        cmocka_unit_test(a_table_whose_page_somebody_freed_is_corrupt),
+        cmocka_unit_test(a_corrupt_entry_does_no_harm_beside_its_way),
+        cmocka_unit_test(counters_that_would_pass_below_zero_are_corrupt),
+        cmocka_unit_test(no_entries_make_a_walk_loop_or_leave_the_pages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,457 @@
+/* The page tables' checker (invariants/sv39_invariant.h): it must notice each kind of damage, name it, and
+ * say where; it must find nothing wrong where nothing is; and it must survive any bytes whatever.
+ *
+ * Every test but the last ones damages the same tree:
+ *
+ *     page 0, level 2    [0] page 1    [511] page 5
+ *     page 1, level 1    [0] page 2    [1] page 3
+ *     page 2, level 0    [0] leaf, address 0    [7] leaf, address 7 pages
+ *     page 3, level 0    [511] leaf, address 4 MiB - 1 page
+ *     page 4             somebody else's
+ *     page 5, level 1    [511] page 6
+ *     page 6, level 0    [511] leaf, the highest page
+ *     pages 7 and 8      somebody else's, one run; page 9 is somebody else's too; the others are free */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "invariants/sv39_invariant.h"
+#include "tests/unit/sv39_fixture.h"
+
+#define HIGHEST_PAGE UINT64_C(0xfffffffffffff000)
+#define LIVE_LIMIT   ((size_t)8)
+
+static struct live_mapping live[LIVE_LIMIT];
+static unsigned char seen[PAGE_LIMIT];
+static struct sv39_expectation expectation;
+
+static void expect_live(uint64_t virtual_address, uint64_t physical_address, uint64_t flags) {
+    assert_true(expectation.live_count < LIVE_LIMIT);
+    live[expectation.live_count++] = (struct live_mapping){
+        .virtual_address = virtual_address, .physical_address = physical_address, .flags = flags};
+}
+
+static void map_live(uint64_t virtual_address, uint64_t physical_address, uint64_t flags) {
+    assert_int_equal(sv39_map(&tree, virtual_address, physical_address, flags), SV39_OK);
+    expect_live(virtual_address, physical_address, flags);
+}
+
+/* An empty tree, and an expectation that agrees. */
+static void draw_empty(void) {
+    set_up(PAGE_LIMIT);
+    expectation = (struct sv39_expectation){.pages = &pages,
+                                            .root = tree.root,
+                                            .physical_offset = offset_for(PHYSICAL_BASE),
+                                            .live = live,
+                                            .seen = seen};
+}
+
+static void draw(void) {
+    draw_empty();
+    map_live(0, DEVICE, READ_WRITE);
+    map_live(7 * PAGE_SIZE, SV39_PHYSICAL_END - PAGE_SIZE, SV39_EXECUTE | SV39_USER);
+    map_live(4 * MIB - PAGE_SIZE, 0, SV39_READ);
+    assert_ptr_equal(page_alloc(&pages, 1), page_at(4));
+    map_live(HIGHEST_PAGE, physical_at(4), READ_WRITE | SV39_EXECUTE);
+    assert_ptr_equal(page_alloc(&pages, 2), page_at(7));
+    assert_ptr_equal(page_zalloc(&pages, 1), page_at(9));
+    expectation.other_count = 4;
+    assert_counts(6, 4);
+}
+
+static struct verdict check(uint64_t mask) {
+    return sv39_invariant_check(&tree, &expectation, mask);
+}
+
+static void assert_sound(uint64_t mask) {
+    const struct verdict verdict = check(mask);
+    assert_int_equal(verdict.oracle, SOUND);
+    assert_true(verdict_is_sound(verdict));
+}
+
+static void assert_verdict(uint64_t mask, enum sv39_invariant invariant, uint64_t offset, uint64_t expected,
+                           uint64_t observed) {
+    const struct verdict verdict = check(mask);
+    assert_int_equal(verdict.oracle, invariant);
+    assert_int_equal(verdict.offset, offset);
+    assert_int_equal(verdict.expected, expected);
+    assert_int_equal(verdict.observed, observed);
+}
+
+/* The damage breaks this invariant, which is named first, with these values, and on its own. */
+static void assert_named(enum sv39_invariant invariant, uint64_t offset, uint64_t expected,
+                         uint64_t observed) {
+    assert_verdict(SV39_INVARIANT_ALL, invariant, offset, expected, observed);
+    assert_verdict(SV39_INVARIANT_BIT(invariant), invariant, offset, expected, observed);
+    assert_sound(0);
+}
+
+/* And it breaks no other. */
+static void assert_broken(enum sv39_invariant invariant, uint64_t offset, uint64_t expected,
+                          uint64_t observed) {
+    assert_named(invariant, offset, expected, observed);
+    assert_sound(SV39_INVARIANT_ALL & ~SV39_INVARIANT_BIT(invariant));
+}
+
+static uint64_t table_entry(uint64_t physical_address) {
+    return physical_address >> 2 | SV39_VALID;
+}
+
+/* Healthy trees. */
+
+static void an_empty_tree_is_sound_and_needs_no_list(void **state) {
+    (void)state;
+    draw_empty();
+    expectation.live = NULL;
+    assert_sound(SV39_INVARIANT_ALL);
+}
+
+static void a_tree_stays_sound_while_it_is_used(void **state) {
+    (void)state;
+    draw();
+    assert_sound(SV39_INVARIANT_ALL);
+    assert_sound(SV39_INVARIANT_STRUCTURE);
+    for (size_t i = 0; i < 4; i++) {
+        unmap(live[i].virtual_address);
+        expectation.live = live + i + 1;
+        expectation.live_count--;
+        assert_sound(SV39_INVARIANT_ALL);
+    }
+    assert_counts(1, 0);
+}
+
+static void a_full_table_is_sound(void **state) {
+    (void)state;
+    static struct live_mapping many[SV39_ENTRY_COUNT];
+    draw_empty();
+    for (size_t i = 0; i < SV39_ENTRY_COUNT; i++) {
+        many[i] = (struct live_mapping){
+            .virtual_address = i * PAGE_SIZE, .physical_address = DEVICE, .flags = READ_WRITE};
+        map(i * PAGE_SIZE, DEVICE);
+    }
+    expectation.live = many;
+    expectation.live_count = SV39_ENTRY_COUNT;
+    assert_sound(SV39_INVARIANT_ALL);
+}
+
+/* One kind of damage after the other. */
+
+static void another_allocator_root_or_offset_is_not_the_expected_one(void **state) {
+    (void)state;
+    draw();
+    tree.pages = NULL; /* and is not followed */
+    assert_broken(SV39_INVARIANT_ROOT, 0, 0, (uintptr_t)0 - (uintptr_t)&pages);
+    tree.pages = &pages;
+    tree.root = table_at(1);
+    assert_broken(SV39_INVARIANT_ROOT, 0, 0, PAGE_SIZE);
+    tree.root = NULL;
+    assert_broken(SV39_INVARIANT_ROOT, 0, 0, (uintptr_t)0 - (uintptr_t)table_at(0));
+    tree.root = table_at(0);
+    tree.physical_offset++;
+    assert_broken(SV39_INVARIANT_ROOT, 0, expectation.physical_offset, expectation.physical_offset + 1);
+}
+
+static void an_entry_that_is_neither_valid_nor_zero_is_named(void **state) {
+    (void)state;
+    draw();
+    table_at(2)[3] = SV39_READ;
+    assert_broken(SV39_INVARIANT_ABSENT, 3 * PAGE_SIZE, 0, SV39_READ);
+    draw();
+    table_at(5)[256] = UINT64_C(1) << 63;
+    assert_broken(SV39_INVARIANT_ABSENT, HIGHEST_PAGE + PAGE_SIZE - 256 * 2 * MIB, 0, UINT64_C(1) << 63);
+    draw();
+    table_at(0)[255] = SV39_WRITE;
+    assert_broken(SV39_INVARIANT_ABSENT, 255 * GIB, 0, SV39_WRITE);
+    draw();
+    table_at(0)[256] = SV39_WRITE;
+    assert_broken(SV39_INVARIANT_ABSENT, UINT64_MAX << 38, 0, SV39_WRITE);
+}
+
+static void a_leaf_at_an_upper_level_is_named(void **state) {
+    (void)state;
+    const uint64_t leaf = DEVICE >> 2 | SV39_READ | SV39_PRESET;
+    draw();
+    table_at(1)[9] = leaf;
+    assert_broken(SV39_INVARIANT_LEAF_LEVEL, 18 * MIB, 0, leaf);
+    draw();
+    table_at(0)[2] = leaf;
+    assert_broken(SV39_INVARIANT_LEAF_LEVEL, 2 * GIB, 0, leaf);
+}
+
+static void an_entry_of_level_0_that_is_no_leaf_is_named(void **state) {
+    (void)state;
+    draw();
+    table_at(2)[7] = table_entry(physical_at(9));
+    assert_named(SV39_INVARIANT_LEAF_LEVEL, 7 * PAGE_SIZE, 1, table_entry(physical_at(9)));
+}
+
+static void a_leaf_without_its_bits_or_with_others_is_named(void **state) {
+    (void)state;
+    for (unsigned bit = 1; bit < 64; bit++) {
+        draw();
+        uint64_t *const leaf = &table_at(3)[511]; /* readable */
+        const uint64_t healthy = *leaf;
+        *leaf ^= UINT64_C(1) << bit;
+        const bool is_legal = (UINT64_C(1) << bit & (SV39_PAGE_NUMBER_MASK | SV39_FLAGS)) != 0;
+        if (!is_legal) {
+            assert_named(SV39_INVARIANT_LEAF_FLAGS, 4 * MIB - PAGE_SIZE, healthy, *leaf);
+        } else {
+            assert_int_not_equal(check(SV39_INVARIANT_ALL).oracle, SV39_INVARIANT_LEAF_FLAGS);
+        }
+    }
+}
+
+static void a_leaf_that_can_be_written_but_not_read_is_named(void **state) {
+    (void)state;
+    draw();
+    table_at(2)[0] &= ~SV39_READ;
+    assert_named(SV39_INVARIANT_LEAF_FLAGS, 0, DEVICE >> 2 | READ_WRITE | SV39_PRESET,
+                 DEVICE >> 2 | SV39_WRITE | SV39_PRESET);
+}
+
+static void a_table_entry_with_other_bits_is_named_and_followed_all_the_same(void **state) {
+    (void)state;
+    for (unsigned bit = 4; bit < 64; bit++) {
+        if ((UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) == 0) {
+            draw();
+            table_at(1)[1] |= UINT64_C(1) << bit;
+            assert_broken(SV39_INVARIANT_TABLE_FLAGS, 2 * MIB, table_entry(physical_at(3)),
+                          table_entry(physical_at(3)) | UINT64_C(1) << bit);
+        }
+    }
+}
+
+static void a_table_that_is_not_a_page_of_its_own_is_named(void **state) {
+    (void)state;
+    const uint64_t places[][2] = {{PHYSICAL_BASE - PAGE_SIZE, 0},
+                                  {physical_at(PAGE_LIMIT), 0},
+                                  {0, 0},
+                                  {SV39_PHYSICAL_END - PAGE_SIZE, 0},
+                                  {physical_at(7), 2},
+                                  {physical_at(8), 0},
+                                  {physical_at(12), 0}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        draw();
+        table_at(1)[5] = table_entry(places[i][0]);
+        assert_broken(SV39_INVARIANT_TABLE_PAGE, 10 * MIB, 1, places[i][1]);
+        draw();
+        table_at(0)[5] = table_entry(places[i][0]);
+        assert_broken(SV39_INVARIANT_TABLE_PAGE, 5 * GIB, 1, places[i][1]);
+    }
+}
+
+static void a_table_somebody_freed_is_named(void **state) {
+    (void)state;
+    draw();
+    assert_int_equal(page_free(&pages, page_at(6)), PAGE_OK);
+    assert_named(SV39_INVARIANT_TABLE_PAGE, HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 1, 0);
+}
+
+static void a_table_named_twice_is_named_at_the_second_time(void **state) {
+    (void)state;
+    draw();
+    table_at(1)[511] = table_entry(physical_at(2));
+    assert_broken(SV39_INVARIANT_TABLE_ONCE, 1022 * MIB, 0, 2);
+    draw();
+    table_at(0)[4] = table_entry(physical_at(1));
+    assert_broken(SV39_INVARIANT_TABLE_ONCE, 4 * GIB, 0, 1);
+}
+
+static void a_root_that_is_named_at_all_is_named(void **state) {
+    (void)state;
+    draw();
+    table_at(0)[4] = table_entry(physical_at(0));
+    assert_broken(SV39_INVARIANT_TABLE_ONCE, 4 * GIB, 0, 0);
+    draw();
+    table_at(5)[511] = table_entry(physical_at(5));
+    assert_named(SV39_INVARIANT_TABLE_ONCE, HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 0, 5);
+}
+
+static void an_empty_table_is_named(void **state) {
+    (void)state;
+    draw();
+    table_at(1)[3] = table_entry(physical_at(9)); /* a zeroed page, and now a table */
+    tree.table_count++;
+    expectation.other_count--;
+    assert_broken(SV39_INVARIANT_TABLE_USED, 6 * MIB, 1, 0);
+    draw();
+    table_at(0)[511] = 0;
+    table_at(0)[300] = table_entry(physical_at(9));
+    assert_named(SV39_INVARIANT_TABLE_USED, (UINT64_MAX << 39) + 300 * GIB, 1, 0);
+}
+
+static void a_leaf_that_is_not_live_is_named(void **state) {
+    (void)state;
+    draw();
+    const uint64_t leaf = table_at(2)[0];
+    table_at(2)[1] = leaf;
+    tree.mapped_count++;
+    assert_broken(SV39_INVARIANT_LEAF_IS_LIVE, PAGE_SIZE, 0, leaf);
+    draw();
+    expectation.live_count--; /* the last one */
+    assert_broken(SV39_INVARIANT_LEAF_IS_LIVE, HIGHEST_PAGE, 0, table_at(6)[511]);
+}
+
+static void a_live_mapping_that_is_no_leaf_is_named(void **state) {
+    (void)state;
+    draw();
+    const uint64_t leaf = table_at(2)[7];
+    table_at(2)[7] = 0;
+    tree.mapped_count--;
+    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 7 * PAGE_SIZE, leaf, 0);
+    draw();
+    live[3].virtual_address -= GIB; /* in front of the last leaf, which is not live then */
+    assert_verdict(SV39_INVARIANT_ALL, SV39_INVARIANT_LIVE_IS_LEAF, HIGHEST_PAGE - GIB, table_at(6)[511], 0);
+    draw();
+    unmap(HIGHEST_PAGE); /* behind the last leaf */
+    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, HIGHEST_PAGE, physical_at(4) >> 2 | 0xcf, 0);
+}
+
+static void a_leaf_with_another_page_or_other_flags_is_named(void **state) {
+    (void)state;
+    draw();
+    const uint64_t leaf = table_at(3)[511];
+    table_at(3)[511] = leaf | UINT64_C(1) << 53;
+    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 4 * MIB - PAGE_SIZE, leaf, leaf | UINT64_C(1) << 53);
+    table_at(3)[511] = leaf | SV39_USER;
+    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 4 * MIB - PAGE_SIZE, leaf, leaf | SV39_USER);
+}
+
+static void counts_the_walk_does_not_agree_with_are_named(void **state) {
+    (void)state;
+    draw();
+    tree.table_count = 7;
+    assert_broken(SV39_INVARIANT_COUNTERS, 0, 6, 7);
+    tree.table_count = 6;
+    tree.mapped_count = SIZE_MAX;
+    assert_broken(SV39_INVARIANT_COUNTERS, 0, 4, SIZE_MAX);
+}
+
+static void a_page_that_nobody_holds_is_named(void **state) {
+    (void)state;
+    draw();
+    assert_non_null(page_alloc(&pages, 1));
+    assert_broken(SV39_INVARIANT_PAGES_HELD, 0, 10, 11);
+    expectation.other_count = 6;
+    assert_broken(SV39_INVARIANT_PAGES_HELD, 0, 12, 11);
+}
+
+static void the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next(void **state) {
+    (void)state;
+    draw();
+    tree.physical_offset++;
+    table_at(0)[1] = SV39_READ;                   /* absent */
+    table_at(0)[2] = SV39_READ | SV39_VALID;      /* a leaf at level 2 */
+    table_at(0)[3] = table_entry(0) | SV39_USER;  /* table flags, and no page */
+    table_at(0)[4] = table_entry(physical_at(1)); /* twice */
+    table_at(0)[5] = table_entry(physical_at(9)); /* empty */
+    table_at(6)[510] = table_at(6)[511] | SV39_GLOBAL;
+    table_at(6)[511] = 0; /* a leaf that is not live, and a live one that is none */
+    uint64_t mask = SV39_INVARIANT_ALL;
+    static const enum sv39_invariant order[] = {
+        SV39_INVARIANT_ROOT,         SV39_INVARIANT_ABSENT,     SV39_INVARIANT_LEAF_LEVEL,
+        SV39_INVARIANT_TABLE_FLAGS,  SV39_INVARIANT_TABLE_PAGE, SV39_INVARIANT_TABLE_ONCE,
+        SV39_INVARIANT_TABLE_USED,   SV39_INVARIANT_LEAF_FLAGS, SV39_INVARIANT_LEAF_IS_LIVE,
+        SV39_INVARIANT_LIVE_IS_LEAF, SV39_INVARIANT_COUNTERS,   SV39_INVARIANT_PAGES_HELD};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        assert_int_equal(check(mask).oracle, order[i]);
+        mask &= ~SV39_INVARIANT_BIT(order[i]);
+    }
+    assert_int_equal(mask, 0);
+}
+
+/* Any bytes. */
+
+/* Marsaglia's xorshift64: *state is never 0. */
+static uint64_t next_random(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static uint64_t random_entry(uint64_t *seed) {
+    const uint64_t value = next_random(seed);
+    switch (value % 8) {
+    case 0:
+        return next_random(seed);
+    case 1:
+    case 2:
+        return 0;
+    case 3:
+        return DEVICE >> 2 | READ_WRITE | SV39_PRESET;
+    default:
+        return table_entry(physical_at(value / 8 % (PAGE_LIMIT + 2)));
+    }
+}
+
+static void no_entries_make_the_checker_loop_or_write(void **state) {
+    (void)state;
+    uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
+    print_message("seed 0x%016llx\n", (unsigned long long)seed);
+    for (size_t trial = 0; trial < 1000; trial++) {
+        draw();
+        for (size_t i = 0; i < PAGE_LIMIT * SV39_ENTRY_COUNT; i++) {
+            table_at(0)[i] = random_entry(&seed);
+        }
+        for (size_t i = 0; i < expectation.live_count; i++) {
+            live[i].virtual_address = next_random(&seed) >> 38 << 12;
+        }
+        remember();
+        const uint64_t mask = trial % 2 == 0 ? next_random(&seed) : 0;
+        const struct verdict verdict = check(mask);
+        assert_unchanged();
+        assert_true(verdict.oracle < SV39_INVARIANT_COUNT);
+        assert_true(verdict_is_sound(verdict) || (mask & SV39_INVARIANT_BIT(verdict.oracle)) != 0);
+    }
+}
+
+/* Names. */
+
+static void every_invariant_has_an_id_and_a_sentence(void **state) {
+    (void)state;
+    for (unsigned invariant = 1; invariant < SV39_INVARIANT_COUNT; invariant++) {
+        const char *const sentence = sv39_invariant_sentence(invariant);
+        assert_int_equal(strncmp(sv39_invariant_id(invariant), "sv39-", 5), 0);
+        assert_int_equal(sentence[strlen(sentence) - 1], '.');
+        for (unsigned other = 1; other < invariant; other++) {
+            assert_string_not_equal(sv39_invariant_id(other), sv39_invariant_id(invariant));
+        }
+    }
+    assert_null(sv39_invariant_id(SV39_INVARIANT_NONE));
+    assert_null(sv39_invariant_id(SV39_INVARIANT_COUNT));
+    assert_null(sv39_invariant_sentence(SV39_INVARIANT_NONE));
+    assert_null(sv39_invariant_sentence(SV39_INVARIANT_COUNT));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_tree_is_sound_and_needs_no_list),
+        cmocka_unit_test(a_tree_stays_sound_while_it_is_used),
+        cmocka_unit_test(a_full_table_is_sound),
+        cmocka_unit_test(another_allocator_root_or_offset_is_not_the_expected_one),
+        cmocka_unit_test(an_entry_that_is_neither_valid_nor_zero_is_named),
+        cmocka_unit_test(a_leaf_at_an_upper_level_is_named),
+        cmocka_unit_test(an_entry_of_level_0_that_is_no_leaf_is_named),
+        cmocka_unit_test(a_leaf_without_its_bits_or_with_others_is_named),
+        cmocka_unit_test(a_leaf_that_can_be_written_but_not_read_is_named),
+        cmocka_unit_test(a_table_entry_with_other_bits_is_named_and_followed_all_the_same),
+        cmocka_unit_test(a_table_that_is_not_a_page_of_its_own_is_named),
+        cmocka_unit_test(a_table_somebody_freed_is_named),
+        cmocka_unit_test(a_table_named_twice_is_named_at_the_second_time),
+        cmocka_unit_test(a_root_that_is_named_at_all_is_named),
+        cmocka_unit_test(an_empty_table_is_named),
+        cmocka_unit_test(a_leaf_that_is_not_live_is_named),
+        cmocka_unit_test(a_live_mapping_that_is_no_leaf_is_named),
+        cmocka_unit_test(a_leaf_with_another_page_or_other_flags_is_named),
+        cmocka_unit_test(counts_the_walk_does_not_agree_with_are_named),
+        cmocka_unit_test(a_page_that_nobody_holds_is_named),
+        cmocka_unit_test(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next),
+        cmocka_unit_test(no_entries_make_the_checker_loop_or_write),
+        cmocka_unit_test(every_invariant_has_an_id_and_a_sentence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -240,10 +240,9 @@ static void enter(struct walk *walk, const void *table, size_t page_index, unsig
     walk->used_counts[level] = 0;
 }
 
-/* An entry of level 1 or 2 that is not absent: *page_index is the table to enter, or NO_PAGE. */
+/* An entry of level 1 or 2 that is valid: *page_index becomes the table to enter, if there is one. */
 static struct verdict visit_table_entry(struct walk *walk, struct place place, size_t *page_index) {
     const struct sv39_expectation *const expectation = walk->expectation;
-    *page_index = NO_PAGE;
     struct verdict verdict = check_leaf_level(place);
     if (!verdict_is_sound(verdict)) {
         return is_on(walk->mask, verdict) ? verdict : verdict_sound();
@@ -266,6 +265,16 @@ static struct verdict visit_table_entry(struct walk *walk, struct place place, s
     return verdict_sound();
 }
 
+/* An entry that is not 0: *page_index is the table to enter, or NO_PAGE. */
+static struct verdict visit_entry(struct walk *walk, struct place place, size_t *page_index) {
+    *page_index = NO_PAGE;
+    if ((place.entry & SV39_VALID) == 0) {
+        const struct verdict verdict = fail_absent(place);
+        return is_on(walk->mask, verdict) ? verdict : verdict_sound();
+    }
+    return place.level == 0 ? visit_leaf(walk, place) : visit_table_entry(walk, place, page_index);
+}
+
 /* The entry the walk stands at; then stands at the next, or at the first of the table it names. */
 static struct verdict visit(struct walk *walk) {
     const uint64_t entry = walk->tables[walk->level][walk->indices[walk->level]];
@@ -274,20 +283,12 @@ static struct verdict visit(struct walk *walk) {
         return verdict_sound();
     }
     walk->used_counts[walk->level]++;
-    const struct place place = place_of(walk, entry);
     size_t page_index = NO_PAGE;
-    struct verdict verdict = verdict_sound();
-    if ((entry & SV39_VALID) == 0) {
-        verdict = is_on(walk->mask, fail_absent(place)) ? fail_absent(place) : verdict_sound();
-    } else if (place.level == 0) {
-        verdict = visit_leaf(walk, place);
-    } else {
-        verdict = visit_table_entry(walk, place, &page_index);
-    }
+    const struct verdict verdict = visit_entry(walk, place_of(walk, entry), &page_index);
     if (page_index == NO_PAGE) {
         walk->indices[walk->level]++;
     } else {
-        enter(walk, walk->expectation->pages->base + page_index * PAGE_SIZE, page_index, place.level - 1);
+        enter(walk, walk->expectation->pages->base + page_index * PAGE_SIZE, page_index, walk->level - 1);
     }
     return verdict;
 }

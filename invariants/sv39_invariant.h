@@ -19,10 +19,10 @@
 #include "src/riscv/sv39.h"
 
 /* Every invariant: its name in C, its id, and its sentence. The root is checked first; then at each entry, in
- * the order of virtual addresses, those that apply to it, in this order, and at each table's end that it is
- * not empty; then the counters and the pages held. The first one broken is the verdict. A verdict's offset is
- * the lowest virtual address that the entry or table stands for, sign extended; what expected and observed
- * mean for each stands in sv39_invariant.c. */
+ * the order of virtual addresses, those that apply to it, in this order (live mappings passed over before the
+ * leaf behind them), and at each table's end that it is not empty; then the counters and the pages held. The
+ * first one broken is the verdict. A verdict's offset is the lowest virtual address that the entry or table
+ * stands for, sign extended; what expected and observed mean for each stands in sv39_invariant.c. */
 #define SV39_INVARIANT_LIST(X)                                                                               \
     X(ROOT, "sv39-root", "The allocator, root and offset are those the tree was made with.")                 \
     X(ABSENT, "sv39-absent", "Every entry that is not valid is 0.")                                          \

@@ -37,10 +37,10 @@ static uint64_t table_entry(uint64_t physical_address) {
     return (physical_address % SV39_PHYSICAL_END) / 4 | SV39_VALID;
 }
 
-/* 64 ways: bits that do not belong there, pages that do not, and one bit of the page number from bit 6 up, so
- * that the page is outside. */
+/* 64 ways: bits that do not belong there; pages that do not, which the upper half of all values is; and one
+ * bit of the page number from bit 6 up, so that the page is outside. */
 static uint64_t damage_table_entry(uint64_t entry, unsigned damage, const struct sv39_damage_places *places) {
-    const unsigned way = damage % 64;
+    const unsigned way = damage < 128 ? damage % 64 : 20 + damage % 6;
     if (way == 0) {
         return entry & ~SV39_VALID;
     }

@@ -72,7 +72,12 @@ static uint64_t any_address(const unsigned char bytes[SV39_OPERATION_SIZE]) {
                       UINT64_C(0x5bd1e95));
 }
 
+/* That of a live mapping, or while an entry is overwritten every other time one that comes by it. */
 static uint64_t live_address(const struct sv39_model *model, const unsigned char bytes[SV39_OPERATION_SIZE]) {
+    if (model->corrupt_size != 0 && bytes[1] >= 0x80) {
+        const uint64_t page = bytes[1] + UINT64_C(256) * bytes[2];
+        return model->corrupt_start + page * PAGE_SIZE % model->corrupt_size;
+    }
     return model->live_count == 0 ? grid_address(bytes)
                                   : model->live[bytes[1] % model->live_count].virtual_address;
 }

@@ -4,17 +4,21 @@
  *
  * The bytes of an operation. Any four are one:
  *
- *     byte 0, bits 3..0   0 to 4 map           12 take another page
- *                         5 to 8 unmap         13 give one back
+ *     byte 0, bits 3..0   0 to 4 map           12 take pages for something else than tables
+ *                         5 to 8 unmap         13 give some of those back
  *                         9 to 11 translate    14, 15 scribble, or repair
- *     byte 0, bits 7..4   the address: 0 to 6 out of the grid, 7 to 10 that of a live mapping (unmap: the
- *                         other way round), 11 and 12 one bit from it, 13 out of all, 14 misaligned, 15 not
- * canonical scribble: the level, modulo 3 byte 1              grid: bits 2..0 index 2, bits 5..3 index 1,
- * bits 7..6 index 0, each out of a few live, one bit from it, scribble: which mapping, modulo how many there
- * are take: whether one page or two; give back: which, modulo how many there are byte 2 bits 3..0 map: R, W,
- * X and U, mended to be legal unless bits 7..4 are all 1: then byte 3 says which bit is added, or that none
- * is mended unmap, translate: the bit; translate: also the offset in the page byte 3              map: the
- * physical page; scribble: what is wrong with the entry
+ *     byte 0, bits 7..4   map, unmap, translate: the address
+ *                             0 to 6 out of the grid, 7 to 10 live; for unmap the other way round
+ *                             11, 12 one bit from a live one, 13 out of all, 14 misaligned, 15 not canonical
+ *                         scribble: the level, modulo 3
+ *     byte 1              grid: bits 2..0 index 2, bits 5..3 index 1, bits 7..6 index 0, each out of a few
+ *                         live: which mapping, modulo how many there are; scribble: the same; while an
+ *                         entry is overwritten, from 0x80 on an address that comes by it
+ *                         take: one page or two; give back: which, modulo how many there are
+ *     byte 2              map, bits 3..0: R, W, X and U, mended to be legal
+ *                         map, bits 7..4: all 1 means not mended, and byte 3 says which bit is added, if any
+ *                         which bit, how far misaligned; translate, with byte 3: the offset in the page
+ *     byte 3              map: the physical page; scribble: what is wrong with the entry
  *
  * What names nothing becomes the next that is: a live mapping where there is none is one out of the grid,
  * unmap a map then, a scribble a map; giving back what was not taken takes it. A map beyond the model's limit

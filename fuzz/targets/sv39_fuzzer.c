@@ -11,7 +11,8 @@
  *     4 bytes each        the operations: the table stands in fuzz/sv39/sv39_operation.h
  *
  * Free pages are dirty whenever an operation starts, and so are those taken for something else; that is how a
- * table that was not zeroed and stray writes show. Physical addresses do not depend on where the arena lies.
+ * table that was not zeroed and stray writes show. The run of two pages is all 0, so that whoever takes it
+ * for a table finds an empty one. Physical addresses do not depend on where the arena lies.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -215,9 +216,10 @@ static void check_given_back(const struct run *run, bool is_out_of_pages) {
     }
 }
 
-static void check_other_run(const struct run *run, struct other_run other) {
+/* Every page of the run is like this one. */
+static void check_other_run(const struct run *run, struct other_run other, const unsigned char *expected) {
     for (size_t i = 0; i < other.count; i++) {
-        check_page(run, SV39_RULE_CONTAINED, dirty_page, other.first + i * PAGE_SIZE);
+        check_page(run, SV39_RULE_CONTAINED, expected, other.first + i * PAGE_SIZE);
     }
 }
 
@@ -270,9 +272,9 @@ static void check(const struct run *run, const struct sv39_operation *operation,
         check_untouched(run);
     }
     check_given_back(run, answer.error == SV39_OUT_OF_PAGES);
-    check_other_run(run, run->pair);
+    check_other_run(run, run->pair, zero_page);
     for (size_t i = 0; i < run->other_run_count; i++) {
-        check_other_run(run, run->others[i]);
+        check_other_run(run, run->others[i], dirty_page);
     }
     check_invariants(run);
 }
@@ -319,10 +321,10 @@ static struct sv39_answer execute(struct run *run, const struct sv39_operation *
 
 /* The harness's own doings. */
 
-static struct other_run take_other(struct run *run, size_t count) {
+static struct other_run take_other(struct run *run, size_t count, unsigned char content) {
     const struct other_run other = {.first = page_alloc(&run->pages, count), .count = count};
     if (other.first != NULL) {
-        memset(other.first, DIRT, count * PAGE_SIZE);
+        memset(other.first, content, count * PAGE_SIZE);
         run->model.other_count += count;
     }
     return other;
@@ -368,7 +370,7 @@ static void scribble(struct run *run, const struct sv39_operation *operation) {
 static bool do_own(struct run *run, const struct sv39_operation *operation) {
     switch (operation->kind) {
     case SV39_OPERATION_TAKE: {
-        const struct other_run other = take_other(run, operation->count);
+        const struct other_run other = take_other(run, operation->count, DIRT);
         if (other.first != NULL) {
             run->others[run->other_run_count++] = other;
         }
@@ -426,9 +428,9 @@ static void prepare(struct run *run, const unsigned char header[3]) {
     run->overwritten = NULL;
     if ((header[2] & 1) == 0) {
         run->root = page_zalloc(&run->pages, 1);
-        run->pair = take_other(run, 2);
+        run->pair = take_other(run, 2, 0);
     } else {
-        run->pair = take_other(run, 2);
+        run->pair = take_other(run, 2, 0);
         run->root = page_zalloc(&run->pages, 1);
     }
 }

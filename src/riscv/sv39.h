@@ -30,8 +30,9 @@
  * Not seen, as no walk to one address can: a table named twice, and a taken page that is not a table.
  * invariants/sv39_invariant.h sees both.
  *
- * Nothing here executes sfence.vma, which is the caller's after sv39_map and sv39_unmap; after sv39_unmap
- * before the pages of the allocator are taken or the page unmapped is used again.
+ * Nothing here executes sfence.vma or orders stores for another hart. That is the caller's, after sv39_map
+ * and sv39_unmap; after the latter before pages of the allocator are taken and before the page unmapped is
+ * used for something else.
  *
  * May be here: tables in memory. May not: registers, instructions, locks, what is mapped and why.
  * After "The RISC-V Instruction Set Manual, Volume II: Privileged Architecture", section Sv39. */
@@ -65,7 +66,7 @@
 /* How an operation ended. sv39_error_name() gives the name printed for each. */
 enum sv39_error {
     SV39_OK = 0,
-    SV39_BAD_OFFSET, /* sv39_init: a page's physical address would not be a page's, or not below 2^56 */
+    SV39_BAD_OFFSET, /* sv39_init: the physical addresses are not those of pages below 2^56 */
     SV39_BAD_ROOT,   /* sv39_init: the root is not a taken run of one page, all 0; later: there is no root */
     SV39_NOT_CANONICAL, /* bits 63 to 39 of the virtual address are not all as bit 38 is */
     SV39_MISALIGNED,    /* the virtual or the physical address is not a multiple of PAGE_SIZE */
@@ -75,7 +76,7 @@ enum sv39_error {
     SV39_NOT_MAPPED,
     SV39_OUT_OF_PAGES,  /* the page allocator has too few free pages for the tables needed */
     SV39_CORRUPT,       /* an entry met on the way is impossible, the root is not a taken run of one page any
-                           more, or a counter says fewer than there are */
+                           more, or a counter cannot be true */
     SV39_CORRUPT_PAGES, /* the page allocator found its descriptors impossible when asked for a page */
 };
 
@@ -106,19 +107,20 @@ enum sv39_error sv39_init(struct sv39 *tree, struct page_allocator *pages, void 
 /* Maps the page at virtual_address to the one at physical_address, with flags: at least one of SV39_READ,
  * SV39_WRITE (only with SV39_READ) and SV39_EXECUTE, and SV39_USER if wanted. The physical page need not
  * belong to the page allocator, and stays the caller's. Returns SV39_OK, or one of the following, checked in
- * this order, and then nothing changed but the contents of free pages: no root SV39_BAD_ROOT,
- * SV39_NOT_CANONICAL, either address SV39_MISALIGNED, SV39_BAD_PHYSICAL, SV39_BAD_FLAGS, SV39_CORRUPT or
- * SV39_ALREADY_MAPPED as the walk meets them; and, when tables are missing, SV39_OUT_OF_PAGES or
- * SV39_CORRUPT_PAGES as page_zalloc says. Cost: three steps, each with one lookup in the allocator; for each
- * table missing, two at most, page_zalloc, and page_free when the second cannot be had. */
+ * this order, and then nothing changed but the contents of free pages and page_last_error(): no root
+ * SV39_BAD_ROOT, SV39_NOT_CANONICAL, either address SV39_MISALIGNED, SV39_BAD_PHYSICAL, SV39_BAD_FLAGS,
+ * SV39_CORRUPT or SV39_ALREADY_MAPPED as the walk meets them; and, when tables are missing, SV39_OUT_OF_PAGES
+ * or SV39_CORRUPT_PAGES as page_zalloc says. Cost: three steps, each with one lookup in the allocator; for
+ * each table missing, two at most, page_zalloc, and page_free when the second cannot be had. */
 enum sv39_error sv39_map(struct sv39 *tree, uint64_t virtual_address, uint64_t physical_address,
                          uint64_t flags);
 
 /* Unmaps the page at virtual_address, and gives back the tables that are then empty, the root excepted. An
  * entry that is not 0, even an impossible one, keeps its table. Returns SV39_OK, or one of the following,
  * checked in this order, and then nothing changed: no root SV39_BAD_ROOT, SV39_NOT_CANONICAL,
- * SV39_MISALIGNED, SV39_CORRUPT or SV39_NOT_MAPPED as the walk meets them, SV39_CORRUPT iff a counter, the
- * tree's or the allocator's, would pass below 0. Cost: three steps as sv39_map, up to 512 loads for each of
+ * SV39_MISALIGNED, SV39_CORRUPT or SV39_NOT_MAPPED as the walk meets them, SV39_CORRUPT when the counters say
+ * that nothing is mapped, that no table is left when the empty ones go, or that fewer pages of the allocator
+ * are taken than there are tables. Cost: three steps as sv39_map, up to 512 loads for each of
  * two tables, and page_free for each given back. */
 enum sv39_error sv39_unmap(struct sv39 *tree, uint64_t virtual_address);
 

@@ -341,6 +341,9 @@ class SoundTree(unittest.TestCase):
     def test_the_page_target_finds_nothing(self):
         self.require_summary("page")
 
+    def test_the_sv39_target_finds_nothing(self):
+        self.require_summary("sv39")
+
     def test_the_text_target_finds_nothing(self):
         self.require_summary("text")
 

@@ -119,23 +119,31 @@ static void corrupt_descriptors_are_told_from_too_few_pages(void **state) {
     assert_int_equal(pages.taken_count, 1);
 }
 
-/* Entries. Level 0 is page 2, level 1 page 1, the root page 0; pages 3 and 4 are another run, page 5 another
- * table of level 0, page 6 is free. */
+/* Entries. HOME has another index in each level, so that a walk that takes a table for one of another level
+ * comes upon nothing: 1 in the root, which is page 0; 2 in page 1; 3 in page 2. Pages 3 and 4 are a run of
+ * somebody else's, page 5 is another table of level 0, page 6 is free. */
+
+#define HOME (GIB + 2 * 2 * MIB + 3 * PAGE_SIZE)
+
+/* The entry on the way to HOME in the table that is this page. */
+static uint64_t *home_entry(size_t page) {
+    return &table_at(page)[page + 1];
+}
 
 static void set_up_mapped(void) {
     set_up(8);
-    map(0, DEVICE);
+    map(HOME, DEVICE);
     assert_non_null(page_alloc(&pages, 2));
-    map(2 * MIB, DEVICE);
+    map(HOME + 2 * MIB, DEVICE);
 }
 
 /* Whatever walks over the entry is refused, whatever does not is not; put right, nothing has happened. */
 static void assert_impossible(uint64_t *entry, uint64_t value) {
     const uint64_t before = *entry;
     *entry = value;
-    assert_refused(0, SV39_CORRUPT);
+    assert_refused(HOME, SV39_CORRUPT);
     *entry = before;
-    assert_translates(0, DEVICE, READ_WRITE);
+    assert_translates(HOME, DEVICE, READ_WRITE);
 }
 
 static uint64_t table_entry(uint64_t physical_address) {
@@ -145,7 +153,7 @@ static uint64_t table_entry(uint64_t physical_address) {
 static void a_leaf_that_cannot_be_true_is_corrupt(void **state) {
     (void)state;
     set_up_mapped();
-    uint64_t *const leaf = table_at(2);
+    uint64_t *const leaf = home_entry(2);
     for (unsigned bit = 0; bit < 64; bit++) {
         const bool is_page_number = (UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) != 0;
         const bool is_callers = (UINT64_C(1) << bit & (SV39_EXECUTE | SV39_USER | SV39_WRITE)) != 0;
@@ -163,13 +171,13 @@ static void a_table_entry_that_cannot_be_true_is_corrupt(void **state) {
     (void)state;
     set_up_mapped();
     for (size_t page = 0; page < 2; page++) {
-        uint64_t *const entry = table_at(page);
+        uint64_t *const entry = home_entry(page);
         for (unsigned bit = 0; bit < 64; bit++) {
             if ((UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) == 0) {
                 assert_impossible(entry, *entry ^ UINT64_C(1) << bit);
             }
         }
-        assert_impossible(entry, *table_at(2)); /* a leaf at an upper level */
+        assert_impossible(entry, *home_entry(2)); /* a leaf at an upper level */
         assert_impossible(entry, UINT64_MAX);
     }
 }
@@ -178,7 +186,7 @@ static void a_table_that_is_not_a_page_of_the_allocator_is_corrupt(void **state)
     (void)state;
     set_up_mapped();
     for (size_t page = 0; page < 2; page++) {
-        uint64_t *const entry = table_at(page);
+        uint64_t *const entry = home_entry(page);
         assert_impossible(entry, table_entry(0));
         assert_impossible(entry, table_entry(DEVICE));
         assert_impossible(entry, table_entry(PHYSICAL_BASE - PAGE_SIZE));
@@ -194,9 +202,9 @@ static void a_table_that_is_not_a_page_of_the_allocator_is_corrupt(void **state)
 static void a_table_the_walk_has_come_through_is_corrupt(void **state) {
     (void)state;
     set_up_mapped();
-    assert_impossible(table_at(0), table_entry(physical_at(0)));
-    assert_impossible(table_at(1), table_entry(physical_at(0)));
-    assert_impossible(table_at(1), table_entry(physical_at(1)));
+    assert_impossible(home_entry(0), table_entry(physical_at(0)));
+    assert_impossible(home_entry(1), table_entry(physical_at(0)));
+    assert_impossible(home_entry(1), table_entry(physical_at(1)));
 }
 
 static void a_table_whose_page_somebody_freed_is_corrupt(void **state) {
@@ -204,23 +212,23 @@ static void a_table_whose_page_somebody_freed_is_corrupt(void **state) {
     for (size_t page = 0; page < 3; page++) {
         set_up_mapped();
         assert_int_equal(page_free(&pages, page_at(page)), PAGE_OK);
-        assert_refused(0, SV39_CORRUPT);
+        assert_refused(HOME, SV39_CORRUPT);
     }
 }
 
 static void a_corrupt_entry_does_no_harm_beside_its_way(void **state) {
     (void)state;
     set_up_mapped();
-    table_at(2)[0] = 0x800;
-    map(PAGE_SIZE, DEVICE);
-    unmap(PAGE_SIZE); /* and the table stays: it is not empty */
+    *home_entry(2) = 0x800;
+    map(HOME + PAGE_SIZE, DEVICE);
+    unmap(HOME + PAGE_SIZE); /* and the table stays: it is not empty */
     assert_counts(4, 2);
-    table_at(1)[0] = 0x800;
-    unmap(2 * MIB);
+    *home_entry(1) = 0x800;
+    unmap(HOME + 2 * MIB);
     assert_counts(3, 1);
-    table_at(0)[0] = 0x800;
-    map(GIB, DEVICE);
-    unmap(GIB);
+    *home_entry(0) = 0x800;
+    map(0, DEVICE);
+    unmap(0);
     assert_counts(3, 1);
 }
 

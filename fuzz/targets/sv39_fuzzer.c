@@ -7,7 +7,7 @@
  *     byte 1              the physical address of page 0, modulo 4: 2 GiB, 0, so that the last page is the
  *                         highest there is, or a multiple of 64 pages
  *     byte 2              bit 0: whether the root lies behind or in front of the run of two pages that is
- *                         always taken for something else
+ *                         always taken for something else; bits 3..1: how sv39_init is misused once, 0 not
  *     4 bytes each        the operations: the table stands in fuzz/sv39/sv39_operation.h
  *
  * Free pages are dirty whenever an operation starts, and so are those taken for something else; that is how a
@@ -443,6 +443,32 @@ static void check_satp(const struct run *run) {
     }
 }
 
+/* Makes another tree, in one of seven wrong ways; then all that tree can do is refuse. */
+static void check_misused_init(const struct run *run, unsigned misuse) {
+    static const enum sv39_error errors[8] = {SV39_OK,       SV39_BAD_OFFSET, SV39_BAD_OFFSET, SV39_BAD_ROOT,
+                                              SV39_BAD_ROOT, SV39_BAD_ROOT,   SV39_BAD_ROOT,   SV39_BAD_ROOT};
+    const uint64_t too_high = SV39_PHYSICAL_END - (run->model.page_count - 1) * PAGE_SIZE;
+    const uint64_t offset = (misuse == 2 ? too_high : run->start) - (uintptr_t)run->pages.base;
+    unsigned char *const roots[8] = {
+        [0] = run->root, [1] = run->root, [2] = run->root,       [3] = NULL,
+        [4] = run->root, [5] = arena,     [6] = run->pair.first, [7] = run->root + sizeof(uint64_t)};
+    struct page_allocator pages = run->pages;
+    struct sv39 tree;
+    struct sv39_translation translation;
+    run->root[PAGE_SIZE - 1] = misuse == 4; /* not all 0 */
+    enum sv39_error error = sv39_init(&tree, &pages, roots[misuse], offset + (misuse == 1));
+    run->root[PAGE_SIZE - 1] = 0;
+    if (error == errors[misuse] && error != SV39_OK) {
+        const bool is_refused = sv39_map(&tree, 0, 0, SV39_READ) == SV39_BAD_ROOT &&
+                                sv39_unmap(&tree, 0) == SV39_BAD_ROOT &&
+                                sv39_translate(&tree, 0, &translation) == SV39_BAD_ROOT;
+        error = is_refused ? error : SV39_OK;
+    }
+    if (error != errors[misuse]) {
+        fail(run, SV39_RULE_REFUSAL_NAMED, sv39_error_name(errors[misuse]), sv39_error_name(error));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -454,6 +480,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                                       .physical_address = run.start,
                                                       .count = run.model.page_count});
     check_satp(&run);
+    check_misused_init(&run, header[2] >> 1 & 7);
     for (size_t at = sizeof header;
          at + SV39_OPERATION_SIZE <= size && run.operation_count <= OPERATION_LIMIT;
          at += SV39_OPERATION_SIZE) {

@@ -30,9 +30,9 @@ static uint64_t make_entry(uint64_t physical_address, uint64_t bits) {
     return (physical_address >> PAGE_BIT) << SV39_PAGE_NUMBER_BIT | bits;
 }
 
-/* The physical address of the page that an entry names. */
+/* The physical address of the page that an entry names, whose bits above the page number are 0. */
 static uint64_t entry_address(uint64_t entry) {
-    return (entry & SV39_PAGE_NUMBER_MASK) >> SV39_PAGE_NUMBER_BIT << PAGE_BIT;
+    return entry >> SV39_PAGE_NUMBER_BIT << PAGE_BIT;
 }
 
 static uint64_t physical_address_of(const struct sv39 *tree, const void *pointer) {

@@ -1,0 +1,80 @@
+/* The blob: a corpus as one file, which a loader puts into a board's memory as it is.
+ *
+ *     offset  size
+ *          0     8  "KMEMBLOB"
+ *          8     4  format version, 1
+ *         12     4  number of inputs
+ *         16     8  size of the blob, a multiple of 8
+ *         24     8  checksum over all words but this one
+ *         32     8  for each input: offset from the blob's start, a multiple of 8; size in bytes (4 each)
+ *               ..  the inputs, each from a multiple of 8 on, zeros between them
+ *     size-8     8  "KMEMTAIL", which a file cut short does not have
+ *
+ * All numbers are little-endian, as every machine that runs this is.
+ *
+ * May be here: the layout, reading and sealing it. May not: files; that is the tool's. Read on the target and
+ * on the host by the same code. */
+#ifndef KMEM_BLOB_H
+#define KMEM_BLOB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOB_MAGIC       "KMEMBLOB"
+#define BLOB_TAIL        "KMEMTAIL"
+#define BLOB_FORMAT      1u
+#define BLOB_CAPACITY    ((size_t)32 << 20) /* bytes: the most a board has room for */
+#define BLOB_GRAIN       ((size_t)8)        /* bytes; everything starts at a multiple of it */
+#define BLOB_HEADER_SIZE ((size_t)32)       /* bytes */
+
+/* What is wrong with a blob: its name in C and what a person is told. */
+#define BLOB_ERROR_LIST(X)                                                                                   \
+    X(OK, "a blob")                                                                                          \
+    X(MISSING, "there is no blob: the first bytes are zero, as if nothing had been loaded")                  \
+    X(FOREIGN, "this is no blob: it does not begin with KMEMBLOB")                                           \
+    X(VERSION, "this blob is of another format version; pack the corpus again with this tree's kmemfuzz")    \
+    X(TOO_LARGE, "the blob is larger than the 32 MiB a board has room for; pack fewer inputs")               \
+    X(TRUNCATED, "the blob was cut short: its last 8 bytes are not where its size says")                     \
+    X(DAMAGED, "the blob is damaged: its checksum is wrong")                                                 \
+    X(INDEX, "the blob is damaged: an input lies outside it")
+
+enum blob_error {
+#define BLOB_ENUMERATOR(name, text) BLOB_##name,
+    BLOB_ERROR_LIST(BLOB_ENUMERATOR)
+#undef BLOB_ENUMERATOR
+    BLOB_ERROR_COUNT
+};
+
+struct blob_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t input_count;
+    uint64_t size; /* bytes */
+    uint64_t checksum;
+};
+
+struct blob_input {
+    uint32_t offset; /* bytes from the blob's start */
+    uint32_t size;   /* bytes */
+};
+
+/* A blob that blob_open has found to be right, in memory it does not own. */
+struct blob {
+    const unsigned char *bytes;
+    const struct blob_header *header;
+    const struct blob_input *inputs;
+};
+
+/* Looks for a blob at bytes, a multiple of 8, of which `available` may be read, and checks all of it. Returns
+ * BLOB_OK and fills *blob, or what is wrong, the first of the list above that applies. Cost: a load and a
+ * multiplication per 8 bytes. */
+__attribute__((warn_unused_result)) enum blob_error blob_open(const unsigned char *bytes, size_t available,
+                                                              struct blob *blob);
+
+/* The checksum of a blob of header->size bytes, a multiple of 8 and more than the header's, at bytes. */
+uint64_t blob_checksum(const unsigned char *bytes, uint64_t size);
+
+/* The sentence for a person; error is below BLOB_ERROR_COUNT. */
+const char *blob_error_text(enum blob_error error);
+
+#endif

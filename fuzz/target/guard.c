@@ -1,0 +1,29 @@
+/* Who may touch what while inputs run: all that link.ld draws, and of the devices the timer alone. */
+#include "fuzz/target/blob.h"
+#include "fuzz/target/line.h"
+
+#include "fuzz/target/image.h"
+#include "src/riscv/board.h"
+#include "src/riscv/protection.h"
+
+extern char constants_start[], constants_end[], data_end[], stack_bottom[], stack_top[], arena_start[],
+    arena_end[], control_words[], blob_start[];
+
+void guard_memory(void) {
+    const struct protection_range ranges[] = {
+        {BOARD_CLINT, PROTECTION_NONE}, /* NULL, and every device below the timer */
+        {BOARD_CLINT + BOARD_CLINT_SIZE, PROTECTION_READ | PROTECTION_WRITE},
+        {BOARD_RAM, PROTECTION_NONE}, /* every other device */
+        {(uintptr_t)constants_start, PROTECTION_READ | PROTECTION_EXECUTE},
+        {(uintptr_t)constants_end, PROTECTION_READ},
+        {(uintptr_t)data_end, PROTECTION_READ | PROTECTION_WRITE},
+        {(uintptr_t)stack_bottom, PROTECTION_NONE},
+        {(uintptr_t)stack_top, PROTECTION_READ | PROTECTION_WRITE},
+        {(uintptr_t)arena_start, PROTECTION_NONE},
+        {(uintptr_t)arena_end, PROTECTION_READ | PROTECTION_WRITE},
+        {(uintptr_t)control_words, PROTECTION_NONE},
+        {(uintptr_t)blob_start + BLOB_CAPACITY, PROTECTION_READ},
+        {UINTPTR_MAX, PROTECTION_NONE},
+    };
+    protection_lock(ranges, sizeof ranges / sizeof ranges[0]);
+}

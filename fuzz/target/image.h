@@ -1,0 +1,45 @@
+/* The parts of the replay image that replay.c is made of, and what the host and the image agree on.
+ *
+ * May be here: the control words, exit codes, and the declarations the image's files share. */
+#ifndef KMEM_IMAGE_H
+#define KMEM_IMAGE_H
+
+#include "fuzz/execute/executor.h"
+
+#define IMAGE_FORMAT 1u /* of the output and the control words */
+
+/* The control words, written by the loader: all zero when nobody writes them. */
+struct image_control {
+    uint32_t start;    /* index of the first input to run */
+    uint32_t count;    /* inputs to run; 0: all from start on */
+    uint32_t flags;    /* IMAGE_ bits */
+    uint32_t watchdog; /* milliseconds an input may take; 0: IMAGE_WATCHDOG */
+};
+
+#define IMAGE_TRACE    1u    /* a line for every operation */
+#define IMAGE_WATCHDOG 2000u /* milliseconds, far more than any input takes */
+
+/* How an image ends. The first two say that all inputs have been run; of the others each is preceded by a
+ * line "ERROR code text". Those from IMAGE_BLOB on are IMAGE_BLOB + enum blob_error. */
+enum image_exit {
+    IMAGE_SOUND = 0,
+    IMAGE_VIOLATION = 1,       /* or a fault, or a hang */
+    IMAGE_NO_OUTPUT = 20,      /* the host takes no output */
+    IMAGE_NO_SEMIHOSTING = 21, /* there is no host to talk to; said on the console */
+    IMAGE_START = 22,          /* there is no such first input */
+    IMAGE_TRAP = 23,           /* a trap outside of an input */
+    IMAGE_LAYOUT = 24,         /* the linker script has put the arena at the wrong place */
+    IMAGE_BLOB = 30,
+};
+
+/* The allocator the image tests. */
+extern const struct subject *const image_subject;
+
+/* Buffered output to the host. A failure ends the image with IMAGE_NO_OUTPUT. */
+void output_line(const struct line *line);
+void output_flush(void);
+
+/* Gives every address the rights link.ld draws, from now on. */
+void guard_memory(void);
+
+#endif

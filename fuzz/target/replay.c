@@ -1,0 +1,277 @@
+/* The replay image: runs the inputs of the blob one after another, with every oracle asked after every
+ * operation, and writes a line about each. An input that faults or hangs is given up, and the next one runs.
+ *
+ *     main -> replay_all -> replay_input -> context_run -> run_program -> the executor
+ *                                ^                              |
+ *                                +-- context_leave <-- trap ----+      fault, or the watchdog's alarm
+ */
+#include "fuzz/target/blob.h"
+#include "fuzz/target/line.h"
+
+#include "fuzz/target/image.h"
+#include "src/riscv/board.h"
+#include "src/riscv/context.h"
+#include "src/riscv/csr.h"
+#include "src/riscv/semihosting.h"
+#include "src/riscv/timer.h"
+#include "src/riscv/trap.h"
+
+#define PAGE                 ((size_t)4096) /* bytes */
+#define ROUND_UP(size, unit) (((size) + (unit) - 1) / (unit) * (unit))
+
+int main(void);
+
+extern const struct image_control control_words;
+extern const unsigned char blob_start[];
+
+/* A page for the guard bytes in front of the arena, the arena, and its guard bytes behind. link.ld puts it
+ * where the arena has its alignment, with pages nobody may touch on both sides. */
+__attribute__((section(".arena"), aligned(4096))) static unsigned char
+    arena_pages[PAGE + ROUND_UP(ARENA_CAPACITY + ARENA_GUARD_SIZE, PAGE)];
+
+EXECUTOR_TABLES(tables, PROGRAM_SLOT_COUNT_MAXIMUM);
+
+/* What stopped an input. */
+struct trap_record {
+    uintptr_t cause;
+    uintptr_t value;
+    uintptr_t program_counter;
+    uintptr_t ra;
+    uintptr_t sp;
+};
+
+/* How the image's start has gone, for a trap to know whom it has hit. */
+enum phase {
+    PHASE_BOOT,    /* nothing can be said to the host yet */
+    PHASE_RUNTIME, /* the image's own code */
+    PHASE_INPUT,   /* an input runs */
+    PHASE_LOST,    /* a trap has already been reported as one of the image's own */
+};
+
+static struct {
+    struct blob blob;
+    struct image_control control;
+    struct executor executor;
+    struct context context; /* of the input under way */
+    struct trap_record trap;
+    volatile enum phase phase;
+    size_t sound_count; /* inputs by outcome */
+    size_t violation_count;
+    size_t fault_count;
+    size_t hang_count;
+} replay;
+
+_Noreturn static void end_with_error(unsigned code, const char *text) {
+    struct line line = {.size = 0};
+    line_text(&line, "ERROR");
+    line_decimal(&line, code);
+    line_text(&line, " ");
+    line_text(&line, text);
+    line_text(&line, "\n");
+    output_line(&line);
+    output_flush();
+    semihosting_exit(code);
+}
+
+/* Traps. */
+
+static void append_place(struct line *line) {
+    line_hexadecimal(line, replay.trap.program_counter);
+    line_hexadecimal(line, replay.trap.ra);
+    line_hexadecimal(line, replay.trap.sp);
+    line_text(line, "\n");
+}
+
+static struct line describe_fault(const char *start) {
+    struct line line = {.size = 0};
+    line_text(&line, start);
+    line_hexadecimal(&line, replay.trap.cause);
+    line_hexadecimal(&line, replay.trap.value);
+    append_place(&line);
+    return line;
+}
+
+/* Nobody is there to be told but the console, and a trap has no way back. */
+_Noreturn static void end_without_host(void) {
+    board_print("ERROR 21 no semihosting: start QEMU with -semihosting-config enable=on,target=native\n");
+    board_power_off(IMAGE_NO_SEMIHOSTING);
+}
+
+_Noreturn static void end_lost(void) {
+    replay.phase = PHASE_LOST;
+    const struct line line = describe_fault("TRAP");
+    output_line(&line);
+    end_with_error(IMAGE_TRAP, "a trap outside of an input");
+}
+
+void trap_handle(struct trap_frame *frame) {
+    const enum phase phase = replay.phase;
+    replay.trap = (struct trap_record){
+        .cause = CSR_READ(mcause),
+        .value = CSR_READ(mtval),
+        .program_counter = frame->program_counter,
+        .ra = frame->registers[TRAP_REGISTER_RA],
+        .sp = frame->registers[TRAP_REGISTER_SP],
+    };
+    switch (phase) {
+    case PHASE_BOOT:
+        end_without_host();
+    case PHASE_RUNTIME:
+        end_lost();
+    case PHASE_INPUT:
+        replay.phase = PHASE_RUNTIME;
+        context_leave(&replay.context, 1);
+    case PHASE_LOST:
+        semihosting_exit(IMAGE_TRAP);
+    }
+}
+
+/* One input. */
+
+struct run {
+    struct program program;
+    struct verdict verdict;
+    size_t index;
+};
+
+static void trace_step(void *context, const struct executor *executor, const struct step *step,
+                       struct verdict verdict) {
+    const struct run *const run = context;
+    if (verdict_is_sound(verdict)) {
+        const struct line line = line_step(run->index, executor, step);
+        output_line(&line);
+    }
+}
+
+static void run_program(void *argument) {
+    struct run *const run = argument;
+    run->verdict = executor_run(&replay.executor, &run->program);
+}
+
+/* The executor and its arena as new: what a fault leaves of them is unknown. */
+static void make_executor(void) {
+    replay.executor.subject = image_subject;
+    replay.executor.arena = (struct arena){.base = arena_pages + PAGE, .capacity = ARENA_CAPACITY};
+    replay.executor.tables = tables;
+    replay.executor.oracles = ORACLE_ALL;
+    replay.executor.observer = NULL;
+    executor_prepare(&replay.executor);
+}
+
+static struct line describe_verdict(const struct run *run) {
+    if (verdict_is_sound(run->verdict)) {
+        replay.sound_count++;
+    } else {
+        replay.violation_count++;
+    }
+    return line_verdict(run->index, &replay.executor, run->verdict);
+}
+
+static struct line describe_trap(const struct run *run) {
+    const bool hang = replay.trap.cause == TRAP_CAUSE_TIMER;
+    struct line line = {.size = 0};
+    line_text(&line, hang ? "H" : "F");
+    line_decimal(&line, (uint32_t)run->index);
+    line_decimal(&line, (uint32_t)replay.executor.operation_count);
+    if (!hang) {
+        line_hexadecimal(&line, replay.trap.cause);
+        line_hexadecimal(&line, replay.trap.value);
+    }
+    append_place(&line);
+    replay.hang_count += hang;
+    replay.fault_count += !hang;
+    return line;
+}
+
+static void replay_input(size_t index) {
+    const struct blob_input *const input = &replay.blob.inputs[index];
+    struct run run = {.program = program_decode(replay.blob.bytes + input->offset, input->size),
+                      .index = index};
+    const struct observer tracing = {.after = trace_step, .context = &run};
+    replay.executor.observer = (replay.control.flags & IMAGE_TRACE) != 0 ? &tracing : NULL;
+    replay.executor.operation_count = 0;
+    replay.phase = PHASE_INPUT;
+    timer_start(replay.control.watchdog);
+    const bool trapped = context_run(&replay.context, run_program, &run) != 0;
+    timer_stop();
+    replay.phase = PHASE_RUNTIME;
+    const struct line line = trapped ? describe_trap(&run) : describe_verdict(&run);
+    output_line(&line);
+    output_flush(); /* each line at once: the next input may be the image's last */
+    if (trapped) {
+        make_executor();
+    }
+}
+
+/* All of them. */
+
+static void announce(size_t start, size_t end) {
+    struct line line = {.size = 0};
+    line_text(&line, "BOOT");
+    line_decimal(&line, IMAGE_FORMAT);
+    line_decimal(&line, __riscv_xlen);
+    line_decimal(&line, replay.blob.header->input_count);
+    line_decimal(&line, (uint32_t)start);
+    line_decimal(&line, (uint32_t)end);
+    line_text(&line, "\n");
+    output_line(&line);
+    output_flush();
+}
+
+static void conclude(size_t count) {
+    struct line line = {.size = 0};
+    line_text(&line, "END");
+    line_decimal(&line, (uint32_t)count);
+    line_decimal(&line, (uint32_t)replay.sound_count);
+    line_decimal(&line, (uint32_t)replay.violation_count);
+    line_decimal(&line, (uint32_t)replay.fault_count);
+    line_decimal(&line, (uint32_t)replay.hang_count);
+    line_text(&line, "\n");
+    output_line(&line);
+    output_flush();
+}
+
+static void replay_all(void) {
+    const size_t input_count = replay.blob.header->input_count;
+    const size_t start = replay.control.start;
+    if (start > input_count) {
+        end_with_error(IMAGE_START, "the first input asked for lies behind the last");
+    }
+    const size_t most = input_count - start;
+    const size_t count =
+        replay.control.count == 0 || replay.control.count > most ? most : replay.control.count;
+    announce(start, start + count);
+    make_executor();
+    for (size_t index = start; index < start + count; index++) {
+        replay_input(index);
+    }
+    conclude(count);
+}
+
+static void find_blob(void) {
+    const enum blob_error error = blob_open(blob_start, BLOB_CAPACITY, &replay.blob);
+    if (error != BLOB_OK) {
+        end_with_error(IMAGE_BLOB + (unsigned)error, blob_error_text(error));
+    }
+}
+
+int main(void) {
+    replay.phase = PHASE_BOOT;
+    if (!semihosting_open()) {
+        board_print("ERROR 20 the host gives no standard output\n");
+        board_power_off(IMAGE_NO_OUTPUT);
+    }
+    replay.phase = PHASE_RUNTIME;
+    if ((uintptr_t)(arena_pages + PAGE) % PROGRAM_REGION_SIZE_MAXIMUM != 0) {
+        end_with_error(IMAGE_LAYOUT, "the arena is not aligned");
+    }
+    guard_memory();
+    replay.control = control_words;
+    if (replay.control.watchdog == 0) {
+        replay.control.watchdog = IMAGE_WATCHDOG;
+    }
+    find_blob();
+    replay_all();
+    const bool sound = replay.violation_count + replay.fault_count + replay.hang_count == 0;
+    semihosting_exit(sound ? IMAGE_SOUND : IMAGE_VIOLATION);
+}

@@ -17,6 +17,8 @@ extern const struct command command_run;
 extern const struct command command_show;
 extern const struct command command_asm;
 extern const struct command command_oracles;
+extern const struct command command_pack;
+extern const struct command command_replay;
 
 /* The path this process was started by, for commands to be repeated. */
 extern const char *command_tool_path;

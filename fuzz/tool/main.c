@@ -9,7 +9,8 @@
 
 const char *command_tool_path = "kmemfuzz";
 
-static const struct command *const commands[] = {&command_run, &command_show, &command_asm, &command_oracles};
+static const struct command *const commands[] = {&command_run,     &command_show, &command_asm,
+                                                 &command_oracles, &command_pack, &command_replay};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

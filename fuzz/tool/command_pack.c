@@ -1,0 +1,160 @@
+/* kmemfuzz pack: a corpus as one file for a board. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/target/blob.h"
+#include "fuzz/tool/command.h"
+#include "fuzz/tool/input.h"
+
+#define NAMES_SUFFIX ".names"
+
+struct pack {
+    struct file_list files;
+    const char *destination;
+    bool replace;
+    uint8_t *bytes; /* the blob; from malloc, of BLOB_CAPACITY bytes, zeroed */
+    size_t size;    /* bytes used */
+};
+
+static size_t round_up(size_t size) {
+    return (size + BLOB_GRAIN - 1) / BLOB_GRAIN * BLOB_GRAIN;
+}
+
+static enum exit_code fail_size(void) {
+    fprintf(stderr,
+            "kmemfuzz pack: the inputs need more than %zu MiB, which is what a board has room for; pack "
+            "fewer\n",
+            BLOB_CAPACITY >> 20);
+    return EXIT_USAGE;
+}
+
+/* Puts the program of file number index behind the ones before it. */
+static enum exit_code add_input(struct pack *pack, size_t index) {
+    struct input input;
+    const enum exit_code code = input_open(pack->files.paths[index], &input);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
+    const size_t room = BLOB_CAPACITY - BLOB_GRAIN - pack->size; /* the tail comes last */
+    const bool fits = input.size <= room;                        /* both ends are multiples of BLOB_GRAIN */
+    if (fits) {
+        struct blob_input *const inputs = (struct blob_input *)(void *)(pack->bytes + BLOB_HEADER_SIZE);
+        inputs[index] = (struct blob_input){(uint32_t)pack->size, (uint32_t)input.size};
+        if (input.size != 0) {
+            memcpy(pack->bytes + pack->size, input.bytes, input.size);
+        }
+        pack->size += round_up(input.size);
+    }
+    input_close(&input);
+    return fits ? EXIT_SOUND : fail_size();
+}
+
+static void seal(struct pack *pack) {
+    struct blob_header *const header = (struct blob_header *)(void *)pack->bytes;
+    memcpy(pack->bytes + pack->size, BLOB_TAIL, sizeof header->magic);
+    pack->size += BLOB_GRAIN;
+    memcpy(header->magic, BLOB_MAGIC, sizeof header->magic);
+    header->version = BLOB_FORMAT;
+    header->input_count = (uint32_t)pack->files.count;
+    header->size = pack->size;
+    header->checksum = blob_checksum(pack->bytes, pack->size);
+}
+
+/* The path of each input, in order, each with a zero byte behind it: a path may hold any other. */
+static enum exit_code write_names(const struct pack *pack) {
+    size_t size = 0;
+    for (size_t i = 0; i < pack->files.count; i++) {
+        size += strlen(pack->files.paths[i]) + 1;
+    }
+    const size_t path_size = strlen(pack->destination) + sizeof NAMES_SUFFIX;
+    char *const path = malloc(path_size);
+    uint8_t *const names = malloc(size + 1);
+    if (path == NULL || names == NULL) {
+        abort(); /* about as much as the list of files takes, which was had */
+    }
+    size = 0;
+    for (size_t i = 0; i < pack->files.count; i++) {
+        const size_t length = strlen(pack->files.paths[i]) + 1;
+        memcpy(names + size, pack->files.paths[i], length);
+        size += length;
+    }
+    snprintf(path, path_size, "%s%s", pack->destination, NAMES_SUFFIX);
+    const enum exit_code code = output_write(path, names, size, pack->replace);
+    free(path);
+    free(names);
+    return code;
+}
+
+static enum exit_code pack_files(struct pack *pack) {
+    if (pack->files.count > (BLOB_CAPACITY - BLOB_HEADER_SIZE - BLOB_GRAIN) / sizeof(struct blob_input)) {
+        return fail_size();
+    }
+    pack->bytes = calloc(1, BLOB_CAPACITY);
+    if (pack->bytes == NULL) {
+        fprintf(stderr, "kmemfuzz pack: no memory for a blob of %zu MiB\n", BLOB_CAPACITY >> 20);
+        return EXIT_ENVIRONMENT;
+    }
+    pack->size = BLOB_HEADER_SIZE + pack->files.count * sizeof(struct blob_input);
+    enum exit_code code = EXIT_SOUND;
+    for (size_t i = 0; i < pack->files.count && code == EXIT_SOUND; i++) {
+        code = add_input(pack, i);
+    }
+    if (code == EXIT_SOUND) {
+        seal(pack);
+        code = output_write(pack->destination, pack->bytes, pack->size, pack->replace);
+    }
+    free(pack->bytes);
+    return code == EXIT_SOUND ? write_names(pack) : code;
+}
+
+static enum exit_code parse(char **arguments, struct pack *pack) {
+    for (; *arguments != NULL; arguments++) {
+        if (strcmp(*arguments, "-o") == 0) {
+            pack->destination = *++arguments;
+            if (pack->destination == NULL) {
+                return command_misuse(&command_pack, "-o needs the name of the file to write");
+            }
+        } else if (strcmp(*arguments, "--force") == 0) {
+            pack->replace = true;
+        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
+            return command_misuse(&command_pack, "there is no option '%s'", *arguments);
+        } else {
+            const enum exit_code code = file_list_add(&pack->files, *arguments);
+            if (code != EXIT_SOUND) {
+                return code;
+            }
+        }
+    }
+    if (pack->files.count == 0 || pack->destination == NULL) {
+        return command_misuse(&command_pack,
+                              "it takes programs, or folders with programs in them, and -o BLOB");
+    }
+    return EXIT_SOUND;
+}
+
+static enum exit_code run(char **arguments) {
+    struct pack pack = {.destination = NULL};
+    enum exit_code code = parse(arguments, &pack);
+    if (code == EXIT_SOUND) {
+        code = pack_files(&pack);
+    }
+    if (code == EXIT_SOUND) {
+        printf("%zu inputs, %zu bytes\n", pack.files.count, pack.size);
+    }
+    file_list_close(&pack.files);
+    return code;
+}
+
+const struct command command_pack = {
+    .name = "pack",
+    .synopsis = "FILE|DIR... -o BLOB [--force]",
+    .summary = "pack programs into one file for a board to replay",
+    .help =
+        "A folder means all files below it, in the order of their names; texts are packed as the bytes they\n"
+        "mean. BLOB.names is written as well: the path of each input, in order, each ended by a zero byte.\n"
+        "Existing files are not replaced unless --force is given. docs/target.md tabulates the format.\n\n"
+        "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
+    .run = run,
+};

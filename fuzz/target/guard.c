@@ -1,7 +1,5 @@
 /* Who may touch what while inputs run: all that link.ld draws, and of the devices the timer alone. */
 #include "fuzz/target/blob.h"
-#include "fuzz/target/line.h"
-
 #include "fuzz/target/image.h"
 #include "src/riscv/board.h"
 #include "src/riscv/protection.h"

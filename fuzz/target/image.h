@@ -5,6 +5,7 @@
 #define KMEM_IMAGE_H
 
 #include "fuzz/execute/executor.h"
+#include "fuzz/target/line.h"
 
 #define IMAGE_FORMAT 1u /* of the output and the control words */
 
@@ -32,8 +33,8 @@ enum image_exit {
     IMAGE_BLOB = 30,
 };
 
-/* The allocator the image tests. */
-extern const struct subject *const image_subject;
+/* The allocator the image tests, as it is before any input has run. */
+const struct subject *image_subject(void);
 
 /* Buffered output to the host. A failure ends the image with IMAGE_NO_OUTPUT. */
 void output_line(const struct line *line);

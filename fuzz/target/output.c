@@ -1,6 +1,4 @@
 /* Buffered output to the host: a request costs as much as hundreds of instructions. */
-#include "fuzz/target/line.h"
-
 #include "fuzz/target/image.h"
 #include "src/riscv/semihosting.h"
 

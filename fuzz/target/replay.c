@@ -6,8 +6,6 @@
  *                                +-- context_leave <-- trap ----+      fault, or the watchdog's alarm
  */
 #include "fuzz/target/blob.h"
-#include "fuzz/target/line.h"
-
 #include "fuzz/target/image.h"
 #include "src/riscv/board.h"
 #include "src/riscv/context.h"
@@ -150,7 +148,7 @@ static void run_program(void *argument) {
 
 /* The executor and its arena as new: what a fault leaves of them is unknown. */
 static void make_executor(void) {
-    replay.executor.subject = image_subject;
+    replay.executor.subject = image_subject();
     replay.executor.arena = (struct arena){.base = arena_pages + PAGE, .capacity = ARENA_CAPACITY};
     replay.executor.tables = tables;
     replay.executor.oracles = ORACLE_ALL;

@@ -12,7 +12,6 @@
 
 struct pack {
     struct file_list files;
-    const char *destination;
     bool replace;
     uint8_t *bytes; /* the blob; from malloc, of BLOB_CAPACITY bytes, zeroed */
     size_t size;    /* bytes used */
@@ -62,13 +61,14 @@ static void seal(struct pack *pack) {
     header->checksum = blob_checksum(pack->bytes, pack->size);
 }
 
-/* The path of each input, in order, each with a zero byte behind it: a path may hold any other. */
-static enum exit_code write_names(const struct pack *pack) {
+/* Beside destination: the path of each input, in order, each with a zero byte behind it: a path may hold any
+ * other. */
+static enum exit_code write_names(const struct pack *pack, const char *destination) {
     size_t size = 0;
     for (size_t i = 0; i < pack->files.count; i++) {
         size += strlen(pack->files.paths[i]) + 1;
     }
-    const size_t path_size = strlen(pack->destination) + sizeof NAMES_SUFFIX;
+    const size_t path_size = strlen(destination) + sizeof NAMES_SUFFIX;
     char *const path = malloc(path_size);
     uint8_t *const names = malloc(size + 1);
     if (path == NULL || names == NULL) {
@@ -80,14 +80,14 @@ static enum exit_code write_names(const struct pack *pack) {
         memcpy(names + size, pack->files.paths[i], length);
         size += length;
     }
-    snprintf(path, path_size, "%s%s", pack->destination, NAMES_SUFFIX);
+    snprintf(path, path_size, "%s%s", destination, NAMES_SUFFIX);
     const enum exit_code code = output_write(path, names, size, pack->replace);
     free(path);
     free(names);
     return code;
 }
 
-static enum exit_code pack_files(struct pack *pack) {
+static enum exit_code pack_files(struct pack *pack, const char *destination) {
     if (pack->files.count > (BLOB_CAPACITY - BLOB_HEADER_SIZE - BLOB_GRAIN) / sizeof(struct blob_input)) {
         return fail_size();
     }
@@ -103,17 +103,17 @@ static enum exit_code pack_files(struct pack *pack) {
     }
     if (code == EXIT_SOUND) {
         seal(pack);
-        code = output_write(pack->destination, pack->bytes, pack->size, pack->replace);
+        code = output_write(destination, pack->bytes, pack->size, pack->replace);
     }
     free(pack->bytes);
-    return code == EXIT_SOUND ? write_names(pack) : code;
+    return code == EXIT_SOUND ? write_names(pack, destination) : code;
 }
 
-static enum exit_code parse(char **arguments, struct pack *pack) {
+static enum exit_code parse(char **arguments, struct pack *pack, const char **destination) {
     for (; *arguments != NULL; arguments++) {
         if (strcmp(*arguments, "-o") == 0) {
-            pack->destination = *++arguments;
-            if (pack->destination == NULL) {
+            *destination = *++arguments;
+            if (*destination == NULL) {
                 return command_misuse(&command_pack, "-o needs the name of the file to write");
             }
         } else if (strcmp(*arguments, "--force") == 0) {
@@ -127,7 +127,7 @@ static enum exit_code parse(char **arguments, struct pack *pack) {
             }
         }
     }
-    if (pack->files.count == 0 || pack->destination == NULL) {
+    if (pack->files.count == 0 || *destination == NULL) {
         return command_misuse(&command_pack,
                               "it takes programs, or folders with programs in them, and -o BLOB");
     }
@@ -135,10 +135,11 @@ static enum exit_code parse(char **arguments, struct pack *pack) {
 }
 
 static enum exit_code run(char **arguments) {
-    struct pack pack = {.destination = NULL};
-    enum exit_code code = parse(arguments, &pack);
-    if (code == EXIT_SOUND) {
-        code = pack_files(&pack);
+    struct pack pack = {.replace = false};
+    const char *destination = NULL;
+    enum exit_code code = parse(arguments, &pack, &destination);
+    if (code == EXIT_SOUND && destination != NULL) { /* parse has seen to that */
+        code = pack_files(&pack, destination);
     }
     if (code == EXIT_SOUND) {
         printf("%zu inputs, %zu bytes\n", pack.files.count, pack.size);

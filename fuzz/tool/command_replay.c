@@ -131,7 +131,7 @@ static enum exit_code run(char **arguments) {
 
 const struct command command_replay = {
     .name = "replay",
-    .synopsis = "BLOB [--start N] [--count N] [--trace]",
+    .synopsis = "BLOB [OPTION...]",
     .summary = "run a packed corpus and print the lines a board prints for it",
     .help = "For comparing with a board: the same lines, made by the same code. `V index operations oracle "
             "offset\n"

@@ -8,10 +8,22 @@ void *memmove(void *to, const void *from, size_t size);
 void *memset(void *at, int value, size_t size);
 int memcmp(const void *left, const void *right, size_t size);
 
+#define WORD_SIZE sizeof(uintptr_t)
+
+/* A word that may lie over objects of any type. */
+typedef uintptr_t __attribute__((may_alias)) word;
+
 void *memcpy(void *restrict to, const void *restrict from, size_t size) {
     unsigned char *const target = to;
     const unsigned char *const source = from;
-    for (size_t i = 0; i < size; i++) {
+    size_t i = 0;
+    if (((uintptr_t)target | (uintptr_t)source) % WORD_SIZE ==
+        0) { /* as with every structure the compiler copies */
+        for (; size - i >= WORD_SIZE; i += WORD_SIZE) {
+            *(word *)(void *)(target + i) = *(const word *)(const void *)(source + i);
+        }
+    }
+    for (; i < size; i++) {
         target[i] = source[i];
     }
     return to;
@@ -32,7 +44,14 @@ void *memmove(void *to, const void *from, size_t size) {
 
 void *memset(void *at, int value, size_t size) {
     unsigned char *const target = at;
-    for (size_t i = 0; i < size; i++) {
+    const uintptr_t pattern = (uintptr_t)-1 / 0xff * (unsigned char)value; /* the byte in every byte */
+    size_t i = 0;
+    if ((uintptr_t)target % WORD_SIZE == 0) {
+        for (; size - i >= WORD_SIZE; i += WORD_SIZE) {
+            *(word *)(void *)(target + i) = pattern;
+        }
+    }
+    for (; i < size; i++) {
         target[i] = (unsigned char)value;
     }
     return at;

@@ -32,6 +32,8 @@ static void write_address(size_t entry, uintptr_t value) {
         CASE(13)
         CASE(14)
         CASE(15)
+    default: /* there are no more */
+        break;
     }
 }
 

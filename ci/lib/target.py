@@ -1,0 +1,376 @@
+"""Replays a corpus on the emulated RISC-V boards, compares every verdict with the host's, and explains what differs."""
+
+import argparse
+import json
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import board
+
+KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
+PRESETS = ("rv64", "rv32")
+EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
+EXPLAINED = 10  # findings explained in full on each board; the others are counted
+
+
+def parse_seconds(text):
+    """A number of seconds above 0."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.001 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds from 0.001 to 86400")
+    return seconds
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/target",
+        description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
+                    "requires the verdicts and digests of the host.",
+        epilog="Exit codes: 0 all sound and equal, 1 a violation, fault, hang or difference, 2 usage, 3 environment.",
+    )
+    parser.add_argument("--preset", choices=PRESETS, action="append", help="which board (default: both)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
+    parser.add_argument("--image", default="replay", choices=("replay", "faults"),
+                        help="faults: the image that damages itself when an input asks for it (default: replay)")
+    parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
+                        help="how long one input may run (default: 2)")
+    parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="programs, or folders of them (default: corpus)")
+    options = parser.parse_args(arguments)
+    if options.blob is not None and options.paths:
+        parser.error("--blob takes the place of PATHs")
+    options.preset = list(dict.fromkeys(options.preset or PRESETS))
+    return options
+
+
+# The corpus.
+
+class Corpus:
+    """A packed corpus: its blob, and a file for each input."""
+
+    def __init__(self, blob, folder):
+        self.blob = blob
+        self._folder = folder
+        names = pathlib.Path(f"{blob}.names")
+        self._names = names.read_bytes().split(b"\0")[:-1] if names.is_file() else []
+
+    def name(self, index):
+        """What a person knows an input by."""
+        if index < len(self._names):
+            return self._names[index].decode(errors="surrogateescape")
+        return f"input {index} of {self.blob}"
+
+    def file(self, index):
+        """A file that holds an input: its own, or one cut out of the blob."""
+        if index < len(self._names) and pathlib.Path(self.name(index)).is_file():
+            return pathlib.Path(self.name(index))
+        content = self.blob.read_bytes()
+        offset, size = struct.unpack_from("<II", content, 32 + 8 * index)  # as fuzz/target/blob.h draws it
+        path = self._folder.parent / f"input-{index}"  # where it stays, for the replay command
+        path.write_bytes(content[offset:offset + size])
+        return path
+
+    def operations(self, index):
+        """The text of each operation of an input."""
+        text = run_tool("show", self.file(index)).stdout
+        return [line for line in text.splitlines() if line and not line.startswith(("kmem-program", "heap", "#"))]
+
+
+def run_tool(*arguments):
+    """Runs kmemfuzz; a violation is an answer, anything worse an exception."""
+    result = subprocess.run([KMEMFUZZ, *map(str, arguments)], capture_output=True, text=True, errors="replace",
+                            check=False)
+    if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
+        raise PackFailure(result.stderr.strip(), result.returncode)
+    return result
+
+
+class PackFailure(Exception):
+    """kmemfuzz has said what is wrong with what it was given; with its exit code."""
+
+    def __init__(self, message, code):
+        super().__init__(message)
+        self.code = code
+
+
+def make_corpus(options, folder):
+    """The corpus asked for, packed."""
+    if options.blob is not None:
+        if not options.blob.is_file():
+            raise board.EnvironmentFailure(f"there is no blob {options.blob}")
+        return Corpus(options.blob, folder)
+    blob = folder / "corpus.blob"
+    run_tool("pack", *(options.paths or ["corpus"]), "-o", blob, "--force")
+    return Corpus(blob, folder)
+
+
+def replay_on_host(blob):
+    """Every input's outcome on the host, or None for one that killed the process."""
+    outcomes = []
+    while True:
+        result = subprocess.run([KMEMFUZZ, "replay", blob, "--start", str(len(outcomes))], capture_output=True, text=True,
+                                check=False)
+        if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
+            return None  # the image says better what is wrong with the blob
+        lines = result.stdout.splitlines()
+        outcomes += filter(None, map(board.Outcome.parse, lines))
+        if lines and lines[-1].startswith("END "):
+            return outcomes
+        outcomes.append(board.Outcome.dead(len(outcomes), f"the process ended with code {result.returncode}"))
+
+
+# Findings.
+
+class Finding:
+    """An input that is not sound on a board, or not the same as on the host."""
+
+    def __init__(self, corpus, replay, outcome, host):
+        self.corpus = corpus
+        self.image = replay.image
+        self.outcome = outcome
+        self.host = host
+        self.same = outcome.line != "" and outcome.line == host.line
+        self.difference = None  # (operation, target, host), where both are sound and differ
+
+    @property
+    def kind(self):
+        """What went wrong, in a word."""
+        return "difference" if self.outcome.sound else self.outcome.category
+
+    def operation(self):
+        """Number of the operation it happened in; None when that is not known."""
+        if self.difference is not None:
+            return self.difference[0]
+        if self.outcome.kind == "verdict":
+            return max(self.outcome.values["operations"] - 1, 0)
+        return self.outcome.values.get("operation")
+
+    def find_difference(self, watchdog_seconds):
+        """Runs the input once more on both machines, with a line for every operation: the first that differs."""
+        index = self.outcome.index
+        target = board.trace(self.image, self.corpus.blob, index, watchdog_seconds)
+        lines = run_tool("replay", self.corpus.blob, "--start", index, "--count", 1, "--trace").stdout.splitlines()
+        host = [line.split(" ")[2:] for line in lines if line.startswith("T ")]
+        for ours, theirs in zip(target, host):
+            if ours != theirs:
+                self.difference = (int(theirs[0]), ours[1:], theirs[1:])
+                return
+        if len(target) != len(host):
+            self.difference = (min(len(target), len(host)), None, None)
+
+    def as_json(self):
+        """For machines."""
+        return {"kind": self.kind, "preset": self.image.preset, "index": self.outcome.index,
+                "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
+                "target": self._numbers(self.outcome), "host": self._numbers(self.host),
+                "host_agrees": self.same}
+
+    @staticmethod
+    def _numbers(outcome):
+        return {"kind": outcome.category, **{name: value if isinstance(value, str) or name in ("operations", "operation")
+                                             else f"{value:#x}" for name, value in outcome.values.items()
+                                             if name != "index"}}
+
+    # In words.
+
+    def explain(self):
+        """The report, as a list of lines."""
+        values = self.outcome.values
+        name = self.corpus.name(self.outcome.index)
+        title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentence(values['oracle'])}",
+                 "fault": lambda: f"FAULT {board.cause_name(values['cause'])}",
+                 "hang": lambda: "HANG: stopped by the watchdog",
+                 "dead": lambda: "DEAD: the image did not survive this input",
+                 "difference": lambda: "DIFFERENCE: sound on both machines, but not the same"}[self.kind]()
+        lines = [f"{name} on {self.image.preset}: {title}", *self._operation_lines(), *getattr(self, f"_{self.kind}")()]
+        lines.append(f"  host       {self._host_verdict()}")
+        lines.append(f"  replay     {self._replay_command()}")
+        if self.same and self.kind == "violation":
+            lines += ["", "  The host's report of the same violation:", ""]
+            lines += ["  " + line for line in run_tool("run", self.corpus.file(self.outcome.index)).stdout.splitlines()]
+        return lines
+
+    def _operation_lines(self):
+        number = self.operation()
+        if number is None:
+            return []
+        operations = self.corpus.operations(self.outcome.index)
+        text = operations[number] if number < len(operations) else "freeing everything at the end"
+        return [f"  operation  {number}: {text}"]
+
+    def _violation(self):
+        values = self.outcome.values
+        return [f"  where      {values['offset']:#x}", f"  expected   {values['expected']:#x}",
+                f"  observed   {values['observed']:#x}"]
+
+    def _place(self):
+        values = self.outcome.values
+        return [f"  at         {values['program_counter']:#x} {self.image.place(values['program_counter'])}",
+                f"  called by  {values['ra']:#x} {self.image.place(values['ra'] - 1)}",
+                f"  stack      {values['sp']:#x}, in {self.image.region(values['sp'])}"]
+
+    def _fault(self):
+        value = self.outcome.values["value"]
+        return [f"  address    {value:#x}, in {self.image.region(value)}", *self._place()]
+
+    def _hang(self):
+        return self._place()
+
+    def _dead(self):
+        return [f"  because    {self.outcome.values['reason']}"]
+
+    def _difference(self):
+        if self.difference is None:
+            return ["  (it did not happen again, operation by operation)"]
+        number, target, host = self.difference
+        if target is None:
+            return [f"  after      operation {number} only one of the two goes on"]
+        return [f"  target     offset {target[0]}, digest {target[1]}", f"  host       offset {host[0]}, digest {host[1]}"]
+
+    def _host_verdict(self):
+        if self.same:
+            return "the same"
+        if self.host.sound:
+            digest = f", digest {self.host.values['digest']:016x}"
+            return "sound" + digest + ("" if self.kind == "difference" else ": only the target fails")
+        if self.host.kind == "verdict":
+            return (f"violation {self.host.values['oracle']} in operation {self.host.values['operations'] - 1}: "
+                    "not the target's")
+        return f"died as well: {self.host.values['reason']}"
+
+    def _replay_command(self):
+        index = self.outcome.index
+        image = "" if self.image.path.stem == "replay" else f"--image {self.image.path.stem} "
+        file = self.corpus.file(index)
+        return f"./ci/target --preset {self.image.preset} {image}{file}"
+
+
+def oracle_sentence(oracle):
+    """What an oracle demands."""
+    for line in run_tool("oracles").stdout.splitlines():
+        name, _, sentence = line.partition(" ")
+        if name == oracle:
+            return sentence.strip()
+    return "an oracle this host does not know"
+
+
+# The command.
+
+class Progress:
+    """A line of progress now and then, on standard error."""
+
+    def __init__(self, preset):
+        self._preset = preset
+        self._terminal = sys.stderr.isatty()
+        self._shown = time.monotonic()
+
+    def __call__(self, done, total):
+        if time.monotonic() - self._shown >= PROGRESS_SECONDS[self._terminal]:
+            self._shown = time.monotonic()
+            print(f"\r\033[K{self._preset}  {done:,} of {total:,} inputs", end="" if self._terminal else "\n",
+                  file=sys.stderr, flush=True)
+
+    def clear(self):
+        """Takes the line away again."""
+        if self._terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def replay_preset(preset, options, corpus, host):
+    """Replays on one board. Returns (figures, findings)."""
+    image = board.Image(f"build/{preset}/{options.image}.elf", preset)
+    progress = Progress(preset)
+    replay = board.Replay(image, corpus.blob, options.watchdog, progress)
+    try:
+        outcomes = replay.run()
+    finally:
+        progress.clear()
+    if host is None or len(outcomes) != len(host):
+        raise board.EnvironmentFailure(f"the image has taken {corpus.blob} for a corpus, but the host has not")
+    findings = [Finding(corpus, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
+                if not outcome.sound or outcome.line != reference.line]
+    for finding in findings[:EXPLAINED]:
+        if finding.kind == "difference" and finding.host.sound:
+            finding.find_difference(options.watchdog)
+    operations = sum(outcome.values.get("operations", 0) for outcome in outcomes)
+    count = {name: sum(finding.kind == name for finding in findings)
+             for name in ("violation", "fault", "hang", "dead", "difference")}
+    figures = {
+        "preset": preset, "inputs": len(outcomes), "checked_operations": operations,
+        "sound": sum(outcome.sound for outcome in outcomes), "violations": count["violation"], "faults": count["fault"],
+        "hangs": count["hang"], "dead": count["dead"], "differences": count["difference"], "boots": replay.boots,
+        "seconds": round(replay.seconds, 3),
+        "seconds_to_first_verdict": round(replay.first_verdict_seconds or replay.seconds, 3),
+        "inputs_per_second": round(len(outcomes) / replay.seconds),
+        "checked_operations_per_second": round(operations / replay.seconds),
+    }
+    return figures, findings
+
+
+def print_summary(figures):
+    """A board's figures in a line."""
+    parts = [f"{figures[name]} {name}" for name in ("violations", "faults", "hangs", "dead", "differences")
+             if figures[name]]
+    print(f"{figures['preset']}  {figures['inputs']:,} inputs, {figures['checked_operations']:,} checked operations: "
+          f"{', '.join(parts) or 'all sound, digests equal the host' + chr(39) + 's'}  "
+          f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
+          f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
+          flush=True)
+
+
+def replay_all(options, folder):
+    """Replays on every board asked for; returns the exit code."""
+    corpus = make_corpus(options, folder)
+    host = replay_on_host(corpus.blob)
+    result = {"boards": [], "findings": []}
+    for preset in options.preset:
+        figures, findings = replay_preset(preset, options, corpus, host)
+        result["boards"].append(figures)
+        result["findings"] += [finding.as_json() for finding in findings]
+        if options.json:
+            continue
+        for finding in findings[:EXPLAINED]:
+            print("\n".join(finding.explain()) + "\n")
+        if len(findings) > EXPLAINED:
+            print(f"... and {len(findings) - EXPLAINED} more on {preset}; --json lists all\n")
+        print_summary(figures)
+    if options.json:
+        print(json.dumps(result, indent=2))
+    return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
+
+
+def main():
+    """Runs the command; returns the exit code."""
+    options = parse_arguments(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_ENVIRONMENT))
+    folder = pathlib.Path("build/target")
+    folder.mkdir(parents=True, exist_ok=True)
+    own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob
+    try:
+        return replay_all(options, own)
+    except PackFailure as error:
+        print(error, file=sys.stderr)
+        return error.code
+    except (OSError, board.EnvironmentFailure) as error:
+        print(f"ci/target: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        print("ci/target: interrupted", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

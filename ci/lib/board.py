@@ -15,6 +15,7 @@ FLAGS = ["-M", "virt", "-m", MEMORY, "-display", "none", "-monitor", "none", "-b
 # Not -nographic, which makes standard output non-blocking: output would be lost without a word.
 SEMIHOSTING = ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
 
+START_SECONDS = 30.0  # the most an emulator may take to its first line, on a busy machine too
 TRACE = 1  # IMAGE_TRACE in fuzz/target/image.h
 FORMAT = 1  # IMAGE_FORMAT
 TRAP_OUTSIDE = 23  # IMAGE_TRAP
@@ -126,16 +127,18 @@ class Boot:
     def lines(self):
         """Every whole line the image writes; a last one without its end is not one."""
         pending = b""
+        patience = START_SECONDS
         output = self._process.stdout
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
             while True:
-                if not selector.select(timeout=self._stall_seconds):
+                if not selector.select(timeout=patience):
                     self.stalled = True
                     break
                 chunk = os.read(output.fileno(), 65536)
                 if not chunk:
                     break
+                patience = self._stall_seconds
                 *whole, pending = (pending + chunk).split(b"\n")
                 for line in whole:
                     yield line.decode("ascii", errors="replace")

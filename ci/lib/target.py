@@ -1,6 +1,7 @@
 """Replays a corpus on the emulated RISC-V boards, compares every verdict with the host's, and explains what differs."""
 
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import shutil
@@ -268,18 +269,21 @@ def oracle_sentence(oracle):
 # The command.
 
 class Progress:
-    """A line of progress now and then, on standard error."""
+    """A line of progress now and then, on standard error, for all boards together."""
 
-    def __init__(self, preset):
-        self._preset = preset
+    def __init__(self):
         self._terminal = sys.stderr.isatty()
         self._shown = time.monotonic()
+        self._counts = {}
 
-    def __call__(self, done, total):
+    def show(self, preset, done, total):
+        """Takes note of a board's count."""
+        self._counts[preset] = f"{preset}  {done:,} of {total:,} inputs"
         if time.monotonic() - self._shown >= PROGRESS_SECONDS[self._terminal]:
             self._shown = time.monotonic()
-            print(f"\r\033[K{self._preset}  {done:,} of {total:,} inputs", end="" if self._terminal else "\n",
-                  file=sys.stderr, flush=True)
+            line = "    ".join(self._counts[name] for name in sorted(self._counts, reverse=True))
+            print(f"\r\033[K{line}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr,
+                  flush=True)
 
     def clear(self):
         """Takes the line away again."""
@@ -287,15 +291,11 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def replay_preset(preset, options, corpus, host):
+def replay_preset(preset, options, corpus, host, progress):
     """Replays on one board. Returns (figures, findings)."""
     image = board.Image(f"build/{preset}/{options.image}.elf", preset)
-    progress = Progress(preset)
-    replay = board.Replay(image, corpus.blob, options.watchdog, progress)
-    try:
-        outcomes = replay.run()
-    finally:
-        progress.clear()
+    replay = board.Replay(image, corpus.blob, options.watchdog, lambda done, total: progress.show(preset, done, total))
+    outcomes = replay.run()
     if host is None or len(outcomes) != len(host):
         raise board.EnvironmentFailure(f"the image has taken {corpus.blob} for a corpus, but the host has not")
     findings = [Finding(corpus, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
@@ -334,8 +334,11 @@ def replay_all(options, folder):
     corpus = make_corpus(options, folder)
     host = replay_on_host(corpus.blob)
     result = {"boards": [], "findings": []}
-    for preset in options.preset:
-        figures, findings = replay_preset(preset, options, corpus, host)
+    progress = Progress()
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # the work is the emulators'
+        replays = list(pool.map(lambda preset: replay_preset(preset, options, corpus, host, progress), options.preset))
+    progress.clear()
+    for preset, (figures, findings) in zip(options.preset, replays):
         result["boards"].append(figures)
         result["findings"] += [finding.as_json() for finding in findings]
         if options.json:

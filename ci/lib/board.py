@@ -116,13 +116,27 @@ def boot_command(image, blob, start=0, count=0, flags=0, watchdog_ms=0):
 class Boot:
     """One boot, from power on until the emulator ends or nothing has come from it for too long."""
 
+    _running = set()
+    _stopping = False
+
+    @classmethod
+    def stop_all(cls):
+        """Ends every emulator there is, and lets no other begin: the user has had enough."""
+        cls._stopping = True
+        for boot in list(cls._running):
+            boot._process.kill()
+
     def __init__(self, command, stall_seconds):
         self.stalled = False
         self.code = None
         self.errors = ""
         self._stall_seconds = stall_seconds
+        if Boot._stopping:
+            raise EnvironmentFailure("interrupted")
+        # In a session of its own, or an interrupt meant for this process would look like an image that has died.
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE)
+                                         stderr=subprocess.PIPE, start_new_session=True)
+        Boot._running.add(self)
 
     def lines(self):
         """Every whole line the image writes; a last one without its end is not one."""
@@ -155,6 +169,7 @@ class Boot:
         self.code = self._process.wait()
         self._process.stdout.close()
         self._process.stderr.close()
+        Boot._running.discard(self)
 
     def ending(self):
         """How it ended, in words."""

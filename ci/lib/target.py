@@ -336,8 +336,13 @@ def replay_all(options, folder):
     result = {"boards": [], "findings": []}
     progress = Progress()
     with concurrent.futures.ThreadPoolExecutor() as pool:  # the work is the emulators'
-        replays = list(pool.map(lambda preset: replay_preset(preset, options, corpus, host, progress), options.preset))
-    progress.clear()
+        try:
+            replays = list(pool.map(lambda preset: replay_preset(preset, options, corpus, host, progress), options.preset))
+        except BaseException:
+            board.Boot.stop_all()
+            raise
+        finally:
+            progress.clear()
     for preset, (figures, findings) in zip(options.preset, replays):
         result["boards"].append(figures)
         result["findings"] += [finding.as_json() for finding in findings]
@@ -356,7 +361,7 @@ def replay_all(options, folder):
 def main():
     """Runs the command; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_ENVIRONMENT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as ^C: no emulator is left behind
     folder = pathlib.Path("build/target")
     folder.mkdir(parents=True, exist_ok=True)
     own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob

@@ -18,6 +18,7 @@ KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
 PRESETS = ("rv64", "rv32")
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
+SOUND_AND_EQUAL = "all sound, digests equal the host's"
 EXPLAINED = 10  # findings explained in full on each board; the others are counted
 
 
@@ -320,10 +321,10 @@ def replay_preset(preset, options, corpus, host, progress):
 
 def print_summary(figures):
     """A board's figures in a line."""
-    parts = [f"{figures[name]} {name}" for name in ("violations", "faults", "hangs", "dead", "differences")
-             if figures[name]]
+    parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}"
+             for name in ("violations", "faults", "hangs", "dead", "differences") if figures[name]]
     print(f"{figures['preset']}  {figures['inputs']:,} inputs, {figures['checked_operations']:,} checked operations: "
-          f"{', '.join(parts) or 'all sound, digests equal the host' + chr(39) + 's'}  "
+          f"{', '.join(parts) or SOUND_AND_EQUAL}  "
           f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
           f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
           flush=True)

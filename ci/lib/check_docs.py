@@ -279,7 +279,7 @@ class Commands:
             problems += self.check_kmemfuzz(match.group(1))
         if code.startswith("--"):
             problems += self.check_bare_options(code)
-        for preset in re.findall(r"--preset[ =]([a-z-]+)", code):
+        for preset in re.findall(r"--preset[ =]([a-z0-9-]+)", code):
             problems.append(None if preset in self.presets else f"there is no preset {preset}")
         return problems
 

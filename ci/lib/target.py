@@ -323,7 +323,7 @@ def print_summary(figures):
     """A board's figures in a line."""
     parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}"
              for name in ("violations", "faults", "hangs", "dead", "differences") if figures[name]]
-    print(f"{figures['preset']}  {figures['inputs']:,} inputs, {figures['checked_operations']:,} checked operations: "
+    print(f"{figures['preset']}  {figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked operations: "
           f"{', '.join(parts) or SOUND_AND_EQUAL}  "
           f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
           f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",

@@ -142,7 +142,7 @@ static enum exit_code run(char **arguments) {
         code = pack_files(&pack, destination);
     }
     if (code == EXIT_SOUND) {
-        printf("%zu inputs, %zu bytes\n", pack.files.count, pack.size);
+        printf("%zu input%s, %zu bytes\n", pack.files.count, pack.files.count == 1 ? "" : "s", pack.size);
     }
     file_list_close(&pack.files);
     return code;

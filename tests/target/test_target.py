@@ -6,10 +6,12 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -127,7 +129,7 @@ class TheCorpus(Folder):
 
     def test_a_summary_says_what_was_compared(self):
         self.expect(self.run_target("--preset", "rv32", self.write("sound.ops", SOUND)), 0,
-                    "rv32  1 inputs, 5 checked operations: all sound, digests equal the host's")
+                    "rv32  1 input, 5 checked operations: all sound, digests equal the host's")
 
     def test_a_trace_has_a_line_for_every_operation_and_equals_the_hosts(self):
         blob = self.folder / "trace.blob"
@@ -397,6 +399,23 @@ class Output(Folder):
         script = f'if mkdir {once} 2>/dev/null; then "$REAL" "$@" | head -n 2; else "$REAL" "$@"; fi'
         result = self.run_target("--preset", "rv64", self.folder / "three", environment=self.fake_emulator(script))
         self.expect(result, 0, "3 inputs", "2 boots")
+
+    def test_an_interrupt_ends_the_emulator_too_and_leaves_nothing_behind(self):
+        path = self.write("deaf.ops", fault_program("LOOP_DEAF"))
+        note = self.folder / "emulator"
+        environment = self.fake_emulator(f'echo $$ >{note}.new && mv {note}.new {note}; exec "$REAL" "$@"')
+        before = set((TREE / "build/target").iterdir())
+        with subprocess.Popen([*TARGET, "--preset", "rv64", "--image", "faults", "--watchdog", "100", path], cwd=TREE,
+                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            deadline = time.monotonic() + 30
+            while not note.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            emulator = int(note.read_text(encoding="ascii"))
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+        self.assertEqual((process.returncode, errors), (3, "ci/target: interrupted\n"))
+        self.assertRaises(ProcessLookupError, os.kill, emulator, 0)
+        self.assertLessEqual({entry for entry in (TREE / "build/target").iterdir() if entry.is_dir()}, before)
 
     def test_no_semihosting_is_said_on_the_console(self):
         for preset in PRESETS:

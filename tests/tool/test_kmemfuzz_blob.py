@@ -1,0 +1,135 @@
+"""Tests of kmemfuzz pack and replay: what a board is given, and what it should answer. The layout required here is the one
+docs/target.md tabulates."""
+
+import pathlib
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import test_kmemfuzz as tool  # noqa: E402  pylint: disable=wrong-import-position
+
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+
+
+def checksum(content):
+    """Over all words but the one it stands in."""
+    total = 0
+    for i, word in enumerate(struct.unpack(f"<{len(content) // 8}Q", content)):
+        if i != 3:
+            total = (((total << 5 | total >> 59) & (1 << 64) - 1) ^ word) * 0x9e3779b97f4a7c15 & (1 << 64) - 1
+    return total
+
+
+class Pack(tool.ToolTest):
+    """kmemfuzz pack."""
+
+    def test_a_blob_is_what_the_documentation_says(self):
+        self.write("a", b"\1\2\3")
+        self.write("b", b"")
+        self.write("c", tool.EXAMPLE)
+        self.require(SOUND, "3 inputs, 128 bytes\n", "", "pack", "a", "b", "c", "-o", "blob")
+        content = (self.folder / "blob").read_bytes()
+        self.assertEqual(struct.unpack_from("<8sIIQQ", content), (b"KMEMBLOB", 1, 3, 128, checksum(content)))
+        self.assertEqual(struct.unpack_from("<6I", content, 32), (56, 3, 64, 0, 64, len(tool.EXAMPLE_BYTES)))
+        self.assertEqual(content[56:], b"\1\2\3" + bytes(5) + tool.EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL")
+        self.assertEqual((self.folder / "blob.names").read_bytes(), b"a\0b\0c\0")
+
+    def test_a_folder_means_all_files_below_it(self):
+        for name in ("folder/b", "folder/a", "folder/c/d"):
+            self.write(name, b"")
+        self.require(SOUND, "3 inputs, 64 bytes\n", "", "pack", "folder", "-o", "blob")
+        self.assertEqual((self.folder / "blob.names").read_bytes(), b"folder/a\0folder/b\0folder/c/d\0")
+
+    def test_a_text_with_an_error_is_not_packed(self):
+        self.write("wrong", "kmem-program 1\nallok 0 24\n")
+        code, output, errors = self.run_tool("pack", "wrong", "-o", "blob")
+        self.assertEqual((code, output), (USAGE, ""))
+        self.assertRegex(errors, "^wrong:2:1: error: ")
+        self.assertEqual(self.names(), ["wrong"])
+
+    def test_existing_files_are_replaced_only_with_force(self):
+        self.write("a", b"")
+        self.write("blob", "old")
+        self.require(USAGE, "", "kmemfuzz: blob exists; choose another name, or --force to replace it\n", "pack", "a", "-o",
+                     "blob")
+        self.assertEqual((self.folder / "blob").read_bytes(), b"old")
+        self.require(SOUND, "1 input, 48 bytes\n", "", "pack", "a", "-o", "blob", "--force")
+
+    def test_more_than_a_board_has_room_for_is_refused(self):
+        size = (32 << 20) - 32 - 8 - 8  # all but the header, one entry and the tail
+        self.write("exact", bytes(size))
+        self.write("more", bytes(size + 1))
+        self.require(SOUND, f"1 input, {32 << 20} bytes\n", "", "pack", "exact", "-o", "blob")
+        code, _, errors = self.run_tool("pack", "more", "-o", "other")
+        self.assertEqual(code, USAGE)
+        self.assertIn("more than 32 MiB", errors)
+        self.assertNotIn("other", self.names())
+
+    def test_wrong_arguments(self):
+        self.write("a", b"")
+        nothing = "it takes programs, or folders with programs in them, and -o BLOB"
+        self.require_misuse("pack", nothing)
+        self.require_misuse("pack", nothing, "a")
+        self.require_misuse("pack", nothing, "-o", "blob")
+        self.require_misuse("pack", "-o needs the name of the file to write", "a", "-o")
+        self.require_misuse("pack", "there is no option '--bogus'", "a", "--bogus")
+
+
+class Replay(tool.ToolTest):
+    """kmemfuzz replay."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("programs/1", tool.EXAMPLE)
+        self.write("programs/2", b"")
+        self.write("programs/3", tool.EXAMPLE_BYTES)
+        self.assertEqual(self.run_tool("pack", "programs", "-o", "blob")[0], SOUND)
+        self.line = f"9 - 0 0 0 {tool.EXAMPLE_SOUND.split()[1]}\n"
+        self.empty = "0 - 0 0 0 0\n"
+
+    def test_a_line_for_each_input_and_one_at_the_end(self):
+        self.require(SOUND, f"V 0 {self.line}V 1 {self.empty}V 2 {self.line}END 3\n", "", "replay", "blob")
+
+    def test_start_and_count_choose_inputs(self):
+        self.require(SOUND, f"V 1 {self.empty}V 2 {self.line}END 2\n", "", "replay", "blob", "--start", "1")
+        self.require(SOUND, f"V 1 {self.empty}END 1\n", "", "replay", "blob", "--start", "1", "--count", "1")
+        self.require(SOUND, "END 0\n", "", "replay", "blob", "--start", "3")
+        self.require_misuse("replay", "there is no input 4; the blob has 3", "blob", "--start", "4")
+
+    def test_a_trace_has_the_digests_that_run_prints(self):
+        _, output, _ = self.run_tool("replay", "blob", "--count", "1", "--trace")
+        digests = [line.split()[-1] for line in output.splitlines() if line.startswith("T 0 ")]
+        self.assertEqual(digests, [line.split("digest ")[1] for line in tool.EXAMPLE_TRACE.splitlines() if "digest" in line])
+        offsets = [line.split()[3] for line in output.splitlines() if line.startswith("T 0 ")]
+        self.assertEqual(offsets, ["8", "28", "-", "-", "80", "-", "28", "-", "-"])
+
+    def test_a_file_that_is_no_blob_is_named_for_what_it_is(self):
+        content = (self.folder / "blob").read_bytes()
+        for wrong, text in ((b"", "this is no blob"), (b"KMEMBLOC" + content[8:], "this is no blob"),
+                            (content[:20], "cut short"), (content[:-8], "cut short"),
+                            (content[:70] + b"x" + content[71:], "checksum"),
+                            (content[:8] + b"\2" + content[9:], "another format version"),
+                            (content[:19] + b"\xff" + content[20:], "larger than the 32 MiB")):
+            with self.subTest(text=text):
+                self.write("wrong", wrong)
+                code, output, errors = self.run_tool("replay", "wrong")
+                self.assertEqual((code, output), (USAGE, ""))
+                self.assertRegex(errors, f"^kmemfuzz: wrong: .*{text}")
+
+    def test_a_missing_blob_ends_with_3(self):
+        self.require(ENVIRONMENT, "", "kmemfuzz: cannot read none: No such file or directory\n", "replay", "none")
+
+    def test_wrong_arguments(self):
+        self.require_misuse("replay", "it takes a blob")
+        self.require_misuse("replay", "'more' is one argument too many", "blob", "more")
+        self.require_misuse("replay", "there is no option '--bogus'", "blob", "--bogus")
+        for option in ("--start", "--count"):
+            for number in ("-1", "x", "1x", "", "4294967296", "99999999999999999999999"):
+                self.require_misuse("replay", f"{option} needs a number", "blob", option, number)
+            self.require_misuse("replay", f"{option} needs a number", "blob", option)
+
+
+if __name__ == "__main__":
+    unittest.main()

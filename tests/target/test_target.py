@@ -427,6 +427,28 @@ class Output(Folder):
             self.assertIn("ERROR 21 no semihosting", result.stdout)
 
 
+class NoLibrary(Folder):
+    """Nothing is linked but what is in the tree."""
+
+    def test_a_division_that_the_machine_has_no_instruction_for_does_not_link(self):
+        source = self.write("division.c", "unsigned long long a, b;\nvoid trap_handle(void *f) { (void)f; }\n"
+                                          "int main(void) { return (int)(a / b); }\n")
+        commands = json.loads((TREE / "build/rv32/compile_commands.json").read_text(encoding="utf-8"))
+        flags = next(entry["command"] for entry in commands if entry["file"].endswith("/board.c")).split()
+        flags = [flag for flag in flags if flag.startswith(("--target", "-m"))]
+        result = subprocess.run(["clang-19", *flags, "-O2", "-ffreestanding", "-fuse-ld=lld", "-nostdlib", "-static", "-T",
+                                 TREE / "src/riscv/link.ld", source, TREE / "build/rv32/src/riscv/libkmem_board.a", "-o",
+                                 self.folder / "division.elf"], capture_output=True, text=True, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(re.findall("undefined symbol: (.*)", result.stderr), ["__udivdi3"])
+
+    def test_the_images_hold_no_symbol_of_a_compiler_runtime(self):
+        for preset in PRESETS:
+            for image in ("replay", "faults"):
+                symbols = board.Image(TREE / f"build/{preset}/{image}.elf", preset).symbols
+                self.assertFalse([name for name in symbols if re.match(r"__.*(div|mod|mul|float|atomic)", name)])
+
+
 class Usage(Folder):
     """The command line."""
 

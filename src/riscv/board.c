@@ -1,5 +1,5 @@
 /* The console and the power switch. board.h is the contract. */
-#include "src/riscv/board.h"
+#include "board.h"
 
 #include <stddef.h>
 

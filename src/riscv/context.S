@@ -1,6 +1,6 @@
 # A place to come back to: context.h is the contract. A context holds what the calling convention says a call keeps,
 # in this order: ra, sp, s0 to s11.
-#include "src/riscv/assembly.h"
+#include "assembly.h"
 
     .macro  each_saved, instruction, base
     \instruction ra, 0 * REG_SIZE(\base)

@@ -2,9 +2,9 @@
  *
  * Every range is one entry of the kind "top of range" (TOR): from the address in the register before its own,
  * up to that in its own. A locked entry binds machine mode too, and cannot be changed before a reset. */
-#include "src/riscv/protection.h"
+#include "protection.h"
 
-#include "src/riscv/csr.h"
+#include "csr.h"
 
 #define ENTRY_TOR    0x08u
 #define ENTRY_LOCKED 0x80u

@@ -1,6 +1,6 @@
 /* Semihosting. semihosting.h is the contract; the requests are those of Arm's semihosting specification,
  * which RISC-V takes over. */
-#include "src/riscv/semihosting.h"
+#include "semihosting.h"
 
 #define SYS_OPEN          0x01u
 #define SYS_WRITE         0x05u

@@ -3,7 +3,7 @@
 # `-bios none` makes the board's boot code jump to the start of RAM, whatever the entry of the ELF file says: so this
 # section is linked there, and in front of all others. The processor is in machine mode, with no interrupt enabled,
 # no stack, and nothing in its registers that is of use but a0 (its number, also in mhartid).
-#include "src/riscv/assembly.h"
+#include "assembly.h"
 
     .section .boot, "ax", @progbits
     .global _start

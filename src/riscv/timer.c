@@ -1,8 +1,8 @@
 /* The timer. timer.h is the contract. */
-#include "src/riscv/timer.h"
+#include "timer.h"
 
-#include "src/riscv/board.h"
-#include "src/riscv/csr.h"
+#include "board.h"
+#include "csr.h"
 
 #define TICKS_PER_MILLISECOND (BOARD_TIMER_RATE / 1000)
 

@@ -11,7 +11,7 @@
 #     trap_stack_bottom
 #
 # A trap in the handler itself starts again at the top: it is fatal, and trap_handle has to notice.
-#include "src/riscv/assembly.h"
+#include "assembly.h"
 
 #define FRAME_SIZE (32 * REG_SIZE)
 

@@ -22,6 +22,7 @@ import threading
 import time
 from typing import NamedTuple
 
+import campaign
 import fuzzer
 
 BUILD = pathlib.Path("build/fuzz")
@@ -473,13 +474,6 @@ def report(results, patches, problems, options, settings, oracle_ids, seconds):
 # The command.
 
 
-def parse_positive(text):
-    """A whole number above 0."""
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = argparse.ArgumentParser(
@@ -489,11 +483,11 @@ def parse_arguments(arguments):
                     "many executions.",
         epilog="Exit codes: 0 all found, 1 a bug was missed or caught by the wrong oracle, 2 usage, 3 environment.",
     )
-    parser.add_argument("--runs", type=parse_positive, default=DEFAULT_RUNS, metavar="N",
+    parser.add_argument("--runs", type=campaign.parse_positive, default=DEFAULT_RUNS, metavar="N",
                         help=f"executions to find a bug in (default: {DEFAULT_RUNS})")
-    parser.add_argument("--seed", type=parse_positive, default=DEFAULT_SEED, metavar="N",
+    parser.add_argument("--seed", type=campaign.parse_positive, default=DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {DEFAULT_SEED})")
-    parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
+    parser.add_argument("--jobs", type=campaign.parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="patches at a time (default: one per processor)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these patches only, and the unpatched core")
     parser.add_argument("--canaries", action="store_true",

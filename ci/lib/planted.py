@@ -137,11 +137,17 @@ def read_patches(folder, oracle_ids):
 # Commands.
 
 
+def below_source(path):
+    """Where below src/ a source file of the build lies, such as riscv/sv39.c."""
+    parts = pathlib.PurePath(path).parts
+    return pathlib.PurePath(*parts[len(parts) - parts[::-1].index(SOURCE.name):])
+
+
 def compile_command(command, copy, output):
     """A compile command of the build, made to compile the same file of the copied tree instead, into output."""
     arguments = shlex.split(command)
-    source = pathlib.Path(arguments[arguments.index("-c") + 1])
-    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source.name)
+    source = below_source(arguments[arguments.index("-c") + 1])
+    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source)
     arguments[arguments.index("-o") + 1] = str(output)
     arguments.insert(1, f"-I{copy}")  # "src/..." means the copy's
     arguments.append("-Wno-error")  # a planted bug may look as suspicious as it is
@@ -250,9 +256,9 @@ def judge_run(code, output, oracles, runs):
 
 
 def changed_files(source):
-    """The names of the files of a copy of src/ that a patch has changed."""
-    return {path.name for path in source.iterdir()
-            if path.is_file() and path.read_bytes() != (SOURCE / path.name).read_bytes()}
+    """The files of a copy of src/ that a patch has changed, as paths below it."""
+    below = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    return {str(path) for path in below if (source / path).read_bytes() != (SOURCE / path).read_bytes()}
 
 
 def must_compile(name, changed):
@@ -279,7 +285,7 @@ def build_fuzzer(name, patch_path, build):
     for directory, command in core:
         arguments = shlex.split(command)
         built = pathlib.Path(arguments[arguments.index("-o") + 1])
-        source_name = pathlib.Path(arguments[arguments.index("-c") + 1]).name
+        source_name = str(below_source(arguments[arguments.index("-c") + 1]))
         if patch_path is not None and not must_compile(source_name, changed):
             objects.append(pathlib.Path(directory, built))
             continue

@@ -112,6 +112,7 @@ class CommandLines(unittest.TestCase):
             planted.link_command(self.LINK.splitlines()[0], [], "/out/fuzzer")
 
     def test_a_changed_header_means_that_every_file_is_compiled(self):
+        self.assertEqual(str(planted.below_source("/home/src/tree/src/riscv/sv39.c")), "riscv/sv39.c")
         self.assertTrue(planted.must_compile("page.c", {"block.h"}))
         self.assertTrue(planted.must_compile("kmem.c", {"kmem.c"}))
         self.assertFalse(planted.must_compile("page.c", {"kmem.c"}))

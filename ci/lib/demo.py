@@ -1,0 +1,59 @@
+"""Runs the demo, a kernel that uses the heap (src/riscv/demo.c), on an emulated RISC-V board."""
+
+import argparse
+import subprocess
+import sys
+
+import board
+import target
+
+EXIT_SOUND, EXIT_BROKEN, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+HANG_SECONDS = 30.0  # far more than it takes, on a busy machine too
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/demo",
+        description="Builds a kernel that uses the heap, boots it on an emulated RISC-V board, and prints what it writes "
+                    "to the board's UART.",
+        epilog="Exit codes: 0 it ran to its end, 1 it found something wrong, trapped or hung, 2 usage, 3 environment.",
+    )
+    parser.add_argument("--preset", choices=tuple(board.EMULATORS), default="rv64", help="which board (default: rv64)")
+    parser.add_argument("--timeout", type=target.parse_seconds, default=HANG_SECONDS, metavar="SECONDS",
+                        help=f"how long it may run (default: {HANG_SECONDS:g})")
+    return parser.parse_args(arguments)
+
+
+def run_demo(preset, timeout):
+    """Boots the demo once. Returns (what came from its UART, what is wrong with how it ended or None)."""
+    image = board.Image(f"build/{preset}/demo.elf", preset)
+    command = [board.find_emulator(preset), *board.FLAGS, "-serial", "stdio", "-kernel", str(image.path)]
+    try:
+        # Its own pipe: the emulator makes what it is given non-blocking.
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        return error.stdout or b"", f"it did not end within {timeout:g} s"
+    return result.stdout, None if result.returncode == 0 else f"the emulator ended with code {result.returncode}"
+
+
+def main():
+    """Runs the command; returns the exit code."""
+    options = parse_arguments(sys.argv[1:])
+    try:
+        output, problem = run_demo(options.preset, options.timeout)
+    except (OSError, board.EnvironmentFailure) as error:
+        print(f"ci/demo: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        print("ci/demo: interrupted", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    print(output.decode("ascii", errors="replace"), end="", flush=True)
+    if problem is not None:
+        print(f"ci/demo: {problem}", file=sys.stderr)
+        return EXIT_BROKEN
+    return EXIT_SOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main())

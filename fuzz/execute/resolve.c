@@ -11,10 +11,6 @@
 #define MISUSED_REQUEST UINT64_C(64)   /* bytes a misuse through realloc asks for */
 #define FOREIGN_SPREAD  UINT32_C(4096) /* words beyond the region a foreign pointer may lie */
 
-static size_t find_live(const struct executor *executor, size_t from) {
-    return slots_find_circular(executor->tables.live_bits, executor->slot_count, from, true);
-}
-
 static uint64_t add(uint64_t base, int32_t amount) {
     if (amount >= 0) {
         return base + (uint64_t)amount;
@@ -35,7 +31,7 @@ static uint64_t resolve_size(const struct executor *executor, struct size_operan
     case SIZE_BASE_TAIL:
         return add(model_tail_payload(&executor->model), size.amount);
     case SIZE_BASE_USABLE: {
-        const size_t live = find_live(executor, slot);
+        const size_t live = executor_next_live(executor, slot);
         if (live == executor->slot_count) {
             return add(0, size.amount);
         }
@@ -67,7 +63,7 @@ static void pass_live(struct step *step, const struct executor *executor, enum c
 
 /* A call that frees: of the next live slot, of NULL when there is none. */
 static void resolve_free(struct step *step, const struct executor *executor) {
-    const size_t live = find_live(executor, step->operation.slot);
+    const size_t live = executor_next_live(executor, step->operation.slot);
     if (live == executor->slot_count) {
         pass_null(step, CALL_FREE);
     } else {
@@ -91,7 +87,7 @@ static void resolve_alloc(struct step *step, const struct executor *executor, en
 
 /* A call that resizes: the next live slot; when there is none, NULL into the slot named, which allocates. */
 static void resolve_realloc(struct step *step, const struct executor *executor) {
-    const size_t live = find_live(executor, step->operation.slot);
+    const size_t live = executor_next_live(executor, step->operation.slot);
     step->size = resolve_size(executor, step->operation.size, step->operation.slot);
     if (live == executor->slot_count) {
         pass_null(step, CALL_REALLOC);
@@ -134,7 +130,7 @@ static void resolve_double(struct step *step, const struct executor *executor) {
  *            | header | payload starts |       |       |
  */
 static void resolve_interior(struct step *step, const struct executor *executor) {
-    const size_t live = find_live(executor, step->operation.slot);
+    const size_t live = executor_next_live(executor, step->operation.slot);
     if (live == executor->slot_count) {
         pass_null(step, CALL_FREE);
         return;
@@ -146,7 +142,7 @@ static void resolve_interior(struct step *step, const struct executor *executor)
 }
 
 static void resolve_misaligned(struct step *step, const struct executor *executor) {
-    const size_t live = find_live(executor, step->operation.slot);
+    const size_t live = executor_next_live(executor, step->operation.slot);
     const size_t payload = live == executor->slot_count ? WORD : executor->tables.slots[live].offset;
     pass_bad(step, payload + 1 + step->operation.step % (WORD - 1));
 }

@@ -8,6 +8,7 @@ import selectors
 import shutil
 import subprocess
 import time
+from typing import NamedTuple
 
 MEMORY = "128M"  # as src/riscv/link.ld draws it
 EMULATORS = {"rv64": "qemu-system-riscv64", "rv32": "qemu-system-riscv32"}
@@ -37,14 +38,34 @@ def cause_name(cause):
     return _CAUSES.get(cause, f"cause {cause:#x}")
 
 
-class Image:
-    """An image, and what its symbols say."""
+class Configuration(NamedTuple):
+    """One way to replay: which image, built how. Its board is what its preset begins with."""
+    name: str
+    preset: str
+    image: str
 
-    def __init__(self, path, preset):
-        self.path = pathlib.Path(path)
-        self.preset = preset
+    @property
+    def board(self):
+        """rv64 or rv32."""
+        return self.preset.split("-")[0]
+
+
+# Every configuration the whole corpus is replayed in.
+CONFIGURATIONS = {configuration.name: configuration for configuration in (
+    Configuration("rv64", "rv64", "replay"),
+    Configuration("rv32", "rv32", "replay"),
+)}
+
+
+class Image:
+    """An image of a configuration, and what its symbols say."""
+
+    def __init__(self, configuration, tree=pathlib.Path()):
+        self.configuration = configuration
+        self.path = tree / "build" / configuration.preset / f"{configuration.image}.elf"
         if not self.path.is_file():
-            raise EnvironmentFailure(f"there is no image {self.path}; build it: cmake --build --preset {preset}")
+            raise EnvironmentFailure(f"there is no image {self.path}; build it: cmake --build --preset "
+                                     f"{configuration.preset}")
 
     @functools.cached_property
     def symbols(self):
@@ -91,11 +112,11 @@ def _tool_output(command, package):
         raise EnvironmentFailure(f"{command[0]} failed: {error.stderr.strip()}") from error
 
 
-def find_emulator(preset):
-    """The emulator's path."""
-    path = shutil.which(EMULATORS[preset])
+def find_emulator(board):
+    """The path of a board's emulator."""
+    path = shutil.which(EMULATORS[board])
     if path is None:
-        raise EnvironmentFailure(f"{EMULATORS[preset]} is missing; install the Debian package qemu-system-misc")
+        raise EnvironmentFailure(f"{EMULATORS[board]} is missing; install the Debian package qemu-system-misc")
     return path
 
 
@@ -103,7 +124,7 @@ def boot_command(image, blob, start=0, count=0, flags=0, watchdog_ms=0):
     """The command that boots an image on inputs start.. of a blob."""
     control = image.symbols["control_words"]
     words = [(count << 32) | start, (watchdog_ms << 32) | flags]
-    command = [find_emulator(image.preset), *FLAGS, *SEMIHOSTING, "-kernel", str(image.path)]
+    command = [find_emulator(image.configuration.board), *FLAGS, *SEMIHOSTING, "-kernel", str(image.path)]
     for index, word in enumerate(words):
         command += ["-device", f"loader,addr={control + 8 * index:#x},data={word:#x},data-len=8"]
     if blob is not None:

@@ -8,6 +8,10 @@ EXIT_USAGE=2
 EXIT_ENVIRONMENT=3
 export EXIT_USAGE EXIT_ENVIRONMENT
 
+# The presets whose images ci/lib/board.py replays a corpus in.
+TARGET_PRESETS=(rv64 rv32)
+export TARGET_PRESETS
+
 # say TEXT: a line about what is going on. On standard error, so that figures can be piped.
 say() {
     printf '%s\n' "$*" >&2

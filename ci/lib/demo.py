@@ -19,16 +19,16 @@ def parse_arguments(arguments):
                     "to the board's UART.",
         epilog="Exit codes: 0 it ran to its end, 1 it found something wrong, trapped or hung, 2 usage, 3 environment.",
     )
-    parser.add_argument("--preset", choices=tuple(board.EMULATORS), default="rv64", help="which board (default: rv64)")
+    parser.add_argument("--board", choices=tuple(board.EMULATORS), default="rv64", help="which board (default: rv64)")
     parser.add_argument("--timeout", type=target.parse_seconds, default=HANG_SECONDS, metavar="SECONDS",
                         help=f"how long it may run (default: {HANG_SECONDS:g})")
     return parser.parse_args(arguments)
 
 
-def run_demo(preset, timeout):
+def run_demo(name, timeout):
     """Boots the demo once. Returns (what came from its UART, what is wrong with how it ended or None)."""
-    image = board.Image(f"build/{preset}/demo.elf", preset)
-    command = [board.find_emulator(preset), *board.FLAGS, "-serial", "stdio", "-kernel", str(image.path)]
+    image = board.Image(board.Configuration(name, name, "demo"))
+    command = [board.find_emulator(name), *board.FLAGS, "-serial", "stdio", "-kernel", str(image.path)]
     try:
         # Its own pipe: the emulator makes what it is given non-blocking.
         result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, check=False)
@@ -41,7 +41,7 @@ def main():
     """Runs the command; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
     try:
-        output, problem = run_demo(options.preset, options.timeout)
+        output, problem = run_demo(options.board, options.timeout)
     except (OSError, board.EnvironmentFailure) as error:
         print(f"ci/demo: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT

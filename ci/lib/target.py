@@ -3,6 +3,7 @@
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -15,11 +16,10 @@ import time
 import board
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
-PRESETS = ("rv64", "rv32")
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
-EXPLAINED = 10  # findings explained in full on each board; the others are counted
+EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
 
 
 def parse_seconds(text):
@@ -41,10 +41,12 @@ def parse_arguments(arguments):
                     "requires the verdicts and digests of the host.",
         epilog="Exit codes: 0 all sound and equal, 1 a violation, fault, hang or difference, 2 usage, 3 environment.",
     )
-    parser.add_argument("--preset", choices=PRESETS, action="append", help="which board (default: both)")
+    parser.add_argument("--configuration", choices=board.CONFIGURATIONS, action="append", metavar="NAME",
+                        help=f"one of {', '.join(board.CONFIGURATIONS)}; may be given several times (default: all)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
-    parser.add_argument("--image", default="replay", choices=("replay", "faults"),
-                        help="faults: the image that damages itself when an input asks for it (default: replay)")
+    parser.add_argument("--image", choices=("faults",),
+                        help="faults: in place of each configuration's own, the image that damages itself when an input "
+                             "asks for it")
     parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
                         help="how long one input may run (default: 2)")
     parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
@@ -52,7 +54,11 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     if options.blob is not None and options.paths:
         parser.error("--blob takes the place of PATHs")
-    options.preset = list(dict.fromkeys(options.preset or PRESETS))
+    options.configurations = [board.CONFIGURATIONS[name] for name in dict.fromkeys(options.configuration or
+                                                                                     board.CONFIGURATIONS)]
+    if options.image is not None:
+        options.configurations = [configuration._replace(image=options.image) for configuration in
+                                  options.configurations]
     return options
 
 
@@ -173,7 +179,7 @@ class Finding:
 
     def as_json(self):
         """For machines."""
-        return {"kind": self.kind, "preset": self.image.preset, "index": self.outcome.index,
+        return {"kind": self.kind, "configuration": self.image.configuration.name, "index": self.outcome.index,
                 "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
                 "target": self._numbers(self.outcome), "host": self._numbers(self.host),
                 "host_agrees": self.same}
@@ -195,7 +201,7 @@ class Finding:
                  "hang": lambda: "HANG: stopped by the watchdog",
                  "dead": lambda: "DEAD: the image did not survive this input",
                  "difference": lambda: "DIFFERENCE: sound on both machines, but not the same"}[self.kind]()
-        lines = [f"{name} on {self.image.preset}: {title}", *self._operation_lines(), *getattr(self, f"_{self.kind}")()]
+        lines = [f"{name} on {self.image.configuration.name}: {title}", *self._operation_lines(), *getattr(self, f"_{self.kind}")()]
         lines.append(f"  host       {self._host_verdict()}")
         lines.append(f"  replay     {self._replay_command()}")
         if self.same and self.kind == "violation":
@@ -253,9 +259,10 @@ class Finding:
 
     def _replay_command(self):
         index = self.outcome.index
-        image = "" if self.image.path.stem == "replay" else f"--image {self.image.path.stem} "
-        file = self.corpus.file(index)
-        return f"./ci/target --preset {self.image.preset} {image}{file}"
+        name, _, image = self.image.configuration
+        own = board.CONFIGURATIONS[name].image
+        return (f"./ci/target --configuration {name} {'' if image == own else f'--image {image} '}"
+                f"{self.corpus.file(index)}")
 
 
 def oracle_sentence(oracle):
@@ -277,9 +284,9 @@ class Progress:
         self._shown = time.monotonic()
         self._counts = {}
 
-    def show(self, preset, done, total):
-        """Takes note of a board's count."""
-        self._counts[preset] = f"{preset}  {done:,} of {total:,} inputs"
+    def show(self, name, done, total):
+        """Takes note of a configuration's count."""
+        self._counts[name] = f"{name}  {done:,} of {total:,} inputs"
         if time.monotonic() - self._shown >= PROGRESS_SECONDS[self._terminal]:
             self._shown = time.monotonic()
             line = "    ".join(self._counts[name] for name in sorted(self._counts, reverse=True))
@@ -292,10 +299,11 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def replay_preset(preset, options, corpus, host, progress):
-    """Replays on one board. Returns (figures, findings)."""
-    image = board.Image(f"build/{preset}/{options.image}.elf", preset)
-    replay = board.Replay(image, corpus.blob, options.watchdog, lambda done, total: progress.show(preset, done, total))
+def replay_configuration(configuration, options, corpus, host, progress):
+    """Replays in one configuration. Returns (figures, findings)."""
+    image = board.Image(configuration)
+    replay = board.Replay(image, corpus.blob, options.watchdog,
+                          lambda done, total: progress.show(configuration.name, done, total))
     outcomes = replay.run()
     if host is None or len(outcomes) != len(host):
         raise board.EnvironmentFailure(f"the image has taken {corpus.blob} for a corpus, but the host has not")
@@ -308,7 +316,7 @@ def replay_preset(preset, options, corpus, host, progress):
     count = {name: sum(finding.kind == name for finding in findings)
              for name in ("violation", "fault", "hang", "dead", "difference")}
     figures = {
-        "preset": preset, "inputs": len(outcomes), "checked_operations": operations,
+        "configuration": configuration.name, "inputs": len(outcomes), "checked_operations": operations,
         "sound": sum(outcome.sound for outcome in outcomes), "violations": count["violation"], "faults": count["fault"],
         "hangs": count["hang"], "dead": count["dead"], "differences": count["difference"], "boots": replay.boots,
         "seconds": round(replay.seconds, 3),
@@ -320,10 +328,10 @@ def replay_preset(preset, options, corpus, host, progress):
 
 
 def print_summary(figures):
-    """A board's figures in a line."""
+    """A configuration's figures in a line."""
     parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}"
              for name in ("violations", "faults", "hangs", "dead", "differences") if figures[name]]
-    print(f"{figures['preset']}  {figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked operations: "
+    print(f"{figures['configuration']}  {figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked operations: "
           f"{', '.join(parts) or SOUND_AND_EQUAL}  "
           f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
           f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
@@ -331,28 +339,29 @@ def print_summary(figures):
 
 
 def replay_all(options, folder):
-    """Replays on every board asked for; returns the exit code."""
+    """Replays in every configuration asked for; returns the exit code."""
     corpus = make_corpus(options, folder)
     host = replay_on_host(corpus.blob)
-    result = {"boards": [], "findings": []}
+    result = {"configurations": [], "findings": []}
     progress = Progress()
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # the work is the emulators'
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the emulators'
         try:
-            replays = list(pool.map(lambda preset: replay_preset(preset, options, corpus, host, progress), options.preset))
+            replays = list(pool.map(lambda configuration: replay_configuration(configuration, options, corpus, host, progress),
+                                    options.configurations))
         except BaseException:
             board.Boot.stop_all()
             raise
         finally:
             progress.clear()
-    for preset, (figures, findings) in zip(options.preset, replays):
-        result["boards"].append(figures)
+    for figures, findings in replays:
+        result["configurations"].append(figures)
         result["findings"] += [finding.as_json() for finding in findings]
         if options.json:
             continue
         for finding in findings[:EXPLAINED]:
             print("\n".join(finding.explain()) + "\n")
         if len(findings) > EXPLAINED:
-            print(f"... and {len(findings) - EXPLAINED} more on {preset}; --json lists all\n")
+            print(f"... and {len(findings) - EXPLAINED} more on {figures['configuration']}; --json lists all\n")
         print_summary(figures)
     if options.json:
         print(json.dumps(result, indent=2))

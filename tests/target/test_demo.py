@@ -35,14 +35,14 @@ class TheDemo(unittest.TestCase):
     """On the boards."""
 
     def test_it_writes_what_the_documents_show_on_both_boards(self):
-        for preset in board.EMULATORS:
-            with self.subTest(preset):
-                result = run_demo("--preset", preset)
+        for name in board.EMULATORS:
+            with self.subTest(name):
+                result = run_demo("--board", name)
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
                 self.assertEqual(result.stdout, shown_output("./ci/demo"))
 
-    def test_without_a_preset_it_runs_on_the_64_bit_board(self):
-        self.assertEqual(run_demo("--preset", "rv64").stdout, run_demo().stdout)
+    def test_without_a_board_it_runs_on_the_64_bit_board(self):
+        self.assertEqual(run_demo("--board", "rv64").stdout, run_demo().stdout)
 
 
 class TheCommand(unittest.TestCase):
@@ -74,7 +74,7 @@ class TheCommand(unittest.TestCase):
         self.assertIn("qemu-system-misc", result.stderr)
 
     def test_wrong_usage_is_exit_code_2(self):
-        for arguments in (["--preset", "rv128"], ["--timeout", "0"], ["more"]):
+        for arguments in (["--board", "rv128"], ["--timeout", "0"], ["more"]):
             with self.subTest(arguments):
                 self.assertEqual(run_demo(*arguments).returncode, 2)
 

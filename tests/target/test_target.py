@@ -59,6 +59,11 @@ EXPECTED = {
 }
 
 
+def image_of(preset, name):
+    """An image as this tree builds it, wherever the test runs."""
+    return board.Image(board.Configuration(preset, preset, name), TREE)
+
+
 def fault_kinds():
     """The kinds of damage, in the order of fuzz/target/faults.h."""
     return re.findall(r"X\((\w+), \"", (TREE / "fuzz/target/faults.h").read_text(encoding="utf-8"))
@@ -119,8 +124,8 @@ class TheCorpus(Folder):
         self.expect(result, 0)
         report = json.loads(result.stdout)
         files = sum(path.is_file() for path in (TREE / "corpus").rglob("[!.]*"))
-        self.assertEqual([figures["preset"] for figures in report["boards"]], list(PRESETS))
-        for figures in report["boards"]:
+        self.assertEqual([figures["configuration"] for figures in report["configurations"]], list(PRESETS))
+        for figures in report["configurations"]:
             self.assertGreaterEqual(figures["inputs"], 20)
             self.assertLessEqual(figures["inputs"], files)
             self.assertEqual(figures["sound"], figures["inputs"])
@@ -128,7 +133,7 @@ class TheCorpus(Folder):
         self.assertEqual(report["findings"], [])
 
     def test_a_summary_says_what_was_compared(self):
-        self.expect(self.run_target("--preset", "rv32", self.write("sound.ops", SOUND)), 0,
+        self.expect(self.run_target("--configuration", "rv32", self.write("sound.ops", SOUND)), 0,
                     "rv32  1 input, 5 checked operations: all sound, digests equal the host's")
 
     def test_a_trace_has_a_line_for_every_operation_and_equals_the_hosts(self):
@@ -138,14 +143,14 @@ class TheCorpus(Folder):
         expected = [line.split(" ")[2:] for line in host.splitlines() if line.startswith("T ")]
         self.assertEqual(len(expected), 5)
         for preset in PRESETS:
-            image = board.Image(TREE / f"build/{preset}/replay.elf", preset)
+            image = image_of(preset, "replay")
             self.assertEqual(board.trace(image, blob, 0, 2.0), expected)
 
     def test_start_and_count_choose_inputs_without_packing_again(self):
         blob = self.folder / "chosen.blob"
         subprocess.run([KMEMFUZZ, "pack", "corpus/seeds", "-o", blob], cwd=TREE, check=True, capture_output=True)
         for preset in PRESETS:
-            image = board.Image(TREE / f"build/{preset}/replay.elf", preset)
+            image = image_of(preset, "replay")
             lines = list(board.Boot(board.boot_command(image, blob, start=3, count=2), 10).lines())
             self.assertEqual([line.split(" ")[:2] for line in lines[1:3]], [["V", "3"], ["V", "4"]])
             self.assertEqual(lines[3:], ["END 2 2 0 0 0"])
@@ -167,7 +172,7 @@ class Damage(Folder):
     def finding(self, preset, kind):
         """The one finding about a kind of damage."""
         found = [finding for finding in self.report["findings"]
-                 if finding["preset"] == preset and finding["file"].endswith(f"/{kind}.1.ops")]
+                 if finding["configuration"] == preset and finding["file"].endswith(f"/{kind}.1.ops")]
         self.assertEqual(len(found), 1, f"{kind} on {preset}: {found}")
         return found[0]
 
@@ -193,19 +198,19 @@ class Damage(Folder):
                         self.assertIn(what, target["reason"])
 
     def test_the_inputs_that_follow_still_run_and_are_sound(self):
-        for figures in self.report["boards"]:
+        for figures in self.report["configurations"]:
             self.assertEqual(figures["inputs"], 2 * len(EXPECTED))
             self.assertEqual(figures["sound"], len(EXPECTED))
         self.assertEqual(len(self.report["findings"]), 2 * len(EXPECTED))
 
     def test_only_what_the_image_does_not_survive_costs_boots(self):
         dead = sum(category == "dead" for category, _, _ in EXPECTED.values())
-        for figures in self.report["boards"]:
+        for figures in self.report["configurations"]:
             self.assertEqual(figures["dead"], dead)
             self.assertEqual(figures["boots"], 1 + 2 * dead)
 
     def test_the_replay_image_takes_the_same_requests_for_the_refusals_they_are(self):
-        self.expect(self.run_target("--preset", "rv64", self.folder / "damage"), 0, "all sound")
+        self.expect(self.run_target("--configuration", "rv64", self.folder / "damage"), 0, "all sound")
 
 
 class Reports(Folder):
@@ -216,25 +221,25 @@ class Reports(Folder):
         line = next(i for i, text in enumerate(source, 1) if "unimp" in text)
         path = self.write("illegal.ops", fault_program("ILLEGAL_INSTRUCTION"))
         for preset in PRESETS:
-            self.expect(self.run_target("--preset", preset, "--image", "faults", path), 1,
+            self.expect(self.run_target("--configuration", preset, "--image", "faults", path), 1,
                         f"{path} on {preset}: FAULT illegal instruction",
                         f"operation  2: alloc 2 {FAULT_REQUEST + fault_kinds().index('ILLEGAL_INSTRUCTION')}",
                         f"damage_processor (fuzz/target/faults.c:{line})", "only the target fails",
-                        f"replay     ./ci/target --preset {preset} --image faults {path}")
+                        f"replay     ./ci/target --configuration {preset} --image faults {path}")
 
     def test_a_stack_overrun_is_told_by_the_page_it_ran_into(self):
         path = self.write("overrun.ops", fault_program("STACK_OVERRUN"))
-        self.expect(self.run_target("--preset", "rv64", "--image", "faults", path), 1, "in the guard page below the stack",
+        self.expect(self.run_target("--configuration", "rv64", "--image", "faults", path), 1, "in the guard page below the stack",
                     "recurse (fuzz/target/faults.c:")
 
     def test_a_violation_that_only_the_target_has_is_explained_with_its_values(self):
         path = self.write("guard.ops", fault_program("GUARD_BYTE"))
-        self.expect(self.run_target("--preset", "rv32", "--image", "faults", path), 1, "VIOLATION guards: The guard bytes",
+        self.expect(self.run_target("--configuration", "rv32", "--image", "faults", path), 1, "VIOLATION guards: The guard bytes",
                     "expected   0xa5", "observed   0x5a", "only the target fails")
 
     def test_a_hang_is_told_by_the_loop_it_hangs_in(self):
         path = self.write("loop.ops", fault_program("LOOP"))
-        self.expect(self.run_target("--preset", "rv64", "--image", "faults", "--watchdog", "0.3", path), 1, "HANG",
+        self.expect(self.run_target("--configuration", "rv64", "--image", "faults", "--watchdog", "0.3", path), 1, "HANG",
                     "damage_processor (fuzz/target/faults.c:")
 
     def test_a_digest_that_differs_is_followed_to_its_operation(self):
@@ -243,7 +248,7 @@ class Reports(Folder):
         path = self.write("differs.ops", SOUND)
         lines = subprocess.run([KMEMFUZZ, "run", path, "--trace"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn("0\n", re.findall(r"digest \w+(\w\n)", lines)[2])  # or the change would change nothing
-        self.expect(self.run_target("--preset", "rv64", path, environment=environment), 1, "DIFFERENCE",
+        self.expect(self.run_target("--configuration", "rv64", path, environment=environment), 1, "DIFFERENCE",
                     "operation  2: alloc 1 8", "target     offset", "host       offset")
 
     def test_a_bug_of_the_core_is_found_on_the_target_with_the_hosts_report(self):
@@ -255,7 +260,7 @@ class Reports(Folder):
             subprocess.run(["cmake", "--preset", preset], cwd=tree, check=True, capture_output=True)
             subprocess.run(["cmake", "--build", "--preset", preset, "--target", target], cwd=tree, check=True,
                            capture_output=True)
-        result = self.run_target("--preset", "rv64", "corpus/seeds", tree=tree)
+        result = self.run_target("--configuration", "rv64", "corpus/seeds", tree=tree)
         self.expect(result, 1, "on rv64: VIOLATION free-merged", "host       the same", "last operations", "  heap (# taken")
 
 
@@ -274,13 +279,13 @@ class Blobs(Folder):
         path = self.write(f"{self.id().rsplit('.', 1)[1]}.blob", content)
         names = re.findall(r"X\((\w+),", (TREE / "fuzz/target/blob.h").read_text(encoding="utf-8"))
         for preset in PRESETS:
-            image = board.Image(TREE / f"build/{preset}/replay.elf", preset)
+            image = image_of(preset, "replay")
             result = subprocess.run(board.boot_command(image, path), capture_output=True, text=True, check=False,
                                     timeout=60)
             code = 30 + names.index(error)
             self.assertEqual((result.returncode, result.stdout.split(" ")[:2]), (code, ["ERROR", str(code)]))
             self.assertIn(text, result.stdout)
-        self.expect(self.run_target("--preset", "rv64", "--blob", path), 3, "the image cannot replay", text)
+        self.expect(self.run_target("--configuration", "rv64", "--blob", path), 3, "the image cannot replay", text)
         if error != "MISSING":
             host = subprocess.run([KMEMFUZZ, "replay", path], capture_output=True, text=True, check=False)
             self.assertEqual(host.returncode, 2)
@@ -301,13 +306,13 @@ class Blobs(Folder):
 
     def test_an_empty_blob_is_replayed(self):
         content = self.reseal(b"KMEMBLOB" + struct.pack("<IIQQ", 1, 0, 40, 0) + b"KMEMTAIL")
-        image = board.Image(TREE / "build/rv64/replay.elf", "rv64")
+        image = image_of("rv64", "replay")
         boot = board.Boot(board.boot_command(image, self.write("empty.blob", content)), 10)
         self.assertEqual(list(boot.lines()), ["BOOT 1 64 0 0 0", "END 0 0 0 0 0"])
         self.assertEqual(boot.code, 0)
 
     def test_a_missing_blob(self):
-        image = board.Image(TREE / "build/rv64/replay.elf", "rv64")
+        image = image_of("rv64", "replay")
         result = subprocess.run(board.boot_command(image, None), capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual((result.returncode, result.stdout.split(":")[0]), (31, "ERROR 31 there is no blob"))
         self.expect(self.run_target("--blob", self.folder / "none"), 3, "there is no blob")
@@ -349,7 +354,7 @@ class Blobs(Folder):
         self.expect_blob_error(self.reseal(content), "INDEX", "outside it")
 
     def test_a_start_behind_the_last_input(self):
-        image = board.Image(TREE / "build/rv32/replay.elf", "rv32")
+        image = image_of("rv32", "replay")
         result = subprocess.run(board.boot_command(image, self.blob, start=2), capture_output=True, text=True, check=False,
                                 timeout=60)
         self.assertEqual(result.returncode, 22)
@@ -373,7 +378,7 @@ class Output(Folder):
 
     def expect_not_whole(self, script, *texts):
         """Requires exit code 3 with an emulator that is this script."""
-        result = self.run_target("--preset", "rv64", self.folder / "three", environment=self.fake_emulator(script))
+        result = self.run_target("--configuration", "rv64", self.folder / "three", environment=self.fake_emulator(script))
         self.expect(result, 3, *texts)
 
     def test_a_missing_end_line(self):
@@ -397,7 +402,7 @@ class Output(Folder):
     def test_an_emulator_that_is_stopped_half_way_is_started_again_where_it_was(self):
         once = self.folder / "once"
         script = f'if mkdir {once} 2>/dev/null; then "$REAL" "$@" | head -n 2; else "$REAL" "$@"; fi'
-        result = self.run_target("--preset", "rv64", self.folder / "three", environment=self.fake_emulator(script))
+        result = self.run_target("--configuration", "rv64", self.folder / "three", environment=self.fake_emulator(script))
         self.expect(result, 0, "3 inputs", "2 boots")
 
     def test_an_interrupt_ends_the_emulator_too_and_leaves_nothing_behind(self):
@@ -405,7 +410,7 @@ class Output(Folder):
         note = self.folder / "emulator"
         environment = self.fake_emulator(f'echo $$ >{note}.new && mv {note}.new {note}; exec "$REAL" "$@"')
         before = set((TREE / "build/target").iterdir())
-        with subprocess.Popen([*TARGET, "--preset", "rv64", "--image", "faults", "--watchdog", "100", path], cwd=TREE,
+        with subprocess.Popen([*TARGET, "--configuration", "rv64", "--image", "faults", "--watchdog", "100", path], cwd=TREE,
                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             deadline = time.monotonic() + 30
             while not note.exists() and time.monotonic() < deadline:
@@ -445,7 +450,7 @@ class NoLibrary(Folder):
     def test_the_images_hold_no_symbol_of_a_compiler_runtime(self):
         for preset in PRESETS:
             for image in ("replay", "faults"):
-                symbols = board.Image(TREE / f"build/{preset}/{image}.elf", preset).symbols
+                symbols = image_of(preset, image).symbols
                 self.assertFalse([name for name in symbols if re.match(r"__.*(div|mod|mul|float|atomic)", name)])
 
 
@@ -453,7 +458,7 @@ class Usage(Folder):
     """The command line."""
 
     def test_wrong_arguments_are_usage_errors(self):
-        for arguments in (["--preset", "rv16"], ["--nonsense"], ["--watchdog", "0"], ["--blob", "x", "y"]):
+        for arguments in (["--configuration", "rv16"], ["--nonsense"], ["--watchdog", "0"], ["--blob", "x", "y"]):
             self.expect(self.run_target(*arguments), 2, "usage:")
 
     def test_a_text_with_an_error_is_a_usage_error(self):

@@ -27,6 +27,7 @@ static bool extend(void *context, size_t page_count) {
     struct executor *const executor = context;
     const struct model *const model = &executor->model;
     executor->asked_pages += page_count;
+    executor->ask_count++;
     const bool granted = executor->exact ? executor->grant : true;
     if (!granted || page_count > model->page_limit - executor->given_pages) {
         return false;
@@ -115,6 +116,7 @@ static void act(struct executor *executor, struct step *step) {
         return;
     }
     executor->asked_pages = 0;
+    executor->ask_count = 0;
     executor->grant = step->predicted.asked_pages != 0 && executor->model.last_ask_granted;
     const void *const result = call_subject(executor, step);
     if (result != NULL) {
@@ -122,6 +124,7 @@ static void act(struct executor *executor, struct step *step) {
     }
     step->refusal = executor->subject->last_refusal(executor->heap);
     step->asked_pages = executor->asked_pages;
+    step->ask_count = executor->ask_count;
 }
 
 static void vacate(struct executor *executor, size_t slot, size_t stale_offset) {

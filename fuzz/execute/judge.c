@@ -77,9 +77,16 @@ static struct verdict judge_payload(const struct executor *executor, const struc
     return verdict;
 }
 
-/* offset of the region's end before the step; pages predicted; pages asked for. */
+/* The model asks once, or not at all. */
+static bool asked_as_predicted(const struct step *step) {
+    return step->asked_pages == step->predicted.asked_pages &&
+           step->ask_count == (step->predicted.asked_pages != 0 ? 1 : 0);
+}
+
+/* offset of the region's end before the step; pages predicted; pages asked for by all asks. The last two are
+ * equal when the number of asks is what is wrong. */
 static struct verdict check_growth(const struct executor *executor, const struct step *step) {
-    if (step->asked_pages == step->predicted.asked_pages) {
+    if (asked_as_predicted(step)) {
         return verdict_sound();
     }
     const struct model *const model = &executor->model;
@@ -127,9 +134,8 @@ struct verdict judge_answer(const struct executor *executor, const struct step *
 }
 
 bool judge_disagrees(const struct step *step) {
-    return step->call != CALL_NONE &&
-           (step->asked_pages != step->predicted.asked_pages || step->offset != step->predicted.offset ||
-            step->refusal != step->predicted.refusal);
+    return step->call != CALL_NONE && (!asked_as_predicted(step) || step->offset != step->predicted.offset ||
+                                       step->refusal != step->predicted.refusal);
 }
 
 /* The heap. */

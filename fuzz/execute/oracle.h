@@ -18,7 +18,7 @@
     X(PLACEMENT, "placement", "Every operation returns the address the model predicts, or its NULL.")        \
     X(REFUSAL_NAMED, "refusal-named", "Every operation reports the refusal the model predicts, or none.")    \
     X(REFUSAL_UNTOUCHED, "refusal-untouched", "A failed or misused call changes no byte of any header.")     \
-    X(GROWTH, "growth", "The page source is asked for exactly the pages the model predicts.")                \
+    X(GROWTH, "growth", "The page source is asked, at most once, for exactly the pages the model predicts.") \
     X(USABLE_SIZE, "usable-size",                                                                            \
       "The usable size is the one the model predicts, and 0 for what is no payload.")                        \
     X(CONTENTS_KEPT, "contents-kept", "Every live payload keeps what was written to it.")                    \

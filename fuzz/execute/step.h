@@ -45,7 +45,8 @@ struct step {
     /* Observed. */
     size_t offset; /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
     enum refusal refusal; /* as the subject reports it */
-    size_t asked_pages;   /* pages asked of the page source; 0: it was not asked */
+    size_t asked_pages;   /* pages asked of the page source, by all asks */
+    size_t ask_count;     /* times it was asked */
 };
 
 #endif

@@ -107,6 +107,17 @@ static void fill_template(const char *template, const char *value, char text[EXP
     text[length < EXPLAIN_VALUE_SIZE ? length : EXPLAIN_VALUE_SIZE - 1] = '\0';
 }
 
+/* The right number of pages, but an ask too many; and no ask was due at all. */
+static void explain_asks(struct verdict verdict, struct explanation *explanation) {
+    if (verdict.expected == 0) {
+        fill_template("not to be asked%s", "", explanation->expected);
+    } else if (verdict.expected == verdict.observed) {
+        char pages[EXPLAIN_VALUE_SIZE];
+        format_value(UNIT_COUNT, verdict.observed, pages);
+        fill_template("asked for %s pages, but not in one ask", pages, explanation->observed);
+    }
+}
+
 void explain_verdict(struct verdict verdict, struct explanation *explanation) {
     const struct wording *const wording = &wordings[verdict.oracle];
     char value[EXPLAIN_VALUE_SIZE];
@@ -116,6 +127,9 @@ void explain_verdict(struct verdict verdict, struct explanation *explanation) {
     fill_template(wording->expected, value, explanation->expected);
     format_value(wording->unit, verdict.observed, value);
     fill_template(wording->observed, value, explanation->observed);
+    if (verdict.oracle == ORACLE_GROWTH) {
+        explain_asks(verdict, explanation);
+    }
 }
 
 const char *explain_refusal(uint64_t refusal) {

@@ -319,8 +319,11 @@ static void a_run_goes_on_without_the_model_once_they_disagree(void **state) {
 
 static void each_kind_of_disagreement_alone_ends_the_model(void **state) {
     (void)state;
-    static const struct step agreed = {
-        .call = CALL_ALLOC, .offset = 8, .predicted = {.offset = 8, .asked_pages = 1}, .asked_pages = 1};
+    static const struct step agreed = {.call = CALL_ALLOC,
+                                       .offset = 8,
+                                       .predicted = {.offset = 8, .asked_pages = 1},
+                                       .asked_pages = 1,
+                                       .ask_count = 1};
     assert_false(judge_disagrees(&agreed));
     struct step step = agreed;
     step.offset = 16;
@@ -332,6 +335,9 @@ static void each_kind_of_disagreement_alone_ends_the_model(void **state) {
     assert_true(judge_disagrees(&step));
     step = agreed;
     step.asked_pages = 0;
+    assert_true(judge_disagrees(&step));
+    step = agreed;
+    step.ask_count = 2;
     assert_true(judge_disagrees(&step));
 }
 

@@ -382,6 +382,26 @@ static void a_second_ask_is_refused_and_growth_s(void **state) {
     });
 }
 
+static void an_ask_for_nothing_is_growth_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_ASK_AS_WELL, 3, 0, 0},
+        OPERATIONS(THREE, FREE(0)),
+        .verdict = {ORACLE_GROWTH, 256, 0, 0},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void a_second_ask_for_nothing_is_growth_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_ASK_AS_WELL, 3, 0, 0},
+        OPERATIONS(THREE, ALLOC(3, 200)),
+        .verdict = {ORACLE_GROWTH, 256, 1, 1},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
 static void growth_that_goes_on_after_a_refused_ask_is_placement_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -428,6 +448,8 @@ int main(void) {
         cmocka_unit_test_setup(an_ask_that_was_not_needed_is_refused_and_growth_s, start_executor),
         cmocka_unit_test_setup(an_earlier_grant_does_not_grant_an_ask_that_was_not_needed, start_executor),
         cmocka_unit_test_setup(a_second_ask_is_refused_and_growth_s, start_executor),
+        cmocka_unit_test_setup(an_ask_for_nothing_is_growth_s, start_executor),
+        cmocka_unit_test_setup(a_second_ask_for_nothing_is_growth_s, start_executor),
         cmocka_unit_test_setup(growth_that_goes_on_after_a_refused_ask_is_placement_s, start_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,8 +10,8 @@ target_include_directories(kmem_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(kmem_options INTERFACE
   -g -Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Wcast-qual -Wpointer-arith -Wwrite-strings
   -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror)
-if(KMEM_COVERAGE)
-  target_compile_options(kmem_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+# On a board there is no runtime to link: the image writes its profile itself.
+if(KMEM_COVERAGE AND NOT KMEM_TARGET)
   target_link_options(kmem_options INTERFACE -fprofile-instr-generate)
 endif()
 if(KMEM_INSTRUMENT STREQUAL "everything")
@@ -29,9 +29,16 @@ add_library(kmem_freestanding INTERFACE)
 target_link_libraries(kmem_freestanding INTERFACE kmem_options)
 target_compile_options(kmem_freestanding INTERFACE -ffreestanding)
 
+# The code whose coverage is measured, with the same flags on every machine: profiles merge only where they agree.
+add_library(kmem_measured INTERFACE)
+target_link_libraries(kmem_measured INTERFACE kmem_freestanding)
+if(KMEM_COVERAGE)
+  target_compile_options(kmem_measured INTERFACE -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc)
+endif()
+
 # The code under test: what coverage guides the fuzzer by, and what the sanitizers watch.
 add_library(kmem_under_test INTERFACE)
-target_link_libraries(kmem_under_test INTERFACE kmem_freestanding)
+target_link_libraries(kmem_under_test INTERFACE kmem_measured)
 if(KMEM_INSTRUMENT STREQUAL "core")
   target_compile_options(kmem_under_test INTERFACE ${KMEM_SANITIZERS})
 endif()

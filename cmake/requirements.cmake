@@ -26,7 +26,7 @@ if(KMEM_FUZZERS OR KMEM_COVERAGE)
 endif()
 
 # clang-19 does not pull in its own runtime libraries: a link would fail late and cryptically without them.
-if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
+if(NOT KMEM_TARGET AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
   foreach(name libclang_rt.asan.a libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.a)
     execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name}
                     OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)

@@ -120,17 +120,20 @@ def find_emulator(board):
     return path
 
 
-def boot_command(image, blob, start=0, count=0, flags=0, watchdog_ms=0):
-    """The command that boots an image on inputs start.. of a blob."""
+def boot_command(image, blob, start=0, count=0, flags=0, watchdog_ms=0, profile=None):
+    """The command that boots an image on inputs start.. of a blob; one that is measured is told where its profile goes."""
     control = image.symbols["control_words"]
     words = [(count << 32) | start, (watchdog_ms << 32) | flags]
     command = [find_emulator(image.configuration.board), *FLAGS, *SEMIHOSTING, "-kernel", str(image.path)]
     for index, word in enumerate(words):
         command += ["-device", f"loader,addr={control + 8 * index:#x},data={word:#x},data-len=8"]
+    # A comma in a file name would end it, were it not doubled.
     if blob is not None:
-        # A comma in a file name would end it, were it not doubled.
         name = str(blob).replace(",", ",,")
         command += ["-device", f"loader,addr={image.symbols['blob_start']:#x},force-raw=on,file={name}"]
+    if profile is not None:
+        name = str(profile).replace(",", ",,")
+        command += ["-semihosting-config", f"{SEMIHOSTING[-1]},arg=profile={name}"]
     return command
 
 
@@ -256,9 +259,10 @@ CATEGORIES = ("sound", "violation", "fault", "hang")
 class Replay:
     """All inputs of a blob on one image, in as few boots as it survives."""
 
-    def __init__(self, image, blob, watchdog_seconds=2.0, report=lambda done, total: None):
+    def __init__(self, image, blob, watchdog_seconds=2.0, report=lambda done, total: None, profile=None):
         self.image = image
         self.blob = blob
+        self._profile = profile
         self.outcomes = []
         self.boots = 0
         self.first_verdict_seconds = None  # of the first boot
@@ -281,7 +285,8 @@ class Replay:
     def _boot_once(self, total):
         """Boots at the first input without an outcome. Returns (inputs in the blob, whether END came)."""
         first = len(self.outcomes)
-        boot = Boot(boot_command(self.image, self.blob, start=first, watchdog_ms=self._watchdog_ms),
+        boot = Boot(boot_command(self.image, self.blob, start=first, watchdog_ms=self._watchdog_ms,
+                                 profile=self._profile),
                     self._stall_seconds)
         started = time.monotonic()
         self.boots += 1

@@ -30,6 +30,7 @@ enum image_exit {
     IMAGE_START = 22,          /* there is no such first input */
     IMAGE_TRAP = 23,           /* a trap outside of an input */
     IMAGE_LAYOUT = 24,         /* the linker script has put the arena at the wrong place */
+    IMAGE_PROFILE = 25,        /* the host does not take the coverage profile; all inputs have been run */
     IMAGE_BLOB = 30,
 };
 

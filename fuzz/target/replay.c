@@ -7,6 +7,7 @@
  */
 #include "fuzz/target/blob.h"
 #include "fuzz/target/image.h"
+#include "fuzz/target/profile.h"
 #include "src/riscv/board.h"
 #include "src/riscv/context.h"
 #include "src/riscv/csr.h"
@@ -229,6 +230,14 @@ static void conclude(size_t count) {
     output_flush();
 }
 
+/* Before the END line, which says that everything asked for is there. */
+static void save_profile(void) {
+    const char *const error = profile_save();
+    if (error != NULL) {
+        end_with_error(IMAGE_PROFILE, error);
+    }
+}
+
 static void replay_all(void) {
     const size_t input_count = replay.blob.header->input_count;
     const size_t start = replay.control.start;
@@ -243,6 +252,7 @@ static void replay_all(void) {
     for (size_t index = start; index < start + count; index++) {
         replay_input(index);
     }
+    save_profile();
     conclude(count);
 }
 

@@ -1,5 +1,5 @@
-"""Line and branch coverage of the core and the checkers from the unit tests and the corpus, held against a floor; every
-branch that is not covered both ways must be explained in tests/uncovered.txt."""
+"""Line, branch and MC/DC coverage of the core and the checkers from the unit tests and the corpus, held against a floor;
+every branch and condition that is not covered must be explained in tests/uncovered.txt."""
 
 import argparse
 import json
@@ -9,107 +9,59 @@ import shutil
 import subprocess
 import sys
 
+import board
+import coverage_target
+import measurement
+
 BUILD = pathlib.Path("build/coverage")
 RAW = BUILD / "raw"
-PROFILE = BUILD / "all.profdata"
 EXPLANATIONS = pathlib.Path("tests/uncovered.txt")
-MEASURED = ("src/*.[ch]", "invariants/*.[ch]", "src/riscv/sv39.[ch]")
-LEAST_LINES = 99.0
-LEAST_BRANCHES = 97.0
+LEAST = {"lines": 99.0, "branches": 97.0, "conditions": 97.0}  # percent
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 
 
+def host_binaries():
+    """The unit tests, and the tool that runs the corpus."""
+    return sorted(path for path in (BUILD / "tests").glob("test_*") if path.is_file()) + [BUILD / "kmemfuzz"]
+
+
 def run_everything(binaries):
-    """Runs the unit tests and the corpus, each process leaving a raw profile."""
+    """Runs the unit tests and the corpus, each process leaving a raw profile; returns these."""
     shutil.rmtree(RAW, ignore_errors=True)
     environment = dict(os.environ, LLVM_PROFILE_FILE=str(RAW.resolve() / "%p.profraw"))
     for binary in binaries:
         arguments = ["run", "corpus"] if binary.name == "kmemfuzz" else []
         finished = subprocess.run([binary, *arguments], env=environment, capture_output=True, text=True, check=False)
         if finished.returncode != 0:
-            raise RuntimeError(f"{binary} ended with code {finished.returncode}:\n{finished.stdout[-2000:]}"
-                               f"{finished.stderr[-2000:]}")
+            raise measurement.MeasurementFailure(f"{binary} ended with code {finished.returncode}:\n"
+                                                 f"{finished.stdout[-2000:]}{finished.stderr[-2000:]}")
+    return sorted(RAW.iterdir())
 
 
-def export(binaries):
-    """llvm-cov's report on the measured files, as it exports it."""
-    subprocess.run(["llvm-profdata-19", "merge", "-sparse", *sorted(RAW.iterdir()), "-o", PROFILE], check=True)
-    objects = [argument for binary in binaries[1:] for argument in ("-object", binary)]
-    sources = [path for pattern in MEASURED for path in sorted(pathlib.Path().glob(pattern))]
-    output = subprocess.run(["llvm-cov-19", "export", "-format=text", f"-instr-profile={PROFILE}", binaries[0],
-                             *objects, *sources], capture_output=True, text=True, check=True).stdout
-    return json.loads(output)["data"][0]["files"]
-
-
-def branches_of(entry):
-    """{(line, column): [times true, times false]} of a file; a place compiled several times counts once."""
-    branches = {}
-    for line, column, _, _, times_true, times_false, *_ in entry["branches"]:
-        counts = branches.setdefault((line, column), [0, 0])
-        counts[0] += times_true
-        counts[1] += times_false
-    return branches
-
-
-def read_explanations():
-    """{(file, source line): reason} from lines `FILE | SOURCE LINE | REASON`; # begins a comment line."""
-    explanations = {}
-    for number, line in enumerate(EXPLANATIONS.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        parts = [part.strip() for part in line.split(" | ")]
-        if len(parts) != 3:
-            raise RuntimeError(f"{EXPLANATIONS}:{number}: a line is FILE | SOURCE LINE | REASON")
-        explanations[parts[0], parts[1]] = parts[2]
-    return explanations
-
-
-def measure(files):
-    """Figures per file, and the branch sides nothing took."""
-    figures = []
-    uncovered = []
-    for entry in files:
-        name = os.path.relpath(entry["filename"])
-        source = pathlib.Path(name).read_text(encoding="utf-8").splitlines()
-        branches = branches_of(entry)
-        for (line, column), counts in sorted(branches.items()):
-            for side, count in zip(("true", "false"), counts):
-                if count == 0:
-                    uncovered.append({"file": name, "line": line, "column": column, "never": side,
-                                      "source": source[line - 1].strip()})
-        lines = entry["summary"]["lines"]
-        figures.append({
-            "file": name,
-            "lines": lines["count"],
-            "lines_covered": lines["covered"],
-            "branches": 2 * len(branches),
-            "branches_covered": sum(count > 0 for counts in branches.values() for count in counts),
-        })
-    return figures, uncovered
-
-
-def percent(part, whole):
-    """How much of the whole a part is, in percent; an empty whole is covered."""
-    return 100.0 if whole == 0 else 100.0 * part / whole
+def find_uncovered(files):
+    """The branch sides nothing took, and the conditions nothing has shown to decide."""
+    return [{"file": name, "line": line, "column": column, "never": measurement.describe(place),
+             "source": measurement.source_line(name, line)}
+            for name, file in files.items() for place, covered in file.places().items()
+            for kind, line, column, _ in [place] if kind != "lines" and not covered]
 
 
 def print_table(figures, total):
     """The figures as a table, the total last."""
-    print(f"{'file':34} {'lines':>18} {'branches':>18}")
+    print(f"{'file':30} {'lines':>18} {'branches':>16} {'MC/DC':>16}")
     for row in [*figures, total]:
-        lines = f"{row['lines_covered']}/{row['lines']} {percent(row['lines_covered'], row['lines']):6.2f} %"
-        branches = (f"{row['branches_covered']}/{row['branches']} "
-                    f"{percent(row['branches_covered'], row['branches']):6.2f} %")
-        print(f"{row['file']:34} {lines:>18} {branches:>18}")
+        cells = [f"{row[f'{kind}_covered']}/{row[kind]} {measurement.percent(row[f'{kind}_covered'], row[kind]):6.2f} %"
+                 if row[kind] else "-" for kind in measurement.KINDS]
+        print(f"{row['file']:30} {cells[0]:>18} {cells[1]:>16} {cells[2]:>16}")
 
 
 def judge(total, uncovered, explanations):
     """What is wrong with the coverage, as sentences."""
     problems = []
-    for what, least in (("lines", LEAST_LINES), ("branches", LEAST_BRANCHES)):
-        reached = percent(total[f"{what}_covered"], total[what])
+    for kind, least in LEAST.items():
+        reached = measurement.percent(total[f"{kind}_covered"], total[kind])
         if reached < least:
-            problems.append(f"{reached:.2f} % of all {what} are covered, and {least} % must be")
+            problems.append(f"{reached:.2f} % of all {kind} are covered, and {least} % must be")
     used = set()
     for place in uncovered:
         key = (place["file"], place["source"])
@@ -126,18 +78,28 @@ def main():
     """Prints the coverage; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="ci/coverage", description="Coverage of src/ and invariants/ by the unit tests and the corpus. Fails below "
-        f"{LEAST_LINES} % of lines or {LEAST_BRANCHES} % of branches, and when an uncovered branch is not explained.")
+        f"{LEAST['lines']} % of lines or {LEAST['branches']} % of branches or of MC/DC conditions, and when an uncovered "
+        f"branch or condition is not explained in {EXPLANATIONS}.",
+        epilog="Exit codes: 0 all covered that must be, 1 not, 2 usage, 3 environment.")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--target", action="store_true",
+                        help="measure the corpus on the emulated RISC-V boards too, and fail where it covers less there "
+                             "than on the host")
     options = parser.parse_args()
-    binaries = sorted(path for path in (BUILD / "tests").glob("test_*") if path.is_file()) + [BUILD / "kmemfuzz"]
+    binaries = host_binaries()
     try:
-        run_everything(binaries)
-        figures, uncovered = measure(export(binaries))
-        explanations = read_explanations()
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        if options.target:
+            return coverage_target.compare_machines(binaries, run_everything(binaries), options.json)
+        profile = BUILD / "all.profdata"
+        measurement.merge(run_everything(binaries), profile)
+        files = measurement.measure(binaries, profile)
+        explanations = measurement.read_explanations(EXPLANATIONS, 2)
+    except (OSError, board.EnvironmentFailure, measurement.MeasurementFailure) as error:
         print(f"ci/coverage: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    total = {"file": "total", **{key: sum(row[key] for row in figures) for key in figures[0] if key != "file"}}
+    figures = [{"file": name, **file.figures()} for name, file in files.items()]
+    total = {"file": "total", **measurement.total(figures)}
+    uncovered = find_uncovered(files)
     problems = judge(total, uncovered, explanations)
     for place in uncovered:
         place["reason"] = explanations.get((place["file"], place["source"]))

@@ -85,17 +85,26 @@ def main():
     parser.add_argument("--target", action="store_true",
                         help="measure the corpus on the emulated RISC-V boards too, and fail where it covers less there "
                              "than on the host")
+    parser.add_argument("--html", type=pathlib.Path, metavar="FOLDER",
+                        help="also write the sources with all counts beside them as pages into this new folder")
     options = parser.parse_args()
+    if options.html is not None and options.html.exists():
+        parser.error(f"{options.html} is there already; name a folder that is not")
     binaries = host_binaries()
     try:
         if options.target:
-            return coverage_target.compare_machines(binaries, run_everything(binaries), options.json)
+            return coverage_target.compare_machines(binaries, run_everything(binaries), options.json, options.html)
         profile = BUILD / "all.profdata"
         measurement.merge(run_everything(binaries), profile)
         files = measurement.measure(binaries, profile)
         explanations = measurement.read_explanations(EXPLANATIONS, 2)
+        if options.html is not None:
+            measurement.write_html(binaries, profile, options.html)
     except (OSError, board.EnvironmentFailure, measurement.MeasurementFailure) as error:
         print(f"ci/coverage: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        print("ci/coverage: interrupted", file=sys.stderr)
         return EXIT_ENVIRONMENT
     figures = [{"file": name, **file.figures()} for name, file in files.items()]
     total = {"file": "total", **measurement.total(figures)}

@@ -48,8 +48,9 @@ def measure_machine(binaries, raws, folder, name):
     return measurement.measure(binaries, merged)
 
 
-def measure_machines(binaries, unit_raws, folder):
-    """{machine: {file: File}} for the corpus on the host and on each board, and for everything merged."""
+def measure_machines(binaries, unit_raws, folder, html):
+    """{machine: {file: File}} for the corpus on the host and on each board, and for everything merged. What is merged is
+    also written as pages into the folder html, unless that is None."""
     blob = folder / "corpus.blob"
     raws = {name: folder / f"{name}.profraw" for name in (HOST, *BOARDS)}
     run_tool(os.devnull, "pack", "corpus", "-o", blob)
@@ -64,7 +65,10 @@ def measure_machines(binaries, unit_raws, folder):
     files = {HOST: measure_machine([KMEMFUZZ], [raws[HOST]], folder, HOST)}
     for name, image in images.items():
         files[name] = measure_machine([image], [raws[name]], folder, name)
-    files[MERGED] = measure_machine([*binaries, *images.values()], [*unit_raws, *raws.values()], folder, MERGED)
+    everything = [*binaries, *images.values()]
+    files[MERGED] = measure_machine(everything, [*unit_raws, *raws.values()], folder, MERGED)
+    if html is not None:
+        measurement.write_html(everything, folder / f"{MERGED}.profdata", html)
     return files
 
 
@@ -142,10 +146,10 @@ def print_boards(boards, differences):
                 print(f"  {place['file']}:{place['line']}: never {place['never']}: {place['source']}\n    {place['reason']}")
 
 
-def compare_machines(binaries, unit_raws, as_json):
+def compare_machines(binaries, unit_raws, as_json, html):
     """Measures and compares all machines, prints what was found; returns the exit code."""
     with tempfile.TemporaryDirectory(dir=KMEMFUZZ.parent) as folder:
-        files = measure_machines(binaries, unit_raws, pathlib.Path(folder))
+        files = measure_machines(binaries, unit_raws, pathlib.Path(folder), html)
     explanations = measurement.read_explanations(EXPLANATIONS, 3)
     differences = [place for name in BOARDS for place in find_differences(name, files[HOST], files[name])]
     problems = judge(differences, explanations)

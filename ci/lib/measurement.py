@@ -5,6 +5,7 @@ May be here: merging profiles and reading what llvm-cov makes of them. May not: 
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 MEASURED = ("src/*.[ch]", "invariants/*.[ch]", "src/riscv/sv39.[ch]")
@@ -92,11 +93,25 @@ def _read_lines(report):
     return lines
 
 
-def measure(binaries, merged):
-    """{name: File} of every measured file that has code in one of the binaries, by a merged profile."""
+def _arguments(binaries, merged):
+    """Of llvm-cov, for every measured file that has code in one of the binaries, and a merged profile."""
     objects = [argument for binary in binaries[1:] for argument in ("-object", binary)]
     sources = [path for pattern in MEASURED for path in sorted(pathlib.Path().glob(pattern))]
-    arguments = (f"-instr-profile={merged}", binaries[0], *objects, *sources)
+    return (f"-instr-profile={merged}", binaries[0], *objects, *sources)
+
+
+def write_html(binaries, merged, folder):
+    """Writes the sources with all counts beside them as pages, into a new folder that is there whole or not at all."""
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    _run("llvm-cov-19", "show", "-format=html", "-show-branches=count", "-show-mcdc", f"-output-dir={unfinished}",
+         *_arguments(binaries, merged))
+    unfinished.rename(folder)
+
+
+def measure(binaries, merged):
+    """{name: File} of every measured file that has code in one of the binaries, by a merged profile."""
+    arguments = _arguments(binaries, merged)
     lines = _read_lines(_run("llvm-cov-19", "export", "-format=lcov", *arguments))
     entries = json.loads(_run("llvm-cov-19", "export", "-format=text", *arguments))["data"][0]["files"]
     files = {os.path.relpath(entry["filename"]): File.read(entry, lines.get(entry["filename"], {}))

@@ -131,7 +131,7 @@ class Gaps(Folder):
         cls.corpus = cls.pack("corpus", "corpus")
         cls.small = cls.pack("small", cls.write("small.ops", SMALL))
 
-    def run_command(self, script=None):
+    def run_command(self, script=None, *arguments):
         """Runs ci/coverage --target without its builds, the profile of rv64 being changed by a script: it is file $RAW."""
         environment = dict(os.environ)
         if script is not None:
@@ -141,8 +141,8 @@ class Gaps(Folder):
                               f'{shutil.which(name)} "$@"\ncode=$?\n{script}\nexit $code\n')
             path.chmod(0o755)
             environment["PATH"] = f"{path.parent}:{environment['PATH']}"
-        result = subprocess.run([sys.executable, "ci/lib/coverage.py", "--target", "--json"], env=environment,
-                                capture_output=True, text=True, check=False, timeout=300)
+        result = subprocess.run([sys.executable, "ci/lib/coverage.py", "--target", "--json", *map(str, arguments)],
+                                env=environment, capture_output=True, text=True, check=False, timeout=300)
         return result.returncode, result.stdout, result.stderr
 
     def test_the_corpus_covers_on_the_boards_what_it_covers_on_the_host_and_all_is_covered_by_all(self):
@@ -156,6 +156,16 @@ class Gaps(Folder):
         for kind in measurement.KINDS:
             self.assertEqual(report["total"]["merged"][kind], report["total"]["merged"][f"{kind}_covered"])
             self.assertGreater(report["total"]["rv32"][f"{kind}_covered"], 0)
+
+    def test_pages_show_every_measured_file_in_a_folder_that_must_be_new(self):
+        pages = self.folder / "pages"
+        code, output, errors = self.run_command(None, "--html", pages)
+        self.assertEqual((code, errors), (0, ""))
+        shown = {path.name for path in pages.rglob("*.html")} - {"index.html"}
+        self.assertEqual(shown, {f"{pathlib.Path(row['file']).name}.html" for row in json.loads(output)["files"]})
+        code, output, errors = self.run_command(None, "--html", pages)
+        self.assertEqual((code, output), (2, ""))
+        self.assertIn("pages is there already", errors)
 
     def test_a_board_that_runs_less_than_the_host_fails_with_every_line_named(self):
         raw = self.replay(self.small, "rv64")

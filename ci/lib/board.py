@@ -18,6 +18,7 @@ SEMIHOSTING = ["-serial", "none", "-semihosting-config", "enable=on,target=nativ
 
 START_SECONDS = 30.0  # the most an emulator may take to its first line, on a busy machine too
 TRACE = 1  # IMAGE_TRACE in fuzz/target/image.h
+FLUSH = 2  # IMAGE_FLUSH
 FORMAT = 1  # IMAGE_FORMAT
 TRAP_OUTSIDE = 23  # IMAGE_TRAP
 
@@ -285,7 +286,10 @@ class Replay:
     def _boot_once(self, total):
         """Boots at the first input without an outcome. Returns (inputs in the blob, whether END came)."""
         first = len(self.outcomes)
-        boot = Boot(boot_command(self.image, self.blob, start=first, watchdog_ms=self._watchdog_ms,
+        # The first boot may keep verdicts back for a moment, for the sake of speed. Once one has died none does: so it
+        # is known which input the next death is of.
+        flags = FLUSH if self.boots > 0 else 0
+        boot = Boot(boot_command(self.image, self.blob, start=first, flags=flags, watchdog_ms=self._watchdog_ms,
                                  profile=self._profile),
                     self._stall_seconds)
         started = time.monotonic()

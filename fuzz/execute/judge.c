@@ -175,17 +175,20 @@ static struct verdict check_refusal_untouched(uint64_t before, uint64_t after) {
 
 /* The invariants. A refused call that changed a sound heap into another sound heap would be named by
  * agreement, which sees only that the heap is not the one expected: so there the changed layout is asked for
- * first. */
+ * before agreement is. That takes a second walk, which a heap without fault is spared. */
 static struct verdict judge_layout(struct executor *executor, const struct step *step) {
     const uint64_t before = executor->census.layout;
+    const struct verdict all = check_heap(executor, INVARIANT_ALL);
     if (!must_not_change(executor, step)) {
-        return check_heap(executor, INVARIANT_ALL);
+        return all;
     }
-    struct verdict verdict = check_heap(executor, INVARIANT_STRUCTURE);
-    if (verdict_is_sound(verdict)) {
-        verdict = judge_if_on(executor, check_refusal_untouched(before, executor->census.layout));
+    const struct verdict structure = verdict_is_sound(all) ? all : check_heap(executor, INVARIANT_STRUCTURE);
+    if (!verdict_is_sound(structure)) {
+        return structure;
     }
-    return verdict_is_sound(verdict) ? check_heap(executor, INVARIANT_ALL) : verdict;
+    const struct verdict untouched =
+        judge_if_on(executor, check_refusal_untouched(before, executor->census.layout));
+    return verdict_is_sound(untouched) ? all : untouched;
 }
 
 /* Is the pointer the step passes known not to be a payload? */

@@ -13,6 +13,10 @@
 #define PATTERN_WORD_SIZE sizeof(uint64_t)
 #define PATTERN_STEP      UINT64_C(0x0101010101010101) /* every byte of a word changes from word to word */
 
+/* Parts of a word, for payloads that end within one: they may have been written as part of it. */
+typedef uint32_t __attribute__((may_alias)) pattern_half;
+typedef uint16_t __attribute__((may_alias)) pattern_quarter;
+
 /* The tag of allocation number serial. */
 uint64_t pattern_tag(uint64_t serial);
 
@@ -26,37 +30,45 @@ static inline unsigned char pattern_byte(uint64_t tag, size_t index) {
     return (unsigned char)(pattern_word(tag, index / PATTERN_WORD_SIZE) >> (index % PATTERN_WORD_SIZE * 8));
 }
 
-/* Do the first word_count words of a payload hold the pattern? Four at a time, added up and not multiplied:
- * this is where a fuzzer spends most of its time. */
+/* Do the first word_count words of a payload hold the pattern? Four at a time, added up and not multiplied,
+ * and judged at the end, since nearly all do: this is where a fuzzer spends most of its time, and an emulator
+ * pays for every branch. */
 static inline bool pattern_words_hold(const uint64_t *words, uint64_t tag, size_t word_count) {
     const uint64_t *const end = words + word_count;
     uint64_t expected = tag;
+    uint64_t different = 0; /* the bits that are not the pattern's anywhere */
     for (; end - words >= 4; words += 4, expected += 4 * PATTERN_STEP) {
         const uint64_t even = (words[0] ^ expected) | (words[2] ^ (expected + 2 * PATTERN_STEP));
         const uint64_t odd =
             (words[1] ^ (expected + PATTERN_STEP)) | (words[3] ^ (expected + 3 * PATTERN_STEP));
-        if ((even | odd) != 0) {
-            return false;
-        }
+        different |= even | odd;
     }
     for (; words < end; words++, expected += PATTERN_STEP) {
-        if (*words != expected) {
-            return false;
-        }
+        different |= *words ^ expected;
     }
-    return true;
+    return different == 0;
 }
 
 /* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes. */
 static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, size_t size) {
     const size_t word_count = size / PATTERN_WORD_SIZE;
-    uint64_t rest = pattern_word(tag, word_count);
-    for (size_t i = word_count * PATTERN_WORD_SIZE; i < size; i++, rest >>= 8) {
-        if (payload[i] != (unsigned char)rest) {
-            return false;
-        }
+    const unsigned char *tail = payload + word_count * PATTERN_WORD_SIZE;
+    uint64_t rest = pattern_word(tag, word_count); /* less what is compared: little-endian, as words are */
+    uint64_t different = 0;
+    if ((size & 4) != 0) {
+        different |= *(const pattern_half *)(const void *)tail ^ (uint32_t)rest;
+        tail += 4;
+        rest >>= 32;
     }
-    return pattern_words_hold((const uint64_t *)(const void *)payload, tag, word_count);
+    if ((size & 2) != 0) {
+        different |= *(const pattern_quarter *)(const void *)tail ^ (uint16_t)rest;
+        tail += 2;
+        rest >>= 16;
+    }
+    if ((size & 1) != 0) {
+        different |= *tail ^ (unsigned char)rest;
+    }
+    return different == 0 && pattern_words_hold((const uint64_t *)(const void *)payload, tag, word_count);
 }
 
 /* Writes the pattern of tag to bytes from..to of a payload, which is 8-aligned. */

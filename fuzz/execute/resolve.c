@@ -176,11 +176,11 @@ static void resolve_misuse(struct step *step, const struct executor *executor) {
 
 void resolve(const struct executor *executor, const struct operation *operation, struct step *step) {
     *step = (struct step){.index = executor->operation_count,
-                          .operation = *operation,
                           .call = CALL_NONE,
                           .slot = STEP_NO_SLOT,
                           .alignment = WORD,
                           .offset = MODEL_NOTHING};
+    step->operation = *operation; /* not above: there it would be copied twice, and byte by byte */
     switch (operation->kind) {
     case OPERATION_ALLOC:
         resolve_alloc(step, executor, CALL_ALLOC);

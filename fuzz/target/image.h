@@ -17,7 +17,9 @@ struct image_control {
     uint32_t watchdog; /* milliseconds an input may take; 0: IMAGE_WATCHDOG */
 };
 
-#define IMAGE_TRACE    1u    /* a line for every operation */
+#define IMAGE_TRACE 1u /* a line for every operation */
+#define IMAGE_FLUSH                                                                                          \
+    2u /* every verdict is written at once, and so survives the image's death by the next input */
 #define IMAGE_WATCHDOG 2000u /* milliseconds, far more than any input takes */
 
 /* How an image ends. The first two say that all inputs have been run; of the others each is preceded by a

@@ -17,6 +17,7 @@
 
 #define PAGE                 ((size_t)4096) /* bytes */
 #define ROUND_UP(size, unit) (((size) + (unit) - 1) / (unit) * (unit))
+#define FLUSH_TICKS          (50 * TIMER_TICKS_PER_MILLISECOND) /* a progress line is never much older */
 
 int main(void);
 
@@ -54,6 +55,8 @@ static struct {
     struct context context; /* of the input under way */
     struct trap_record trap;
     volatile enum phase phase;
+    uint64_t started;   /* when the input under way was, in timer ticks */
+    uint64_t flushed;   /* when the last was whose line was written at once */
     size_t sound_count; /* inputs by outcome */
     size_t violation_count;
     size_t fault_count;
@@ -105,8 +108,12 @@ _Noreturn static void end_lost(void) {
 
 void trap_handle(struct trap_frame *frame) {
     const enum phase phase = replay.phase;
+    const uintptr_t cause = CSR_READ(mcause);
+    if (cause == TRAP_CAUSE_TIMER && !timer_has_expired()) {
+        return;
+    }
     replay.trap = (struct trap_record){
-        .cause = CSR_READ(mcause),
+        .cause = cause,
         .value = CSR_READ(mtval),
         .program_counter = frame->program_counter,
         .ra = frame->registers[TRAP_REGISTER_RA],
@@ -182,6 +189,16 @@ static struct line describe_trap(const struct run *run) {
     return line;
 }
 
+/* A verdict that is still in the buffer when the image dies is lost, and its input run again in the next
+ * boot. So that boot is told to keep none back, and the first verdict of any is not: a boot without one has
+ * died of its first input. Otherwise the buffer is written when it is full, or when the host would begin to
+ * wonder. */
+static bool must_flush(size_t index, bool trapped) {
+    const bool is_first = index == replay.control.start;
+    return is_first || trapped || (replay.control.flags & IMAGE_FLUSH) != 0 ||
+           replay.started - replay.flushed >= FLUSH_TICKS;
+}
+
 static void replay_input(size_t index) {
     const struct blob_input *const input = &replay.blob.inputs[index];
     struct run run = {.program = program_decode(replay.blob.bytes + input->offset, input->size),
@@ -190,13 +207,16 @@ static void replay_input(size_t index) {
     replay.executor.observer = (replay.control.flags & IMAGE_TRACE) != 0 ? &tracing : NULL;
     replay.executor.operation_count = 0;
     replay.phase = PHASE_INPUT;
-    timer_start(replay.control.watchdog);
+    replay.started = timer_start(replay.control.watchdog);
     const bool trapped = context_run(&replay.context, run_program, &run) != 0;
     timer_stop();
     replay.phase = PHASE_RUNTIME;
     const struct line line = trapped ? describe_trap(&run) : describe_verdict(&run);
     output_line(&line);
-    output_flush(); /* each line at once: the next input may be the image's last */
+    if (must_flush(index, trapped)) {
+        output_flush();
+        replay.flushed = replay.started;
+    }
     if (trapped) {
         make_executor();
     }

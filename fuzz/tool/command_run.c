@@ -1,4 +1,5 @@
 /* kmemfuzz run: programs against the heap, with every oracle asked. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/debugger.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/report.h"
@@ -14,6 +16,9 @@
 
 struct options {
     bool trace;
+    bool debug; /* under gdb */
+    struct debugger_options debugger;
+    const char *debugger_asked; /* an option of --gdb's that was given; NULL: none */
     uint64_t oracles;
     char **arguments; /* as given: the oracles chosen belong to the command that runs a file again */
     struct file_list files;
@@ -140,7 +145,74 @@ static enum exit_code run_files(const struct options *options) {
     return code;
 }
 
+/* Under the debugger. */
+
+/* Is this one of the options that only --gdb knows, with a value of its own? */
+static bool is_debugger_option(const char *argument) {
+    return strcmp(argument, "--operation") == 0 || strcmp(argument, "--gdb-commands") == 0;
+}
+
+/* The command that gdb is to run: all that was given but what is meant for gdb; an array from malloc. */
+static char **debugged_command(char **arguments) {
+    size_t count = 0;
+    while (arguments[count] != NULL) {
+        count++;
+    }
+    char **const command = calloc(count + 2, sizeof *command); /* "run", the end */
+    if (command == NULL) {
+        abort(); /* a few pointers */
+    }
+    static char name[] = "run";
+    char **end = command;
+    *end++ = name;
+    for (; *arguments != NULL; arguments++) {
+        if (is_debugger_option(*arguments)) {
+            arguments++;
+        } else if (strcmp(*arguments, "--gdb") != 0) {
+            *end++ = *arguments;
+        }
+    }
+    return command;
+}
+
+static enum exit_code debug_file(const struct options *options) {
+    if (options->files.count != 1 || strcmp(options->files.paths[0], "-") == 0) {
+        return command_misuse(&command_run, "--gdb takes one file, and not standard input");
+    }
+    struct input input;
+    enum exit_code code = input_open(options->files.paths[0], &input);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    executor->oracles = options->oracles;
+    char **const command = debugged_command(options->arguments);
+    code = debugger_run(executor, &input.program, command, &options->debugger);
+    free(command);
+    input_close(&input);
+    return code;
+}
+
 /* Arguments. */
+
+static enum exit_code parse_debugger_option(char ***arguments, struct options *options) {
+    const char *const option = **arguments;
+    const char *const value = *++*arguments;
+    if (strcmp(option, "--gdb-commands") == 0) {
+        options->debugger.commands = value;
+        return value != NULL && access(value, R_OK) == 0
+                   ? EXIT_SOUND
+                   : command_misuse(&command_run, "%s needs a file with commands for gdb", option);
+    }
+    char *end = NULL;
+    errno = 0;
+    const bool digits = value != NULL && *value >= '0' && *value <= '9';
+    const unsigned long long number = digits ? strtoull(value, &end, 10) : 0;
+    options->debugger.operation = (size_t)number;
+    return digits && *end == '\0' && errno == 0 && number < DEBUGGER_FAILING
+               ? EXIT_SOUND
+               : command_misuse(&command_run, "%s needs the number of an operation, from 0", option);
+}
 
 /* The oracle whose id is the first `length` characters of text; 0 when there is none. */
 static unsigned find_oracle(const char *text, size_t length) {
@@ -189,6 +261,11 @@ static enum exit_code parse(char **arguments, struct options *options) {
         enum exit_code code = EXIT_SOUND;
         if (strcmp(*arguments, "--trace") == 0) {
             options->trace = true;
+        } else if (strcmp(*arguments, "--gdb") == 0) {
+            options->debug = true;
+        } else if (is_debugger_option(*arguments)) {
+            options->debugger_asked = *arguments;
+            code = parse_debugger_option(&arguments, options);
         } else if (is_oracle_option(*arguments)) {
             code = parse_oracle_option(&arguments, options);
         } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
@@ -200,6 +277,9 @@ static enum exit_code parse(char **arguments, struct options *options) {
             return code;
         }
     }
+    if (options->debugger_asked != NULL && !options->debug) {
+        return command_misuse(&command_run, "%s belongs to --gdb", options->debugger_asked);
+    }
     if (options->files.count == 0) {
         return command_misuse(&command_run, "it needs a file, or a folder with files in it");
     }
@@ -207,10 +287,11 @@ static enum exit_code parse(char **arguments, struct options *options) {
 }
 
 static enum exit_code run(char **arguments) {
-    struct options options = {.trace = false, .oracles = ORACLE_ALL, .arguments = arguments};
+    struct options options = {
+        .oracles = ORACLE_ALL, .arguments = arguments, .debugger.operation = DEBUGGER_FAILING};
     enum exit_code code = parse(arguments, &options);
     if (code == EXIT_SOUND) {
-        code = run_files(&options);
+        code = options.debug ? debug_file(&options) : run_files(&options);
     }
     file_list_close(&options.files);
     return code;
@@ -225,9 +306,15 @@ const struct command command_run = {
         "report for each violation. A folder means all files below it but *.md; - is standard input.\n\n"
         "  --trace         print every operation, the heap after it, and the digest so far\n"
         "  --only IDS      ask only these oracles (ids separated by commas)\n"
-        "  --without IDS   ask all oracles but these\n\n"
+        "  --without IDS   ask all oracles but these\n"
+        "  --gdb           run one file under gdb-multiarch, stopped before the operation it fails in, or "
+        "the\n"
+        "                  first when it is sound; in gdb, kmem-map prints the heap's blocks\n"
+        "  --operation N   with --gdb: stop before operation N, from 0\n"
+        "  --gdb-commands FILE   with --gdb: run these commands at the stop, and end\n\n"
         "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument or a text with an error, 3 a file that\n"
         "cannot be read.\n\n"
-        "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n",
+        "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n  kmemfuzz run crash-1a2b "
+        "--gdb\n",
     .run = run,
 };

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "fuzz/execute/debug.h"
 #include "fuzz/program/text.h"
 #include "fuzz/tool/explain.h"
 #include "fuzz/tool/picture.h"
@@ -42,15 +43,14 @@ static void remember(struct recorder *record, const struct step *step, bool unde
 
 /* Remembers steps and nothing more, so that a run can be watched at full speed. */
 static void watch_before(void *context, const struct executor *executor, const struct step *step) {
-    (void)executor;
     remember(context, step, true);
+    debug_before(executor, step);
 }
 
 static void watch_after(void *context, const struct executor *executor, const struct step *step,
                         struct verdict verdict) {
-    (void)executor;
-    (void)verdict;
     remember(context, step, false);
+    debug_after(executor, step, verdict);
 }
 
 /* Draws the heap around every step as well. */
@@ -58,6 +58,7 @@ static void record_before(void *context, const struct executor *executor, const 
     struct recorder *const record = context;
     remember(record, step, true);
     picture_draw(&record->before, executor);
+    debug_before(executor, step);
 }
 
 static void record_after(void *context, const struct executor *executor, const struct step *step,
@@ -65,6 +66,7 @@ static void record_after(void *context, const struct executor *executor, const s
     struct recorder *const record = context;
     remember(record, step, false);
     picture_draw(&record->after, executor);
+    debug_after(executor, step, verdict);
     if (record->trace == NULL) {
         return;
     }

@@ -1,0 +1,28 @@
+/* Places for a debugger to stop at. debug.h is the contract. */
+#include "fuzz/execute/debug.h"
+
+/* Kept as a function of its own, called with these arguments, however the image is optimised: a linker that
+ * optimises across files would else drop what it sees no use of. */
+#define DEBUG_PLACE __attribute__((noinline, used))
+
+const struct executor *volatile debug_executor;
+
+DEBUG_PLACE void debug_operation(size_t index, const struct step *step) {
+    __asm__ volatile("" ::"r"(index), "r"(step) : "memory");
+}
+
+DEBUG_PLACE void debug_violation(const struct verdict *verdict, const struct step *step) {
+    __asm__ volatile("" ::"r"(verdict), "r"(step) : "memory");
+}
+
+void debug_before(const struct executor *executor, const struct step *step) {
+    debug_executor = executor;
+    debug_operation(step->index, step);
+}
+
+void debug_after(const struct executor *executor, const struct step *step, struct verdict verdict) {
+    debug_executor = executor;
+    if (!verdict_is_sound(verdict)) {
+        debug_violation(&verdict, step);
+    }
+}

@@ -19,6 +19,7 @@ SEMIHOSTING = ["-serial", "none", "-semihosting-config", "enable=on,target=nativ
 START_SECONDS = 30.0  # the most an emulator may take to its first line, on a busy machine too
 TRACE = 1  # IMAGE_TRACE in fuzz/target/image.h
 FLUSH = 2  # IMAGE_FLUSH
+DEBUG = 4  # IMAGE_DEBUG
 FORMAT = 1  # IMAGE_FORMAT
 TRAP_OUTSIDE = 23  # IMAGE_TRAP
 
@@ -367,8 +368,8 @@ class Replay:
             self.outcomes.append(Outcome.dead(due, reason))
 
 
-def trace(image, blob, index, watchdog_seconds):
-    """The T lines of one input on the target, without their letter and index."""
-    command = boot_command(image, blob, index, 1, TRACE, int(watchdog_seconds * 1000))
+def trace(image, blob, index, watchdog_seconds, flags=TRACE):
+    """The T lines of one input on the target, without their letter and index; with DEBUG none is lost when it dies."""
+    command = boot_command(image, blob, index, 1, flags, int(watchdog_seconds * 1000))
     lines = list(Boot(command, watchdog_seconds * 2 + 1).lines())
     return [line.split(" ")[2:] for line in lines if line.startswith("T ")]

@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 set -euo pipefail
+CALLER_FOLDER=$PWD # what a path on the command line is relative to
+export CALLER_FOLDER
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 EXIT_USAGE=2

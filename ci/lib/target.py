@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import board
+import debug
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
@@ -33,6 +34,19 @@ def parse_seconds(text):
     return seconds
 
 
+def parse_count(text):
+    """A whole number from 0."""
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
+    return int(text)
+
+
+def from_caller(caller, path):
+    """A path of the command line for this process, which runs at the top of the tree: as it is when it was typed there,
+    otherwise in full."""
+    return path if path is None or caller == pathlib.Path.cwd() else pathlib.Path(os.path.abspath(caller / path))
+
+
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = argparse.ArgumentParser(
@@ -50,10 +64,27 @@ def parse_arguments(arguments):
     parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
                         help="how long one input may run (default: 2)")
     parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
+    parser.add_argument("--gdb", action="store_true",
+                        help="replay one program, then boot it again under gdb-multiarch, stopped before the operation it "
+                             "fails in, or the first when it is sound")
+    parser.add_argument("--operation", type=parse_count, metavar="N", help="with --gdb: stop before operation N, from 0")
+    parser.add_argument("--gdb-commands", type=pathlib.Path, metavar="FILE",
+                        help="with --gdb: run these commands at the stop in place of asking for some, and end")
+    parser.add_argument("--from", dest="caller", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="programs, or folders of them (default: corpus)")
     options = parser.parse_args(arguments)
     if options.blob is not None and options.paths:
         parser.error("--blob takes the place of PATHs")
+    if not options.gdb and (options.operation is not None or options.gdb_commands is not None):
+        parser.error("--operation and --gdb-commands belong to --gdb")
+    if options.gdb and (len(options.paths) != 1 or options.json):
+        parser.error("--gdb takes one program, and no --json")
+    if options.blob is None:
+        options.paths = [from_caller(options.caller, path) for path in options.paths] or [
+            "corpus" if options.caller == pathlib.Path.cwd() else pathlib.Path.cwd() / "corpus"]
+    options.command = "./ci/target" if options.caller == pathlib.Path.cwd() else f"{pathlib.Path.cwd()}/ci/target"
+    options.blob = from_caller(options.caller, options.blob)
+    options.gdb_commands = from_caller(options.caller, options.gdb_commands)
     options.configurations = [board.CONFIGURATIONS[name] for name in dict.fromkeys(options.configuration or
                                                                                      board.CONFIGURATIONS)]
     if options.image is not None:
@@ -65,13 +96,18 @@ def parse_arguments(arguments):
 # The corpus.
 
 class Corpus:
-    """A packed corpus: its blob, and a file for each input."""
+    """A packed corpus: its blob, a file for each input, and the command that replays one, as its caller types it."""
 
-    def __init__(self, blob, folder):
+    def __init__(self, blob, folder, command):
         self.blob = blob
+        self.command = command
         self._folder = folder
         names = pathlib.Path(f"{blob}.names")
         self._names = names.read_bytes().split(b"\0")[:-1] if names.is_file() else []
+
+    def count(self):
+        """How many inputs have a name: all of those packed here."""
+        return len(self._names)
 
     def name(self, index):
         """What a person knows an input by."""
@@ -117,10 +153,10 @@ def make_corpus(options, folder):
     if options.blob is not None:
         if not options.blob.is_file():
             raise board.EnvironmentFailure(f"there is no blob {options.blob}")
-        return Corpus(options.blob, folder)
+        return Corpus(options.blob, folder, options.command)
     blob = folder / "corpus.blob"
-    run_tool("pack", *(options.paths or ["corpus"]), "-o", blob, "--force")
-    return Corpus(blob, folder)
+    run_tool("pack", *options.paths, "-o", blob, "--force")
+    return Corpus(blob, folder, options.command)
 
 
 def replay_on_host(blob):
@@ -258,11 +294,11 @@ class Finding:
         return f"died as well: {self.host.values['reason']}"
 
     def _replay_command(self):
-        index = self.outcome.index
+        path = self.corpus.file(self.outcome.index)
         name, _, image = self.image.configuration
         own = board.CONFIGURATIONS[name].image
-        return (f"./ci/target --configuration {name} {'' if image == own else f'--image {image} '}"
-                f"{self.corpus.file(index)}")
+        return (f"{self.corpus.command} --configuration {name} {'' if image == own else f'--image {image} '}"
+                f"{path if self.corpus.command.startswith('.') else path.absolute()}")
 
 
 def oracle_sentence(oracle):
@@ -368,15 +404,59 @@ def replay_all(options, folder):
     return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
 
 
+def debug_program(options, folder):
+    """Replays one program, and debugs it in the first configuration where it fails, or else the first."""
+    debug.find_debugger()
+    if options.gdb_commands is not None and not options.gdb_commands.is_file():
+        raise board.EnvironmentFailure(f"there is no file {options.gdb_commands} with commands for gdb")
+    corpus = make_corpus(options, folder)
+    if corpus.count() != 1:
+        raise PackFailure(f"ci/target: --gdb takes one program; {options.paths[0]} has {corpus.count()}", EXIT_USAGE)
+    host = replay_on_host(corpus.blob)
+    found = None
+    for configuration in options.configurations:
+        image = board.Image(configuration)
+        replay = board.Replay(image, corpus.blob, options.watchdog)
+        finding = Finding(corpus, replay, replay.run()[0], host[0])
+        if finding.outcome.sound and not finding.same and finding.host.sound:
+            finding.find_difference(options.watchdog)
+        failed = not finding.outcome.sound or finding.difference is not None
+        if found is None or failed:
+            found = (image, finding)
+        if failed:
+            break
+    image, finding = found
+    operation, why = options.operation, "as asked"
+    if operation is None:
+        operation, why = find_stop(image, finding, options)
+    name = corpus.name(0)
+    print(f"{name} on {image.configuration.name}: {why}; stopping before operation {operation}", file=sys.stderr, flush=True)
+    debug.run(image, corpus.blob, 0, operation, options.gdb_commands, folder)
+    return EXIT_SOUND
+
+
+def find_stop(image, finding, options):
+    """The operation worth stopping before, and why."""
+    if finding.difference is not None:
+        return finding.difference[0], "not the same as on the host"
+    if finding.outcome.sound:
+        return 0, "sound"
+    operation = debug.failing_operation(image, finding.corpus.blob, finding.outcome.index, finding.outcome)
+    if operation is None:
+        raise board.EnvironmentFailure("the heap is wrong before the first operation: there is none to stop before")
+    return operation, finding.kind
+
+
 def main():
     """Runs the command; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as ^C: no emulator is left behind
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as ^C: no emulator is left behind
     folder = pathlib.Path("build/target")
     folder.mkdir(parents=True, exist_ok=True)
     own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob
     try:
-        return replay_all(options, own)
+        return (debug_program if options.gdb else replay_all)(options, own)
     except PackFailure as error:
         print(error, file=sys.stderr)
         return error.code

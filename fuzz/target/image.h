@@ -20,6 +20,7 @@ struct image_control {
 #define IMAGE_TRACE 1u /* a line for every operation */
 #define IMAGE_FLUSH                                                                                          \
     2u /* every verdict is written at once, and so survives the image's death by the next input */
+#define IMAGE_DEBUG    4u    /* as IMAGE_TRACE, each at once, and the places of debug.h are passed */
 #define IMAGE_WATCHDOG 2000u /* milliseconds, far more than any input takes */
 
 /* How an image ends. The first two say that all inputs have been run; of the others each is preceded by a

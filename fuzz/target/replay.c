@@ -5,6 +5,7 @@
  *                                ^                              |
  *                                +-- context_leave <-- trap ----+      fault, or the watchdog's alarm
  */
+#include "fuzz/execute/debug.h"
 #include "fuzz/target/blob.h"
 #include "fuzz/target/image.h"
 #include "fuzz/target/profile.h"
@@ -149,6 +150,18 @@ static void trace_step(void *context, const struct executor *executor, const str
     }
 }
 
+static void announce_step(void *context, const struct executor *executor, const struct step *step) {
+    (void)context;
+    debug_before(executor, step);
+}
+
+static void debug_step(void *context, const struct executor *executor, const struct step *step,
+                       struct verdict verdict) {
+    trace_step(context, executor, step, verdict);
+    output_flush(); /* the next operation may be the image's last */
+    debug_after(executor, step, verdict);
+}
+
 static void run_program(void *argument) {
     struct run *const run = argument;
     run->verdict = executor_run(&replay.executor, &run->program);
@@ -204,7 +217,10 @@ static void replay_input(size_t index) {
     struct run run = {.program = program_decode(replay.blob.bytes + input->offset, input->size),
                       .index = index};
     const struct observer tracing = {.after = trace_step, .context = &run};
-    replay.executor.observer = (replay.control.flags & IMAGE_TRACE) != 0 ? &tracing : NULL;
+    const struct observer debugging = {.before = announce_step, .after = debug_step, .context = &run};
+    replay.executor.observer = (replay.control.flags & IMAGE_DEBUG) != 0   ? &debugging
+                               : (replay.control.flags & IMAGE_TRACE) != 0 ? &tracing
+                                                                           : NULL;
     replay.executor.operation_count = 0;
     replay.phase = PHASE_INPUT;
     replay.started = timer_start(replay.control.watchdog);

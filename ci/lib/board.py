@@ -16,6 +16,8 @@ FLAGS = ["-M", "virt", "-m", MEMORY, "-display", "none", "-monitor", "none", "-b
 # Not -nographic, which makes standard output non-blocking: output would be lost without a word.
 SEMIHOSTING = ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
 
+ARENA_SIZE = (2 << 20) + 4096  # ARENA_CAPACITY in fuzz/execute/arena.h: what a heap can reserve at most
+
 START_SECONDS = 30.0  # the most an emulator may take to its first line, on a busy machine too
 TRACE = 1  # IMAGE_TRACE in fuzz/target/image.h
 FLUSH = 2  # IMAGE_FLUSH
@@ -45,6 +47,7 @@ class Configuration(NamedTuple):
     name: str
     preset: str
     image: str
+    memory: str = ""  # where the heap lies: mapped or lazy, as fuzz/target/memory_virtual.c says; empty: in RAM
 
     @property
     def board(self):
@@ -56,6 +59,8 @@ class Configuration(NamedTuple):
 CONFIGURATIONS = {configuration.name: configuration for configuration in (
     Configuration("rv64", "rv64", "replay"),
     Configuration("rv32", "rv32", "replay"),
+    Configuration("rv64-mapped", "rv64", "replay", "mapped"),
+    Configuration("rv64-lazy", "rv64", "replay", "lazy"),
 )}
 
 
@@ -64,7 +69,8 @@ class Image:
 
     def __init__(self, configuration, tree=pathlib.Path()):
         self.configuration = configuration
-        self.path = tree / "build" / configuration.preset / f"{configuration.image}.elf"
+        name = "-".join(filter(None, (configuration.image, configuration.memory)))
+        self.path = tree / "build" / configuration.preset / f"{name}.elf"
         if not self.path.is_file():
             raise EnvironmentFailure(f"there is no image {self.path}; build it: cmake --build --preset "
                                      f"{configuration.preset}")
@@ -102,6 +108,10 @@ class Image:
             start = border if isinstance(border, int) else self.symbols[border]
             if address >= start:
                 found = f"the arena, {address - start - 4096:#x} from its base" if name == "the arena" else name
+        if self.configuration.memory:
+            if found == "a device" and address >= 0x40000000:
+                return "virtual memory that is not the heap's"
+            found = "the physical pages" if found.startswith("the arena") else found
         return "nothing, or what the image has no use for" if address >= 0x86000000 else found
 
 
@@ -206,6 +216,36 @@ class Boot:
         return f"the emulator ended with code {self.code}" + (f": {self.errors}" if self.errors else "")
 
 
+class Memory(NamedTuple):
+    """The virtual memory of an input's heap: where it starts, and pages of 4 KiB."""
+    start: int
+    reserved: int
+    granted: int
+    mapped: int
+    page_faults: int
+
+    @staticmethod
+    def parse(line):
+        """(index of the input, its memory) of an M line; None when it is no such line."""
+        match = re.fullmatch(r"M (\d+) ([0-9a-f]+) (\d+) (\d+) (\d+) (\d+)", line)
+        if match is None:
+            return None
+        index, start, *counts = match.groups()
+        return int(index), Memory(int(start, 16), *map(int, counts))
+
+    def place(self, address):
+        """Where an address lies, as seen from the heap; None when it is far away."""
+        end = self.start + 4096 * self.granted
+        if self.start <= address < end:
+            return "in the heap's pages"
+        if self.start - 4096 <= address < self.start:
+            return "in front of the heap's pages"
+        if end <= address < self.start + ARENA_SIZE:
+            reserved = address < self.start + 4096 * self.reserved
+            return f"past the mapped end of the heap, {end:#x}" + ("" if reserved else ", and past what is reserved")
+        return None
+
+
 class Outcome:
     """What became of one input."""
 
@@ -222,6 +262,7 @@ class Outcome:
         self.index = index
         self.line = line
         self.values = values
+        self.memory = None  # a Memory, from an image whose heap lies in virtual memory
 
     @staticmethod
     def parse(line):
@@ -296,14 +337,18 @@ class Replay:
         started = time.monotonic()
         self.boots += 1
         trap = None
+        memory = None
         complete = False
         try:
             for line in boot.lines():
                 outcome = Outcome.parse(line)
                 word = line.split(" ", 1)[0]
                 if outcome is not None:
+                    outcome.memory = self._memory_of(outcome, memory)
                     self._add(outcome, started)
                     self._report(len(self.outcomes), total)
+                elif word == "M":
+                    memory = Memory.parse(line)
                 elif word == "BOOT":
                     total = self._parse_boot(line)
                 elif word == "END":
@@ -323,6 +368,14 @@ class Replay:
         if not complete:
             self._survive(boot, first, total, trap)
         return total, complete
+
+    def _memory_of(self, outcome, memory):
+        """The memory of the M line that came last, which must be this input's, where the image writes them."""
+        if not self.image.configuration.memory:
+            return None
+        if memory is None or memory[0] != outcome.index:
+            raise EnvironmentFailure(f"the image's output is not whole: input {outcome.index} has no M line")
+        return memory[1]
 
     def _add(self, outcome, started):
         if outcome.index != len(self.outcomes):

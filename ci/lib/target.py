@@ -218,7 +218,8 @@ class Finding:
         return {"kind": self.kind, "configuration": self.image.configuration.name, "index": self.outcome.index,
                 "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
                 "target": self._numbers(self.outcome), "host": self._numbers(self.host),
-                "host_agrees": self.same}
+                "host_agrees": self.same,
+                **({"memory": self.outcome.memory._asdict()} if self.outcome.memory is not None else {})}
 
     @staticmethod
     def _numbers(outcome):
@@ -266,7 +267,9 @@ class Finding:
 
     def _fault(self):
         value = self.outcome.values["value"]
-        return [f"  address    {value:#x}, in {self.image.region(value)}", *self._place()]
+        memory = self.outcome.memory
+        place = memory and memory.place(value) or f"in {self.image.region(value)}"
+        return [f"  address    {value:#x}, {place}", *self._place()]
 
     def _hang(self):
         return self._place()
@@ -295,7 +298,7 @@ class Finding:
 
     def _replay_command(self):
         path = self.corpus.file(self.outcome.index)
-        name, _, image = self.image.configuration
+        name, image = self.image.configuration.name, self.image.configuration.image
         own = board.CONFIGURATIONS[name].image
         return (f"{self.corpus.command} --configuration {name} {'' if image == own else f'--image {image} '}"
                 f"{path if self.corpus.command.startswith('.') else path.absolute()}")
@@ -360,7 +363,17 @@ def replay_configuration(configuration, options, corpus, host, progress):
         "inputs_per_second": round(len(outcomes) / replay.seconds),
         "checked_operations_per_second": round(operations / replay.seconds),
     }
+    if configuration.memory:
+        figures["pages"] = count_pages([outcome.memory for outcome in outcomes if outcome.memory is not None])
     return figures, findings
+
+
+def count_pages(memories):
+    """What the heaps of all inputs have used of their virtual memory, in pages."""
+    largest = max(memories, key=lambda memory: memory.mapped, default=None)
+    return {"reserved": sum(memory.reserved for memory in memories), "granted": sum(memory.granted for memory in memories),
+            "mapped": sum(memory.mapped for memory in memories), "mapped_most": largest.mapped if largest else 0,
+            "page_faults": sum(memory.page_faults for memory in memories)}
 
 
 def print_summary(figures):
@@ -372,6 +385,10 @@ def print_summary(figures):
           f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
           f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
           flush=True)
+    if "pages" in figures:
+        pages = figures["pages"]
+        print(f"    pages: {pages['mapped']:,} mapped of {pages['granted']:,} granted and {pages['reserved']:,} reserved, "
+              f"{pages['mapped_most']:,} at most in one input; {pages['page_faults']:,} mapped by a page fault", flush=True)
 
 
 def replay_all(options, folder):

@@ -34,23 +34,42 @@ PORT_UNCHECKED static size_t first_clean(const unsigned char *address, size_t si
     return size;
 }
 
+/* Bytes behind a region's end that are there to be looked at. */
+static size_t end_guard_size(struct arena arena, size_t region_size) {
+    const uintptr_t end = (uintptr_t)arena.base + region_size;
+    const size_t rest = (0 - end) & (arena.page_size - 1); /* of the page; of all memory without pages */
+    return rest < ARENA_GUARD_SIZE ? rest : ARENA_GUARD_SIZE;
+}
+
 void arena_prepare(struct arena arena) {
+    if (arena.page_size != 0) {
+        return;
+    }
     unsigned char *const first = arena.base - ARENA_GUARD_SIZE;
     fill(first, arena.capacity + 2 * ARENA_GUARD_SIZE);
     PORT_POISON(first, arena.capacity + 2 * ARENA_GUARD_SIZE);
 }
 
 void arena_reset(struct arena arena, size_t size) {
-    fill(arena.base, size);
-    PORT_POISON(arena.base, size);
+    if (arena.page_size == 0) {
+        fill(arena.base, size);
+        PORT_POISON(arena.base, size);
+    }
 }
 
 bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset) {
-    const size_t guards[] = {0 - ARENA_GUARD_SIZE, region_size, arena.capacity};
+    const struct {
+        size_t offset;
+        size_t size; /* bytes */
+    } guards[] = {
+        {0 - ARENA_GUARD_SIZE, ARENA_GUARD_SIZE},
+        {region_size, end_guard_size(arena, region_size)},
+        {arena.capacity, arena.page_size == 0 ? ARENA_GUARD_SIZE : 0},
+    };
     for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++) {
-        const size_t clean = first_clean(arena.base + (ptrdiff_t)guards[i], ARENA_GUARD_SIZE);
-        if (clean != ARENA_GUARD_SIZE) {
-            *offset = (ptrdiff_t)(guards[i] + clean);
+        const size_t clean = first_clean(arena.base + (ptrdiff_t)guards[i].offset, guards[i].size);
+        if (clean != guards[i].size) {
+            *offset = (ptrdiff_t)(guards[i].offset + clean);
             return true;
         }
     }

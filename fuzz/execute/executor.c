@@ -232,8 +232,9 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity + 1,
                 header->page_size, header->page_count, page_limit, header->refused_asks);
     executor->model.skew = header->page_size;
-    executor->region.base = executor->arena.base + header->page_size;
-    executor->region.capacity = executor->arena.capacity - header->page_size;
+    executor->region = executor->arena;
+    executor->region.base += header->page_size;
+    executor->region.capacity -= header->page_size;
     executor->exact = true;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;

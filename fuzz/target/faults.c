@@ -2,6 +2,7 @@
  * them. What is wrong here is wrong on purpose. */
 #include "fuzz/target/faults.h"
 
+#include "fuzz/execute/arena.h"
 #include "fuzz/target/blob.h"
 #include "fuzz/target/image.h"
 #include "src/kmem.h"
@@ -10,6 +11,7 @@
 
 #define BEHIND_RAM    ((uintptr_t)0x88000000)
 #define UNUSED_DEVICE ((uintptr_t)0x10005000)
+#define PAGE          ((uintptr_t)4096) /* bytes; the machine's */
 
 extern char text_start[], constants_start[], arena_start[], arena_end[], blob_start[];
 
@@ -123,6 +125,11 @@ static void damage_memory(enum fault_kind kind) {
     }
 }
 
+/* The first page that holds nothing of the heap's. */
+static uintptr_t page_behind(const struct kmem *heap) {
+    return ((uintptr_t)heap->base + kmem_size(heap) + PAGE - 1) / PAGE * PAGE;
+}
+
 static void damage(const struct kmem *heap, enum fault_kind kind) {
     switch (kind) {
     case FAULT_HEADER_ZERO:
@@ -133,6 +140,13 @@ static void damage(const struct kmem *heap, enum fault_kind kind) {
         break;
     case FAULT_PAYLOAD_BYTE:
         store((uintptr_t)heap->base + 8);
+        break;
+    case FAULT_STORE_RESERVED:
+        /* Where memory is all there, it stays as it is. */
+        *(volatile unsigned char *)page_behind(heap) = ARENA_DIRT;
+        break;
+    case FAULT_LOAD_RESERVED:
+        load(page_behind(heap));
         break;
     default:
         damage_memory(kind);

@@ -34,7 +34,9 @@
     X(GUARD_BYTE, "a byte written in front of the region")                                                   \
     X(PAYLOAD_BYTE, "a byte written into another payload")                                                   \
     X(TRAP_VECTOR, "a lost trap vector, and then a trap")                                                    \
-    X(SEMIHOSTING, "an exit the image did not ask for")
+    X(SEMIHOSTING, "an exit the image did not ask for")                                                      \
+    X(STORE_RESERVED, "a store of dirt to the first page behind the heap's, which only virtual memory sees") \
+    X(LOAD_RESERVED, "a load from there")
 
 enum fault_kind {
 #define FAULT_ENUMERATOR(name, text) FAULT_##name,

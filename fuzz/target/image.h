@@ -32,8 +32,9 @@ enum image_exit {
     IMAGE_NO_SEMIHOSTING = 21, /* there is no host to talk to; said on the console */
     IMAGE_START = 22,          /* there is no such first input */
     IMAGE_TRAP = 23,           /* a trap outside of an input */
-    IMAGE_LAYOUT = 24,         /* the linker script has put the arena at the wrong place */
+    IMAGE_LAYOUT = 24,         /* the arena is at the wrong place, or the image cannot be mapped */
     IMAGE_PROFILE = 25,        /* the host does not take the coverage profile; all inputs have been run */
+    IMAGE_MEMORY = 26,         /* virtual memory is not as it was before an input */
     IMAGE_BLOB = 30,
 };
 

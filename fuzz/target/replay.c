@@ -8,6 +8,7 @@
 #include "fuzz/execute/debug.h"
 #include "fuzz/target/blob.h"
 #include "fuzz/target/image.h"
+#include "fuzz/target/memory.h"
 #include "fuzz/target/profile.h"
 #include "src/riscv/board.h"
 #include "src/riscv/context.h"
@@ -16,19 +17,12 @@
 #include "src/riscv/timer.h"
 #include "src/riscv/trap.h"
 
-#define PAGE                 ((size_t)4096) /* bytes */
-#define ROUND_UP(size, unit) (((size) + (unit) - 1) / (unit) * (unit))
-#define FLUSH_TICKS          (50 * TIMER_TICKS_PER_MILLISECOND) /* a progress line is never much older */
+#define FLUSH_TICKS (50 * TIMER_TICKS_PER_MILLISECOND) /* a progress line is never much older */
 
 int main(void);
 
 extern const struct image_control control_words;
 extern const unsigned char blob_start[];
-
-/* A page for the guard bytes in front of the arena, the arena, and its guard bytes behind. link.ld puts it
- * where the arena has its alignment, with pages nobody may touch on both sides. */
-__attribute__((section(".arena"), aligned(4096))) static unsigned char
-    arena_pages[PAGE + ROUND_UP(ARENA_CAPACITY + ARENA_GUARD_SIZE, PAGE)];
 
 EXECUTOR_TABLES(tables, PROGRAM_SLOT_COUNT_MAXIMUM);
 
@@ -52,6 +46,7 @@ enum phase {
 static struct {
     struct blob blob;
     struct image_control control;
+    struct arena arena;
     struct executor executor;
     struct context context; /* of the input under way */
     struct trap_record trap;
@@ -127,6 +122,10 @@ void trap_handle(struct trap_frame *frame) {
         end_lost();
     case PHASE_INPUT:
         replay.phase = PHASE_RUNTIME;
+        if (memory_map(replay.trap.cause, replay.trap.value)) {
+            replay.phase = PHASE_INPUT;
+            return;
+        }
         context_leave(&replay.context, 1);
     case PHASE_LOST:
         semihosting_exit(IMAGE_TRAP);
@@ -169,8 +168,8 @@ static void run_program(void *argument) {
 
 /* The executor and its arena as new: what a fault leaves of them is unknown. */
 static void make_executor(void) {
-    replay.executor.subject = image_subject();
-    replay.executor.arena = (struct arena){.base = arena_pages + PAGE, .capacity = ARENA_CAPACITY};
+    replay.executor.subject = memory_subject(image_subject());
+    replay.executor.arena = replay.arena;
     replay.executor.tables = tables;
     replay.executor.oracles = ORACLE_ALL;
     replay.executor.observer = NULL;
@@ -212,6 +211,16 @@ static bool must_flush(size_t index, bool trapped) {
            replay.started - replay.flushed >= FLUSH_TICKS;
 }
 
+/* Takes the input's memory away, and says what it has used. */
+static void close_memory(size_t index) {
+    struct line line = {.size = 0};
+    const char *const failure = memory_close_input(index, &line);
+    output_line(&line);
+    if (failure != NULL) {
+        end_with_error(IMAGE_MEMORY, failure);
+    }
+}
+
 static void replay_input(size_t index) {
     const struct blob_input *const input = &replay.blob.inputs[index];
     struct run run = {.program = program_decode(replay.blob.bytes + input->offset, input->size),
@@ -224,9 +233,12 @@ static void replay_input(size_t index) {
     replay.executor.operation_count = 0;
     replay.phase = PHASE_INPUT;
     replay.started = timer_start(replay.control.watchdog);
+    memory_enter();
     const bool trapped = context_run(&replay.context, run_program, &run) != 0;
+    memory_leave();
     timer_stop();
     replay.phase = PHASE_RUNTIME;
+    close_memory(index);
     const struct line line = trapped ? describe_trap(&run) : describe_verdict(&run);
     output_line(&line);
     if (must_flush(index, trapped)) {
@@ -306,15 +318,16 @@ int main(void) {
         board_power_off(IMAGE_NO_OUTPUT);
     }
     replay.phase = PHASE_RUNTIME;
-    if ((uintptr_t)(arena_pages + PAGE) % PROGRAM_REGION_SIZE_MAXIMUM != 0) {
-        end_with_error(IMAGE_LAYOUT, "the arena is not aligned");
-    }
     guard_memory();
     replay.control = control_words;
     if (replay.control.watchdog == 0) {
         replay.control.watchdog = IMAGE_WATCHDOG;
     }
     find_blob();
+    const char *const failure = memory_open(&replay.blob, &replay.arena);
+    if (failure != NULL) {
+        end_with_error(IMAGE_LAYOUT, failure);
+    }
     replay_all();
     const bool sound = replay.violation_count + replay.fault_count + replay.hang_count == 0;
     semihosting_exit(sound ? IMAGE_SOUND : IMAGE_VIOLATION);

@@ -20,6 +20,8 @@ struct trap_frame {
 #define TRAP_INTERRUPT        ((uintptr_t)1 << (__riscv_xlen - 1))
 #define TRAP_CAUSE_TIMER      (TRAP_INTERRUPT | 7)
 #define TRAP_CAUSE_BREAKPOINT ((uintptr_t)3)
+#define TRAP_CAUSE_LOAD_PAGE  ((uintptr_t)13) /* nothing is mapped at mtval, or not for this */
+#define TRAP_CAUSE_STORE_PAGE ((uintptr_t)15)
 
 /* Defined by the image; called by trap.S, on the trap's stack, with interrupts off. Returns for the program
  * to go on at frame->program_counter, or leaves by context_leave. A trap while it runs calls it again. */

@@ -9,10 +9,9 @@ static uint64_t address_of(const struct virtual_heap *heap, size_t index) {
     return heap->range.base + (uint64_t)index * PAGE_SIZE;
 }
 
+/* What a refusal of sv39_map is here. */
 static enum virtual_heap_error translate_error(enum sv39_error error) {
     switch (error) {
-    case SV39_OK:
-        return VIRTUAL_HEAP_OK;
     case SV39_ALREADY_MAPPED:
         return VIRTUAL_HEAP_ALREADY_MAPPED;
     case SV39_OUT_OF_PAGES:

@@ -56,12 +56,25 @@ EXPECTED = {
     "PAYLOAD_BYTE": ("violation", "contents-kept", None),
     "TRAP_VECTOR": ("dead", "not even its own watchdog", None),
     "SEMIHOSTING": ("dead", "the emulator ended with code 0", None),
+    "STORE_RESERVED": ("sound", None, None),
+    "LOAD_RESERVED": ("sound", None, None),
 }
 
+# The same where the heap lies in virtual memory: what is not mapped is a page fault, before any protection is asked.
+VIRTUAL = ("rv64-mapped", "rv64-lazy")
+PAGE_FAULT = {LOAD: 13, STORE: 15}
+HEAP_END = 0x40201000  # of HEAP's pages, which fit in one of the machine's
+EXPECTED_VIRTUAL = {kind: (category, {PAGE_FAULT.get(cause, cause) for cause in what} if category == "fault" else what,
+                           address)
+                    for kind, (category, what, address) in EXPECTED.items()}
+EXPECTED_VIRTUAL["ATOMIC_MISALIGNED"] = ("fault", {4, 6, 15}, None)
+EXPECTED_VIRTUAL["STORE_RESERVED"] = ("fault", {15}, HEAP_END)
+EXPECTED_VIRTUAL["LOAD_RESERVED"] = ("fault", {13}, HEAP_END)
 
-def image_of(preset, name):
-    """An image as this tree builds it, wherever the test runs."""
-    return board.Image(board.Configuration(preset, preset, name), TREE)
+
+def image_of(name, image="replay"):
+    """An image of a configuration as this tree builds it, wherever the test runs."""
+    return board.Image(board.CONFIGURATIONS[name]._replace(image=image), TREE)
 
 
 def fault_kinds():
@@ -79,8 +92,9 @@ class Folder(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        missing = [path for path in (KMEMFUZZ, *(TREE / f"build/{preset}/{image}.elf" for preset in PRESETS
-                                                 for image in ("replay", "faults"))) if not path.exists()]
+        images = [TREE / f"build/{preset}/{image}.elf" for preset in PRESETS for image in ("replay", "faults")]
+        images += [TREE / f"build/rv64/{image}-{mode}.elf" for image in ("replay", "faults") for mode in ("mapped", "lazy")]
+        missing = [path for path in (KMEMFUZZ, *images) if not path.exists()]
         assert not missing, f"not built: {missing}; run ./ci/test target"
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.folder)
@@ -119,12 +133,12 @@ class Folder(unittest.TestCase):
 class TheCorpus(Folder):
     """Sound programs."""
 
-    def test_every_program_of_the_corpus_has_the_hosts_digest_on_both_boards_in_one_boot_each(self):
+    def test_every_program_of_the_corpus_has_the_hosts_digest_in_every_configuration_in_one_boot_each(self):
         result = self.run_target("--json", "corpus")
         self.expect(result, 0)
         report = json.loads(result.stdout)
         files = sum(path.is_file() for path in (TREE / "corpus").rglob("[!.]*"))
-        self.assertEqual([figures["configuration"] for figures in report["configurations"]], list(PRESETS))
+        self.assertEqual([figures["configuration"] for figures in report["configurations"]], list(board.CONFIGURATIONS))
         for figures in report["configurations"]:
             self.assertGreaterEqual(figures["inputs"], 20)
             self.assertLessEqual(figures["inputs"], files)
@@ -179,31 +193,37 @@ class TheCorpus(Folder):
 class Damage(Folder):
     """Every kind of damage, each followed by a sound program; one run on both boards."""
 
+    configurations = PRESETS
+    expected = EXPECTED
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         for kind in fault_kinds():
             cls.write(f"damage/{kind}.1.ops", fault_program(kind))
             cls.write(f"damage/{kind}.2.ops", SOUND)
-        result = cls.run_target("--image", "faults", "--json", "--watchdog", "0.5", cls.folder / "damage")
+        chosen = [word for name in cls.configurations for word in ("--configuration", name)]
+        result = cls.run_target(*chosen, "--image", "faults", "--json", "--watchdog", "0.5", cls.folder / "damage")
         assert result.returncode == 1, result.stderr
         cls.report = json.loads(result.stdout)
 
-    def finding(self, preset, kind):
-        """The one finding about a kind of damage."""
+    def finding(self, name, kind):
+        """The one finding in a configuration about a kind of damage."""
         found = [finding for finding in self.report["findings"]
-                 if finding["configuration"] == preset and finding["file"].endswith(f"/{kind}.1.ops")]
-        self.assertEqual(len(found), 1, f"{kind} on {preset}: {found}")
+                 if finding["configuration"] == name and finding["file"].endswith(f"/{kind}.1.ops")]
+        self.assertEqual(len(found), 1, f"{kind} on {name}: {found}")
         return found[0]
 
     def test_every_kind_of_damage_is_expected_here(self):
-        self.assertEqual(fault_kinds(), list(EXPECTED))
+        self.assertEqual(fault_kinds(), list(self.expected))
 
     def test_each_is_reported_for_what_it_is_with_its_input_and_operation(self):
-        for preset in PRESETS:
-            for kind, (category, what, address) in EXPECTED.items():
-                with self.subTest(preset=preset, kind=kind):
-                    finding = self.finding(preset, kind)
+        for name in self.configurations:
+            for kind, (category, what, address) in self.expected.items():
+                if category == "sound":
+                    continue
+                with self.subTest(configuration=name, kind=kind):
+                    finding = self.finding(name, kind)
                     target = finding["target"]
                     self.assertEqual(finding["kind"], category)
                     self.assertEqual(finding["host"]["kind"], "sound")
@@ -218,19 +238,109 @@ class Damage(Folder):
                         self.assertIn(what, target["reason"])
 
     def test_the_inputs_that_follow_still_run_and_are_sound(self):
+        seen = sum(category != "sound" for category, _, _ in self.expected.values())
         for figures in self.report["configurations"]:
-            self.assertEqual(figures["inputs"], 2 * len(EXPECTED))
-            self.assertEqual(figures["sound"], len(EXPECTED))
-        self.assertEqual(len(self.report["findings"]), 2 * len(EXPECTED))
+            self.assertEqual(figures["inputs"], 2 * len(self.expected))
+            self.assertEqual(figures["sound"], 2 * len(self.expected) - seen)
+        self.assertEqual(len(self.report["findings"]), 2 * seen)
 
     def test_only_what_the_image_does_not_survive_costs_boots(self):
-        dead = sum(category == "dead" for category, _, _ in EXPECTED.values())
+        dead = sum(category == "dead" for category, _, _ in self.expected.values())
         for figures in self.report["configurations"]:
             self.assertEqual(figures["dead"], dead)
             self.assertIn(figures["boots"], (1 + 2 * dead, 2 + 2 * dead))  # the first may have kept verdicts back
 
     def test_the_replay_image_takes_the_same_requests_for_the_refusals_they_are(self):
-        self.expect(self.run_target("--configuration", "rv64", self.folder / "damage"), 0, "all sound")
+        self.expect(self.run_target("--configuration", self.configurations[0], self.folder / "damage"), 0, "all sound")
+
+
+class DamageInVirtualMemory(Damage):
+    """The same with the heap in virtual memory, in both modes: no page is lost, whatever an input was given up for."""
+
+    configurations = VIRTUAL
+    expected = EXPECTED_VIRTUAL
+
+    def test_the_pages_an_abandoned_input_had_are_told(self):
+        for name in VIRTUAL:
+            memory = self.finding(name, "LOAD_NULL")["memory"]
+            self.assertEqual(memory, {"start": 0x40200000, "reserved": 1, "granted": 1, "mapped": 1,
+                                      "page_faults": int(name == "rv64-lazy")})
+
+
+class VirtualMemory(Folder):
+    """The heap in virtual memory, mapped as it grows or as it is touched."""
+
+    def pages_of(self, name, program):
+        """What one program uses, run in a configuration."""
+        result = self.run_target("--configuration", name, "--json", self.write("pages.ops", program))
+        self.expect(result, 0)
+        return json.loads(result.stdout)["configurations"][0]["pages"]
+
+    def test_growth_maps_pages_and_lazily_only_those_that_are_touched(self):
+        # Besides the program's pages there is the one with the guard in front. 40968 bytes are 24696 more than are free.
+        growing = "kmem-program 1\nheap page=4096 pages=4 growth=40 slots=16\nalloc 0 100\nalloc 1 40960\n"
+        self.assertEqual(self.pages_of("rv64-mapped", growing),
+                         {"reserved": 45, "granted": 12, "mapped": 12, "mapped_most": 12, "page_faults": 0})
+        quiet = "kmem-program 1\nheap page=4096 pages=40 growth=8 slots=16\nalloc 0 100\naligned 1 4096 8\n"
+        self.assertEqual(self.pages_of("rv64-mapped", quiet),
+                         {"reserved": 49, "granted": 41, "mapped": 41, "mapped_most": 41, "page_faults": 0})
+        self.assertEqual(self.pages_of("rv64-lazy", quiet),
+                         {"reserved": 49, "granted": 41, "mapped": 3, "mapped_most": 3, "page_faults": 3})
+
+    def test_a_store_past_the_mapped_end_is_told_as_one_with_operation_and_line(self):
+        source = (TREE / "fuzz/target/faults.c").read_text(encoding="utf-8").splitlines()
+        line = next(i for i, text in enumerate(source, 1) if "page_behind(heap) = ARENA_DIRT" in text)
+        kind = FAULT_REQUEST + fault_kinds().index("STORE_RESERVED")
+        heap = "kmem-program 1\nheap page=4096 pages=4 growth={} slots=16\n"
+        path = self.write("past.ops", heap.format(4) + f"alloc 0 20000\nalloc 1 {kind}\nfree 0\n")
+        last = self.write("last.ops", heap.format(1) + f"alloc 0 20000\nalloc 1 {kind}\nfree 0\n")
+        for name in VIRTUAL:
+            self.expect(self.run_target("--configuration", name, "--image", "faults", path), 1,
+                        f"{path} on {name}: FAULT store page fault", f"operation  1: alloc 1 {kind}",
+                        "address    0x40206000, past the mapped end of the heap, 0x40206000\n",
+                        f"damage (fuzz/target/faults.c:{line})", f"--configuration {name} --image faults {path}")
+            self.expect(self.run_target("--configuration", name, "--image", "faults", last), 1,
+                        "past the mapped end of the heap, 0x40206000, and past what is reserved")
+
+    def test_a_trace_is_written_by_requests_whose_memory_is_mapped(self):
+        program = HEAP + "alloc 0 24\nfree 0\n" * 600  # more lines than the image's buffer holds
+        blob = self.folder / "trace.blob"
+        subprocess.run([KMEMFUZZ, "pack", self.write("long.ops", program), "-o", blob], check=True, capture_output=True)
+        host = subprocess.run([KMEMFUZZ, "replay", blob, "--trace"], check=True, capture_output=True, text=True).stdout
+        expected = [line.split(" ")[2:] for line in host.splitlines() if line.startswith("T ")]
+        self.assertEqual(len(expected), 1200)
+        for name in VIRTUAL:
+            self.assertEqual(board.trace(image_of(name), blob, 0, 2.0), expected)
+
+    def test_the_largest_blob_is_mapped_too(self):
+        large = self.write("large", b"\1" * (32 * 1024 * 1024 - 300))
+        small = self.write("small.ops", SOUND)
+        blob = self.folder / "large.blob"
+        subprocess.run([KMEMFUZZ, "pack", small, large, "-o", blob], check=True, capture_output=True)
+        lines = list(board.Boot(board.boot_command(image_of("rv64-lazy"), blob, count=1), 30).lines())
+        self.assertEqual(lines[-1], "END 1 1 0 0 0")
+
+    def test_an_input_without_its_memory_line_is_not_believed(self):
+        environment = self.fake_emulator("\"$REAL\" \"$@\" | grep -v ^M")
+        self.expect(self.run_target("--configuration", "rv64-lazy", self.write("sound.ops", SOUND), environment=environment),
+                    3, "input 0 has no M line")
+
+    def test_a_page_that_is_not_given_back_is_an_error_of_the_image(self):
+        tree = self.folder / "leak"
+        shutil.copytree(TREE, tree, ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
+        source = tree / "src/riscv/virtual_heap.c"
+        text = source.read_text(encoding="utf-8")
+        change = text.replace("unmap_pages(heap, 0, heap->granted_count)", "unmap_pages(heap, 1, heap->granted_count)")
+        self.assertNotEqual(text, change)
+        source.write_text(change, encoding="utf-8")
+        subprocess.run(["cmake", "--preset", "rv64"], cwd=tree, check=True, capture_output=True)
+        subprocess.run(["cmake", "--build", "--preset", "rv64", "--target", "replay-mapped"], cwd=tree, check=True,
+                       capture_output=True)
+        blob = self.folder / "leak.blob"
+        subprocess.run([KMEMFUZZ, "pack", self.write("sound.ops", SOUND), "-o", blob], check=True, capture_output=True)
+        boot = board.Boot(board.boot_command(board.Image(board.CONFIGURATIONS["rv64-mapped"], tree), blob), 30)
+        self.assertIn("ERROR 26 pages or tables were not given back when the input ended", list(boot.lines()))
+        self.assertEqual(boot.code, 26)
 
 
 class Deaths(Folder):

@@ -255,6 +255,44 @@ static void what_is_no_oracle_has_no_name(void **state) {
     assert_null(oracle_sentence(ORACLE_COUNT));
 }
 
+/* The first arena as one whose pages of 256 bytes are there only where a region is. */
+static struct arena arena_in_pages(void) {
+    struct arena arena = first_arena;
+    arena.page_size = 256;
+    return arena;
+}
+
+static void an_arena_in_pages_is_made_dirty_by_its_owner(void **state) {
+    (void)state;
+    set_byte(0, 1);
+    arena_prepare(arena_in_pages());
+    arena_reset(arena_in_pages(), 8);
+    assert_int_equal(arena_byte(first_arena, 0), 1);
+}
+
+static void in_pages_the_guard_behind_a_region_ends_with_its_last_page(void **state) {
+    (void)state;
+    static const struct {
+        size_t region_size, guard_size;
+    } cases[] = {{256, 0}, {248, 8}, {224, 32}, {200, 56}, {192, 64}, {184, 64}, {264, 64}};
+    ptrdiff_t offset = 0;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const size_t end = cases[i].region_size;
+        for (size_t distance = 0; distance < 80; distance++) {
+            set_byte((ptrdiff_t)(end + distance), 0xa4);
+            const bool broken = arena_guard_broken(arena_in_pages(), end, &offset);
+            assert_int_equal(broken, distance < cases[i].guard_size);
+            assert_true(!broken || offset == (ptrdiff_t)(end + distance));
+            set_byte((ptrdiff_t)(end + distance), ARENA_DIRT);
+        }
+    }
+    set_byte(-1, 0xa4);
+    assert_true(arena_guard_broken(arena_in_pages(), 256, &offset));
+    set_byte(-1, ARENA_DIRT);
+    set_byte((ptrdiff_t)TEST_CAPACITY, 0xa4); /* the one behind the arena is never there */
+    assert_false(arena_guard_broken(arena_in_pages(), 256, &offset));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_pattern_s_bytes_are_its_words_lowest_first, start_executor),
@@ -265,6 +303,8 @@ int main(void) {
         cmocka_unit_test_setup(a_prepared_arena_is_dirt_guards_included, start_executor),
         cmocka_unit_test_setup(a_reset_reaches_as_far_as_it_is_told, start_executor),
         cmocka_unit_test_setup(a_broken_guard_byte_is_found_wherever_it_is, start_executor),
+        cmocka_unit_test_setup(an_arena_in_pages_is_made_dirty_by_its_owner, start_executor),
+        cmocka_unit_test_setup(in_pages_the_guard_behind_a_region_ends_with_its_last_page, start_executor),
         cmocka_unit_test_setup(what_is_no_guard_may_be_written, start_executor),
         cmocka_unit_test_setup(the_lowest_broken_guard_byte_is_the_one_named, start_executor),
         cmocka_unit_test_setup(the_first_byte_that_is_not_0_is_found, start_executor),

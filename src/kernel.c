@@ -5,7 +5,6 @@
 
 static struct {
     struct kmem heap;
-    struct page_allocator *pages; /* where the heap came from; NULL before kmem_kernel_init */
     void *page_table;
     kmem_fault_hook *fault_hook; /* NULL: PORT_FAULT */
 } kernel;
@@ -34,10 +33,9 @@ static void *finish_with(void *payload, const void *pointer) {
     return payload;
 }
 
-/* The kernel heap's page source: the pages that follow the heap's own run. */
+/* The page source of a heap that is a run of a page allocator, the context: the pages that follow it. */
 static bool extend_run(void *context, size_t page_count) {
-    (void)context;
-    return page_extend(kernel.pages, kernel.heap.base, page_count) == PAGE_OK;
+    return page_extend(context, kernel.heap.base, page_count) == PAGE_OK;
 }
 
 /* Pages the heap may have in all: those from its first to the page allocator's last. */
@@ -57,12 +55,20 @@ enum kmem_error kmem_kernel_init(struct page_allocator *pages) {
         return KMEM_EXHAUSTED;
     }
     const struct kmem_page_source source = {
-        .extend = extend_run, .context = NULL, .page_limit = page_limit(pages, base)};
-    PORT_LOCK();
-    const enum kmem_error error = kmem_init(&kernel.heap, base, KMEM_KERNEL_PAGE_COUNT, PAGE_SIZE, &source);
-    kernel.pages = pages;
-    kernel.page_table = page_table;
-    finish(error, NULL);
+        .extend = extend_run, .context = pages, .page_limit = page_limit(pages, base)};
+    return kmem_kernel_init_at(page_table, base, KMEM_KERNEL_PAGE_COUNT, &source);
+}
+
+enum kmem_error kmem_kernel_init_at(void *page_table, void *base, size_t page_count,
+                                    const struct kmem_page_source *source) {
+    struct kmem heap;
+    const enum kmem_error error = kmem_init(&heap, base, page_count, PAGE_SIZE, source);
+    if (error == KMEM_OK) {
+        PORT_LOCK();
+        kernel.heap = heap;
+        kernel.page_table = page_table;
+        PORT_UNLOCK();
+    }
     return error;
 }
 

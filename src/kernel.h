@@ -26,6 +26,13 @@ typedef void kmem_fault_hook(enum kmem_error error, const void *pointer);
  * them: then it has given none. Called again it starts a new heap; the old one's pages stay taken. */
 enum kmem_error kmem_kernel_init(struct page_allocator *pages);
 
+/* The same with memory that the caller has made ready, wherever its pages lie in physical memory: the heap is
+ * page_count pages of PAGE_SIZE at base, and grows as source, of which a copy is kept, says; NULL: never.
+ * They need not be zeroed. page_table is the root page table that maps them. All stay the caller's, who keeps
+ * them alive. Returns KMEM_OK, or, and then the heap is the one there was, KMEM_BAD_REGION as kmem_init. */
+enum kmem_error kmem_kernel_init_at(void *page_table, void *base, size_t page_count,
+                                    const struct kmem_page_source *source);
+
 /* Sets the fault hook; NULL restores the default, the platform's PORT_FAULT. */
 void kmem_kernel_set_fault_hook(kmem_fault_hook *hook);
 

@@ -1,4 +1,4 @@
-"""Runs the demo, a kernel that uses the heap (src/riscv/demo.c), on an emulated RISC-V board."""
+"""Runs a demo, a kernel that uses the heap (src/riscv/demo.c, demo_virtual.c), on an emulated RISC-V board."""
 
 import argparse
 import subprocess
@@ -20,14 +20,19 @@ def parse_arguments(arguments):
         epilog="Exit codes: 0 it ran to its end, 1 it found something wrong, trapped or hung, 2 usage, 3 environment.",
     )
     parser.add_argument("--board", choices=tuple(board.EMULATORS), default="rv64", help="which board (default: rv64)")
+    parser.add_argument("--virtual", action="store_true",
+                        help="the demo whose heap lies in virtual memory (src/riscv/demo_virtual.c); rv64 only")
     parser.add_argument("--timeout", type=target.parse_seconds, default=HANG_SECONDS, metavar="SECONDS",
                         help=f"how long it may run (default: {HANG_SECONDS:g})")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.virtual and options.board != "rv64":
+        parser.error("--virtual is for rv64: Sv39 page tables are for 64-bit machines")
+    return options
 
 
-def run_demo(name, timeout):
+def run_demo(name, memory, timeout):
     """Boots the demo once. Returns (what came from its UART, what is wrong with how it ended or None)."""
-    image = board.Image(board.Configuration(name, name, "demo"))
+    image = board.Image(board.Configuration(name, name, "demo", memory))
     command = [board.find_emulator(name), *board.FLAGS, "-serial", "stdio", "-kernel", str(image.path)]
     try:
         # Its own pipe: the emulator makes what it is given non-blocking.
@@ -41,7 +46,7 @@ def main():
     """Runs the command; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
     try:
-        output, problem = run_demo(options.board, options.timeout)
+        output, problem = run_demo(options.board, "virtual" if options.virtual else "", options.timeout)
     except (OSError, board.EnvironmentFailure) as error:
         print(f"ci/demo: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT

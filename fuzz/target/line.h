@@ -3,12 +3,15 @@
  *
  *     V index operations oracle offset expected observed digest     an input's verdict
  *     T index operation offset digest                               an operation, when a trace is asked for
- *     F index operation cause value program-counter ra sp           an input was stopped by a fault (target
- * only) H index operation program-counter ra sp                       an input was stopped by the watchdog
- * (target only)
  *
- * index, operations and operation are decimal; the oracle is its id, `-` for a sound run; everything else is
- * hexadecimal without a prefix. In T, offset is that of the payload returned, `-` for none.
+ * and on the target alone:
+ *
+ *     M index start reserved granted mapped page-faults             the virtual memory of an input's heap
+ *     F index operation cause value program-counter ra sp           an input was stopped by a fault
+ *     H index operation program-counter ra sp                       an input was stopped by the watchdog
+ *
+ * index, operations, operation and numbers of pages are decimal; the oracle is its id, `-` for a sound run;
+ * everything else is hexadecimal without a prefix. In T, offset is that of the payload returned, `-` for none.
  *
  * May be here: how lines are put together. May not: where they go. */
 #ifndef KMEM_LINE_H

@@ -9,10 +9,10 @@
 #include "../block.h"
 #include "../kernel.h"
 #include "board.h"
+#include "demo_text.h"
 #include "trap.h"
 
-#define EXIT_BROKEN 1u
-#define MIB         ((size_t)1 << 20) /* bytes */
+#define MIB ((size_t)1 << 20) /* bytes */
 
 /* Prints a statement, does it, and prints the heap it leaves. */
 #define SHOW(statement)                                                                                      \
@@ -20,14 +20,6 @@
         board_print(#statement "\n");                                                                        \
         statement;                                                                                           \
         print_picture();                                                                                     \
-    } while (0)
-
-/* Ends the demo unless the condition holds. */
-#define REQUIRE(condition)                                                                                   \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            end_broken("not true: " #condition);                                                             \
-        }                                                                                                    \
     } while (0)
 
 int main(void);
@@ -39,27 +31,9 @@ static unsigned fault_count;
 
 static unsigned char *name, *node, *entry, *table, *cache, *screen, *too_much;
 
-_Noreturn static void end_broken(const char *why) {
-    board_print("\n");
-    board_print(why);
-    board_print("\n");
-    board_power_off(EXIT_BROKEN);
-}
-
 void trap_handle(struct trap_frame *frame) {
     (void)frame;
-    end_broken("a trap");
-}
-
-static void print_decimal(size_t value) {
-    char text[sizeof "18446744073709551615"];
-    char *first = text + sizeof text - 1;
-    *first = '\0';
-    do {
-        *--first = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    board_print(first);
+    demo_end_broken("a trap");
 }
 
 static void print_picture(void) {
@@ -71,11 +45,11 @@ static void print_picture(void) {
         block = block_read(head + offset);
         REQUIRE(block_is_possible(block, end - offset));
         board_print(block.taken ? "#" : ".");
-        print_decimal((size_t)block.size);
+        demo_print_decimal((size_t)block.size);
         board_print("|");
     }
     board_print("  ");
-    print_decimal(kmem_kernel_page_count());
+    demo_print_decimal(kmem_kernel_page_count());
     board_print(" pages\n");
 }
 
@@ -112,9 +86,9 @@ static void start(void) {
     const size_t size = (size_t)((uintptr_t)free_ram_end - (uintptr_t)free_ram_start);
     REQUIRE(page_init(&pages, free_ram_start, size) == PAGE_OK);
     kmem_kernel_set_fault_hook(on_fault);
-    print_decimal(pages.page_count);
+    demo_print_decimal(pages.page_count);
     board_print(" pages of RAM are free. The heap starts with ");
-    print_decimal(KMEM_KERNEL_PAGE_COUNT);
+    demo_print_decimal(KMEM_KERNEL_PAGE_COUNT);
     board_print(" of them, as one free block.\n");
     enum kmem_error error = KMEM_OK;
     SHOW(error = kmem_kernel_init(&pages));

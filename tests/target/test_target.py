@@ -276,6 +276,14 @@ class VirtualMemory(Folder):
         self.expect(result, 0)
         return json.loads(result.stdout)["configurations"][0]["pages"]
 
+    def test_a_lazy_heap_leaves_most_pages_of_the_seed_that_touches_few_unmapped(self):
+        program = (TREE / "corpus/seeds/pages_untouched.ops").read_text(encoding="utf-8")
+        lazy = self.pages_of("rv64-lazy", program)
+        mapped = self.pages_of("rv64-mapped", program)
+        self.assertEqual((mapped["reserved"], mapped["granted"], mapped["mapped"]), (65, 33, 33))
+        # That with the guard; the heap's first two; two where each aligned payload's header ends one and it starts one.
+        self.assertEqual(lazy, {"reserved": 65, "granted": 33, "mapped": 7, "mapped_most": 7, "page_faults": 7})
+
     def test_growth_maps_pages_and_lazily_only_those_that_are_touched(self):
         # Besides the program's pages there is the one with the guard in front. 40968 bytes are 24696 more than are free.
         growing = "kmem-program 1\nheap page=4096 pages=4 growth=40 slots=16\nalloc 0 100\nalloc 1 40960\n"
@@ -314,10 +322,11 @@ class VirtualMemory(Folder):
 
     def test_the_largest_blob_is_mapped_too(self):
         large = self.write("large", b"\1" * (32 * 1024 * 1024 - 300))
-        small = self.write("small.ops", SOUND)
+        kernel = next((TREE / "corpus/large").glob("*.ops"))  # needs all pages there are
         blob = self.folder / "large.blob"
-        subprocess.run([KMEMFUZZ, "pack", small, large, "-o", blob], check=True, capture_output=True)
+        subprocess.run([KMEMFUZZ, "pack", kernel, large, "-o", blob], check=True, capture_output=True)
         lines = list(board.Boot(board.boot_command(image_of("rv64-lazy"), blob, count=1), 30).lines())
+        self.assertEqual(lines[1].split(" ")[3:5], ["513", "513"])
         self.assertEqual(lines[-1], "END 1 1 0 0 0")
 
     def test_an_input_without_its_memory_line_is_not_believed(self):

@@ -132,6 +132,60 @@ static void a_refused_init_leaves_the_heap_there_was(void **state) {
     assert_no_fault();
 }
 
+/* kmem_kernel_init_at. */
+
+static size_t asked_count;
+
+static bool grant(void *context, size_t page_count) {
+    asked_count += page_count;
+    return *(const bool *)context;
+}
+
+static void init_at_makes_the_heap_of_the_pages_and_the_source_given(void **state) {
+    (void)state;
+    static unsigned char table;
+    bool granted = false;
+    const struct kmem_page_source source = {.extend = grant, .context = &granted, .page_limit = 8};
+    start_pages(PAGE_COUNT);
+    watch_faults();
+    asked_count = 0;
+    assert_int_equal(kmem_kernel_init_at(&table, memory + 3 * PAGE_SIZE, 2, &source), KMEM_OK);
+    assert_ptr_equal(kmem_kernel_page_table(), &table);
+    assert_ptr_equal(kmem_kernel_head(), memory + 3 * PAGE_SIZE);
+    assert_int_equal(kmem_kernel_page_count(), 2);
+    assert_int_equal(pages.taken_count, 0);
+    assert_null(kmalloc(2 * PAGE_SIZE));
+    assert_int_equal(asked_count, 1);
+    granted = true;
+    assert_non_null(kmalloc(2 * PAGE_SIZE));
+    assert_int_equal(kmem_kernel_page_count(), 3);
+    assert_no_fault();
+}
+
+static void init_at_without_a_source_makes_a_heap_that_never_grows(void **state) {
+    (void)state;
+    start_pages(PAGE_COUNT);
+    assert_int_equal(kmem_kernel_init_at(NULL, memory, 1, NULL), KMEM_OK);
+    assert_null(kmalloc(PAGE_SIZE));
+    assert_non_null(kmalloc(PAGE_SIZE - 8));
+}
+
+static void a_refused_init_at_leaves_the_heap_there_was(void **state) {
+    (void)state;
+    start_pages(PAGE_COUNT);
+    watch_faults();
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    const void *const head = kmem_kernel_head();
+    const void *const table = kmem_kernel_page_table();
+    assert_int_equal(kmem_kernel_init_at(memory, NULL, 1, NULL), KMEM_BAD_REGION);
+    assert_int_equal(kmem_kernel_init_at(memory, memory + 1, 1, NULL), KMEM_BAD_REGION);
+    assert_int_equal(kmem_kernel_init_at(memory, memory, 0, NULL), KMEM_BAD_REGION);
+    assert_ptr_equal(kmem_kernel_head(), head);
+    assert_ptr_equal(kmem_kernel_page_table(), table);
+    assert_non_null(kmalloc(8));
+    assert_no_fault();
+}
+
 static void a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken(void **state) {
     (void)state;
     static _Alignas(4096) unsigned char second_memory[MEMORY_SIZE];
@@ -301,6 +355,9 @@ int main(void) {
         cmocka_unit_test(init_takes_one_zeroed_page_for_the_page_table),
         cmocka_unit_test(exactly_513_pages_are_enough),
         cmocka_unit_test_setup(a_refused_init_leaves_the_heap_there_was, booted),
+        cmocka_unit_test_setup(init_at_makes_the_heap_of_the_pages_and_the_source_given, booted),
+        cmocka_unit_test_setup(init_at_without_a_source_makes_a_heap_that_never_grows, booted),
+        cmocka_unit_test_setup(a_refused_init_at_leaves_the_heap_there_was, booted),
         cmocka_unit_test_setup(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken, booted),
         cmocka_unit_test_setup(kmalloc_takes_the_first_fit, booted),
         cmocka_unit_test_setup(kzmalloc_and_kcalloc_zero_what_was_dirty, booted),

@@ -11,7 +11,8 @@
  *     H index operation program-counter ra sp                       an input was stopped by the watchdog
  *
  * index, operations, operation and numbers of pages are decimal; the oracle is its id, `-` for a sound run;
- * everything else is hexadecimal without a prefix. In T, offset is that of the payload returned, `-` for none.
+ * everything else is hexadecimal without a prefix. In T, offset is that of the payload returned, `-` for
+ * none.
  *
  * May be here: how lines are put together. May not: where they go. */
 #ifndef KMEM_LINE_H

@@ -235,6 +235,8 @@ class Memory(NamedTuple):
 
     def place(self, address):
         """Where an address lies, as seen from the heap; None when it is far away."""
+        if self.reserved == 0:  # there is no heap yet
+            return None
         end = self.start + 4096 * self.granted
         if self.start <= address < end:
             return "in the heap's pages"

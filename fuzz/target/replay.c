@@ -17,7 +17,7 @@
 #include "src/riscv/timer.h"
 #include "src/riscv/trap.h"
 
-#define FLUSH_TICKS (50 * TIMER_TICKS_PER_MILLISECOND) /* a progress line is never much older */
+#define FLUSH_TICKS ((uint64_t)50 * TIMER_TICKS_PER_MILLISECOND) /* a progress line is never much older */
 
 int main(void);
 

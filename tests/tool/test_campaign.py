@@ -1,4 +1,4 @@
-"""Tests of ci/lib/fuzzer.py, ci/lib/campaign.py and ci/lib/bench.py: what they read, what they print, and that a
+"""Tests of ci/lib/fuzzer.py, ci/lib/campaign.py and ci/lib/bench_heap.py: what they read, what they print, and that a
 campaign ends in good order whatever its workers do and whenever it is interrupted. The workers here are scripts.
 
 Run: python3 tests/tool/test_campaign.py
@@ -27,7 +27,7 @@ LIBRARY = ROOT / "ci" / "lib"
 sys.path.insert(0, str(LIBRARY))
 sys.dont_write_bytecode = True  # the tree is not for litter
 
-import bench  # pylint: disable=wrong-import-position  # noqa: E402
+import bench_heap as bench  # pylint: disable=wrong-import-position  # noqa: E402
 import campaign  # pylint: disable=wrong-import-position  # noqa: E402
 import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
 

@@ -13,28 +13,22 @@ import json
 import os
 import pathlib
 import re
-import shlex
-import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
 from typing import NamedTuple
 
 import campaign
 import fuzzer
+import patched
+from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 
-BUILD = pathlib.Path("build/fuzz")
 WORK = pathlib.Path("build/planted")
-SOURCE = pathlib.Path("src")
 PATCHES = pathlib.Path("tests/planted")
 CANARIES = PATCHES / "canaries"
 ORACLE_HEADERS = (pathlib.Path("invariants/invariant.h"), pathlib.Path("fuzz/execute/oracle.h"))
 
 TARGET = "heap_fuzzer"
-CORE_OBJECTS = "src/CMakeFiles/kmem.dir/"
-CORE_ARCHIVE = "libkmem.a"
 DEFAULT_RUNS = 500_000
 DEFAULT_SEED = 1
 UNPATCHED = "(unpatched)"
@@ -55,8 +49,6 @@ SHADOWED = {
 FOUND = "found"
 NOT_FOUND = "not-found"
 WRONG_ORACLE = "wrong-oracle"
-DOES_NOT_APPLY = "does-not-apply"
-DOES_NOT_COMPILE = "does-not-compile"
 UNEXPLAINED = "unexplained"  # the fuzzer ended, but neither with a finding nor after its executions
 FAILURES = (NOT_FOUND, WRONG_ORACLE, DOES_NOT_APPLY, DOES_NOT_COMPILE)  # those for which there is a canary
 
@@ -79,10 +71,6 @@ class Result(NamedTuple):
     executions: int | None = None
     seconds: float | None = None
     detail: str = ""
-
-
-class Broken(Exception):
-    """The machinery cannot do its work: the tree or the build is not as it must be."""
 
 
 # Patches.
@@ -134,100 +122,6 @@ def read_patches(folder, oracle_ids):
     return patches
 
 
-# Commands.
-
-
-def below_source(path):
-    """Where below src/ a source file of the build lies, such as riscv/sv39.c."""
-    parts = pathlib.PurePath(path).parts
-    return pathlib.PurePath(*parts[len(parts) - parts[::-1].index(SOURCE.name):])
-
-
-def compile_command(command, copy, output):
-    """A compile command of the build, made to compile the same file of the copied tree instead, into output."""
-    arguments = shlex.split(command)
-    source = below_source(arguments[arguments.index("-c") + 1])
-    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source)
-    arguments[arguments.index("-o") + 1] = str(output)
-    arguments.insert(1, f"-I{copy}")  # "src/..." means the copy's
-    arguments.append("-Wno-error")  # a planted bug may look as suspicious as it is
-    return arguments
-
-
-def link_command(commands, objects, output):
-    """The command that links the fuzzer, out of all that build it, with objects in place of the core's archive."""
-    for line in commands.splitlines():
-        arguments = [argument for argument in shlex.split(line) if argument not in (":", "&&")]
-        if "-o" not in arguments or arguments[arguments.index("-o") + 1] != TARGET:
-            continue
-        arguments[arguments.index("-o") + 1] = str(output)
-        archives = [i for i, argument in enumerate(arguments) if pathlib.PurePath(argument).name == CORE_ARCHIVE]
-        if len(archives) != 1:
-            raise Broken(f"the link command of {TARGET} names {CORE_ARCHIVE} {len(archives)} times, not once")
-        arguments[archives[0]:archives[0] + 1] = [str(path) for path in objects]
-        return arguments
-    raise Broken(f"the build has no command that links {TARGET}")
-
-
-def read_build():
-    """How preset `fuzz` builds: ([(directory, command)] that compile the core, the text of all commands)."""
-    try:
-        entries = json.loads((BUILD / "compile_commands.json").read_text(encoding="utf-8"))
-        commands = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", TARGET], check=True, text=True,
-                                  stdout=subprocess.PIPE).stdout
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise Broken(f"{BUILD} is not built: run ci/planted, which builds it ({error})") from error
-    core = [(entry["directory"], entry["command"]) for entry in entries if f" -o {CORE_OBJECTS}" in entry["command"]]
-    if not core:
-        raise Broken(f"{BUILD}/compile_commands.json has no entry for the core, {CORE_OBJECTS}")
-    return core, commands
-
-
-def fixed_addresses():
-    """A prefix that makes a command's addresses the same each time, on which libFuzzer's choices depend a little;
-    empty where the system does not allow it."""
-    prefix = ["setarch", "-R"]
-    try:
-        subprocess.run([*prefix, "true"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    except (OSError, subprocess.CalledProcessError):
-        return []
-    return prefix
-
-
-# Children: all that run, so that an interrupt can end them.
-
-_children = set()
-_children_lock = threading.Lock()
-_stopping = threading.Event()
-
-
-def run(arguments, directory=None, environment=None):
-    """Runs a command in a process group of its own. Returns its code and everything it printed."""
-    with _children_lock:
-        if _stopping.is_set():
-            raise KeyboardInterrupt
-        child = subprocess.Popen(arguments, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-        _children.add(child)
-    try:
-        output, _ = child.communicate()
-    finally:
-        with _children_lock:
-            _children.discard(child)
-    return child.returncode, output.decode("utf-8", errors="replace")
-
-
-def stop_children():
-    """Ends every child, with whatever it has started, and lets none be started any more."""
-    with _children_lock:
-        _stopping.set()
-        for child in _children:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-
-
 # One patch.
 
 
@@ -255,56 +149,13 @@ def judge_run(code, output, oracles, runs):
     return (FOUND if oracle_of(caught_by) in oracles else WRONG_ORACLE), caught_by, executions
 
 
-def changed_files(source):
-    """The files of a copy of src/ that a patch has changed, as paths below it."""
-    below = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
-    return {str(path) for path in below if (source / path).read_bytes() != (SOURCE / path).read_bytes()}
-
-
-def must_compile(name, changed):
-    """Is the object of a source file another than the build's, once these files have changed?"""
-    return name in changed or any(pathlib.PurePath(other).suffix == ".h" for other in changed)
-
-
-def build_fuzzer(name, patch_path, build):
-    """Makes the fuzzer for a patched core (for the healthy one when patch_path is None). Returns its path, and a
-    Result in its place when that cannot be done."""
-    core, commands = build
-    copy = (WORK / name).resolve()
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(SOURCE, copy / SOURCE)
-    (copy / "objects").mkdir()
-    log = WORK / name / "build.log"
-    if patch_path is not None:
-        code, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch_path.resolve())], copy)
-        log.write_text(output, encoding="utf-8")
-        if code != 0:
-            return None, Result(name, DOES_NOT_APPLY, detail=str(log))
-    changed = changed_files(copy / SOURCE)
-    objects = []
-    for directory, command in core:
-        arguments = shlex.split(command)
-        built = pathlib.Path(arguments[arguments.index("-o") + 1])
-        source_name = str(below_source(arguments[arguments.index("-c") + 1]))
-        if patch_path is not None and not must_compile(source_name, changed):
-            objects.append(pathlib.Path(directory, built))
-            continue
-        objects.append(copy / "objects" / built.name)
-        code, output = run(compile_command(command, copy, objects[-1]), directory)
-        if code != 0:
-            log.write_text(output, encoding="utf-8")
-            return None, Result(name, DOES_NOT_COMPILE, detail=str(log))
-    code, output = run(link_command(commands, objects, copy / TARGET), BUILD)
-    if code != 0:
-        raise Broken(f"{name}: the fuzzer cannot be linked:\n{output}")
-    return copy / TARGET, None
-
-
 def examine(patch, build, settings):
     """Plants one bug and fuzzes. patch may be the healthy core's, whose path is None."""
-    target, failure = build_fuzzer(patch.name, patch.path, build)
-    if failure is not None:
-        return failure
+    try:
+        target = patched.link_patched(patch.path, build, WORK / patch.name, TARGET)[0]
+    except patched.NotPatched as failure:
+        outcome, log = failure.args
+        return Result(patch.name, outcome, detail=str(log))
     folder = target.parent
     environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
     environment.update(fuzzer.ENVIRONMENT)
@@ -312,7 +163,7 @@ def examine(patch, build, settings):
     command = [*settings["prefix"], str(target), *fuzzer.FLAGS, f"-runs={settings['runs']}",
                f"-seed={settings['seed']}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
     started = time.monotonic()
-    code, output = run(command, folder, environment)
+    code, output = patched.run(command, folder, environment)
     seconds = round(time.monotonic() - started, 1)
     target.unlink()
     log = WORK / patch.name / "fuzzer.log"
@@ -323,7 +174,7 @@ def examine(patch, build, settings):
 
 def examine_all(patches, settings):
     """Examines every patch, several at a time; tells on standard error how it goes."""
-    build = read_build()
+    build = patched.read_build(TARGET)
     results = []
     pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
     try:
@@ -334,9 +185,9 @@ def examine_all(patches, settings):
                   file=sys.stderr, flush=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        stop_children()
+        patched.stop_children()
         pool.shutdown(wait=True)
-        _stopping.clear()
+        patched.allow_children()
     return sorted(results)
 
 
@@ -515,7 +366,7 @@ def select(patches, names):
 def main(arguments):
     """Plants, fuzzes and judges; returns the exit code."""
     options = parse_arguments(arguments)
-    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": fixed_addresses()}
+    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": patched.fixed_addresses()}
     started = time.monotonic()
     try:
         oracle_ids = read_oracle_ids()

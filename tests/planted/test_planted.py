@@ -1,4 +1,5 @@
-"""Tests of ci/lib/planted.py: what it reads, how it judges, and that its own failures are failures.
+"""Tests of ci/lib/planted.py and ci/lib/patched.py: what they read, how they judge, and that their own failures are
+failures.
 
 Run: python3 -m unittest discover -s tests/planted
 """
@@ -15,6 +16,7 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ci" / "lib"))
 
+import patched  # pylint: disable=wrong-import-position  # noqa: E402
 import planted  # pylint: disable=wrong-import-position  # noqa: E402
 
 ORACLES = ["block-size", "placement", "recovery"]
@@ -94,28 +96,28 @@ class CommandLines(unittest.TestCase):
 
     def test_a_compile_reads_the_copy_first_and_writes_elsewhere(self):
         command = "clang-19 -DX=1 -I/tree -Werror -o src/CMakeFiles/kmem.dir/kmem.c.o -c /tree/src/kmem.c"
-        self.assertEqual(planted.compile_command(command, pathlib.Path("/copy"), pathlib.Path("/out/kmem.o")),
+        self.assertEqual(patched.compile_command(command, pathlib.Path("/copy"), pathlib.Path("/out/kmem.o")),
                          ["clang-19", "-I/copy", "-DX=1", "-I/tree", "-Werror", "-o", "/out/kmem.o", "-c",
                           "/copy/src/kmem.c", "-Wno-error"])
 
     def test_the_core_s_archive_is_replaced_by_objects_in_the_link(self):
-        self.assertEqual(planted.link_command(self.LINK, ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
+        self.assertEqual(patched.link_command(self.LINK, "heap_fuzzer", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
                          ["clang-19", "-O2", "-fsanitize=fuzzer", "main.o", "-o", "/out/fuzzer", "fuzz/libkmem_host.a",
                           "/out/a.o", "/out/b.o"])
 
     def test_a_link_without_the_core_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "0 times, not once"):
-            planted.link_command(self.LINK.replace("src/libkmem.a", ""), [], "/out/fuzzer")
+            patched.link_command(self.LINK.replace("src/libkmem.a", ""), "heap_fuzzer", [], "/out/fuzzer")
 
     def test_a_build_without_the_fuzzer_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "no command that links heap_fuzzer"):
-            planted.link_command(self.LINK.splitlines()[0], [], "/out/fuzzer")
+            patched.link_command(self.LINK.splitlines()[0], "heap_fuzzer", [], "/out/fuzzer")
 
     def test_a_changed_header_means_that_every_file_is_compiled(self):
-        self.assertEqual(str(planted.below_source("/home/src/tree/src/riscv/sv39.c")), "riscv/sv39.c")
-        self.assertTrue(planted.must_compile("page.c", {"block.h"}))
-        self.assertTrue(planted.must_compile("kmem.c", {"kmem.c"}))
-        self.assertFalse(planted.must_compile("page.c", {"kmem.c"}))
+        self.assertEqual(str(patched.below_source("/home/src/tree/src/riscv/sv39.c")), "riscv/sv39.c")
+        self.assertTrue(patched.must_compile("page.c", {"block.h"}))
+        self.assertTrue(patched.must_compile("kmem.c", {"kmem.c"}))
+        self.assertFalse(patched.must_compile("page.c", {"kmem.c"}))
 
 
 class FuzzerOutput(unittest.TestCase):
@@ -235,8 +237,8 @@ class ExitCodes(unittest.TestCase):
         examine_all = mock.Mock(return_value=results, side_effect=error)
         output, errors = io.StringIO(), io.StringIO()
         with mock.patch.multiple(planted, read_oracle_ids=lambda: ORACLES, read_patches=lambda *_: patches,
-                                 fixed_addresses=lambda: [], examine_all=examine_all,
-                                 SHADOWED={"recovery": "", "block-size": ""}), \
+                                 examine_all=examine_all, SHADOWED={"recovery": "", "block-size": ""}), \
+                mock.patch.object(patched, "fixed_addresses", lambda: []), \
                 contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
                 code = planted.main(arguments)
@@ -291,15 +293,15 @@ class ExitCodes(unittest.TestCase):
 
 class Children(unittest.TestCase):
     def tearDown(self):
-        planted._stopping.clear()  # pylint: disable=protected-access
+        patched.allow_children()
 
     def test_the_code_and_all_output_come_back(self):
-        self.assertEqual(planted.run(["sh", "-c", "echo out; echo err >&2; exit 7"]), (7, "out\nerr\n"))
+        self.assertEqual(patched.run(["sh", "-c", "echo out; echo err >&2; exit 7"]), (7, "out\nerr\n"))
 
     def test_none_starts_after_they_were_stopped(self):
-        planted.stop_children()
+        patched.stop_children()
         with self.assertRaises(KeyboardInterrupt):
-            planted.run(["true"])
+            patched.run(["true"])
 
 
 if __name__ == "__main__":

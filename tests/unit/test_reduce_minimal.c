@@ -1,0 +1,113 @@
+/* Specification: what the reducer leaves of long random programs that a broken allocator fails is minimal, as
+ * a check that knows nothing of its passes (assert_minimal) finds it: and fails by the same oracle. */
+#include "tests/unit/executor_fixture.h"
+#include "tests/unit/reduce_fixture.h"
+
+#include "src/kmem.h"
+
+#define OPERATION_COUNT ((size_t)150)
+#define TRIAL_COUNT     ((size_t)40)
+#define DRAW_MAXIMUM    ((size_t)2000) /* programs drawn at most for one that fails */
+
+/* The allocator, broken in one of several ways. */
+static enum {
+    NULL_WITH_THREE_LIVE,  /* a fourth allocation of 25 bytes and more gives NULL */
+    SHRUNK_NOT_COUNTED,    /* a realloc to less than half counts a byte too few */
+    LAST_WORD_NOT_ZEROED,  /* zalloc of at least 48 bytes leaves a byte behind */
+    TENTH_FREE_MISCOUNTED, /* after ten frees a block too many is counted */
+    DEFECT_COUNT
+} defect;
+static size_t free_count;
+
+static bool start(void *heap, const struct subject_region *region) {
+    free_count = 0;
+    return subject_kmem.start(heap, region);
+}
+
+static void *broken_alloc(void *heap, size_t size) {
+    const struct kmem *const real = heap;
+    if (defect == NULL_WITH_THREE_LIVE && real->taken_count >= 3 && size >= 25) {
+        return NULL;
+    }
+    return subject_kmem.alloc(heap, size);
+}
+
+static void *broken_realloc(void *heap, void *pointer, size_t size) {
+    const size_t before = pointer == NULL ? 0 : subject_kmem.usable_size(heap, pointer);
+    void *const result = subject_kmem.realloc(heap, pointer, size);
+    if (defect == SHRUNK_NOT_COUNTED && result != NULL && size < before / 2) {
+        ((struct kmem *)heap)->taken_size--;
+    }
+    return result;
+}
+
+static void *broken_zalloc(void *heap, size_t size) {
+    unsigned char *const result = subject_kmem.zalloc(heap, size);
+    if (defect == LAST_WORD_NOT_ZEROED && result != NULL && size >= 48) {
+        result[47] = 1;
+    }
+    return result;
+}
+
+static void broken_free(void *heap, void *pointer) {
+    subject_kmem.free(heap, pointer);
+    free_count += subject_kmem.last_refusal(heap) == REFUSAL_NONE && pointer != NULL;
+    if (defect == TENTH_FREE_MISCOUNTED && free_count == 10) {
+        ((struct kmem *)heap)->taken_count++;
+    }
+}
+
+static bool fails_by_oracle(void *context, const struct program *program) {
+    return executor_run(&executor, program).oracle == *(const unsigned *)context;
+}
+
+/* A random program of OPERATION_COUNT operations on a small heap that fails, as canonical bytes. */
+static struct program draw_failing(unsigned *oracle) {
+    static uint64_t random = UINT64_C(0x2545f4914f6cdd1d); /* Marsaglia's xorshift */
+    static uint8_t bytes[PROGRAM_HEADER_SIZE + OPERATION_COUNT * PROGRAM_OPERATION_SIZE];
+    for (size_t draw = 0; draw < DRAW_MAXIMUM; draw++) {
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            bytes[i] = (uint8_t)(random >> 32);
+        }
+        bytes[1] = 0;
+        const struct program program = program_decode(bytes, sizeof bytes);
+        *oracle = executor_run(&executor, &program).oracle;
+        if (*oracle != SOUND) {
+            return program;
+        }
+    }
+    fail_msg("no program fails");
+    return program_decode(NULL, 0);
+}
+
+static void what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_oracle(void **state) {
+    (void)state;
+    struct subject broken = subject_kmem;
+    broken.start = start;
+    broken.alloc = broken_alloc;
+    broken.realloc = broken_realloc;
+    broken.zalloc = broken_zalloc;
+    broken.free = broken_free;
+    make_executor(&broken, first_arena, ORACLE_ALL);
+    size_t left = 0;
+    for (size_t trial = 0; trial < TRIAL_COUNT; trial++) {
+        defect = (unsigned)(trial % DEFECT_COUNT);
+        unsigned oracle;
+        const struct program program = draw_failing(&oracle);
+        const struct program reduced = reduce_with(&program, fails_by_oracle, &oracle);
+        assert_int_equal(executor_run(&executor, &reduced).oracle, oracle);
+        assert_minimal(&reduced, fails_by_oracle, &oracle);
+        left += reduced.operation_count;
+    }
+    assert_true(left <= TRIAL_COUNT * 6); /* on average; ten frees alone take 11 */
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_oracle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -20,6 +20,7 @@ extern const struct command command_oracles;
 extern const struct command command_pack;
 extern const struct command command_replay;
 extern const struct command command_target;
+extern const struct command command_reduce;
 
 /* The path this process was started by, for commands to be repeated. */
 extern const char *command_tool_path;

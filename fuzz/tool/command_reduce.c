@@ -1,0 +1,149 @@
+/* kmemfuzz reduce: a failing program made as small as it can be. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/program/text.h"
+#include "fuzz/tool/command.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/input.h"
+#include "fuzz/tool/reduced.h"
+
+#define TEXT_SUFFIX ".ops"
+
+struct options {
+    const char *source;
+    const char *destination;
+    bool replace;
+    bool json;
+};
+
+/* Writing. */
+
+static bool is_text_name(const char *path) {
+    const size_t length = strlen(path);
+    const size_t suffix = strlen(TEXT_SUFFIX);
+    return length >= suffix && strcmp(path + length - suffix, TEXT_SUFFIX) == 0;
+}
+
+static enum exit_code write_text(const struct program *program, const char *path, bool replace) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (stream == NULL || text_print(program, stream) != 0 || fclose(stream) != 0) {
+        abort(); /* a few times the size of a file that was just read */
+    }
+    const enum exit_code code = output_write(path, (const uint8_t *)text, size, replace);
+    free(text);
+    return code;
+}
+
+static enum exit_code write_program(const struct reduced *reduced, const struct options *options) {
+    if (is_text_name(options->destination)) {
+        return write_text(&reduced->program, options->destination, options->replace);
+    }
+    return output_write(options->destination, reduced->bytes, reduced->size, options->replace);
+}
+
+/* Telling. */
+
+static void print_figures(const struct input *input, const struct reduced *reduced) {
+    char failure[FAILURE_TEXT_SIZE];
+    const size_t before = input->program.operation_count;
+    const size_t after = reduced->program.operation_count;
+    printf("%s: %zu operation%s become %zu, %zu bytes become %zu; %zu replays, %.0f ms\n",
+           failure_text(&reduced->failure, failure), before, before == 1 ? "" : "s", after, input->size,
+           reduced->size, reduced->replay_count, reduced->milliseconds);
+    (void)text_print(&reduced->program, stdout); /* command_finish reports what could not be written */
+}
+
+/* A failure's name has letters, digits and punctuation that JSON takes as it is. */
+static void print_json(const struct input *input, const struct reduced *reduced) {
+    char failure[FAILURE_TEXT_SIZE];
+    printf(
+        "{\"failure\": \"%s\", \"operations_before\": %zu, \"operations_after\": %zu, \"size_before\": %zu, "
+        "\"size_after\": %zu, \"replays\": %zu, \"milliseconds\": %.3f}\n",
+        failure_text(&reduced->failure, failure), input->program.operation_count,
+        reduced->program.operation_count, input->size, reduced->size, reduced->replay_count,
+        reduced->milliseconds);
+}
+
+static enum exit_code finish(const struct input *input, const struct reduced *reduced,
+                             const struct options *options) {
+    const enum exit_code code = write_program(reduced, options);
+    if (code == EXIT_SOUND) {
+        (options->json ? print_json : print_figures)(input, reduced);
+    }
+    return code;
+}
+
+static enum exit_code fail_sound(const struct options *options) {
+    fprintf(
+        stderr,
+        "%s: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run %s says so too\n",
+        options->source, options->source);
+    return EXIT_USAGE;
+}
+
+static enum exit_code reduce_file(const struct options *options) {
+    struct input input;
+    enum exit_code code = input_open(options->source, &input);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
+    struct reduced reduced;
+    code = reduced_make(options->source, host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &input.program, &reduced);
+    if (code == EXIT_SOUND) {
+        code = fail_sound(options);
+    } else if (code == EXIT_VIOLATION) {
+        code = finish(&input, &reduced, options);
+    }
+    reduced_close(&reduced);
+    input_close(&input);
+    return code;
+}
+
+/* Arguments. */
+
+static enum exit_code run(char **arguments) {
+    struct options options = {.source = NULL};
+    for (; *arguments != NULL; arguments++) {
+        if (strcmp(*arguments, "-o") == 0) {
+            options.destination = *++arguments;
+            if (options.destination == NULL) {
+                return command_misuse(&command_reduce, "-o needs the name of the file to write");
+            }
+        } else if (strcmp(*arguments, "--force") == 0) {
+            options.replace = true;
+        } else if (strcmp(*arguments, "--json") == 0) {
+            options.json = true;
+        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
+            return command_misuse(&command_reduce, "there is no option '%s'", *arguments);
+        } else if (options.source == NULL) {
+            options.source = *arguments;
+        } else {
+            return command_misuse(&command_reduce, "'%s' is one argument too many", *arguments);
+        }
+    }
+    if (options.source == NULL || options.destination == NULL) {
+        return command_misuse(&command_reduce, "it takes a program that fails and -o OUT");
+    }
+    return reduce_file(&options);
+}
+
+const struct command command_reduce = {
+    .name = "reduce",
+    .synopsis = "FILE -o OUT [--force] [--json]",
+    .summary = "make a failing program as small as it can be",
+    .help =
+        "FILE is a program that fails, text or binary; - is standard input. What it fails by (an oracle, a\n"
+        "sanitizer's report, a signal, a hang) stays the same. OUT is written as text when its name ends in\n"
+        ".ops, else as canonical bytes; it is not replaced unless --force is given. Prints what became of\n"
+        "operations and bytes, the programs run for it and the time, and the program as text.\n\n"
+        "  --json   print the figures for a machine, and no program\n\n"
+        "Exit codes: 0 reduced, 2 a wrong argument, a text with an error, or a program that is sound, 3 a "
+        "file\n"
+        "that cannot be read or written.\n\n"
+        "Example:\n  kmemfuzz reduce crash-1a2b -o crash.ops\n",
+    .run = run,
+};

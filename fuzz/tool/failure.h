@@ -1,0 +1,45 @@
+/* How a program fails: the name a failure goes by, and whether two are the same.
+ *
+ * May be here: names and equality. May not: how a failure is found out (isolated.h does that) or shown. */
+#ifndef KMEM_FAILURE_H
+#define KMEM_FAILURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "invariants/verdict.h"
+
+enum failure_kind {
+    FAILURE_NONE,      /* the program is sound */
+    FAILURE_VERDICT,   /* an oracle objected */
+    FAILURE_SANITIZER, /* AddressSanitizer or UBSan ended the process */
+    FAILURE_SIGNAL,    /* the process died of a signal, such as SIGSEGV */
+    FAILURE_HANG,      /* an operation did not come back in time */
+    FAILURE_EXIT,      /* the subject ended the process itself */
+};
+
+#define FAILURE_NAME_SIZE  ((size_t)64)  /* bytes, with the NUL */
+#define FAILURE_PLACE_SIZE ((size_t)128) /* the same */
+#define FAILURE_TEXT_SIZE  (FAILURE_NAME_SIZE + FAILURE_PLACE_SIZE + 32)
+
+struct failure {
+    enum failure_kind kind;
+    struct verdict verdict;         /* of FAILURE_VERDICT; else sound */
+    int number;                     /* FAILURE_SIGNAL: the signal; FAILURE_EXIT: the exit status; else 0 */
+    char name[FAILURE_NAME_SIZE];   /* FAILURE_SANITIZER: its word, such as "use-after-poison"; else empty */
+    char place[FAILURE_PLACE_SIZE]; /* FAILURE_SANITIZER, FAILURE_SIGNAL: the innermost function, or file and
+                                     * line, where it happened; empty when nobody can tell */
+
+    /* Says where in its program it failed, and is no part of what it is. */
+    size_t operation_index; /* the step under way, from 0; those of the recovery follow the program's own */
+};
+
+/* Are these one failure? They are when their kinds are and: the oracle that objected; the sanitizer's word
+ * and the place; the signal and the place; the exit status. Two hangs are always one. */
+bool failure_is_same(const struct failure *left, const struct failure *right);
+
+/* Writes the failure's name, by which failures can be told apart: an oracle's id, "use-after-poison in
+ * kmem_free", "SIGSEGV in kmem_alloc", "hang", "exit 3", "sound". Holds no address. Returns buffer. */
+const char *failure_text(const struct failure *failure, char buffer[FAILURE_TEXT_SIZE]);
+
+#endif

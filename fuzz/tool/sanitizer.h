@@ -1,0 +1,22 @@
+/* What a sanitizer finds, heard before it is printed: so that a failure has its name without its report,
+ * which takes a symbolizer tens of milliseconds. In a build without a sanitizer nothing is ever heard.
+ *
+ * May be here: the sanitizers' own interfaces, which nothing else of the tool knows. May not: processes. */
+#ifndef KMEM_SANITIZER_H
+#define KMEM_SANITIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Called when a sanitizer has found something, before it says so: its word for it, the program counter (0:
+ * unknown), and the place when it is known without one ("": it is not). Sets *pc and place for place_of. */
+typedef void sanitizer_listener(const char *name, uintptr_t pc, const char *place);
+
+/* From now on `listener` hears of every report of this process; NULL: nobody does. */
+void sanitizer_listen(sanitizer_listener *listener);
+
+/* Writes the innermost function a program counter lies in or, when there is no symbolizer, its place in its
+ * file; nothing when there is no sanitizer to ask. size is place's, in bytes. */
+void sanitizer_place(uintptr_t pc, char *place, size_t size);
+
+#endif

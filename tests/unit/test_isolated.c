@@ -1,0 +1,242 @@
+/* Specification: programs run in child processes. Whatever a program makes the subject do, the caller is told
+ * its name, and the next program runs as if nothing had been. */
+#include "tests/unit/deadly_subject.h"
+#include "tests/unit/executor_fixture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/tool/isolated.h"
+
+#define CAPACITY    ((size_t)1024) /* bytes of the largest program here */
+#define SHORT_LIMIT 50u            /* milliseconds: for what hangs for certain */
+
+static const struct program_header page_heap = {.page_size = 4096, .page_count = 4, .slot_count = 16};
+static struct subject deadly;
+static struct isolated isolated;
+
+static int open_isolated(void **state) {
+    (void)state;
+    deadly = deadly_subject();
+    make_executor(&deadly, first_arena, ORACLE_ALL);
+    return isolated_open(&isolated, &executor, CAPACITY) == EXIT_SOUND ? 0 : -1;
+}
+
+static int close_isolated(void **state) {
+    (void)state;
+    isolated_close(&isolated);
+    return 0;
+}
+
+/* The program of these operations, in storage that lasts until the next call. */
+static struct program program_of(const struct operation *operations, size_t count) {
+    static uint8_t bytes[CAPACITY];
+    program_encode_header(&page_heap, bytes);
+    for (size_t i = 0; i < count; i++) {
+        program_encode_operation(&operations[i], bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+    }
+    return program_decode(bytes, PROGRAM_HEADER_SIZE + count * PROGRAM_OPERATION_SIZE);
+}
+
+/* Runs a program that asks for `size` bytes in its second operation. */
+static struct failure run_asking(int32_t size) {
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, size), FREE(0)};
+    const struct program program = program_of(operations, LENGTH(operations));
+    return isolated_run(&isolated, &program);
+}
+
+static void assert_failure(struct failure failure, const char *name) {
+    char text[FAILURE_TEXT_SIZE];
+    assert_string_equal(failure_text(&failure, text), name);
+}
+
+/* The failure's name in a build with a sanitizer, which can tell the place, and in one without. */
+static void assert_failure_in(struct failure failure, const char *watched, const char *plain) {
+    assert_failure(failure, PORT_ADDRESS_SANITIZER ? watched : plain);
+}
+
+static void assert_still_works(void) {
+    assert_failure(run_asking(24), "sound");
+}
+
+static void a_sound_program_is_sound(void **state) {
+    (void)state;
+    assert_failure(run_asking(24), "sound");
+    assert_failure(run_asking(24), "sound");
+}
+
+static void a_verdict_comes_back_whole_with_its_operation(void **state) {
+    (void)state;
+    const struct failure failure = run_asking((int32_t)DEADLY_WRONG_SIZE);
+    assert_failure(failure, "placement");
+    assert_verdict(failure.verdict, (struct verdict){ORACLE_PLACEMENT, 40, 40, (uint64_t)-1});
+    assert_int_equal(failure.operation_index, 1);
+    assert_still_works();
+}
+
+static void a_signal_is_named_with_its_place(void **state) {
+    (void)state;
+    const struct failure failure = run_asking(DEADLY(DEATH_SIGNAL));
+    assert_failure_in(failure, "SIGSEGV in read_nowhere", "SIGSEGV");
+    assert_int_equal(failure.operation_index, 1);
+    assert_still_works();
+}
+
+static void an_impossible_instruction_is_a_signal(void **state) {
+    (void)state;
+    assert_int_equal(run_asking(DEADLY(DEATH_TRAP)).number, SIGILL);
+    assert_still_works();
+}
+
+static void an_abort_is_a_signal_without_a_place(void **state) {
+    (void)state;
+    assert_failure(run_asking(DEADLY(DEATH_ABORT)), "SIGABRT");
+    assert_still_works();
+}
+
+static void a_sanitizer_s_report_is_named_with_its_place(void **state) {
+    (void)state;
+    assert_failure_in(run_asking(DEADLY(DEATH_POISON)), "use-after-poison in read_poison", "SIGSEGV");
+    assert_still_works();
+}
+
+static void undefined_behaviour_is_named_with_its_line(void **state) {
+    (void)state;
+    const struct failure failure = run_asking(DEADLY(DEATH_UNDEFINED));
+    if (PORT_ADDRESS_SANITIZER) {
+        assert_string_equal(failure.name, "signed-integer-overflow");
+        assert_memory_equal(failure.place, "deadly_subject.c:", strlen("deadly_subject.c:"));
+    }
+    assert_still_works();
+}
+
+static void a_hang_is_ended(void **state) {
+    (void)state;
+    isolated.limit_milliseconds = SHORT_LIMIT;
+    const struct failure failure = run_asking(DEADLY(DEATH_HANG));
+    assert_failure(failure, "hang");
+    assert_int_equal(failure.operation_index, 1);
+    assert_still_works();
+}
+
+static void a_subject_that_waits_for_ever_is_ended(void **state) {
+    (void)state;
+    isolated.wait_milliseconds = SHORT_LIMIT;
+    assert_failure(run_asking(DEADLY(DEATH_SLEEP)), "hang");
+    isolated.wait_milliseconds = ISOLATED_WAIT_MILLISECONDS;
+    assert_still_works();
+}
+
+static void an_end_of_the_process_is_named_with_its_status(void **state) {
+    (void)state;
+    assert_failure(run_asking(DEADLY(DEATH_EXIT)), "exit 7");
+    assert_still_works();
+}
+
+static void a_stack_that_overflows_is_survived(void **state) {
+    (void)state;
+    const struct failure failure = run_asking(DEADLY(DEATH_STACK));
+    assert_int_equal(failure.kind, FAILURE_SIGNAL);
+    assert_int_equal(failure.number, SIGSEGV);
+    assert_still_works();
+}
+
+static void a_subject_that_takes_all_memory_is_stopped(void **state) {
+    (void)state;
+    const struct failure failure = run_asking(DEADLY(DEATH_MEMORY));
+    assert_true(failure.kind == FAILURE_SIGNAL || failure.kind == FAILURE_SANITIZER);
+    assert_still_works();
+}
+
+static void failures_are_the_same_when_kind_and_place_are(void **state) {
+    (void)state;
+    const struct failure signal = run_asking(DEADLY(DEATH_SIGNAL));
+    const struct failure again = run_asking(DEADLY(DEATH_SIGNAL) + 1);
+    const struct failure elsewhere = run_asking(DEADLY(DEATH_OTHER_SIGNAL));
+    const struct failure abort = run_asking(DEADLY(DEATH_ABORT));
+    const struct failure wrong = run_asking((int32_t)DEADLY_WRONG_SIZE);
+    const struct failure sound = run_asking(1);
+    assert_true(failure_is_same(&signal, &again));
+    assert_int_equal(failure_is_same(&signal, &elsewhere), !PORT_ADDRESS_SANITIZER); /* who tells the place */
+    assert_false(failure_is_same(&signal, &abort));
+    assert_false(failure_is_same(&signal, &wrong));
+    assert_false(failure_is_same(&wrong, &sound));
+}
+
+static void the_caller_s_executor_is_not_touched(void **state) {
+    (void)state;
+    (void)run_asking((int32_t)DEADLY_WRONG_SIZE);
+    assert_int_equal(executor.operation_count, 0);
+    assert_null(executor.observer);
+}
+
+static void what_the_subject_prints_is_kept_when_it_is_wanted(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_NOISE))};
+    const struct program program = program_of(operations, 1);
+    char *text;
+    const struct failure failure = isolated_examine(&executor, &program, &text);
+    assert_failure(failure, "SIGABRT");
+    assert_non_null(strstr(text, "and said by it\n"));
+    free(text);
+}
+
+static void a_sanitizer_s_whole_report_is_kept_when_it_is_wanted(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_POISON))};
+    const struct program program = program_of(operations, 1);
+    char *text;
+    const struct failure failure = isolated_examine(&executor, &program, &text);
+    assert_failure_in(failure, "use-after-poison in read_poison", "SIGSEGV");
+    if (PORT_ADDRESS_SANITIZER) {
+        assert_non_null(strstr(text, "ERROR: AddressSanitizer: use-after-poison"));
+        assert_non_null(strstr(text, "#1 0x"));
+    }
+    free(text);
+}
+
+static void note_call(void *context, const struct executor *watched, const struct step *step) {
+    (void)context;
+    (void)watched;
+    printf("step %zu\n", step->index);
+}
+
+static void an_observer_of_the_caller_is_called_in_the_child(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 1), FREE(0)};
+    const struct program program = program_of(operations, 2);
+    const struct observer observer = {.before = note_call};
+    executor.observer = &observer;
+    char *text;
+    assert_failure(isolated_examine(&executor, &program, &text), "sound");
+    executor.observer = NULL;
+    assert_string_equal(text, "step 0\nstep 1\n");
+    free(text);
+}
+
+#define ISOLATED_TEST(name) cmocka_unit_test_setup_teardown(name, open_isolated, close_isolated)
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        ISOLATED_TEST(a_sound_program_is_sound),
+        ISOLATED_TEST(a_verdict_comes_back_whole_with_its_operation),
+        ISOLATED_TEST(a_signal_is_named_with_its_place),
+        ISOLATED_TEST(an_impossible_instruction_is_a_signal),
+        ISOLATED_TEST(an_abort_is_a_signal_without_a_place),
+        ISOLATED_TEST(a_sanitizer_s_report_is_named_with_its_place),
+        ISOLATED_TEST(undefined_behaviour_is_named_with_its_line),
+        ISOLATED_TEST(a_hang_is_ended),
+        ISOLATED_TEST(a_subject_that_waits_for_ever_is_ended),
+        ISOLATED_TEST(an_end_of_the_process_is_named_with_its_status),
+        ISOLATED_TEST(a_stack_that_overflows_is_survived),
+        ISOLATED_TEST(a_subject_that_takes_all_memory_is_stopped),
+        ISOLATED_TEST(failures_are_the_same_when_kind_and_place_are),
+        ISOLATED_TEST(the_caller_s_executor_is_not_touched),
+        ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted),
+        ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted),
+        ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

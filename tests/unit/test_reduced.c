@@ -1,0 +1,126 @@
+/* Specification: failing programs made small whatever they fail by. The failure stays the same one, and no
+ * candidate's death ends the search. */
+#include "tests/unit/deadly_subject.h"
+#include "tests/unit/executor_fixture.h"
+#include "tests/unit/reduce_fixture.h"
+
+#include "fuzz/tool/reduced.h"
+
+static struct subject deadly;
+
+static int start_deadly(void **state) {
+    (void)state;
+    deadly = deadly_subject();
+    make_executor(&deadly, first_arena, ORACLE_ALL);
+    return 0;
+}
+
+/* A long program that asks for `size` bytes in the end. */
+static struct program program_asking(int32_t size) {
+    static char text[4096];
+    int length = snprintf(text, sizeof text, "kmem-program 1\nheap page=4096 pages=4 growth=3 slots=64\n");
+    for (int i = 0; i < 30; i++) {
+        length += snprintf(text + length, sizeof text - (size_t)length,
+                           "alloc %d %d\nzalloc 40 usable+8\nrealloc 7 24\nfree %d\n", i, 8 * i, i / 2);
+    }
+    snprintf(text + length, sizeof text - (size_t)length, "alloc 50 %d\nfree 3\n", (int)size);
+    return parse(text);
+}
+
+static void assert_reduced_asking(int32_t size, const char *failure, const char *expected) {
+    const struct program program = program_asking(size);
+    struct reduced reduced;
+    assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_VIOLATION);
+    char name[FAILURE_TEXT_SIZE];
+    assert_string_equal(failure_text(&reduced.failure, name), failure);
+    assert_int_equal(reduced.failure.operation_index, 0);
+    assert_text(&reduced.program, expected);
+    assert_true(reduced.replay_count >= 2);
+    reduced_close(&reduced);
+}
+
+#define ASKS(size) "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 " size "\n"
+
+static void a_signal_is_reduced(void **state) {
+    (void)state;
+    assert_reduced_asking(DEADLY(DEATH_SIGNAL) + 90,
+                          PORT_ADDRESS_SANITIZER ? "SIGSEGV in read_nowhere" : "SIGSEGV", ASKS("1000"));
+}
+
+static void an_abort_is_reduced(void **state) {
+    (void)state;
+    assert_reduced_asking(DEADLY(DEATH_ABORT) + 90, "SIGABRT", ASKS("1200"));
+}
+
+static void a_sanitizer_s_report_is_reduced(void **state) {
+    (void)state;
+    if (PORT_ADDRESS_SANITIZER) {
+        assert_reduced_asking(DEADLY(DEATH_POISON) + 90, "use-after-poison in read_poison", ASKS("1500"));
+    }
+}
+
+static void a_hang_is_reduced(void **state) {
+    (void)state;
+    assert_reduced_asking(DEADLY(DEATH_HANG) + 90, "hang", ASKS("1300"));
+}
+
+static void an_exit_is_reduced(void **state) {
+    (void)state;
+    assert_reduced_asking(DEADLY(DEATH_EXIT) + 90, "exit 7", ASKS("1400"));
+}
+
+/* On its way down the size passes through all that kills. */
+static void a_violation_is_reduced_past_candidates_that_die(void **state) {
+    (void)state;
+    assert_reduced_asking(3500, "placement",
+                          "kmem-program 1\nheap page=64 pages=47 growth=0 slots=16\nalloc 0 3000\n");
+}
+
+static void a_sound_program_is_told_and_not_reduced(void **state) {
+    (void)state;
+    const struct program program = program_asking(24);
+    struct reduced reduced;
+    assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_SOUND);
+    assert_int_equal(reduced.failure.kind, FAILURE_NONE);
+    assert_null(reduced.bytes);
+    reduced_close(&reduced);
+}
+
+/* A subject that writes where the arena is not: what it leaves behind makes later runs of its process fail.
+ */
+static unsigned char left_behind;
+
+static void *littering_alloc(void *heap, size_t size) {
+    if (left_behind != 0 || size == 77) {
+        left_behind = 1;
+        return NULL;
+    }
+    return subject_kmem.alloc(heap, size);
+}
+
+static void what_one_candidate_leaves_behind_does_not_mislead(void **state) {
+    (void)state;
+    deadly.alloc = littering_alloc;
+    const struct program program =
+        parse("kmem-program 1\nheap page=256\nalloc 0 8\nalloc 1 16\nfree 0\nalloc 2 77\n");
+    struct reduced reduced;
+    assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_VIOLATION);
+    assert_text(&reduced.program, "kmem-program 1\nheap page=32 pages=3 growth=0 slots=16\nalloc 0 77\n");
+    reduced_close(&reduced);
+}
+
+#define DEADLY_TEST(name) cmocka_unit_test_setup(name, start_deadly)
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        DEADLY_TEST(a_signal_is_reduced),
+        DEADLY_TEST(an_abort_is_reduced),
+        DEADLY_TEST(a_sanitizer_s_report_is_reduced),
+        DEADLY_TEST(a_hang_is_reduced),
+        DEADLY_TEST(an_exit_is_reduced),
+        DEADLY_TEST(a_violation_is_reduced_past_candidates_that_die),
+        DEADLY_TEST(a_sound_program_is_told_and_not_reduced),
+        DEADLY_TEST(what_one_candidate_leaves_behind_does_not_mislead),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

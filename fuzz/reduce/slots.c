@@ -3,8 +3,8 @@
 #include "fuzz/reduce/reducer.h"
 
 /* How many slots would do if all were as they are named; none is tried beyond. */
-static size_t used_slots(const struct draft *draft) {
-    return draft->count < draft->header.slot_count ? draft->count : draft->header.slot_count;
+static uint16_t used_slots(const struct draft *draft) {
+    return (uint16_t)(draft->count < draft->header.slot_count ? draft->count : draft->header.slot_count);
 }
 
 static void rename_slot(struct draft *draft, uint16_t from, uint16_t to) {

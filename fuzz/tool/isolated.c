@@ -158,7 +158,8 @@ static uint64_t processor_nanoseconds(void) {
 
 /* Lets SIGPROF end the process after that much processor time; 0: never. */
 static void set_alarm(unsigned milliseconds) {
-    const struct itimerval timer = {.it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
+    const struct itimerval timer = {
+        .it_value = {milliseconds / 1000, (suseconds_t)(milliseconds % 1000) * 1000}};
     setitimer(ITIMER_PROF, &timer, NULL);
 }
 
@@ -176,6 +177,9 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
 /* Standard input is empty, and what is printed goes to a file. */
 static void redirect(int report) {
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing < 0) {
+        _exit(EXIT_ENVIRONMENT);
+    }
     dup2(nothing, STDIN_FILENO);
     dup2(report < 0 ? nothing : report, STDOUT_FILENO);
     dup2(report < 0 ? nothing : report, STDERR_FILENO);
@@ -319,7 +323,7 @@ struct failure isolated_run(struct isolated *isolated, const struct program *pro
     share->failure = (struct failure){.kind = FAILURE_NONE, .verdict = verdict_sound()};
     share->pc = 0;
     share->nanoseconds = 0;
-    const unsigned limit = isolated->limit_milliseconds;
+    const unsigned limit = isolated->limit_milliseconds + (unsigned)program->operation_count;
     (void)send(isolated->socket, &limit, sizeof limit, MSG_NOSIGNAL); /* to a dead child: it ends at once */
     const bool answered = wait_for_answer(isolated);
     struct failure failure = share->failure;

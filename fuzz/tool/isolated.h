@@ -16,13 +16,15 @@
 #include "fuzz/tool/exit_code.h"
 #include "fuzz/tool/failure.h"
 
-/* What a run may take, unless the caller knows better. */
-#define ISOLATED_LIMIT_MILLISECONDS 2000u  /* of processor time */
-#define ISOLATED_WAIT_MILLISECONDS  20000u /* of real time */
+/* What a run may take, unless the caller knows better: milliseconds of processor time, and as many more as
+ * the program has operations; milliseconds of real time. */
+#define ISOLATED_LIMIT_MILLISECONDS 1000u
+#define ISOLATED_WAIT_MILLISECONDS  20000u
 
 struct isolated {
     /* May be changed between runs. */
-    unsigned limit_milliseconds; /* processor time after which a run is a hang: a busy machine makes none */
+    unsigned limit_milliseconds; /* processor time after which a run is a hang, and a millisecond more for
+                                  * each of its operations: a busy machine makes no hang */
     unsigned wait_milliseconds;  /* real time after which it is one too: for a child that does not compute */
     bool fresh;                  /* a child for each program: nothing one leaves behind reaches another */
 

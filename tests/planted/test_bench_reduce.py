@@ -1,4 +1,4 @@
-"""Tests of ci/lib/reduction.py: the crashes it makes are as long as asked for and fail as before.
+"""Tests of ci/lib/bench_reduce.py: the crashes it makes are as long as asked for and fail as before.
 
 Run: python3 -m unittest discover -s tests/planted
 """
@@ -12,7 +12,7 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ci" / "lib"))
 
-import reduction  # pylint: disable=wrong-import-position  # noqa: E402
+import bench_reduce as reduction  # pylint: disable=wrong-import-position  # noqa: E402
 
 HEADER = bytes(11)
 CULPRIT = b"\x07crash"  # an operation that fails

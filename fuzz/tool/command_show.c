@@ -1,33 +1,145 @@
-/* kmemfuzz show: a program as text. */
+/* kmemfuzz show: a program as text, and its run as pictures. */
+#define _DEFAULT_SOURCE /* TIOCGWINSZ */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "fuzz/program/text.h"
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/html.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/map.h"
+#include "fuzz/tool/svg.h"
 
-static enum exit_code run(char **arguments) {
-    if (arguments[0] == NULL || arguments[1] != NULL) {
-        return command_misuse(&command_show, "it takes one file");
+#define PIPE_WIDTH ((size_t)100) /* characters in a line where there is no terminal */
+
+struct options {
+    const char *source;
+    const char *html; /* the file to write; NULL: none */
+    const char *svg;
+    bool map;
+    bool replace;
+};
+
+/* Terminals. */
+
+static size_t terminal_width(void) {
+    struct winsize size;
+    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0;
+    return known ? size.ws_col : PIPE_WIDTH;
+}
+
+/* Never into a pipe or a file, nor where NO_COLOR is set (no-color.org) or the terminal is a dumb one. */
+static bool wants_colour(void) {
+    const char *const refused = getenv("NO_COLOR");
+    const char *const terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && (refused == NULL || *refused == '\0') &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+/* Files. */
+
+typedef void picture_writer(const struct recording *recording, const char *name, FILE *stream);
+
+static enum exit_code write_picture(picture_writer *write, const struct recording *recording,
+                                    const struct options *options, const char *path) {
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&bytes, &size);
+    if (stream != NULL) {
+        write(recording, options->source, stream);
     }
-    if (arguments[0][0] == '-' && arguments[0][1] != '\0') {
-        return command_misuse(&command_show, "there is no option '%s'", arguments[0]);
+    if (stream == NULL || fclose(stream) != 0) {
+        fprintf(stderr, "kmemfuzz show: no memory for the picture\n");
+        return EXIT_ENVIRONMENT;
     }
+    const enum exit_code code = output_write(path, (const uint8_t *)bytes, size, options->replace);
+    free(bytes);
+    return code;
+}
+
+static enum exit_code write_pictures(const struct program *program, const struct options *options) {
+    struct recording recording = recording_make(program);
+    enum exit_code code = EXIT_SOUND;
+    if (options->html != NULL) {
+        code = write_picture(html_write, &recording, options, options->html);
+    }
+    if (options->svg != NULL && code == EXIT_SOUND) {
+        code = write_picture(svg_write, &recording, options, options->svg);
+    }
+    if (options->map && code == EXIT_SOUND) {
+        map_print(&recording, terminal_width(), wants_colour(), stdout);
+    }
+    recording_close(&recording);
+    return code;
+}
+
+static enum exit_code show(const struct options *options) {
     struct input input;
-    const enum exit_code code = input_open(arguments[0], &input);
+    enum exit_code code = input_open(options->source, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
-    (void)text_print(&input.program, stdout); /* command_finish reports what could not be written */
+    if (options->html != NULL || options->svg != NULL || options->map) {
+        code = write_pictures(&input.program, options);
+    } else {
+        (void)text_print(&input.program, stdout); /* command_finish reports what could not be written */
+    }
     input_close(&input);
-    return EXIT_SOUND;
+    return code;
+}
+
+/* Arguments. */
+
+static enum exit_code parse(char **arguments, struct options *options) {
+    for (; *arguments != NULL; arguments++) {
+        const char *const argument = *arguments;
+        const char **const path = strcmp(argument, "--html") == 0  ? &options->html
+                                  : strcmp(argument, "--svg") == 0 ? &options->svg
+                                                                   : NULL;
+        if (path != NULL) {
+            *path = *++arguments;
+            if (*path == NULL) {
+                return command_misuse(&command_show, "%s needs the name of the file to write", argument);
+            }
+        } else if (strcmp(argument, "--map") == 0) {
+            options->map = true;
+        } else if (strcmp(argument, "--force") == 0) {
+            options->replace = true;
+        } else if (*argument == '-' && argument[1] != '\0') {
+            return command_misuse(&command_show, "there is no option '%s'", argument);
+        } else if (options->source == NULL) {
+            options->source = argument;
+        } else {
+            return command_misuse(&command_show, "it takes one file");
+        }
+    }
+    return options->source == NULL ? command_misuse(&command_show, "it takes one file") : EXIT_SOUND;
+}
+
+static enum exit_code run(char **arguments) {
+    struct options options = {.source = NULL};
+    const enum exit_code code = parse(arguments, &options);
+    return code == EXIT_SOUND ? show(&options) : code;
 }
 
 const struct command command_show = {
     .name = "show",
-    .synopsis = "FILE",
-    .summary = "print a program as text",
-    .help = "FILE is a program, binary or text; - is standard input. What is printed can be edited and run "
-            "again.\n\n"
-            "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n",
+    .synopsis = "FILE [OPTION...]",
+    .summary = "print a program as text, or draw its run",
+    .help =
+        "FILE is a program, binary or text; - is standard input. What is printed can be edited and run\n"
+        "again. With any of the first three options the program is run instead, and what its heap looks\n"
+        "like after each operation is drawn, also when the subject dies or hangs.\n\n"
+        "  --html OUT   write a page for a browser: step through the run, ask what each block is\n"
+        "  --svg OUT    write a still picture of the last operations\n"
+        "  --map        print a line of characters for each operation; in colour on a terminal, unless\n"
+        "               NO_COLOR is set\n"
+        "  --force      replace OUT where it exists\n\n"
+        "docs/pictures.md says how to read them. Exit codes: 0 shown, whatever the run came to, 2 a wrong\n"
+        "argument or a text with an error, 3 a file that cannot be read or written.\n\n"
+        "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n  kmemfuzz show crash-1a2b --html crash.html\n",
     .run = run,
 };

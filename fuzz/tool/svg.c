@@ -10,15 +10,17 @@
 #include "fuzz/tool/page.h"
 #include "fuzz/tool/summary.h"
 
-#define WIDTH        960.0
-#define MARGIN       20.0
-#define HEAP_LEFT    290.0 /* where heaps begin, right of their operations' text */
-#define HEAP_WIDTH   (WIDTH - HEAP_LEFT - MARGIN)
-#define LINE_HEIGHT  46.0
-#define BAR_HEIGHT   28.0
-#define FACT_HEIGHT  20.0
-#define LETTER_WIDTH 6.9 /* of the 11 pixel type blocks are labelled in, and a little more */
-#define COLOURS      8   /* that allocations have in turn; page/style.svg says which */
+#define WIDTH         960.0
+#define MARGIN        20.0
+#define HEAP_LEFT     290.0 /* where heaps begin, right of their operations' text */
+#define HEAP_WIDTH    (WIDTH - HEAP_LEFT - MARGIN)
+#define LINE_HEIGHT   46.0
+#define BAR_HEIGHT    28.0
+#define FACT_HEIGHT   20.0
+#define NOTE_GAP      4.0 /* between the last heap and what is said of its marks */
+#define LETTER_WIDTH  6.9 /* of the 11 pixel type blocks are labelled in, and a little more */
+#define LONGEST_LABEL 105 /* characters of the 13 pixel type between x 100 and the right margin */
+#define COLOURS       8   /* that allocations have in turn; page/style.svg says which */
 
 struct drawing {
     FILE *stream;
@@ -50,6 +52,17 @@ static void write_label(const struct drawing *drawing, double x, double y, const
     fprintf(drawing->stream, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
     write_text(text, drawing->stream);
     fputs("</text>\n", drawing->stream);
+}
+
+/* A label that may be longer than the picture is wide, such as a path: cut, with ... where. */
+static void write_cut_label(const struct drawing *drawing, double x, double y, const char *class,
+                            const char *text) {
+    char cut[LONGEST_LABEL + 1];
+    const int written = snprintf(cut, sizeof cut, "%s", text);
+    if (written >= (int)sizeof cut) {
+        memcpy(cut + LONGEST_LABEL - 3, "...", 4);
+    }
+    write_label(drawing, x, y, class, cut);
 }
 
 static double place(const struct drawing *drawing, double offset) {
@@ -145,7 +158,10 @@ static void write_block_label(const struct drawing *drawing, const struct histor
     const bool more_fits = (double)strlen(more) * LETTER_WIDTH + 6 <= width;
     if (fits) {
         write_label(drawing, left + 4, drawing->y + BAR_HEIGHT / 2 + 4,
-                    block->slot == HISTORY_FREE ? "label soft" : "label on", more_fits ? more : text);
+                    block->slot == HISTORY_FREE     ? "label soft"
+                    : block->slot == HISTORY_NOBODY ? "label over"
+                                                    : "label on",
+                    more_fits ? more : text);
     }
 }
 
@@ -258,6 +274,7 @@ static void write_ruler(struct drawing *drawing) {
 }
 
 static void write_notes(struct drawing *drawing) {
+    drawing->y += NOTE_GAP;
     for (size_t i = 0; i < drawing->extent_count; i++) {
         const struct extent *const extent = &drawing->extents[i];
         char text[160];
@@ -282,6 +299,9 @@ static void write_legend(struct drawing *drawing) {
     double x = MARGIN;
     drawing->y += 8;
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        if (strcmp(entries[i].class, "slack") == 0) {
+            write_shape(drawing, "a0", x, drawing->y - 10, 18, 12); /* what it is drawn over */
+        }
         write_shape(drawing, entries[i].class, x, drawing->y - 10, 18, 12);
         write_label(drawing, x + 25, drawing->y, "label soft", entries[i].text);
         x += entries[i].width + 16;
@@ -292,15 +312,15 @@ static void write_legend(struct drawing *drawing) {
 static void write_report(struct drawing *drawing, const struct summary *summary, const char *name) {
     write_label(drawing, MARGIN, drawing->y, summary->sound ? "title good" : "title bad", summary->title);
     drawing->y += 22;
-    write_label(drawing, MARGIN, drawing->y, "sentence", summary->sentence);
+    write_cut_label(drawing, MARGIN, drawing->y, "sentence", summary->sentence);
     drawing->y += 24;
     for (size_t i = 0; i < summary->fact_count; i++) {
         write_label(drawing, MARGIN, drawing->y, "name", summary->facts[i].name);
-        write_label(drawing, MARGIN + 80, drawing->y, "fact", summary->facts[i].value);
+        write_cut_label(drawing, MARGIN + 80, drawing->y, "fact", summary->facts[i].value);
         drawing->y += FACT_HEIGHT;
     }
     write_label(drawing, MARGIN, drawing->y, "name", "program");
-    write_label(drawing, MARGIN + 80, drawing->y, "fact", name);
+    write_cut_label(drawing, MARGIN + 80, drawing->y, "fact", name);
     drawing->y += 24;
 }
 
@@ -314,7 +334,8 @@ void svg_write(const struct recording *recording, const char *name, FILE *stream
     choose_scale(&drawing);
     const size_t line_count = drawing.last - drawing.first + 1;
     const double height = 36 + 22 + 24 + (double)(summary.fact_count + 1) * FACT_HEIGHT + 4 + 26 + 8 +
-                          (double)line_count * LINE_HEIGHT + (double)drawing.extent_count * FACT_HEIGHT + 28;
+                          (double)line_count * LINE_HEIGHT + NOTE_GAP +
+                          (double)drawing.extent_count * FACT_HEIGHT + 28;
     fprintf(stream,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
             "height=\"%.0f\" role=\"img\">\n<title>",

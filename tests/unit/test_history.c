@@ -1,0 +1,311 @@
+/* Specification: histories, and recordings of runs that die. */
+#include <signal.h>
+
+#include "fuzz/tool/extent.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/recording.h"
+#include "src/block.h"
+#include "tests/unit/report_fixture.h"
+
+/* A program of everything that changes a heap; filled in main, as its operations are made by functions. */
+static struct operation busy[11];
+
+/* A program, its history, and its trace as the report prints it. */
+static struct history *record(struct program program) {
+    struct history *const history = history_open();
+    history_record(history, &executor, &program);
+    return history;
+}
+
+static struct history *record_fault(struct fault fault, const struct operation *operations, size_t count) {
+    use_fault(fault);
+    return record(program_of(&small_heap, operations, count));
+}
+
+/* The heap at a cursor as a trace draws it. */
+static void draw(const struct history_cursor *cursor, char *line) {
+    line += sprintf(line, "|");
+    for (size_t i = 0; i < cursor->count; i++) {
+        const struct history_block *const block = &cursor->blocks[i];
+        line += sprintf(line, "%c%zu", block->slot == HISTORY_FREE ? '.' : '#', (size_t)block->size);
+        if (block->slot < HISTORY_NOBODY) {
+            line += sprintf(line, " s%u", block->slot);
+        }
+        line += sprintf(line, "|");
+    }
+}
+
+static void played_back_a_history_is_the_trace(void **state) {
+    (void)state;
+    char heap[1024];
+    struct caught trace;
+    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    catch_begin(&trace);
+    assert_sound(report_trace(&executor, &program, trace.stream));
+    fclose(trace.stream);
+    struct history *const history = record(program);
+    struct history_cursor cursor = history_cursor_open(history);
+    draw(&cursor, heap);
+    assert_string_equal(heap, "|.256|");
+    char *rest = NULL;
+    char *line = strtok_r(trace.text, "\n", &rest); /* a step in words, its heap, the next step */
+    while (history_cursor_advance(&cursor)) {
+        line = strtok_r(NULL, "\n", &rest);
+        assert_non_null(line);
+        draw(&cursor, heap);
+        assert_memory_equal(line + strlen("       "), heap, strlen(heap));
+        line = strtok_r(NULL, "\n", &rest);
+    }
+    assert_null(line);
+    assert_int_equal(history->end, HISTORY_SOUND);
+    assert_int_equal(history->step_count, history->operation_count);
+    assert_int_equal(history_failed_step(history), history->step_count);
+    history_cursor_close(&cursor);
+    history_close(history);
+    free(trace.text);
+}
+
+static void a_step_that_changes_nothing_costs_nothing(void **state) {
+    (void)state;
+    const struct operation idle[] = {NULL_FREE, ALLOC(0, 100000), COALESCE, FOREIGN(3)};
+    struct history *const history = record(program_of(&small_heap, idle, LENGTH(idle)));
+    assert_int_equal(history->step_count, LENGTH(idle));
+    assert_int_equal(history->change_count, 0);
+    history_close(history);
+}
+
+static void a_block_knows_what_was_asked_and_which_step_made_it(void **state) {
+    (void)state;
+    struct history *const history = record(program_of(&small_heap, busy, LENGTH(busy)));
+    struct history_cursor cursor = history_cursor_open(history);
+    for (size_t i = 0; i < LENGTH(busy); i++) {
+        assert_true(history_cursor_advance(&cursor));
+    }
+    const struct history_block expected[] = {{208, 200, 4, 10}, {0, 0, 0, 0}};
+    bool found = false;
+    for (size_t i = 0; i < cursor.count; i++) {
+        const struct history_block *const block = &cursor.blocks[i];
+        found = found || (block->slot == 2 && block->request == 20 && block->made_by == 8);
+        assert_true(block->slot != 4 || memcmp(block, &expected[0], sizeof *block) == 0);
+    }
+    assert_true(found);
+    history_cursor_close(&cursor);
+    history_close(history);
+}
+
+static void growth_is_in_the_step_it_happened_in(void **state) {
+    (void)state;
+    const struct operation two[] = {ALLOC(0, 200), ALLOC(1, 100)};
+    struct history *const history = record(program_of(&small_heap, two, LENGTH(two)));
+    assert_int_equal(history->steps[0].page_count, 4);
+    assert_int_equal(history->steps[1].page_count, 5);
+    assert_int_equal(history->page_limit, 5);
+    history_close(history);
+}
+
+static void a_violation_is_the_last_step_with_its_verdict(void **state) {
+    (void)state;
+    struct history *const history = record_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0}, busy, 3);
+    assert_int_equal(history->end, HISTORY_VIOLATION);
+    assert_int_equal(history->verdict.oracle, ORACLE_PLACEMENT);
+    assert_int_equal(history->step_count, 2);
+    assert_int_equal(history_failed_step(history), 1);
+    history_close(history);
+}
+
+static void a_broken_header_ends_the_heap_and_is_said(void **state) {
+    (void)state;
+    struct history *const history = record_fault((struct fault){FAULT_WRITE_HEADER, 1, 32, 7}, busy, 2);
+    assert_false(history->steps[0].corrupt);
+    assert_true(history->steps[1].corrupt);
+    struct history_cursor cursor = history_cursor_open(history);
+    while (history_cursor_advance(&cursor)) {
+    }
+    assert_int_equal(cursor.count, 2);
+    assert_int_equal(cursor.blocks[1].size, 7);
+    history_cursor_close(&cursor);
+    history_close(history);
+}
+
+static void a_heap_wrong_from_the_start_has_no_blocks_and_no_steps(void **state) {
+    (void)state;
+    struct history *const history = record_fault((struct fault){.action = FAULT_START}, busy, 2);
+    assert_int_equal(history->end, HISTORY_VIOLATION);
+    assert_int_equal(history->step_count, 0);
+    assert_int_equal(history->first_block_count, 0);
+    assert_int_equal(history_failed_step(history), 0);
+    history_close(history);
+}
+
+static void a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict(void **state) {
+    (void)state;
+    const size_t count = HISTORY_STEP_CAPACITY + 10;
+    const size_t size = PROGRAM_HEADER_SIZE + count * PROGRAM_OPERATION_SIZE;
+    uint8_t *const bytes = calloc(1, size);
+    assert_non_null(bytes);
+    program_encode_header(&small_heap, bytes);
+    const struct operation nothing = NULL_FREE;
+    for (size_t i = 0; i < count; i++) {
+        program_encode_operation(&nothing, bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+    }
+    struct history *const history = record(program_decode(bytes, size));
+    assert_true(history->full);
+    assert_int_equal(history->step_count, HISTORY_STEP_CAPACITY);
+    assert_int_equal(history->end, HISTORY_SOUND);
+    assert_int_equal(history->operation_count, count);
+    history_close(history);
+    free(bytes);
+}
+
+/* Which bytes. */
+
+static void assert_extents(struct fault fault, size_t count, struct extent first, struct extent second) {
+    struct extent extents[EXTENT_COUNT_MAXIMUM];
+    struct history *const history = record_fault(fault, busy, 4);
+    assert_int_equal(extent_find_last(history, extents), count);
+    const struct extent expected[] = {first, second};
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(extents[i].offset, expected[i].offset);
+        assert_int_equal(extents[i].size, expected[i].size);
+        assert_non_null(extents[i].what);
+    }
+    history_close(history);
+}
+
+static void a_failure_marks_the_bytes_it_is_about(void **state) {
+    (void)state;
+    static const struct extent none = {0};
+    assert_extents((struct fault){.action = FAULT_NONE}, 0, none, none);
+    assert_extents((struct fault){FAULT_TAKEN_COUNT, 1, 0, 1}, 0, none, none);
+    assert_extents((struct fault){FAULT_ANSWER_NULL, 1, 0, 0}, 1, (struct extent){.offset = 40, .size = 37},
+                   none);
+    assert_extents((struct fault){FAULT_ACCEPT, 1, 80, 0}, 2, (struct extent){.offset = 40, .size = 37},
+                   (struct extent){.offset = 80, .size = 37});
+    assert_extents((struct fault){FAULT_WRITE_HEADER, 1, 32, 0}, 1, (struct extent){.offset = 32, .size = 8},
+                   none);
+    assert_extents((struct fault){FAULT_WRITE_BYTE, 1, 10, 0x11}, 1, (struct extent){.offset = 10, .size = 1},
+                   none);
+    assert_extents((struct fault){FAULT_WRITE_BYTE, 1, -3, 0x11}, 1, (struct extent){.offset = -3, .size = 1},
+                   none);
+}
+
+/* Recordings. The child inherits the host's executor, and so a subject that dies. */
+
+static struct subject dying_subject;
+static int dying_signal;
+
+static void dying_free(void *heap, void *pointer) {
+    subject_kmem.free(heap, pointer);
+    raise(dying_signal);
+}
+
+static struct recording record_death(int number) {
+    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    dying_subject = subject_kmem;
+    dying_subject.free = dying_free;
+    dying_signal = number;
+    host_executor(PROGRAM_SLOT_COUNT_MAXIMUM)->subject = number == 0 ? &subject_kmem : &dying_subject;
+    return recording_make(&program);
+}
+
+static void a_recording_of_a_sound_run_is_its_history(void **state) {
+    (void)state;
+    struct recording recording = record_death(0);
+    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    assert_false(recording_died(&recording));
+    assert_int_equal(recording.history->end, HISTORY_SOUND);
+    assert_sound(executor_run(&executor, &program));
+    assert_int_equal(recording.history->digest, executor.digest);
+    recording_close(&recording);
+}
+
+static void a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in(void **state) {
+    (void)state;
+    static const struct {
+        int signal;
+        bool hung;
+        const char *words;
+    } deaths[] = {{SIGKILL, true, "A hang"}, {SIGXCPU, true, "A hang"}, {SIGABRT, false, "Signal 6 (Abort"}};
+    for (size_t i = 0; i < LENGTH(deaths); i++) {
+        char words[RECORDING_DEATH_SIZE];
+        struct recording recording = record_death(deaths[i].signal);
+        assert_true(recording_died(&recording));
+        assert_int_equal(recording.history->step_count, 4);
+        assert_true(recording.history->under_way);
+        assert_int_equal(history_failed_step(recording.history), 3);
+        assert_int_equal(recording.hung, deaths[i].hung);
+        assert_int_equal(recording.signal, deaths[i].signal);
+        recording_death(&recording, words);
+        assert_memory_equal(words, deaths[i].words, strlen(deaths[i].words));
+        recording_close(&recording);
+    }
+}
+
+/* The heap after a death in the middle of `free 1`: the block was free already. */
+static void a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then(void **state) {
+    (void)state;
+    char heap[1024];
+    struct recording recording = record_death(SIGXCPU);
+    struct history_cursor cursor = history_cursor_open(recording.history);
+    while (history_cursor_advance(&cursor)) {
+    }
+    draw(&cursor, heap);
+    assert_string_equal(heap, "|#32 s0|.48|#24 s2|.152|");
+    history_cursor_close(&cursor);
+    recording_close(&recording);
+}
+
+#if PORT_ADDRESS_SANITIZER
+static void *stray_alloc(void *heap, size_t size) {
+    unsigned char *const payload = subject_kmem.alloc(heap, size);
+    volatile size_t size_of_header =
+        8; /* so that the library is called, whose accesses are watched everywhere */
+    memset(payload - 8, 0, size_of_header);
+    return payload;
+}
+
+static void under_a_sanitizer_the_address_died_at_and_the_report_are_kept(void **state) {
+    (void)state;
+    char words[RECORDING_DEATH_SIZE];
+    struct extent extents[EXTENT_COUNT_MAXIMUM];
+    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    dying_subject = subject_kmem;
+    dying_subject.alloc = stray_alloc;
+    host_executor(PROGRAM_SLOT_COUNT_MAXIMUM)->subject = &dying_subject;
+    struct recording recording = recording_make(&program);
+    assert_true(recording_died(&recording));
+    assert_int_equal(extent_find_last(recording.history, extents), 1);
+    assert_int_equal(extents[0].offset, 0);
+    assert_int_equal(extents[0].size, 8);
+    assert_non_null(strstr(recording.said, "use-after-poison"));
+    assert_memory_equal(recording_death(&recording, words), "AddressSanitizer: use-after-poison",
+                        strlen("AddressSanitizer: use-after-poison"));
+    recording_close(&recording);
+}
+#endif
+
+int main(void) {
+    const struct operation operations[LENGTH(busy)] = {ALLOC(0, 24),   ALLOC(1, 37),   ZALLOC(2, 16), FREE(1),
+                                                       ALLOC(3, 8),    REALLOC(0, 60), COALESCE,      FREE(0),
+                                                       REALLOC(2, 20), DOUBLE(0),      ALLOC(4, 200)};
+    memcpy(busy, operations, sizeof busy);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(played_back_a_history_is_the_trace, start_executor),
+        cmocka_unit_test_setup(a_step_that_changes_nothing_costs_nothing, start_executor),
+        cmocka_unit_test_setup(a_block_knows_what_was_asked_and_which_step_made_it, start_executor),
+        cmocka_unit_test_setup(growth_is_in_the_step_it_happened_in, start_executor),
+        cmocka_unit_test_setup(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict,
+                               start_executor),
+        cmocka_unit_test(a_violation_is_the_last_step_with_its_verdict),
+        cmocka_unit_test(a_broken_header_ends_the_heap_and_is_said),
+        cmocka_unit_test(a_heap_wrong_from_the_start_has_no_blocks_and_no_steps),
+        cmocka_unit_test(a_failure_marks_the_bytes_it_is_about),
+        cmocka_unit_test_setup(a_recording_of_a_sound_run_is_its_history, start_executor),
+        cmocka_unit_test(a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in),
+        cmocka_unit_test(a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then),
+#if PORT_ADDRESS_SANITIZER
+        cmocka_unit_test(under_a_sanitizer_the_address_died_at_and_the_report_are_kept),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -28,6 +28,11 @@ __attribute__((format(printf, 2, 3))) static void append(struct picture *picture
     }
 }
 
+static bool is_cut(const struct picture *picture) {
+    return picture->length == sizeof picture->text - 1 &&
+           strcmp(picture->text + picture->length - strlen(CUT), CUT) == 0;
+}
+
 /* The live slot whose payload is at offset; slot_count when none is. */
 static size_t slot_at(const struct executor *executor, size_t offset) {
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
@@ -40,6 +45,9 @@ static size_t slot_at(const struct executor *executor, size_t offset) {
 
 static void draw_block(void *context, size_t offset, uint64_t size, bool taken) {
     const struct drawing *const drawing = context;
+    if (is_cut(drawing->picture)) {
+        return; /* the slots of what cannot be seen are not looked for */
+    }
     const size_t slot = slot_at(drawing->executor, offset + HEADER_SIZE);
     append(drawing->picture, "%c%" PRIu64, taken ? '#' : '.', size);
     if (slot < drawing->executor->slot_count) {

@@ -69,6 +69,9 @@ class Painter {
     context.beginPath();
     context.rect(band.x, band.y, band.width, band.height);
     context.clip();
+    context.font = band.style.font;
+    context.textBaseline = "middle";
+    const letter = context.measureText("0").width; // of a font whose letters are all as wide
     const shade = new Float64Array(Math.ceil(band.width) + 1); // taken bytes in each column of narrow blocks
     const share = new Float64Array(shade.length); // bytes of narrow blocks in it
     const first = Math.max(0, Run.blockAt(heap, Math.max(0, view.from)));
@@ -80,7 +83,7 @@ class Painter {
         share[column] += right - left;
         shade[column] += heap.blocks[i].kind === KIND_FREE ? 0 : right - left;
       } else {
-        this.block(context, heap.blocks[i], { left, right, y: band.y, height: band.height, scale, ...band.style });
+        this.block(context, heap.blocks[i], { left, right, y: band.y, height: band.height, scale, letter, ...band.style });
       }
     }
     this.shades(context, shade, share, band);
@@ -133,18 +136,19 @@ class Painter {
 
   // As much of a label as there is room for.
   label(context, block, place) {
+    if (place.width < 2 * place.letter) {
+      return;
+    }
     const names = block.kind === KIND_FREE ? [`free ${block.shownSize}`, block.shownSize]
       : block.kind === KIND_NOBODY ? [`nobody's ${block.shownSize}`, "?"]
         : [`slot ${block.slot} · ${block.request} B`, `s${block.slot}`];
     const visible = Math.max(place.left, 0);
     const room = place.left + place.width - visible;
-    context.font = place.font;
-    context.textBaseline = "middle";
-    const name = names.find((text) => context.measureText(text).width + 8 <= room);
+    const name = names.find((text) => text.length * place.letter + 8 <= room);
     if (name === undefined) {
       return;
     }
-    const size = context.measureText(name).width + 6;
+    const size = name.length * place.letter + 6;
     const middle = place.y + place.height / 2;
     if (block.kind === KIND_LIVE) {
       context.fillStyle = ALLOCATION_COLOURS[block.madeBy % ALLOCATION_COLOURS.length];

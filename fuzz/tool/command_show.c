@@ -1,5 +1,6 @@
-/* kmemfuzz show: a program as text, and its run as pictures. */
+/* kmemfuzz show: a program as text or as C, and its run as pictures. */
 #define _DEFAULT_SOURCE /* TIOCGWINSZ */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "fuzz/tool/html.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/map.h"
+#include "fuzz/tool/reproducer.h"
 #include "fuzz/tool/svg.h"
 
 #define PIPE_WIDTH ((size_t)100) /* characters in a line where there is no terminal */
@@ -20,6 +22,7 @@ struct options {
     const char *html; /* the file to write; NULL: none */
     const char *svg;
     bool map;
+    bool as_c;
     bool replace;
 };
 
@@ -76,6 +79,32 @@ static enum exit_code write_pictures(const struct program *program, const struct
     return code;
 }
 
+/* C. */
+
+static enum exit_code fail_environment(const char *path, const char *what) {
+    fprintf(stderr, "kmemfuzz show: %s cannot be run: %s: %s\n", path, what, strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+static enum exit_code show_c(const char *path, const struct program *program) {
+    struct plan plan;
+    struct outcome *const outcome = malloc(sizeof *outcome);
+    if (outcome == NULL) {
+        return fail_environment(path, "no memory");
+    }
+    enum exit_code code = EXIT_SOUND;
+    if (!outcome_find(program, ORACLE_ALL, outcome)) {
+        code = fail_environment(path, "no process for it");
+    } else if (!plan_make(program, &plan)) {
+        code = fail_environment(path, "no memory for its steps");
+    } else {
+        reproducer_write(program, outcome, &plan, path, stdout);
+        plan_close(&plan);
+    }
+    free(outcome);
+    return code;
+}
+
 static enum exit_code show(const struct options *options) {
     struct input input;
     enum exit_code code = input_open(options->source, &input);
@@ -84,6 +113,8 @@ static enum exit_code show(const struct options *options) {
     }
     if (options->html != NULL || options->svg != NULL || options->map) {
         code = write_pictures(&input.program, options);
+    } else if (options->as_c) {
+        code = show_c(options->source, &input.program);
     } else {
         (void)text_print(&input.program, stdout); /* command_finish reports what could not be written */
     }
@@ -106,6 +137,8 @@ static enum exit_code parse(char **arguments, struct options *options) {
             }
         } else if (strcmp(argument, "--map") == 0) {
             options->map = true;
+        } else if (strcmp(argument, "--c") == 0) {
+            options->as_c = true;
         } else if (strcmp(argument, "--force") == 0) {
             options->replace = true;
         } else if (*argument == '-' && argument[1] != '\0') {
@@ -128,11 +161,13 @@ static enum exit_code run(char **arguments) {
 const struct command command_show = {
     .name = "show",
     .synopsis = "FILE [OPTION...]",
-    .summary = "print a program as text, or draw its run",
+    .summary = "print a program as text or as C, or draw its run",
     .help =
         "FILE is a program, binary or text; - is standard input. What is printed can be edited and run\n"
-        "again. With any of the first three options the program is run instead, and what its heap looks\n"
+        "again. With --html, --svg or --map the program is run instead, and what its heap looks\n"
         "like after each operation is drawn, also when the subject dies or hangs.\n\n"
+        "  --c          print a C file that makes the same calls without the harness, and fails an\n"
+        "               assertion that names the property which this heap breaks\n"
         "  --html OUT   write a page for a browser: step through the run, ask what each block is\n"
         "  --svg OUT    write a still picture of the last operations\n"
         "  --map        print a line of characters for each operation; in colour on a terminal, unless\n"
@@ -140,6 +175,7 @@ const struct command command_show = {
         "  --force      replace OUT where it exists\n\n"
         "docs/pictures.md says how to read them. Exit codes: 0 shown, whatever the run came to, 2 a wrong\n"
         "argument or a text with an error, 3 a file that cannot be read or written.\n\n"
-        "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n  kmemfuzz show crash-1a2b --html crash.html\n",
+        "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n  kmemfuzz show crash-1a2b --html crash.html\n"
+        "  kmemfuzz show crash-1a2b --c > repro.c && cc -I. repro.c src/kmem.c -o repro && ./repro\n",
     .run = run,
 };

@@ -17,6 +17,7 @@ extern const struct command command_run;
 extern const struct command command_show;
 extern const struct command command_asm;
 extern const struct command command_oracles;
+extern const struct command command_import;
 extern const struct command command_pack;
 extern const struct command command_replay;
 extern const struct command command_target;

@@ -60,21 +60,30 @@ static enum exit_code parse_text(const char *path, struct input *input) {
     return EXIT_SOUND;
 }
 
-enum exit_code input_open(const char *path, struct input *input) {
+enum exit_code input_read(const char *path, uint8_t **bytes, size_t *size) {
     const bool is_standard_input = strcmp(path, "-") == 0;
     FILE *const stream = is_standard_input ? stdin : fopen(path, "rb");
-    *input = (struct input){.bytes = NULL};
+    *bytes = NULL;
     if (stream == NULL) {
         return fail_read(path);
     }
-    input->bytes = read_all(stream, &input->size);
+    *bytes = read_all(stream, size);
     const int read_error = errno;
     if (!is_standard_input) {
         fclose(stream);
     }
-    if (input->bytes == NULL) {
+    if (*bytes == NULL) {
         errno = read_error;
         return fail_read(path);
+    }
+    return EXIT_SOUND;
+}
+
+enum exit_code input_open(const char *path, struct input *input) {
+    *input = (struct input){.bytes = NULL};
+    const enum exit_code read = input_read(path, &input->bytes, &input->size);
+    if (read != EXIT_SOUND) {
+        return read;
     }
     input->was_text = text_is_text(input->bytes, input->size);
     if (input->was_text) {

@@ -26,6 +26,11 @@ __attribute__((warn_unused_result)) enum exit_code input_open(const char *path, 
 
 void input_close(struct input *input);
 
+/* The bytes of the file at path, whatever they are, in memory from malloc which the caller frees; "-" is
+ * standard input. Returns EXIT_SOUND; or prints why not and returns EXIT_ENVIRONMENT. */
+__attribute__((warn_unused_result)) enum exit_code input_read(const char *path, uint8_t **bytes,
+                                                              size_t *size);
+
 /* Paths of files, in memory of their own. */
 struct file_list {
     char **paths;

@@ -1,0 +1,175 @@
+/* What ltrace -e malloc+free+realloc+calloc writes:
+ *
+ *     [THREAD] [CALLER->]malloc(24)                = 0x559fc121f2a0
+ *     [THREAD] [CALLER->]realloc(0x559fc121f2a0, 100 <unfinished ...>
+ *     [THREAD] <... realloc resumed> )             = 0x559fc121f300
+ *     +++ exited (status 0) +++          --- SIGCHLD (Child exited) ---
+ *
+ * THREAD is a number, or [pid NUMBER]; with ltrace -f alone. */
+#include "fuzz/import/import_format.h"
+
+#include <string.h>
+
+#define RESULT     " = "
+#define UNFINISHED "<unfinished ...>"
+#define RESUMED    "resumed>"
+
+/* Takes the thread off the front of a line; empty when none is named. */
+static struct import_text read_thread(struct import_text *line) {
+    struct import_text rest = *line;
+    struct import_text thread = import_word(&rest);
+    uint64_t number;
+    if (import_equals(thread, "[pid")) {
+        thread = import_word(&rest);
+    } else if (!import_number(thread, &number)) {
+        return (struct import_text){.start = line->start, .size = 0};
+    }
+    *line = rest;
+    return thread;
+}
+
+static void skip_blanks(struct import_text *text) {
+    while (text->size != 0 && (*text->start == ' ' || *text->start == '\t')) {
+        text->start++;
+        text->size--;
+    }
+}
+
+/* Takes what stands before the next `end` off the front, and that; all of the text when there is none. */
+static struct import_text read_until(struct import_text *text, const char *end) {
+    const char *const at = import_find(*text, end);
+    const struct import_text before = {.start = text->start, .size = (size_t)(at - text->start)};
+    const size_t skipped = before.size == text->size ? before.size : before.size + strlen(end);
+    *text = (struct import_text){.start = text->start + skipped, .size = text->size - skipped};
+    return before;
+}
+
+static struct import_text trimmed(struct import_text text) {
+    skip_blanks(&text);
+    while (text.size != 0 && (text.start[text.size - 1] == ' ' || text.start[text.size - 1] == '\r')) {
+        text.size--;
+    }
+    return text;
+}
+
+static bool is_mark(struct import_text line) {
+    return import_starts_with(line, "+++ ") || import_starts_with(line, "--- ");
+}
+
+bool import_is_ltrace(struct import_text line) {
+    (void)read_thread(&line);
+    skip_blanks(&line);
+    const char *const end = line.start + line.size;
+    return is_mark(line) || import_starts_with(line, "<... ") || import_find(line, "(") != end;
+}
+
+/* Calls that another thread's lines interrupt. */
+
+static bool is_same(struct import_text left, struct import_text right) {
+    return left.size == right.size && (left.size == 0 || memcmp(left.start, right.start, left.size) == 0);
+}
+
+static struct import_event begin_call(struct import_state *state, struct import_text thread,
+                                      struct import_text call, char message[IMPORT_MESSAGE_SIZE]) {
+    if (state->call_count == IMPORT_CALL_LIMIT) {
+        return import_broken(message, "more than %d calls are unfinished", IMPORT_CALL_LIMIT);
+    }
+    state->calls[state->call_count].thread = thread;
+    state->calls[state->call_count].call = call;
+    state->call_count++;
+    return (struct import_event){.kind = IMPORT_NOTHING};
+}
+
+/* The beginning of the call that a thread began last; empty when there is none. */
+static struct import_text end_call(struct import_state *state, struct import_text thread) {
+    for (size_t i = state->call_count; i-- > 0;) {
+        if (is_same(state->calls[i].thread, thread)) {
+            const struct import_text call = state->calls[i].call;
+            state->calls[i] = state->calls[--state->call_count];
+            return call;
+        }
+    }
+    return (struct import_text){.start = thread.start, .size = 0};
+}
+
+/* Calls. */
+
+static struct import_event parse_call(struct import_text call, struct import_text result,
+                                      char message[IMPORT_MESSAGE_SIZE]) {
+    struct import_text rest = call;
+    struct import_text function = read_until(&rest, "(");
+    const char *const arrow = import_find(function, "->");
+    if (arrow != function.start + function.size) {
+        (void)read_until(&function, "->");
+    }
+    function = trimmed(function);
+    struct import_text arguments = read_until(&rest, ")");
+    const struct import_text first = trimmed(read_until(&arguments, ","));
+    const struct import_text second = trimmed(read_until(&arguments, ","));
+    uint64_t number = 0;
+    uint64_t count = 1;
+    struct import_event event = {.id = first, .new_id = result};
+    if (import_equals(function, "free")) {
+        event.kind = IMPORT_FREE;
+    } else if (import_equals(function, "malloc")) {
+        event.kind = IMPORT_ALLOC;
+        number = import_number(first, &event.size);
+    } else if (import_equals(function, "realloc")) {
+        event.kind = IMPORT_RESIZE;
+        number = import_number(second, &event.size);
+    } else if (import_equals(function, "calloc")) {
+        event.kind = IMPORT_ZALLOC;
+        number = import_number(first, &count) && import_number(second, &event.size);
+        if (number != 0 && __builtin_mul_overflow(count, event.size, &event.size)) {
+            event.size = UINT64_MAX; /* too large for any heap, and reported as that */
+        }
+    } else {
+        return import_broken(message, "'%.*s' is none of malloc, free, realloc and calloc",
+                             IMPORT_SHOWN(function));
+    }
+    uint64_t address;
+    const bool takes_pointer = event.kind == IMPORT_FREE || event.kind == IMPORT_RESIZE;
+    if (takes_pointer && !import_number(first, &address) && !import_is_null(first)) {
+        return import_broken(message, "'%.*s' is no pointer", IMPORT_SHOWN(first));
+    }
+    if (event.kind == IMPORT_FREE) {
+        return event;
+    }
+    if (number == 0) {
+        return import_broken(message, "the arguments of %.*s are no sizes", IMPORT_SHOWN(function));
+    }
+    if (!import_number(result, &address) && !import_is_null(result)) {
+        return import_broken(message, "what %.*s returned is missing: a pointer belongs behind ' = '",
+                             IMPORT_SHOWN(function));
+    }
+    return event;
+}
+
+struct import_event import_parse_ltrace(struct import_state *state, struct import_text line,
+                                        char message[IMPORT_MESSAGE_SIZE]) {
+    const struct import_text thread = read_thread(&line);
+    line = trimmed(line);
+    if (line.size == 0 || is_mark(line)) {
+        return (struct import_event){.kind = IMPORT_NOTHING};
+    }
+    const char *const end = line.start + line.size;
+    struct import_text call = line;
+    if (import_starts_with(line, "<... ")) {
+        call = end_call(state, thread);
+        if (call.size == 0) {
+            return import_broken(message, "this thread has begun no call that could be resumed");
+        }
+        (void)read_until(&line, RESUMED);
+    } else if (import_find(line, "(") == end) {
+        return import_broken(message, "this is no call: NAME(ARGUMENTS) = RESULT belongs here");
+    }
+    struct import_text result = line;
+    const struct import_text before = read_until(&result, RESULT);
+    if (import_find(line, UNFINISHED) != end) {
+        return begin_call(state, thread, read_until(&line, UNFINISHED), message);
+    }
+    if (call.start == line.start) {
+        call = before;
+    }
+    return parse_call(call, trimmed(result), message);
+}

@@ -1,0 +1,84 @@
+/* What glibc's mtrace(3) writes. A line is a mark (= Start, = End) or
+ *
+ *     @ CALLER + POINTER SIZE    malloc, calloc, aligned_alloc: which of them is not told
+ *     @ CALLER - POINTER         free
+ *     @ CALLER < POINTER         realloc of this ...
+ *     @ CALLER > POINTER SIZE    ... to this, on the next line
+ *     @ CALLER ! POINTER SIZE    realloc that failed
+ *
+ * CALLER, and the @ in front of it, may be missing. Numbers are hexadecimal. */
+#include "fuzz/import/import_format.h"
+
+/* The sign, such as + or -, that says what was called; empty when there is none. A caller is one word. */
+static struct import_text read_sign(struct import_text *line) {
+    struct import_text word = import_word(line);
+    if (import_equals(word, "@")) {
+        (void)import_word(line);
+        word = import_word(line);
+    }
+    const bool known = word.size == 1 && (*word.start == '+' || *word.start == '-' || *word.start == '<' ||
+                                          *word.start == '>' || *word.start == '!');
+    return known ? word : (struct import_text){.start = word.start, .size = 0};
+}
+
+bool import_is_mtrace(struct import_text line) {
+    return import_starts_with(line, "= Start") || read_sign(&line).size != 0;
+}
+
+static struct import_event parse_sized(struct import_event event, struct import_text line,
+                                       char message[IMPORT_MESSAGE_SIZE]) {
+    const struct import_text size = import_word(&line);
+    if (!import_number(size, &event.size)) {
+        return import_broken(message, "'%.*s' is no size: a number such as 0x18 belongs there",
+                             IMPORT_SHOWN(size));
+    }
+    const struct import_text rest = import_word(&line);
+    if (rest.size != 0) {
+        return import_broken(message, "'%.*s' is one word too many", IMPORT_SHOWN(rest));
+    }
+    return event;
+}
+
+struct import_event import_parse_mtrace(struct import_state *state, struct import_text line,
+                                        char message[IMPORT_MESSAGE_SIZE]) {
+    if (import_starts_with(line, "= ")) {
+        return (struct import_event){.kind = IMPORT_NOTHING};
+    }
+    struct import_text rest = line;
+    struct import_text first = import_word(&rest);
+    if (first.size == 0) {
+        return (struct import_event){.kind = IMPORT_NOTHING};
+    }
+    const struct import_text sign = read_sign(&line);
+    const struct import_text pointer = import_word(&line);
+    const struct import_text moving = state->moving;
+    uint64_t address;
+    state->moving.size = 0;
+    if (sign.size == 0) {
+        return import_broken(message, "there is no +, -, <, > or ! where mtrace writes one");
+    }
+    if (!import_number(pointer, &address) && !import_is_null(pointer)) {
+        return import_broken(message, "'%.*s' is no pointer: a number such as 0x5562b258e2a0 belongs there",
+                             IMPORT_SHOWN(pointer));
+    }
+    if (moving.size != 0 && *sign.start != '>') {
+        return import_broken(message, "the realloc that the line before began (<) is not ended (>) here");
+    }
+    switch (*sign.start) {
+    case '+':
+        return parse_sized((struct import_event){.kind = IMPORT_ALLOC, .new_id = pointer}, line, message);
+    case '-':
+        return (struct import_event){.kind = IMPORT_FREE, .id = pointer};
+    case '<':
+        state->moving = pointer;
+        return (struct import_event){.kind = IMPORT_NOTHING};
+    case '>':
+        if (moving.size == 0) {
+            return import_broken(message, "no realloc was begun (<) on the line before");
+        }
+        return parse_sized((struct import_event){.kind = IMPORT_RESIZE, .id = moving, .new_id = pointer},
+                           line, message);
+    default:
+        return import_broken(message, "this realloc failed; nothing is known of why");
+    }
+}

@@ -1,0 +1,185 @@
+/* kmemfuzz import: a log of another program's calls as a program. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/import/import.h"
+#include "fuzz/tool/command.h"
+#include "fuzz/tool/input.h"
+
+struct options {
+    const char *log;
+    const char *destination;
+    enum import_format format; /* IMPORT_FORMAT_COUNT: by the log's first line */
+    bool skip;
+    bool replace;
+};
+
+static enum exit_code fail_memory(const struct options *options) {
+    fprintf(stderr, "kmemfuzz import: no memory for %s\n", options->log);
+    return EXIT_ENVIRONMENT;
+}
+
+/* Says what is wrong with the log, a line for each line of it. Returns whether it can be used all the same.
+ */
+static bool report_problems(const struct options *options, const struct import *import) {
+    for (size_t i = 0; i < import->problem_count; i++) {
+        fprintf(stderr, "%s:%zu: %s: %s\n", options->log, import->problems[i].line,
+                options->skip ? "skipped" : "error", import->problems[i].message);
+    }
+    if (import->problem_count == 0) {
+        return true;
+    }
+    if (options->skip) {
+        fprintf(stderr, "%zu line%s skipped\n", import->problem_count, import->problem_count == 1 ? "" : "s");
+    } else {
+        fprintf(stderr, "%zu line%s cannot be used; mend them, or leave them out with --skip\n",
+                import->problem_count, import->problem_count == 1 ? "" : "s");
+    }
+    return options->skip;
+}
+
+static enum exit_code write_program(const struct options *options, const struct import *import) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (stream == NULL) {
+        return fail_memory(options);
+    }
+    import_print(import, options->log, stream);
+    const bool whole = ferror(stream) == 0;
+    enum exit_code code = EXIT_ENVIRONMENT;
+    if (fclose(stream) != 0 || !whole) {
+        code = fail_memory(options);
+    } else {
+        code = output_write(options->destination, (const uint8_t *)text, size, options->replace);
+    }
+    free(text);
+    return code;
+}
+
+static enum exit_code convert(const struct options *options, struct import *import) {
+    if (!report_problems(options, import)) {
+        return EXIT_USAGE;
+    }
+    if (import->operation_count == 0) {
+        fprintf(stderr, "%s: error: there is no call in it\n", options->log);
+        return EXIT_USAGE;
+    }
+    const size_t problem_count = import->problem_count;
+    if (!import_fit(import)) {
+        if (import->problem_count == problem_count) {
+            return fail_memory(options);
+        }
+        const struct import_problem *const problem = &import->problems[problem_count];
+        fprintf(stderr, "%s:%zu: error: %s\n", options->log, problem->line, problem->message);
+        return EXIT_USAGE;
+    }
+    const enum exit_code code = write_program(options, import);
+    if (code == EXIT_SOUND) {
+        const struct program_header *const header = &import->header;
+        printf("%zu operations from a log of format %s, on %zu page%s of %zu bytes with %zu slots\n",
+               import->operation_count, import_format_name(import->format), header->page_count,
+               header->page_count == 1 ? "" : "s", header->page_size, header->slot_count);
+    }
+    return code;
+}
+
+static enum exit_code import_log(const struct options *options, const char *log, size_t size) {
+    enum import_format format = options->format;
+    if (format == IMPORT_FORMAT_COUNT) {
+        format = import_detect(log, size);
+    }
+    if (format == IMPORT_FORMAT_COUNT) {
+        fprintf(
+            stderr,
+            "%s: error: its first line is of no format that is known; --format names one: plain, mtrace or "
+            "ltrace\n",
+            options->log);
+        return EXIT_USAGE;
+    }
+    struct import import;
+    if (!import_read(log, size, format, &import)) {
+        return fail_memory(options);
+    }
+    const enum exit_code code = convert(options, &import);
+    import_close(&import);
+    return code;
+}
+
+static enum exit_code parse_format(const char *name, struct options *options) {
+    if (name == NULL) {
+        return command_misuse(&command_import, "--format needs a name: plain, mtrace or ltrace");
+    }
+    options->format = import_find_format(name);
+    if (options->format == IMPORT_FORMAT_COUNT) {
+        return command_misuse(&command_import, "there is no format '%s'; there are plain, mtrace and ltrace",
+                              name);
+    }
+    return EXIT_SOUND;
+}
+
+static enum exit_code parse(char **arguments, struct options *options) {
+    for (; *arguments != NULL; arguments++) {
+        if (strcmp(*arguments, "-o") == 0) {
+            options->destination = *++arguments;
+            if (options->destination == NULL) {
+                return command_misuse(&command_import, "-o needs the name of the file to write");
+            }
+        } else if (strcmp(*arguments, "--format") == 0) {
+            const enum exit_code code = parse_format(*++arguments, options);
+            if (code != EXIT_SOUND) {
+                return code;
+            }
+        } else if (strcmp(*arguments, "--skip") == 0) {
+            options->skip = true;
+        } else if (strcmp(*arguments, "--force") == 0) {
+            options->replace = true;
+        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
+            return command_misuse(&command_import, "there is no option '%s'", *arguments);
+        } else if (options->log == NULL) {
+            options->log = *arguments;
+        } else {
+            return command_misuse(&command_import, "'%s' is one argument too many", *arguments);
+        }
+    }
+    if (options->log == NULL || options->destination == NULL) {
+        return command_misuse(&command_import, "it takes a log and -o FILE");
+    }
+    return EXIT_SOUND;
+}
+
+static enum exit_code run(char **arguments) {
+    struct options options = {.format = IMPORT_FORMAT_COUNT};
+    enum exit_code code = parse(arguments, &options);
+    if (code != EXIT_SOUND || options.log == NULL) { /* parse has seen to the latter */
+        return code;
+    }
+    uint8_t *log;
+    size_t size;
+    code = input_read(options.log, &log, &size);
+    if (code == EXIT_SOUND) {
+        code = import_log(&options, (const char *)log, size);
+        free(log);
+    }
+    return code;
+}
+
+const struct command command_import = {
+    .name = "import",
+    .synopsis = "LOG -o FILE [OPTION...]",
+    .summary = "make a program of a log of another program's calls",
+    .help =
+        "LOG is what glibc's mtrace or ltrace -e malloc+free+realloc+calloc has written, or lines such as\n"
+        "`a ID SIZE` (docs/import.md tells); - is standard input. FILE becomes a program in text, on the\n"
+        "smallest heap that holds it. Every line that cannot be used is reported, and then nothing is "
+        "written.\n\n"
+        "  --format NAME   plain, mtrace or ltrace; without it the log's first line tells\n"
+        "  --skip          leave the lines out that cannot be used, report each, and write the program\n"
+        "  --force         replace FILE if it exists\n\n"
+        "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be read or\n"
+        "written.\n\n"
+        "Example:\n  kmemfuzz import mtrace.log -o report.ops && kmemfuzz run report.ops\n",
+    .run = run,
+};

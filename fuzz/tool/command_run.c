@@ -7,11 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/program/text.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/debugger.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/report.h"
+#include "fuzz/tool/results.h"
 #include "src/port.h"
 
 struct options {
@@ -19,6 +21,9 @@ struct options {
     bool debug; /* under gdb */
     struct debugger_options debugger;
     const char *debugger_asked; /* an option of --gdb's that was given; NULL: none */
+    bool to_json;
+    const char *sarif_path; /* NULL: none */
+    bool replace;
     uint64_t oracles;
     char **arguments; /* as given: the oracles chosen belong to the command that runs a file again */
     struct file_list files;
@@ -116,33 +121,82 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     return sound ? EXIT_SOUND : EXIT_VIOLATION;
 }
 
+/* What a dead child leaves to be said to a person; the sanitizer's own report comes first. */
+static void print_death(const struct outcome *outcome, const char *path) {
+    char operation[TEXT_OPERATION_SIZE];
+    fflush(stdout);
+    fprintf(stderr, "%s%s: DIED in the subject, %s: %s\n", outcome->report, path, outcome_id(outcome),
+            outcome_sentence(outcome));
+    if (outcome->has_step) {
+        fprintf(stderr, "  operation  %zu: %s\n", outcome->step.index,
+                text_operation(&outcome->step.operation, operation));
+    }
+}
+
+/* Runs an input in a child first, for the documents, which a death of the subject must not end; what a person
+ * reads as well comes from a run in this process, unless the subject dies in it. */
+static enum exit_code run_for_results(struct executor *executor, const struct input *input, const char *path,
+                                      const struct options *options, struct results *results) {
+    struct outcome *const outcome = malloc(sizeof *outcome);
+    if (outcome == NULL || !outcome_find(&input->program, options->oracles, outcome)) {
+        fprintf(stderr, "kmemfuzz run: no process to run %s in: %s\n", path, strerror(errno));
+        free(outcome);
+        return EXIT_ENVIRONMENT;
+    }
+    const struct result result = {.path = path, .program = &input->program, .outcome = outcome};
+    const bool died = outcome_death_id(outcome->ending) != NULL;
+    results_add(results, &result);
+    enum exit_code code = outcome->ending == ENDING_SOUND ? EXIT_SOUND : EXIT_VIOLATION;
+    if (!options->to_json && died) {
+        print_death(outcome, path);
+    } else if (!options->to_json) {
+        code = run_input(executor, input, path, options);
+    }
+    free(outcome);
+    return code;
+}
+
 /* The more serious of two codes: what could not be checked outweighs what was found wrong, that what was
  * sound. */
 static enum exit_code worse(enum exit_code left, enum exit_code right) {
     return left > right ? left : right;
 }
 
+static enum exit_code run_file(struct executor *executor, const char *path, const struct options *options,
+                               struct results *results) {
+    const bool wanted = options->to_json || options->sarif_path != NULL;
+    struct input input;
+    enum exit_code code = input_open(path, &input);
+    if (code != EXIT_SOUND) {
+        results_add(results, &(struct result){.path = path});
+        return code;
+    }
+    code = wanted ? run_for_results(executor, &input, path, options, results)
+                  : run_input(executor, &input, path, options);
+    input_close(&input);
+    return code;
+}
+
 static enum exit_code run_files(const struct options *options) {
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    struct results results;
     executor->oracles = options->oracles;
     watch_for_death();
-    enum exit_code code = EXIT_SOUND;
+    enum exit_code code = results_start(&results, options->to_json, options->sarif_path);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
     size_t counts[EXIT_ENVIRONMENT + 1] = {0};
     for (size_t i = 0; i < options->files.count; i++) {
-        struct input input;
-        enum exit_code outcome = input_open(options->files.paths[i], &input);
-        if (outcome == EXIT_SOUND) {
-            outcome = run_input(executor, &input, options->files.paths[i], options);
-            input_close(&input);
-        }
+        const enum exit_code outcome = run_file(executor, options->files.paths[i], options, &results);
         counts[outcome]++;
         code = worse(code, outcome);
     }
-    if (options->files.count != 1) {
+    if (options->files.count != 1 && !options->to_json) {
         printf("%zu sound, %zu with violations, %zu unusable\n", counts[EXIT_SOUND], counts[EXIT_VIOLATION],
                counts[EXIT_USAGE] + counts[EXIT_ENVIRONMENT]);
     }
-    return code;
+    return worse(code, results_end(&results, options->replace));
 }
 
 /* Under the debugger. */
@@ -266,6 +320,15 @@ static enum exit_code parse(char **arguments, struct options *options) {
         } else if (is_debugger_option(*arguments)) {
             options->debugger_asked = *arguments;
             code = parse_debugger_option(&arguments, options);
+        } else if (strcmp(*arguments, "--json") == 0) {
+            options->to_json = true;
+        } else if (strcmp(*arguments, "--force") == 0) {
+            options->replace = true;
+        } else if (strcmp(*arguments, "--sarif") == 0) {
+            options->sarif_path = *++arguments;
+            if (options->sarif_path == NULL) {
+                return command_misuse(&command_run, "--sarif needs the name of the file to write");
+            }
         } else if (is_oracle_option(*arguments)) {
             code = parse_oracle_option(&arguments, options);
         } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
@@ -282,6 +345,9 @@ static enum exit_code parse(char **arguments, struct options *options) {
     }
     if (options->files.count == 0) {
         return command_misuse(&command_run, "it needs a file, or a folder with files in it");
+    }
+    if (options->trace && options->to_json) {
+        return command_misuse(&command_run, "--trace and --json both want standard output; choose one");
     }
     return EXIT_SOUND;
 }
@@ -311,10 +377,16 @@ const struct command command_run = {
         "the\n"
         "                  first when it is sound; in gdb, kmem-map prints the heap's blocks\n"
         "  --operation N   with --gdb: stop before operation N, from 0\n"
-        "  --gdb-commands FILE   with --gdb: run these commands at the stop, and end\n\n"
+        "  --gdb-commands FILE   with --gdb: run these commands at the stop, and end\n"
+        "  --json          print one JSON document in place of lines and reports (docs/output.md)\n"
+        "  --sarif OUT     write what was found to OUT as SARIF 2.1.0 as well\n"
+        "  --force         replace OUT if it exists\n\n"
+        "With --json or --sarif each input runs in a process of its own: one that kills the subject is a "
+        "result\n"
+        "like others, and does not end the command.\n\n"
         "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument or a text with an error, 3 a file that\n"
         "cannot be read.\n\n"
-        "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n  kmemfuzz run crash-1a2b "
-        "--gdb\n",
+        "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n  kmemfuzz run corpus --json\n"
+        "  kmemfuzz run crash-1a2b --gdb\n",
     .run = run,
 };

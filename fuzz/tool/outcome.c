@@ -3,6 +3,7 @@
 #include "fuzz/tool/outcome.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <signal.h>
-
 #include "fuzz/tool/host.h"
+#include "src/port.h"
 
 /* What the child tells: memory that both processes see, so that it is there when the child is not. */
 struct account {
@@ -37,10 +37,18 @@ static void note_after(void *context, const struct executor *executor, const str
     account->outcome.digest = executor->digest;
 }
 
-/* In the child. Signals do what they do by default; a step that stands still ends by SIGPROF. */
+/* The signals that end a child: what the tool does about them is for its own process. Under AddressSanitizer
+ * they are the sanitizer's, which reports them. */
+static const int deadly[] = {
+    SIGPROF,
+#if !PORT_ADDRESS_SANITIZER
+    SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
+#endif
+};
+
+/* In the child. A step that stands still ends by SIGPROF. */
 __attribute__((noreturn)) static void run_child(const struct program *program, uint64_t oracles,
                                                 struct account *account, int report) {
-    static const int deadly[] = {SIGABRT, SIGPROF};
     const struct itimerval limit = {.it_value = {.tv_sec = OUTCOME_SECONDS}};
     const struct observer noting = {.before = note_before, .after = note_after, .context = account};
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
@@ -155,32 +163,31 @@ bool outcome_place(const char *report, struct outcome_place *place) {
     return false;
 }
 
+/* Words. */
+
+static const char *const death_words[][2] = {
+    [ENDING_SOUND] = {NULL, NULL},
+    [ENDING_VIOLATION] = {NULL, NULL},
+    [ENDING_SANITIZER] = {"sanitizer",
+                          "No operation accesses memory it may not, or does what C leaves undefined."},
+    [ENDING_SIGNAL] = {"signal", "No operation is stopped by the processor."},
+    [ENDING_HANG] = {"hang", "Every operation ends."},
+};
+
+const char *outcome_death_id(enum ending ending) {
+    return death_words[ending][0];
+}
+
+const char *outcome_death_sentence(enum ending ending) {
+    return death_words[ending][1];
+}
+
 const char *outcome_id(const struct outcome *outcome) {
-    switch (outcome->ending) {
-    case ENDING_SANITIZER:
-        return "sanitizer";
-    case ENDING_SIGNAL:
-        return "signal";
-    case ENDING_HANG:
-        return "hang";
-    case ENDING_SOUND:
-    case ENDING_VIOLATION:
-        break;
-    }
-    return oracle_id(outcome->verdict.oracle);
+    const char *const id = outcome_death_id(outcome->ending);
+    return id != NULL ? id : oracle_id(outcome->verdict.oracle);
 }
 
 const char *outcome_sentence(const struct outcome *outcome) {
-    switch (outcome->ending) {
-    case ENDING_SANITIZER:
-        return "No operation accesses memory it may not, or does what C leaves undefined.";
-    case ENDING_SIGNAL:
-        return "No operation is stopped by the processor.";
-    case ENDING_HANG:
-        return "Every operation ends.";
-    case ENDING_SOUND:
-    case ENDING_VIOLATION:
-        break;
-    }
-    return oracle_sentence(outcome->verdict.oracle);
+    const char *const sentence = outcome_death_sentence(outcome->ending);
+    return sentence != NULL ? sentence : oracle_sentence(outcome->verdict.oracle);
 }

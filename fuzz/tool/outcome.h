@@ -52,4 +52,8 @@ bool outcome_place(const char *report, struct outcome_place *place);
 const char *outcome_id(const struct outcome *outcome);
 const char *outcome_sentence(const struct outcome *outcome);
 
+/* The same for a way to die; NULL for an ending that is none. */
+const char *outcome_death_id(enum ending ending);
+const char *outcome_death_sentence(enum ending ending);
+
 #endif

@@ -114,9 +114,12 @@ static void write_memory(const struct reproducer *file) {
           "GUARD_SIZE];\n"
           "static unsigned char *base;\n"
           "static struct kmem heap;\n"
-          "static unsigned char *slot[SLOT_COUNT]; /* payloads */\n"
-          "static const char *operation = \"0, before the first\"; /* under way */\n\n",
+          "static const char *operation = \"0, before the first\"; /* under way */\n",
           file->stream);
+    if (file->table || reproducer_any(file, reproducer_has_payload)) {
+        fputs("static unsigned char *slot[SLOT_COUNT]; /* payloads */\n", file->stream);
+    }
+    fputc('\n', file->stream);
 }
 
 static void write_source(const struct reproducer *file) {
@@ -137,15 +140,17 @@ static void write_source(const struct reproducer *file) {
             "    page_count += count;\n"
             "    return true;\n"
             "}\n\n",
-            counts ? "static size_t asked_pages; /* in the operation under way */\n" : "",
-            counts ? "    asked_pages += count;\n" : "");
+            counts ? "static size_t asked_pages; /* in the operation under way, by all asks */\n"
+                     "static size_t ask_count;\n"
+                   : "",
+            counts ? "    asked_pages += count;\n    ask_count++;\n" : "");
     fprintf(stream,
             "/* A new operation begins. text is its number and how the program has it. */\n"
             "static void begin(const char *text) {\n"
             "    operation = text;\n"
             "    grant = false;\n"
             "%s}\n\n",
-            counts ? "    asked_pages = 0;\n" : "");
+            counts ? "    asked_pages = 0;\n    ask_count = 0;\n" : "");
 }
 
 /* Chooses what is written: which steps, and which checks behind each. */

@@ -212,7 +212,9 @@ static void write_answer_checks(const struct step *step, uint64_t oracles, FILE 
         write_payload_checks(step, oracles, stream);
     }
     if (reproducer_asks(oracles, ORACLE_GROWTH)) {
-        fprintf(stream, CHECK_START "asked_pages == %zu, GROWTH);\n", step->predicted.asked_pages);
+        const size_t asked_pages = step->predicted.asked_pages;
+        fprintf(stream, CHECK_START "asked_pages == %zu && ask_count == %d, GROWTH);\n", asked_pages,
+                asked_pages == 0 ? 0 : 1);
     }
     if (reproducer_asks(oracles, ORACLE_PLACEMENT) && reproducer_returns_pointer(step)) {
         fputs(CHECK_START, stream);

@@ -1,0 +1,43 @@
+/* Writing JSON (RFC 8259), two blanks a level, a member or element a line.
+ *
+ * May be here: syntax. May not: what any document means. */
+#ifndef KMEM_JSON_H
+#define KMEM_JSON_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define JSON_DEPTH_LIMIT 32 /* objects and arrays inside one another */
+
+struct json {
+    FILE *stream;
+    size_t depth;
+    bool has_members[JSON_DEPTH_LIMIT]; /* of each object or array that is open: something is in it */
+};
+
+/* A document to stream, which the caller owns and asks for errors. */
+struct json json_start(FILE *stream);
+
+/* Ends the document with a newline; everything is closed by then. */
+void json_end(struct json *json);
+
+/* Each writes one value. key is its name in the object it stands in, NULL in an array or at the top. */
+void json_open_object(struct json *json, const char *key);
+void json_close_object(struct json *json);
+void json_open_array(struct json *json, const char *key);
+void json_close_array(struct json *json);
+void json_number(struct json *json, const char *key, uint64_t number);
+void json_bool(struct json *json, const char *key, bool value);
+void json_null(struct json *json, const char *key);
+
+/* A string of any bytes. What is not UTF-8 (of the shortest form, no surrogates) is written as U+FFFD, a
+ * byte each. */
+void json_string(struct json *json, const char *key, const char *text);
+
+/* A path as a URI (RFC 3986): every byte but the unreserved and '/' as %XX, so that the path can be had from
+ * it whatever its bytes are. An absolute path becomes file://..., a relative one a relative reference. */
+void json_path(struct json *json, const char *key, const char *path);
+
+#endif

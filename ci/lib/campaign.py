@@ -18,7 +18,7 @@ import fuzzer
 BUILD = pathlib.Path("build/fuzz")
 CAMPAIGNS = pathlib.Path("build/campaign")
 KMEMFUZZ = BUILD / "kmemfuzz"
-TARGETS = ("heap", "page", "sv39", "text")
+TARGETS = ("heap", "page", "sv39", "text", "import")
 # Not "large": those programs take too long to be worth mutating; they are only replayed.
 SEED_FOLDERS = ("seeds", "minimised", "regressions")
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)

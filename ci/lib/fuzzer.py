@@ -28,7 +28,7 @@ STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/tool/statistics.h
 _PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
 _VIOLATION = re.compile(r"^VIOLATION ([a-z-]+): (.*)$", re.MULTILINE)
 _PAGE_RULE = re.compile(r"^page allocator: ([a-z-]+): ", re.MULTILINE)
-_TEXT_PROPERTY = re.compile(r"^text_fuzzer: ([a-z_]+): ", re.MULTILINE)
+_PROPERTY = re.compile(r"^(?:text|import)_fuzzer: ([a-z_]+): ", re.MULTILINE)
 _SANITIZER = re.compile(r"(?:ERROR: |^)(AddressSanitizer|libFuzzer): ([\w-]+)", re.MULTILINE)
 _UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
@@ -52,8 +52,8 @@ def parse_progress(line):
 
 def parse_finding(output):
     """What stopped a target, as a short id: that of an oracle, of a rule of the page target or of a property of the
-    text target; 'ubsan: ...', 'asan: ...', 'hang'; or None."""
-    for pattern in (_VIOLATION, _PAGE_RULE, _TEXT_PROPERTY):
+    text or import target; 'ubsan: ...', 'asan: ...', 'hang'; or None."""
+    for pattern in (_VIOLATION, _PAGE_RULE, _PROPERTY):
         match = pattern.search(output)
         if match:
             return match.group(1)

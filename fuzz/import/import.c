@@ -166,9 +166,10 @@ static void note_no_room(struct import *import, size_t operation) {
 }
 
 bool import_fit(struct import *import) {
-    const size_t live_capacity = PROGRAM_SLOT_COUNT_MAXIMUM + 1;
+    const size_t slot_count = import->header.slot_count;
+    const size_t live_capacity = slot_count + 1; /* a payload that moves is live twice for a moment */
     struct live_block *const live = malloc(live_capacity * sizeof *live);
-    struct layout layout = {.offsets = calloc(PROGRAM_SLOT_COUNT_MAXIMUM, sizeof *layout.offsets)};
+    struct layout layout = {.offsets = calloc(slot_count, sizeof *layout.offsets)};
     bool fits = false;
     if (live != NULL && layout.offsets != NULL) {
         model_start(&layout.model, live, live_capacity, LARGEST_PAGE_SIZE, PROGRAM_PAGE_COUNT_MAXIMUM,

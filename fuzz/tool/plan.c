@@ -120,11 +120,11 @@ bool plan_make(const struct program *program, struct plan *plan) {
     executor->subject = &subject_obedient;
     executor->observer = &noting;
     executor->oracles = 0;
-    (void)executor_run(executor, program); /* with no oracle asked it is sound */
+    const struct verdict verdict = executor_run(executor, program);
     executor->subject = subject;
     executor->observer = observer;
     executor->oracles = oracles;
-    return true;
+    return verdict_is_sound(verdict); /* it is: no oracle was asked */
 }
 
 void plan_close(struct plan *plan) {

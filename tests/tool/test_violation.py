@@ -347,6 +347,9 @@ class SoundTree(unittest.TestCase):
     def test_the_text_target_finds_nothing(self):
         self.require_summary("text")
 
+    def test_the_import_target_finds_nothing(self):
+        self.require_summary("import")
+
     def test_the_summary_for_people_has_all_figures(self):
         code, output, errors = self.fuzz()
         self.assertEqual(code, SOUND, errors)

@@ -144,6 +144,9 @@ static void write_source(const struct reproducer *file) {
                      "static size_t ask_count;\n"
                    : "",
             counts ? "    asked_pages += count;\n    ask_count++;\n" : "");
+    if (file->step_count == 0) {
+        return;
+    }
     fprintf(stream,
             "/* A new operation begins. text is its number and how the program has it. */\n"
             "static void begin(const char *text) {\n"

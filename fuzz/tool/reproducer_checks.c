@@ -20,6 +20,10 @@ static bool is_wild(const struct step *step) {
            !step->null_pointer;
 }
 
+static bool calls(const struct step *step) {
+    return step->call != CALL_NONE;
+}
+
 static bool coalesces(const struct step *step) {
     return step->call == CALL_COALESCE;
 }
@@ -44,7 +48,8 @@ static void write_payloads(const struct reproducer *file) {
               "}\n\n",
               stream);
     }
-    const bool compares = asks(file, ORACLE_CONTENTS_KEPT) || asks(file, ORACLE_CONTENTS_MOVED);
+    const bool compares = reproducer_any(file, calls) &&
+                          (asks(file, ORACLE_CONTENTS_KEPT) || asks(file, ORACLE_CONTENTS_MOVED));
     if (reproducer_any(file, reproducer_has_payload) || compares) {
         fputs(
             "/* The byte at index of a payload that operation number `serial` allocated. */\n"
@@ -293,7 +298,7 @@ static void write_guards(const struct reproducer *file) {
 }
 
 static void write_contents(const struct reproducer *file) {
-    if (!file->every) {
+    if (!file->every || !reproducer_any(file, calls)) {
         return;
     }
     fputs("/* Every live payload holds what its owner wrote. */\n"

@@ -1,0 +1,325 @@
+"""Tests of `kmemfuzz show FILE --c`: what it prints is compiled without the harness, with gcc and with clang, and run:
+with the heap that the tool was linked with, and with the sound one. Each must come to the verdict of the harness.
+
+The broken heaps are those of tests/planted: one for each oracle, and one for each kind of operation.
+
+KMEM_PRESET names the build whose tool is tested (default: release). Deaths need AddressSanitizer, and build/dev.
+
+Run: python3 tests/tool/test_reproducer.py
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRESET = os.environ.get("KMEM_PRESET", "release")
+TOOL = ROOT / "build" / PRESET / "kmemfuzz"
+PLANTED = ROOT / "tests" / "planted"
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+TIMEOUT = 60  # seconds: a tool that takes longer hangs
+HANG_SECONDS = 2  # that a reproducer of a hang is given
+
+SHARED = tempfile.TemporaryDirectory()  # for what all tests use; removed when Python ends
+CORES = {}  # objects of cores, by compiler, tree and options
+
+COMPILERS = ("gcc", "clang-19")
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ARCHIVES = ("fuzz/libkmem_host.a", "fuzz/libkmem_harness.a", "invariants/libkmem_invariants.a", "src/libkmem.a")
+
+GROWS = "heap page=64 pages=1 growth=4\n"
+FOUR = "heap page=64 pages=4\n"
+# The planted bug, the oracle that finds it, and the program in which it does; the last operation is the one at fault.
+CASES = (
+    ("growth-not-counted", "region", GROWS + "alloc 0 100"),
+    ("taken-bit-write-precedence", "walk-ends", FOUR.rstrip()),
+    ("split-remainder-lost", "block-size", FOUR + "alloc 0 24"),
+    ("merge-size-from-base", "block-tiling", FOUR + "alloc 0 24\nalloc 1 24\nfree 1"),
+    ("merge-right-forgotten", "free-merged", FOUR + "alloc 0 24\nfree 0"),
+    ("coalesce-does-nothing", "free-merged", FOUR + "coalesce"),
+    ("free-does-nothing", "taken-is-live", FOUR + "alloc 0 24\nfree 0"),
+    ("realloc-shrink-keeps-tail", "live-is-taken", FOUR + "alloc 0 100\nrealloc 0 24"),
+    ("realloc-not-counted", "counters", FOUR + "alloc 0 24\nrealloc 0 40"),
+    ("calloc-wraps", "inside", FOUR + "calloc 0 0x8000000000000001 4"),
+    ("growth-refusal-ignored", "inside", GROWS + "refuse\nalloc 0 largest+1"),
+    ("alignment-ignored", "alignment", "heap page=256 pages=16\naligned 0 2048 100"),
+    ("realloc-grows-into-taken", "disjoint", FOUR + "alloc 0 24\nalloc 1 24\nrealloc 0 usable+24"),
+    ("growth-marks-end", "guards", GROWS + "alloc 0 100"),
+    ("last-fit", "placement", FOUR + "alloc 0 24\nalloc 1 24\nfree 0\nalloc 2 24"),
+    ("exact-fit-refused", "placement", FOUR + "alloc 0 largest"),
+    ("misaligned-pointer-accepted", "refusal-named", FOUR + "alloc 0 24\nmisaligned 0 0"),
+    ("double-free-accepted", "refusal-named", FOUR + "alloc 0 24\nfree 0\ndouble 0"),
+    ("foreign-pointer-at-end", "refusal-named", FOUR + "foreign 0"),
+    ("null-free-keeps-old-error", "refusal-named", FOUR + "alloc 0 max-3\nnull"),
+    ("interior-pointer-frees-and-reports", "refusal-untouched", FOUR + "alloc 0 100\ninterior 0 3"),
+    ("growth-one-page-too-many", "growth", GROWS + "alloc 0 tail+60"),
+    ("growth-asks-page-by-page", "growth", GROWS + "alloc 0 200"),
+    ("usable-size-includes-header", "usable-size", FOUR + "alloc 0 24"),
+    ("usable-size-of-bad-pointer", "usable-size", FOUR + "alloc 0 24\nfree 0\ndouble 0"),
+    ("merge-writes-footer-too-far", "contents-kept", FOUR + "alloc 0 24\nalloc 1 24\nalloc 2 24\nfree 1"),
+    ("zalloc-leaves-slack", "contents-zeroed", FOUR + "zalloc 0 20"),
+    ("realloc-loses-last-word", "contents-moved", FOUR + "alloc 0 24\nalloc 1 24\nrealloc 0 usable+24"),
+)
+# Those that kill the subject: what the tool says of them.
+DEATHS = (
+    ("zalloc-clears-one-word-more", "sanitizer", FOUR + "alloc 0 24\nzalloc 1 40"),
+    ("walk-stands-still", "hang", FOUR + "alloc 0 24\nalloc 1 24\nfree 0\nfree 1"),
+)
+# No bug can show in recovery first: what it demands, others demand at every free (ci/lib/planted.py, SHADOWED).
+UNREACHABLE = {"recovery"}
+
+# Every kind of operation, every way to say a size, every misuse by free and by realloc, growth given and refused.
+EVERYTHING = """kmem-program 1
+heap page=64 pages=4 growth=5 slots=16 refuse=1
+alloc 0 24
+zalloc 1 tail-100
+calloc 2 3 8
+aligned 3 64 first-20
+aligned 4 24 8
+realloc 0 usable+9
+free 1
+coalesce
+double 1
+double 1 realloc
+interior 2 0
+interior 2 2 realloc
+misaligned 0 3
+misaligned 3 6 realloc
+foreign 0
+foreign 1 realloc
+foreign 6
+foreign 7
+null
+alloc 5 largest+40
+refuse
+alloc 6 largest+1
+alloc 6 largest+2
+alloc 7 max-7
+alloc 7 2^63
+calloc 7 0xffffffffffffffff 2
+zalloc 8 2^32+1
+realloc 0 max
+realloc 2 0
+alloc 9 0
+realloc 3 16777215
+"""
+
+
+def text(body):
+    """A program's text, from its heap line on."""
+    return "kmem-program 1\n" + body + "\n"
+
+
+class ReproducerTest(unittest.TestCase):
+    """A temporary folder, tools with broken heaps made there, and what they print, compiled and run."""
+
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def run_command(self, *command):
+        return subprocess.run([str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=TIMEOUT, check=False)
+
+    def must(self, *command):
+        """Runs a command that has to go well. Returns its output."""
+        done = self.run_command(*command)
+        self.assertEqual(done.returncode, SOUND, f"{command}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def plant(self, bug):
+        """A copy of src/ with this bug. Returns the folder it lies in."""
+        tree = self.folder / bug
+        tree.mkdir()
+        self.must("cp", "-r", ROOT / "src", tree)
+        self.must("patch", "-p1", "--fuzz=0", "--batch", "--directory", tree, "-i", PLANTED / f"{bug}.patch")
+        return tree
+
+    def build_tool(self, tree, preset, compiler, *options):
+        """kmemfuzz as a preset has built it, with another core. Returns its path."""
+        build = ROOT / "build" / preset
+        objects = sorted((build / "fuzz" / "CMakeFiles" / "kmemfuzz.dir" / "tool").glob("*.o"))
+        self.assertNotEqual(objects, [], f"build it first: cmake --build --preset {preset}")
+        tool = tree / "kmemfuzz"
+        self.must(compiler, *options, "-o", tool, *objects, self.core(compiler, tree, *options),
+                  *(build / archive for archive in ARCHIVES))
+        return tool
+
+    def core(self, compiler, tree, *options):
+        """The object of a tree's core; compiled once, the sound one for all tests. Returns its path."""
+        key = (compiler, tree, options)
+        if key not in CORES:
+            folder = self.folder if tree != ROOT else pathlib.Path(SHARED.name)
+            CORES[key] = folder / f"core{len(CORES)}.o"
+            self.must(compiler, "-g", *options, "-I", tree, "-c", tree / "src" / "kmem.c", "-o", CORES[key])
+        return CORES[key]
+
+    def compile(self, compiler, source, *options):
+        """A reproducer's object. The walks in it use the sound block.h, as those of the harness do."""
+        compiled = source.with_suffix(f".{compiler}.o")
+        self.must(compiler, "-g", *STRICT, *options, "-I", ROOT, "-c", source, "-o", compiled)
+        return compiled
+
+    def link(self, compiler, compiled, tree, *options):
+        """A reproducer with the core of a tree. Returns the program's path."""
+        program = compiled.with_suffix(".program")
+        self.must(compiler, *options, compiled, self.core(compiler, tree, *options), "-o", program)
+        return program
+
+    def verdict_of(self, program):
+        """What a reproducer comes to: 'sound', an oracle's id, 'sanitizer' or 'hang'."""
+        try:
+            done = subprocess.run([program], capture_output=True, text=True, errors="replace", timeout=HANG_SECONDS,
+                                  check=False)
+        except subprocess.TimeoutExpired:
+            return "hang"
+        asserted = re.search(r'Assertion `false && "([a-z-]+): .*" *\' failed', done.stderr)
+        if asserted:
+            return asserted.group(1)
+        if "Sanitizer" in done.stderr or "runtime error" in done.stderr:
+            return "sanitizer"
+        return "sound" if done.returncode == 0 else f"{done.returncode}: {done.stderr}"
+
+    def show(self, tool, program, name):
+        """The reproducer of a program. Returns the path it is written to."""
+        path = self.folder / f"{name}.ops"
+        path.write_text(program, encoding="utf-8")
+        source = self.folder / f"{name}.c"
+        source.write_text(self.must(tool, "show", path, "--c"), encoding="utf-8")
+        return source
+
+    def require_verdicts(self, source, verdicts, *options):
+        """A reproducer comes to these verdicts: {the tree its core is of: its verdict}."""
+        for compiler in COMPILERS:
+            compiled = self.compile(compiler, source, *options)
+            for tree, verdict in verdicts.items():
+                self.assertEqual(self.verdict_of(self.link(compiler, compiled, tree, *options)), verdict,
+                                 source.read_text(encoding="utf-8"))
+
+    def broken_tool(self, bug):
+        """A tool with this bug. Returns it, and the tree of its core."""
+        tree = self.plant(bug)
+        return self.build_tool(tree, PRESET, "gcc"), tree
+
+    def sentences(self):
+        """The sentence of each oracle, by its id."""
+        tool = TOOL
+        return dict(re.match(r"(\S+) +(.*)", line).groups() for line in self.must(tool, "oracles").splitlines())
+
+
+class Broken(ReproducerTest):
+    def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self):
+        sentences = self.sentences()
+        for bug, oracle, body in CASES:
+            with self.subTest(bug=bug):
+                tool, tree = self.broken_tool(bug)
+                source = self.show(tool, text(body), bug)
+                self.require_verdicts(source, {tree: oracle, ROOT: "sound"})
+                shown = source.read_text(encoding="utf-8")
+                self.assertTrue(shown.startswith(f"/* {oracle}: {sentences[oracle]}\n"), shown)
+                self.assertIn(f'"{oracle}: {sentences[oracle]}"', shown)
+                begun = re.findall(r'^    begin\("[0-9]+: (.*)"\);$', shown, re.MULTILINE)
+                self.assertEqual(begun, body.splitlines()[1:])
+                # What a sound tool prints for the same program has every check, and finds the same.
+                complete = self.show(TOOL, text(body), bug + "-complete")
+                program = self.link("gcc", self.compile("gcc", complete), tree)
+                self.assertEqual(self.verdict_of(program), oracle)
+
+    def test_there_is_a_bug_for_every_oracle_and_for_every_kind_of_operation(self):
+        self.assertEqual({oracle for _, oracle, _ in CASES} | UNREACHABLE, set(self.sentences()))
+        kinds = set(re.findall(r'^    X\([A-Z_]+, "([a-z]+)",', (ROOT / "fuzz/program/program.h").read_text("utf-8"),
+                               re.MULTILINE)) - {"largest", "first", "usable", "tail", "max"}
+        self.assertEqual(len(kinds), 13)
+        used = {line.split()[0] for _, _, body in (*CASES, *DEATHS) for line in body.splitlines()}
+        self.assertEqual(kinds - used, set())
+
+    def test_what_kills_the_subject_kills_the_file_and_the_comment_says_how(self):
+        words = {"sanitizer": "/* The sanitizer reports here", "hang": "/* Does not return from here"}
+        for bug, oracle, body in DEATHS:
+            with self.subTest(bug=bug):
+                options = SANITIZERS if oracle == "sanitizer" else ()
+                tree = self.plant(bug)
+                tool = self.build_tool(tree, "dev", "clang-19", *SANITIZERS)
+                source = self.show(tool, text(body), bug)
+                self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *options)
+                self.assertIn(words[oracle], source.read_text("utf-8"))
+                self.assertTrue(source.read_text("utf-8").startswith(f"/* {oracle}: "))
+
+    def test_it_tells_the_operation_and_the_condition_before_the_assertion(self):
+        tool, tree = self.broken_tool("merge-right-forgotten")
+        source = self.show(tool, text(FOUR + "alloc 0 24\nfree 0"), "broken")
+        done = subprocess.run([self.link("gcc", self.compile("gcc", source), tree)], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.stderr.splitlines()[0], "operation 1: free 0: not so: block.taken || !left_is_free")
+
+    def test_a_violation_in_the_recovery_is_reproduced_with_the_frees_the_harness_makes(self):
+        tool, tree = self.broken_tool("merge-right-forgotten")
+        source = self.show(tool, text(FOUR + "alloc 3 24"), "broken")
+        self.require_verdicts(source, {tree: "free-merged", ROOT: "sound"})
+        self.assertIn('begin("1: free 3, freeing everything at the end");', source.read_text("utf-8"))
+
+
+class Sound(ReproducerTest):
+    def require_sound(self, program, name="sound"):
+        source = self.show(TOOL, program, name)
+        self.require_verdicts(source, {ROOT: "sound"})
+        return source
+
+    def test_every_kind_of_operation_together_is_sound(self):
+        source = self.require_sound(EVERYTHING)
+        self.require_verdicts(source, {ROOT: "sound"}, *SANITIZERS)
+        source = source.read_text("utf-8")
+        for call in ("kmem_alloc(", "kmem_zalloc(", "kmem_calloc(", "kmem_alloc_aligned(", "kmem_realloc(",
+                     "kmem_free(&heap, NULL)", "kmem_free(&heap, at(", "kmem_coalesce(", "shatter();", "grant = true;",
+                     "/* The page source refuses "):
+            self.assertIn(call, source)
+
+    def test_sizes_are_numbers_and_a_comment_says_where_they_come_from(self):
+        source = self.require_sound(text(FOUR + "alloc 0 largest-8\nalloc 1 max-7\nalloc 2 2^63+1")).read_text("utf-8")
+        self.assertIn("    slot[0] = kmem_alloc(&heap, 240); /* largest-8 */\n", source)
+        self.assertIn("    result = kmem_alloc(&heap, SIZE_MAX - 7); /* max-7 */\n", source)
+        self.assertIn("    result = kmem_alloc(&heap, (size_t)UINT64_C(0x8000000000000001)); /* 2^63+1 */\n", source)
+
+    def test_a_program_of_one_operation_of_each_kind_compiles_and_is_sound(self):
+        for kind, line in {line.split()[0]: line for line in EVERYTHING.splitlines()[2:]}.items():
+            self.require_sound(text(FOUR + line), kind)
+
+    def test_a_program_without_operations_compiles_and_is_sound(self):
+        self.require_sound("kmem-program 1\n")
+
+    def test_the_file_needs_nothing_of_the_harness(self):
+        source = self.show(TOOL, EVERYTHING, "sound").read_text("utf-8")
+        includes = set(re.findall(r'#include "(.*)"', source))
+        self.assertEqual(includes, {"src/block.h", "src/kmem.h"})
+
+    def test_a_name_that_would_end_the_comment_does_not(self):
+        (self.folder / "*").mkdir()
+        (self.folder / "*" / "a\nb").write_text(text(FOUR + "null"), encoding="utf-8")
+        shown = self.must(TOOL, "show", "--c", self.folder / "*" / "a\nb")
+        self.assertIn("?/a?b --c", shown)
+        self.assertEqual(shown[:shown.index("#undef")].count("*/"), 1)
+
+
+class Arguments(ReproducerTest):
+    def test_wrong_arguments_end_with_2(self):
+        tool = TOOL
+        for arguments in ((), ("a", "b"), ("--c",), ("--d", "a")):
+            self.assertEqual(self.run_command(tool, "show", *arguments).returncode, USAGE)
+
+    def test_a_file_that_is_missing_ends_with_3_and_one_with_an_error_with_2(self):
+        tool = TOOL
+        self.assertEqual(self.run_command(tool, "show", self.folder / "missing", "--c").returncode, ENVIRONMENT)
+        (self.folder / "typo.ops").write_text("kmem-program 1\naloc 0 24\n", encoding="utf-8")
+        self.assertEqual(self.run_command(tool, "show", self.folder / "typo.ops", "--c").returncode, USAGE)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -88,7 +88,7 @@ static bool check_new(struct import_build *build, struct import_text id) {
 
 static void allocate(struct import_build *build, enum operation_kind kind, struct import_text id,
                      uint64_t size) {
-    if (import_is_null(id)) {
+    if (id.size == 0) {
         import_build_problem(build, "this call returned NULL: it gave nothing that could be followed");
         return;
     }
@@ -121,7 +121,7 @@ static struct import_entry *find_live(struct import_build *build, struct import_
 }
 
 static void release(struct import_build *build, struct import_text id) {
-    if (import_is_null(id)) {
+    if (id.size == 0) {
         add_operation(build, OPERATION_NULL_FREE, 0, 0);
         return;
     }
@@ -155,7 +155,7 @@ static void move(struct import_build *build, struct import_entry *entry, const s
 }
 
 static void resize(struct import_build *build, const struct import_event *event) {
-    if (import_is_null(event->id)) {
+    if (event->id.size == 0) {
         allocate(build, OPERATION_ALLOC, event->new_id, event->size);
         return;
     }
@@ -172,7 +172,7 @@ static void resize(struct import_build *build, const struct import_event *event)
         }
         import_ids_free_slot(&build->ids, slot);
         import_ids_remove(&build->ids, entry);
-    } else if (import_is_null(event->new_id)) {
+    } else if (event->new_id.size == 0) {
         import_build_problem(build, "this call returned NULL: nothing was moved");
     } else if (entry->slot == IMPORT_NO_SLOT) {
         const struct import_entry old = *entry;

@@ -56,14 +56,16 @@ bool import_equals(struct import_text text, const char *word) {
     return text.size == strlen(word) && import_starts_with(text, word);
 }
 
-bool import_is_null(struct import_text pointer) {
-    static const char *const names[] = {"0", "0x0", "nil", "(nil)", "NULL"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (import_equals(pointer, names[i])) {
-            return true;
-        }
+bool import_pointer(struct import_text word, struct import_text *id) {
+    uint64_t address = 0;
+    const bool is_null =
+        import_equals(word, "nil") || import_equals(word, "(nil)") || import_equals(word, "NULL");
+    if (!is_null && !import_number(word, &address)) {
+        return false;
     }
-    return false;
+    *id = word;
+    id->size = address == 0 ? 0 : word.size;
+    return true;
 }
 
 const char *import_find(struct import_text text, const char *string) {

@@ -25,9 +25,10 @@ enum import_event_kind {
 
 struct import_event {
     enum import_event_kind kind;
-    struct import_text id;     /* what is resized or freed */
-    struct import_text new_id; /* what is allocated, and what a resized one is called from then on */
-    uint64_t size;             /* bytes */
+    struct import_text id; /* what is resized or freed; size 0: NULL */
+    struct import_text
+        new_id;    /* what is allocated, and what a resized one is called from then on; NULL too */
+    uint64_t size; /* bytes */
 };
 
 #define IMPORT_CALL_LIMIT 64 /* calls under way at a time, in as many threads */
@@ -68,8 +69,9 @@ bool import_number(struct import_text word, uint64_t *number);
 bool import_starts_with(struct import_text text, const char *start);
 bool import_equals(struct import_text text, const char *word);
 
-/* Is this pointer, as a tool prints it, NULL? */
-bool import_is_null(struct import_text pointer);
+/* A pointer as a tool prints it, as an id: the word itself, an empty one for NULL. Returns false iff the word
+ * is no pointer. */
+bool import_pointer(struct import_text word, struct import_text *id);
 
 /* The first place of a string in a text, or the text's end. */
 const char *import_find(struct import_text text, const char *string);

@@ -108,7 +108,7 @@ static struct import_event parse_call(struct import_text call, struct import_tex
     const struct import_text second = trimmed(read_until(&arguments, ","));
     uint64_t number = 0;
     uint64_t count = 1;
-    struct import_event event = {.id = first, .new_id = result};
+    struct import_event event = {.kind = IMPORT_NOTHING};
     if (import_equals(function, "free")) {
         event.kind = IMPORT_FREE;
     } else if (import_equals(function, "malloc")) {
@@ -127,9 +127,8 @@ static struct import_event parse_call(struct import_text call, struct import_tex
         return import_broken(message, "'%.*s' is none of malloc, free, realloc and calloc",
                              IMPORT_SHOWN(function));
     }
-    uint64_t address;
     const bool takes_pointer = event.kind == IMPORT_FREE || event.kind == IMPORT_RESIZE;
-    if (takes_pointer && !import_number(first, &address) && !import_is_null(first)) {
+    if (takes_pointer && !import_pointer(first, &event.id)) {
         return import_broken(message, "'%.*s' is no pointer", IMPORT_SHOWN(first));
     }
     if (event.kind == IMPORT_FREE) {
@@ -138,7 +137,7 @@ static struct import_event parse_call(struct import_text call, struct import_tex
     if (number == 0) {
         return import_broken(message, "the arguments of %.*s are no sizes", IMPORT_SHOWN(function));
     }
-    if (!import_number(result, &address) && !import_is_null(result)) {
+    if (!import_pointer(result, &event.new_id)) {
         return import_broken(message, "what %.*s returned is missing: a pointer belongs behind ' = '",
                              IMPORT_SHOWN(function));
     }

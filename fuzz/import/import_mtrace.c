@@ -50,16 +50,16 @@ struct import_event import_parse_mtrace(struct import_state *state, struct impor
         return (struct import_event){.kind = IMPORT_NOTHING};
     }
     const struct import_text sign = read_sign(&line);
-    const struct import_text pointer = import_word(&line);
+    const struct import_text word = import_word(&line);
     const struct import_text moving = state->moving;
-    uint64_t address;
+    struct import_text pointer;
     state->moving.size = 0;
     if (sign.size == 0) {
         return import_broken(message, "there is no +, -, <, > or ! where mtrace writes one");
     }
-    if (!import_number(pointer, &address) && !import_is_null(pointer)) {
+    if (!import_pointer(word, &pointer)) {
         return import_broken(message, "'%.*s' is no pointer: a number such as 0x5562b258e2a0 belongs there",
-                             IMPORT_SHOWN(pointer));
+                             IMPORT_SHOWN(word));
     }
     if (moving.size != 0 && *sign.start != '>') {
         return import_broken(message, "the realloc that the line before began (<) is not ended (>) here");

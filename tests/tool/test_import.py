@@ -1,0 +1,264 @@
+"""Tests of `kmemfuzz import`: logs in, a program out, and every line that cannot be used named.
+
+Two logs are real: a small program is compiled here and watched by glibc's mtrace and by ltrace. KMEM_PRESET names the
+build whose tool is tested (default: release).
+
+Run: python3 tests/tool/test_import.py
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRESET = os.environ.get("KMEM_PRESET", "release")
+TOOL = ROOT / "build" / PRESET / "kmemfuzz"
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+TIMEOUT = 60  # seconds: a tool that takes longer hangs
+
+PROGRAM = r"""
+#include <mcheck.h>
+#include <stdlib.h>
+
+int main(void) {
+    mtrace();
+    char *volatile first = malloc(24);
+    char *volatile second = calloc(3, 16);
+    char *volatile nothing = NULL;
+    first = realloc(first, 100);
+    free(second);
+    second = malloc(0);
+    nothing = realloc(nothing, 40);
+    free(first);
+    free(second);
+    nothing = realloc(nothing, 0);
+    free(nothing);
+    for (int i = 0; i < 20; i++) {
+        first = malloc(1000 + (size_t)i);
+        free(first);
+    }
+    muntrace();
+    return 0;
+}
+"""
+# What it does, by ltrace; mtrace does not tell calloc from malloc, and says nothing of free(NULL).
+BY_LTRACE = ["alloc 0 24", "zalloc 1 48", "realloc 0 100", "free 1", "alloc 1 0", "alloc 1 40", "free 0", "null",
+             "realloc 1 0", "null"] + [line for i in range(20) for line in (f"alloc 0 {1000 + i}", "free 0")]
+BY_MTRACE = [line.replace("zalloc", "alloc").replace("realloc 1 0", "free 1") for line in BY_LTRACE]
+del BY_MTRACE[9]
+
+
+class ImportTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.assertTrue(TOOL.exists(), f"build it first: cmake --build --preset {PRESET}")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def run_command(self, *command, **more):
+        """Runs a command in the folder. Returns (exit code, standard output, standard error)."""
+        done = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", timeout=TIMEOUT, check=False, **more)
+        return done.returncode, done.stdout, done.stderr
+
+    def import_log(self, log, *arguments):
+        """Imports a log into out.ops. Returns (exit code, standard output, standard error)."""
+        (self.folder / "log").write_bytes(log.encode() if isinstance(log, str) else log)
+        return self.run_command(TOOL, "import", "log", "-o", "out.ops", *arguments)
+
+    def operations(self):
+        """The operations in out.ops, without their comments, and the lines of the log that these name."""
+        lines = (self.folder / "out.ops").read_text("utf-8").splitlines()
+        self.assertEqual(lines[0], "kmem-program 1")
+        found = [re.fullmatch(r"(.*\S) +# line ([0-9]+)", line).groups() for line in lines[3:]]
+        return [operation for operation, _ in found], [int(line) for _, line in found]
+
+    def require(self, log, operations, *arguments):
+        """The log becomes these operations, and a program that is sound."""
+        code, output, errors = self.import_log(log, *arguments)
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertTrue(output.startswith(f"{len(operations)} operations from a log of format "), output)
+        self.assertEqual(self.operations()[0], operations)
+        self.assertEqual(self.run_command(TOOL, "run", "out.ops")[0], SOUND)
+
+    def require_errors(self, log, *errors, arguments=()):
+        """The log is refused with these complaints, and nothing is written."""
+        code, output, written = self.import_log(log, *arguments)
+        self.assertEqual((code, output), (USAGE, ""))
+        self.assertEqual(written.splitlines()[:len(errors)], list(errors))
+        self.assertFalse((self.folder / "out.ops").exists())
+
+
+class Real(ImportTest):
+    def compile(self):
+        (self.folder / "program.c").write_text(PROGRAM, encoding="utf-8")
+        self.assertEqual(self.run_command("gcc", "-O0", "-g", "program.c", "-o", "program")[0], 0)
+
+    def test_what_mtrace_writes_of_a_real_program(self):
+        self.compile()
+        environment = dict(os.environ, MALLOC_TRACE="mtrace.log")
+        if pathlib.Path("/usr/lib/x86_64-linux-gnu/libc_malloc_debug.so.0").exists():  # glibc 2.34 and later
+            environment["LD_PRELOAD"] = "libc_malloc_debug.so.0"
+        code, _, errors = self.run_command("./program", env=environment)
+        self.assertEqual((code, errors), (0, ""))
+        self.require((self.folder / "mtrace.log").read_text("utf-8"), BY_MTRACE)
+
+    def test_what_ltrace_writes_of_a_real_program(self):
+        self.compile()
+        self.assertIsNotNone(shutil.which("ltrace"), "ci/setup installs it")
+        code, _, errors = self.run_command("ltrace", "-e", "malloc+free+realloc+calloc", "-o", "ltrace.log", "./program")
+        self.assertEqual((code, errors), (0, ""))
+        self.require((self.folder / "ltrace.log").read_text("utf-8"), BY_LTRACE)
+
+
+class Plain(ImportTest):
+    def test_every_call(self):
+        self.require("# a comment\n\na 1 24\nz two 0x40 # another\r\n\tr 1 100\nf two\nf 1",
+                     ["alloc 0 24", "zalloc 1 64", "realloc 0 100", "free 1", "free 0"])
+        self.assertEqual(self.operations()[1], [3, 4, 5, 6, 7])
+
+    def test_slots_are_the_lowest_free_ones(self):
+        self.require("a a 8\na b 8\nf a\na c 8\nf b\nf c\n",
+                     ["alloc 0 8", "alloc 1 8", "free 0", "alloc 0 8", "free 1", "free 0"])
+
+    def test_a_request_of_0_bytes_has_no_payload_and_its_free_frees_null(self):
+        self.require("a x 0\nr x 24\nr x 0\na y 0\nf y\n",
+                     ["alloc 0 0", "alloc 0 24", "realloc 0 0", "alloc 0 0", "null"])
+
+    def test_lines_that_are_broken_are_reported_by_their_numbers(self):
+        self.require_errors(
+            "a 1 24\nq 2 3\na\na 2\na 3 much\na 4 5 6\nf 1 2\na 5 0x\na 6 18446744073709551616\n",
+            "log:2: error: 'q' is none of a, z, r and f",
+            "log:3: error: 'a' needs an id behind it",
+            "log:4: error: '' is no size: a whole number of bytes belongs there",
+            "log:5: error: 'much' is no size: a whole number of bytes belongs there",
+            "log:6: error: '6' is one word too many",
+            "log:7: error: '2' is one word too many",
+            "log:8: error: '0x' is no size: a whole number of bytes belongs there",
+            "log:9: error: '18446744073709551616' is no size: a whole number of bytes belongs there",
+            "8 lines cannot be used; mend them, or leave them out with --skip")
+
+    def test_ids_that_are_unknown_or_live_already_are_reported(self):
+        self.require_errors("a 1 24\nf 2\nr 3 10\na 1 8\nf 1\nf 1\n",
+                            "log:2: error: '2' is not live: it was never allocated here, or is freed",
+                            "log:3: error: '3' is not live: it was never allocated here, or is freed",
+                            "log:4: error: '1' is live already, since line 1: its free is missing",
+                            "log:6: error: '1' is not live: it was never allocated here, or is freed")
+
+    def test_sizes_that_no_heap_holds_are_reported(self):
+        self.require("a 1 2097144\n", ["alloc 0 2097144"])
+        (self.folder / "out.ops").unlink()
+        self.require_errors("a 1 2097145\na 2 24\nr 2 9999999\n",
+                            "log:1: error: 2097145 bytes are more than the largest heap has for one payload, 2097144",
+                            "log:3: error: 9999999 bytes are more than the largest heap has for one payload, 2097144")
+
+    def test_what_does_not_fit_together_is_reported_with_the_line_where_the_heap_is_full(self):
+        self.require_errors("a 1 1000000\na 2 1000000\na 3 1000000\n",
+                            "log:3: error: the largest heap, 2097152 bytes, is full here; cut the log off before this line")
+
+    def test_more_payloads_than_slots_are_reported(self):
+        lines = "".join(f"a {i} 8\n" for i in range(4096))
+        self.assertEqual(self.import_log(lines)[0], SOUND)
+        self.assertIn(" slots=4096\n", (self.folder / "out.ops").read_text("utf-8"))
+        (self.folder / "out.ops").unlink()
+        self.require_errors(lines + "a more 8\n",
+                            "log:4097: error: more than 4096 payloads are live here; a program has no more slots")
+
+    def test_the_heap_is_the_smallest_that_holds_the_program(self):
+        for log, heap in (("a 1 24\n", "heap page=32 pages=1 slots=16"), ("a 1 25\n", "heap page=32 pages=2 slots=16"),
+                          ("a 1 16376\n", "heap page=32 pages=512 slots=16"),
+                          ("a 1 16377\n", "heap page=64 pages=257 slots=16"),
+                          ("".join(f"a {i} 8\n" for i in range(17)), "heap page=32 pages=9 slots=32"),
+                          ("a 1 0\n", "heap page=32 pages=1 slots=16")):
+            with self.subTest(heap=heap):
+                self.assertEqual(self.import_log(log, "--force")[0], SOUND)
+                self.assertEqual((self.folder / "out.ops").read_text("utf-8").splitlines()[2], heap)
+                self.assertNotIn("exhausted", self.run_command(TOOL, "run", "out.ops", "--trace")[1])
+
+    def test_skip_leaves_lines_out_and_reports_each_and_their_number(self):
+        code, _, errors = self.import_log("a 1 24\nf 2\nboo\nf 1\n", "--skip")
+        self.assertEqual((code, errors), (SOUND, "log:2: skipped: '2' is not live: it was never allocated here, or is "
+                                                 "freed\nlog:3: skipped: 'boo' is none of a, z, r and f\n2 lines skipped\n"))
+        self.assertEqual(self.operations(), (["alloc 0 24", "free 0"], [1, 4]))
+
+    def test_a_log_without_a_call_is_an_error(self):
+        for log, message in (("# nothing\n", "its first line is of no format that is known"), ("", "its first line is"),
+                             ("+++ exited (status 0) +++\n", "there is no call in it"),
+                             ("hello world\n", "its first line is of no format that is known")):
+            code, output, errors = self.import_log(log)
+            self.assertEqual((code, output), (USAGE, ""))
+            self.assertIn(f"log: error: {message}", errors)
+
+    def test_bytes_of_any_kind_are_shown_printable(self):
+        code, _, errors = self.import_log(b"a 1 24\na \x1b[31m\xff 1 2 3\n")
+        self.assertEqual(code, USAGE)
+        self.assertTrue(errors.isprintable() or set(errors) - {"\n"} <= set(map(chr, range(32, 127))), errors)
+
+    def test_a_file_that_exists_is_replaced_only_with_force(self):
+        (self.folder / "out.ops").write_text("mine", encoding="utf-8")
+        code, _, errors = self.import_log("a 1 24\n")
+        self.assertEqual((code, errors), (USAGE, "kmemfuzz: out.ops exists; choose another name, or --force to replace it\n"))
+        self.assertEqual((self.folder / "out.ops").read_text("utf-8"), "mine")
+        self.assertEqual(self.import_log("a 1 24\n", "--force")[0], SOUND)
+
+    def test_wrong_arguments_end_with_2_and_a_missing_log_with_3(self):
+        for arguments, complaint in (((), "it takes a log and -o FILE"), (("log",), "it takes a log and -o FILE"),
+                                     (("log", "-o"), "-o needs the name of the file to write"),
+                                     (("--format", "gdb"), "there is no format 'gdb'; there are plain, mtrace and ltrace"),
+                                     (("--format",), "--format needs a name: plain, mtrace or ltrace"),
+                                     (("a", "b"), "'b' is one argument too many"),
+                                     (("--bogus",), "there is no option '--bogus'")):
+            code, output, errors = self.run_command(TOOL, "import", *arguments)
+            self.assertEqual((code, output), (USAGE, ""))
+            self.assertEqual(errors.splitlines()[0], f"kmemfuzz import: {complaint}")
+        self.assertEqual(self.run_command(TOOL, "import", "missing", "-o", "x")[0], ENVIRONMENT)
+
+
+class Mtrace(ImportTest):
+    def test_every_sign_with_and_without_a_caller(self):
+        self.require("= Start\n@ ./a:[0x1] + 0x10 0x18\n+ 0x20 0x8\n@ ./a:(f+0x2)[0x2] < 0x10\n"
+                     "@ ./a:(f+0x2)[0x2] > 0x30 0x64\n- 0x30\n- 0x20\n= End\n",
+                     ["alloc 0 24", "alloc 1 8", "realloc 0 100", "free 0", "free 1"])
+
+    def test_lines_that_are_broken_are_reported(self):
+        self.require_errors("= Start\n@ a:[1] * 0x10 0x18\n+ foo 0x8\n+ 0x10\n> 0x10 0x8\n< 0x10\n- 0x20\n! 0x10 0x8\n< 0x20\n",
+                            "log:2: error: there is no +, -, <, > or ! where mtrace writes one",
+                            "log:3: error: 'foo' is no pointer: a number such as 0x5562b258e2a0 belongs there",
+                            "log:4: error: '' is no size: a number such as 0x18 belongs there",
+                            "log:5: error: no realloc was begun (<) on the line before",
+                            "log:7: error: the realloc that the line before began (<) is not ended (>) here",
+                            "log:8: error: this realloc failed; nothing is known of why",
+                            "log:9: error: the log ends in the middle of a realloc")
+
+
+class Ltrace(ImportTest):
+    def test_threads_and_interrupted_calls(self):
+        self.require("[pid 7] a->malloc(24 <unfinished ...>\n8 a->malloc(8) = 0x20\n[pid 7] <... malloc resumed> ) = 0x10\n"
+                     "--- SIGCHLD (Child exited) ---\nfree(0x10) = <void>\nfree(0x20) = <void>\nfree(nil) = <void>\n",
+                     ["alloc 0 8", "alloc 1 24", "free 1", "free 0", "null"], "--format", "ltrace")
+
+    def test_lines_that_are_broken_are_reported(self):
+        self.require_errors("malloc(24) = 0x10\nmalloc(24)\nmalloc(x) = 0x20\nstrlen(0x10) = 3\nhello\n"
+                            "<... free resumed> ) = <void>\nfree(y) = <void>\nmalloc(8) = 0\nrealloc(0x10, 50) = 0\n"
+                            "calloc(4294967296, 4294967296) = 0x30\nfree(0x10 <unfinished ...>\n",
+                            "log:2: error: what malloc returned is missing: a pointer belongs behind ' = '",
+                            "log:3: error: the arguments of malloc are no sizes",
+                            "log:4: error: 'strlen' is none of malloc, free, realloc and calloc",
+                            "log:5: error: this is no call: NAME(ARGUMENTS) = RESULT belongs here",
+                            "log:6: error: this thread has begun no call that could be resumed",
+                            "log:7: error: 'y' is no pointer",
+                            "log:8: error: this call returned NULL: it gave nothing that could be followed",
+                            "log:9: error: this call returned NULL: nothing was moved",
+                            "log:10: error: 18446744073709551615 bytes are more than the largest heap has for one payload, "
+                            "2097144",
+                            "log:11: error: the log ends, and 'free(0x10 ' is unfinished")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,281 @@
+"""Tests of `kmemfuzz run --json` and `--sarif`: what machines are told of sound programs, of violations, of deaths and of
+files that cannot be used.
+
+The heaps are planted with bugs of tests/planted and linked with what build/dev holds: a death needs AddressSanitizer.
+KMEM_PRESET names the build whose sound tool is tested (default: release).
+
+Run: python3 tests/tool/test_output.py
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+import test_reproducer
+
+ROOT = test_reproducer.ROOT
+TOOL = test_reproducer.TOOL
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+TEXT = "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\nfree 3\n"
+RAW_NAME = b"caf\xe9 \"x\".ops"
+
+# What the official schema of SARIF 2.1.0 requires of each object that is written here, and the values it allows.
+REQUIRED = {
+    "sarifLog": {"version", "runs"},
+    "run": {"tool"},
+    "tool": {"driver"},
+    "toolComponent": {"name"},
+    "reportingDescriptor": {"id"},
+    "result": {"message"},
+    "invocation": {"executionSuccessful"},
+    "artifactLocation": set(),
+    "location": set(),
+}
+LEVELS = {"none", "note", "warning", "error"}
+
+
+class OutputTest(test_reproducer.ReproducerTest):
+    def write(self, name, contents=TEXT):
+        (self.folder / name).write_text(contents, encoding="utf-8")
+        return name
+
+    def run_tool(self, *arguments, tool=TOOL):
+        """Runs the tool in the folder. Returns (exit code, standard output, standard error)."""
+        done = subprocess.run([tool, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=test_reproducer.TIMEOUT, check=False)
+        return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", errors="replace")
+
+    def run_json(self, *arguments, tool=TOOL):
+        """Runs with --json. Returns (exit code, the document)."""
+        code, output, _ = self.run_tool("run", "--json", *arguments, tool=tool)
+        return code, json.loads(output)
+
+    def dying_tool(self, bug):
+        return self.build_tool(self.plant(bug), "dev", "clang-19", *test_reproducer.SANITIZERS)
+
+    def run_sarif(self, code, *arguments, tool=TOOL):
+        """Runs with --sarif, which must end with this code. Returns the log, whose form has been checked."""
+        path = self.folder / "out.sarif"
+        ended, _, errors = self.run_tool("run", "--sarif", "out.sarif", "--force", *arguments, tool=tool)
+        self.assertEqual(ended, code, errors)
+        document = json.loads(path.read_text("utf-8"))
+        self.check_sarif(document)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("out.sarif")], ["out.sarif"])
+        return document["runs"][0]
+
+    def require_members(self, kind, value):
+        self.assertIsInstance(value, dict)
+        self.assertLessEqual(REQUIRED[kind], set(value), kind)
+
+    def check_sarif(self, document):
+        """What the schema requires of all that is there."""
+        self.require_members("sarifLog", document)
+        self.assertEqual(document["version"], "2.1.0")
+        self.assertRegex(document["$schema"], r"^https://.*/sarif-schema-2\.1\.0\.json$")
+        for run in document["runs"]:
+            self.require_members("run", run)
+            self.require_members("tool", run["tool"])
+            driver = run["tool"]["driver"]
+            self.require_members("toolComponent", driver)
+            self.assertEqual(len({rule["id"] for rule in driver["rules"]}), len(driver["rules"]))
+            for rule in driver["rules"]:
+                self.require_members("reportingDescriptor", rule)
+                self.assertRegex(rule["helpUri"], r"^(file|https)://\S+#\S+$")
+                self.assertIn(rule["defaultConfiguration"]["level"], LEVELS)
+                self.assertIn("text", rule["shortDescription"])
+            for invocation in run["invocations"]:
+                self.require_members("invocation", invocation)
+                self.assertIsInstance(invocation["executionSuccessful"], bool)
+            for result in run["results"]:
+                self.check_result(result, driver["rules"])
+
+    def check_result(self, result, rules):
+        self.require_members("result", result)
+        self.assertTrue(result["message"]["text"])
+        self.assertIn(result["level"], LEVELS)
+        self.assertEqual(rules[result["ruleIndex"]]["id"], result["ruleId"])
+        self.assertGreaterEqual(len(result["locations"]), 1)
+        for location in result["locations"]:
+            self.require_members("location", location)
+            self.assertRegex(location["physicalLocation"]["artifactLocation"]["uri"], r"^[!-~]+$")
+            region = location["physicalLocation"].get("region")
+            self.assertTrue(region is None or region["startLine"] >= 1)
+
+
+class Json(OutputTest):
+    def test_a_sound_program_has_its_digest_and_its_operations(self):
+        self.write("a.ops")
+        code, document = self.run_json("a.ops")
+        _, line, _ = self.run_tool("run", "a.ops")
+        self.assertEqual(code, SOUND)
+        digest, operations = re.match(r"sound  ([0-9a-f]{16}) +(\d+) operations", line).groups()
+        self.assertEqual(document, {
+            "format": 1, "tool": "kmemfuzz", "version": document["version"],
+            "results": [{"file": "a.ops", "uri": "a.ops", "verdict": "sound", "digest": digest,
+                         "operations": int(operations)}],
+            "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 0}})
+
+    def test_a_violation_says_what_the_report_says(self):
+        tool, _ = self.broken_tool("merge-right-forgotten")
+        self.write("a.ops")
+        code, document = self.run_json("a.ops", tool=tool)
+        result = document["results"][0]
+        _, report, _ = self.run_tool("run", "a.ops", tool=tool)
+        self.assertEqual(code, VIOLATION)
+        self.assertEqual((result["verdict"], result["oracle"]), ("violation", "free-merged"))
+        self.assertEqual(result["operation"], {"index": 1, "text": "free 3", "recovery": False})
+        for line in (f"VIOLATION {result['oracle']}: {result['sentence']}\n", f"  where      {result['where']}\n",
+                     f"  expected   {result['expected']}\n", f"  observed   {result['observed']}\n"):
+            self.assertIn(line, report)
+        self.assertEqual(document["totals"]["violations"], 1)
+
+    def test_a_violation_in_the_recovery_says_so(self):
+        tool, _ = self.broken_tool("merge-right-forgotten")
+        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\n")
+        _, document = self.run_json("a.ops", tool=tool)
+        self.assertEqual(document["results"][0]["operation"], {"index": 1, "text": "free 3", "recovery": True})
+
+    def test_a_heap_that_is_wrong_from_the_start_has_no_operation(self):
+        tool, _ = self.broken_tool("taken-bit-write-precedence")
+        self.write("a.ops")
+        _, document = self.run_json("a.ops", tool=tool)
+        self.assertIsNone(document["results"][0]["operation"])
+
+    def test_a_death_is_a_result_with_the_function_it_happened_in_and_the_others_are_run(self):
+        tool = self.dying_tool("zalloc-clears-one-word-more")
+        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n")
+        self.write("b.ops")
+        code, document = self.run_json("a.ops", "b.ops", tool=tool)
+        died, sound = document["results"]
+        self.assertEqual((code, sound["verdict"]), (VIOLATION, "sound"))
+        self.assertEqual((died["verdict"], died["oracle"]), ("died", "sanitizer"))
+        self.assertEqual(died["operation"], {"index": 1, "text": "zalloc 1 40", "recovery": False})
+        self.assertEqual((died["place"]["function"], died["place"]["file"]), ("kmem_zalloc", "src/kmem.c"))
+        self.assertGreater(died["place"]["line"], 100)
+        self.assertIn("AddressSanitizer", died["report"])
+        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 1, "unusable": 0})
+
+    def test_a_signal_without_a_sanitizer_is_named(self):
+        tree = self.plant("zalloc-leaves-slack")
+        core = tree / "src" / "kmem.c"
+        source = core.read_text("utf-8")
+        core.write_text(source.replace("    uint64_t *const words = payload;\n",
+                                       "    uint64_t *const words = (uint64_t *)8; (void)payload;\n"), encoding="utf-8")
+        tool = self.build_tool(tree, test_reproducer.PRESET, "gcc")
+        self.write("a.ops", "kmem-program 1\nzalloc 0 8\n")
+        code, document = self.run_json("a.ops", tool=tool)
+        result = document["results"][0]
+        self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "signal"))
+        self.assertEqual((result["signal"], result["place"]), ("Segmentation fault", None))
+
+    def test_a_file_that_cannot_be_used_is_in_the_document_and_in_the_exit_code(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        self.write("b.ops")
+        code, document = self.run_json("typo.ops", "b.ops")
+        self.assertEqual(code, USAGE)
+        self.assertEqual(document["results"][0], {"file": "typo.ops", "uri": "typo.ops", "verdict": "unusable"})
+        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 0, "unusable": 1})
+
+    def test_a_name_that_is_not_utf_8_can_be_had_from_the_uri(self):
+        path = os.path.join(os.fsencode(self.folder), RAW_NAME)
+        with open(path, "wb") as file:
+            file.write(TEXT.encode())
+        _, document = self.run_json(RAW_NAME)
+        result = document["results"][0]
+        self.assertEqual(result["file"], "caf\ufffd \"x\".ops")
+        self.assertEqual(result["uri"], "caf%E9%20%22x%22.ops")
+
+    def test_only_the_oracles_chosen_are_asked(self):
+        tool, _ = self.broken_tool("merge-right-forgotten")
+        self.write("a.ops")
+        _, document = self.run_json("a.ops", "--without", "free-merged,placement,recovery", tool=tool)
+        self.assertEqual(document["results"][0]["verdict"], "sound")
+
+    def test_json_and_trace_do_not_go_together(self):
+        self.write("a.ops")
+        code, output, errors = self.run_tool("run", "--json", "--trace", "a.ops")
+        self.assertEqual((code, output), (USAGE, ""))
+        self.assertIn("--trace and --json both want standard output", errors)
+
+
+class Sarif(OutputTest):
+    def test_sound_programs_give_a_valid_log_without_results(self):
+        self.write("a.ops")
+        run = self.run_sarif(SOUND, "a.ops")
+        self.assertEqual((run["results"], run["invocations"]), ([], [{"executionSuccessful": True}]))
+
+    def test_there_is_a_rule_for_every_oracle_with_its_sentence_and_one_for_every_way_to_die(self):
+        self.write("a.ops")
+        rules = {rule["id"]: rule["shortDescription"]["text"]
+                 for rule in self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"]}
+        sentences = self.sentences()
+        self.assertEqual({key: rules[key] for key in sentences}, sentences)
+        self.assertEqual(set(rules) - set(sentences), {"sanitizer", "signal", "hang"})
+
+    def test_the_help_link_leads_to_a_heading_that_is_there(self):
+        self.write("a.ops")
+        uri = self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"][0]["helpUri"]
+        path, heading = uri.removeprefix("file://").split("#")
+        self.assertIn(f"\n## {heading.capitalize()}\n", pathlib.Path(path).read_text("utf-8"))
+
+    def test_a_violation_is_an_error_at_the_input_with_the_program_in_its_message(self):
+        tool, _ = self.broken_tool("merge-right-forgotten")
+        self.write("a.ops")
+        result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
+        self.assertEqual((result["ruleId"], result["level"]), ("free-merged", "error"))
+        self.assertEqual(result["locations"], [{"physicalLocation": {"artifactLocation": {"uri": "a.ops"}}}])
+        message = result["message"]["text"]
+        self.assertTrue(message.startswith("free-merged: No two adjacent blocks are both free.\noperation 1: free 3\n"))
+        self.assertTrue(message.endswith("\n\nkmem-program 1\nheap page=64 pages=4 growth=0 slots=16\nalloc 3 24\nfree 3\n"))
+
+    def test_of_a_long_program_the_message_has_the_end(self):
+        tool, _ = self.broken_tool("merge-right-forgotten")
+        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\n" + 50 * "null\n" + "alloc 3 24\nfree 3\nnull\n")
+        result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
+        self.assertIn("slots=16\n# 12 operations left out\nnull\n", result["message"]["text"])
+        self.assertTrue(result["message"]["text"].endswith("null\nalloc 3 24\nfree 3\n"))
+
+    def test_a_death_names_the_function_of_the_core(self):
+        tool = self.dying_tool("zalloc-clears-one-word-more")
+        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n")
+        result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
+        self.assertEqual(result["ruleId"], "sanitizer")
+        place = result["locations"][1]
+        self.assertEqual(place["logicalLocations"], [{"name": "kmem_zalloc", "kind": "function"}])
+        self.assertEqual(place["physicalLocation"]["artifactLocation"], {"uri": "src/kmem.c"})
+
+    def test_what_people_read_is_printed_as_ever(self):
+        self.write("a.ops")
+        self.assertEqual(self.run_tool("run", "a.ops", "--sarif", "x")[1], self.run_tool("run", "a.ops")[1])
+
+    def test_a_file_that_cannot_be_used_makes_the_run_unsuccessful(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        run = self.run_sarif(USAGE, "typo.ops")
+        self.assertEqual((run["results"], run["invocations"]), ([], [{"executionSuccessful": False}]))
+
+    def test_an_existing_file_is_replaced_only_with_force(self):
+        self.write("a.ops")
+        self.write("out.sarif", "mine")
+        code, _, errors = self.run_tool("run", "a.ops", "--sarif", "out.sarif")
+        self.assertEqual(code, USAGE)
+        self.assertEqual(errors, "kmemfuzz: out.sarif exists; choose another name, or --force to replace it\n")
+        self.assertEqual((self.folder / "out.sarif").read_text("utf-8"), "mine")
+
+    def test_a_file_that_cannot_be_written_ends_with_3(self):
+        self.write("a.ops")
+        self.assertEqual(self.run_tool("run", "a.ops", "--sarif", "missing/out.sarif")[0], ENVIRONMENT)
+
+    def test_sarif_needs_a_name(self):
+        code, _, errors = self.run_tool("run", self.write("a.ops"), "--sarif")
+        self.assertEqual(code, USAGE)
+        self.assertIn("--sarif needs the name of the file to write", errors)
+
+
+del OutputTest  # it is no test by itself
+
+if __name__ == "__main__":
+    unittest.main()

@@ -65,9 +65,8 @@ def measure_costs():
 def main():
     """Prints the figures; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="ci/bench",
-        description="Measures the harness on one core, under AddressSanitizer and UBSan, with every oracle on.",
-        epilog="ci/bench reduce measures how crashes are made small; it has a --help of its own.")
+        prog="ci/bench heap",
+        description="Measures the harness on one core, under AddressSanitizer and UBSan, with every oracle on.")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--rounds", type=campaign.parse_positive, default=5, metavar="N",
                         help="how often each target is run; figures are medians (default: 5)")

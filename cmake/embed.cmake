@@ -1,7 +1,7 @@
 # Makes a C source that holds files as text: cmake -DOUTPUT=FILE.c "-DFILES=name=path,name=path" -P embed.cmake
 # Each becomes `const char NAME[]`, with a NUL behind it.
 string(REPLACE "," ";" FILES "${FILES}")
-set(source "/* Made by cmake/embed.cmake. */\n#include \"fuzz/tool/page.h\"\n")
+set(source "/* Made by cmake/embed.cmake. */\n#include \"fuzz/draw/page.h\"\n")
 foreach(entry IN LISTS FILES)
   string(REGEX MATCH "^([a-z_]+)=(.+)$" matched "${entry}")
   file(READ "${CMAKE_MATCH_2}" bytes HEX)

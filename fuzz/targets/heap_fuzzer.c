@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "fuzz/program/text.h"
+#include "fuzz/report/report.h"
+#include "fuzz/report/violation.h"
 #include "fuzz/tool/host.h"
-#include "fuzz/tool/report.h"
 #include "fuzz/tool/statistics.h"
-#include "fuzz/tool/violation.h"
 
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "fuzz/program/text.h"
+#include "fuzz/report/report.h"
+#include "fuzz/report/results.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/debugger.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
-#include "fuzz/tool/report.h"
-#include "fuzz/tool/results.h"
 #include "src/port.h"
 
 struct options {

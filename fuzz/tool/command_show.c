@@ -7,13 +7,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fuzz/draw/html.h"
+#include "fuzz/draw/map.h"
+#include "fuzz/draw/svg.h"
 #include "fuzz/program/text.h"
+#include "fuzz/reproduce/reproducer.h"
 #include "fuzz/tool/command.h"
-#include "fuzz/tool/html.h"
 #include "fuzz/tool/input.h"
-#include "fuzz/tool/map.h"
-#include "fuzz/tool/reproducer.h"
-#include "fuzz/tool/svg.h"
 
 #define PIPE_WIDTH ((size_t)100) /* characters in a line where there is no terminal */
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "fuzz/isolate/isolated.h"
 #include "fuzz/reduce/reduce.h"
-#include "fuzz/tool/isolated.h"
 
 #define REPLAY_LIMIT       ((size_t)1000000) /* programs run: hours for a hang, and minutes for all else */
 #define CANDIDATE_LIMIT    100u /* milliseconds a candidate may compute, beyond what the program itself does */

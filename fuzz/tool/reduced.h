@@ -7,8 +7,8 @@
 #define KMEM_REDUCED_H
 
 #include "fuzz/execute/executor.h"
+#include "fuzz/isolate/failure.h"
 #include "fuzz/tool/exit_code.h"
-#include "fuzz/tool/failure.h"
 
 struct reduced {
     struct failure failure; /* of the reduced program; FAILURE_NONE when the one given is sound */

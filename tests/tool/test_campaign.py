@@ -44,12 +44,12 @@ DONE = "#100000\tDONE   cov: 104 ft: 1501 corp: 544/41Kb lim: 1024 exec/s: 20000
 OTHER_LINES = (
     "INFO: Running with entropic power schedule (0xFF, 100).\n", "INFO: -max_len is not provided\n", "",
     "\tNEW_FUNC[1/2]: 0x55b6310ee638 in kmem_free src/kmem.c:347\n", "Done 100000 runs in 5 second(s)\n",
-    "    #3 0x55b6310e82bf in violation_FREE_MERGED fuzz/tool/violation.c:17:1\n",
+    "    #3 0x55b6310e82bf in violation_FREE_MERGED fuzz/report/violation.c:17:1\n",
     "stat::number_of_executed_units: 100000\n")
 SAVED = "artifact_prefix='findings/'; Test unit written to findings/crash-9e52b38f\nBase64: HBwc\n"
 ABORT = ("AddressSanitizer:DEADLYSIGNAL\n=====\n"
          "==9860==ERROR: AddressSanitizer: ABRT on unknown address 0x2684 (pc 0x7f)\n"
-         "    #3 0x55b6310e82bf in violation_FREE_MERGED fuzz/tool/violation.c:17:1\n==9860==ABORTING\n")
+         "    #3 0x55b6310e82bf in violation_FREE_MERGED fuzz/report/violation.c:17:1\n==9860==ABORTING\n")
 VIOLATED = ("VIOLATION free-merged: No two adjacent blocks are both free.\n  heap       13 pages of 32 bytes\n" +
             ABORT + SAVED)
 PAGE_VIOLATED = ("\npage allocator: page-zeroed: Every byte of a zeroed run is 0.\n  operation 3: zalloc 2\n" +

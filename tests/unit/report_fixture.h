@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/tool/explain.h"
-#include "fuzz/tool/picture.h"
-#include "fuzz/tool/report.h"
+#include "fuzz/draw/picture.h"
+#include "fuzz/report/explain.h"
+#include "fuzz/report/report.h"
 #include "tests/unit/executor_fixture.h"
 #include "tests/unit/faulty_subject.h"
 

@@ -1,9 +1,9 @@
 /* Specification: histories, and recordings of runs that die. */
 #include <signal.h>
 
-#include "fuzz/tool/extent.h"
+#include "fuzz/draw/extent.h"
+#include "fuzz/isolate/recording.h"
 #include "fuzz/tool/host.h"
-#include "fuzz/tool/recording.h"
 #include "src/block.h"
 #include "tests/unit/report_fixture.h"
 

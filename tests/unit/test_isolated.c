@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/tool/isolated.h"
+#include "fuzz/isolate/isolated.h"
 
 #define CAPACITY    ((size_t)1024) /* bytes of the largest program here */
 #define SHORT_LIMIT 50u            /* milliseconds: for what hangs for certain */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "fuzz/tool/json.h"
+#include "fuzz/report/json.h"
 
 /* What a writing function writes as the only value of a document. */
 static char *written(void (*write)(struct json *json, const char *key, const char *text), const char *text) {

@@ -1,0 +1,155 @@
+/* The JSON writer. json.h is the contract. */
+#include "fuzz/report/json.h"
+
+#include <string.h>
+
+#define REPLACEMENT "\\ufffd"
+
+struct json json_start(FILE *stream) {
+    return (struct json){.stream = stream};
+}
+
+void json_end(struct json *json) {
+    fputc('\n', json->stream);
+}
+
+static void write_indent(const struct json *json) {
+    fprintf(json->stream, "\n%*s", (int)(json->depth * 2), "");
+}
+
+/* Bytes of the UTF-8 sequence that text begins with; 0 when it begins with none. The NUL at its end is no
+ * continuation, so nothing behind it is read. (Unicode, table 3-7.) */
+static size_t sequence_size(const unsigned char *text) {
+    const unsigned first = text[0];
+    if (first < 0x80) {
+        return 1;
+    }
+    const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    unsigned low = 0x80; /* what the second byte may be */
+    unsigned high = 0xbf;
+    if (first < 0xc2 || first > 0xf4) {
+        return 0;
+    }
+    if (first == 0xe0 || first == 0xf0) {
+        low = first == 0xe0 ? 0xa0 : 0x90;
+    } else if (first == 0xed || first == 0xf4) {
+        high = first == 0xed ? 0x9f : 0x8f;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if (text[i] < low || text[i] > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xbf;
+    }
+    return size;
+}
+
+static void write_character(unsigned character, FILE *stream) {
+    if (character == '"' || character == '\\') {
+        fprintf(stream, "\\%c", (int)character);
+    } else if (character == '\n') {
+        fputs("\\n", stream);
+    } else if (character < 0x20 || character == 0x7f) {
+        fprintf(stream, "\\u%04x", character);
+    } else {
+        fputc((int)character, stream);
+    }
+}
+
+static void write_string(const char *text, FILE *stream) {
+    const unsigned char *at = (const unsigned char *)text;
+    fputc('"', stream);
+    while (*at != '\0') { /* a byte less each time */
+        const size_t size = sequence_size(at);
+        if (size == 0) {
+            fputs(REPLACEMENT, stream);
+            at++;
+        } else if (size == 1) {
+            write_character(*at++, stream);
+        } else {
+            (void)fwrite(at, 1, size, stream); /* the caller asks the stream for errors */
+            at += size;
+        }
+    }
+    fputc('"', stream);
+}
+
+/* What stands in front of a value. */
+static void write_key(struct json *json, const char *key) {
+    if (json->depth != 0) {
+        if (json->has_members[json->depth - 1]) {
+            fputc(',', json->stream);
+        }
+        json->has_members[json->depth - 1] = true;
+        write_indent(json);
+    }
+    if (key != NULL) {
+        write_string(key, json->stream);
+        fputs(": ", json->stream);
+    }
+}
+
+static void open_container(struct json *json, const char *key, char bracket) {
+    write_key(json, key);
+    fputc(bracket, json->stream);
+    json->has_members[json->depth++] = false;
+}
+
+static void close_container(struct json *json, char bracket) {
+    json->depth--;
+    if (json->has_members[json->depth]) {
+        write_indent(json);
+    }
+    fputc(bracket, json->stream);
+}
+
+void json_open_object(struct json *json, const char *key) {
+    open_container(json, key, '{');
+}
+
+void json_close_object(struct json *json) {
+    close_container(json, '}');
+}
+
+void json_open_array(struct json *json, const char *key) {
+    open_container(json, key, '[');
+}
+
+void json_close_array(struct json *json) {
+    close_container(json, ']');
+}
+
+void json_number(struct json *json, const char *key, uint64_t number) {
+    write_key(json, key);
+    fprintf(json->stream, "%" PRIu64, number);
+}
+
+void json_bool(struct json *json, const char *key, bool value) {
+    write_key(json, key);
+    fputs(value ? "true" : "false", json->stream);
+}
+
+void json_null(struct json *json, const char *key) {
+    write_key(json, key);
+    fputs("null", json->stream);
+}
+
+void json_string(struct json *json, const char *key, const char *text) {
+    write_key(json, key);
+    write_string(text, json->stream);
+}
+
+void json_path(struct json *json, const char *key, const char *path) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    write_key(json, key);
+    fputs(*path == '/' ? "\"file://" : "\"", json->stream);
+    for (const unsigned char *at = (const unsigned char *)path; *at != '\0'; at++) {
+        if (strchr(plain, (int)*at) != NULL) {
+            fputc((int)*at, json->stream);
+        } else {
+            fprintf(json->stream, "%%%02X", (unsigned)*at);
+        }
+    }
+    fputc('"', json->stream);
+}

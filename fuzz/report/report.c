@@ -1,0 +1,178 @@
+/* What a person is shown of a run. report.h is the contract. */
+#include "fuzz/report/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "fuzz/draw/picture.h"
+#include "fuzz/execute/debug.h"
+#include "fuzz/program/text.h"
+#include "fuzz/report/explain.h"
+
+#define LINE_SIZE  256 /* bytes: a step in words */
+#define LAST_STEPS 8   /* operations a report looks back */
+
+/* What is remembered of a run while it goes on. */
+struct recorder {
+    struct step steps[LAST_STEPS]; /* step i in steps[i % LAST_STEPS] */
+    size_t step_count;             /* those begun */
+    bool under_way;                /* the last of them has not ended */
+    struct picture before;         /* the heap before and after the last step */
+    struct picture after;
+    FILE *trace;                     /* NULL: none */
+    const struct executor *executor; /* whose run this is */
+    const char *replay;              /* the command that runs the same program again */
+};
+
+static struct recorder
+    recorder; /* static, for report_last_words: a dying process has nobody to hand it over */
+
+static void describe_step(const struct step *step, bool under_way, char line[LINE_SIZE]) {
+    char operation[TEXT_OPERATION_SIZE];
+    char outcome[EXPLAIN_OUTCOME_SIZE];
+    snprintf(line, LINE_SIZE, "%5zu  %-28s %s%s", step->index, text_operation(&step->operation, operation),
+             under_way ? "" : explain_outcome(step, outcome),
+             step->recovery ? "  (freeing everything at the end)" : "");
+}
+
+static void remember(struct recorder *record, const struct step *step, bool under_way) {
+    record->steps[step->index % LAST_STEPS] = *step;
+    record->step_count = step->index + 1;
+    record->under_way = under_way;
+}
+
+/* Remembers steps and nothing more, so that a run can be watched at full speed. */
+static void watch_before(void *context, const struct executor *executor, const struct step *step) {
+    remember(context, step, true);
+    debug_before(executor, step);
+}
+
+static void watch_after(void *context, const struct executor *executor, const struct step *step,
+                        struct verdict verdict) {
+    remember(context, step, false);
+    debug_after(executor, step, verdict);
+}
+
+/* Draws the heap around every step as well. */
+static void record_before(void *context, const struct executor *executor, const struct step *step) {
+    struct recorder *const record = context;
+    remember(record, step, true);
+    picture_draw(&record->before, executor);
+    debug_before(executor, step);
+}
+
+static void record_after(void *context, const struct executor *executor, const struct step *step,
+                         struct verdict verdict) {
+    struct recorder *const record = context;
+    remember(record, step, false);
+    picture_draw(&record->after, executor);
+    debug_after(executor, step, verdict);
+    if (record->trace == NULL) {
+        return;
+    }
+    char line[LINE_SIZE];
+    describe_step(step, false, line);
+    fprintf(record->trace, "%s\n       %s", line, record->after.text);
+    if (verdict_is_sound(verdict)) {
+        fprintf(record->trace, "  digest %016" PRIx64, executor->digest);
+    }
+    fputc('\n', record->trace);
+}
+
+static const struct observer watching = {.before = watch_before, .after = watch_after, .context = &recorder};
+static const struct observer recording = {
+    .before = record_before, .after = record_after, .context = &recorder};
+
+/* Runs the program with the recording observer in place of the executor's own. */
+static struct verdict record_run(struct executor *executor, const struct program *program, const char *replay,
+                                 FILE *trace) {
+    const struct observer *const observer = executor->observer;
+    recorder = (struct recorder){.trace = trace, .executor = executor, .replay = replay};
+    executor->observer = &recording;
+    const struct verdict verdict = executor_run(executor, program);
+    executor->observer = observer;
+    return verdict;
+}
+
+static void print_heap_line(const struct program_header *header, FILE *stream) {
+    fprintf(stream, "  heap       %zu page%s of %zu bytes, growth by %zu, %zu slots\n", header->page_count,
+            header->page_count == 1 ? "" : "s", header->page_size, header->growth_limit, header->slot_count);
+}
+
+static void print_last_steps(FILE *stream) {
+    const size_t count = recorder.step_count < LAST_STEPS ? recorder.step_count : LAST_STEPS;
+    fprintf(stream, "\n  last operations (number, operation, what it did)\n");
+    for (size_t i = recorder.step_count - count; i < recorder.step_count; i++) {
+        const bool last = i + 1 == recorder.step_count;
+        char line[LINE_SIZE];
+        describe_step(&recorder.steps[i % LAST_STEPS], last && recorder.under_way, line);
+        fprintf(stream, "  %s %s\n", last ? ">" : " ", line);
+    }
+}
+
+static void print_operation(FILE *stream) {
+    char operation[TEXT_OPERATION_SIZE];
+    if (recorder.step_count == 0) {
+        fprintf(stream, "  operation  none: the heap is wrong before the first one\n");
+        return;
+    }
+    const struct step *const step = &recorder.steps[(recorder.step_count - 1) % LAST_STEPS];
+    fprintf(stream, "  operation  %zu: %s\n", step->index, text_operation(&step->operation, operation));
+}
+
+static void print_verdict(struct verdict verdict, FILE *stream) {
+    struct explanation explanation;
+    explain_verdict(verdict, &explanation);
+    fprintf(stream, "  where      %s\n", explanation.where);
+    fprintf(stream, "  expected   %s\n", explanation.expected);
+    fprintf(stream, "  observed   %s\n", explanation.observed);
+}
+
+static void print_replay(FILE *stream) {
+    fprintf(stream, "\n  replay  %s\n", recorder.replay);
+}
+
+void report_violation(struct executor *executor, const struct program *program, const char *replay,
+                      FILE *stream) {
+    const struct verdict verdict = record_run(executor, program, replay, NULL);
+    if (verdict_is_sound(verdict)) {
+        fprintf(stream,
+                "VIOLATION that did not happen again: the subject depends on more than its program\n");
+        print_replay(stream);
+        return;
+    }
+    fprintf(stream, "VIOLATION %s: %s\n", oracle_id(verdict.oracle), oracle_sentence(verdict.oracle));
+    print_heap_line(&program->header, stream);
+    print_operation(stream);
+    print_verdict(verdict, stream);
+    if (recorder.step_count != 0) {
+        print_last_steps(stream);
+        fprintf(stream, "\n  heap (# taken, . free, bytes with header, slot)\n");
+        fprintf(stream, "    before  %s\n", recorder.before.text);
+        fprintf(stream, "    after   %s\n", recorder.after.text);
+    }
+    print_replay(stream);
+}
+
+struct verdict report_trace(struct executor *executor, const struct program *program, FILE *stream) {
+    return record_run(executor, program, recorder.replay, stream);
+}
+
+void report_watch(struct executor *executor, const char *replay) {
+    recorder = (struct recorder){.executor = executor, .replay = replay};
+    executor->observer = &watching;
+}
+
+void report_last_words(FILE *stream) {
+    if (!recorder.under_way) {
+        return;
+    }
+    struct picture now;
+    picture_draw(&now, recorder.executor);
+    fprintf(stream, "\nDIED in the subject: what is above tells why, this tells where\n");
+    print_operation(stream);
+    print_last_steps(stream);
+    fprintf(stream, "\n  heap (# taken, . free, bytes with header, slot), in the middle of the operation\n");
+    fprintf(stream, "            %s\n", now.text);
+    print_replay(stream);
+}

@@ -1,0 +1,173 @@
+/* The JSON document, and what feeds both. results.h is the contract. */
+#define _DEFAULT_SOURCE /* strsignal */
+#include "fuzz/report/results.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/program/text.h"
+#include "fuzz/report/explain.h"
+#include "fuzz/tool/input.h"
+
+#define JSON_FORMAT 1u /* of this document; a change that breaks a reader counts it up */
+
+enum exit_code results_start(struct results *results, bool to_json, const char *sarif_path) {
+    *results = (struct results){.to_json = to_json, .sarif_path = sarif_path};
+    if (sarif_path != NULL) {
+        FILE *const stream = open_memstream(&results->sarif_text, &results->sarif_size);
+        if (stream == NULL) {
+            fprintf(stderr, "kmemfuzz run: no memory for %s: %s\n", sarif_path, strerror(errno));
+            return EXIT_ENVIRONMENT;
+        }
+        results->sarif = json_start(stream);
+        sarif_start(&results->sarif);
+    }
+    if (to_json) {
+        struct json *const json = &results->json;
+        *json = json_start(stdout);
+        json_open_object(json, NULL);
+        json_number(json, "format", JSON_FORMAT);
+        json_string(json, "tool", "kmemfuzz");
+        json_string(json, "version", KMEM_VERSION);
+        json_open_array(json, "results");
+    }
+    return EXIT_SOUND;
+}
+
+static const char *verdict_word(const struct result *result) {
+    if (result->outcome == NULL) {
+        return "unusable";
+    }
+    switch (result->outcome->ending) {
+    case ENDING_SOUND:
+        return "sound";
+    case ENDING_VIOLATION:
+        return "violation";
+    default:
+        return "died";
+    }
+}
+
+static void count(struct results *results, const struct result *result) {
+    if (result->outcome == NULL) {
+        results->unusable_count++;
+    } else if (result->outcome->ending == ENDING_SOUND) {
+        results->sound_count++;
+    } else if (result->outcome->ending == ENDING_VIOLATION) {
+        results->violation_count++;
+    } else {
+        results->death_count++;
+    }
+}
+
+static void write_operation(struct json *json, const struct outcome *outcome) {
+    char text[TEXT_OPERATION_SIZE];
+    if (!outcome->has_step) {
+        json_null(json, "operation"); /* the heap was wrong before the first one */
+        return;
+    }
+    json_open_object(json, "operation");
+    json_number(json, "index", outcome->step.index);
+    json_string(json, "text", text_operation(&outcome->step.operation, text));
+    json_bool(json, "recovery", outcome->step.recovery);
+    json_close_object(json);
+}
+
+static void write_violation(struct json *json, struct verdict verdict) {
+    struct explanation explanation;
+    explain_verdict(verdict, &explanation);
+    json_string(json, "where", explanation.where);
+    json_string(json, "expected", explanation.expected);
+    json_string(json, "observed", explanation.observed);
+}
+
+static void write_death(struct json *json, const struct outcome *outcome) {
+    struct outcome_place place;
+    if (outcome->ending == ENDING_SIGNAL) {
+        json_string(json, "signal", strsignal(outcome->signal));
+    }
+    if (outcome_place(outcome->report, &place)) {
+        json_open_object(json, "place");
+        json_string(json, "function", place.function);
+        json_string(json, "file", place.file);
+        json_number(json, "line", place.line);
+        json_close_object(json);
+    } else {
+        json_null(json, "place");
+    }
+    json_string(json, "report", outcome->report);
+}
+
+static void write_outcome(struct json *json, const struct outcome *outcome) {
+    char digest[17];
+    if (outcome->ending != ENDING_SOUND) {
+        json_string(json, "oracle", outcome_id(outcome));
+        json_string(json, "sentence", outcome_sentence(outcome));
+        write_operation(json, outcome);
+    }
+    if (outcome->ending == ENDING_VIOLATION) {
+        write_violation(json, outcome->verdict);
+    } else if (outcome->ending != ENDING_SOUND) {
+        write_death(json, outcome);
+    }
+    snprintf(digest, sizeof digest, "%016" PRIx64, outcome->digest);
+    json_string(json, "digest", digest);
+    json_number(json, "operations", outcome->operation_count);
+}
+
+static void write_result(struct json *json, const struct result *result) {
+    json_open_object(json, NULL);
+    json_string(json, "file", result->path);
+    json_path(json, "uri", result->path);
+    json_string(json, "verdict", verdict_word(result));
+    if (result->outcome != NULL) {
+        write_outcome(json, result->outcome);
+    }
+    json_close_object(json);
+}
+
+void results_add(struct results *results, const struct result *result) {
+    count(results, result);
+    if (results->to_json) {
+        write_result(&results->json, result);
+    }
+    if (results->sarif_path != NULL) {
+        sarif_add(&results->sarif, result);
+    }
+}
+
+static void end_json(struct results *results) {
+    struct json *const json = &results->json;
+    json_close_array(json);
+    json_open_object(json, "totals");
+    json_number(json, "sound", results->sound_count);
+    json_number(json, "violations", results->violation_count);
+    json_number(json, "died", results->death_count);
+    json_number(json, "unusable", results->unusable_count);
+    json_close_object(json);
+    json_close_object(json);
+    json_end(json);
+}
+
+static enum exit_code end_sarif(struct results *results, bool replace) {
+    FILE *const stream = results->sarif.stream;
+    sarif_end(&results->sarif, results->unusable_count);
+    const bool whole = ferror(stream) == 0;
+    enum exit_code code = EXIT_ENVIRONMENT;
+    if (fclose(stream) != 0 || !whole) {
+        fprintf(stderr, "kmemfuzz run: no memory for %s\n", results->sarif_path);
+    } else {
+        code = output_write(results->sarif_path, (const uint8_t *)results->sarif_text, results->sarif_size,
+                            replace);
+    }
+    free(results->sarif_text);
+    return code;
+}
+
+enum exit_code results_end(struct results *results, bool replace) {
+    if (results->to_json) {
+        end_json(results);
+    }
+    return results->sarif_path == NULL ? EXIT_SOUND : end_sarif(results, replace);
+}

@@ -1,0 +1,194 @@
+/* SARIF 2.1.0 (OASIS): one run, a rule for each oracle and each way to die, a result for each failing input.
+ * results.h is the contract. */
+#include <stdlib.h>
+
+#include "fuzz/program/text.h"
+#include "fuzz/report/explain.h"
+#include "fuzz/report/results.h"
+
+#define SCHEMA       "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+#define ORACLES_PAGE KMEM_DOCUMENTS_URI "/harness.md#oracles"
+#define SHOWN_LIMIT  40 /* operations of a program that a message shows */
+
+/* The rules: the oracles, numbered from 1 as they are, and behind them the deaths. */
+
+static const enum ending deaths[] = {ENDING_SANITIZER, ENDING_SIGNAL, ENDING_HANG};
+
+#define DEATH_COUNT (sizeof deaths / sizeof deaths[0])
+
+static size_t rule_index(const struct outcome *outcome) {
+    for (size_t i = 0; i < DEATH_COUNT; i++) {
+        if (outcome->ending == deaths[i]) {
+            return ORACLE_COUNT - 1 + i;
+        }
+    }
+    return outcome->verdict.oracle - 1;
+}
+
+static void write_text(struct json *json, const char *key, const char *text) {
+    json_open_object(json, key);
+    json_string(json, "text", text);
+    json_close_object(json);
+}
+
+static void write_rule(struct json *json, const char *id, const char *sentence) {
+    json_open_object(json, NULL);
+    json_string(json, "id", id);
+    write_text(json, "shortDescription", sentence);
+    json_string(json, "helpUri", ORACLES_PAGE);
+    json_open_object(json, "defaultConfiguration");
+    json_string(json, "level", "error");
+    json_close_object(json);
+    json_close_object(json);
+}
+
+static void write_rules(struct json *json) {
+    json_open_array(json, "rules");
+    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
+        write_rule(json, oracle_id(oracle), oracle_sentence(oracle));
+    }
+    for (size_t i = 0; i < DEATH_COUNT; i++) {
+        write_rule(json, outcome_death_id(deaths[i]), outcome_death_sentence(deaths[i]));
+    }
+    json_close_array(json);
+}
+
+void sarif_start(struct json *json) {
+    json_open_object(json, NULL);
+    json_string(json, "$schema", SCHEMA);
+    json_string(json, "version", "2.1.0");
+    json_open_array(json, "runs");
+    json_open_object(json, NULL);
+    json_open_object(json, "tool");
+    json_open_object(json, "driver");
+    json_string(json, "name", "kmemfuzz");
+    json_string(json, "version", KMEM_VERSION);
+    json_string(json, "informationUri", KMEM_DOCUMENTS_URI "/output.md");
+    write_rules(json);
+    json_close_object(json);
+    json_close_object(json);
+    json_open_array(json, "results");
+}
+
+/* The message. */
+
+/* The program up to the failing operation; of a long one its end. */
+static void print_program(const struct result *result, FILE *stream) {
+    const struct program *const program = result->program;
+    const struct outcome *const outcome = result->outcome;
+    const size_t wanted = outcome->has_step ? outcome->step.index + 1 : 0;
+    const size_t count = wanted < program->operation_count ? wanted : program->operation_count;
+    const size_t first = count > SHOWN_LIMIT ? count - SHOWN_LIMIT : 0;
+    struct program header = *program;
+    header.operation_count = 0;
+    (void)text_print(&header, stream);
+    if (first != 0) {
+        fprintf(stream, "# %zu operation%s left out\n", first, first == 1 ? "" : "s");
+    }
+    for (size_t i = first; i < count; i++) {
+        char text[TEXT_OPERATION_SIZE];
+        const struct operation operation = program_operation(program, i);
+        fprintf(stream, "%s\n", text_operation(&operation, text));
+    }
+}
+
+static void print_message(const struct result *result, FILE *stream) {
+    const struct outcome *const outcome = result->outcome;
+    char text[TEXT_OPERATION_SIZE];
+    fprintf(stream, "%s: %s\n", outcome_id(outcome), outcome_sentence(outcome));
+    if (outcome->has_step) {
+        fprintf(stream, "operation %zu: %s%s\n", outcome->step.index,
+                text_operation(&outcome->step.operation, text),
+                outcome->step.recovery ? " (freeing everything at the end)" : "");
+    }
+    if (outcome->ending == ENDING_VIOLATION) {
+        struct explanation explanation;
+        explain_verdict(outcome->verdict, &explanation);
+        fprintf(stream, "where %s\nexpected %s\nobserved %s\n", explanation.where, explanation.expected,
+                explanation.observed);
+    }
+    fputc('\n', stream);
+    print_program(result, stream);
+}
+
+static void write_message(struct json *json, const struct result *result) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (stream == NULL) {
+        abort(); /* a few thousand bytes */
+    }
+    print_message(result, stream);
+    if (fclose(stream) != 0) {
+        abort();
+    }
+    write_text(json, "message", text);
+    free(text);
+}
+
+/* The locations. */
+
+static void write_artifact(struct json *json, const char *path) {
+    json_open_object(json, "artifactLocation");
+    json_path(json, "uri", path);
+    json_close_object(json);
+}
+
+static void write_input(struct json *json, const char *path) {
+    json_open_object(json, NULL);
+    json_open_object(json, "physicalLocation");
+    write_artifact(json, path);
+    json_close_object(json);
+    json_close_object(json);
+}
+
+/* The function of the core that a sanitizer has named. */
+static void write_place(struct json *json, const struct outcome_place *place) {
+    json_open_object(json, NULL);
+    json_open_object(json, "physicalLocation");
+    write_artifact(json, place->file);
+    json_open_object(json, "region");
+    json_number(json, "startLine", place->line);
+    json_close_object(json);
+    json_close_object(json);
+    json_open_array(json, "logicalLocations");
+    json_open_object(json, NULL);
+    json_string(json, "name", place->function);
+    json_string(json, "kind", "function");
+    json_close_object(json);
+    json_close_array(json);
+    json_close_object(json);
+}
+
+void sarif_add(struct json *json, const struct result *result) {
+    const struct outcome *const outcome = result->outcome;
+    struct outcome_place place;
+    if (outcome == NULL || outcome->ending == ENDING_SOUND) {
+        return;
+    }
+    json_open_object(json, NULL);
+    json_string(json, "ruleId", outcome_id(outcome));
+    json_number(json, "ruleIndex", rule_index(outcome));
+    json_string(json, "level", "error");
+    write_message(json, result);
+    json_open_array(json, "locations");
+    write_input(json, result->path);
+    if (outcome_place(outcome->report, &place)) {
+        write_place(json, &place);
+    }
+    json_close_array(json);
+    json_close_object(json);
+}
+
+void sarif_end(struct json *json, size_t unusable_count) {
+    json_close_array(json);
+    json_open_array(json, "invocations");
+    json_open_object(json, NULL);
+    json_bool(json, "executionSuccessful", unusable_count == 0); /* every input was run */
+    json_close_object(json);
+    json_close_array(json);
+    json_close_object(json);
+    json_close_array(json);
+    json_close_object(json);
+    json_end(json);
+}

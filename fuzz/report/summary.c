@@ -1,0 +1,71 @@
+/* What a run came to. summary.h is the contract. */
+#include "fuzz/report/summary.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "fuzz/program/text.h"
+#include "fuzz/report/explain.h"
+
+__attribute__((format(printf, 3, 4))) static void add(struct summary *summary, const char *name,
+                                                      const char *format, ...) {
+    struct summary_fact *const fact = &summary->facts[summary->fact_count++];
+    va_list arguments;
+    fact->name = name;
+    va_start(arguments, format);
+    vsnprintf(fact->value, sizeof fact->value, format, arguments);
+    va_end(arguments);
+}
+
+static void add_failed_step(struct summary *summary, const struct history *history) {
+    char operation[TEXT_OPERATION_SIZE];
+    const size_t index = history_failed_step(history);
+    if (index < history->step_count) {
+        const struct step *const step = &history->steps[index].step;
+        add(summary, "operation", "%zu: %s%s", step->index, text_operation(&step->operation, operation),
+            step->recovery ? " (freeing everything at the end)" : "");
+    } else if (history->full) {
+        add(summary, "operation", "beyond the first %zu, which are all a picture has room for",
+            history->step_count);
+    } else {
+        add(summary, "operation", "none: the heap is wrong before the first one");
+    }
+}
+
+static void add_heap(struct summary *summary, const struct program_header *header) {
+    add(summary, "heap", "%zu page%s of %zu bytes, growth by %zu, %zu slots", header->page_count,
+        header->page_count == 1 ? "" : "s", header->page_size, header->growth_limit, header->slot_count);
+}
+
+static void say_violation(const struct history *history, struct summary *summary) {
+    struct explanation explanation;
+    explain_verdict(history->verdict, &explanation);
+    snprintf(summary->title, sizeof summary->title, "VIOLATION %s", oracle_id(history->verdict.oracle));
+    snprintf(summary->sentence, sizeof summary->sentence, "%s", oracle_sentence(history->verdict.oracle));
+    add_failed_step(summary, history);
+    add(summary, "where", "%s", explanation.where);
+    add(summary, "expected", "%s", explanation.expected);
+    add(summary, "observed", "%s", explanation.observed);
+}
+
+void summary_make(const struct recording *recording, struct summary *summary) {
+    const struct history *const history = recording->history;
+    *summary = (struct summary){.sound = history->end == HISTORY_SOUND};
+    if (history->end == HISTORY_VIOLATION) {
+        say_violation(history, summary);
+    } else if (history->end == HISTORY_CUT_OFF) {
+        char death[RECORDING_DEATH_SIZE];
+        snprintf(summary->title, sizeof summary->title, "DIED in the subject");
+        snprintf(summary->sentence, sizeof summary->sentence, "%s.", recording_death(recording, death));
+        add_failed_step(summary, history);
+    } else {
+        snprintf(summary->title, sizeof summary->title, "sound");
+        snprintf(summary->sentence, sizeof summary->sentence,
+                 "Every oracle was asked after every operation.");
+        add(summary, "digest", "%016" PRIx64, history->digest);
+        add(summary, "operations", "%zu%s", history->operation_count,
+            history->full ? ", more than a picture has room for: the last are missing" : "");
+    }
+    add_heap(summary, &history->header);
+}

@@ -36,6 +36,10 @@ void bench_heap(void);
 void bench_realloc(void);
 void bench_check(void);
 void bench_pages(void);
+void bench_faults(void);
 void bench_traps(void);
+
+/* For the trap handler: maps what a measured access has faulted for. False: no measured one has. */
+bool bench_map(uintptr_t cause, uintptr_t value);
 
 #endif

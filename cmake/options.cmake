@@ -3,6 +3,20 @@
 # No fake stacks for use after return: they cost a tenth of all speed, and nothing here returns a local's address.
 set(KMEM_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
                     -fsanitize-address-use-after-return=never)
+# On a board there is only what src/riscv/sanitizer provides. All checks are inline, since the emulator pays for every
+# call. The offset is link.ld's shadow_offset. Without the prefix memset and its like would go unchecked. Reports lead
+# back to a place by frame pointers, and by calls that return there: recoverable ones, and no tail calls. File names in
+# them start at the top of the tree, which lies as many folders deep as its path has slashes, and one for the root.
+if(KMEM_TARGET)
+  string(REGEX MATCHALL "/" slashes "${PROJECT_SOURCE_DIR}/")
+  list(LENGTH slashes depth)
+  set(KMEM_SANITIZERS -fsanitize=kernel-address,undefined -fno-omit-frame-pointer -fno-optimize-sibling-calls
+    "SHELL:-Xclang -fsanitize-address-use-after-scope" # which is the default for the host
+    -fsanitize-undefined-strip-path-components=${depth}
+    "SHELL:-mllvm -asan-mapping-offset=0x76000000" "SHELL:-mllvm -asan-instrumentation-with-call-threshold=1000000"
+    "SHELL:-mllvm -asan-kernel-mem-intrinsic-prefix=1" "SHELL:-mllvm -asan-globals=1" "SHELL:-mllvm -asan-stack=1"
+    "SHELL:-mllvm -asan-destructor-kind=none") # nothing is ever unloaded
+endif()
 
 # Everything we write: C11, warnings are errors, includes start at the top of the tree.
 add_library(kmem_options INTERFACE)
@@ -21,7 +35,9 @@ endif()
 # instrumented itself, such as the arena, must poison all the same.
 if(NOT KMEM_INSTRUMENT STREQUAL "none")
   target_compile_definitions(kmem_options INTERFACE PORT_ADDRESS_SANITIZER=1)
-  target_link_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
+  if(NOT KMEM_TARGET)
+    target_link_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
+  endif()
 endif()
 
 # Code that also runs in a kernel: no library, and no compiler that puts calls to one in place of our loops.

@@ -17,6 +17,10 @@ endif()
 if(NOT KMEM_INSTRUMENT MATCHES "^(none|core|everything)$")
   message(FATAL_ERROR "kmem: KMEM_INSTRUMENT is '${KMEM_INSTRUMENT}'; it must be none, core or everything.")
 endif()
+if(KMEM_TARGET AND KMEM_INSTRUMENT STREQUAL "everything")
+  message(FATAL_ERROR "kmem: on a board KMEM_INSTRUMENT must be none or core: the run time there is not made to be "
+                      "instrumented itself.")
+endif()
 
 if(KMEM_FUZZERS OR KMEM_COVERAGE)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")

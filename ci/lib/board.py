@@ -61,6 +61,8 @@ CONFIGURATIONS = {configuration.name: configuration for configuration in (
     Configuration("rv32", "rv32", "replay"),
     Configuration("rv64-mapped", "rv64", "replay", "mapped"),
     Configuration("rv64-lazy", "rv64", "replay", "lazy"),
+    Configuration("rv64-sanitized", "rv64-sanitized", "replay"),
+    Configuration("rv32-sanitized", "rv32-sanitized", "replay"),
 )}
 
 
@@ -93,7 +95,8 @@ class Image:
         if not known or known[0][0] == "??":
             return "no line is known for it"
         function, line = known[0]
-        return f"{function} ({os.path.relpath(line.split(' (discriminator')[0])})"
+        caller = f", inlined in {frames[-1][0]}" if frames[-1][0] != function else ""
+        return f"{function} ({os.path.relpath(line.split(' (discriminator')[0])}){caller}"
 
     def region(self, address):
         """What lies at an address, as src/riscv/link.ld draws it."""
@@ -112,7 +115,9 @@ class Image:
             if found == "a device" and address >= 0x40000000:
                 return "virtual memory that is not the heap's"
             found = "the physical pages" if found.startswith("the arena") else found
-        return "nothing, or what the image has no use for" if address >= 0x86000000 else found
+        if self.symbols["shadow_start"] <= address < self.symbols["shadow_end"]:
+            return "the sanitizers' shadow"
+        return "nothing, or what the image has no use for" if address >= self.symbols["shadow_start"] else found
 
 
 def _tool_output(command, package):
@@ -256,11 +261,16 @@ class Outcome:
         "V": ("verdict", ("index", "operations", "oracle", "offset", "expected", "observed", "digest")),
         "F": ("fault", ("index", "operation", "cause", "value", "program_counter", "ra", "sp")),
         "H": ("hang", ("index", "operation", "program_counter", "ra", "sp")),
+        "S": ("address", ("index", "operation", "error", "access", "address", "size", "bad", "program_counter", "ra", "sp",
+                          "shadow")),
+        "U": ("undefined", ("index", "operation", "error", "access", "file", "file_line", "column", "type", "left", "right",
+                            "program_counter", "ra", "sp")),
     }
-    _DECIMAL = ("index", "operations", "operation")
+    _DECIMAL = ("index", "operations", "operation", "file_line", "column")
+    _TEXT = ("oracle", "error", "access", "file", "type", "shadow")  # their blanks come as tabs
 
     def __init__(self, kind, index, line="", **values):
-        self.kind = kind  # "verdict", "fault", "hang" or "dead"
+        self.kind = kind  # "verdict", "fault", "hang", "dead"; of a sanitizer: "address", "undefined"
         self.index = index
         self.line = line
         self.values = values
@@ -276,8 +286,8 @@ class Outcome:
         if len(words) != len(names):
             return None
         try:
-            values = {name: word if name == "oracle" else int(word, 10 if name in Outcome._DECIMAL else 16)
-                      for name, word in zip(names, words)}
+            values = {name: word.replace("\t", " ") if name in Outcome._TEXT else
+                      int(word, 10 if name in Outcome._DECIMAL else 16) for name, word in zip(names, words)}
         except ValueError:
             return None
         return Outcome(kind, line=line, **values)
@@ -295,10 +305,12 @@ class Outcome:
     @property
     def category(self):
         """Which of the END line's counts it is part of."""
-        return ("sound" if self.sound else "violation") if self.kind == "verdict" else self.kind
+        if self.kind == "verdict":
+            return "sound" if self.sound else "violation"
+        return "report" if self.kind in ("address", "undefined") else self.kind
 
 
-CATEGORIES = ("sound", "violation", "fault", "hang")
+CATEGORIES = ("sound", "violation", "fault", "hang", "report")
 
 
 class Replay:

@@ -11,7 +11,7 @@ EXIT_ENVIRONMENT=3
 export EXIT_USAGE EXIT_ENVIRONMENT
 
 # The presets whose images ci/lib/board.py replays a corpus in.
-TARGET_PRESETS=(rv64 rv32)
+TARGET_PRESETS=(rv64 rv32 rv64-sanitized rv32-sanitized)
 export TARGET_PRESETS
 
 # say TEXT: a line about what is going on. On standard error, so that figures can be piped.

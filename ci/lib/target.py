@@ -15,8 +15,11 @@ import time
 
 import board
 import debug
+import sanitizer
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
+SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
+                   "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
@@ -58,9 +61,9 @@ def parse_arguments(arguments):
     parser.add_argument("--configuration", choices=board.CONFIGURATIONS, action="append", metavar="NAME",
                         help=f"one of {', '.join(board.CONFIGURATIONS)}; may be given several times (default: all)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
-    parser.add_argument("--image", choices=("faults",),
-                        help="faults: in place of each configuration's own, the image that damages itself when an input "
-                             "asks for it")
+    parser.add_argument("--image", choices=("faults", "misuse"),
+                        help="in place of each configuration's own: faults, the image that damages itself when an input "
+                             "asks for it; misuse, the one that misuses memory, for the configurations with sanitizers")
     parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
                         help="how long one input may run (default: 2)")
     parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
@@ -89,7 +92,10 @@ def parse_arguments(arguments):
                                                                                      board.CONFIGURATIONS)]
     if options.image is not None:
         options.configurations = [configuration._replace(image=options.image) for configuration in
-                                  options.configurations]
+                                  options.configurations
+                                  if options.image != "misuse" or configuration.name.endswith("-sanitized")]
+        if not options.configurations:
+            parser.error("--image misuse needs a configuration with sanitizers")
     return options
 
 
@@ -235,6 +241,7 @@ class Finding:
         name = self.corpus.name(self.outcome.index)
         title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentence(values['oracle'])}",
                  "fault": lambda: f"FAULT {board.cause_name(values['cause'])}",
+                 "report": lambda: sanitizer.title(self.outcome),
                  "hang": lambda: "HANG: stopped by the watchdog",
                  "dead": lambda: "DEAD: the image did not survive this input",
                  "difference": lambda: "DIFFERENCE: sound on both machines, but not the same"}[self.kind]()
@@ -269,7 +276,17 @@ class Finding:
         value = self.outcome.values["value"]
         memory = self.outcome.memory
         place = memory and memory.place(value) or f"in {self.image.region(value)}"
-        return [f"  address    {value:#x}, {place}", *self._place()]
+        lines = [f"  address    {value:#x}, {place}"]
+        shadowed = sanitizer.shadowed(value, self.image)
+        if shadowed is not None:
+            lines.append(f"  shadow of  {shadowed:#x} to {shadowed + 7:#x}, in {self.image.region(shadowed)}")
+        return lines + self._place()
+
+    def _report(self):
+        values = self.outcome.values
+        place = self._place()
+        place[0] = f"  at         {values['program_counter']:#x} {self.image.place(values['program_counter'] - 1)}"
+        return [*sanitizer.details(self.outcome, self.image), *place]
 
     def _hang(self):
         return self._place()
@@ -286,6 +303,10 @@ class Finding:
         return [f"  target     offset {target[0]}, digest {target[1]}", f"  host       offset {host[0]}, digest {host[1]}"]
 
     def _host_verdict(self):
+        if self.kind in ("report", "fault") and sanitizer.is_linked(self.image):
+            finding = self._host_finding()
+            if finding is not None:
+                return finding
         if self.same:
             return "the same"
         if self.host.sound:
@@ -295,6 +316,18 @@ class Finding:
             return (f"violation {self.host.values['oracle']} in operation {self.host.values['operations'] - 1}: "
                     "not the target's")
         return f"died as well: {self.host.values['reason']}"
+
+    def _host_finding(self):
+        """What the host's own sanitizers say; None where they cannot be asked."""
+        tool = SANITIZED_TOOLS.get(self.image.configuration.image)
+        if tool is None or not tool[0].is_file():
+            return None
+        result = subprocess.run([*tool, self.corpus.file(self.outcome.index)], capture_output=True, text=True,
+                                errors="replace", check=False)
+        host = sanitizer.finding_of_host(result.stdout + result.stderr)
+        if host == sanitizer.finding_of_board(self.outcome):
+            return f"its sanitizers say the same: {host}"
+        return f"its sanitizers say: {host}"
 
     def _replay_command(self):
         path = self.corpus.file(self.outcome.index)
@@ -353,11 +386,11 @@ def replay_configuration(configuration, options, corpus, host, progress):
             finding.find_difference(options.watchdog)
     operations = sum(outcome.values.get("operations", 0) for outcome in outcomes)
     count = {name: sum(finding.kind == name for finding in findings)
-             for name in ("violation", "fault", "hang", "dead", "difference")}
+             for name in ("violation", "fault", "hang", "report", "dead", "difference")}
     figures = {
         "configuration": configuration.name, "inputs": len(outcomes), "checked_operations": operations,
         "sound": sum(outcome.sound for outcome in outcomes), "violations": count["violation"], "faults": count["fault"],
-        "hangs": count["hang"], "dead": count["dead"], "differences": count["difference"], "boots": replay.boots,
+        "hangs": count["hang"], "reports": count["report"], "dead": count["dead"], "differences": count["difference"], "boots": replay.boots,
         "seconds": round(replay.seconds, 3),
         "seconds_to_first_verdict": round(replay.first_verdict_seconds or replay.seconds, 3),
         "inputs_per_second": round(len(outcomes) / replay.seconds),
@@ -379,7 +412,7 @@ def count_pages(memories):
 def print_summary(figures):
     """A configuration's figures in a line."""
     parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}"
-             for name in ("violations", "faults", "hangs", "dead", "differences") if figures[name]]
+             for name in ("violations", "faults", "hangs", "reports", "dead", "differences") if figures[name]]
     print(f"{figures['configuration']}  {figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked operations: "
           f"{', '.join(parts) or SOUND_AND_EQUAL}  "
           f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "

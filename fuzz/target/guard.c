@@ -1,11 +1,14 @@
 /* Who may touch what while inputs run: all that link.ld draws, and of the devices the timer alone. */
 #include "fuzz/target/blob.h"
 #include "fuzz/target/image.h"
+#include "src/port.h"
 #include "src/riscv/board.h"
 #include "src/riscv/protection.h"
 
 extern char constants_start[], constants_end[], data_end[], stack_bottom[], stack_top[], arena_start[],
-    arena_end[], control_words[], blob_start[];
+    arena_end[], control_words[], blob_start[], shadow_end[];
+
+#define SHADOW_ACCESS (PORT_ADDRESS_SANITIZER ? PROTECTION_READ | PROTECTION_WRITE : PROTECTION_NONE)
 
 void guard_memory(void) {
     const struct protection_range ranges[] = {
@@ -21,6 +24,7 @@ void guard_memory(void) {
         {(uintptr_t)arena_end, PROTECTION_READ | PROTECTION_WRITE},
         {(uintptr_t)control_words, PROTECTION_NONE},
         {(uintptr_t)blob_start + BLOB_CAPACITY, PROTECTION_READ},
+        {(uintptr_t)shadow_end, SHADOW_ACCESS}, /* starts where the blob ends: link.ld sees to it */
         {UINTPTR_MAX, PROTECTION_NONE},
     };
     protection_lock(ranges, sizeof ranges / sizeof ranges[0]);

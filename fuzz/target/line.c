@@ -27,16 +27,31 @@ void line_decimal(struct line *line, uint32_t number) {
     }
 }
 
-void line_hexadecimal(struct line *line, uint64_t number) {
+static void append_hexadecimal(struct line *line, uint64_t number) {
     unsigned shift = 60;
     while (shift > 0 && number >> shift == 0) {
         shift -= 4;
     }
-    append(line, ' ');
     append(line, "0123456789abcdef"[number >> shift & 15]);
     while (shift > 0) {
         shift -= 4;
         append(line, "0123456789abcdef"[number >> shift & 15]);
+    }
+}
+
+void line_hexadecimal(struct line *line, uint64_t number) {
+    append(line, ' ');
+    append_hexadecimal(line, number);
+}
+
+void line_signed(struct line *line, int64_t number) {
+    line_text(line, number < 0 ? " -" : " ");
+    append_hexadecimal(line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+}
+
+void line_append(struct line *line, const struct line *other) {
+    for (size_t i = 0; i < other->size; i++) {
+        append(line, other->text[i]);
     }
 }
 

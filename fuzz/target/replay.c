@@ -4,6 +4,7 @@
  *     main -> replay_all -> replay_input -> context_run -> run_program -> the executor
  *                                ^                              |
  *                                +-- context_leave <-- trap ----+      fault, or the watchdog's alarm
+ *                                +-- context_leave <-- image_stop     a sanitizer's report
  */
 #include "fuzz/execute/debug.h"
 #include "fuzz/target/blob.h"
@@ -13,6 +14,7 @@
 #include "src/riscv/board.h"
 #include "src/riscv/context.h"
 #include "src/riscv/csr.h"
+#include "src/riscv/sanitizer/sanitizer.h"
 #include "src/riscv/semihosting.h"
 #include "src/riscv/timer.h"
 #include "src/riscv/trap.h"
@@ -35,6 +37,13 @@ struct trap_record {
     uintptr_t sp;
 };
 
+/* Why an input did not run to its end: what context_run returns. */
+enum stop {
+    STOP_NONE, /* it did */
+    STOP_TRAP,
+    STOP_REPORT, /* of a sanitizer */
+};
+
 /* How the image's start has gone, for a trap to know whom it has hit. */
 enum phase {
     PHASE_BOOT,    /* nothing can be said to the host yet */
@@ -50,6 +59,8 @@ static struct {
     struct executor executor;
     struct context context; /* of the input under way */
     struct trap_record trap;
+    const char *report_letter; /* of the line about a sanitizer's report */
+    struct line report;        /* the end of it */
     volatile enum phase phase;
     uint64_t started;   /* when the input under way was, in timer ticks */
     uint64_t flushed;   /* when the last was whose line was written at once */
@@ -57,6 +68,7 @@ static struct {
     size_t violation_count;
     size_t fault_count;
     size_t hang_count;
+    size_t report_count;
 } replay;
 
 _Noreturn static void end_with_error(unsigned code, const char *text) {
@@ -126,10 +138,21 @@ void trap_handle(struct trap_frame *frame) {
             replay.phase = PHASE_INPUT;
             return;
         }
-        context_leave(&replay.context, 1);
+        context_leave(&replay.context, STOP_TRAP);
     case PHASE_LOST:
         semihosting_exit(IMAGE_TRAP);
     }
+}
+
+void image_stop(const char *letter, const struct line *details) {
+    timer_stop(); /* or the alarm would be a trap outside of an input */
+    if (replay.phase != PHASE_INPUT) {
+        end_with_error(IMAGE_REPORT, "a sanitizer's report outside of an input");
+    }
+    replay.phase = PHASE_RUNTIME;
+    replay.report_letter = letter;
+    replay.report = *details;
+    context_leave(&replay.context, STOP_REPORT);
 }
 
 /* One input. */
@@ -168,6 +191,10 @@ static void run_program(void *argument) {
 
 /* The executor and its arena as new: what a fault leaves of them is unknown. */
 static void make_executor(void) {
+    const bool first = replay.executor.subject == NULL;
+    if (first || (replay.control.flags & IMAGE_KEEP_FRAMES) == 0) {
+        sanitizer_start(); /* the frames that were given up have left their poison on the stack */
+    }
     replay.executor.subject = memory_subject(image_subject());
     replay.executor.arena = replay.arena;
     replay.executor.tables = tables;
@@ -205,9 +232,9 @@ static struct line describe_trap(const struct run *run) {
  * boot. So that boot is told to keep none back, and the first verdict of any is not: a boot without one has
  * died of its first input. Otherwise the buffer is written when it is full, or when the host would begin to
  * wonder. */
-static bool must_flush(size_t index, bool trapped) {
+static bool must_flush(size_t index, bool stopped) {
     const bool is_first = index == replay.control.start;
-    return is_first || trapped || (replay.control.flags & IMAGE_FLUSH) != 0 ||
+    return is_first || stopped || (replay.control.flags & IMAGE_FLUSH) != 0 ||
            replay.started - replay.flushed >= FLUSH_TICKS;
 }
 
@@ -219,6 +246,28 @@ static void close_memory(size_t index) {
     if (failure != NULL) {
         end_with_error(IMAGE_MEMORY, failure);
     }
+}
+
+static struct line describe_report(const struct run *run) {
+    struct line line = {.size = 0};
+    line_text(&line, replay.report_letter);
+    line_decimal(&line, (uint32_t)run->index);
+    line_decimal(&line, (uint32_t)replay.executor.operation_count);
+    line_append(&line, &replay.report);
+    replay.report_count++;
+    return line;
+}
+
+static struct line describe(const struct run *run, enum stop stop) {
+    switch (stop) {
+    case STOP_TRAP:
+        return describe_trap(run);
+    case STOP_REPORT:
+        return describe_report(run);
+    case STOP_NONE:
+        break;
+    }
+    return describe_verdict(run);
 }
 
 static void replay_input(size_t index) {
@@ -234,18 +283,18 @@ static void replay_input(size_t index) {
     replay.phase = PHASE_INPUT;
     replay.started = timer_start(replay.control.watchdog);
     memory_enter();
-    const bool trapped = context_run(&replay.context, run_program, &run) != 0;
+    const enum stop stop = (enum stop)context_run(&replay.context, run_program, &run);
     memory_leave();
     timer_stop();
     replay.phase = PHASE_RUNTIME;
     close_memory(index);
-    const struct line line = trapped ? describe_trap(&run) : describe_verdict(&run);
+    const struct line line = describe(&run, stop);
     output_line(&line);
-    if (must_flush(index, trapped)) {
+    if (must_flush(index, stop != STOP_NONE)) {
         output_flush();
         replay.flushed = replay.started;
     }
-    if (trapped) {
+    if (stop != STOP_NONE) {
         make_executor();
     }
 }
@@ -273,6 +322,7 @@ static void conclude(size_t count) {
     line_decimal(&line, (uint32_t)replay.violation_count);
     line_decimal(&line, (uint32_t)replay.fault_count);
     line_decimal(&line, (uint32_t)replay.hang_count);
+    line_decimal(&line, (uint32_t)replay.report_count);
     line_text(&line, "\n");
     output_line(&line);
     output_flush();
@@ -329,6 +379,7 @@ int main(void) {
         end_with_error(IMAGE_LAYOUT, failure);
     }
     replay_all();
-    const bool sound = replay.violation_count + replay.fault_count + replay.hang_count == 0;
+    const bool sound =
+        replay.violation_count + replay.fault_count + replay.hang_count + replay.report_count == 0;
     semihosting_exit(sound ? IMAGE_SOUND : IMAGE_VIOLATION);
 }

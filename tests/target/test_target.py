@@ -187,7 +187,7 @@ class TheCorpus(Folder):
             image = image_of(preset, "replay")
             lines = list(board.Boot(board.boot_command(image, blob, start=3, count=2), 10).lines())
             self.assertEqual([line.split(" ")[:2] for line in lines[1:3]], [["V", "3"], ["V", "4"]])
-            self.assertEqual(lines[3:], ["END 2 2 0 0 0"])
+            self.assertEqual(lines[3:], ["END 2 2 0 0 0 0"])
 
 
 class Damage(Folder):
@@ -327,7 +327,7 @@ class VirtualMemory(Folder):
         subprocess.run([KMEMFUZZ, "pack", kernel, large, "-o", blob], check=True, capture_output=True)
         lines = list(board.Boot(board.boot_command(image_of("rv64-lazy"), blob, count=1), 30).lines())
         self.assertEqual(lines[1].split(" ")[3:5], ["513", "513"])
-        self.assertEqual(lines[-1], "END 1 1 0 0 0")
+        self.assertEqual(lines[-1], "END 1 1 0 0 0 0")
 
     def test_an_input_without_its_memory_line_is_not_believed(self):
         environment = self.fake_emulator("\"$REAL\" \"$@\" | grep -v ^M")
@@ -484,7 +484,7 @@ class Blobs(Folder):
         content = self.reseal(b"KMEMBLOB" + struct.pack("<IIQQ", 1, 0, 40, 0) + b"KMEMTAIL")
         image = image_of("rv64", "replay")
         boot = board.Boot(board.boot_command(image, self.write("empty.blob", content)), 10)
-        self.assertEqual(list(boot.lines()), ["BOOT 1 64 0 0 0", "END 0 0 0 0 0"])
+        self.assertEqual(list(boot.lines()), ["BOOT 1 64 0 0 0", "END 0 0 0 0 0 0"])
         self.assertEqual(boot.code, 0)
 
     def test_a_missing_blob(self):
@@ -561,7 +561,7 @@ class Output(Folder):
         self.expect_not_whole('"$REAL" "$@" | grep -v ^END', "the END line is missing")
 
     def test_an_end_line_that_counts_something_else(self):
-        self.expect_not_whole("\"$REAL\" \"$@\" | sed 's/^END 3 3/END 4 4/'", "adds up to 3 3 0 0 0")
+        self.expect_not_whole("\"$REAL\" \"$@\" | sed 's/^END 3 3/END 4 4/'", "adds up to 3 3 0 0 0 0")
 
     def test_a_lost_line(self):
         self.expect_not_whole("\"$REAL\" \"$@\" | sed '/^V 1/d'", "input 2 came where input 1 was due")

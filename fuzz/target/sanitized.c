@@ -1,0 +1,64 @@
+/* What becomes of a sanitizer's report in the replay image: a line, and the end of the input. Only in images
+ * with sanitizers; line.h draws the lines. */
+#include "fuzz/target/image.h"
+#include "src/riscv/sanitizer/sanitizer.h"
+#include "src/riscv/sanitizer/shadow.h"
+
+#define TEXT_MAXIMUM ((size_t)64) /* bytes of a text that are printed: a line has to be whole */
+
+/* A blank ends a text, so those in it become tabs. */
+static void append_text(struct line *line, const char *text) {
+    line_text(line, " ");
+    for (size_t i = 0; i < TEXT_MAXIMUM && text[i] != '\0'; i++) {
+        line_text(line, (const char[]){text[i] == ' ' ? '\t' : text[i], '\0'});
+    }
+}
+
+static void append_place(struct line *line, const struct sanitizer_place *place) {
+    line_hexadecimal(line, place->return_address);
+    line_hexadecimal(line, place->caller);
+    line_hexadecimal(line, place->stack_pointer);
+}
+
+/* The shadow around an address, as two digits a byte. */
+static void append_shadow(struct line *line, uintptr_t address) {
+    if (!shadow_covers(address, 0)) {
+        line_text(line, " -");
+        return;
+    }
+    const uintptr_t row = (uintptr_t)shadow_of(address) / LINE_SHADOW_ROW * LINE_SHADOW_ROW;
+    const unsigned char *const bytes = (const unsigned char *)(row - LINE_SHADOW_ROW);
+    line_text(line, " ");
+    for (size_t i = 0; i < 3 * LINE_SHADOW_ROW; i++) {
+        static const char digits[] = "0123456789abcdef";
+        line_text(line, (const char[]){digits[bytes[i] >> 4], digits[bytes[i] & 15], '\0'});
+    }
+}
+
+void sanitizer_stop_access(const struct sanitizer_access *access) {
+    struct line line = {.size = 0};
+    append_text(&line, access->kind);
+    line_text(&line, access->write ? " write" : " read");
+    line_hexadecimal(&line, access->address);
+    line_hexadecimal(&line, access->size);
+    line_hexadecimal(&line, access->bad);
+    append_place(&line, &access->place);
+    append_shadow(&line, access->bad);
+    line_text(&line, "\n");
+    image_stop("S", &line);
+}
+
+void sanitizer_stop_undefined(const struct sanitizer_undefined *undefined) {
+    struct line line = {.size = 0};
+    append_text(&line, undefined->kind);
+    append_text(&line, undefined->access);
+    append_text(&line, undefined->file);
+    line_decimal(&line, undefined->line);
+    line_decimal(&line, undefined->column);
+    append_text(&line, undefined->type);
+    line_signed(&line, undefined->left);
+    line_signed(&line, undefined->right);
+    append_place(&line, &undefined->place);
+    line_text(&line, "\n");
+    image_stop("U", &line);
+}

@@ -1,0 +1,73 @@
+/* The sanitizers' run time, for an image whose code under test clang has instrumented: kernel
+ * AddressSanitizer and UndefinedBehaviorSanitizer, without a library.
+ *
+ *     instrumented code -> address.c, undefined.c (what the compiler calls) -> sanitizer_stop_...: the
+ * image's port.h's hooks    -> shadow.c
+ *
+ * Kinds of access errors have the names that the host's AddressSanitizer gives them, so that both can be
+ * compared.
+ *
+ * May be here: what a report holds and how the run time is started. May not: how reports are printed; every
+ * image defines what becomes of one, as it does for traps. */
+#ifndef KMEM_RISCV_SANITIZER_H
+#define KMEM_RISCV_SANITIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../port.h"
+
+/* The code that did it. */
+struct sanitizer_place {
+    uintptr_t return_address; /* the instruction after the call of the run time */
+    uintptr_t caller;         /* where the function that did it will return to; 0: not known */
+    uintptr_t stack_pointer;
+};
+
+/* An access to bytes that may not be accessed. */
+struct sanitizer_access {
+    const char *kind;  /* such as use-after-poison */
+    bool write;        /* otherwise a read */
+    uintptr_t address; /* the access's first byte */
+    size_t size;       /* bytes */
+    uintptr_t bad;     /* the first byte that may not be accessed */
+    struct sanitizer_place place;
+};
+
+/* A use of undefined behaviour. What left and right are depends on the kind: undefined.c has it. */
+struct sanitizer_undefined {
+    const char *kind;   /* such as shift-out-of-bounds */
+    const char *access; /* for a bad pointer what it was used for, such as load; otherwise "-" */
+    const char *file;
+    uint32_t line;
+    uint32_t column;
+    const char *type; /* as clang writes it, in quotes; "-" when there is none */
+    int64_t left;
+    int64_t right;
+    struct sanitizer_place place;
+};
+
+/* Defined by the image, which cannot go on: the access is about to happen, or the behaviour is undefined from
+ * here on. Called on the stack of the code that did it, with interrupts as they were. */
+_Noreturn void sanitizer_stop_access(const struct sanitizer_access *access);
+_Noreturn void sanitizer_stop_undefined(const struct sanitizer_undefined *undefined);
+
+/* Makes all memory from the image's start to the arena's end accessible but the surroundings of global
+ * variables. Before the first instrumented code runs, and again when frames of it were given up: what was
+ * poison in them would be taken for the next frames'. Poison of the arena is forgotten. Nothing happens in an
+ * image without sanitizers. Cost: a byte written per 8 bytes. */
+#if PORT_ADDRESS_SANITIZER
+void sanitizer_start(void);
+#else
+static inline void sanitizer_start(void) {
+}
+#endif
+
+/* The place that called the function this stands in, which must keep a frame pointer, as its caller must. */
+#define SANITIZER_PLACE()                                                                                    \
+    sanitizer_place_of((uintptr_t)__builtin_return_address(0), (const uintptr_t *)__builtin_frame_address(0))
+
+struct sanitizer_place sanitizer_place_of(uintptr_t return_address, const uintptr_t *frame);
+
+#endif

@@ -223,6 +223,7 @@ class Finding:
         """For machines."""
         return {"kind": self.kind, "configuration": self.image.configuration.name, "index": self.outcome.index,
                 "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
+                "finding": sanitizer.finding_of_board(self.outcome),
                 "target": self._numbers(self.outcome), "host": self._numbers(self.host),
                 "host_agrees": self.same,
                 **({"memory": self.outcome.memory._asdict()} if self.outcome.memory is not None else {})}

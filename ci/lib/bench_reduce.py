@@ -152,7 +152,7 @@ def minimize_crash(target, crash, runs, folder):
 def measure(patch, build, options):
     """The figures of one bug. Raises NoCrash."""
     folder = (WORK / patch.name).resolve()
-    target, tool = patched.link_patched(patch.path, build, folder, planted.TARGET, TOOL)
+    target, tool = build.link(patched.make_copy(folder, patch.path))
     with tempfile.TemporaryDirectory() as scratch:
         short = canonical(tool, find_crash(target, scratch), scratch)
         crash = folder / "crash"
@@ -217,7 +217,7 @@ def main(arguments):
     results, missing = [], []
     try:
         patches = select(options.only)
-        build = patched.read_build(planted.TARGET, TOOL)
+        build = patched.Build(planted.PRESET, planted.TARGET, TOOL)
         for patch in patches:
             print(f"[{len(results) + len(missing) + 1:>2}/{len(patches)}] {patch.name}", file=sys.stderr, flush=True)
             try:

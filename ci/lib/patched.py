@@ -1,8 +1,11 @@
-"""Linking programs of the build with a patched core: what ci/planted and ci/bench reduce do to each planted bug.
+"""Linking programs of the build with a patched core: what plants bugs for ci/planted, ci/detection and ci/bench reduce.
 
-The core alone is compiled anew, from a patched copy of src/; everything else is linked as preset `fuzz` has built it.
+The core alone is compiled anew, from a patched copy of src/; everything else is linked as the preset has built it, once
+for all patches: the harness is optimised across files, which takes longer than the core. So the checker and the subject
+keep the healthy block.h, as they must: their reading of a header is independent of the bug in the core's.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -12,8 +15,8 @@ import signal
 import subprocess
 import threading
 
-BUILD = pathlib.Path("build/fuzz")
 SOURCE = pathlib.Path("src")
+WORK = pathlib.Path("build/planted")  # what is linked once for all patches
 CORE_OBJECTS = "src/CMakeFiles/kmem.dir/"
 CORE_ARCHIVE = "libkmem.a"
 
@@ -31,52 +34,6 @@ class NotPatched(Exception):
 
 
 # Commands.
-
-
-def below_source(path):
-    """Where below src/ a source file of the build lies, such as riscv/sv39.c."""
-    parts = pathlib.PurePath(path).parts
-    return pathlib.PurePath(*parts[len(parts) - parts[::-1].index(SOURCE.name):])
-
-
-def compile_command(command, copy, output):
-    """A compile command of the build, made to compile the same file of the copied tree instead, into output."""
-    arguments = shlex.split(command)
-    source = below_source(arguments[arguments.index("-c") + 1])
-    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source)
-    arguments[arguments.index("-o") + 1] = str(output)
-    arguments.insert(1, f"-I{copy}")  # "src/..." means the copy's
-    arguments.append("-Wno-error")  # a planted bug may look as suspicious as it is
-    return arguments
-
-
-def link_command(commands, target, objects, output):
-    """The command that links a target, out of all that build it, with objects in place of the core's archive."""
-    for line in commands.splitlines():
-        arguments = [argument for argument in shlex.split(line) if argument not in (":", "&&")]
-        if "-o" not in arguments or arguments[arguments.index("-o") + 1] != target:
-            continue
-        arguments[arguments.index("-o") + 1] = str(output)
-        archives = [i for i, argument in enumerate(arguments) if pathlib.PurePath(argument).name == CORE_ARCHIVE]
-        if len(archives) != 1:
-            raise Broken(f"the link command of {target} names {CORE_ARCHIVE} {len(archives)} times, not once")
-        arguments[archives[0]:archives[0] + 1] = [str(path) for path in objects]
-        return arguments
-    raise Broken(f"the build has no command that links {target}")
-
-
-def read_build(*targets):
-    """How preset `fuzz` builds targets: ([(directory, command)] that compile the core, the text of all commands)."""
-    try:
-        entries = json.loads((BUILD / "compile_commands.json").read_text(encoding="utf-8"))
-        commands = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", *targets], check=True, text=True,
-                                  stdout=subprocess.PIPE).stdout
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise Broken(f"{BUILD} is not built: cmake --preset fuzz && cmake --build --preset fuzz ({error})") from error
-    core = [(entry["directory"], entry["command"]) for entry in entries if f" -o {CORE_OBJECTS}" in entry["command"]]
-    if not core:
-        raise Broken(f"{BUILD}/compile_commands.json has no entry for the core, {CORE_OBJECTS}")
-    return core, commands
 
 
 def fixed_addresses():
@@ -129,7 +86,65 @@ def allow_children():
     _stopping.clear()
 
 
-# One patch.
+# Command lines.
+
+
+def below_source(path):
+    """Where below src/ a source file of the build lies, such as riscv/sv39.c."""
+    parts = pathlib.PurePath(path).parts
+    return pathlib.PurePath(*parts[len(parts) - parts[::-1].index(SOURCE.name):])
+
+
+def compile_command(command, copy, output):
+    """A compile command of the build, made to compile the same file of the copied tree instead, into output."""
+    arguments = shlex.split(command)
+    source = below_source(arguments[arguments.index("-c") + 1])
+    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source)
+    arguments[arguments.index("-o") + 1] = str(output)
+    arguments.insert(1, f"-I{copy}")  # "src/..." means the copy's
+    arguments.append("-Wno-error")  # a planted bug may look as suspicious as it is
+    return arguments
+
+
+def link_command(commands, program):
+    """The command that links a program, out of all that build it."""
+    for line in commands.splitlines():
+        arguments = [argument for argument in shlex.split(line) if argument not in (":", "&&")]
+        if "-o" not in arguments or arguments[arguments.index("-o") + 1] != program:
+            continue
+        count = sum(pathlib.PurePath(argument).name == CORE_ARCHIVE for argument in arguments)
+        if count != 1:
+            raise Broken(f"the link command of {program} names {CORE_ARCHIVE} {count} times, not once")
+        return arguments
+    raise Broken(f"the build has no command that links {program}")
+
+
+def is_input(argument):
+    """Is it an object or an archive?"""
+    return pathlib.PurePath(argument).suffix in (".o", ".obj", ".a")
+
+
+def prelink_command(arguments, output):
+    """A link command, made to link all but the core into one object: no library, and nothing that is for the whole
+    program to say."""
+    output_index = arguments.index("-o") + 1
+    whole = [i for i, argument in enumerate(arguments) if argument == "-T"]
+    dropped = {*whole, *(i + 1 for i in whole)}
+    kept = [str(output) if i == output_index else argument for i, argument in enumerate(arguments)
+            if i not in dropped and not argument.startswith(("-Wl,", "-fsanitize", "-fno-sanitize"))
+            and pathlib.PurePath(argument).name != CORE_ARCHIVE]
+    return [kept[0], "-r", "-nostdlib", *kept[1:]]
+
+
+def final_command(arguments, harness, objects, output):
+    """A link command, made to link the prelinked harness and the core's objects. Archives stay: the harness may lack
+    what only a whole program asks for, such as its start."""
+    inputs = [i for i, argument in enumerate(arguments) if is_input(argument) and arguments[i - 1] != "-o"]
+    archives = [arguments[i] for i in inputs if arguments[i].endswith(".a")
+                and pathlib.PurePath(arguments[i]).name != CORE_ARCHIVE]
+    output_index = arguments.index("-o") + 1
+    flags = [str(output) if i == output_index else argument for i, argument in enumerate(arguments) if i not in inputs]
+    return [*flags, str(harness), *map(str, objects), *archives]
 
 
 def changed_files(source):
@@ -143,36 +158,89 @@ def must_compile(name, changed):
     return name in changed or any(pathlib.PurePath(other).suffix == ".h" for other in changed)
 
 
-def link_patched(patch_path, build, folder, *targets):
-    """Links targets with a patched core (with the healthy one when patch_path is None), in a folder that is made
-    anew. Returns their paths. Raises NotPatched when the patch does not apply or what it makes does not compile."""
-    core, commands = build
+# Cores and programs.
+
+
+def make_copy(folder, patch_path):
+    """Makes folder anew, with a copy of src/ in it, patched unless patch_path is None. Returns its absolute path. Raises
+    NotPatched when the patch does not apply."""
     copy = folder.resolve()
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(SOURCE, copy / SOURCE)
-    (copy / "objects").mkdir()
-    log = folder / "build.log"
     if patch_path is not None:
+        log = folder / "build.log"
         code, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch_path.resolve())], copy)
         log.write_text(output, encoding="utf-8")
         if code != 0:
             raise NotPatched(DOES_NOT_APPLY, log)
-    changed = changed_files(copy / SOURCE)
-    objects = []
-    for directory, command in core:
-        arguments = shlex.split(command)
-        built = pathlib.Path(arguments[arguments.index("-o") + 1])
-        source_name = str(below_source(arguments[arguments.index("-c") + 1]))
-        if patch_path is not None and not must_compile(source_name, changed):
-            objects.append(pathlib.Path(directory, built))
-            continue
-        objects.append(copy / "objects" / built.name)
-        code, output = run(compile_command(command, copy, objects[-1]), directory)
+    return copy
+
+
+class Build:
+    """Programs as a preset builds them, ready to be linked with other cores."""
+
+    def __init__(self, preset, *programs):
+        self.preset = preset
+        self._folder = pathlib.Path("build") / preset
+        try:
+            entries = json.loads((self._folder / "compile_commands.json").read_text(encoding="utf-8"))
+            commands = subprocess.run(["ninja", "-C", self._folder, "-t", "commands", *programs], check=True, text=True,
+                                      stdout=subprocess.PIPE).stdout
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise Broken(f"{self._folder} is not built: cmake --preset {preset} && cmake --build --preset {preset} "
+                         f"({error})") from error
+        self._core = [(entry["directory"], entry["command"]) for entry in entries
+                      if f" -o {CORE_OBJECTS}" in entry["command"]]
+        if not self._core:
+            raise Broken(f"{self._folder}/compile_commands.json has no entry for the core, {CORE_OBJECTS}")
+        self._links = {name: link_command(commands, name) for name in programs}
+        self._harnesses = {name: self._prelink(name) for name in programs}
+
+    def _prelink(self, name):
+        """Links all of a program but the core. Returns the object."""
+        WORK.mkdir(parents=True, exist_ok=True)
+        harness = (WORK / f"{self.preset}-{name}.o").resolve()
+        own = harness.with_suffix(f".{os.getpid()}.o")  # others may be doing the same
+        code, output = run(prelink_command(self._links[name], own), self._folder)
         if code != 0:
-            log.write_text(output, encoding="utf-8")
-            raise NotPatched(DOES_NOT_COMPILE, log)
-    for target in targets:
-        code, output = run(link_command(commands, target, objects, copy / target), BUILD)
-        if code != 0:
-            raise Broken(f"{folder.name}: {target} cannot be linked:\n{output}")
-    return [copy / target for target in targets]
+            raise Broken(f"{name} of preset {self.preset} cannot be linked without the core:\n{output}")
+        own.replace(harness)
+        return harness
+
+    def fingerprint(self):
+        """Differs when the programs do, the core's sources apart."""
+        digest = hashlib.sha256(repr((self._core, self._links)).encode())
+        for harness in self._harnesses.values():
+            digest.update(harness.read_bytes())
+        return digest.hexdigest()
+
+    def _compile(self, copy):
+        """Compiles what of a copy's core is not as in the build. Returns all objects of the core."""
+        changed = changed_files(copy / SOURCE)
+        objects = []
+        for directory, command in self._core:
+            arguments = shlex.split(command)
+            built = pathlib.Path(arguments[arguments.index("-o") + 1])
+            if not must_compile(str(below_source(arguments[arguments.index("-c") + 1])), changed):
+                objects.append(pathlib.Path(directory, built))
+                continue
+            objects.append(copy / self.preset / built.name)
+            code, output = run(compile_command(command, copy, objects[-1]), directory)
+            if code != 0:
+                log = copy / "build.log"
+                log.write_text(output, encoding="utf-8")
+                raise NotPatched(DOES_NOT_COMPILE, log)
+        return objects
+
+    def link(self, copy):
+        """Links the programs with the core in a copy that make_copy has made. Returns their paths. Raises NotPatched when
+        the core does not compile."""
+        (copy / self.preset).mkdir(exist_ok=True)
+        objects = self._compile(copy)
+        paths = []
+        for name, arguments in self._links.items():
+            paths.append(copy / self.preset / name)
+            code, output = run(final_command(arguments, self._harnesses[name], objects, paths[-1]), self._folder)
+            if code != 0:
+                raise Broken(f"{copy.name}: {name} cannot be linked:\n{output}")
+        return paths

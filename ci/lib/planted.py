@@ -9,6 +9,7 @@ in executions, never in time, so that a slow machine gives the same verdict.
 
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -28,7 +29,8 @@ PATCHES = pathlib.Path("tests/planted")
 CANARIES = PATCHES / "canaries"
 ORACLE_HEADERS = (pathlib.Path("invariants/invariant.h"), pathlib.Path("fuzz/execute/oracle.h"))
 
-TARGET = "heap_fuzzer"
+PRESET, TARGET = "fuzz", "heap_fuzzer"
+LOG, MARK = "fuzzer.log", "fingerprint"  # in a patch's folder
 DEFAULT_RUNS = 500_000
 DEFAULT_SEED = 1
 UNPATCHED = "(unpatched)"
@@ -152,11 +154,12 @@ def judge_run(code, output, oracles, runs):
 def examine(patch, build, settings):
     """Plants one bug and fuzzes. patch may be the healthy core's, whose path is None."""
     try:
-        target = patched.link_patched(patch.path, build, WORK / patch.name, TARGET)[0]
+        folder = patched.make_copy(WORK / patch.name, patch.path)
+        target = build.link(folder)[0]
     except patched.NotPatched as failure:
         outcome, log = failure.args
         return Result(patch.name, outcome, detail=str(log))
-    folder = target.parent
+    mark = fingerprint(patch, build, settings)
     environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
     environment.update(fuzzer.ENVIRONMENT)
     environment["ASAN_OPTIONS"] += ":symbolize=0"  # takes longer than most bugs take to be found
@@ -166,15 +169,38 @@ def examine(patch, build, settings):
     code, output = patched.run(command, folder, environment)
     seconds = round(time.monotonic() - started, 1)
     target.unlink()
-    log = WORK / patch.name / "fuzzer.log"
+    log = WORK / patch.name / LOG
     log.write_text(output, encoding="utf-8")
+    (folder / MARK).write_text(mark, encoding="ascii")
     outcome, caught_by, executions = judge_run(code, output, patch.oracles, settings["runs"])
     return Result(patch.name, outcome, caught_by, executions, seconds, str(log))
 
 
+def fingerprint(patch, build, settings):
+    """Differs when what examine would do does: a fuzzer's log with this fingerprint beside it need not be made again."""
+    digest = hashlib.sha256(repr((build.fingerprint(), fuzzer.FLAGS, settings["runs"], settings["seed"])).encode())
+    for path in sorted([*patched.SOURCE.rglob("*.[chS]"), *([] if patch.path is None else [patch.path])]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def fuzzer_log(patch, build, settings):
+    """What the fuzzer printed about a patch: from the last time, when nothing has changed since, or else anew."""
+    folder = WORK / patch.name
+    try:
+        if (folder / MARK).read_text(encoding="ascii") == fingerprint(patch, build, settings):
+            return (folder / LOG).read_text(encoding="utf-8")
+    except OSError:
+        pass  # there is no last time
+    result = examine(patch, build, settings)
+    if result.outcome in (DOES_NOT_APPLY, DOES_NOT_COMPILE):
+        raise Broken(f"{patch.name}: {describe(result)}; see {result.detail}")
+    return (folder / LOG).read_text(encoding="utf-8")
+
+
 def examine_all(patches, settings):
     """Examines every patch, several at a time; tells on standard error how it goes."""
-    build = patched.read_build(TARGET)
+    build = patched.Build(PRESET, TARGET)
     results = []
     pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
     try:

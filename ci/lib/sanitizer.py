@@ -46,6 +46,7 @@ _UNDEFINED = (
 _VIOLATION = re.compile(r"^(?:.*: )?VIOLATION ([a-z-]+): ", re.MULTILINE)
 _RUNTIME_ERROR = re.compile(r"^(\S+?):(\d+):(\d+): runtime error: (.*)$", re.MULTILINE)
 _ADDRESS = re.compile(r"ERROR: AddressSanitizer: ([\w-]+)")
+_REFUSED = re.compile(r"AddressSanitizer: CHECK failed: asan_poisoning")  # poison where nothing can be poisoned
 _ACCESS = re.compile(r"^(READ|WRITE) of size (\d+) at ", re.MULTILINE)
 _TIMEOUT = re.compile(r"ERROR: libFuzzer: (timeout|out-of-memory)")
 _COPY = re.compile(r".*\bbuild/planted/[^/]+/")  # where a patched core is compiled
@@ -72,6 +73,8 @@ def finding_of_host(output):
         return f"{error} at {_place(file, line, column)}"
     if _TIMEOUT.search(output):
         return HANG
+    if _REFUSED.search(output):
+        return WILD
     match = _ADDRESS.search(output)
     if match is None:
         return SOUND

@@ -100,18 +100,31 @@ class CommandLines(unittest.TestCase):
                          ["clang-19", "-I/copy", "-DX=1", "-I/tree", "-Werror", "-o", "/out/kmem.o", "-c",
                           "/copy/src/kmem.c", "-Wno-error"])
 
+    def test_all_but_the_core_is_linked_into_one_object_once(self):
+        arguments = patched.link_command(self.LINK, "heap_fuzzer")
+        self.assertEqual(patched.prelink_command(arguments, "/out/harness.o"),
+                         ["clang-19", "-r", "-nostdlib", "-O2", "main.o", "-o", "/out/harness.o", "fuzz/libkmem_host.a"])
+
+    def test_an_image_s_linker_script_is_for_the_whole_image_only(self):
+        arguments = ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "a.obj", "-o", "replay.elf", "libkmem.a", "libboard.a"]
+        self.assertEqual(patched.prelink_command(arguments, "h.o"),
+                         ["clang-19", "-r", "-nostdlib", "a.obj", "-o", "h.o", "libboard.a"])
+        self.assertEqual(patched.final_command(arguments, "h.o", ["k.o"], "out.elf"),
+                         ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "-o", "out.elf", "h.o", "k.o", "libboard.a"])
+
     def test_the_core_s_archive_is_replaced_by_objects_in_the_link(self):
-        self.assertEqual(patched.link_command(self.LINK, "heap_fuzzer", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
-                         ["clang-19", "-O2", "-fsanitize=fuzzer", "main.o", "-o", "/out/fuzzer", "fuzz/libkmem_host.a",
-                          "/out/a.o", "/out/b.o"])
+        arguments = patched.link_command(self.LINK, "heap_fuzzer")
+        self.assertEqual(patched.final_command(arguments, "/out/harness.o", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
+                         ["clang-19", "-O2", "-fsanitize=fuzzer", "-o", "/out/fuzzer", "/out/harness.o", "/out/a.o",
+                          "/out/b.o", "fuzz/libkmem_host.a"])
 
     def test_a_link_without_the_core_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "0 times, not once"):
-            patched.link_command(self.LINK.replace("src/libkmem.a", ""), "heap_fuzzer", [], "/out/fuzzer")
+            patched.link_command(self.LINK.replace("src/libkmem.a", ""), "heap_fuzzer")
 
     def test_a_build_without_the_fuzzer_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "no command that links heap_fuzzer"):
-            patched.link_command(self.LINK.splitlines()[0], "heap_fuzzer", [], "/out/fuzzer")
+            patched.link_command(self.LINK.splitlines()[0], "heap_fuzzer")
 
     def test_a_changed_header_means_that_every_file_is_compiled(self):
         self.assertEqual(str(patched.below_source("/home/src/tree/src/riscv/sv39.c")), "riscv/sv39.c")

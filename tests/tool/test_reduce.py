@@ -66,11 +66,11 @@ class BrokenCore(ReduceTest):
         cls.addClassCleanup(folder.cleanup)
         cls.addClassCleanup(os.chdir, os.getcwd())
         os.chdir(ROOT)
-        build = patched.read_build("kmemfuzz")
+        build = patched.Build("fuzz", "kmemfuzz")
         cls.tools = {}
         for bug in ("merge-right-forgotten", "zalloc-clears-one-word-more", "walk-stands-still"):
             work = pathlib.Path(folder.name) / bug
-            cls.tools[bug], = patched.link_patched(pathlib.Path(f"tests/planted/{bug}.patch"), build, work, "kmemfuzz")
+            cls.tools[bug], = build.link(patched.make_copy(work, pathlib.Path(f"tests/planted/{bug}.patch")))
         cls.unmerging, cls.clearing, cls.hanging = cls.tools.values()
 
     def test_a_violation_is_reduced_and_shown_with_its_figures(self):

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz/report/report.h"
 #include "fuzz/subjects/misuse.h"
 #include "fuzz/tool/exit_code.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
-#include "fuzz/tool/report.h"
 
 int main(int argument_count, char **arguments) {
     if (argument_count != 2) {

@@ -3,6 +3,7 @@
 #include "fuzz/reduce/reducer.h"
 
 #define PAIRED_COUNT ((size_t)64) /* with more operations, pairs are too many to be tried */
+#define TRADED_COUNT ((size_t)32) /* nor, with more than so many, an operation for a size */
 #define HEADER_SIZE  ((size_t)8)  /* bytes a block has beside its payload, in the layout fold keeps */
 #define BLOCK_SIZE   ((size_t)16) /* bytes of the smallest block */
 
@@ -125,6 +126,13 @@ static size_t block_size(int32_t request) {
     return size < BLOCK_SIZE ? BLOCK_SIZE : size;
 }
 
+static void remove_operation(struct draft *draft, size_t gone) {
+    draft->count--;
+    for (size_t i = gone; i < draft->count; i++) {
+        draft->operations[i] = draft->operations[i + 1];
+    }
+}
+
 /* Takes operation `gone` away and adds its block's bytes to the payload of `heir`, so that what lies behind
  * them stays where it was:
  *
@@ -141,10 +149,7 @@ static bool try_fold(struct reducer *reducer, size_t gone, size_t heir) {
     }
     struct draft *const draft = reducer_draft(reducer);
     draft->operations[heir].size.amount = (int32_t)sum;
-    for (size_t i = gone; i + 1 < draft->count; i++) {
-        draft->operations[i] = draft->operations[i + 1];
-    }
-    draft->count--;
+    remove_operation(draft, gone);
     return reducer_try(reducer);
 }
 
@@ -157,6 +162,38 @@ static void fold_allocations(struct reducer *reducer) {
     }
 }
 
+/* Takes operation `gone` away and makes the size of `other` that of the region; grants: in a heap that may
+ * grow by a page at least, and is refused none. */
+static void try_trade(struct reducer *reducer, size_t gone, size_t other, bool grants) {
+    struct draft *const draft = reducer_draft(reducer);
+    struct program_header *const header = &draft->header;
+    const size_t region_size = header->page_size * header->page_count;
+    draft->operations[other].size = (struct size_operand){SIZE_BASE_LITERAL, (int32_t)region_size};
+    remove_operation(draft, gone);
+    if (grants) {
+        header->growth_limit += header->growth_limit == 0;
+        header->refused_asks = 0;
+    }
+    (void)reducer_try(reducer);
+}
+
+/* What several requests do together, such as taking up a heap's room, one that fits nowhere may do alone. It
+ * shrinks again later, and so does growth. */
+static void trade_for_size(struct reducer *reducer) {
+    if (reducer->best.count > TRADED_COUNT) {
+        return;
+    }
+    for (size_t gone = reducer->best.count; gone-- > 0;) {
+        for (size_t i = 0; i < 2 * reducer->best.count; i++) { /* each operation twice */
+            const size_t other = i / 2;
+            if (gone < reducer->best.count && other != gone &&
+                operation_takes(reducer->best.operations[other].kind, OPERAND_SIZE)) {
+                try_trade(reducer, gone, other, i % 2 != 0);
+            }
+        }
+    }
+}
+
 void reduce_operations(struct reducer *reducer) {
     cut(reducer);
     delete_blocks(reducer);
@@ -164,5 +201,6 @@ void reduce_operations(struct reducer *reducer) {
     delete_kinds(reducer);
     delete_lives(reducer);
     fold_allocations(reducer);
+    trade_for_size(reducer);
     delete_pairs(reducer);
 }

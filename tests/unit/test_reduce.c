@@ -82,6 +82,38 @@ static void allocations_that_only_take_up_room_become_one(void **state) {
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 89\n");
 }
 
+static bool fails_with_two_requests_or_one_that_fits_nowhere(void *context, const struct program *program) {
+    (void)context;
+    const size_t region_size = program->header.page_size * program->header.page_count;
+    for (size_t i = 0; i < program->operation_count; i++) {
+        if ((size_t)program_operation(program, i).size.amount >= region_size) {
+            return true;
+        }
+    }
+    return count_kind(program, OPERATION_ALLOC) >= 2;
+}
+
+static void what_two_requests_do_a_large_one_does_alone(void **state) {
+    (void)state;
+    assert_reduced("kmem-program 1\nheap pages=8\nalloc 0 24\nalloc 1 30\n",
+                   fails_with_two_requests_or_one_that_fits_nowhere,
+                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 32\n");
+}
+
+static bool fails_with_two_requests_or_growth(void *context, const struct program *program) {
+    return program->operation_count != 0 &&
+           (count_kind(program, OPERATION_ALLOC) >= 2 ||
+            (program->header.growth_limit != 0 && program->header.refused_asks == 0 &&
+             fails_with_two_requests_or_one_that_fits_nowhere(context, program)));
+}
+
+static void what_two_requests_do_growth_does_with_one(void **state) {
+    (void)state;
+    assert_reduced("kmem-program 1\nheap pages=8 refuse=0,1\nalloc 0 24\nalloc 1 30\n",
+                   fails_with_two_requests_or_growth,
+                   "kmem-program 1\nheap page=32 pages=1 growth=1 slots=16\nalloc 0 32\n");
+}
+
 /* Operands. */
 
 static bool has_size(const struct program *program, int32_t least, int32_t most) {
@@ -348,6 +380,8 @@ int main(void) {
         cmocka_unit_test(what_can_only_go_two_at_a_time_goes),
         cmocka_unit_test(a_life_goes_with_all_that_is_done_to_it),
         cmocka_unit_test(allocations_that_only_take_up_room_become_one),
+        cmocka_unit_test(what_two_requests_do_a_large_one_does_alone),
+        cmocka_unit_test(what_two_requests_do_growth_does_with_one),
         cmocka_unit_test(a_size_shrinks_to_the_least_that_fails),
         cmocka_unit_test(a_size_finds_a_lesser_one_beyond_a_gap),
         cmocka_unit_test(a_size_finds_a_boundary_beyond_a_gap),

@@ -182,10 +182,11 @@ static enum exit_code run_files(const struct options *options) {
     struct results results;
     executor->oracles = options->oracles;
     watch_for_death();
-    enum exit_code code = results_start(&results, options->to_json, options->sarif_path);
-    if (code != EXIT_SOUND) {
-        return code;
+    const enum exit_code started = results_start(&results, options->to_json, options->sarif_path);
+    if (started != EXIT_SOUND) {
+        return started;
     }
+    enum exit_code code = EXIT_SOUND;
     size_t counts[EXIT_ENVIRONMENT + 1] = {0};
     for (size_t i = 0; i < options->files.count; i++) {
         const enum exit_code outcome = run_file(executor, options->files.paths[i], options, &results);

@@ -1,127 +1,85 @@
-/* Runs in a child process. outcome.h is the contract. */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, setitimer */
+/* Runs, judged in a child process (isolated.h). outcome.h is the contract. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "fuzz/isolate/outcome.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "fuzz/isolate/isolated.h"
 #include "fuzz/tool/host.h"
-#include "src/port.h"
 
-/* What the child tells: memory that both processes see, so that it is there when the child is not. */
-struct account {
-    struct outcome outcome;
-    bool complete; /* the run has ended by itself */
-};
+/* The observer in the child writes to memory that both processes see, so that it is there when the child is
+ * not. */
 
 static void note_before(void *context, const struct executor *executor, const struct step *step) {
-    struct account *const account = context;
+    struct outcome *const outcome = context;
     (void)executor;
-    account->outcome.has_step = true;
-    account->outcome.step = *step;
+    outcome->has_step = true;
+    outcome->step = *step;
 }
 
 static void note_after(void *context, const struct executor *executor, const struct step *step,
                        struct verdict verdict) {
-    struct account *const account = context;
+    struct outcome *const outcome = context;
     (void)verdict;
-    account->outcome.step = *step;
-    account->outcome.operation_count = executor->operation_count;
-    account->outcome.digest = executor->digest;
+    outcome->step = *step;
+    outcome->operation_count = executor->operation_count;
+    outcome->digest = executor->digest;
 }
 
-/* The signals that end a child: what the tool does about them is for its own process. Under AddressSanitizer
- * they are the sanitizer's, which reports them. */
-static const int deadly[] = {
-    SIGPROF,
-#if !PORT_ADDRESS_SANITIZER
-    SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
-#endif
-};
-
-/* In the child. A step that stands still ends by SIGPROF. */
-__attribute__((noreturn)) static void run_child(const struct program *program, uint64_t oracles,
-                                                struct account *account, int report) {
-    const struct itimerval limit = {.it_value = {.tv_sec = OUTCOME_SECONDS}};
-    const struct observer noting = {.before = note_before, .after = note_after, .context = account};
-    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
-    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
-        signal(deadly[i], SIG_DFL);
-    }
-    if (dup2(report, STDERR_FILENO) < 0 || setitimer(ITIMER_PROF, &limit, NULL) != 0) {
-        _exit(EXIT_FAILURE);
-    }
-    executor->observer = &noting;
-    executor->oracles = oracles;
-    account->outcome.verdict = executor_run(executor, program);
-    account->outcome.digest = executor->digest;
-    account->complete = true;
-    _exit(EXIT_SUCCESS);
-}
-
-static void read_report(int file, char report[OUTCOME_REPORT_SIZE]) {
-    const ssize_t size = pread(file, report, OUTCOME_REPORT_SIZE - 1, 0);
-    report[size < 0 ? 0 : size] = '\0';
-}
-
-/* Which kind of end a child came to. A sanitizer may end it by an exit code or by a signal. */
-static enum ending classify(const struct account *account, int status) {
-    if (account->complete) {
-        return verdict_is_sound(account->outcome.verdict) ? ENDING_SOUND : ENDING_VIOLATION;
-    }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) {
+static enum ending ending_of(enum failure_kind kind) {
+    switch (kind) {
+    case FAILURE_VERDICT:
+        return ENDING_VIOLATION;
+    case FAILURE_SANITIZER:
+        return ENDING_SANITIZER;
+    case FAILURE_SIGNAL:
+        return ENDING_SIGNAL;
+    case FAILURE_HANG:
         return ENDING_HANG;
+    case FAILURE_EXIT:
+        return ENDING_EXIT;
+    case FAILURE_NONE:
+        break;
     }
-    const char *const report = account->outcome.report;
-    const bool reported = strstr(report, "Sanitizer:") != NULL || strstr(report, "runtime error:") != NULL;
-    return reported || !WIFSIGNALED(status) ? ENDING_SANITIZER : ENDING_SIGNAL;
+    return ENDING_SOUND;
 }
 
-/* Waits for the child and classifies what came of it. Returns false, with errno set, when that cannot be
- * told. */
-static bool settle(struct account *account, pid_t child, int report) {
-    int status;
-    while (waitpid(child, &status, 0) < 0) { /* ends: only an interruption goes round again */
-        if (errno != EINTR) {
-            return false;
-        }
+static void keep_report(const char *text, struct outcome *outcome) {
+    const size_t size = text == NULL ? 0 : strnlen(text, OUTCOME_REPORT_SIZE - 1);
+    if (size != 0) {
+        memcpy(outcome->report, text, size);
     }
-    read_report(report, account->outcome.report);
-    account->outcome.ending = classify(account, status);
-    account->outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    return true;
+    outcome->report[size] = '\0';
 }
 
 bool outcome_find(const struct program *program, uint64_t oracles, struct outcome *outcome) {
-    struct account *const account =
-        mmap(NULL, sizeof *account, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (account == MAP_FAILED) {
+    struct outcome *const shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
         return false;
     }
-    FILE *const report = tmpfile();
-    bool found = false;
-    if (report != NULL) {
-        (void)host_executor(PROGRAM_SLOT_COUNT_MAXIMUM); /* made here once, not in every child */
-        fflush(NULL);                                    /* or the child would print it again */
-        const pid_t child = fork();
-        if (child == 0) {
-            run_child(program, oracles, account, fileno(report));
-        }
-        found = child > 0 && settle(account, child, fileno(report));
-        fclose(report);
-    }
-    const int error = errno;
-    *outcome = account->outcome;
-    munmap(account, sizeof *account);
-    errno = error;
-    return found;
+    const struct observer noting = {.before = note_before, .after = note_after, .context = shared};
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    const struct observer *const observer = executor->observer;
+    const uint64_t oracles_before = executor->oracles;
+    char *report;
+    executor->observer = &noting;
+    executor->oracles = oracles;
+    const struct failure failure = isolated_examine(executor, program, &report);
+    executor->observer = observer;
+    executor->oracles = oracles_before;
+    *outcome = *shared;
+    munmap(shared, sizeof *shared);
+    outcome->ending = ending_of(failure.kind);
+    outcome->verdict = failure.verdict;
+    outcome->number = failure.number;
+    keep_report(report, outcome);
+    free(report);
+    return true;
 }
 
 /* Reports. */
@@ -172,6 +130,7 @@ static const char *const death_words[][2] = {
                           "No operation accesses memory it may not, or does what C leaves undefined."},
     [ENDING_SIGNAL] = {"signal", "No operation is stopped by the processor."},
     [ENDING_HANG] = {"hang", "Every operation ends."},
+    [ENDING_EXIT] = {"exit", "No operation ends the process."},
 };
 
 const char *outcome_death_id(enum ending ending) {

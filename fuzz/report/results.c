@@ -85,7 +85,7 @@ static void write_violation(struct json *json, struct verdict verdict) {
 static void write_death(struct json *json, const struct outcome *outcome) {
     struct outcome_place place;
     if (outcome->ending == ENDING_SIGNAL) {
-        json_string(json, "signal", strsignal(outcome->signal));
+        json_string(json, "signal", strsignal(outcome->number));
     }
     if (outcome_place(outcome->report, &place)) {
         json_open_object(json, "place");

@@ -12,7 +12,7 @@
 
 /* The rules: the oracles, numbered from 1 as they are, and behind them the deaths. */
 
-static const enum ending deaths[] = {ENDING_SANITIZER, ENDING_SIGNAL, ENDING_HANG};
+static const enum ending deaths[] = {ENDING_SANITIZER, ENDING_SIGNAL, ENDING_HANG, ENDING_EXIT};
 
 #define DEATH_COUNT (sizeof deaths / sizeof deaths[0])
 

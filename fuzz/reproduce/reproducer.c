@@ -43,6 +43,7 @@ static void write_comment(const struct reproducer *file, const char *name) {
         [ENDING_SANITIZER] = "It ends with 0 on a sound heap, and with the sanitizer's report on this one.",
         [ENDING_SIGNAL] = "It ends with 0 on a sound heap, and by the same signal on this one.",
         [ENDING_HANG] = "It ends with 0 on a sound heap, and does not end on this one.",
+        [ENDING_EXIT] = "It ends with 0 on a sound heap, and with another code on this one.",
     };
     const bool sanitizer = file->outcome->ending == ENDING_SANITIZER;
     FILE *const stream = file->stream;

@@ -103,13 +103,13 @@ static bool is_misuse(const struct step *step) {
 
 static void write_death(const struct reproducer *file) {
     static const char *const what[] = {
-        [ENDING_SANITIZER] = "reports here, or in what follows of this operation",
-        [ENDING_SIGNAL] = "stops it here, or in what follows of this operation",
-        [ENDING_HANG] = "Does not return from here, or from what follows of this operation",
+        [ENDING_SANITIZER] = "The sanitizer reports here",
+        [ENDING_SIGNAL] = "A signal ends the process here",
+        [ENDING_HANG] = "Does not return from here",
+        [ENDING_EXIT] = "The heap ends the process here",
     };
-    static const char *const who[] = {
-        [ENDING_SANITIZER] = "The sanitizer ", [ENDING_SIGNAL] = "The processor ", [ENDING_HANG] = ""};
-    fprintf(file->stream, "    /* %s%s. */\n", who[file->outcome->ending], what[file->outcome->ending]);
+    fprintf(file->stream, "    /* %s, or in what follows of this operation. */\n",
+            what[file->outcome->ending]);
 }
 
 static void write_call(const struct step *step, FILE *stream) {

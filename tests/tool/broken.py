@@ -3,29 +3,28 @@ front of the core of a build that is there."""
 
 import json
 import pathlib
-import shlex
 import shutil
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+
+import patched  # noqa: E402
 
 
 def link(preset, patch, folder):
-    """Makes folder/kmemfuzz with tests/planted/PATCH.patch. Returns its path."""
+    """Makes folder/kmemfuzz with tests/planted/PATCH.patch, and folder/src. Returns the tool's path."""
     folder = pathlib.Path(folder)
     build = ROOT / "build" / preset
+    core = folder / "kmem.o"
     shutil.copytree(ROOT / "src", folder / "src")
     subprocess.run(["patch", "-s", "-p1", "-i", ROOT / "tests" / "planted" / f"{patch}.patch"], cwd=folder, check=True)
-    commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
-    core = next(entry for entry in commands if entry["file"] == str(ROOT / "src" / "kmem.c"))
-    arguments = shlex.split(core["command"])
-    arguments[arguments.index("-c") + 1] = str(folder / "src" / "kmem.c")
-    arguments[arguments.index("-o") + 1] = str(folder / "kmem.o")
-    subprocess.run(arguments, cwd=build, check=True)
-    sanitizers = [word for word in arguments if word.startswith("-fsanitize") or word.startswith("-fno-sanitize")]
-    objects = sorted((build / "fuzz" / "CMakeFiles" / "kmemfuzz.dir" / "tool").glob("*.o"))
-    archives = [build / "fuzz" / "libkmem_host.a", build / "fuzz" / "libkmem_harness.a",
-                build / "invariants" / "libkmem_invariants.a", build / "src" / "libkmem.a"]
-    tool = folder / "kmemfuzz"
-    subprocess.run([arguments[0], *sanitizers, *objects, folder / "kmem.o", *archives, "-o", tool], cwd=build, check=True)
-    return tool
+    entries = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
+    entry = next(entry for entry in entries if entry["file"] == str(ROOT / "src" / "kmem.c"))
+    subprocess.run(patched.compile_command(entry["command"], folder, core), cwd=build, check=True)
+    commands = subprocess.run(["ninja", "-C", build, "-t", "commands", "kmemfuzz"], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+    subprocess.run(patched.link_command(commands, "kmemfuzz", [core, "src/libkmem.a"], folder / "kmemfuzz"), cwd=build,
+                   check=True)
+    return folder / "kmemfuzz"

@@ -7,6 +7,7 @@ KMEM_PRESET names the build whose sound tool is tested (default: release).
 Run: python3 tests/tool/test_output.py
 """
 
+import difflib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import unittest
 
+import broken
 import test_reproducer
 
 ROOT = test_reproducer.ROOT
@@ -55,7 +57,7 @@ class OutputTest(test_reproducer.ReproducerTest):
         return code, json.loads(output)
 
     def dying_tool(self, bug):
-        return self.build_tool(self.plant(bug), "dev", "clang-19", *test_reproducer.SANITIZERS)
+        return self.broken_tool(bug, "dev")[0]
 
     def run_sarif(self, code, *arguments, tool=TOOL):
         """Runs with --sarif, which must end with this code. Returns the log, whose form has been checked."""
@@ -159,18 +161,27 @@ class Json(OutputTest):
         self.assertIn("AddressSanitizer", died["report"])
         self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 1, "unusable": 0})
 
+    def test_a_hang_is_a_result(self):
+        tool, _ = self.broken_tool("walk-stands-still")
+        self.write("a.ops", test_reproducer.text(dict((bug, body) for bug, _, body in test_reproducer.DEATHS)[
+            "walk-stands-still"]))
+        code, document = self.run_json("a.ops", tool=tool)
+        result = document["results"][0]
+        self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "hang"))
+        self.assertEqual((result["operation"]["text"], result["place"]), ("free 1", None))
+
     def test_a_signal_without_a_sanitizer_is_named(self):
-        tree = self.plant("zalloc-leaves-slack")
-        core = tree / "src" / "kmem.c"
-        source = core.read_text("utf-8")
-        core.write_text(source.replace("    uint64_t *const words = payload;\n",
-                                       "    uint64_t *const words = (uint64_t *)8; (void)payload;\n"), encoding="utf-8")
-        tool = self.build_tool(tree, test_reproducer.PRESET, "gcc")
+        sound = (ROOT / "src" / "kmem.c").read_text("utf-8").splitlines(keepends=True)
+        wild = [line.replace("words = payload;", "words = (uint64_t *)(uintptr_t)(usable_size == 8 ? 8 : 0);")
+                for line in sound]
+        patch = "".join(difflib.unified_diff(sound, wild, "a/src/kmem.c", "b/src/kmem.c"))
+        self.write("wild-pointer.patch", patch)
+        tool = broken.link(test_reproducer.PRESET, self.folder / "wild-pointer", self.folder / "wild")
         self.write("a.ops", "kmem-program 1\nzalloc 0 8\n")
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
         self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "signal"))
-        self.assertEqual((result["signal"], result["place"]), ("Segmentation fault", None))
+        self.assertEqual(result["signal"], "Segmentation fault")
 
     def test_a_file_that_cannot_be_used_is_in_the_document_and_in_the_exit_code(self):
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
@@ -214,7 +225,7 @@ class Sarif(OutputTest):
                  for rule in self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"]}
         sentences = self.sentences()
         self.assertEqual({key: rules[key] for key in sentences}, sentences)
-        self.assertEqual(set(rules) - set(sentences), {"sanitizer", "signal", "hang"})
+        self.assertEqual(set(rules) - set(sentences), {"sanitizer", "signal", "hang", "exit"})
 
     def test_the_help_link_leads_to_a_heading_that_is_there(self):
         self.write("a.ops")

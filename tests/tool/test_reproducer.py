@@ -16,10 +16,11 @@ import subprocess
 import tempfile
 import unittest
 
+import broken
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PRESET = os.environ.get("KMEM_PRESET", "release")
 TOOL = ROOT / "build" / PRESET / "kmemfuzz"
-PLANTED = ROOT / "tests" / "planted"
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 60  # seconds: a tool that takes longer hangs
 HANG_SECONDS = 2  # that a reproducer of a hang is given
@@ -30,7 +31,6 @@ CORES = {}  # objects of cores, by compiler, tree and options
 COMPILERS = ("gcc", "clang-19")
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-ARCHIVES = ("fuzz/libkmem_host.a", "fuzz/libkmem_harness.a", "invariants/libkmem_invariants.a", "src/libkmem.a")
 
 GROWS = "heap page=64 pages=1 growth=4\n"
 FOUR = "heap page=64 pages=4\n"
@@ -135,24 +135,6 @@ class ReproducerTest(unittest.TestCase):
         self.assertEqual(done.returncode, SOUND, f"{command}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def plant(self, bug):
-        """A copy of src/ with this bug. Returns the folder it lies in."""
-        tree = self.folder / bug
-        tree.mkdir()
-        self.must("cp", "-r", ROOT / "src", tree)
-        self.must("patch", "-p1", "--fuzz=0", "--batch", "--directory", tree, "-i", PLANTED / f"{bug}.patch")
-        return tree
-
-    def build_tool(self, tree, preset, compiler, *options):
-        """kmemfuzz as a preset has built it, with another core. Returns its path."""
-        build = ROOT / "build" / preset
-        objects = sorted((build / "fuzz" / "CMakeFiles" / "kmemfuzz.dir" / "tool").glob("*.o"))
-        self.assertNotEqual(objects, [], f"build it first: cmake --build --preset {preset}")
-        tool = tree / "kmemfuzz"
-        self.must(compiler, *options, "-o", tool, *objects, self.core(compiler, tree, *options),
-                  *(build / archive for archive in ARCHIVES))
-        return tool
-
     def core(self, compiler, tree, *options):
         """The object of a tree's core; compiled once, the sound one for all tests. Returns its path."""
         key = (compiler, tree, options)
@@ -204,10 +186,10 @@ class ReproducerTest(unittest.TestCase):
                 self.assertEqual(self.verdict_of(self.link(compiler, compiled, tree, *options)), verdict,
                                  source.read_text(encoding="utf-8"))
 
-    def broken_tool(self, bug):
+    def broken_tool(self, bug, preset=PRESET):
         """A tool with this bug. Returns it, and the tree of its core."""
-        tree = self.plant(bug)
-        return self.build_tool(tree, PRESET, "gcc"), tree
+        tree = self.folder / bug
+        return broken.link(preset, bug, tree), tree
 
     def sentences(self):
         """The sentence of each oracle, by its id."""
@@ -246,8 +228,7 @@ class Broken(ReproducerTest):
         for bug, oracle, body in DEATHS:
             with self.subTest(bug=bug):
                 options = SANITIZERS if oracle == "sanitizer" else ()
-                tree = self.plant(bug)
-                tool = self.build_tool(tree, "dev", "clang-19", *SANITIZERS)
+                tool, tree = self.broken_tool(bug, "dev")
                 source = self.show(tool, text(body), bug)
                 self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *options)
                 self.assertIn(words[oracle], source.read_text("utf-8"))

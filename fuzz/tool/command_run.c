@@ -156,10 +156,16 @@ static enum exit_code run_for_results(struct executor *executor, const struct in
     return code;
 }
 
-/* The more serious of two codes: what could not be checked outweighs what was found wrong, that what was
- * sound. */
-static enum exit_code worse(enum exit_code left, enum exit_code right) {
-    return left > right ? left : right;
+/* The most serious of what came of all files, counted by code: what could not be checked outweighs what was
+ * found wrong, that what was sound. */
+static enum exit_code worst(const size_t counts[EXIT_ENVIRONMENT + 1]) {
+    static const enum exit_code codes[] = {EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (counts[codes[i]] != 0) {
+            return codes[i];
+        }
+    }
+    return EXIT_SOUND;
 }
 
 static enum exit_code run_file(struct executor *executor, const char *path, const struct options *options,
@@ -186,18 +192,17 @@ static enum exit_code run_files(const struct options *options) {
     if (started != EXIT_SOUND) {
         return started;
     }
-    enum exit_code code = EXIT_SOUND;
     size_t counts[EXIT_ENVIRONMENT + 1] = {0};
     for (size_t i = 0; i < options->files.count; i++) {
-        const enum exit_code outcome = run_file(executor, options->files.paths[i], options, &results);
-        counts[outcome]++;
-        code = worse(code, outcome);
+        counts[run_file(executor, options->files.paths[i], options, &results)]++;
     }
     if (options->files.count != 1 && !options->to_json) {
         printf("%zu sound, %zu with violations, %zu unusable\n", counts[EXIT_SOUND], counts[EXIT_VIOLATION],
                counts[EXIT_USAGE] + counts[EXIT_ENVIRONMENT]);
     }
-    return worse(code, results_end(&results, options->replace));
+    counts[results_end(&results,
+                       options->replace)]++; /* a file that was not written counts like one not read */
+    return worst(counts);
 }
 
 /* Under the debugger. */

@@ -43,17 +43,25 @@ static size_t slot_at(const struct executor *executor, size_t offset) {
     return executor->slot_count;
 }
 
+static void append_block(struct picture *picture, uint64_t size, bool taken, bool has_slot, size_t slot) {
+    append(picture, "%c%" PRIu64, taken ? '#' : '.', size);
+    if (has_slot) {
+        append(picture, " s%zu", slot);
+    }
+    append(picture, "|");
+}
+
+static void append_corrupt(struct picture *picture) {
+    append(picture, " corrupt: the last size cannot be true");
+}
+
 static void draw_block(void *context, size_t offset, uint64_t size, bool taken) {
     const struct drawing *const drawing = context;
     if (is_cut(drawing->picture)) {
         return; /* the slots of what cannot be seen are not looked for */
     }
     const size_t slot = slot_at(drawing->executor, offset + HEADER_SIZE);
-    append(drawing->picture, "%c%" PRIu64, taken ? '#' : '.', size);
-    if (slot < drawing->executor->slot_count) {
-        append(drawing->picture, " s%zu", slot);
-    }
-    append(drawing->picture, "|");
+    append_block(drawing->picture, size, taken, slot < drawing->executor->slot_count, slot);
 }
 
 void picture_draw(struct picture *picture, const struct executor *executor) {
@@ -62,6 +70,19 @@ void picture_draw(struct picture *picture, const struct executor *executor) {
     append(picture, "|");
     const size_t size = executor->given_pages * executor->model.page_size;
     if (!executor->subject->walk(executor->heap, executor->region.base, size, draw_block, &drawing)) {
-        append(picture, " corrupt: the last size cannot be true");
+        append_corrupt(picture);
+    }
+}
+
+void picture_draw_recorded(struct picture *picture, const struct history_cursor *cursor) {
+    picture->length = 0;
+    append(picture, "|");
+    for (size_t i = 0; i < cursor->count && !is_cut(picture); i++) {
+        const struct history_block *const block = &cursor->blocks[i];
+        const bool has_slot = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
+        append_block(picture, block->size, block->slot != HISTORY_FREE, has_slot, block->slot);
+    }
+    if (cursor->step != 0 && cursor->history->steps[cursor->step - 1].corrupt) {
+        append_corrupt(picture);
     }
 }

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "fuzz/draw/history.h"
 #include "fuzz/execute/executor.h"
 
 #define PICTURE_SIZE 1024 /* bytes: longer lines are cut, with ... where */
@@ -20,5 +21,8 @@ struct picture {
 
 /* Draws the executor's heap as it is now. */
 void picture_draw(struct picture *picture, const struct executor *executor);
+
+/* Draws the heap a cursor is at, in the same way. */
+void picture_draw_recorded(struct picture *picture, const struct history_cursor *cursor);
 
 #endif

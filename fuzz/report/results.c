@@ -116,21 +116,21 @@ static void write_outcome(struct json *json, const struct outcome *outcome) {
     json_number(json, "operations", outcome->operation_count);
 }
 
-static void write_result(struct json *json, const struct result *result) {
-    json_open_object(json, NULL);
+void results_write_members(struct json *json, const struct result *result) {
     json_string(json, "file", result->path);
     json_path(json, "uri", result->path);
     json_string(json, "verdict", verdict_word(result));
     if (result->outcome != NULL) {
         write_outcome(json, result->outcome);
     }
-    json_close_object(json);
 }
 
 void results_add(struct results *results, const struct result *result) {
     count(results, result);
     if (results->to_json) {
-        write_result(&results->json, result);
+        json_open_object(&results->json, NULL);
+        results_write_members(&results->json, result);
+        json_close_object(&results->json);
     }
     if (results->sarif_path != NULL) {
         sarif_add(&results->sarif, result);

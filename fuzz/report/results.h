@@ -36,6 +36,9 @@ __attribute__((warn_unused_result)) enum exit_code results_start(struct results 
 /* Adds an input to each. */
 void results_add(struct results *results, const struct result *result);
 
+/* Writes what came of an input, as members of the JSON object that is open. */
+void results_write_members(struct json *json, const struct result *result);
+
 /* Ends them and writes the SARIF file, whole or not at all; an existing one is replaced only when `replace`
  * is true. Returns EXIT_SOUND; or prints why not and returns EXIT_USAGE or EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) enum exit_code results_end(struct results *results, bool replace);

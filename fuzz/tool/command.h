@@ -22,6 +22,8 @@ extern const struct command command_pack;
 extern const struct command command_replay;
 extern const struct command command_target;
 extern const struct command command_reduce;
+extern const struct command command_explain;
+extern const struct command command_keep;
 
 /* The path this process was started by, for commands to be repeated. */
 extern const char *command_tool_path;

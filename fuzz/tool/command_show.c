@@ -1,11 +1,8 @@
 /* kmemfuzz show: a program as text or as C, and its run as pictures. */
-#define _DEFAULT_SOURCE /* TIOCGWINSZ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "fuzz/draw/html.h"
 #include "fuzz/draw/map.h"
@@ -14,8 +11,7 @@
 #include "fuzz/reproduce/reproducer.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
-
-#define PIPE_WIDTH ((size_t)100) /* characters in a line where there is no terminal */
+#include "fuzz/tool/terminal.h"
 
 struct options {
     const char *source;
@@ -25,22 +21,6 @@ struct options {
     bool as_c;
     bool replace;
 };
-
-/* Terminals. */
-
-static size_t terminal_width(void) {
-    struct winsize size;
-    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0;
-    return known ? size.ws_col : PIPE_WIDTH;
-}
-
-/* Never into a pipe or a file, nor where NO_COLOR is set (no-color.org) or the terminal is a dumb one. */
-static bool wants_colour(void) {
-    const char *const refused = getenv("NO_COLOR");
-    const char *const terminal = getenv("TERM");
-    return isatty(STDOUT_FILENO) && (refused == NULL || *refused == '\0') &&
-           (terminal == NULL || strcmp(terminal, "dumb") != 0);
-}
 
 /* Files. */
 
@@ -73,7 +53,7 @@ static enum exit_code write_pictures(const struct program *program, const struct
         code = write_picture(svg_write, &recording, options, options->svg);
     }
     if (options->map && code == EXIT_SOUND) {
-        map_print(&recording, terminal_width(), wants_colour(), stdout);
+        map_print(&recording, terminal_width(), terminal_wants_colour(), stdout);
     }
     recording_close(&recording);
     return code;

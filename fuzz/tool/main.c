@@ -9,9 +9,9 @@
 
 const char *command_tool_path = "kmemfuzz";
 
-static const struct command *const commands[] = {&command_run,    &command_show,   &command_asm,
-                                                 &command_reduce, &command_import, &command_oracles,
-                                                 &command_pack,   &command_replay, &command_target};
+static const struct command *const commands[] = {
+    &command_run,    &command_show,    &command_asm,  &command_explain, &command_reduce, &command_keep,
+    &command_import, &command_oracles, &command_pack, &command_replay,  &command_target};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

@@ -32,39 +32,84 @@ static bool write_all(int file, const uint8_t *bytes, size_t size) {
     return fsync(file) == 0;
 }
 
-/* Gives the finished temporary file its name. link refuses a name in use, rename takes it over. */
-static bool put_in_place(const char *temporary, const char *path, bool replace) {
-    return replace ? rename(temporary, path) == 0 : link(temporary, path) == 0 && unlink(temporary) == 0;
-}
-
-/* Writes the temporary file and gives it its name. Returns 0, or the errno of what failed. */
-static int store(int file, const char *temporary, const char *path, const uint8_t *bytes, size_t size,
-                 bool replace) {
-    int error = 0;
-    if (!write_all(file, bytes, size) || fchmod(file, 0644) != 0) {
-        error = errno;
-    }
-    if (close(file) != 0 && error == 0) {
-        error = errno;
-    }
-    if (error == 0 && !put_in_place(temporary, path, replace)) {
-        error = errno;
-    }
-    return error;
-}
-
-enum exit_code output_write(const char *path, const uint8_t *bytes, size_t size, bool replace) {
-    const size_t temporary_size = strlen(path) + sizeof SUFFIX;
-    char *const temporary = malloc(temporary_size);
+/* The finished file under a temporary name beside its own, from malloc; NULL, with errno set, when it cannot
+ * be had, and then nothing is left behind. */
+static char *store(const struct output *output) {
+    const size_t size = strlen(output->path) + sizeof SUFFIX;
+    char *const temporary = malloc(size);
     if (temporary == NULL) {
-        return fail_write(path, ENOMEM);
+        return NULL;
     }
-    snprintf(temporary, temporary_size, "%s%s", path, SUFFIX);
+    snprintf(temporary, size, "%s%s", output->path, SUFFIX);
     const int file = mkstemp(temporary);
-    const int error = file < 0 ? errno : store(file, temporary, path, bytes, size, replace);
-    if (error != 0 && file >= 0) {
+    int error = file < 0 ? errno : 0;
+    if (file >= 0) {
+        error = write_all(file, output->bytes, output->size) && fchmod(file, 0644) == 0 ? 0 : errno;
+        error = close(file) != 0 && error == 0 ? errno : error;
+        if (error == 0) {
+            return temporary;
+        }
         unlink(temporary);
     }
     free(temporary);
-    return error == 0 ? EXIT_SOUND : fail_write(path, error);
+    errno = error;
+    return NULL;
+}
+
+/* Gives a finished temporary file its name. link refuses a name in use, rename takes it over. */
+static bool put_in_place(const char *temporary, const char *path, bool replace) {
+    return replace ? rename(temporary, path) == 0 : link(temporary, path) == 0;
+}
+
+/* Returns how many files got their names: all, or those in front of the first that could not, with errno
+ * set. */
+static size_t put_all_in_place(const struct output *outputs, char **temporaries, size_t count, bool replace) {
+    size_t done = 0;
+    while (done < count && put_in_place(temporaries[done], outputs[done].path, replace)) {
+        done++;
+    }
+    return done;
+}
+
+/* Takes away what is there under temporary names and, when not all files could be written, what had got its
+ * own name, as far as nothing was replaced by it. */
+static void clean_up(const struct output *outputs, char **temporaries, size_t stored, size_t placed,
+                     size_t count, bool replace) {
+    for (size_t i = 0; i < stored; i++) {
+        if (!replace || i >= placed) {
+            unlink(temporaries[i]);
+        }
+        if (!replace && i < placed && placed < count) {
+            unlink(outputs[i].path);
+        }
+        free(temporaries[i]);
+    }
+}
+
+enum exit_code output_write_all(const struct output *outputs, size_t count, bool replace) {
+    char **const temporaries = calloc(count, sizeof *temporaries);
+    if (temporaries == NULL) {
+        return fail_write(outputs[0].path, ENOMEM);
+    }
+    size_t stored = 0;
+    size_t placed = 0;
+    int error = 0;
+    while (stored < count && (temporaries[stored] = store(&outputs[stored])) != NULL) {
+        stored++;
+    }
+    const char *failed = stored < count ? outputs[stored].path : NULL;
+    error = errno;
+    if (stored == count) {
+        placed = put_all_in_place(outputs, temporaries, count, replace);
+        error = errno;
+        failed = placed < count ? outputs[placed].path : NULL;
+    }
+    clean_up(outputs, temporaries, stored, placed, count, replace);
+    free(temporaries);
+    return failed == NULL ? EXIT_SOUND : fail_write(failed, error);
+}
+
+enum exit_code output_write(const char *path, const uint8_t *bytes, size_t size, bool replace) {
+    const struct output output = {.path = path, .bytes = bytes, .size = size};
+    return output_write_all(&output, 1, replace);
 }

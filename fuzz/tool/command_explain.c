@@ -1,0 +1,260 @@
+/* kmemfuzz explain: what went wrong in a program, from the file a fuzzer saved to all that helps to mend it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fuzz/tool/command.h"
+#include "fuzz/tool/debugger.h"
+#include "fuzz/tool/diagnosis.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/terminal.h"
+
+#define TEMPORARY "/tmp/kmemfuzz-XXXXXX" /* where gdb finds the reduced program */
+
+struct options {
+    const char *source;
+    const char *place; /* the folder or prefix of the files; NULL: beside the source */
+    const char *debugger_commands;
+    bool debug;
+    bool json;
+    bool replace;
+};
+
+/* Where the files go. */
+
+static bool is_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* What the names of the files begin with, from malloc. */
+static char *choose_prefix(const struct options *options) {
+    char *prefix = NULL;
+    size_t size = 0;
+    const char *const slash = strrchr(options->source, '/');
+    FILE *const stream = open_memstream(&prefix, &size);
+    if (stream == NULL) {
+        abort(); /* a path */
+    }
+    if (options->place == NULL) {
+        fputs(options->source, stream);
+    } else if (is_folder(options->place)) {
+        fprintf(stream, "%s/%s", options->place, slash == NULL ? options->source : slash + 1);
+    } else {
+        fputs(options->place, stream);
+    }
+    if (fclose(stream) != 0) {
+        abort();
+    }
+    return prefix;
+}
+
+/* Says at once, before any work, what would be refused after it. */
+static enum exit_code refuse_existing(const struct diagnosis_files *files) {
+    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
+        struct stat status;
+        if (lstat(files->paths[i], &status) == 0) {
+            fprintf(stderr, "kmemfuzz: %s exists; choose another place with -o, or --force to replace it\n",
+                    files->paths[i]);
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_SOUND;
+}
+
+/* Telling. */
+
+static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct options *options) {
+    if (options->json) {
+        diagnosis_print_json(diagnosis, NULL, stdout);
+    } else {
+        printf("%s: sound, digest %016" PRIx64
+               ", %zu operations: there is nothing to explain, and nothing is "
+               "written\n",
+               options->source, diagnosis->outcome->digest, diagnosis->outcome->operation_count);
+    }
+    return EXIT_SOUND;
+}
+
+static void tell_failure(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
+                         const struct options *options) {
+    if (options->json) {
+        diagnosis_print_json(diagnosis, files, stdout);
+    } else {
+        diagnosis_print(diagnosis, files, terminal_width(), terminal_wants_colour(), stdout);
+    }
+}
+
+/* What is found out is told even when the files cannot be written. */
+static enum exit_code explain_to_files(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
+                                       const struct options *options) {
+    const enum exit_code code = diagnosis_write(diagnosis, files, options->replace);
+    tell_failure(diagnosis, code == EXIT_SOUND ? files : NULL, options);
+    return code == EXIT_SOUND ? EXIT_VIOLATION : code;
+}
+
+/* The debugger. */
+
+static enum exit_code fail_temporary(const char *path) {
+    fprintf(stderr, "kmemfuzz explain: cannot write %s: %s\n", path, strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+/* Starts gdb on the reduced program, which it reads from a file that is gone afterwards. */
+static enum exit_code debug(const struct diagnosis *diagnosis, const struct options *options) {
+    char path[] = TEMPORARY;
+    char run[] = "run";
+    char *const arguments[] = {run, path, NULL};
+    const struct debugger_options debugger = {.operation = DEBUGGER_FAILING,
+                                              .commands = options->debugger_commands};
+    const struct reduced *const reduced = &diagnosis->reduced;
+    const int file = mkstemp(path);
+    if (file < 0) {
+        return fail_temporary(path);
+    }
+    const bool written = write(file, reduced->bytes, reduced->size) == (ssize_t)reduced->size;
+    const bool closed = close(file) == 0;
+    enum exit_code code = EXIT_ENVIRONMENT;
+    if (written && closed) {
+        fflush(stdout); /* in front of what gdb says */
+        code =
+            debugger_run(host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &reduced->program, arguments, &debugger);
+    } else {
+        (void)fail_temporary(path);
+    }
+    unlink(path);
+    return code == EXIT_SOUND ? EXIT_VIOLATION : code;
+}
+
+static enum exit_code explain_to_debugger(const struct diagnosis *diagnosis, const struct options *options) {
+    tell_failure(diagnosis, NULL, options);
+    return debug(diagnosis, options);
+}
+
+/* All of it. */
+
+static enum exit_code explain_input(const struct input *input, const struct diagnosis_files *files,
+                                    const struct options *options) {
+    struct diagnosis diagnosis;
+    enum exit_code code = diagnosis_make(options->source, input, &diagnosis);
+    if (code == EXIT_ENVIRONMENT) {
+        return code;
+    }
+    if (code == EXIT_SOUND) {
+        code = tell_sound(&diagnosis, options);
+    } else if (options->debug) {
+        code = explain_to_debugger(&diagnosis, options);
+    } else {
+        code = explain_to_files(&diagnosis, files, options);
+    }
+    diagnosis_close(&diagnosis);
+    return code;
+}
+
+static enum exit_code explain_file(const struct options *options) {
+    struct input input;
+    enum exit_code code = input_open(options->source, &input);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
+    char *const prefix = choose_prefix(options);
+    struct diagnosis_files files = diagnosis_files_open(prefix);
+    if (!options->debug && !options->replace) {
+        code = refuse_existing(&files);
+    }
+    if (code == EXIT_SOUND) {
+        code = explain_input(&input, &files, options);
+    }
+    diagnosis_files_close(&files);
+    free(prefix);
+    input_close(&input);
+    return code;
+}
+
+/* Arguments. */
+
+static enum exit_code check(const struct options *options) {
+    if (options->source == NULL) {
+        return command_misuse(&command_explain, "it takes a program, such as a file that a fuzzer has saved");
+    }
+    const bool is_standard_input = strcmp(options->source, "-") == 0;
+    if (options->debug && is_standard_input) {
+        return command_misuse(&command_explain, "--gdb needs standard input for itself; name a file");
+    }
+    if (options->debug && (options->json || options->place != NULL || options->replace)) {
+        return command_misuse(&command_explain, "--gdb writes no files and no JSON");
+    }
+    if (options->debugger_commands != NULL && !options->debug) {
+        return command_misuse(&command_explain, "--gdb-commands belongs to --gdb");
+    }
+    if (options->debugger_commands != NULL && access(options->debugger_commands, R_OK) != 0) {
+        return command_misuse(&command_explain, "--gdb-commands needs a file with commands for gdb");
+    }
+    if (!options->debug && is_standard_input && (options->place == NULL || is_folder(options->place))) {
+        return command_misuse(&command_explain,
+                              "standard input has no name; -o says what the files' names begin with");
+    }
+    return EXIT_SOUND;
+}
+
+static enum exit_code run(char **arguments) {
+    struct options options = {.source = NULL};
+    for (; *arguments != NULL; arguments++) {
+        const char *const argument = *arguments;
+        const char **const value = strcmp(argument, "-o") == 0               ? &options.place
+                                   : strcmp(argument, "--gdb-commands") == 0 ? &options.debugger_commands
+                                                                             : NULL;
+        if (value != NULL) {
+            *value = *++arguments;
+            if (*value == NULL || **value == '\0') {
+                return command_misuse(&command_explain, "%s needs a name", argument);
+            }
+        } else if (strcmp(argument, "--force") == 0) {
+            options.replace = true;
+        } else if (strcmp(argument, "--json") == 0) {
+            options.json = true;
+        } else if (strcmp(argument, "--gdb") == 0) {
+            options.debug = true;
+        } else if (*argument == '-' && argument[1] != '\0') {
+            return command_misuse(&command_explain, "there is no option '%s'", argument);
+        } else if (options.source == NULL) {
+            options.source = argument;
+        } else {
+            return command_misuse(&command_explain, "'%s' is one argument too many", argument);
+        }
+    }
+    const enum exit_code code = check(&options);
+    return code == EXIT_SOUND ? explain_file(&options) : code;
+}
+
+const struct command command_explain = {
+    .name = "explain",
+    .synopsis = "FILE [OPTION...]",
+    .summary = "say what went wrong in as few operations as possible",
+    .help =
+        "FILE is a program that fails, such as a file that a fuzzer has saved, text or binary; - is "
+        "standard\n"
+        "input. It is run where it can do no harm, made as small as it can be, and explained: what broke,\n"
+        "the operations, the heap around each. Beside FILE are written\n\n"
+        "  FILE.reduced      the reduced program, as a fuzzer takes it\n"
+        "  FILE.reduced.ops  the same as text\n"
+        "  FILE.c            the same in C, without the harness\n"
+        "  FILE.html         its run as a page for a browser\n\n"
+        "all or none of them. Of a sound program nothing is written.\n\n"
+        "  -o PLACE        write into the folder PLACE; when it is none, let the names begin with PLACE\n"
+        "  --force         replace files that exist\n"
+        "  --json          print the explanation for a machine (docs/crash.md)\n"
+        "  --gdb           write nothing; start gdb-multiarch on the reduced program, stopped before the\n"
+        "                  operation that fails; in gdb, kmem-map prints the heap's blocks\n"
+        "  --gdb-commands COMMANDS   with --gdb: run the commands in that file at the stop, and end\n\n"
+        "Exit codes: 0 sound, 1 it fails and is explained, 2 a wrong argument, a text with an error or a "
+        "file\n"
+        "that exists, 3 a file that cannot be read or written, or something else that could not be had.\n\n"
+        "Example:\n  kmemfuzz explain crash-1a2b\n  kmemfuzz explain crash-1a2b --gdb\n",
+    .run = run,
+};

@@ -1,0 +1,189 @@
+/* kmemfuzz keep: a program that failed, kept so that it never fails again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fuzz/program/text.h"
+#include "fuzz/tool/command.h"
+#include "fuzz/tool/host.h"
+#include "fuzz/tool/input.h"
+#include "fuzz/tool/reduced.h"
+#include "fuzz/tool/tree.h"
+
+#define FOLDER            "corpus/regressions"
+#define SUFFIX            ".ops"
+#define NAME_SIZE_MAXIMUM ((size_t)100) /* bytes, without the NUL */
+#define NAME_CHARACTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
+struct options {
+    const char *source;
+    const char *name;
+};
+
+/* The file. */
+
+/* The path of the regression, from malloc; NULL, and why has been said. */
+static char *choose_path(const char *name) {
+    char *const folder = tree_find(FOLDER);
+    if (folder == NULL) {
+        return NULL;
+    }
+    const size_t size = strlen(folder) + strlen(name) + sizeof "/" SUFFIX;
+    char *const path = malloc(size);
+    if (path == NULL) {
+        abort(); /* a path */
+    }
+    snprintf(path, size, "%s/%s%s", folder, name, SUFFIX);
+    free(folder);
+    return path;
+}
+
+/* The program as text with its comment below the first line, where comments may be; from malloc. */
+static char *make_text(const struct program *program, const struct failure *failure, size_t *size) {
+    char *text = NULL;
+    char what[FAILURE_TEXT_SIZE];
+    FILE *const stream = open_memstream(&text, size);
+    char *plain = NULL;
+    size_t plain_size = 0;
+    FILE *const plain_stream = open_memstream(&plain, &plain_size);
+    if (stream == NULL || plain_stream == NULL || text_print(program, plain_stream) != 0 ||
+        fclose(plain_stream) != 0) {
+        abort(); /* a few times the size of a file that was just read */
+    }
+    const size_t first = strcspn(plain, "\n") + 1;
+    fwrite(plain, 1, first, stream);
+    if (failure->kind == FAILURE_NONE) {
+        fputs("# Kept when it was sound already, as it was: what it showed before is not known.\n", stream);
+    } else {
+        fprintf(stream, "# Failed by %s. Reduced: no operation can be left out.\n",
+                failure_text(failure, what));
+    }
+    fwrite(plain + first, 1, plain_size - first, stream);
+    if (fclose(stream) != 0) {
+        abort();
+    }
+    free(plain);
+    return text;
+}
+
+static void tell(const struct input *input, const struct reduced *reduced, const char *path) {
+    char what[FAILURE_TEXT_SIZE];
+    const size_t before = input->program.operation_count;
+    if (reduced->failure.kind == FAILURE_NONE) {
+        printf("%s: kept as it is, with %zu operation%s: it is sound in this build\n", path, before,
+               before == 1 ? "" : "s");
+    } else {
+        printf("%s: fails by %s, %zu operation%s reduced to %zu\n", path,
+               failure_text(&reduced->failure, what), before, before == 1 ? "" : "s",
+               reduced->program.operation_count);
+    }
+    printf(
+        "\nFrom now on ./ci/replay requires in three builds that it is sound, ./ci/target on the boards, and "
+        "./ci/fuzz\nstarts from it. What to do next:\n"
+        "  1. Mend the bug, until kmemfuzz run %s says that it is sound.\n"
+        "  2. Say in the comment below its first line what was wrong.\n"
+        "  3. git add %s, and commit it with the change that mends the bug.\n",
+        path, path);
+}
+
+static enum exit_code keep_program(const struct input *input, const struct options *options,
+                                   const char *path) {
+    struct reduced reduced;
+    enum exit_code code =
+        reduced_make(options->source, host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &input->program, &reduced);
+    if (code == EXIT_SOUND || code == EXIT_VIOLATION) {
+        size_t size;
+        char *const text =
+            make_text(code == EXIT_SOUND ? &input->program : &reduced.program, &reduced.failure, &size);
+        code = output_write(path, (const uint8_t *)text, size, false);
+        free(text);
+        if (code == EXIT_SOUND) {
+            tell(input, &reduced, path);
+        }
+        reduced_close(&reduced);
+    }
+    return code;
+}
+
+/* Says at once, before any work, that a name is in use. */
+static enum exit_code refuse_existing(const char *path) {
+    struct stat status;
+    if (lstat(path, &status) != 0) {
+        return EXIT_SOUND;
+    }
+    fprintf(stderr, "kmemfuzz: %s exists; choose another name: what is kept is never replaced\n", path);
+    return EXIT_USAGE;
+}
+
+static enum exit_code keep_file(const struct options *options) {
+    struct input input;
+    enum exit_code code = input_open(options->source, &input);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
+    char *const path = choose_path(options->name);
+    code = path == NULL ? EXIT_ENVIRONMENT : refuse_existing(path);
+    if (code == EXIT_SOUND) {
+        code = keep_program(&input, options, path);
+    }
+    free(path);
+    input_close(&input);
+    return code;
+}
+
+/* Arguments. */
+
+static bool is_name(const char *name) {
+    const size_t length = strlen(name);
+    return length != 0 && length <= NAME_SIZE_MAXIMUM && strspn(name, NAME_CHARACTERS) == length &&
+           *name != '-';
+}
+
+static enum exit_code run(char **arguments) {
+    struct options options = {.source = NULL};
+    for (; *arguments != NULL; arguments++) {
+        const char *const argument = *arguments;
+        if (options.source == NULL && *argument == '-' && argument[1] != '\0') {
+            return command_misuse(&command_keep, "there is no option '%s'", argument);
+        }
+        if (options.source == NULL) {
+            options.source = argument;
+        } else if (options.name == NULL) {
+            options.name = argument;
+        } else {
+            return command_misuse(&command_keep, "'%s' is one argument too many", argument);
+        }
+    }
+    if (options.name == NULL) {
+        return command_misuse(&command_keep, "it takes a program and the name to keep it by");
+    }
+    if (!is_name(options.name)) {
+        return command_misuse(
+            &command_keep,
+            "'%s' is no name: it may have letters, digits, - and _, at most %zu, and begins "
+            "with no -; such as merge-left-forgotten",
+            options.name, NAME_SIZE_MAXIMUM);
+    }
+    return keep_file(&options);
+}
+
+const struct command command_keep = {
+    .name = "keep",
+    .synopsis = "FILE NAME",
+    .summary = "keep a program that failed as a test",
+    .help =
+        "FILE is a program that fails, text or binary; - is standard input. It is made as small as it can "
+        "be\n"
+        "and written as text to corpus/regressions/NAME.ops in the tree this tool was built from, with a\n"
+        "comment that says what it fails by. There ./ci/replay, ./ci/target and ./ci/fuzz find it. NAME has\n"
+        "letters, digits, - and _, and says what was wrong; one that is in use is refused. A program that "
+        "is\n"
+        "sound, because the bug is mended already, is kept as it is: nobody can tell any more what in it\n"
+        "matters. So keep it with the build that still has the bug.\n\n"
+        "Exit codes: 0 kept, 2 a wrong argument, a text with an error or a name in use, 3 a file that "
+        "cannot\n"
+        "be read or written.\n\n"
+        "Example:\n  kmemfuzz keep crash-1a2b merge-left-forgotten\n",
+    .run = run,
+};

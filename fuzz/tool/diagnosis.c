@@ -1,0 +1,136 @@
+/* Diagnoses and their files. diagnosis.h is the contract. */
+#include "fuzz/tool/diagnosis.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/draw/html.h"
+#include "fuzz/program/text.h"
+#include "fuzz/reproduce/reproducer.h"
+#include "fuzz/tool/host.h"
+
+/* Finding out. */
+
+static enum exit_code fail(const char *path, const char *what) {
+    fprintf(stderr, "kmemfuzz: %s cannot be explained: %s: %s\n", path, what, strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+/* How the program ends that is to be told of. */
+static bool find_outcome(struct diagnosis *diagnosis) {
+    const bool fails = diagnosis->reduced.bytes != NULL;
+    diagnosis->outcome = malloc(sizeof *diagnosis->outcome);
+    return diagnosis->outcome != NULL &&
+           outcome_find(fails ? &diagnosis->reduced.program : &diagnosis->input->program, ORACLE_ALL,
+                        diagnosis->outcome);
+}
+
+enum exit_code diagnosis_make(const char *path, const struct input *input, struct diagnosis *diagnosis) {
+    *diagnosis = (struct diagnosis){.path = path, .input = input};
+    const enum exit_code code =
+        reduced_make(path, host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &input->program, &diagnosis->reduced);
+    if (code == EXIT_ENVIRONMENT) {
+        return code;
+    }
+    if (!find_outcome(diagnosis)) {
+        const enum exit_code failed = fail(path, "no process to run it in");
+        diagnosis_close(diagnosis);
+        return failed;
+    }
+    if (code == EXIT_VIOLATION) {
+        diagnosis->recording = recording_make(&diagnosis->reduced.program);
+    }
+    return code;
+}
+
+void diagnosis_close(struct diagnosis *diagnosis) {
+    if (diagnosis->recording.history != NULL) {
+        recording_close(&diagnosis->recording);
+        diagnosis->recording.history = NULL;
+    }
+    free(diagnosis->outcome);
+    diagnosis->outcome = NULL;
+    reduced_close(&diagnosis->reduced);
+}
+
+/* Files. */
+
+static const char *const endings[DIAGNOSIS_FILE_COUNT] = {[DIAGNOSIS_REDUCED] = ".reduced",
+                                                          [DIAGNOSIS_TEXT] = ".reduced.ops",
+                                                          [DIAGNOSIS_C] = ".c",
+                                                          [DIAGNOSIS_PAGE] = ".html"};
+
+struct diagnosis_files diagnosis_files_open(const char *prefix) {
+    struct diagnosis_files files;
+    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
+        const size_t size = strlen(prefix) + strlen(endings[i]) + 1;
+        files.paths[i] = malloc(size);
+        if (files.paths[i] == NULL) {
+            abort(); /* a path */
+        }
+        snprintf(files.paths[i], size, "%s%s", prefix, endings[i]);
+    }
+    return files;
+}
+
+void diagnosis_files_close(struct diagnosis_files *files) {
+    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
+        free(files->paths[i]);
+        files->paths[i] = NULL;
+    }
+}
+
+/* Writes one of the files to a stream; false: there is no memory for it. */
+static bool print_file(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
+                       enum diagnosis_file file, FILE *stream) {
+    const struct reduced *const reduced = &diagnosis->reduced;
+    const char *const name = files->paths[DIAGNOSIS_REDUCED];
+    struct plan plan;
+    switch (file) {
+    case DIAGNOSIS_REDUCED:
+        (void)fwrite(reduced->bytes, 1, reduced->size, stream);
+        break;
+    case DIAGNOSIS_TEXT:
+        (void)text_print(&reduced->program, stream);
+        break;
+    case DIAGNOSIS_C:
+        if (!plan_make(&reduced->program, &plan)) {
+            return false;
+        }
+        reproducer_write(&reduced->program, diagnosis->outcome, &plan, name, stream);
+        plan_close(&plan);
+        break;
+    default:
+        html_write(&diagnosis->recording, name, stream);
+        break;
+    }
+    return ferror(stream) == 0;
+}
+
+/* One of the files in memory from malloc; false, with errno set, when there is none for it. */
+static bool make_file(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
+                      enum diagnosis_file file, struct output *output) {
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&bytes, &size);
+    const bool printed = stream != NULL && print_file(diagnosis, files, file, stream);
+    const bool whole = stream != NULL && fclose(stream) == 0 && printed;
+    *output = (struct output){.path = files->paths[file], .bytes = (const uint8_t *)bytes, .size = size};
+    return whole;
+}
+
+enum exit_code diagnosis_write(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
+                               bool replace) {
+    struct output outputs[DIAGNOSIS_FILE_COUNT] = {{.path = NULL}};
+    bool whole = true;
+    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT && whole; i++) {
+        whole = make_file(diagnosis, files, (enum diagnosis_file)i, &outputs[i]);
+    }
+    const enum exit_code code = whole ? output_write_all(outputs, DIAGNOSIS_FILE_COUNT, replace)
+                                      : fail(diagnosis->path, "no memory for its files");
+    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
+        free((void *)(uintptr_t)outputs[i].bytes);
+    }
+    return code;
+}

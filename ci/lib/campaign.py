@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 
+import findings
 import fuzzer
 
 BUILD = pathlib.Path("build/fuzz")
@@ -25,7 +26,7 @@ EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
 GRACE_SECONDS = 30  # that workers may take beyond their time, for reading a corpus and for their last input
 STOP_SECONDS = 10  # that a worker may take to end when told to
-REPLAY_SECONDS = 15  # that replaying what was found may take; a hang would take for ever
+EXPLAIN_SECONDS = 300  # that explaining a finding may take: hangs are reduced by waiting for them
 
 
 class StopRequest:
@@ -230,28 +231,17 @@ def run_workers(options, folders, started, stop):
     return workers
 
 
-def replay(artifact):
-    """Runs a heap input once more, which prints the report. One that does not end is aborted, which prints where it
-    stands. Returns the exit code."""
-    process = subprocess.Popen([KMEMFUZZ, "run", artifact], stdout=sys.stderr, start_new_session=True,
-                               env=dict(os.environ, **fuzzer.ENVIRONMENT))
-    try:
-        return process.wait(timeout=REPLAY_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        return process.wait()
-
-
-def show_finding(worker, options):
-    """Prints the report of what a worker found. Returns the finding's id and file."""
+def show_finding(worker, options, explained):
+    """Prints what a worker found, as it is explained or, when it is not, as the worker told. Returns the finding."""
     output = worker.output()
     artifact = fuzzer.parse_artifact(output)
     finding = fuzzer.parse_finding(output) or "unknown"
     print(f"\nFound: {finding}\n", file=sys.stderr, flush=True)
-    if not (artifact and options.target == "heap" and replay(artifact) != EXIT_SOUND):
-        print(output[-6000:], file=sys.stderr)
-        if artifact:
-            print(f"\n  replay  {BUILD}/{options.target}_fuzzer {artifact}", file=sys.stderr)
+    if artifact in explained and findings.show(explained[artifact], sys.stderr):
+        return findings.summary(explained[artifact])
+    print(output[-6000:], file=sys.stderr)
+    if artifact:
+        print(f"\n  replay  {BUILD}/{options.target}_fuzzer {artifact}", file=sys.stderr)
     return {"id": finding, "file": artifact}
 
 
@@ -273,19 +263,24 @@ def summarise(figures, options):
 
 def show_findings(workers, options):
     """Prints what the failed workers found. Returns the findings, and whether a worker failed without finding any."""
-    findings = []
+    artifacts = [fuzzer.parse_artifact(worker.output()) for worker in workers if worker.has_failed()]
+    explained = {}
+    if options.target == "heap":
+        explained = {finding["file"]: finding for finding in
+                     findings.explain_findings(filter(None, artifacts), KMEMFUZZ, EXPLAIN_SECONDS)}
+    found = []
     broken = False
     for worker in workers:
         if not worker.has_failed():
             continue
         output = worker.output()
         if fuzzer.parse_finding(output) or fuzzer.parse_artifact(output):
-            findings.append(show_finding(worker, options))
+            found.append(show_finding(worker, options, explained))
         else:
             broken = True
             print(f"\nci/fuzz: a worker ended with code {worker.process.returncode} and found nothing; it said:\n"
                   f"{output[-2000:]}", file=sys.stderr, flush=True)
-    return findings, broken
+    return found, broken
 
 
 def main():

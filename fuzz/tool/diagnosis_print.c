@@ -9,6 +9,7 @@
 #include "fuzz/report/json.h"
 #include "fuzz/report/results.h"
 #include "fuzz/tool/diagnosis.h"
+#include "fuzz/tool/terminal.h"
 
 #define JSON_FORMAT 1u /* of this document; a change that breaks a reader counts it up */
 
@@ -118,6 +119,23 @@ void diagnosis_print(const struct diagnosis *diagnosis, const struct diagnosis_f
 
 /* For machines. */
 
+/* What a person is shown, as one string. */
+static void write_text(struct json *json, const struct diagnosis *diagnosis,
+                       const struct diagnosis_files *files) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const memory = open_memstream(&text, &size);
+    if (memory == NULL) {
+        abort(); /* as below */
+    }
+    diagnosis_print(diagnosis, files, TERMINAL_PIPE_WIDTH, false, memory);
+    if (fclose(memory) != 0) {
+        abort();
+    }
+    json_string(json, "text", text);
+    free(text);
+}
+
 static void write_program(struct json *json, const struct program *program) {
     char *text = NULL;
     size_t size = 0;
@@ -165,8 +183,9 @@ void diagnosis_print_json(const struct diagnosis *diagnosis, const struct diagno
     results_write_members(&json, &result);
     if (diagnosis->reduced.bytes != NULL) {
         write_reduced(&json, diagnosis);
+        write_files(&json, files);
+        write_text(&json, diagnosis, files);
     }
-    write_files(&json, files);
     json_close_object(&json);
     json_end(&json);
 }

@@ -248,16 +248,17 @@ FINDS_SOON = "sleep 0.5; cat violated >&2; exit 77\n"
 FINDS_WHEN_STOPPED = "trap 'cat violated >&2; exit 77' INT; while :; do sleep 0.05; done\n"
 IS_BROKEN = "echo 'ERROR: The required directory does not exist' >&2; exit 1\n"
 
-# `kmemfuzz asm IN -o OUT` and `kmemfuzz run FILE`.
+# `kmemfuzz asm IN -o OUT` and `kmemfuzz explain --json --force FILE`.
 TOOL = """#!/bin/sh
 case $1 in
 asm) cp "$2" "$4" ;;
-run) echo "$2: VIOLATION as replayed"; exit 1 ;;
+explain) printf '{"verdict": "violation", "id": "free-merged", "program": "small", "operations_before": 2,
+  "operations_after": 1, "files": {"c": "%s.c"}, "text": "%s: VIOLATION as explained\\\\n"}' "$4" "$4"; exit 1 ;;
 esac
 """
 TOOL_SLOW_TO_PREPARE = TOOL.replace("asm) ", "asm) : >preparing; sleep 0.7; ")
-TOOL_THAT_HANGS = TOOL.replace("run) ", "run) exec sleep 600; ")
-TOOL_THAT_FINDS_NOTHING = TOOL.replace("exit 1", "exit 0").replace("VIOLATION as replayed", "sound")
+TOOL_THAT_HANGS = TOOL.replace("explain) ", "explain) exec sleep 600; ")
+TOOL_THAT_FINDS_NOTHING = TOOL.replace("exit 1", "exit 0").replace('"violation"', '"sound"')
 
 RUNNER = """
 import json, sys
@@ -372,10 +373,10 @@ class CampaignEnd(Campaign):
                                                  arguments=["--for", "1h"])
         self.assertEqual(code, VIOLATION)
         self.assertEqual(errors.count("Found: "), 1)
-        self.assertIn("\nfindings/crash-9e52b38f: VIOLATION as replayed\n", errors)
+        self.assertIn("\nfindings/crash-9e52b38f: VIOLATION as explained\n", errors)
         self.require_summary(output, 1)
 
-    def test_what_two_workers_find_is_reported_twice(self):
+    def test_the_same_file_found_by_two_workers_is_reported_twice(self):
         code, output, errors = self.run_campaign(FINDS_SOON, FINDS_WHEN_STOPPED)
         self.assertEqual(code, VIOLATION)
         self.assertEqual(errors.count("Found: free-merged"), 2)
@@ -400,15 +401,15 @@ class CampaignEnd(Campaign):
         self.assertEqual((code, output), (ENVIRONMENT, ""))
         self.assertIn("ci/fuzz: the campaign's folders could not be prepared: ", errors)
 
-    def test_a_replay_that_hangs_is_aborted(self):
+    def test_an_explanation_that_hangs_is_ended(self):
         self.write_script("kmemfuzz", TOOL_THAT_HANGS)
         (self.tree / "violated").write_text(TIMED_OUT, encoding="utf-8")
-        code, output, errors = self.run_campaign(FINDS_SOON, settings={"REPLAY_SECONDS": 0.5})
+        code, output, errors = self.run_campaign(FINDS_SOON, settings={"EXPLAIN_SECONDS": 0.5})
         self.assertEqual(code, VIOLATION)
         self.assertIn("\nFound: hang\n", errors)
         self.require_summary(output, 1)
 
-    def test_a_replay_that_finds_nothing_gives_way_to_the_fuzzers_own_words(self):
+    def test_a_file_that_is_sound_gives_way_to_the_fuzzers_own_words(self):
         self.write_script("kmemfuzz", TOOL_THAT_FINDS_NOTHING)
         code, _, errors = self.run_campaign(FINDS_SOON)
         self.assertEqual(code, VIOLATION)
@@ -425,7 +426,9 @@ class CampaignEnd(Campaign):
     def test_findings_are_in_the_json(self):
         code, output, _ = self.run_campaign(FINDS_SOON, arguments=["--json"])
         self.assertEqual(code, VIOLATION)
-        self.assertEqual(json.loads(output)["findings"], [{"id": "free-merged", "file": "findings/crash-9e52b38f"}])
+        self.assertEqual(json.loads(output)["findings"],
+                         [{"id": "free-merged", "file": "findings/crash-9e52b38f", "program": "small",
+                           "files": {"c": "findings/crash-9e52b38f.c"}, "duplicate_of": None}])
 
     def test_the_committed_programs_are_seeds_but_for_the_large_ones(self):
         self.run_campaign(ENDS_AT_ONCE)
@@ -526,14 +529,14 @@ class CampaignInterrupted(Campaign):
         self.assertEqual(code, SOUND)
         self.require_summary(output, 0)
 
-    def test_while_the_finding_is_replayed_the_report_and_the_summary_appear(self):
-        self.write_script("kmemfuzz", TOOL.replace("run) ", "run) : >replaying; sleep 0.7; "))
+    def test_while_the_finding_is_explained_the_report_and_the_summary_appear(self):
+        self.write_script("kmemfuzz", TOOL.replace("explain) ", "explain) : >explaining; sleep 0.7; "))
         process = self.start(FINDS_SOON)
-        wait_until((self.tree / "replaying").exists, "the finding is replayed")
+        wait_until((self.tree / "explaining").exists, "the finding is explained")
         os.killpg(process.pid, signal.SIGINT)
         code, output, errors = self.finish(process)
         self.assertEqual(code, VIOLATION)
-        self.assertIn("VIOLATION as replayed", errors)
+        self.assertIn("VIOLATION as explained", errors)
         self.require_summary(output, 1)
 
     def test_workers_that_someone_else_ends_have_found_nothing(self):

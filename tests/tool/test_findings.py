@@ -1,0 +1,97 @@
+"""Tests of ci/lib/findings.py: what a campaign has found is explained, and what is the same is told to be. The tools
+here are scripts; test_explain.py runs the real one.
+
+Run: python3 tests/tool/test_findings.py
+"""
+
+import io
+import pathlib
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import findings  # pylint: disable=wrong-import-position  # noqa: E402
+
+SECONDS = 60  # more than a script takes on a busy machine
+
+# `kmemfuzz explain --json --force FILE`: the file's name says how it fails and what it is reduced to, ID:PROGRAM.
+EXPLAINS = """#!/bin/sh
+echo "$@" >>"$(dirname "$0")/calls"
+name=$(basename "$4")
+printf '{"verdict": "violation", "id": "%s", "program": "%s", "operations_before": 9, "operations_after": 1,
+    "files": {"c": "%s.c"}, "text": "%s explained\\\\n"}' "${name%%:*}" "${name#*:}" "$4" "$name"
+exit 1
+"""
+
+
+class Findings(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.tool = self.folder / "kmemfuzz"
+        self.write_tool(EXPLAINS)
+
+    def write_tool(self, text):
+        self.tool.write_text(text, encoding="utf-8")
+        self.tool.chmod(0o755)
+
+    def explain(self, *artifacts, seconds=SECONDS):
+        """The findings, and what is shown of them."""
+        found = findings.explain_findings(artifacts, self.tool, seconds)
+        stream = io.StringIO()
+        for finding in found:
+            findings.show(finding, stream)
+        return found, stream.getvalue()
+
+    def test_a_finding_has_its_id_its_reduced_program_and_its_files(self):
+        found, shown = self.explain("in/free-merged:small")
+        self.assertEqual(found, [{"file": "in/free-merged:small", "id": "free-merged", "program": "small",
+                                  "operations": (9, 1), "files": {"c": "in/free-merged:small.c"}, "problem": None,
+                                  "text": "free-merged:small explained\n", "duplicate_of": None}])
+        self.assertEqual(shown, "free-merged:small explained\n")
+
+    def test_what_fails_alike_with_the_same_program_is_the_same_as_the_first(self):
+        found, shown = self.explain("a/x:1", "b/x:1", "c/x:1")
+        self.assertEqual([finding["duplicate_of"] for finding in found], [None, "a/x:1", "a/x:1"])
+        self.assertEqual(shown, "x:1 explained\nb/x:1: x, the same as a/x:1\nc/x:1: x, the same as a/x:1\n")
+
+    def test_another_id_or_another_program_is_another_finding(self):
+        found, _ = self.explain("a/x:1", "a/x:2", "a/y:1")
+        self.assertEqual([finding["duplicate_of"] for finding in found], [None, None, None])
+
+    def test_a_file_named_twice_is_explained_once(self):
+        found, _ = self.explain("a/x:1", "a/x:1")
+        self.assertEqual(len(found), 1)
+        self.assertEqual((self.folder / "calls").read_text(), "explain --json --force a/x:1\n")
+
+    def require_problem(self, problem, **options):
+        found, shown = self.explain("a/x:1", "b/x:1", **options)
+        for finding, name in zip(found, ("a/x:1", "b/x:1")):
+            self.assertRegex(finding["problem"], problem)
+            self.assertIsNone(finding["duplicate_of"])
+            self.assertRegex(shown, f"{name} is not explained: {problem}\n")
+
+    def test_what_is_sound_is_not_explained(self):
+        self.write_tool('#!/bin/sh\nprintf \'{"verdict": "sound"}\'\n')
+        self.require_problem("it is sound when kmemfuzz runs it")
+
+    def test_a_tool_that_does_not_end_is_ended(self):
+        self.write_tool("#!/bin/sh\nsleep 600\n")
+        self.require_problem("kmemfuzz explain did not end within 0.2 s", seconds=0.2)
+
+    def test_a_tool_that_fails_is_quoted(self):
+        self.write_tool("#!/bin/sh\necho 'no memory' >&2\nexit 3\n")
+        self.require_problem("kmemfuzz explain ended with code 3: no memory")
+
+    def test_a_tool_that_says_nothing_that_can_be_read_is_no_finding(self):
+        self.write_tool("#!/bin/sh\necho '{'\nexit 1\n")
+        self.require_problem("kmemfuzz explain ended with code 1: it said nothing")
+
+
+if __name__ == "__main__":
+    unittest.main()

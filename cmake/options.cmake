@@ -18,12 +18,26 @@ if(KMEM_TARGET)
     "SHELL:-mllvm -asan-destructor-kind=none") # nothing is ever unloaded
 endif()
 
+# What a fuzzer is guided by. No tracing of comparisons, which costs a third of all speed (sizes that matter come from the
+# program's forms), nor of stack depth: nothing recurses.
+set(KMEM_GUIDANCE -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,stack-depth)
+
+# Under the engine of others all of that is theirs to choose, and stands in CFLAGS.
+if(KMEM_ENGINE)
+  set(KMEM_SANITIZERS "")
+  set(KMEM_GUIDANCE "")
+endif()
+
 # Everything we write: C11, warnings are errors, includes start at the top of the tree.
 add_library(kmem_options INTERFACE)
 target_include_directories(kmem_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(kmem_options INTERFACE
   -g -Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Wcast-qual -Wpointer-arith -Wwrite-strings
-  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror)
+  -Wstrict-prototypes -Wmissing-prototypes -Wvla)
+# A compiler that we do not choose may know warnings that we do not; they are no reason not to fuzz.
+if(NOT KMEM_ENGINE)
+  target_compile_options(kmem_options INTERFACE -Werror)
+endif()
 # On a board there is no runtime to link: the image writes its profile itself.
 if(KMEM_COVERAGE AND NOT KMEM_TARGET)
   target_link_options(kmem_options INTERFACE -fprofile-instr-generate)
@@ -59,9 +73,7 @@ if(KMEM_INSTRUMENT STREQUAL "core")
   target_compile_options(kmem_under_test INTERFACE ${KMEM_SANITIZERS})
 endif()
 if(KMEM_FUZZERS)
-  # No tracing of comparisons, which costs a third of all speed (sizes that matter come from the program's forms),
-  # nor of stack depth: nothing recurses.
-  target_compile_options(kmem_under_test INTERFACE -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,stack-depth)
+  target_compile_options(kmem_under_test INTERFACE ${KMEM_GUIDANCE})
 endif()
 
 # Programs that use the C library.
@@ -71,12 +83,12 @@ target_compile_definitions(kmem_hosted INTERFACE _POSIX_C_SOURCE=200809L KMEM_VE
 
 # Where speed is what counts everything but the code under test is optimised across files: in the fuzzers a tenth of all
 # time is saved, on a board, where the emulator pays for every return, a third. The core stays as a kernel compiles it.
-if(KMEM_TARGET OR KMEM_FUZZERS)
+if(KMEM_TARGET OR (KMEM_FUZZERS AND NOT KMEM_ENGINE))
   add_library(kmem_across_files INTERFACE)
   target_compile_options(kmem_across_files INTERFACE -O3 -flto)
   target_link_options(kmem_across_files INTERFACE -O3)
 endif()
 # Only lld reads what clang leaves for it.
-if(KMEM_FUZZERS)
+if(KMEM_FUZZERS AND NOT KMEM_ENGINE)
   target_link_options(kmem_options INTERFACE -fuse-ld=lld)
 endif()

@@ -6,7 +6,9 @@ function(kmem_require found what package)
   endif()
 endfunction()
 
-if(NOT KMEM_TARGET)
+if(KMEM_ENGINE)
+  # Nothing but a compiler; whether it knows the engine shows when it links.
+elseif(NOT KMEM_TARGET)
   find_package(cmocka QUIET)
   kmem_require(cmocka_FOUND "the unit test framework cmocka" libcmocka-dev)
 else()
@@ -22,7 +24,12 @@ if(KMEM_TARGET AND KMEM_INSTRUMENT STREQUAL "everything")
                       "instrumented itself.")
 endif()
 
-if(KMEM_FUZZERS OR KMEM_COVERAGE)
+if(KMEM_ENGINE AND NOT (KMEM_FUZZERS AND KMEM_INSTRUMENT STREQUAL "none" AND NOT KMEM_COVERAGE))
+  message(FATAL_ERROR "kmem: with KMEM_ENGINE, KMEM_FUZZERS must be ON, KMEM_INSTRUMENT none and KMEM_COVERAGE OFF: "
+                      "sanitizers and coverage come from CFLAGS. Use the preset engine.")
+endif()
+
+if((KMEM_FUZZERS AND NOT KMEM_ENGINE) OR KMEM_COVERAGE)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "kmem: KMEM_FUZZERS and KMEM_COVERAGE need clang, but the compiler is "
                         "${CMAKE_C_COMPILER}. Use one of the presets: cmake --list-presets.")
@@ -30,7 +37,7 @@ if(KMEM_FUZZERS OR KMEM_COVERAGE)
 endif()
 
 # clang-19 does not pull in its own runtime libraries: a link would fail late and cryptically without them.
-if(NOT KMEM_TARGET AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
+if(NOT KMEM_TARGET AND NOT KMEM_ENGINE AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
   foreach(name libclang_rt.asan.a libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.a)
     execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name}
                     OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)

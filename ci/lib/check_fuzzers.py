@@ -65,7 +65,7 @@ class Unjudged(Exception):
 def environment():
     """What targets are run with: nothing of ours but how sanitizers report."""
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG")}
-    kept.update(fuzzer.ENVIRONMENT, TMPDIR=tempfile.gettempdir())
+    kept.update(fuzzer.ENVIRONMENT, TMPDIR=tempfile.gettempdir(), LLVM_PROFILE_FILE="/dev/null")
     kept["UBSAN_OPTIONS"] += ":silence_unsigned_overflow=1"
     kept["ASAN_OPTIONS"] += ":symbolize=0"
     kept["MSAN_OPTIONS"] = "symbolize=0"
@@ -233,9 +233,9 @@ class Target:
         self.moved = self.work / "moved-elsewhere"  # no blank: fork mode does not quote
         self.moved.mkdir()
         (self.work / "empty").mkdir()
-        for suffix in ("", *BESIDE):
-            if (self.original / f"{self.name}{suffix}").is_file():
-                shutil.copy2(self.original / f"{self.name}{suffix}", self.moved)
+        files = [self.original / f"{self.name}{suffix}" for suffix in ("", *BESIDE)]
+        # By a process of its own: what a thread writes is open in what others start, and cannot be run meanwhile.
+        subprocess.run(["cp", "-p", *(path for path in files if path.is_file()), self.moved], check=True)
         (self.work / "seeds").mkdir()
         for number, contents in enumerate(self.seeds.values()):
             (self.work / "seeds" / f"{number:06}").write_bytes(contents)
@@ -244,7 +244,7 @@ class Target:
 
     def run_for(self, check, arguments, must_print=None):
         """Runs it for a check, which fails unless it ends with 0 and prints a pattern. Returns its output."""
-        code, output = run([self.path(), *arguments], self.work / "empty")
+        code, output = run([self.path(), *arguments, f"-artifact_prefix={self.work}/"], self.work / "empty")
         problem = None
         if code != 0:
             problem = complaint(code, output)
@@ -278,7 +278,7 @@ class Target:
         self.judge_lengths()
         self.judge_touched(flags)
         for check, arguments in FLAGS.items():
-            self.run_for(check, ["-seed=1", *arguments, f"-artifact_prefix={self.work}/"])
+            self.run_for(check, ["-seed=1", *arguments])
 
     def run_without_arguments(self):
         """Starts it with no argument, which means for ever, and ends it once it has begun to mutate."""
@@ -337,7 +337,7 @@ class Target:
         empty = self.work / "empty"
         # The leak checker is a tracer too, and there can be one only.
         code, output = run([*fuzzer_trace.command(trace), "env", "ASAN_OPTIONS=detect_leaks=0", self.path(), *flags,
-                            "-seed=1", "-runs=100", str(self.work / "seeds")], empty)
+                            "-seed=1", "-runs=100", f"-artifact_prefix={self.work}/", str(self.work / "seeds")], empty)
         if code != 0:
             self.record("touches-nothing", complaint(code, output))
             return

@@ -16,6 +16,7 @@
 static struct recorder {
     struct history *history;
     const struct executor *executor;
+    const struct observer *others;                    /* the observer the executor had; NULL: none */
     struct history_block last[HISTORY_REGION_BLOCKS]; /* the heap as recorded last */
     size_t last_count;
     struct history_block now[HISTORY_REGION_BLOCKS]; /* the heap as it is */
@@ -208,6 +209,9 @@ static void record_start(struct recorder *record, struct executor *executor) {
 static void before(void *context, const struct executor *executor, const struct step *step) {
     struct recorder *const record = context;
     struct history *const history = record->history;
+    if (record->others != NULL && record->others->before != NULL) {
+        record->others->before(record->others->context, executor, step);
+    }
     if (history->full || history->step_count == HISTORY_STEP_CAPACITY) {
         history->full = true;
         return;
@@ -222,7 +226,9 @@ static void after(void *context, const struct executor *executor, const struct s
                   struct verdict verdict) {
     struct recorder *const record = context;
     struct history *const history = record->history;
-    (void)verdict;
+    if (record->others != NULL && record->others->after != NULL) {
+        record->others->after(record->others->context, executor, step, verdict);
+    }
     history->operation_count = executor->operation_count;
     history->under_way = false;
     if (step->slot != STEP_NO_SLOT && step->offset != MODEL_NOTHING) {
@@ -242,7 +248,7 @@ static void after(void *context, const struct executor *executor, const struct s
 
 void history_record(struct history *history, struct executor *executor, const struct program *program) {
     static const struct observer observer = {.before = before, .after = after, .context = &recorder};
-    const struct observer *const others = executor->observer;
+    recorder.others = executor->observer;
     history->header = program->header;
     history->page_limit = program->header.page_count;
     recorder.history = history;
@@ -251,7 +257,7 @@ void history_record(struct history *history, struct executor *executor, const st
     record_start(&recorder, executor);
     executor->observer = &observer;
     history->verdict = executor_run(executor, program);
-    executor->observer = others;
+    executor->observer = recorder.others;
     history->digest = executor->digest;
     history->end = verdict_is_sound(history->verdict) ? HISTORY_SOUND : HISTORY_VIOLATION;
 }

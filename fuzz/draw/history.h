@@ -79,7 +79,7 @@ struct history *history_open(void);
 void history_close(struct history *history);
 
 /* Runs the program, as executor_run, and records it. To be called once for a history. The executor's observer
- * is put back afterwards. */
+ * is shown every step as well. */
 void history_record(struct history *history, struct executor *executor, const struct program *program);
 
 /* Records the heap as it is, in the middle of the step under way, and that the process is about to end. For

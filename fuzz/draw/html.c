@@ -60,7 +60,7 @@ static void write_summary(const struct recording *recording, FILE *stream) {
         fputc(']', stream);
     }
     fputs("],\n", stream);
-    write_member("said", recording_died(recording) ? recording->said : "", stream);
+    write_member("said", recording_died(recording) ? recording->outcome.report : "", stream);
 }
 
 /* The lines of the program's text before its operations. */

@@ -30,11 +30,12 @@
 #define MEMORY_LIMIT   ((rlim_t)1 << 30)   /* bytes a child may map beyond what its caller has */
 #define REPORT_MAXIMUM ((off_t)1 << 20)    /* bytes of a child's output that are kept */
 #define STACK_SIZE     ((size_t)64 * 1024) /* bytes: for signal handlers, when the stack is what overflowed */
+#define DYING_LIMIT    1000u               /* milliseconds of processor time that the hook `dying` may take */
 
 /* What a caller and its child have in common. */
 struct isolated_share {
     size_t size;            /* bytes of the program */
-    struct failure failure; /* of the run, as far as the child knows */
+    struct outcome outcome; /* of the run, as far as the child knows; without its report */
     uintptr_t pc;           /* where it failed; 0: unknown */
     uint64_t nanoseconds;   /* processor time of the run */
     uint8_t bytes[];        /* the program */
@@ -48,9 +49,27 @@ static size_t share_size(const struct isolated *isolated) {
 
 static struct isolated_share *child_share; /* for hooks and handlers, which nobody can hand it to */
 static bool child_reports;                 /* what sanitizers print is wanted */
+static const struct isolated_hooks *child_hooks;
+
+/* Lets SIGPROF end the process after that much processor time; 0: never. */
+static void set_alarm(unsigned milliseconds) {
+    const struct itimerval timer = {
+        .it_value = {milliseconds / 1000, (suseconds_t)(milliseconds % 1000) * 1000}};
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+/* Once: what is done about a death may die itself, and not return. */
+static void tell_dying(uintptr_t address, size_t size) {
+    static bool told;
+    if (!told && child_hooks != NULL && child_hooks->dying != NULL) {
+        told = true;
+        set_alarm(DYING_LIMIT);
+        child_hooks->dying(child_hooks->context, address, size);
+    }
+}
 
 static void hear_sanitizer(const char *name, uintptr_t pc, const char *place) {
-    struct failure *const failure = &child_share->failure;
+    struct failure *const failure = &child_share->outcome.failure;
     if (failure->kind != FAILURE_NONE) {
         return; /* the first one counts */
     }
@@ -61,6 +80,9 @@ static void hear_sanitizer(const char *name, uintptr_t pc, const char *place) {
     if (!child_reports) {
         _exit(EXIT_VIOLATION);
     }
+    size_t size;
+    const uintptr_t address = sanitizer_fault(&size);
+    tell_dying(address, size);
 }
 
 static uintptr_t interrupted_pc(const void *context) {
@@ -79,7 +101,7 @@ static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
 static struct sigaction actions_before[DEADLY_COUNT];
 
 static void hear_signal(int number, siginfo_t *information, void *context) {
-    struct failure *const failure = &child_share->failure;
+    struct failure *const failure = &child_share->outcome.failure;
     if (failure->kind == FAILURE_NONE) {
         failure->kind = FAILURE_SIGNAL;
         failure->number = number;
@@ -88,12 +110,20 @@ static void hear_signal(int number, siginfo_t *information, void *context) {
     if (!child_reports) {
         _exit(EXIT_VIOLATION);
     }
+    const bool faulted = number == SIGSEGV || number == SIGBUS;
+    tell_dying(faulted && information->si_code > 0 ? (uintptr_t)information->si_addr : 0, 1);
     for (size_t i = 0; i < DEADLY_COUNT; i++) { /* it happens again, and those before have their say */
         sigaction(deadly[i], &actions_before[i], NULL);
     }
     if (information->si_code <= 0) { /* it was sent, and does not come again by itself */
         raise(number);
     }
+}
+
+/* The time is over. Heard again, while the hook takes too long, it ends the process at once. */
+static void hear_alarm(int number) {
+    tell_dying(0, 0);
+    raise(number);
 }
 
 static void hear_signals(void) {
@@ -105,7 +135,9 @@ static void hear_signals(void) {
     for (size_t i = 0; i < DEADLY_COUNT; i++) {
         sigaction(deadly[i], &action, &actions_before[i]);
     }
-    signal(SIGPROF, SIG_DFL);
+    struct sigaction alarm = {.sa_handler = hear_alarm, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    sigemptyset(&alarm.sa_mask);
+    sigaction(SIGPROF, &alarm, NULL);
 }
 
 /* What this process has mapped, in bytes; 0 when that cannot be read. */
@@ -135,8 +167,10 @@ static void limit_resources(void) {
 static const struct observer *observer_behind;
 
 static void note_step(void *context, const struct executor *executor, const struct step *step) {
-    struct isolated_share *const share = context;
-    share->failure.operation_index = step->index;
+    struct outcome *const outcome = context;
+    outcome->failure.operation_index = step->index;
+    outcome->has_step = true;
+    outcome->step = *step;
     if (observer_behind != NULL && observer_behind->before != NULL) {
         observer_behind->before(observer_behind->context, executor, step);
     }
@@ -144,7 +178,10 @@ static void note_step(void *context, const struct executor *executor, const stru
 
 static void pass_on(void *context, const struct executor *executor, const struct step *step,
                     struct verdict verdict) {
-    (void)context;
+    struct outcome *const outcome = context;
+    outcome->step = *step;
+    outcome->operation_count = executor->operation_count;
+    outcome->digest = executor->digest;
     if (observer_behind != NULL && observer_behind->after != NULL) {
         observer_behind->after(observer_behind->context, executor, step, verdict);
     }
@@ -156,22 +193,22 @@ static uint64_t processor_nanoseconds(void) {
     return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
 }
 
-/* Lets SIGPROF end the process after that much processor time; 0: never. */
-static void set_alarm(unsigned milliseconds) {
-    const struct itimerval timer = {
-        .it_value = {milliseconds / 1000, (suseconds_t)(milliseconds % 1000) * 1000}};
-    setitimer(ITIMER_PROF, &timer, NULL);
+static struct verdict run_program(struct executor *executor, const struct program *program) {
+    return child_hooks != NULL && child_hooks->run != NULL
+               ? child_hooks->run(child_hooks->context, executor, program)
+               : executor_run(executor, program);
 }
 
 static void run_in_child(struct executor *executor, unsigned limit_milliseconds) {
     const struct program program = program_decode(child_share->bytes, child_share->size);
     const uint64_t start = processor_nanoseconds();
     set_alarm(limit_milliseconds);
-    const struct verdict verdict = executor_run(executor, &program);
+    const struct verdict verdict = run_program(executor, &program);
     set_alarm(0);
     child_share->nanoseconds = processor_nanoseconds() - start;
-    child_share->failure.verdict = verdict;
-    child_share->failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
+    child_share->outcome.digest = executor->digest;
+    child_share->outcome.failure.verdict = verdict;
+    child_share->outcome.failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
 }
 
 /* Standard input is empty, and what is printed goes to a file. */
@@ -187,9 +224,11 @@ static void redirect(int report) {
 
 __attribute__((noreturn)) static void serve(const struct isolated *isolated) {
     struct executor *const executor = isolated->executor;
-    const struct observer observer = {.before = note_step, .after = pass_on, .context = isolated->share};
+    const struct observer observer = {
+        .before = note_step, .after = pass_on, .context = &isolated->share->outcome};
     child_share = isolated->share;
     child_reports = isolated->report >= 0;
+    child_hooks = isolated->hooks;
     observer_behind = executor->observer;
     executor->observer = &observer;
     limit_resources();
@@ -260,7 +299,7 @@ static bool wait_for_answer(const struct isolated *isolated) {
         ready = poll(&wait, 1, (int)isolated->wait_milliseconds);
     } while (ready < 0 && errno == EINTR);
     if (ready == 0) {
-        isolated->share->failure.kind = FAILURE_HANG;
+        isolated->share->outcome.failure.kind = FAILURE_HANG;
         kill(isolated->child, SIGKILL);
     }
     uint8_t byte;
@@ -320,13 +359,13 @@ struct failure isolated_run(struct isolated *isolated, const struct program *pro
     if (program->size != 0) {
         memcpy(share->bytes, program->bytes, program->size);
     }
-    share->failure = (struct failure){.kind = FAILURE_NONE, .verdict = verdict_sound()};
+    share->outcome = (struct outcome){.failure = {.kind = FAILURE_NONE, .verdict = verdict_sound()}};
     share->pc = 0;
     share->nanoseconds = 0;
     const unsigned limit = isolated->limit_milliseconds + (unsigned)program->operation_count;
     (void)send(isolated->socket, &limit, sizeof limit, MSG_NOSIGNAL); /* to a dead child: it ends at once */
     const bool answered = wait_for_answer(isolated);
-    struct failure failure = share->failure;
+    struct failure failure = share->outcome.failure;
     if (!answered) {
         explain_death(stop_child(isolated), &failure);
         if (share->pc != 0) {
@@ -340,30 +379,34 @@ double isolated_milliseconds(const struct isolated *isolated) {
     return (double)isolated->share->nanoseconds / 1e6;
 }
 
-/* The beginning of a file, as text. */
+/* The beginning of a file, as text, from malloc. */
 static char *read_report(int file) {
     const off_t end = lseek(file, 0, SEEK_END);
     const size_t size = (size_t)(end < 0 ? 0 : end < REPORT_MAXIMUM ? end : REPORT_MAXIMUM);
     char *const text = malloc(size + 1);
-    if (text != NULL) {
-        const ssize_t got = pread(file, text, size, 0);
-        text[got < 0 ? 0 : got] = '\0';
+    if (text == NULL) {
+        give_up("malloc");
     }
+    const ssize_t got = pread(file, text, size, 0);
+    text[got < 0 ? 0 : got] = '\0';
     return text;
 }
 
-struct failure isolated_examine(struct executor *executor, const struct program *program, char **text) {
+void isolated_examine(struct executor *executor, const struct program *program,
+                      const struct isolated_hooks *hooks, struct outcome *outcome) {
     struct isolated isolated;
     if (isolated_open(&isolated, executor, program->size) != EXIT_SOUND) {
         exit(EXIT_ENVIRONMENT);
     }
+    isolated.hooks = hooks;
     isolated.report = memfd_create("report", MFD_CLOEXEC);
     if (isolated.report < 0) {
         give_up("memfd_create");
     }
     const struct failure failure = isolated_run(&isolated, program);
+    *outcome = isolated.share->outcome;
+    outcome->failure = failure;
     isolated_close(&isolated);
-    *text = read_report(isolated.report);
+    outcome->report = read_report(isolated.report);
     close(isolated.report);
-    return failure;
 }

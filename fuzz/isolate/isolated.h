@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "fuzz/execute/executor.h"
-#include "fuzz/isolate/failure.h"
+#include "fuzz/isolate/outcome.h"
 #include "fuzz/tool/exit_code.h"
 
 /* What a run may take, unless the caller knows better: milliseconds of processor time, and as many more as
@@ -35,6 +35,20 @@ struct isolated {
     pid_t child;                  /* 0: none */
     int socket;                   /* to the child */
     int report;                   /* file the child's output goes to; -1: nowhere */
+    const struct isolated_hooks *hooks;
+};
+
+/* What an examined run does besides being run, all of it in the child. */
+struct isolated_hooks {
+    /* Runs the program in place of executor_run, by which it must be run in the end; NULL: nothing else. */
+    struct verdict (*run)(void *context, struct executor *executor, const struct program *program);
+
+    /* Called once when the subject is about to die of a signal, a sanitizer's report or the time limit, at
+     * any moment of the run: takes no lock and allocates nothing. address is the one that could not be
+     * accessed, size how many bytes there; 0: unknown. NULL: not wanted. */
+    void (*dying)(void *context, uintptr_t address, size_t size);
+
+    void *context;
 };
 
 /* Opens a place to run programs of up to `capacity` bytes in, with executor, which must be prepared, stays
@@ -53,10 +67,12 @@ __attribute__((warn_unused_result)) struct failure isolated_run(struct isolated 
 /* Milliseconds of processor time the last run took; 0 when the child died in it. */
 double isolated_milliseconds(const struct isolated *isolated);
 
-/* Runs one program in a child of its own, and keeps what the child printed, on standard output or standard
- * error: a sanitizer's whole report with its stack. *text is from malloc, ends in a NUL, and is the caller's;
- * NULL when there was no memory for it. executor->observer, if any, is called in the child and may print. */
-__attribute__((warn_unused_result)) struct failure
-isolated_examine(struct executor *executor, const struct program *program, char **text);
+/* Runs one program in a child of its own, for as long as any program may take, and fills *outcome, which the
+ * caller closes; its report has all that the child has printed, on standard output or standard error: a
+ * sanitizer's whole report with its stack, the first megabyte of it. executor->observer, if any, is called in
+ * the child and may print; hooks may be NULL. When no child can be had, prints why and ends the process with
+ * EXIT_ENVIRONMENT. */
+void isolated_examine(struct executor *executor, const struct program *program,
+                      const struct isolated_hooks *hooks, struct outcome *outcome);
 
 #endif

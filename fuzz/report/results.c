@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/isolate/sanitizer.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/tool/input.h"
@@ -39,10 +40,10 @@ static const char *verdict_word(const struct result *result) {
     if (result->outcome == NULL) {
         return "unusable";
     }
-    switch (result->outcome->ending) {
-    case ENDING_SOUND:
+    switch (result->outcome->failure.kind) {
+    case FAILURE_NONE:
         return "sound";
-    case ENDING_VIOLATION:
+    case FAILURE_VERDICT:
         return "violation";
     default:
         return "died";
@@ -52,9 +53,9 @@ static const char *verdict_word(const struct result *result) {
 static void count(struct results *results, const struct result *result) {
     if (result->outcome == NULL) {
         results->unusable_count++;
-    } else if (result->outcome->ending == ENDING_SOUND) {
+    } else if (result->outcome->failure.kind == FAILURE_NONE) {
         results->sound_count++;
-    } else if (result->outcome->ending == ENDING_VIOLATION) {
+    } else if (result->outcome->failure.kind == FAILURE_VERDICT) {
         results->violation_count++;
     } else {
         results->death_count++;
@@ -83,11 +84,11 @@ static void write_violation(struct json *json, struct verdict verdict) {
 }
 
 static void write_death(struct json *json, const struct outcome *outcome) {
-    struct outcome_place place;
-    if (outcome->ending == ENDING_SIGNAL) {
-        json_string(json, "signal", strsignal(outcome->number));
+    struct sanitizer_source place;
+    if (outcome->failure.kind == FAILURE_SIGNAL) {
+        json_string(json, "signal", strsignal(outcome->failure.number));
     }
-    if (outcome_place(outcome->report, &place)) {
+    if (sanitizer_find_source(outcome->report, &place)) {
         json_open_object(json, "place");
         json_string(json, "function", place.function);
         json_string(json, "file", place.file);
@@ -101,14 +102,14 @@ static void write_death(struct json *json, const struct outcome *outcome) {
 
 static void write_outcome(struct json *json, const struct outcome *outcome) {
     char digest[17];
-    if (outcome->ending != ENDING_SOUND) {
+    if (outcome->failure.kind != FAILURE_NONE) {
         json_string(json, "oracle", outcome_id(outcome));
         json_string(json, "sentence", outcome_sentence(outcome));
         write_operation(json, outcome);
     }
-    if (outcome->ending == ENDING_VIOLATION) {
-        write_violation(json, outcome->verdict);
-    } else if (outcome->ending != ENDING_SOUND) {
+    if (outcome->failure.kind == FAILURE_VERDICT) {
+        write_violation(json, outcome->failure.verdict);
+    } else if (outcome->failure.kind != FAILURE_NONE) {
         write_death(json, outcome);
     }
     snprintf(digest, sizeof digest, "%016" PRIx64, outcome->digest);

@@ -2,6 +2,7 @@
  * results.h is the contract. */
 #include <stdlib.h>
 
+#include "fuzz/isolate/sanitizer.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/results.h"
@@ -12,17 +13,17 @@
 
 /* The rules: the oracles, numbered from 1 as they are, and behind them the deaths. */
 
-static const enum ending deaths[] = {ENDING_SANITIZER, ENDING_SIGNAL, ENDING_HANG, ENDING_EXIT};
+static const enum failure_kind deaths[] = {FAILURE_SANITIZER, FAILURE_SIGNAL, FAILURE_HANG, FAILURE_EXIT};
 
 #define DEATH_COUNT (sizeof deaths / sizeof deaths[0])
 
 static size_t rule_index(const struct outcome *outcome) {
     for (size_t i = 0; i < DEATH_COUNT; i++) {
-        if (outcome->ending == deaths[i]) {
+        if (outcome->failure.kind == deaths[i]) {
             return ORACLE_COUNT - 1 + i;
         }
     }
-    return outcome->verdict.oracle - 1;
+    return outcome->failure.verdict.oracle - 1;
 }
 
 static void write_text(struct json *json, const char *key, const char *text) {
@@ -101,9 +102,9 @@ static void print_message(const struct result *result, FILE *stream) {
                 text_operation(&outcome->step.operation, text),
                 outcome->step.recovery ? " (freeing everything at the end)" : "");
     }
-    if (outcome->ending == ENDING_VIOLATION) {
+    if (outcome->failure.kind == FAILURE_VERDICT) {
         struct explanation explanation;
-        explain_verdict(outcome->verdict, &explanation);
+        explain_verdict(outcome->failure.verdict, &explanation);
         fprintf(stream, "where %s\nexpected %s\nobserved %s\n", explanation.where, explanation.expected,
                 explanation.observed);
     }
@@ -143,7 +144,7 @@ static void write_input(struct json *json, const char *path) {
 }
 
 /* The function of the core that a sanitizer has named. */
-static void write_place(struct json *json, const struct outcome_place *place) {
+static void write_place(struct json *json, const struct sanitizer_source *place) {
     json_open_object(json, NULL);
     json_open_object(json, "physicalLocation");
     write_artifact(json, place->file);
@@ -162,8 +163,8 @@ static void write_place(struct json *json, const struct outcome_place *place) {
 
 void sarif_add(struct json *json, const struct result *result) {
     const struct outcome *const outcome = result->outcome;
-    struct outcome_place place;
-    if (outcome == NULL || outcome->ending == ENDING_SOUND) {
+    struct sanitizer_source place;
+    if (outcome == NULL || outcome->failure.kind == FAILURE_NONE) {
         return;
     }
     json_open_object(json, NULL);
@@ -173,7 +174,7 @@ void sarif_add(struct json *json, const struct result *result) {
     write_message(json, result);
     json_open_array(json, "locations");
     write_input(json, result->path);
-    if (outcome_place(outcome->report, &place)) {
+    if (sanitizer_find_source(outcome->report, &place)) {
         write_place(json, &place);
     }
     json_close_array(json);

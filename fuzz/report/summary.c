@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "fuzz/isolate/sanitizer.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 
@@ -49,16 +50,26 @@ static void say_violation(const struct history *history, struct summary *summary
     add(summary, "observed", "%s", explanation.observed);
 }
 
+/* A death by its name and, where a sanitizer's report tells it, the place in the core's sources. */
+static void say_death(const struct recording *recording, struct summary *summary) {
+    char failure[FAILURE_TEXT_SIZE];
+    struct sanitizer_source source;
+    const struct outcome *const outcome = &recording->outcome;
+    snprintf(summary->title, sizeof summary->title, "DIED in the subject");
+    snprintf(summary->sentence, sizeof summary->sentence, "%s", failure_text(&outcome->failure, failure));
+    add_failed_step(summary, recording->history);
+    if (sanitizer_find_source(outcome->report, &source)) {
+        add(summary, "where", "%s, %s:%lu", source.function, source.file, source.line);
+    }
+}
+
 void summary_make(const struct recording *recording, struct summary *summary) {
     const struct history *const history = recording->history;
     *summary = (struct summary){.sound = history->end == HISTORY_SOUND};
     if (history->end == HISTORY_VIOLATION) {
         say_violation(history, summary);
     } else if (history->end == HISTORY_CUT_OFF) {
-        char death[RECORDING_DEATH_SIZE];
-        snprintf(summary->title, sizeof summary->title, "DIED in the subject");
-        snprintf(summary->sentence, sizeof summary->sentence, "%s.", recording_death(recording, death));
-        add_failed_step(summary, history);
+        say_death(recording, summary);
     } else {
         snprintf(summary->title, sizeof summary->title, "sound");
         snprintf(summary->sentence, sizeof summary->sentence,

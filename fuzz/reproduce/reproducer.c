@@ -21,14 +21,14 @@ static void write_name(const char *name, FILE *stream) {
 static void write_finding(const struct reproducer *file) {
     const struct outcome *const outcome = file->outcome;
     FILE *const stream = file->stream;
-    if (outcome->ending == ENDING_SOUND) {
+    if (outcome->failure.kind == FAILURE_NONE) {
         fprintf(stream, "/* A sound program: every operation, and every property behind each.\n *\n");
         return;
     }
     fprintf(stream, "/* %s: %s\n *\n", outcome_id(outcome), outcome_sentence(outcome));
-    if (outcome->ending == ENDING_VIOLATION) {
+    if (outcome->failure.kind == FAILURE_VERDICT) {
         struct explanation explanation;
-        explain_verdict(outcome->verdict, &explanation);
+        explain_verdict(outcome->failure.verdict, &explanation);
         fprintf(stream, " *   where     %s\n *   expected  %s\n *   observed  %s\n *\n", explanation.where,
                 explanation.expected, explanation.observed);
     }
@@ -36,16 +36,16 @@ static void write_finding(const struct reproducer *file) {
 
 static void write_comment(const struct reproducer *file, const char *name) {
     static const char *const ends[] = {
-        [ENDING_SOUND] =
+        [FAILURE_NONE] =
             "It ends with 0 as long as they hold, and in the assertion of the first that does not.",
-        [ENDING_VIOLATION] =
+        [FAILURE_VERDICT] =
             "It ends with 0 where the property holds, and in an assertion that names it where not.",
-        [ENDING_SANITIZER] = "It ends with 0 on a sound heap, and with the sanitizer's report on this one.",
-        [ENDING_SIGNAL] = "It ends with 0 on a sound heap, and by the same signal on this one.",
-        [ENDING_HANG] = "It ends with 0 on a sound heap, and does not end on this one.",
-        [ENDING_EXIT] = "It ends with 0 on a sound heap, and with another code on this one.",
+        [FAILURE_SANITIZER] = "It ends with 0 on a sound heap, and with the sanitizer's report on this one.",
+        [FAILURE_SIGNAL] = "It ends with 0 on a sound heap, and by the same signal on this one.",
+        [FAILURE_HANG] = "It ends with 0 on a sound heap, and does not end on this one.",
+        [FAILURE_EXIT] = "It ends with 0 on a sound heap, and with another status on this one.",
     };
-    const bool sanitizer = file->outcome->ending == ENDING_SANITIZER;
+    const bool sanitizer = file->outcome->failure.kind == FAILURE_SANITIZER;
     FILE *const stream = file->stream;
     write_finding(file);
     fprintf(stream, " * Written by kmemfuzz show ");
@@ -55,7 +55,7 @@ static void write_comment(const struct reproducer *file, const char *name) {
             " *     %s -I. repro.c src/kmem.c -o repro && ./repro\n"
             " * %s */\n",
             sanitizer ? "clang -g -fsanitize=address,undefined -fno-sanitize-recover=all" : "cc -g",
-            ends[file->outcome->ending]);
+            ends[file->outcome->failure.kind]);
 }
 
 static void write_includes(const struct reproducer *file) {
@@ -167,16 +167,16 @@ static struct reproducer *plan_file(const struct program *program, const struct 
     *file =
         (struct reproducer){.stream = stream, .program = program, .outcome = outcome, .steps = plan->steps};
     file->step_count = plan->step_count;
-    if (outcome->ending == ENDING_SOUND) {
+    if (outcome->failure.kind == FAILURE_NONE) {
         file->every = true;
         file->each = file->last = ORACLE_ALL;
     } else {
         const size_t step_count = outcome->has_step ? outcome->step.index + 1 : 0;
-        file->death = outcome->ending != ENDING_VIOLATION;
+        file->death = outcome->failure.kind != FAILURE_VERDICT;
         file->step_count = step_count < plan->step_count ? step_count : plan->step_count;
         file->each = REPRODUCER_ANSWERS;
-        file->last =
-            file->each | (file->death ? ORACLE_BIT(ORACLE_USABLE_SIZE) : ORACLE_BIT(outcome->verdict.oracle));
+        file->last = file->each | (file->death ? ORACLE_BIT(ORACLE_USABLE_SIZE)
+                                               : ORACLE_BIT(outcome->failure.verdict.oracle));
     }
     file->table = ((file->each | file->last) & REPRODUCER_TABLE) != 0;
     return file;

@@ -103,13 +103,17 @@ static bool is_misuse(const struct step *step) {
 
 static void write_death(const struct reproducer *file) {
     static const char *const what[] = {
-        [ENDING_SANITIZER] = "The sanitizer reports here",
-        [ENDING_SIGNAL] = "A signal ends the process here",
-        [ENDING_HANG] = "Does not return from here",
-        [ENDING_EXIT] = "The heap ends the process here",
+        [FAILURE_SANITIZER] = "reports here, or in what follows of this operation",
+        [FAILURE_SIGNAL] = "stops it here, or in what follows of this operation",
+        [FAILURE_HANG] = "Does not return from here, or from what follows of this operation",
+        [FAILURE_EXIT] = "ends the process here, or in what follows of this operation",
     };
-    fprintf(file->stream, "    /* %s, or in what follows of this operation. */\n",
-            what[file->outcome->ending]);
+    static const char *const who[] = {[FAILURE_SANITIZER] = "The sanitizer ",
+                                      [FAILURE_SIGNAL] = "The processor ",
+                                      [FAILURE_HANG] = "",
+                                      [FAILURE_EXIT] = "The subject "};
+    fprintf(file->stream, "    /* %s%s. */\n", who[file->outcome->failure.kind],
+            what[file->outcome->failure.kind]);
 }
 
 static void write_call(const struct step *step, FILE *stream) {
@@ -261,7 +265,7 @@ static void write_block_checks(const struct reproducer *file, const struct step 
 
 /* Which live payload the verdict's byte lies in; the slot count when none does. */
 static size_t find_spoilt(const struct reproducer *file) {
-    const uint64_t offset = file->outcome->verdict.offset;
+    const uint64_t offset = file->outcome->failure.verdict.offset;
     const size_t slot_count = file->program->header.slot_count;
     for (size_t slot = 0; slot < slot_count; slot++) {
         if (file->sizes[slot] != 0 && offset >= file->offsets[slot] &&
@@ -373,7 +377,7 @@ static void write_start(const struct reproducer *file) {
         fputs("    uint64_t before;\n", stream);
     }
     fputs("    memset(memory, DIRT, sizeof memory);\n", stream);
-    if (file->outcome->ending == ENDING_SANITIZER) {
+    if (file->outcome->failure.kind == FAILURE_SANITIZER) {
         fputs("    PORT_POISON(memory, sizeof memory); /* the heap makes accessible what it hands out */\n",
               stream);
     }

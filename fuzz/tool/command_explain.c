@@ -76,7 +76,8 @@ static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct
         printf("%s: sound, digest %016" PRIx64
                ", %zu operations: there is nothing to explain, and nothing is "
                "written\n",
-               options->source, diagnosis->outcome->digest, diagnosis->outcome->operation_count);
+               options->source, diagnosis->recording.outcome.digest,
+               diagnosis->recording.outcome.operation_count);
     }
     return EXIT_SOUND;
 }

@@ -137,22 +137,18 @@ static void print_death(const struct outcome *outcome, const char *path) {
  * reads as well comes from a run in this process, unless the subject dies in it. */
 static enum exit_code run_for_results(struct executor *executor, const struct input *input, const char *path,
                                       const struct options *options, struct results *results) {
-    struct outcome *const outcome = malloc(sizeof *outcome);
-    if (outcome == NULL || !outcome_find(&input->program, options->oracles, outcome)) {
-        fprintf(stderr, "kmemfuzz run: no process to run %s in: %s\n", path, strerror(errno));
-        free(outcome);
-        return EXIT_ENVIRONMENT;
-    }
-    const struct result result = {.path = path, .program = &input->program, .outcome = outcome};
-    const bool died = outcome_death_id(outcome->ending) != NULL;
+    struct outcome outcome;
+    outcome_find(&input->program, options->oracles, &outcome);
+    const struct result result = {.path = path, .program = &input->program, .outcome = &outcome};
+    const bool died = outcome_is_death(&outcome);
     results_add(results, &result);
-    enum exit_code code = outcome->ending == ENDING_SOUND ? EXIT_SOUND : EXIT_VIOLATION;
+    enum exit_code code = outcome.failure.kind == FAILURE_NONE ? EXIT_SOUND : EXIT_VIOLATION;
     if (!options->to_json && died) {
-        print_death(outcome, path);
+        print_death(&outcome, path);
     } else if (!options->to_json) {
         code = run_input(executor, input, path, options);
     }
-    free(outcome);
+    outcome_close(&outcome);
     return code;
 }
 

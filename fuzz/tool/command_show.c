@@ -1,5 +1,4 @@
 /* kmemfuzz show: a program as text or as C, and its run as pictures. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,28 +60,19 @@ static enum exit_code write_pictures(const struct program *program, const struct
 
 /* C. */
 
-static enum exit_code fail_environment(const char *path, const char *what) {
-    fprintf(stderr, "kmemfuzz show: %s cannot be run: %s: %s\n", path, what, strerror(errno));
-    return EXIT_ENVIRONMENT;
-}
-
 static enum exit_code show_c(const char *path, const struct program *program) {
     struct plan plan;
-    struct outcome *const outcome = malloc(sizeof *outcome);
-    if (outcome == NULL) {
-        return fail_environment(path, "no memory");
-    }
-    enum exit_code code = EXIT_SOUND;
-    if (!outcome_find(program, ORACLE_ALL, outcome)) {
-        code = fail_environment(path, "no process for it");
-    } else if (!plan_make(program, &plan)) {
-        code = fail_environment(path, "no memory for its steps");
-    } else {
-        reproducer_write(program, outcome, &plan, path, stdout);
+    struct outcome outcome;
+    outcome_find(program, ORACLE_ALL, &outcome);
+    const bool planned = plan_make(program, &plan);
+    if (planned) {
+        reproducer_write(program, &outcome, &plan, path, stdout);
         plan_close(&plan);
+    } else {
+        fprintf(stderr, "kmemfuzz show: %s cannot be run: no memory for its steps\n", path);
     }
-    free(outcome);
-    return code;
+    outcome_close(&outcome);
+    return planned ? EXIT_SOUND : EXIT_ENVIRONMENT;
 }
 
 static enum exit_code show(const struct options *options) {

@@ -1,56 +1,23 @@
 /* A program under the debugger. debugger.h is the contract. */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "fuzz/tool/debugger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fuzz/isolate/isolated.h"
 #include "fuzz/tool/tree.h"
 
-#define DEBUGGER      "gdb-multiarch"
-#define SUPPORT       "fuzz/gdb/kmem_gdb.py"
-#define PROBE_SECONDS 5              /* of processor time, more than any program takes; then it hangs */
-#define COMMAND_SIZE  ((size_t)4200) /* bytes: a word and a path */
-#define OWN_WORDS     32             /* of the command line, more than the debugger is given */
-#define SELF          "/proc/self/exe"
-
-/* What a run in another process leaves behind, however it ends. In memory both share. */
-struct probe {
-    size_t begun; /* operations begun */
-    bool ended;
-    bool sound; /* once it has ended */
-};
-
-static void note_step(void *context, const struct executor *executor, const struct step *step) {
-    (void)executor;
-    ((struct probe *)context)->begun = step->index + 1;
-}
-
-/* Runs the program where nothing it does is seen or hurts. Does not return. */
-static void run_probe(struct executor *executor, const struct program *program, struct probe *probe) {
-    static struct observer noting; /* the executor keeps it */
-    noting = (struct observer){.before = note_step, .context = probe};
-    const int nowhere = open("/dev/null", O_WRONLY);
-    if (nowhere >= 0) {
-        (void)dup2(nowhere, STDOUT_FILENO);
-        (void)dup2(nowhere, STDERR_FILENO);
-    }
-    const struct rlimit limit = {.rlim_cur = PROBE_SECONDS, .rlim_max = RLIM_INFINITY};
-    (void)setrlimit(RLIMIT_CPU, &limit);
-    executor->observer = &noting;
-    probe->sound = verdict_is_sound(executor_run(executor, program));
-    probe->ended = true;
-    _exit(0);
-}
+#define DEBUGGER     "gdb-multiarch"
+#define SUPPORT      "fuzz/gdb/kmem_gdb.py"
+#define COMMAND_SIZE ((size_t)4200) /* bytes: a word and a path */
+#define OWN_WORDS    32             /* of the command line, more than the debugger is given */
+#define SELF         "/proc/self/exe"
 
 /* Waits for a process to end; its status as wait gives it, -1 when it cannot be had. */
 static int await(pid_t process) {
@@ -63,51 +30,39 @@ static int await(pid_t process) {
     return status;
 }
 
-/* Fills *probe and returns how the run ended, in a word; NULL, and says so, when there is no process to be
- * had for it. */
-static const char *find_failure(struct executor *executor, const struct program *program,
-                                struct probe *probe) {
-    struct probe *const shared =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) {
-        fprintf(stderr, "kmemfuzz: no memory to share with another process: %s\n", strerror(errno));
-        return NULL;
+/* How a run ended, in a word. */
+static const char *name_end(const struct outcome *outcome) {
+    switch (outcome->failure.kind) {
+    case FAILURE_NONE:
+        return "sound";
+    case FAILURE_VERDICT:
+        return "violation";
+    case FAILURE_HANG:
+        return "hang";
+    default:
+        return "dies in the subject";
     }
-    fflush(NULL); /* or the other process would print it as well */
-    const pid_t process = fork();
-    if (process == 0) {
-        run_probe(executor, program, shared);
-    }
-    const int status = process < 0 ? -1 : await(process);
-    *probe = *shared;
-    (void)munmap(shared, sizeof *shared);
-    if (status < 0) {
-        fprintf(stderr, "kmemfuzz: a process to try the program in could not be had: %s\n", strerror(errno));
-        return NULL;
-    }
-    if (probe->ended) {
-        return probe->sound ? "sound" : "violation";
-    }
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU ? "hang" : "dies in the subject";
 }
 
 /* The number of the operation to stop before, said on standard error. */
-static enum exit_code choose_operation(const struct probe *probe, const char *outcome,
-                                       const struct debugger_options *options, size_t *operation) {
-    if (probe->begun == 0) {
-        fprintf(stderr, "kmemfuzz: %s before the first operation: there is none to stop before\n", outcome);
+static enum exit_code choose_operation(const struct outcome *outcome, const struct debugger_options *options,
+                                       size_t *operation) {
+    const size_t begun = outcome->has_step ? outcome->step.index + 1 : 0;
+    if (begun == 0) {
+        fprintf(stderr, "kmemfuzz: %s before the first operation: there is none to stop before\n",
+                name_end(outcome));
         return EXIT_USAGE;
     }
     *operation = options->operation;
     if (*operation == DEBUGGER_FAILING) {
-        *operation = probe->ended && probe->sound ? 0 : probe->begun - 1;
+        *operation = outcome->failure.kind == FAILURE_NONE ? 0 : begun - 1;
     }
-    if (*operation >= probe->begun) {
+    if (*operation >= begun) {
         fprintf(stderr, "kmemfuzz: there is no operation %zu: the run has %zu, recovery included\n",
-                *operation, probe->begun);
+                *operation, begun);
         return EXIT_USAGE;
     }
-    fprintf(stderr, "%s; stopping before operation %zu\n", outcome, *operation);
+    fprintf(stderr, "%s; stopping before operation %zu\n", name_end(outcome), *operation);
     return EXIT_SOUND;
 }
 
@@ -213,17 +168,18 @@ static enum exit_code debug_operation_of(const char *support, size_t operation, 
 
 enum exit_code debugger_run(struct executor *executor, const struct program *program, char *const *arguments,
                             const struct debugger_options *options) {
-    struct probe probe;
     size_t operation;
+    struct outcome outcome;
     char *const support = tree_find(SUPPORT);
-    const char *const outcome = support == NULL ? NULL : find_failure(executor, program, &probe);
-    enum exit_code code = EXIT_ENVIRONMENT;
-    if (outcome != NULL) {
-        code = choose_operation(&probe, outcome, options, &operation);
+    if (support == NULL) {
+        return EXIT_ENVIRONMENT;
     }
+    isolated_examine(executor, program, NULL, &outcome);
+    enum exit_code code = choose_operation(&outcome, options, &operation);
     if (code == EXIT_SOUND) {
         code = debug_operation_of(support, operation, arguments, options->commands);
     }
+    outcome_close(&outcome);
     free(support);
     return code;
 }

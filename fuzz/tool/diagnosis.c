@@ -12,45 +12,19 @@
 
 /* Finding out. */
 
-static enum exit_code fail(const char *path, const char *what) {
-    fprintf(stderr, "kmemfuzz: %s cannot be explained: %s: %s\n", path, what, strerror(errno));
-    return EXIT_ENVIRONMENT;
-}
-
-/* How the program ends that is to be told of. */
-static bool find_outcome(struct diagnosis *diagnosis) {
-    const bool fails = diagnosis->reduced.bytes != NULL;
-    diagnosis->outcome = malloc(sizeof *diagnosis->outcome);
-    return diagnosis->outcome != NULL &&
-           outcome_find(fails ? &diagnosis->reduced.program : &diagnosis->input->program, ORACLE_ALL,
-                        diagnosis->outcome);
-}
-
 enum exit_code diagnosis_make(const char *path, const struct input *input, struct diagnosis *diagnosis) {
     *diagnosis = (struct diagnosis){.path = path, .input = input};
     const enum exit_code code =
         reduced_make(path, host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &input->program, &diagnosis->reduced);
-    if (code == EXIT_ENVIRONMENT) {
-        return code;
-    }
-    if (!find_outcome(diagnosis)) {
-        const enum exit_code failed = fail(path, "no process to run it in");
-        diagnosis_close(diagnosis);
-        return failed;
-    }
-    if (code == EXIT_VIOLATION) {
-        diagnosis->recording = recording_make(&diagnosis->reduced.program);
+    if (code != EXIT_ENVIRONMENT) {
+        diagnosis->recording =
+            recording_make(code == EXIT_SOUND ? &input->program : &diagnosis->reduced.program);
     }
     return code;
 }
 
 void diagnosis_close(struct diagnosis *diagnosis) {
-    if (diagnosis->recording.history != NULL) {
-        recording_close(&diagnosis->recording);
-        diagnosis->recording.history = NULL;
-    }
-    free(diagnosis->outcome);
-    diagnosis->outcome = NULL;
+    recording_close(&diagnosis->recording);
     reduced_close(&diagnosis->reduced);
 }
 
@@ -98,7 +72,7 @@ static bool print_file(const struct diagnosis *diagnosis, const struct diagnosis
         if (!plan_make(&reduced->program, &plan)) {
             return false;
         }
-        reproducer_write(&reduced->program, diagnosis->outcome, &plan, name, stream);
+        reproducer_write(&reduced->program, &diagnosis->recording.outcome, &plan, name, stream);
         plan_close(&plan);
         break;
     default:
@@ -118,6 +92,11 @@ static bool make_file(const struct diagnosis *diagnosis, const struct diagnosis_
     const bool whole = stream != NULL && fclose(stream) == 0 && printed;
     *output = (struct output){.path = files->paths[file], .bytes = (const uint8_t *)bytes, .size = size};
     return whole;
+}
+
+static enum exit_code fail(const char *path, const char *what) {
+    fprintf(stderr, "kmemfuzz: %s cannot be explained: %s: %s\n", path, what, strerror(errno));
+    return EXIT_ENVIRONMENT;
 }
 
 enum exit_code diagnosis_write(const struct diagnosis *diagnosis, const struct diagnosis_files *files,

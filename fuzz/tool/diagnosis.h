@@ -14,11 +14,10 @@
 #include "fuzz/tool/reduced.h"
 
 struct diagnosis {
-    const char *path;          /* of the program that was given */
-    const struct input *input; /* the program that was given */
-    struct reduced reduced;    /* it made small; holds no program when it is sound */
-    struct outcome *outcome; /* of the reduced program, or, when it is sound, of the one given; from malloc */
-    struct recording recording; /* of the reduced program; nothing when it is sound */
+    const char *path;           /* of the program that was given */
+    const struct input *input;  /* the program that was given */
+    struct reduced reduced;     /* it made small; holds no program when it is sound */
+    struct recording recording; /* of the reduced program or, when it is sound, of the one given */
 };
 
 /* The files a diagnosis is kept in: names from malloc. */

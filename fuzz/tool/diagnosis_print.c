@@ -15,19 +15,6 @@
 
 /* For a person. */
 
-/* A death in one line: what it was, and where in the core. */
-static void print_death(const struct diagnosis *diagnosis, FILE *stream) {
-    char failure[FAILURE_TEXT_SIZE];
-    struct outcome_place place;
-    if (outcome_death_id(diagnosis->outcome->ending) == NULL) {
-        return;
-    }
-    fprintf(stream, "\n  died by    %s\n", failure_text(&diagnosis->reduced.failure, failure));
-    if (outcome_place(diagnosis->outcome->report, &place)) {
-        fprintf(stream, "  in         %s, %s:%lu\n", place.function, place.file, place.line);
-    }
-}
-
 static void print_program_line(const char *line, size_t length, FILE *stream) {
     fprintf(stream, "           %.*s\n", (int)length, line);
 }
@@ -109,7 +96,6 @@ void diagnosis_print(const struct diagnosis *diagnosis, const struct diagnosis_f
     fprintf(stream, "%s: %zu operation%s, reduced to %zu\n\n", diagnosis->path, before,
             before == 1 ? "" : "s", after);
     map_print(&diagnosis->recording, width, colour, stream);
-    print_death(diagnosis, stream);
     print_program(diagnosis, stream);
     print_heaps(diagnosis, stream);
     if (files != NULL) {
@@ -173,8 +159,9 @@ static void write_reduced(struct json *json, const struct diagnosis *diagnosis) 
 
 void diagnosis_print_json(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
                           FILE *stream) {
-    const struct result result = {
-        .path = diagnosis->path, .program = &diagnosis->input->program, .outcome = diagnosis->outcome};
+    const struct result result = {.path = diagnosis->path,
+                                  .program = &diagnosis->input->program,
+                                  .outcome = &diagnosis->recording.outcome};
     struct json json = json_start(stream);
     json_open_object(&json, NULL);
     json_number(&json, "format", JSON_FORMAT);

@@ -9,8 +9,8 @@
 #include "fuzz/reduce/reduce.h"
 
 #define REPLAY_LIMIT       ((size_t)1000000) /* programs run: hours for a hang, and minutes for all else */
-#define CANDIDATE_LIMIT    100u /* milliseconds a candidate may compute, beyond what the program itself does */
-#define CANDIDATE_SLOWNESS 4.0  /* and how many times as long as that it may take */
+#define CANDIDATE_LIMIT    30u /* milliseconds a candidate may compute, beyond what the program itself does */
+#define CANDIDATE_SLOWNESS 4.0 /* and how many times as long as that it may take */
 #define CANDIDATE_WAIT     1000u /* milliseconds a candidate may wait, and */
 #define CANDIDATE_WAITS    5u    /* how many times as long as it may compute */
 

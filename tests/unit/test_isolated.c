@@ -1,5 +1,6 @@
 /* Specification: programs run in child processes. Whatever a program makes the subject do, the caller is told
  * its name, and the next program runs as if nothing had been. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "tests/unit/deadly_subject.h"
 #include "tests/unit/executor_fixture.h"
 
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "fuzz/isolate/isolated.h"
 
@@ -176,25 +178,25 @@ static void what_the_subject_prints_is_kept_when_it_is_wanted(void **state) {
     (void)state;
     const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_NOISE))};
     const struct program program = program_of(operations, 1);
-    char *text;
-    const struct failure failure = isolated_examine(&executor, &program, &text);
-    assert_failure(failure, "SIGABRT");
-    assert_non_null(strstr(text, "and said by it\n"));
-    free(text);
+    struct outcome outcome;
+    isolated_examine(&executor, &program, NULL, &outcome);
+    assert_failure(outcome.failure, "SIGABRT");
+    assert_non_null(strstr(outcome.report, "and said by it\n"));
+    outcome_close(&outcome);
 }
 
 static void a_sanitizer_s_whole_report_is_kept_when_it_is_wanted(void **state) {
     (void)state;
     const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_POISON))};
     const struct program program = program_of(operations, 1);
-    char *text;
-    const struct failure failure = isolated_examine(&executor, &program, &text);
-    assert_failure_in(failure, "use-after-poison in read_poison", "SIGSEGV");
+    struct outcome outcome;
+    isolated_examine(&executor, &program, NULL, &outcome);
+    assert_failure_in(outcome.failure, "use-after-poison in read_poison", "SIGSEGV");
     if (PORT_ADDRESS_SANITIZER) {
-        assert_non_null(strstr(text, "ERROR: AddressSanitizer: use-after-poison"));
-        assert_non_null(strstr(text, "#1 0x"));
+        assert_non_null(strstr(outcome.report, "ERROR: AddressSanitizer: use-after-poison"));
+        assert_non_null(strstr(outcome.report, "#1 0x"));
     }
-    free(text);
+    outcome_close(&outcome);
 }
 
 static void note_call(void *context, const struct executor *watched, const struct step *step) {
@@ -209,11 +211,99 @@ static void an_observer_of_the_caller_is_called_in_the_child(void **state) {
     const struct program program = program_of(operations, 2);
     const struct observer observer = {.before = note_call};
     executor.observer = &observer;
-    char *text;
-    assert_failure(isolated_examine(&executor, &program, &text), "sound");
+    struct outcome outcome;
+    isolated_examine(&executor, &program, NULL, &outcome);
     executor.observer = NULL;
-    assert_string_equal(text, "step 0\nstep 1\n");
-    free(text);
+    assert_failure(outcome.failure, "sound");
+    assert_string_equal(outcome.report, "step 0\nstep 1\n");
+    outcome_close(&outcome);
+}
+
+static void an_outcome_has_the_last_step_and_the_digest_so_far(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, DEADLY(DEATH_ABORT)), FREE(0)};
+    const struct program program = program_of(operations, LENGTH(operations));
+    const struct program beginning = program_of(operations, 0);
+    struct outcome outcome;
+    isolated_examine(&executor, &beginning, NULL, &outcome);
+    assert_false(outcome.has_step);
+    outcome_close(&outcome);
+    (void)program_of(operations, LENGTH(operations));
+    isolated_examine(&executor, &program, NULL, &outcome);
+    assert_true(outcome.has_step);
+    assert_int_equal(outcome.step.index, 1);
+    assert_int_equal(outcome.operation_count, 1);
+    assert_sound(executor_start(&executor, &page_heap));
+    assert_sound(executor_step(&executor, &operations[0]));
+    assert_int_equal(outcome.digest, executor.digest);
+    executor_end(&executor, false);
+    outcome_close(&outcome);
+}
+
+/* The hooks of an examined run. What they note is in memory that the child shares. */
+
+struct notes {
+    size_t run_count;
+    size_t dying_count;
+    uintptr_t address;
+};
+
+static struct verdict run_and_note(void *context, struct executor *run, const struct program *program) {
+    ((struct notes *)context)->run_count++;
+    return executor_run(run, program);
+}
+
+static void note_dying(void *context, uintptr_t address, size_t size) {
+    struct notes *const notes = context;
+    (void)size;
+    notes->dying_count++;
+    notes->address = address;
+}
+
+static void hang_when_dying(void *context, uintptr_t address, size_t size) {
+    note_dying(context, address, size);
+    for (;;) {
+        *(volatile size_t *)context = 1;
+    }
+}
+
+static struct notes examine_dying(enum death death,
+                                  void (*dying)(void *context, uintptr_t address, size_t size),
+                                  const char *name, const char *plain) {
+    const struct operation operations[] = {ALLOC(0, DEADLY(death))};
+    const struct program program = program_of(operations, 1);
+    struct notes *const shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED);
+    const struct isolated_hooks hooks = {.run = run_and_note, .dying = dying, .context = shared};
+    struct outcome outcome;
+    isolated_examine(&executor, &program, &hooks, &outcome);
+    assert_failure_in(outcome.failure, name, plain);
+    outcome_close(&outcome);
+    const struct notes notes = *shared;
+    munmap(shared, sizeof *shared);
+    return notes;
+}
+
+static void who_examines_is_told_once_of_a_death_and_of_the_address(void **state) {
+    (void)state;
+    const struct notes signal = examine_dying(DEATH_SIGNAL, note_dying, "SIGSEGV in read_nowhere", "SIGSEGV");
+    assert_int_equal(signal.run_count, 1);
+    assert_int_equal(signal.dying_count, 1);
+    assert_int_equal(signal.address, 16);
+    const struct notes poison =
+        examine_dying(DEATH_POISON, note_dying, "use-after-poison in read_poison", "SIGSEGV");
+    assert_int_equal(poison.dying_count, 1);
+    assert_int_equal(poison.address != 0, PORT_ADDRESS_SANITIZER);
+    assert_int_equal(examine_dying(DEATH_HANG, note_dying, "hang", "hang").dying_count, 1);
+    assert_int_equal(examine_dying(DEATH_EXIT, note_dying, "exit 7", "exit 7").dying_count, 0);
+}
+
+static void a_hook_that_hangs_is_ended_and_the_failure_stays_what_it_was(void **state) {
+    (void)state;
+    const struct notes notes =
+        examine_dying(DEATH_SIGNAL, hang_when_dying, "SIGSEGV in read_nowhere", "SIGSEGV");
+    assert_int_equal(notes.dying_count, 1);
 }
 
 #define ISOLATED_TEST(name) cmocka_unit_test_setup_teardown(name, open_isolated, close_isolated)
@@ -237,6 +327,9 @@ int main(void) {
         ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted),
         ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted),
         ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child),
+        ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far),
+        ISOLATED_TEST(who_examines_is_told_once_of_a_death_and_of_the_address),
+        ISOLATED_TEST(a_hook_that_hangs_is_ended_and_the_failure_stays_what_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

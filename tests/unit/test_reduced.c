@@ -15,11 +15,14 @@ static int start_deadly(void **state) {
     return 0;
 }
 
-/* A long program that asks for `size` bytes in the end. */
-static struct program program_asking(int32_t size) {
+#define ROUNDS      30 /* of operations in a program */
+#define HANG_ROUNDS 6  /* a candidate that hangs is given a millisecond for each operation */
+
+/* A program of many operations that asks for `size` bytes in the end. */
+static struct program program_asking(int32_t size, int rounds) {
     static char text[4096];
     int length = snprintf(text, sizeof text, "kmem-program 1\nheap page=4096 pages=4 growth=3 slots=64\n");
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < rounds; i++) {
         length += snprintf(text + length, sizeof text - (size_t)length,
                            "alloc %d %d\nzalloc 40 usable+8\nrealloc 7 24\nfree %d\n", i, 8 * i, i / 2);
     }
@@ -27,8 +30,7 @@ static struct program program_asking(int32_t size) {
     return parse(text);
 }
 
-static void assert_reduced_asking(int32_t size, const char *failure, const char *expected) {
-    const struct program program = program_asking(size);
+static void assert_program_reduced(const struct program program, const char *failure, const char *expected) {
     struct reduced reduced;
     assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_VIOLATION);
     char name[FAILURE_TEXT_SIZE];
@@ -37,6 +39,10 @@ static void assert_reduced_asking(int32_t size, const char *failure, const char 
     assert_text(&reduced.program, expected);
     assert_true(reduced.replay_count >= 2);
     reduced_close(&reduced);
+}
+
+static void assert_reduced_asking(int32_t size, const char *failure, const char *expected) {
+    assert_program_reduced(program_asking(size, ROUNDS), failure, expected);
 }
 
 #define ASKS(size) "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 " size "\n"
@@ -61,7 +67,7 @@ static void a_sanitizer_s_report_is_reduced(void **state) {
 
 static void a_hang_is_reduced(void **state) {
     (void)state;
-    assert_reduced_asking(DEADLY(DEATH_HANG) + 90, "hang", ASKS("1300"));
+    assert_program_reduced(program_asking(DEADLY(DEATH_HANG) + 90, HANG_ROUNDS), "hang", ASKS("1300"));
 }
 
 static void an_exit_is_reduced(void **state) {
@@ -78,7 +84,7 @@ static void a_violation_is_reduced_past_candidates_that_die(void **state) {
 
 static void a_sound_program_is_told_and_not_reduced(void **state) {
     (void)state;
-    const struct program program = program_asking(24);
+    const struct program program = program_asking(24, ROUNDS);
     struct reduced reduced;
     assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_SOUND);
     assert_int_equal(reduced.failure.kind, FAILURE_NONE);

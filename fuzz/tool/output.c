@@ -61,6 +61,17 @@ static bool put_in_place(const char *temporary, const char *path, bool replace) 
     return replace ? rename(temporary, path) == 0 : link(temporary, path) == 0;
 }
 
+/* The first of the files whose name is a folder's, which no file can take over; NULL when there is none. */
+static const char *find_folder(const struct output *outputs, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct stat status;
+        if (lstat(outputs[i].path, &status) == 0 && S_ISDIR(status.st_mode)) {
+            return outputs[i].path;
+        }
+    }
+    return NULL;
+}
+
 /* Returns how many files got their names: all, or those in front of the first that could not, with errno
  * set. */
 static size_t put_all_in_place(const struct output *outputs, char **temporaries, size_t count, bool replace) {
@@ -88,8 +99,10 @@ static void clean_up(const struct output *outputs, char **temporaries, size_t st
 
 enum exit_code output_write_all(const struct output *outputs, size_t count, bool replace) {
     char **const temporaries = calloc(count, sizeof *temporaries);
-    if (temporaries == NULL) {
-        return fail_write(outputs[0].path, ENOMEM);
+    const char *const folder = replace ? find_folder(outputs, count) : NULL;
+    if (temporaries == NULL || folder != NULL) {
+        free(temporaries);
+        return folder == NULL ? fail_write(outputs[0].path, ENOMEM) : fail_write(folder, EISDIR);
     }
     size_t stored = 0;
     size_t placed = 0;

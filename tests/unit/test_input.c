@@ -280,6 +280,47 @@ static void a_folder_that_is_not_there_cannot_be_written_to(void **state) {
     assert_int_equal(entry_count(), 0);
 }
 
+/* Three files; the last of them is given by name. */
+static enum exit_code write_three(const char *last, bool replace) {
+    const struct output outputs[] = {{path_of("one"), binary, sizeof binary},
+                                     {path_of("two"), binary, 0},
+                                     {path_of(last), binary, sizeof binary}};
+    return output_write_all(outputs, LENGTH(outputs), replace);
+}
+
+static void several_files_are_written_together(void **state) {
+    (void)state;
+    assert_int_equal(write_three("three", false), EXIT_SOUND);
+    assert_file_holds("one", binary, sizeof binary);
+    assert_file_holds("two", binary, 0);
+    assert_file_holds("three", binary, sizeof binary);
+    assert_int_equal(entry_count(), 3);
+    assert_int_equal(write_three("three", true), EXIT_SOUND);
+    assert_int_equal(entry_count(), 3);
+}
+
+static void of_several_files_none_is_written_when_one_cannot_be(void **state) {
+    (void)state;
+    make_file("old", "old", 3);
+    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
+    catch_errors();
+    const enum exit_code exists = write_three("old", false);
+    const enum exit_code is_folder = write_three("folder", true);
+    const enum exit_code nowhere = write_three("none/file", false);
+    char expected[4 * PATH_SIZE];
+    snprintf(expected, sizeof expected,
+             "kmemfuzz: %s exists; choose another name, or --force to replace it\n"
+             "kmemfuzz: cannot write %s: Is a directory\n"
+             "kmemfuzz: cannot write %s: No such file or directory\n",
+             path_of("old"), path_of("folder"), path_of("none/file"));
+    assert_errors(expected);
+    assert_int_equal(exists, EXIT_USAGE);
+    assert_int_equal(is_folder, EXIT_ENVIRONMENT);
+    assert_int_equal(nowhere, EXIT_ENVIRONMENT);
+    assert_file_holds("old", "old", 3);
+    assert_int_equal(entry_count(), 2);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_binary_program_is_read_as_it_is, make_folder, remove_folder),
@@ -307,6 +348,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_folder_is_not_replaced_and_nothing_is_left_behind, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_cannot_be_written_to, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(several_files_are_written_together, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(of_several_files_none_is_written_when_one_cannot_be, make_folder,
                                         remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

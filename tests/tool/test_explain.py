@@ -1,0 +1,415 @@
+"""Tests of kmemfuzz explain and kmemfuzz keep as those who type them see them: with bugs planted in the core that break a
+rule, trip a sanitizer, die of a signal or hang, and with everything that is no crash.
+
+Needs the presets dev and release built. Run: python3 tests/tool/test_explain.py
+"""
+
+import json
+import os
+import pathlib
+import pty
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import campaign  # pylint: disable=wrong-import-position  # noqa: E402
+import findings  # pylint: disable=wrong-import-position  # noqa: E402
+import patched  # pylint: disable=wrong-import-position  # noqa: E402
+
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+TIMEOUT = 240  # seconds: a tool that takes longer hangs
+HEALTHY = ROOT / "build" / "release" / "kmemfuzz"
+ENDINGS = (".c", ".html", ".reduced", ".reduced.ops")
+
+HISTORY = "alloc 0 24\nzalloc 1 largest-64\nrealloc 0 40\ncoalesce\nfree 1\nalloc 3 17\nnull\ncalloc 5 3 8\n"
+UNMERGED = f"kmem-program 1\nheap page=64 pages=8 growth=3 slots=64\n{HISTORY}free 3\nfree 0\nalloc 9 8\n"
+UNMERGED_REDUCED = "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"
+ZEROED = f"kmem-program 1\nheap page=64 pages=8\n{HISTORY}zalloc 9 56\nfree 0\n"
+
+# In src/kmem.c: what it says, and what it is made to say to die of a signal.
+WRITES_TO_NULL = ("    uint64_t *const words = payload;\n",
+                  "    uint64_t *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
+
+REPORT = """crash: 11 operations, reduced to 1
+
+VIOLATION free-merged: No two adjacent blocks are both free.
+  operation  1: free 0 (freeing everything at the end)
+  where      the free block at offset 16, right behind another
+  expected   one free block of 32 bytes
+  observed   a second block of 16 bytes
+  heap       1 page of 32 bytes, growth by 0, 16 slots
+
+  a character is 8 bytes: [ header, 0-9 a-z payload by slot, ~ slack, . free, ? taken by no live allocation
+  start                         |....|
+      0  alloc 0 1              |[~..|
+>     1  free 0                 |....|
+                                   ^^
+                                 the second free block: 16 bytes at offset 16
+
+  program (number, operation, what it did)
+           kmem-program 1
+           heap page=32 pages=1 growth=0 slots=16
+        0  alloc 0 1                    -> slot 0, offset 8
+  >     1  free 0                       -> freed offset 8  (freeing everything at the end)
+
+  heap (# taken, . free, bytes with header, slot)
+    before  |#16 s0|.16|
+    after   |.16|.16|
+"""
+WRITTEN = """
+  written
+    crash.reduced: the reduced program, as a fuzzer takes it
+    crash.reduced.ops: the same as text, to read, edit and run
+    crash.c: the same in C, without the harness, to paste into a test
+    crash.html: its run as a page for a browser, to step through
+"""
+
+
+class ExplainTest(unittest.TestCase):
+    """A folder to work in, and tools with broken heaps."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.addClassCleanup(os.chdir, os.getcwd())
+        os.chdir(ROOT)
+        cls.copies = pathlib.Path(folder.name)
+        cls.tools = {}
+
+    @classmethod
+    def tool(cls, bug, preset="dev"):
+        """A kmemfuzz with a planted bug, or with another line in the core; made once."""
+        if bug not in cls.tools:
+            name = bug if isinstance(bug, str) else "changed"
+            patch = pathlib.Path(f"tests/planted/{bug}.patch") if isinstance(bug, str) else None
+            copy = patched.make_copy(cls.copies / name, patch)
+            if patch is None:
+                source = copy / "src" / "kmem.c"
+                text = source.read_text(encoding="utf-8")
+                assert text.count(bug[0]) == 1
+                source.write_text(text.replace(*bug), encoding="utf-8")
+            cls.tools[bug], = patched.Build(preset, "kmemfuzz").link(copy)
+        return cls.tools[bug].resolve()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, contents=UNMERGED):
+        """A file in the folder."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+        return name
+
+    def run_tool(self, tool, *arguments, stdin=b"", environment=None):
+        """Runs the tool in the folder. Returns (exit code, standard output, standard error)."""
+        done = subprocess.run([tool, *arguments], cwd=self.folder, input=stdin, capture_output=True, timeout=TIMEOUT,
+                              check=False, env=dict(os.environ, **(environment or {})))
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def files(self):
+        """The names of all files below the folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+class Explain(ExplainTest):
+    def test_a_violation_is_explained_and_four_files_are_written(self):
+        tool = self.tool("merge-right-forgotten")
+        self.write("crash")
+        code, output, errors = self.run_tool(tool, "explain", "crash")
+        self.assertEqual((code, output, errors), (VIOLATION, REPORT + WRITTEN, ""))
+        self.assertEqual(self.files(), ["crash", *(f"crash{ending}" for ending in ENDINGS)])
+        self.assertEqual((self.folder / "crash.reduced").read_bytes(), bytes.fromhex("01" + "00" * 13 + "010000"))
+        self.assertEqual((self.folder / "crash.reduced.ops").read_text(), UNMERGED_REDUCED)
+        for name in ("crash.reduced", "crash.reduced.ops"):
+            self.assertIn("VIOLATION free-merged", self.run_tool(tool, "run", name)[1])
+            self.assertEqual(self.run_tool(HEALTHY, "run", name)[0], SOUND)
+        self.assertIn("VIOLATION free-merged", (self.folder / "crash.html").read_text())
+
+    def require_reproducer(self, bug, *flags):
+        """Compiles crash.c against the broken core and against the healthy one. Returns what the first one says, which
+        must fail; the other must end with 0."""
+        for tree, name in ((self.copies / bug, "broken"), (ROOT, "healthy")):
+            subprocess.run(["clang-19", "-std=c11", *flags, f"-I{tree}", self.folder / "crash.c", tree / "src/kmem.c", "-o",
+                            self.folder / name], check=True, timeout=TIMEOUT)
+        self.assertEqual(self.run_tool(self.folder / "healthy"), (SOUND, "", ""))
+        code, output, errors = self.run_tool(self.folder / "broken")
+        self.assertNotEqual(code, SOUND)
+        return output + errors
+
+    def test_the_reproducer_fails_by_the_same_oracle_without_the_harness(self):
+        self.write("crash")
+        self.run_tool(self.tool("merge-right-forgotten"), "explain", "crash")
+        self.assertIn("free-merged", self.require_reproducer("merge-right-forgotten"))
+
+    def test_a_sanitizer_s_report_is_explained_in_short_with_the_function_and_the_line(self):
+        self.write("crash", ZEROED)
+        code, output, errors = self.run_tool(self.tool("zalloc-clears-one-word-more"), "explain", "crash")
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        self.assertRegex(output, r"^crash: 10 operations, reduced to 1\n\n"
+                                 r"DIED in the subject: use-after-poison in kmem_zalloc\n  operation  0: zalloc 0 1\n"
+                                 r"  where      kmem_zalloc, src/kmem\.c:\d+\n")
+        self.assertIn("  >     0  zalloc 0 1                   -> did not return\n", output)
+        self.assertIn("(in the middle of the operation)\n", output)
+        self.assertNotIn("==ERROR", output)
+        said = self.require_reproducer("zalloc-clears-one-word-more", "-g", "-fsanitize=address,undefined",
+                                       "-DPORT_ADDRESS_SANITIZER=1")
+        self.assertIn("use-after-poison", said)
+
+    def test_a_signal_is_explained(self):
+        self.write("crash", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nalloc 1 24\nzalloc 2 40\nfree 0\n")
+        code, output, errors = self.run_tool(self.tool(WRITES_TO_NULL, "release"), "explain", "crash")
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        self.assertIn("crash: 4 operations, reduced to 1\n\nDIED in the subject: SIGSEGV\n  operation  0: zalloc 0 ", output)
+        self.assertEqual(len(self.files()), 5)
+
+    def test_a_hang_is_explained(self):
+        self.write("crash", "kmem-program 1\nheap pages=4\nalloc 0 24\nalloc 1 24\nnull\nfree 0\nfree 1\n")
+        code, output, errors = self.run_tool(self.tool("walk-stands-still"), "explain", "crash")
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        self.assertIn("crash: 5 operations, reduced to 2\n\nDIED in the subject: hang\n", output)
+        self.assertEqual(len(self.files()), 5)
+
+    def test_a_terminal_is_shown_colours_unless_they_are_refused(self):
+        self.write("crash")
+        for refused, coloured in (("", True), ("1", False)):
+            master, slave = pty.openpty()
+            with os.fdopen(slave, "wb") as terminal:
+                subprocess.run([self.tool("merge-right-forgotten"), "explain", "crash", "--force"], cwd=self.folder,
+                               stdout=terminal, stderr=terminal, timeout=TIMEOUT, check=False,
+                               env=dict(os.environ, NO_COLOR=refused, TERM="xterm"))
+            shown = os.read(master, 1 << 16)
+            os.close(master)
+            self.assertIn(b"free-merged", shown)
+            self.assertEqual(b"\033[" in shown, coloured)
+
+    def test_the_explanation_can_be_had_as_json(self):
+        self.write("crash")
+        code, output, _ = self.run_tool(self.tool("merge-right-forgotten"), "explain", "crash", "--json")
+        document = json.loads(output)
+        self.assertEqual(code, VIOLATION)
+        expected = {"verdict": "violation", "oracle": "free-merged", "id": "free-merged", "program": UNMERGED_REDUCED,
+                    "operations_before": 11, "operations_after": 1, "text": REPORT + WRITTEN,
+                    "operation": {"index": 1, "text": "free 0", "recovery": True},
+                    "files": {"reduced": "crash.reduced", "text": "crash.reduced.ops", "c": "crash.c",
+                              "html": "crash.html"}}
+        self.assertEqual({name: document[name] for name in expected}, expected)
+
+    def test_files_go_where_they_are_wanted(self):
+        tool = self.tool("merge-right-forgotten")
+        self.write("in/crash")
+        (self.folder / "out").mkdir()
+        for place, prefix in (("out", "out/crash"), ("out/one", "out/one")):
+            self.assertEqual(self.run_tool(tool, "explain", "in/crash", "-o", place)[0], VIOLATION)
+            for ending in ENDINGS:
+                self.assertTrue((self.folder / (prefix + ending)).is_file(), prefix + ending)
+        self.assertEqual(len(self.files()), 9)
+
+    def test_standard_input_is_explained_when_its_files_are_named(self):
+        code, _, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", "-", "-o", "bug",
+                                        stdin=UNMERGED.encode())
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        self.assertEqual(self.files(), [f"bug{ending}" for ending in ENDINGS])
+
+    def test_a_file_that_exists_is_kept_and_so_nothing_is_written_unless_forced(self):
+        tool = self.tool("merge-right-forgotten")
+        self.write("crash")
+        for ending in ENDINGS:
+            with self.subTest(ending):
+                self.write(f"crash{ending}", "precious")
+                code, output, errors = self.run_tool(tool, "explain", "crash")
+                self.assertEqual((code, output), (USAGE, ""))
+                self.assertIn(f"crash{ending} exists; choose another place with -o, or --force to replace it\n", errors)
+                self.assertEqual(self.files(), ["crash", f"crash{ending}"])
+                (self.folder / f"crash{ending}").unlink()
+        self.write("crash.c", "precious")
+        self.assertEqual(self.run_tool(tool, "explain", "crash", "--force")[0], VIOLATION)
+        self.assertNotIn("precious", (self.folder / "crash.c").read_text())
+
+    def require_told_and_nothing_written(self, message, *arguments):
+        before = self.files()
+        code, output, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", *arguments)
+        self.assertEqual((code, output), (ENVIRONMENT, REPORT))
+        self.assertIn(message, errors)
+        self.assertEqual(self.files(), before)
+
+    def test_a_folder_that_cannot_be_written_is_named_and_the_explanation_is_printed_all_the_same(self):
+        self.write("crash")
+        self.require_told_and_nothing_written("cannot write gone/bug.reduced: No such file or directory", "crash", "-o",
+                                              "gone/bug")
+
+    def test_when_one_file_cannot_be_written_none_is(self):
+        self.write("crash")
+        (self.folder / "bug.html").mkdir()
+        tool = self.tool("merge-right-forgotten")
+        self.assertEqual(self.run_tool(tool, "explain", "crash", "-o", "bug")[0], USAGE)
+        self.assertEqual(self.files(), ["crash"])
+        self.require_told_and_nothing_written("cannot write bug.html: Is a directory", "crash", "-o", "bug", "--force")
+
+    def test_of_a_sound_file_it_says_so_and_writes_nothing(self):
+        self.write("sound")
+        code, output, errors = self.run_tool(HEALTHY, "explain", "sound")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertRegex(output, r"^sound: sound, digest [0-9a-f]{16}, \d+ operations: there is nothing to explain, and "
+                                 r"nothing is written\n$")
+        code, output, _ = self.run_tool(HEALTHY, "explain", "sound", "--json")
+        self.assertEqual((code, json.loads(output)["verdict"]), (SOUND, "sound"))
+        self.assertEqual(self.files(), ["sound"])
+
+    def test_garbage_is_a_program_like_any_other(self):
+        self.write("garbage", bytes(range(256)) * 8)
+        self.assertEqual(self.run_tool(HEALTHY, "explain", "garbage")[0], SOUND)
+        code, _, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", "garbage")
+        self.assertEqual((code, errors), (VIOLATION, ""))
+
+    def test_what_cannot_be_explained_is_refused(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        for code, message, arguments in (
+                (USAGE, "typo.ops:2:1: error: unknown operation 'aloc'", ("typo.ops",)),
+                (ENVIRONMENT, "cannot read gone: No such file or directory", ("gone",)),
+                (ENVIRONMENT, "cannot read .: Is a directory", (".",)),
+                (USAGE, "it takes a program, such as", ()),
+                (USAGE, "'b' is one argument too many", ("a", "b")),
+                (USAGE, "there is no option '--fast'", ("--fast", "a")),
+                (USAGE, "-o needs a name", ("a", "-o")),
+                (USAGE, "standard input has no name; -o says", ("-",)),
+                (USAGE, "standard input has no name; -o says", ("-", "-o", ".")),
+                (USAGE, "--gdb writes no files and no JSON", ("a", "--gdb", "--json")),
+                (USAGE, "--gdb needs standard input for itself; name a file", ("-", "--gdb")),
+                (USAGE, "--gdb-commands belongs to --gdb", ("a", "--gdb-commands", "typo.ops")),
+                (USAGE, "--gdb-commands needs a file with commands for gdb", ("a", "--gdb", "--gdb-commands", "gone"))):
+            with self.subTest(arguments):
+                ended, output, errors = self.run_tool(HEALTHY, "explain", *arguments)
+                self.assertEqual((ended, output), (code, ""))
+                self.assertIn(message, errors)
+                self.assertEqual(self.files(), ["typo.ops"])
+
+    def test_help_has_an_example(self):
+        code, output, errors = self.run_tool(HEALTHY, "explain", "--help")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertIn("Example:\n  kmemfuzz explain crash-1a2b\n", output)
+
+    @unittest.skipUnless(shutil.which("gdb-multiarch"), "gdb-multiarch is not there")
+    def test_gdb_stops_before_the_operation_that_fails_in_the_reduced_program(self):
+        self.write("crash")
+        self.write("look.gdb", "kmem-map\ncontinue\nprint *verdict\n")
+        code, output, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", "crash", "--gdb",
+                                             "--gdb-commands", "look.gdb")
+        self.assertEqual(code, VIOLATION, output + errors)
+        self.assertIn("violation; stopping before operation 1\n", errors)
+        self.assertTrue(output.startswith(REPORT), output)
+        self.assertIn("Before operation 1: free 0  (freeing everything at the end)\n", output)
+        self.assertIn("         0         16  taken  0\n", output)
+        self.assertIn("free-merged: No two adjacent blocks are both free.", output)
+        self.assertEqual(self.files(), ["crash", "look.gdb"])
+
+    def test_a_campaign_s_findings_that_are_reduced_alike_are_the_same(self):
+        first = self.folder / self.write("crash-1")
+        second = self.folder / self.write("crash-2", UNMERGED.replace("alloc 9 8\n", "alloc 9 8\nnull\n"))
+        found = findings.explain_findings([first, second], self.tool("merge-right-forgotten"), TIMEOUT)
+        self.assertEqual([(finding["id"], finding["program"], finding["duplicate_of"]) for finding in found],
+                         [("free-merged", UNMERGED_REDUCED, None), ("free-merged", UNMERGED_REDUCED, str(first))])
+        self.assertEqual(found[0]["operations"], (11, 1))
+        self.assertTrue(all(pathlib.Path(path).is_file() for finding in found for path in finding["files"].values()))
+        self.assertEqual(findings.explain_findings([first], HEALTHY, TIMEOUT)[0]["problem"],
+                         "it is sound when kmemfuzz runs it")
+
+
+class Keep(ExplainTest):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "tree/corpus/regressions").mkdir(parents=True)
+        self.kept = self.folder / "tree/corpus/regressions"
+
+    def keep(self, tool, *arguments, stdin=b""):
+        """Keeps in a tree of its own."""
+        return self.run_tool(tool, "keep", *arguments, stdin=stdin,
+                             environment={"KMEM_TREE": str(self.folder / "tree")})
+
+    def test_a_failing_program_is_reduced_and_kept_as_text_that_says_what_it_failed_by(self):
+        self.write("crash")
+        code, output, errors = self.keep(self.tool("merge-right-forgotten"), "crash", "merge-right")
+        self.assertEqual((code, errors), (SOUND, ""))
+        path = self.kept / "merge-right.ops"
+        self.assertTrue(output.startswith(f"{path}: fails by free-merged, 11 operations reduced to 1\n"), output)
+        self.assertIn(f"git add {path}", output)
+        first, rest = UNMERGED_REDUCED.split("\n", 1)
+        self.assertEqual(path.read_text(),
+                         f"{first}\n# Failed by free-merged. Reduced: no operation can be left out.\n{rest}")
+
+    def test_what_is_kept_is_run_wherever_the_corpus_is(self):
+        self.write("crash")
+        broken = self.tool("merge-right-forgotten")
+        self.assertEqual(self.keep(broken, "crash", "merge-right")[0], SOUND)
+        # ci/replay runs `kmemfuzz run corpus`, ci/target `kmemfuzz pack corpus`, ci/fuzz the folders of SEED_FOLDERS.
+        self.assertIn('/kmemfuzz" run corpus ', (ROOT / "ci/replay").read_text())
+        code, output, _ = self.run_tool(HEALTHY, "run", "tree/corpus")
+        self.assertEqual(code, SOUND)
+        self.assertRegex(output, r"^sound  .* tree/corpus/regressions/merge-right\.ops\n$")
+        self.assertIn("VIOLATION free-merged", self.run_tool(broken, "run", "tree/corpus")[1])
+        self.assertEqual(self.run_tool(HEALTHY, "pack", "tree/corpus", "-o", "blob")[0], SOUND)
+        self.assertRegex(self.run_tool(HEALTHY, "replay", "blob")[1], r"^V 0 2 - .*\nEND 1\n$")
+        self.assertIn("regressions", campaign.SEED_FOLDERS)
+
+    def test_what_is_sound_already_is_kept_as_it_is(self):
+        self.write("mended")
+        code, output, errors = self.keep(HEALTHY, "mended", "mended")
+        self.assertEqual((code, errors), (SOUND, ""))
+        self.assertIn(": kept as it is, with 11 operations: it is sound in this build\n", output)
+        lines = (self.kept / "mended.ops").read_text().splitlines(keepends=True)
+        self.assertTrue(lines[1].startswith("# Kept when it was sound already"), lines[1])
+        self.assertEqual("".join(lines[:1] + lines[2:]), self.run_tool(HEALTHY, "show", "mended")[1])
+
+    def test_a_death_is_kept_too(self):
+        self.write("crash", ZEROED)
+        self.assertEqual(self.keep(self.tool("zalloc-clears-one-word-more"), "crash", "zalloc")[0], SOUND)
+        self.assertIn("\n# Failed by use-after-poison in kmem_zalloc. ", (self.kept / "zalloc.ops").read_text())
+
+    def test_a_name_in_use_is_refused_and_what_has_it_stays(self):
+        self.write("crash")
+        self.write("tree/corpus/regressions/taken.ops", "precious")
+        code, output, errors = self.keep(self.tool("merge-right-forgotten"), "crash", "taken")
+        self.assertEqual((code, output), (USAGE, ""))
+        self.assertIn("taken.ops exists; choose another name: what is kept is never replaced\n", errors)
+        self.assertEqual((self.kept / "taken.ops").read_text(), "precious")
+
+    def test_what_is_no_name_is_refused(self):
+        self.write("crash")
+        for name in ("", "a.ops", "../a", "a b", "-a", "\u00e4", "a" * 101):
+            with self.subTest(name):
+                code, output, errors = self.keep(HEALTHY, "crash", name)
+                self.assertEqual((code, output), (USAGE, ""))
+                self.assertIn(f"'{name}' is no name: it may have letters, digits, - and _", errors)
+        self.assertEqual(self.files(), ["crash"])
+
+    def test_what_cannot_be_kept_is_refused(self):
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        for code, message, arguments in (
+                (USAGE, "typo.ops:2:1: error: unknown operation 'aloc'", ("typo.ops", "name")),
+                (ENVIRONMENT, "cannot read gone: No such file or directory", ("gone", "name")),
+                (USAGE, "it takes a program and the name to keep it by", ("typo.ops",)),
+                (USAGE, "there is no option '--force'", ("--force", "typo.ops", "name")),
+                (USAGE, "'c' is one argument too many", ("a", "b", "c"))):
+            with self.subTest(arguments):
+                ended, output, errors = self.keep(HEALTHY, *arguments)
+                self.assertEqual((ended, output), (code, ""))
+                self.assertIn(message, errors)
+        self.kept.rmdir()
+        code, _, errors = self.keep(HEALTHY, "-", "name", stdin=UNMERGED.encode())
+        self.assertEqual(code, ENVIRONMENT)
+        self.assertIn("there is no corpus/regressions in the tree", errors)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -230,7 +230,7 @@ static enum exit_code run(char **arguments) {
         }
     }
     const enum exit_code code = check(&options);
-    return code == EXIT_SOUND ? explain_file(&options) : code;
+    return code == EXIT_SOUND && options.source != NULL ? explain_file(&options) : code;
 }
 
 const struct command command_explain = {

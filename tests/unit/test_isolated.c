@@ -240,12 +240,13 @@ static void an_outcome_has_the_last_step_and_the_digest_so_far(void **state) {
     outcome_close(&outcome);
 }
 
-/* The hooks of an examined run. What they note is in memory that the child shares. */
+/* The hooks of an examined run. What they note is in memory that the child shares; volatile, or nothing would
+ * have to be written in front of a loop without an end. */
 
 struct notes {
-    size_t run_count;
-    size_t dying_count;
-    uintptr_t address;
+    volatile size_t run_count;
+    volatile size_t dying_count;
+    volatile uintptr_t address;
 };
 
 static struct verdict run_and_note(void *context, struct executor *run, const struct program *program) {
@@ -263,7 +264,7 @@ static void note_dying(void *context, uintptr_t address, size_t size) {
 static void hang_when_dying(void *context, uintptr_t address, size_t size) {
     note_dying(context, address, size);
     for (;;) {
-        *(volatile size_t *)context = 1;
+        ((struct notes *)context)->run_count = 1;
     }
 }
 

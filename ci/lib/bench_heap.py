@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 
-import campaign
+import corpus
 import fuzzer
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, parse_positive
 
 BUILD = pathlib.Path("build/fuzz")
 
@@ -39,7 +40,7 @@ def measure(rounds, runs):
     rates = []
     with tempfile.TemporaryDirectory() as folder:
         seeds = pathlib.Path(folder) / "seeds"
-        campaign.prepare_seeds("heap", seeds)
+        corpus.prepare_seeds("heap", seeds)
         for _ in range(rounds):
             empty_seconds, *_ = run_target("empty_fuzzer", runs * 4, seeds, folder)
             seconds, executions, operations, in_inputs = run_target("heap_fuzzer", runs, seeds, folder)
@@ -68,25 +69,25 @@ def main():
         prog="ci/bench heap",
         description="Measures the harness on one core, under AddressSanitizer and UBSan, with every oracle on.")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--rounds", type=campaign.parse_positive, default=5, metavar="N",
+    parser.add_argument("--rounds", type=parse_positive, default=5, metavar="N",
                         help="how often each target is run; figures are medians (default: 5)")
-    parser.add_argument("--runs", type=campaign.parse_positive, default=200000, metavar="N",
+    parser.add_argument("--runs", type=parse_positive, default=200000, metavar="N",
                         help="executions of the heap target a round (default: 200000)")
     options = parser.parse_args()
     try:
         figures = measure(options.rounds, options.runs)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"ci/bench: {error}", file=sys.stderr)
-        return campaign.EXIT_ENVIRONMENT
+        return EXIT_ENVIRONMENT
     if options.json:
         print(json.dumps(figures, indent=2))
-        return campaign.EXIT_SOUND
+        return EXIT_SOUND
     costs = figures.pop("nanoseconds_per_checked_operation")
     for name, value in figures.items():
         print(f"{name:40} {value:>12,}")
     for live, nanoseconds in costs.items():
         print(f"{f'nanoseconds_per_checked_operation at {live:,}':48} {nanoseconds:>4,}")
-    return campaign.EXIT_SOUND
+    return EXIT_SOUND
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ import tempfile
 import time
 from typing import NamedTuple
 
-import campaign
 import fuzzer
 import patched
 import planted
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, parse_positive
 
 WORK = pathlib.Path("build/reduction")
 TOOL = "kmemfuzz"
@@ -190,13 +190,13 @@ def parse_arguments(arguments):
         description="Makes a long crash for planted bugs, and measures kmemfuzz reduce and libFuzzer's -minimize_crash "
                     "on it: operations before and after, programs run, time. Both have the core under AddressSanitizer "
                     "and UBSan.")
-    parser.add_argument("--operations", type=campaign.parse_positive, default=DEFAULT_OPERATIONS, metavar="N",
+    parser.add_argument("--operations", type=parse_positive, default=DEFAULT_OPERATIONS, metavar="N",
                         help=f"operations of a crash (default: {DEFAULT_OPERATIONS})")
     parser.add_argument("--runs", type=int, default=DEFAULT_RUNS, metavar="N",
                         help=f"executions for each step of -minimize_crash; 0 leaves it out (default: {DEFAULT_RUNS:,})")
-    parser.add_argument("--rounds", type=campaign.parse_positive, default=5, metavar="N",
+    parser.add_argument("--rounds", type=parse_positive, default=5, metavar="N",
                         help="how often kmemfuzz reduce is timed; the time is the median (default: 5)")
-    parser.add_argument("--seed", type=campaign.parse_positive, default=1, metavar="N",
+    parser.add_argument("--seed", type=parse_positive, default=1, metavar="N",
                         help="where the random operations start (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs (default: a dozen); 'all' is all")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -226,16 +226,16 @@ def main(arguments):
                 missing.append(f"{patch.name}: no crash to reduce: {error}")
     except LookupError as error:
         print(f"ci/bench reduce: there is no planted bug named {error}", file=sys.stderr)
-        return campaign.EXIT_USAGE
+        return EXIT_USAGE
     except (patched.Broken, patched.NotPatched, OSError, ValueError) as error:
         print(f"ci/bench reduce: {error}", file=sys.stderr)
-        return campaign.EXIT_ENVIRONMENT
+        return EXIT_ENVIRONMENT
     if options.json:
         print(json.dumps({"crashes": [result._asdict() for result in results], "missing": missing}, indent=2))
     else:
         print(table(results))
         print("\n".join(missing), end="\n" if missing else "")
-    return campaign.EXIT_SOUND
+    return EXIT_SOUND
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ import tempfile
 import time
 
 import board
-import campaign
 import instructions
 import target
+from command_line import parse_positive
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
@@ -34,7 +34,7 @@ def parse_arguments(arguments):
     parser.add_argument("--accept", action="store_true", help="make the counts the baseline")
     parser.add_argument("--baseline", type=pathlib.Path, default=instructions.BASELINE, metavar="FILE",
                         help=f"the baseline (default: {instructions.BASELINE})")
-    parser.add_argument("--rounds", type=campaign.parse_positive, default=3, metavar="N",
+    parser.add_argument("--rounds", type=parse_positive, default=3, metavar="N",
                         help="how often each time is taken; the least is told (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)

@@ -20,11 +20,11 @@ import time
 from typing import NamedTuple
 
 import board
-import campaign
 import fuzzer
 import patched
 import planted
 import sanitizer
+from command_line import parse_positive
 from target import KMEMFUZZ
 
 CONFIGURATIONS = [configuration for configuration in board.CONFIGURATIONS.values()
@@ -221,11 +221,11 @@ def parse_arguments(arguments):
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs only, and no misuse")
     parser.add_argument("--misuse", action="store_true", help="only the kinds of misuse")
-    parser.add_argument("--runs", type=campaign.parse_positive, default=planted.DEFAULT_RUNS, metavar="N",
+    parser.add_argument("--runs", type=parse_positive, default=planted.DEFAULT_RUNS, metavar="N",
                         help=f"executions in which the host is to find a bug (default: {planted.DEFAULT_RUNS})")
-    parser.add_argument("--seed", type=campaign.parse_positive, default=planted.DEFAULT_SEED, metavar="N",
+    parser.add_argument("--seed", type=parse_positive, default=planted.DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {planted.DEFAULT_SEED})")
-    parser.add_argument("--jobs", type=campaign.parse_positive, default=os.cpu_count() or 1, metavar="N",
+    parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="bugs at a time (default: one per processor)")
     parser.add_argument("--json", action="store_true", help="print a JSON document instead of the table")
     options = parser.parse_args(arguments)

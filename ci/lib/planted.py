@@ -19,9 +19,9 @@ import sys
 import time
 from typing import NamedTuple
 
-import campaign
 import fuzzer
 import patched
+from command_line import parse_positive
 from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 
 WORK = pathlib.Path("build/planted")
@@ -366,11 +366,11 @@ def parse_arguments(arguments):
                     "many executions.",
         epilog="Exit codes: 0 all found, 1 a bug was missed or caught by the wrong oracle, 2 usage, 3 environment.",
     )
-    parser.add_argument("--runs", type=campaign.parse_positive, default=DEFAULT_RUNS, metavar="N",
+    parser.add_argument("--runs", type=parse_positive, default=DEFAULT_RUNS, metavar="N",
                         help=f"executions to find a bug in (default: {DEFAULT_RUNS})")
-    parser.add_argument("--seed", type=campaign.parse_positive, default=DEFAULT_SEED, metavar="N",
+    parser.add_argument("--seed", type=parse_positive, default=DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {DEFAULT_SEED})")
-    parser.add_argument("--jobs", type=campaign.parse_positive, default=os.cpu_count() or 1, metavar="N",
+    parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="patches at a time (default: one per processor)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these patches only, and the unpatched core")
     parser.add_argument("--canaries", action="store_true",

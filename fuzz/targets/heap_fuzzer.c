@@ -34,9 +34,7 @@ static int run(const uint8_t *bytes, size_t size) {
     }
     const struct program program = program_decode(bytes, size);
     const struct verdict verdict = executor_run(executor, &program);
-    statistics->executions++;
-    statistics->operations += executor->operation_count;
-    statistics->program_operations += program.operation_count;
+    statistics_count(statistics, executor->operation_count, program.operation_count);
     if (!verdict_is_sound(verdict)) {
         report_violation(executor, &program, replay, stderr);
         violation_abort(verdict.oracle);

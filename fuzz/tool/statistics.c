@@ -33,3 +33,10 @@ struct statistics *statistics_open(void) {
     close(file);
     return shared;
 }
+
+void statistics_count(struct statistics *statistics, uint64_t operation_count,
+                      uint64_t program_operation_count) {
+    __atomic_fetch_add(&statistics->executions, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&statistics->operations, operation_count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&statistics->program_operations, program_operation_count, __ATOMIC_RELAXED);
+}

@@ -2,7 +2,7 @@
  *
  * When the environment variable KMEM_STATISTICS names a file, the counters live in it (three 64-bit numbers
  * in the machine's byte order, in the order of the structure), and whoever runs the campaign reads them
- * there. */
+ * there. Several processes may count in one file. */
 #ifndef KMEM_STATISTICS_H
 #define KMEM_STATISTICS_H
 
@@ -17,5 +17,10 @@ struct statistics {
 /* The counters: in the file that KMEM_STATISTICS names, or in this process alone when there is none. Prints
  * why and exits with code 3 when the file cannot be made. */
 struct statistics *statistics_open(void);
+
+/* Adds one execution, the operations it did and checked, and those of its input. Nothing is lost when other
+ * processes count at the same time. */
+void statistics_count(struct statistics *statistics, uint64_t operation_count,
+                      uint64_t program_operation_count);
 
 #endif

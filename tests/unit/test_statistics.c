@@ -16,10 +16,7 @@
 
 static void count_once(unsigned unused) {
     (void)unused;
-    struct statistics *const statistics = statistics_open();
-    statistics->executions += 1;
-    statistics->operations += 20;
-    statistics->program_operations += 300;
+    statistics_count(statistics_open(), 20, 300);
 }
 
 static void counters_live_in_the_file_named_and_go_on_counting(void **state) {
@@ -33,6 +30,29 @@ static void counters_live_in_the_file_named_and_go_on_counting(void **state) {
     assert_int_equal(statistics_open()->executions, 2);
     assert_file_holds("counters", &twice, sizeof twice);
     assert_int_equal(sizeof(struct statistics), 24);
+    unsetenv("KMEM_STATISTICS");
+}
+
+static void processes_that_count_at_the_same_time_lose_nothing(void **state) {
+    (void)state;
+    enum {
+        COUNT = 1000000
+    };
+    setenv("KMEM_STATISTICS", path_of("counters"), 1);
+    struct statistics *const statistics = statistics_open();
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    for (int i = 0; i < COUNT; i++) {
+        statistics_count(statistics, 20, 300);
+    }
+    if (child == 0) {
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    static const struct statistics both = {2ULL * COUNT, 40ULL * COUNT, 600ULL * COUNT};
+    assert_file_holds("counters", &both, sizeof both);
     unsetenv("KMEM_STATISTICS");
 }
 
@@ -132,6 +152,8 @@ static void the_host_s_executor_runs_programs(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(counters_live_in_the_file_named_and_go_on_counting, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(processes_that_count_at_the_same_time_lose_nothing, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(without_the_variable_counters_are_this_process_s_own, make_folder,
                                         remove_folder),

@@ -1,0 +1,153 @@
+"""Where a campaign's files are, and how they get where they stay. A campaign works in a folder of its own below
+build/campaign/TARGET/running, and holds its lock. Whatever it finds lies there as files from the first moment; harvest
+brings them to the corpus and to the findings. A campaign that was killed leaves its folder, and the next one harvests it.
+
+Inputs and findings are only ever added, each by one renaming, and a file in the working folder is removed only when all
+of it has arrived. So there is no moment at which being killed, or a full disk, loses anything."""
+
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+import corpus
+import fuzzer
+
+CAMPAIGNS = pathlib.Path("build/campaign")
+# libFuzzer stops in the middle of a file when a disk is full, and says nothing. So a campaign ends before it is.
+MINIMUM_FREE_SIZE = 16 << 20
+
+_ARTIFACT_NAME = re.compile(r"(crash|timeout|oom|leak|slow-unit)-([0-9a-f]{40})")
+
+
+class Folders:
+    """The folders of one campaign."""
+
+    def __init__(self, target, corpus_folder=None, findings_folder=None):
+        self.base = CAMPAIGNS / target
+        self.running = self.base / "running"
+        self.corpus = corpus_folder or self.base / "corpus"
+        self.findings = findings_folder or self.base / "findings"
+        self.work = None
+        self.lock = None
+
+    def prepare(self):
+        """Makes all folders, and this campaign's own. Raises OSError when one cannot be made or written."""
+        for folder in (self.running, self.corpus, self.findings):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        while self.work is None:
+            work = pathlib.Path(tempfile.mkdtemp(dir=self.running))
+            lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # another campaign takes it for one left behind, and removes it
+                os.close(lock)
+                continue
+            if not work.exists():
+                os.close(lock)
+                continue
+            self.work, self.lock = work, lock
+        (self.work / "corpus-path").write_text(str(self.corpus.absolute()), encoding="utf-8")
+
+    def require_space(self):
+        """Raises OSError when a disk is as good as full."""
+        for folder in (self.work or self.running, self.corpus, self.findings):
+            status = os.statvfs(folder)
+            free = status.f_bavail * status.f_frsize
+            if free < MINIMUM_FREE_SIZE:
+                raise OSError(28, f"only {free >> 20} MiB are free where {folder} is; a campaign needs "
+                                  f"{MINIMUM_FREE_SIZE >> 20} MiB. Make room, and start it again: it continues")
+
+    def snapshot(self):
+        """The inputs so far, in a folder that stays as it is while others prune and add."""
+        with corpus.locked(self.corpus):
+            corpus.snapshot(self.corpus, self.work / "start")
+        return self.work / "start"
+
+    def take_artifacts(self, work=None):
+        """Moves crashes that are wholly written to the findings. Returns their paths there."""
+        taken = []
+        for path in sorted(((work or self.work) / "artifacts").glob("*-*")):
+            match = _ARTIFACT_NAME.fullmatch(path.name)
+            data = path.read_bytes()
+            if not match or corpus.content_name(data) != match.group(2):
+                continue  # still being written
+            destination = self.findings / path.name
+            if not destination.exists():
+                corpus.write_whole(destination, data)
+            path.unlink()
+            if match.group(1) != "slow-unit":
+                taken.append(destination)
+        return taken
+
+    def _candidates(self, work):
+        """All inputs that jobs have written, merged by libFuzzer or not."""
+        for folder in (work / "corpus", *work.glob("jobs/libFuzzerTemp.*/C[0-9]*")):
+            yield from (path for path in folder.glob("*") if path.is_file() and path.stat().st_size > 0)
+
+    def harvest(self, binary, work=None):
+        """Brings to the corpus what a set cover needs of the inputs in a working folder; all of them when the set cover
+        fails. Returns (how many were added, why the set cover failed or None)."""
+        work = work or self.work
+        candidates, cover = work / "candidates", work / "cover"
+        for folder in (candidates, cover):
+            shutil.rmtree(folder, ignore_errors=True)
+        candidates.mkdir()
+        for path in self._candidates(work):
+            corpus.add(candidates, path.read_bytes())
+        if not any(candidates.iterdir()):
+            return 0, None
+        merged, failure, count = candidates, None, 0
+        with corpus.locked(self.corpus):
+            corpus.snapshot(self.corpus, cover)
+            for path in corpus.inputs(work / "seeds"):
+                shutil.copyfile(path, cover / f"seed-{path.name}")
+            try:
+                corpus.set_cover(binary, cover, candidates, fuzzer.MAXIMUM_INPUT_SIZE)
+                merged = cover
+            except corpus.CorpusError as error:
+                failure = error
+            known = {corpus.content_name(path.read_bytes()) for path in corpus.inputs(self.corpus)}
+            for path in corpus.inputs(merged):
+                # What is in the cover under another name is a seed, or came from the corpus.
+                if path.name not in known and path.name == corpus.content_name(path.read_bytes()):
+                    corpus.add(self.corpus, path.read_bytes())
+                    count += 1
+        return count, failure
+
+    def _is_of_this_corpus(self, work):
+        """Whether a working folder belongs to a campaign on the same corpus. One without a note has found nothing yet."""
+        note = work / "corpus-path"
+        return not note.exists() or note.read_text(encoding="utf-8") == str(self.corpus.absolute())
+
+    def take_over(self, binary):
+        """Harvests what campaigns have left that were killed. Returns the artifacts among it."""
+        artifacts = []
+        for work in sorted(self.running.iterdir()):
+            if work == self.work or not self._is_of_this_corpus(work):
+                continue
+            try:
+                lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                continue  # it has just ended
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not work.exists():
+                    continue  # another campaign has taken it over
+                artifacts += self.take_artifacts(work)
+                self.harvest(binary, work)
+                shutil.rmtree(work)
+            except BlockingIOError:
+                pass  # it runs
+            finally:
+                os.close(lock)
+        return artifacts
+
+    def remove(self):
+        """Removes this campaign's own folder, when all of it has been harvested."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        os.close(self.lock)

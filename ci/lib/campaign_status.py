@@ -1,0 +1,100 @@
+"""What a campaign shows of itself: figures, the status line, a history for machines, the closing summary."""
+
+import json
+import shutil
+import sys
+import time
+
+STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
+HISTORY_SECONDS = 10.0
+
+
+def human(number):
+    """A number in at most four characters and a unit."""
+    for unit in ("", "k", "M", "G"):
+        if number < 999.5:
+            return f"{number:.0f}{unit}" if number >= 99.95 or unit == "" else f"{number:.1f}{unit}"
+        number /= 1000
+    return f"{number:.0f}T"
+
+
+def measure(workers, crashes, elapsed, options):
+    """The campaign's figures at this moment."""
+    elapsed = max(elapsed, 0.001)
+    executions, operations = workers.counts()
+    return {
+        "target": options.target,
+        "jobs": options.jobs,
+        "seconds": round(elapsed, 1),
+        "executions": executions,
+        "executions_per_second": round(executions / elapsed),
+        "checked_operations": operations,
+        "checked_operations_per_second": round(operations / elapsed),
+        "coverage_edges": workers.coverage,
+        "features": workers.features,
+        "corpus_files": workers.corpus_size,
+        "crashes": crashes.counts(),
+    }
+
+
+def status_line(figures, options):
+    """The figures in one line."""
+    left = max(0, options.seconds - figures["seconds"])
+    operations = ""
+    if options.target == "heap":
+        operations = f"{human(figures['checked_operations_per_second'])} checked operations/s  "
+    crashes = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items()) or "none"
+    return (f"{figures['seconds']:.0f}s, {left:.0f}s left  {human(figures['executions_per_second'])} executions/s  "
+            f"{operations}coverage {figures['coverage_edges']}  features {figures['features']}  "
+            f"corpus {figures['corpus_files']}  crashes {crashes}")
+
+
+class Status:
+    """Shows the status when it is time to: in one line that replaces itself on a terminal, else in a line each time."""
+
+    def __init__(self, history_path, options):
+        self.terminal = sys.stderr.isatty()
+        self.options = options
+        self.history = open(history_path, "ab", buffering=0)  # one write for each line: none is ever half there
+        self.shown = self.noted = time.monotonic()
+
+    def show(self, get_figures):
+        """Shows the figures, unless that was done a moment ago."""
+        now = time.monotonic()
+        if now - self.noted >= HISTORY_SECONDS:
+            self.noted = now
+            self.note(get_figures())
+        if now - self.shown >= STATUS_SECONDS[self.terminal]:
+            self.shown = now
+            line = status_line(get_figures(), self.options)
+            if self.terminal:
+                line = f"\r\033[K{line[:shutil.get_terminal_size().columns - 1]}"
+            print(line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+
+    def note(self, figures):
+        """Adds a line to the history."""
+        self.history.write(json.dumps(figures).encode() + b"\n")
+
+    def close(self):
+        """Leaves the terminal as it was."""
+        if self.terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def summarise(figures, options):
+    """Prints the closing summary."""
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"\nFuzzed the {options.target} target for {figures['seconds']:.0f} s with {options.jobs} "
+          f"worker{'' if options.jobs == 1 else 's'}")
+    print(f"  executions          {figures['executions']:,} ({figures['executions_per_second']:,}/s)")
+    if options.target == "heap":
+        print(f"  checked operations  {figures['checked_operations']:,} "
+              f"({figures['checked_operations_per_second']:,}/s)")
+    print(f"  coverage            {figures['coverage_edges']} edges, {figures['features']} features")
+    print(f"  corpus              {figures['corpus_files']} files in {figures['corpus']}, {figures['added']} of them new")
+    found = sum(figures["crashes"].values())
+    kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
+    print(f"  crashes             {found}" + (f" in {figures['findings_folder']}: {kinds}" if found else ""))
+    print(f"  violations          {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")

@@ -1,0 +1,48 @@
+"""What the commands in ci/lib have in common: exit codes, kinds of arguments, and the signals that end them. Nothing that
+knows what a command does."""
+
+import argparse
+import re
+import signal
+
+EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+
+
+def parse_duration(text):
+    """Seconds in a duration such as 90, 60s, 10m or 2h."""
+    match = re.fullmatch(r"(\d+)([smh]?)", text)
+    if not match or int(match.group(1)) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no duration; write it like 60s, 10m or 2h")
+    return int(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
+
+
+def parse_positive(text):
+    """A whole number above 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+class StopRequest:
+    """Whether someone wants the command to end: by Ctrl-C, or by SIGTERM or SIGHUP, as CI systems do. A flag and no
+    exception, so that nothing is cut short wherever the command stands."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self):
+        self.count = 0
+
+    @property
+    def received(self):
+        """Whether a signal has come."""
+        return self.count > 0
+
+    def listen(self):
+        """Takes the signals from now on, but for those that whoever started this process had it ignore."""
+        for number in self.SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)  # ci/fuzz blocks them from its first line
+
+    def _note(self, _number, _frame):
+        self.count += 1

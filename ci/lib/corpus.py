@@ -1,0 +1,177 @@
+"""Folders of inputs: named after their contents, locked while they change, changed by renaming only, so that whoever is
+killed and whoever comes at the same time leaves them whole. libFuzzer measures and merges them. No printing here."""
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import fuzzer
+
+KMEMFUZZ = pathlib.Path("build/fuzz/kmemfuzz")
+# What campaigns start from. Not "large": those programs take too long to be worth mutating; they are only replayed.
+SEED_FOLDERS = ("seeds", "minimised", "regressions")
+WHOLE_INPUT_SIZE = 1 << 20  # no input of a committed corpus is longer, so none is measured cut short
+MERGE_SECONDS = 900  # that merging may take; what has no end is a fault
+AT_CURRENT_FOLDER = -100  # AT_FDCWD of openat and its kin
+RENAME_EXCHANGE = 2
+
+_INITED = re.compile(r"INITED\s+cov: (\d+) ft: (\d+)")
+
+
+class CorpusError(Exception):
+    """What could not be done, in words for a person."""
+
+
+def content_name(data):
+    """The name of an input: what libFuzzer calls it too."""
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+def inputs(folder):
+    """The inputs in a folder and its subfolders, in order. Files that begin with a dot, and READMEs, are none: AFL++ and
+    we keep notes in such."""
+    folder = pathlib.Path(folder)
+    if folder.is_file():
+        return [folder]
+    return sorted(path for path in folder.rglob("*")
+                  if path.is_file() and path.name != "README.md"
+                  and not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def afl_inputs(folder):
+    """As inputs, but in an output folder of AFL++ only what lies in its queues: neither crashes nor statistics."""
+    found = inputs(folder)
+    queued = [path for path in found if "queue" in path.relative_to(folder).parts[:-1]]
+    return queued if any(path.name == "fuzzer_stats" for path in found) else found
+
+
+def write_whole(path, data):
+    """Writes a file that is either there with all its bytes or not there."""
+    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def add(folder, data):
+    """Puts an input into a folder under the name of its contents, unless it is there. Returns its path."""
+    path = pathlib.Path(folder) / content_name(data)
+    if not path.exists():
+        write_whole(path, data)
+    return path
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Keeps others that would change a folder out. The lock ends with this process, however it ends."""
+    while True:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(folder)):
+                break
+        os.close(handle)  # it was replaced while we waited: what we have locked is the old one
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def snapshot(folder, copy):
+    """Makes copy hold what folder holds now; it stays when others prune the folder. Links cost nothing."""
+    copy.mkdir(parents=True)
+    for path in inputs(folder):
+        target = copy / "-".join(path.relative_to(folder).parts)
+        try:
+            os.link(path, target)
+        except OSError:  # another filesystem, or one without links
+            shutil.copyfile(path, target)
+
+
+def replace(folder, new):
+    """Puts the folder new in the place of another, at once, and removes the old one."""
+    exchange = ctypes.CDLL(None, use_errno=True).renameat2
+    if exchange(AT_CURRENT_FOLDER, os.fsencode(new), AT_CURRENT_FOLDER, os.fsencode(folder), RENAME_EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{os.strerror(number)}: {folder} cannot be replaced by {new}")
+    shutil.rmtree(new)
+
+
+def canonical(path):
+    """The canonical bytes of a program, text or binary."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = pathlib.Path(folder) / "program"
+        done = subprocess.run([KMEMFUZZ, "asm", path, "-o", output], capture_output=True, text=True, check=False,
+                              start_new_session=True)
+        if done.returncode != 0:
+            raise CorpusError(f"{path}: {done.stderr.strip() or 'kmemfuzz asm failed'}")
+        return output.read_bytes()
+
+
+def prepare_seeds(target, folder):
+    """Makes folder hold the committed corpus of a target, programs in text as bytes, which mutate better."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if target != "heap":
+        return
+    for name in SEED_FOLDERS:
+        for path in inputs(pathlib.Path("corpus", name)):
+            # In a session of its own, so that Ctrl-C in a terminal reaches this process alone.
+            subprocess.run([KMEMFUZZ, "asm", path, "-o", folder / "-".join(path.relative_to("corpus").parts)],
+                           check=True, start_new_session=True)
+
+
+def run_fuzzer(binary, *arguments, seconds=MERGE_SECONDS):
+    """Runs a target on what the arguments name. Returns (exit code, output)."""
+    environment = dict(os.environ, **fuzzer.ENVIRONMENT)
+    environment.pop("KMEM_STATISTICS", None)
+    try:
+        done = subprocess.run([binary, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=environment, text=True, errors="replace", timeout=seconds,
+                              check=False, start_new_session=True)
+    except subprocess.TimeoutExpired:
+        raise CorpusError(f"{binary} took more than {seconds} s; its folders hold too much, or it hangs") from None
+    except OSError as error:
+        raise CorpusError(f"{binary} cannot be run: {error.strerror}; build it: cmake --build --preset fuzz") from None
+    return done.returncode, done.stdout
+
+
+def measure(binary, *folders):
+    """(edges, features) that the inputs of folders reach together, by libFuzzer's own count. All must be sound."""
+    folders = [folder for folder in folders if inputs(folder)]
+    if not folders:
+        return 0, 0
+    # A folder of links: libFuzzer would count a README as an input.
+    with tempfile.TemporaryDirectory() as temporary:
+        for number, folder in enumerate(folders):
+            snapshot(folder, pathlib.Path(temporary, str(number)))
+        code, output = run_fuzzer(binary, "-runs=0", f"-max_len={WHOLE_INPUT_SIZE}", "-seed=1",
+                                  f"-artifact_prefix={temporary}/", temporary)
+    match = _INITED.search(output)
+    if code != 0 or not match:
+        raise CorpusError(f"{binary} failed on {', '.join(map(str, folders))}:\n{output[-2000:]}")
+    return int(match.group(1)), int(match.group(2))
+
+
+def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE):
+    """Adds to the folder output what the fewest of the candidates need to reach all that they reach and it does not. An
+    input that kills the target is left out. Nothing else may write there meanwhile."""
+    with tempfile.TemporaryDirectory() as temporary:
+        code, said = run_fuzzer(binary, "-set_cover_merge=1", f"-max_len={input_size}", "-seed=1", "-timeout=10",
+                                f"-artifact_prefix={temporary}/", f"-merge_control_file={temporary}/control",
+                                output, candidates)
+    if code != 0:
+        raise CorpusError(f"the set cover of {candidates} failed:\n{said[-2000:]}")

@@ -1,0 +1,161 @@
+"""./ci/corpus: what the corpora hold, and how the committed one takes in others and stays small."""
+
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import corpus
+from campaign_folder import CAMPAIGNS
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
+
+# How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
+MAXIMUM_FILE_COUNT = 200
+MAXIMUM_SIZE = 256 << 10
+
+WORKPLACES = pathlib.Path("build")  # where a new corpus is made; on the filesystem of the old one, to replace it by renaming
+FUZZER = pathlib.Path("build/fuzz/heap_fuzzer")
+COMMITTED = pathlib.Path("corpus")
+MINIMISED = "minimised"
+# What is never dropped, whatever else reaches the same: a person has put it there for a reason.
+KEPT = ("seeds", "regressions")
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
+        epilog="Exit codes: 0 done, 1 the corpus would be too large or reach less, 2 usage, 3 environment.")
+    words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
+    words.add_parser("prune", help="drop from corpus/minimised what reaches nothing that the rest does not")
+    merge = words.add_parser("merge", help="take into corpus/minimised what reaches something new")
+    merge.add_argument("folders", nargs="+", type=pathlib.Path, metavar="DIR",
+                       help="a folder of inputs, such as build/campaign/heap/corpus, or an output folder of AFL++")
+    status = words.add_parser("status", help="print files, bytes and features of every folder")
+    status.add_argument("--json", action="store_true", help="the same as JSON")
+    options = parser.parse_args(arguments)
+    for folder in getattr(options, "folders", ()):
+        if not folder.is_dir():
+            parser.error(f"{folder} is not a folder")
+    return options
+
+
+def size_of(paths):
+    """Bytes in files."""
+    return sum(path.stat().st_size for path in paths)
+
+
+def canonical_copies(paths, folder):
+    """Puts the canonical bytes of programs into a folder, named after them."""
+    folder.mkdir()
+    for path in paths:
+        corpus.add(folder, corpus.canonical(path))
+
+
+def choose(committed, more, workplace):
+    """A folder of the fewest files that, with those that are kept, reach what the kept, the minimised and the files of
+    more reach together."""
+    kept = [path for name in KEPT for path in corpus.inputs(committed / name)]
+    canonical_copies(kept, workplace / "kept")
+    canonical_copies([*corpus.inputs(committed / MINIMISED), *more], workplace / "candidates")
+    shutil.copytree(workplace / "kept", workplace / "cover")
+    corpus.set_cover(FUZZER, workplace / "cover", workplace / "candidates")
+    chosen = workplace / "chosen"
+    chosen.mkdir()
+    for path in corpus.inputs(workplace / "cover"):
+        if not (workplace / "kept" / path.name).exists():
+            shutil.copyfile(path, chosen / path.name)
+    return chosen
+
+
+def require_bound(paths):
+    """Raises CorpusError when the minimised corpus has become too large."""
+    count, size = len(paths), size_of(paths)
+    if count > MAXIMUM_FILE_COUNT or size > MAXIMUM_SIZE:
+        raise corpus.CorpusError(f"{COMMITTED / MINIMISED} would have {count} files of {size} bytes together; the bound "
+                                 f"is {MAXIMUM_FILE_COUNT} files and {MAXIMUM_SIZE} bytes. It is left as it was")
+
+
+def renew(committed, more):
+    """Puts in the place of the minimised corpus what choose() chooses, when that reaches as much and is within the bound.
+    Returns (edges, features) before and after."""
+    minimised = committed / MINIMISED
+    kept = [committed / name for name in KEPT]
+    with corpus.locked(minimised), tempfile.TemporaryDirectory(prefix="corpus-", dir=WORKPLACES) as temporary:
+        workplace = pathlib.Path(temporary)
+        before = corpus.measure(FUZZER, *kept, minimised)
+        chosen = choose(committed, more, workplace)
+        require_bound(corpus.inputs(chosen))
+        after = corpus.measure(FUZZER, *kept, chosen)
+        if after[0] < before[0] or after[1] < before[1]:
+            raise corpus.CorpusError(f"the corpus would reach {after[0]} edges and {after[1]} features, and reaches "
+                                     f"{before[0]} and {before[1]} now. It is left as it was")
+        corpus.replace(minimised, chosen)
+    return before, after
+
+
+def change(committed, folders):
+    """prune, or merge when there are folders. Prints what has changed."""
+    more = [path for folder in folders for path in corpus.afl_inputs(folder)]
+    old = corpus.inputs(committed / MINIMISED)
+    old_count, old_size = len(old), size_of(old)
+    before, after = renew(committed, more)
+    new = corpus.inputs(committed / MINIMISED)
+    if folders:
+        print(f"{len(more)} inputs taken in from {', '.join(map(str, folders))}")
+    print(f"{committed / MINIMISED}: {old_count} files, {old_size:,} bytes -> {len(new)} files, {size_of(new):,} bytes")
+    print(f"with {' and '.join(KEPT)}: {before[0]} edges, {before[1]} features -> {after[0]} edges, {after[1]} features")
+
+
+def status():
+    """One entry for each folder of inputs: committed, together, and of campaigns."""
+    folders = [(COMMITTED / name, "heap") for name in ("seeds", MINIMISED, "regressions", "large")]
+    folders.append((COMMITTED, "heap"))
+    folders += [(path, path.parent.name) for path in sorted(CAMPAIGNS.glob("*/corpus"))]
+    entries = []
+    for folder, target in folders:
+        paths = corpus.inputs(folder)
+        edges, features = corpus.measure(FUZZER.with_name(f"{target}_fuzzer"), folder)
+        entries.append({"folder": str(folder), "files": len(paths), "bytes": size_of(paths), "edges": edges,
+                        "features": features})
+    return entries
+
+
+def print_status(entries):
+    """The entries as a table."""
+    width = max(len(entry["folder"]) for entry in entries)
+    print(f"{'folder':<{width}}  files      bytes  edges  features")
+    for entry in entries:
+        print(f"{entry['folder']:<{width}}  {entry['files']:5}  {entry['bytes']:9,}  {entry['edges']:5}  "
+              f"{entry['features']:8}")
+    minimised = entries[1]
+    print(f"bound of {minimised['folder']}: {MAXIMUM_FILE_COUNT} files, {MAXIMUM_SIZE:,} bytes")
+
+
+def main():
+    """Runs the command; returns the exit code."""
+    options = parse_arguments(sys.argv[1:])
+    script = '. ci/lib/common.sh && ci/setup && build fuzz'
+    code = subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, check=False).returncode
+    if code != 0:
+        return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
+    try:
+        if options.word == "status":
+            entries = status()
+            print(json.dumps(entries, indent=2)) if options.json else print_status(entries)
+        else:
+            change(COMMITTED, getattr(options, "folders", ()))
+    except corpus.CorpusError as error:
+        print(f"ci/corpus: {error}", file=sys.stderr)
+        return EXIT_VIOLATION
+    except OSError as error:
+        print(f"ci/corpus: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    return EXIT_SOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main())

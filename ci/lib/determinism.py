@@ -1,0 +1,158 @@
+"""./ci/determinism: whether what an input does depends on nothing but the input. Every file of a corpus is run twice in a
+row, the whole corpus in several shuffled orders in one process, and every file in a process of its own. A program must
+have the same digest each time, and an input the same coverage: every edge with its counter, from the fuzz build."""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+import corpus
+import fuzzer
+from campaign import TARGETS
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, parse_positive
+
+SECONDS = 300  # that one process may take for a corpus
+SHOWN = 5  # differences that are printed for each check
+
+_SOUND = re.compile(r"^sound +([0-9a-f]{16}) +(\d+ operations) +(.*)$", re.MULTILINE)
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/determinism", description="Requires that what an input does depends on the input alone: run twice, in "
+        "any order, in one process or many, it has the same digest and the same coverage.",
+        epilog="Exit codes: 0 so it is, 1 it is not, 2 usage, 3 environment.")
+    parser.add_argument("paths", nargs="*", type=pathlib.Path, metavar="PATH",
+                        help="files and folders of inputs (default: the committed corpus)")
+    parser.add_argument("--target", choices=TARGETS, default="heap",
+                        help="whose inputs they are (default: heap); others than the heap's have no digest")
+    parser.add_argument("--orders", type=parse_positive, default=3, metavar="N",
+                        help="shuffled orders, of seeds 1 to N (default: 3)")
+    parser.add_argument("--build", type=pathlib.Path, metavar="DIR", help="the folder of the programs, which are then not "
+                        "built (default: build/fuzz)")
+    options = parser.parse_args(arguments)
+    for path in options.paths:
+        if not path.exists():
+            parser.error(f"{path} does not exist")
+    options.paths = options.paths or [pathlib.Path("corpus")]
+    return options
+
+
+def run(command):
+    """Runs a program. Returns (exit code, output); raises CorpusError when it does not end."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", env=dict(os.environ, **fuzzer.ENVIRONMENT), timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise corpus.CorpusError(f"{command[0]} took more than {SECONDS} s for the corpus") from None
+    return done.returncode, done.stdout
+
+
+def digests(build, paths):
+    """What kmemfuzz run says of each path, in order: digest and count of operations."""
+    code, output = run([build / "kmemfuzz", "run", *paths])
+    lines = _SOUND.findall(output)
+    if code != 0 or len(lines) != len(paths):
+        raise corpus.CorpusError(f"kmemfuzz run ended with code {code} on the corpus:\n{output[-1500:]}")
+    return [f"digest {digest}, {operations}" for digest, operations, _ in lines]
+
+
+def coverage(build, target, paths):
+    """The features (edges with their counters) of each path, in order, all run in one process. A control file, by which
+    libFuzzer's merge talks to its own processes, lets us choose the order and holds the answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        control = pathlib.Path(folder) / "control"
+        control.write_text("\n".join([str(len(paths)), "0", *map(str, paths)]) + "\n", encoding="utf-8")
+        code, output = run([build / f"{target}_fuzzer", "-merge_inner=2", f"-merge_control_file={control}",
+                            f"-max_len={corpus.WHOLE_INPUT_SIZE}", f"-artifact_prefix={folder}/"])
+        found = [line.split()[2:] for line in control.read_text(encoding="utf-8").splitlines()
+                 if line.startswith("FT ")]
+    if code != 0 or len(found) != len(paths):
+        raise corpus.CorpusError(f"{target}_fuzzer ended with code {code} on the corpus:\n{output[-1500:]}")
+    return [frozenset(features) for features in found]
+
+
+def describe(answer, other):
+    """How two answers to the same input differ."""
+    if isinstance(answer, str):
+        return f"{answer}, then {other}"
+    return (f"coverage of {len(answer)} features, then of {len(other)}: {len(answer - other)} are gone, "
+            f"{len(other - answer)} are new")
+
+
+class Judge:
+    """Asks for the answers to a corpus in different ways, and compares."""
+
+    def __init__(self, what, ask, paths):
+        self.what = what  # "digest" or "coverage"
+        self.ask = ask  # answers to a list of paths, in order, from one process
+        self.paths = paths
+        self.first = {}
+        self.passed = self.failed = 0
+
+    def compare(self, name, order, answers):
+        """Holds answers against the first ones, and prints what came of it."""
+        differences = []
+        for path, answer in zip(order, answers):
+            first = self.first.setdefault(path, answer)
+            if answer != first:
+                differences.append(f"        {path}: {describe(first, answer)}")
+        if differences:
+            self.failed += 1
+            print(f"FAILED  {self.what}, {name}: {len(differences)} of {len(order)} answers differ")
+            print("\n".join(differences[:SHOWN]))
+        else:
+            self.passed += 1
+            print(f"ok      {self.what}, {name}: {len(order)} answers")
+
+    def judge(self, orders):
+        """All comparisons."""
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            alone = list(pool.map(lambda path: self.ask([path])[0], self.paths))
+        self.compare("each file in a process of its own", self.paths, alone)
+        twice = [path for path in self.paths for _ in range(2)]
+        self.compare("each file twice, in one process", twice, self.ask(twice))
+        for seed in range(1, orders + 1):
+            order = random.Random(seed).sample(self.paths, len(self.paths))
+            self.compare(f"in one process, order {seed}", order, self.ask(order))
+
+
+def main():
+    """Runs the command; returns the exit code."""
+    options = parse_arguments(sys.argv[1:])
+    build = options.build or pathlib.Path("build/fuzz")
+    if not options.build:
+        code = subprocess.run(["bash", "-c", ". ci/lib/common.sh && build fuzz"], stdin=subprocess.DEVNULL,
+                              check=False).returncode
+        if code != 0:
+            return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
+    paths = [path for given in options.paths for path in corpus.inputs(given)]
+    if not paths:
+        print(f"ci/determinism: there is no input in {', '.join(map(str, options.paths))}", file=sys.stderr)
+        return EXIT_USAGE
+    judges = [Judge("coverage", lambda order: coverage(build, options.target, order), paths)]
+    if options.target == "heap":
+        judges.append(Judge("digests", lambda order: digests(build, order), paths))
+    try:
+        for judge in judges:
+            judge.judge(options.orders)
+    except corpus.CorpusError as error:
+        print(f"ci/determinism: {error}", file=sys.stderr)
+        return EXIT_VIOLATION
+    except OSError as error:
+        print(f"ci/determinism: {error}; build it: cmake --build --preset fuzz", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    passed, failed = (sum(getattr(judge, name) for judge in judges) for name in ("passed", "failed"))
+    print(f"{passed} passed, {failed} failed")
+    return EXIT_VIOLATION if failed else EXIT_SOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""./ci/soak: what a release has to survive. Campaigns of every target in every build, one after another; then what the
+heap's campaigns have found is replayed on the boards and tested for determinism; then one verdict."""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+import corpus
+from campaign import TARGETS
+from campaign_folder import CAMPAIGNS
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, parse_duration,
+                          parse_positive)
+
+# The builds whose targets run, and with which sanitizers. A build is a preset; a new one needs no more than its line.
+BUILDS = {
+    "fuzz": "the core under AddressSanitizer and UBSan",
+}
+WEIGHTS = {"heap": 4}  # parts of the time; all others get 1
+MINIMUM_SECONDS = 10  # for a campaign: a shorter one does nothing but begin
+
+
+class Stage(NamedTuple):
+    """One thing that is done, and what came of it."""
+
+    name: str
+    code: int
+    words: str
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
+        "gives one verdict: for a release.",
+        epilog="Exit codes: 0 sound, 1 not, 2 usage, 3 environment or stopped early.")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--hours", type=parse_positive, metavar="N", help="how long all campaigns take together")
+    length.add_argument("--minutes", type=parse_positive, metavar="N", help="the same in minutes, to try it")
+    parser.add_argument("--jobs", type=parse_positive, metavar="N", help="workers (default: one per processor)")
+    options = parser.parse_args(arguments)
+    options.seconds = parse_duration(f"{options.hours}h" if options.hours else f"{options.minutes}m")
+    return options
+
+
+def plan(seconds):
+    """(build, target, seconds) of each campaign, in order."""
+    weights = {target: WEIGHTS.get(target, 1) for target in TARGETS}
+    part = seconds / len(BUILDS) / sum(weights.values())
+    return [(build, target, max(MINIMUM_SECONDS, int(part * weight)))
+            for build in BUILDS for target, weight in weights.items()]
+
+
+def run(command, stop, **more):
+    """Runs a command in a session of its own, to which a stop is handed on. Returns (exit code, standard output)."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, start_new_session=True, **more) as process:
+        told = False
+        while True:
+            try:
+                output, _ = process.communicate(timeout=0.2)
+                return process.returncode, output
+            except subprocess.TimeoutExpired:
+                if stop.received and not told:
+                    told = True
+                    process.terminate()
+
+
+def run_campaign(build, target, seconds, options, stop):
+    """One campaign, as a stage."""
+    command = ["ci/fuzz", "--for", f"{seconds}s", "--target", target, "--preset", build, "--json"]
+    command += ["--jobs", str(options.jobs)] if options.jobs else []
+    code, output = run(command, stop, stdout=subprocess.PIPE)
+    name = f"{target}, {build}"
+    if not output:
+        return Stage(name, code or EXIT_ENVIRONMENT, "the campaign failed")
+    figures = json.loads(output)
+    crashes = ", ".join(f"{its} {count}" for its, count in figures["crashes"].items()) or "no crash"
+    words = (f"{figures['seconds']:.0f} s, {figures['executions']:,} executions, {figures['features']} features, "
+             f"{figures['added']} new inputs, {crashes}")
+    return Stage(name, code, words)
+
+
+def last_line(output):
+    """The last line that is not empty."""
+    return ([line for line in (output or "").splitlines() if line.strip()] or ["it said nothing"])[-1]
+
+
+def run_replays(stop):
+    """The stages after the campaigns: the committed corpus and what was found, on the boards and in every order."""
+    found = CAMPAIGNS / "heap" / "corpus"
+    paths = ["corpus", *([str(found)] if corpus.inputs(found) else [])]
+    for name, command in (("replay on the boards", ["ci/target", *paths]), ("determinism", ["ci/determinism", *paths])):
+        if stop.received:
+            return
+        code, output = run(command, stop, stdout=subprocess.PIPE)
+        print(output or "", end="", flush=True)
+        yield Stage(name, code, last_line(output))
+
+
+def show(stage):
+    """A line for a stage."""
+    print(f"{'ok     ' if stage.code == EXIT_SOUND else 'FAILED '} {stage.name:<22} {stage.words}", flush=True)
+
+
+def main():
+    """Runs the command; returns the exit code."""
+    stop = StopRequest()
+    stop.listen()
+    options = parse_arguments(sys.argv[1:])
+    if not pathlib.Path("ci/fuzz").exists():
+        print("ci/soak: run it as ./ci/soak", file=sys.stderr)
+        return EXIT_USAGE
+    started = time.monotonic()
+    stages = []
+    campaigns = plan(options.seconds)
+    for build, target, seconds in campaigns:
+        if stop.received:
+            break
+        print(f"Fuzzing the {target} target in build {build} ({BUILDS[build]}) for {seconds} s", file=sys.stderr, flush=True)
+        stages.append(run_campaign(build, target, seconds, options, stop))
+        show(stages[-1])
+    for stage in run_replays(stop):
+        stages.append(stage)
+    print(f"\nSoak of {(time.monotonic() - started) / 60:.0f} minutes")
+    for stage in stages:
+        show(stage)
+    codes = [stage.code for stage in stages]
+    if EXIT_VIOLATION in codes:
+        verdict, code = "BROKEN", EXIT_VIOLATION
+    elif any(codes):
+        verdict, code = "UNFINISHED: a stage could not be done", EXIT_ENVIRONMENT
+    elif stop.received:
+        verdict, code = "UNFINISHED: it was stopped", EXIT_ENVIRONMENT
+    else:
+        verdict, code = "SOUND", EXIT_SOUND
+    print(f"verdict: {verdict}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""A tree in which campaigns run whose libFuzzer is a script: what tests of ci/lib/campaign.py start from. No tests here."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from fuzzer_words import VIOLATED
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "ci" / "lib"
+TIMEOUT = 60  # seconds a campaign of scripts may take on a busy machine before it counts as hanging
+TARGETS = ("heap", "page", "sv39", "text", "import")
+
+
+def processes_naming(text):
+    """The command lines of all processes in which text occurs, this one excepted."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended
+        if text in command and path.parent.name != str(os.getpid()):
+            found.append(command)
+    return found
+
+
+def wait_until(happened, what):
+    """Waits until happened() is true, at most TIMEOUT seconds."""
+    deadline = time.monotonic() + TIMEOUT
+    while not happened():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain until {what}")
+        time.sleep(0.02)
+
+
+def name_of(data):
+    """What libFuzzer calls an input."""
+    return hashlib.sha1(data).hexdigest()
+
+
+# As libFuzzer: in its fork mode it does what the file behaviour says, for which there are words; a set cover takes all
+# candidates; on one file it says what violated holds.
+FUZZER = r"""#!/bin/sh
+for argument in "$@"; do
+    case $argument in
+    -fork=*) mode=fork ;;
+    -set_cover_merge=1) mode=merge ;;
+    -artifact_prefix=*) prefix=${argument#-artifact_prefix=} ;;
+    -*) ;;
+    *) before=$last; last=$argument ;;
+    esac
+done
+name() { printf '%s' "$1" | sha1sum | cut -c1-40; }
+finds() { jobs=$TMPDIR/libFuzzerTemp.FuzzWithFork1.dir; mkdir -p "$jobs/C1"; printf '%s' "$1" >"$jobs/C1/$(name "$1")"; }
+crashes() { printf '%s' "$1" >"$prefix/crash-$(name "$1")"; }
+runs_on() { : >ready; while :; do sleep 0.05; done; }
+case $mode in
+fork)
+    printf '#100: cov: 8 ft: 9 corp: 1 exec/s: 10 oom/timeout/crash: 0/0/0 time: 1s job: 1 dft_time: 0\n' >&2
+    . ./behaviour ;;
+merge) . ./merging; cp "$last"/* "$before" ;;
+*) cat violated >&2; exit 77 ;;
+esac
+"""
+# `kmemfuzz asm IN -o OUT` and `kmemfuzz explain --json --force FILE`.
+TOOL = r"""#!/bin/sh
+case $1 in
+asm) cp "$2" "$4" ;;
+explain) printf '{"verdict": "violation", "id": "free-merged", "program": "small", "operations_before": 2,
+  "operations_after": 1, "files": {"c": "%s.c"}, "text": "%s: VIOLATION as explained\\n"}' "$4" "$4"; exit 1 ;;
+esac
+"""
+
+RUNNER = """
+import json, sys
+sys.path.insert(0, sys.argv.pop(1))
+import campaign, campaign_folder, campaign_status, crashes, workers
+campaign.prepare_build = lambda preset, stop: 0
+campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
+campaign_folder.MINIMUM_FREE_SIZE = 1 << 20
+for name, value in json.loads(sys.argv.pop(1)).items():
+    module, name = name.split(".")
+    setattr(globals()[module], name, value)
+sys.exit(campaign.main())
+"""
+
+
+class CampaignTree(unittest.TestCase):
+    """Campaigns whose libFuzzer is a script, in a tree of the test's own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree = pathlib.Path(folder.name)
+        self.addCleanup(self.end_what_is_left)
+        self.build = self.tree / "build" / "fuzz"
+        self.build.mkdir(parents=True)
+        self.base = self.tree / "build" / "campaign" / "heap"
+        self.corpus = self.base / "corpus"
+        self.findings = self.base / "findings"
+        for name in ("seeds/b.ops", "regressions/a", "large/c.ops", "minimised/README.md"):
+            self.write(f"corpus/{name}", f"kmem-program 1\n# {name}\n")
+        self.write("violated", VIOLATED)
+        self.write("merging", ":\n")
+        self.write("build/fuzz/kmemfuzz", TOOL)
+        for target in TARGETS:
+            self.write(f"build/fuzz/{target}_fuzzer", FUZZER)
+
+    def end_what_is_left(self):
+        """Ends the processes that a campaign which failed its test has left in this test's tree."""
+        for path in pathlib.Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(path) == str(self.tree):
+                    os.kill(int(path.parent.name), signal.SIGKILL)
+
+    def write(self, name, text):
+        """Makes a file below the tree that can be run."""
+        path = self.tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def command(self, *arguments, settings=None):
+        """The command line of a campaign."""
+        return [sys.executable, "-B", "-c", RUNNER, str(LIBRARY), json.dumps(settings or {}), *map(str, arguments)]
+
+    def start(self, behaviour, *arguments, settings=None, prefix=(), **more):
+        """Starts a campaign in which libFuzzer behaves so."""
+        (self.tree / "ready").unlink(missing_ok=True)
+        self.write("behaviour", behaviour)
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        return subprocess.Popen([*prefix, *self.command(*arguments, settings=settings)], cwd=self.tree, text=True,
+                                stdin=subprocess.DEVNULL, start_new_session=True, **streams)
+
+    def wait_until_ready(self):
+        """Waits until libFuzzer has come to runs_on."""
+        wait_until((self.tree / "ready").exists, "libFuzzer runs")
+
+    def require_nothing_runs(self):
+        """No process may be left whose folder this tree is."""
+        def left():
+            found = []
+            for path in pathlib.Path("/proc").glob("[0-9]*/cwd"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(path) == str(self.tree):
+                        found.append(path)
+            return found
+        wait_until(lambda: not left(), "all processes have ended")
+
+    def finish(self, process):
+        """Waits for the campaign's end, after which nothing may be left of it. Returns (code, output, errors)."""
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()
+        self.require_nothing_runs()
+        self.assertNotIn("Traceback", errors or "")
+        return process.returncode, output, errors
+
+    def run_campaign(self, behaviour, *arguments, **more):
+        """start and finish."""
+        return self.finish(self.start(behaviour, *arguments, **more))
+
+    def names(self, folder):
+        """The files of a folder, those that crashes are described in excepted."""
+        return {path.name for path in folder.iterdir() if path.suffix != ".log"} if folder.exists() else set()
+
+    def require_summary(self, output, violations):
+        """The closing summary must have been printed, once and last."""
+        self.assertEqual(output.count("\nFuzzed the "), 1, output)
+        self.assertTrue(output.endswith(f"\n  violations          {violations}\n"), output)
+
+    def require_kept(self, inputs=(), crashes=()):
+        """These must be in the corpus and in the findings, and all there must be whole."""
+        self.assertLessEqual({name_of(data) for data in inputs}, self.names(self.corpus))
+        self.assertLessEqual({f"crash-{name_of(data)}" for data in crashes}, self.names(self.findings))
+        for path in [*self.corpus.iterdir(), *self.findings.glob("crash-*[0-9a-f]")]:
+            if path.suffix != ".log":
+                self.assertEqual(path.name.removeprefix("crash-"), name_of(path.read_bytes()))

@@ -1,0 +1,329 @@
+"""What a campaign survives with all that was found before and during it: signals, kill -9 at any moment, a full disk, a
+folder that cannot be written, another campaign on the same corpus. By doing it to campaigns whose libFuzzer is a script,
+and, for kill -9, to a real one.
+
+Run: python3 tests/tool/test_campaign_survives.py
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
+    TIMEOUT, CampaignTree, name_of, processes_naming, wait_until)
+
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+RUNS_ON = "runs_on\n"
+FINDS_AND_CRASHES = "finds one; crashes second; runs_on\n"
+IS_DEAF = "trap '' INT TERM HUP; runs_on\n"
+
+
+class Signals(CampaignTree):
+    def interrupt(self, behaviour, *arguments, signals=(signal.SIGINT,), whole_group=False, **more):
+        """Interrupts a campaign once libFuzzer runs. Returns as finish does."""
+        process = self.start(behaviour, "--for", "1h", *arguments, **more)
+        self.wait_until_ready()
+        for number in signals:
+            (os.killpg if whole_group else os.kill)(process.pid, number)
+        return self.finish(process)
+
+    def test_each_signal_ends_it_with_a_summary_and_keeps_all(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number):
+                shutil.rmtree(self.base, ignore_errors=True)
+                code, output, errors = self.interrupt(FINDS_AND_CRASHES, signals=(number,))
+                self.assertEqual(code, VIOLATION, errors)
+                self.require_kept(inputs=[b"one"], crashes=[b"second"])
+                self.require_summary(output, 1)
+
+    def test_ctrl_c_again_and_again_changes_nothing(self):
+        code, output, _ = self.interrupt(IS_DEAF, signals=(signal.SIGINT,) * 5, whole_group=True,
+                                         settings={"workers.STOP_SECONDS": 0.5})
+        self.assertEqual(code, SOUND)
+        self.require_summary(output, 0)
+
+    def test_the_json_says_that_it_was_interrupted(self):
+        code, output, _ = self.interrupt(RUNS_ON, "--json")
+        self.assertEqual((code, json.loads(output)["interrupted"]), (SOUND, True))
+
+    def test_a_job_in_the_middle_of_reporting_a_crash_is_let_finish(self):
+        behaviour = ('mkdir -p "$TMPDIR/libFuzzerTemp.1"\n'
+                     '(while [ ! -e "$TMPDIR/libFuzzerTemp.1/STOP" ]; do sleep 0.01; done; sleep 0.3; crashes late) &\n'
+                     "runs_on\n")
+        code, _, _ = self.interrupt(behaviour)
+        self.assertEqual(code, VIOLATION)
+        self.require_kept(crashes=[b"late"])
+
+    def test_while_the_seeds_are_prepared_nothing_is_cut_short_and_the_summary_appears(self):
+        self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
+        process = self.start(RUNS_ON, "--for", "1h")
+        wait_until((self.tree / "preparing").exists, "the seeds are prepared")
+        os.killpg(process.pid, signal.SIGINT)
+        code, output, _ = self.finish(process)
+        self.assertEqual(code, SOUND)
+        self.require_summary(output, 0)
+
+    def test_while_the_corpus_is_merged_the_merge_is_finished(self):
+        self.write("merging", ": >merges; sleep 0.7\n")
+        process = self.start(FINDS_AND_CRASHES, "--for", "1s")
+        wait_until((self.tree / "merges").exists, "the corpus is merged")
+        os.killpg(process.pid, signal.SIGTERM)
+        code, output, _ = self.finish(process)
+        self.assertEqual(code, VIOLATION)
+        self.require_kept(inputs=[b"one"], crashes=[b"second"])
+        self.require_summary(output, 1)
+
+    def test_a_signal_kept_for_the_campaign_since_before_it_began_ends_it_before_it_fuzzes(self):
+        for number in ("INT", "TERM", "HUP"):
+            with self.subTest(signal=number):
+                prefix = ["env", f"--block-signal={number}", "sh", "-c", f'kill -{number} $$; exec "$@"', "sh"]
+                code, output, errors = self.run_campaign(RUNS_ON, "--for", "1h", prefix=prefix)
+                self.assertEqual((code, output, errors), (ENVIRONMENT, "", "Stopped before the fuzzing began\n"))
+
+
+class Killed(CampaignTree):
+    """kill -9 of the campaign's process, which can do nothing about it."""
+
+    def kill(self, behaviour, path, what, *arguments):
+        """Kills a campaign once a file of that name is there; all that it started must end too."""
+        process = self.start(behaviour, "--for", arguments[0] if arguments else "1h")
+        wait_until((self.tree / path).exists, what)
+        process.kill()
+        process.communicate()
+        self.require_nothing_runs()
+
+    def require_continuation(self, inputs=(), crashes=()):
+        """The next campaign must start, have all of it in its place when it ends, and leave nothing behind."""
+        code, output, errors = self.run_campaign("finds more; runs_on\n", "--for", "1s")
+        self.assertEqual(code, VIOLATION if crashes else SOUND, errors)
+        self.require_kept(inputs=[*inputs, b"more"], crashes=crashes)
+        self.assertEqual(list((self.base / "running").iterdir()), [])
+        self.require_summary(output, 1 if crashes else 0)
+
+    def test_while_it_fuzzes(self):
+        self.kill(FINDS_AND_CRASHES, "ready", "it fuzzes")
+        self.require_continuation(inputs=[b"one"], crashes=[b"second"])
+
+    def test_again_and_again(self):
+        for data in ("a", "b", "c"):
+            self.kill(f"finds {data}; runs_on\n", "ready", "it fuzzes")
+        self.require_continuation(inputs=[b"a", b"b", b"c"])
+
+    def test_while_it_prepares(self):
+        self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
+        self.kill(RUNS_ON, "preparing", "it prepares")
+        self.require_continuation()
+
+    def test_while_it_merges(self):
+        self.run_campaign("finds before; runs_on\n", "--for", "1s")
+        self.write("merging", ": >merges; sleep 1\n")
+        self.kill("finds one; runs_on\n", "merges", "it merges", "1s")
+        self.write("merging", ":\n")
+        self.require_continuation(inputs=[b"before", b"one"])
+
+    def test_while_it_examines_a_crash(self):
+        fuzzer = (self.build / "heap_fuzzer").read_text(encoding="utf-8")
+        self.write("build/fuzz/heap_fuzzer", fuzzer.replace("cat violated >&2; exit 77", ": >examines; exec sleep 1"))
+        self.kill("finds one; crashes second; runs_on\n", "examines", "a crash is examined")
+        self.require_kept(crashes=[b"second"])
+        self.write("build/fuzz/heap_fuzzer", fuzzer)
+        self.require_continuation(inputs=[b"one"])
+
+    def test_an_input_that_was_half_written_is_not_taken_for_a_whole_one(self):
+        self.kill('finds one; printf half >"$TMPDIR/libFuzzerTemp.FuzzWithFork1.dir/C1/'
+                  f'{name_of(b"half and more")}"; printf half >"$prefix/crash-{name_of(b"half and more")}"; runs_on\n',
+                  "ready", "it fuzzes")
+        self.require_continuation(inputs=[b"one"])  # and every name in the corpus is that of its contents
+
+
+class TwoAtOnce(CampaignTree):
+    def test_both_keep_what_they_find_and_neither_takes_the_others_folder_over(self):
+        first = self.start('finds one; crashes first; : >begun; while [ ! -e other ]; do sleep 0.05; done; runs_on\n',
+                           "--for", "1h")
+        wait_until((self.tree / "begun").exists, "the first runs")
+        second = self.start("finds two; crashes second; : >other; runs_on\n", "--for", "1s")
+        code, output, errors = second.communicate(timeout=TIMEOUT) and (second.returncode, "", "")
+        self.assertEqual(code, VIOLATION, (output, errors))
+        self.assertEqual(len(list((self.base / "running").iterdir())), 1)
+        os.kill(first.pid, signal.SIGINT)
+        self.assertEqual(self.finish(first)[0], VIOLATION)
+        self.require_kept(inputs=[b"one", b"two"], crashes=[b"first", b"second"])
+
+    def test_both_may_end_at_the_same_moment(self):
+        behaviour = "finds $$; for i in 1 2 3 4 5; do finds same$i; done; runs_on\n"
+        campaigns = [self.start(behaviour, "--for", "1s") for _ in range(2)]
+        for process in campaigns:
+            output, errors = process.communicate(timeout=TIMEOUT)
+            self.assertEqual((process.returncode, "Traceback" in errors), (SOUND, False), output + errors)
+        self.require_kept(inputs=[f"same{i}".encode() for i in range(1, 6)])
+        self.assertEqual(len(self.names(self.corpus)), 7)
+
+    def test_what_a_campaign_on_another_corpus_has_left_is_left_to_one_on_that(self):
+        process = self.start("finds one; runs_on\n", "--for", "1h", "--corpus", "mine")
+        self.wait_until_ready()
+        process.kill()
+        process.communicate()
+        self.run_campaign(RUNS_ON, "--for", "1s")
+        self.assertEqual(self.names(self.corpus), set())
+        self.run_campaign(RUNS_ON, "--for", "1s", "--corpus", "mine")
+        self.assertEqual(self.names(self.tree / "mine"), {name_of(b"one")})
+
+
+@unittest.skipIf(subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
+                                check=False).returncode, "needs a namespace in which a filesystem may be mounted")
+class Disk(CampaignTree):
+    """On a small disk of its own, which lasts as long as one shell."""
+
+    def run_on_disk(self, behaviour, before, after="", size="8m"):
+        """Runs a campaign, and shell commands before and after it, where build/campaign is a disk of that size. Returns
+        (the campaign's code, what was said)."""
+        self.write("behaviour", behaviour)
+        (self.tree / "build" / "campaign").mkdir(exist_ok=True)
+        script = (f'set -e; mount -t tmpfs -o size={size} tmpfs build/campaign; mkdir -p {self.corpus}; {before}\n'
+                  f'set +e; "$@"; echo "code $?"\n{after}')
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *self.command("--for", "1h")], cwd=self.tree,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=TIMEOUT, check=False)
+        self.assertNotIn("Traceback", done.stdout)
+        self.assertIn("\ncode ", done.stdout)
+        return int(done.stdout.rpartition("\ncode ")[2].split()[0]), done.stdout
+
+    OLD = f"printf old >build/campaign/heap/corpus/{name_of(b'old')}"
+    SHOW = "echo corpus; cat build/campaign/heap/corpus/*; echo; echo jobs; cat build/campaign/heap/running/*/jobs/*/C1/*"
+
+    def test_a_disk_that_fills_up_ends_it_with_3_says_so_and_the_corpus_is_whole(self):
+        fills = 'finds one; head -c 20000000 /dev/zero >"$TMPDIR/big"; runs_on\n'
+        code, said = self.run_on_disk(fills, self.OLD, self.SHOW)
+        self.assertEqual(code, ENVIRONMENT, said)
+        self.assertRegex(said, r"ci/fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
+                               r"\d+ MiB\. Make room, and start it again: it continues\n")
+        self.assertIn("ci/fuzz: nothing found is lost;", said)
+        self.assertTrue(said.endswith("corpus\nold\njobs\none"), said)
+
+    def test_a_disk_that_is_full_already_is_said_at_once(self):
+        code, said = self.run_on_disk(RUNS_ON, f"{self.OLD}; head -c 7900000 /dev/zero >build/campaign/big",
+                                      "cat build/campaign/heap/corpus/*")
+        self.assertEqual(code, ENVIRONMENT, said)
+        self.assertIn("only 0 MiB are free", said)
+        self.assertTrue(said.endswith("\nold"), said)
+
+    def test_a_disk_that_cannot_be_written_is_said_at_once(self):
+        code, said = self.run_on_disk(RUNS_ON, f"{self.OLD}; mount -o remount,ro build/campaign",
+                                      "cat build/campaign/heap/corpus/*")
+        self.assertEqual(code, ENVIRONMENT, said)
+        self.assertRegex(said, r"ci/fuzz: .*Read-only file system: .*build/campaign/heap")
+        self.assertTrue(said.endswith("\nold"), said)
+
+
+class BeforeTheCampaign(unittest.TestCase):
+    """ci/fuzz while it sets up and builds: programs that block take the place of the real ones."""
+
+    def run_ci_fuzz(self, stubs, *arguments, during=None):
+        """Runs ci/fuzz where scripts take the place of programs; during(process, tree) is called meanwhile. Returns
+        (code, output, errors, the names of those that ran)."""
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder)
+            shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+            (tree / "programs").mkdir()
+            for name, text in {"dpkg-query": "printf installed", "cmake": "exit 0", **stubs}.items():
+                script = tree / "programs" / name
+                script.write_text(f"#!/bin/sh\n: >ran-{name}\n{text}\n", encoding="utf-8")
+                script.chmod(0o755)
+            environment = dict(os.environ, PATH=f"{tree / 'programs'}:{os.environ['PATH']}")
+            process = subprocess.Popen(["ci/fuzz", *arguments], cwd=tree, env=environment, start_new_session=True,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            if during:
+                during(process, tree)
+            output, errors = process.communicate(timeout=TIMEOUT)
+            with self.assertRaises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+            self.assertEqual(processes_naming(str(tree)), [])
+            return process.returncode, output, errors, {path.name for path in tree.glob("ran-*")}
+
+    def require_stop(self, blocking, send):
+        """Interrupts ci/fuzz while the program of that name runs."""
+        def interrupt(process, tree):
+            wait_until((tree / "blocking").exists, f"{blocking} runs")
+            send(process.pid, signal.SIGINT)
+        code, output, errors, _ = self.run_ci_fuzz({blocking: ": >blocking; exec sleep 600"}, during=interrupt)
+        self.assertEqual((code, output), (ENVIRONMENT, ""))
+        self.assertEqual(errors.count("Stopped before the fuzzing began\n"), 1)
+        self.assertNotIn("failed", errors)
+
+    def test_nothing_is_left_of_a_set_up(self):
+        self.require_stop("dpkg-query", os.killpg)
+
+    def test_nothing_is_left_of_a_build(self):
+        self.require_stop("cmake", os.killpg)
+
+    def test_nothing_is_left_of_a_build_when_ci_fuzz_alone_is_told(self):
+        self.require_stop("cmake", os.kill)
+
+    def test_a_signal_in_the_first_moments_of_the_shell_is_not_lost_nor_silent(self):
+        shell = f'case $* in ci/fuzz*) kill -TERM $$ ;; esac; exec {shutil.which("bash")} "$@"'
+        code, output, errors, ran = self.run_ci_fuzz({"bash": shell}, "--for", "1h")
+        self.assertEqual((code, output), (ENVIRONMENT, ""), errors)
+        self.assertIn("Stopped before the fuzzing began\n", errors)
+        self.assertNotIn("ran-cmake", ran)
+
+    def test_wrong_arguments_end_it_before_anything_is_set_up(self):
+        code, output, errors, ran = self.run_ci_fuzz({}, "--for", "soon")
+        self.assertEqual((code, output), (USAGE, ""))
+        self.assertIn("'soon' is no duration", errors)
+        self.assertEqual(ran, set())
+
+
+@unittest.skipUnless((ROOT / "build" / "fuzz" / "text_fuzzer").exists(), "needs the build of preset fuzz")
+class RealFuzzerKilled(unittest.TestCase):
+    """kill -9 of a campaign with the real libFuzzer, at several moments: nothing found before may be gone."""
+
+    def test_inputs_only_ever_grow_in_number_and_each_is_whole(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder)
+            shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+            (tree / "build").mkdir()
+            (tree / "build" / "fuzz").symlink_to(ROOT / "build" / "fuzz")
+            held = tree / "build" / "campaign" / "text" / "corpus"
+            known = set()
+
+            def names():
+                found = set()
+                for path in held.glob("[0-9a-f]*") if held.exists() else ():
+                    self.assertEqual(path.name, name_of(path.read_bytes()))
+                    found.add(path.name)
+                return found
+
+            def start(*arguments):
+                script = ("import sys; sys.path.insert(0, 'ci/lib'); import campaign; "
+                          "campaign.prepare_build = lambda preset, stop: 0; sys.exit(campaign.main())")
+                return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1",
+                                         *arguments], cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, start_new_session=True)
+            for delay in (0.1, 1.0, 2.5):
+                process = start("--for", "1h")
+                time.sleep(delay)  # a moment that is not chosen: whichever it is, all must hold
+                process.kill()
+                process.communicate()
+                wait_until(lambda: not processes_naming(str(tree)), "all processes have ended")
+                self.assertLessEqual(known, names())
+                known = names()
+            output, errors = (process := start("--for", "2s", "--json")).communicate(timeout=TIMEOUT)
+            self.assertEqual(process.returncode, SOUND, errors)
+            self.assertLess(known, names())
+            self.assertEqual(json.loads(output)["corpus_files"], len(names()))
+            self.assertEqual(list((held.parent / "running").iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,186 @@
+"""Tests of ci/corpus and ci/lib/corpus.py, on copies of the committed corpus and with the real libFuzzer; and of the
+committed corpus itself, which must stay within its bound.
+
+Needs the build of preset fuzz. Run: python3 tests/tool/test_corpus.py
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from unittest import mock
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import corpus  # pylint: disable=wrong-import-position  # noqa: E402
+import corpus_command  # pylint: disable=wrong-import-position  # noqa: E402
+
+USAGE = 2
+FUZZER = ROOT / corpus_command.FUZZER
+
+
+def contents(folder):
+    """Name and bytes of every file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+class CorpusTest(unittest.TestCase):
+    """A copy of the committed corpus, below build/ since a new one is renamed from there."""
+
+    def setUp(self):
+        previous = os.getcwd()
+        os.chdir(ROOT)
+        self.addCleanup(os.chdir, previous)
+        folder = tempfile.TemporaryDirectory(dir=ROOT / "build")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.committed = self.folder / "corpus"
+        shutil.copytree(ROOT / "corpus", self.committed)
+        self.minimised = self.committed / "minimised"
+
+    def features(self):
+        """What all but the large programs reach, by libFuzzer's own count."""
+        return corpus.measure(FUZZER, *(self.committed / name for name in corpus.SEED_FOLDERS))
+
+    def change(self, *folders):
+        """prune or merge. Returns what it prints."""
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            corpus_command.change(self.committed, folders)
+        return output.getvalue()
+
+
+class Prune(CorpusTest):
+    def test_what_reaches_nothing_new_goes_and_the_features_stay(self):
+        before = self.features()
+        for name in ("first_fit", "growth"):  # seeds reach it already
+            corpus.add(self.minimised, corpus.canonical(self.committed / "seeds" / f"{name}.ops"))
+        count = len(corpus.inputs(self.minimised))
+        self.assertIn(f"-> {before[0]} edges, {before[1]} features\n", self.change())
+        self.assertEqual(self.features(), before)
+        self.assertLessEqual(len(corpus.inputs(self.minimised)), count - 2)
+
+    def test_seeds_and_regressions_stay_byte_for_byte_even_when_they_reach_nothing_new(self):
+        shutil.copy(self.committed / "seeds" / "first_fit.ops", self.committed / "regressions" / "again.ops")
+        before = {name: contents(self.committed / name) for name in ("seeds", "regressions", "large")}
+        self.change()
+        self.assertEqual({name: contents(self.committed / name) for name in before}, before)
+
+    def test_names_are_those_of_canonical_contents(self):
+        (self.minimised / "of-a-person").write_bytes((self.committed / "seeds" / "realloc.ops").read_bytes()
+                                                     if (self.committed / "seeds" / "realloc.ops").exists() else b"\1")
+        self.change()
+        for path in corpus.inputs(self.minimised):
+            self.assertEqual(path.name, corpus.content_name(path.read_bytes()))
+            self.assertEqual(path.read_bytes(), corpus.canonical(path))
+
+    def require_untouched(self, complaint):
+        """prune must fail with these words, and leave everything as it was."""
+        before = contents(self.committed)
+        with self.assertRaisesRegex(corpus.CorpusError, complaint):
+            self.change()
+        self.assertEqual(contents(self.committed), before)
+
+    def test_a_corpus_that_would_reach_less_is_not_put_in_place(self):
+        def lose_all(_binary, _output, _candidates):
+            pass
+        with mock.patch.object(corpus, "set_cover", lose_all):
+            self.require_untouched("would reach .* It is left as it was")
+
+    def test_a_corpus_beyond_its_bound_is_not_put_in_place(self):
+        for bound in ("MAXIMUM_FILE_COUNT", "MAXIMUM_SIZE"):
+            with self.subTest(bound), mock.patch.object(corpus_command, bound, 5):
+                self.require_untouched("the bound is .* It is left as it was")
+
+    def test_a_program_that_kills_the_target_is_never_chosen(self):
+        def refuse(*_arguments, **_more):
+            return 77, "VIOLATION free-merged"
+        with mock.patch.object(corpus, "run_fuzzer", refuse):
+            self.require_untouched("failed on")
+
+
+class Merge(CorpusTest):
+    def test_what_reaches_something_new_is_taken_in_from_folders_and_queues_of_afl(self):
+        before = self.features()
+        taken = corpus.inputs(self.minimised)
+        plain, queue = self.folder / "plain", self.folder / "afl" / "main" / "queue"
+        for folder in (plain, queue, queue.parent / "crashes"):
+            folder.mkdir(parents=True)
+        (queue.parent / "fuzzer_stats").write_text("execs_done : 1\n", encoding="utf-8")
+        (queue.parent / "crashes" / "README.txt").write_text("not an input", encoding="utf-8")
+        for number, path in enumerate(taken):
+            path.rename(plain / path.name if number % 2 else queue / f"id:{number:06},src:000000,op:havoc,rep:2")
+        self.assertLess(self.features()[1], before[1])
+        said = self.change(plain, self.folder / "afl")
+        self.assertIn(f"{len(taken)} inputs taken in from ", said)
+        self.assertEqual(self.features(), before)
+
+    def test_a_folder_that_is_not_there_ends_with_2(self):
+        with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit) as end:
+            corpus_command.parse_arguments(["merge", str(self.folder / "nothing")])
+        self.assertEqual(end.exception.code, USAGE)
+        self.assertIn("nothing is not a folder", errors.getvalue())
+
+
+class Safety(CorpusTest):
+    def test_a_replaced_folder_is_at_every_moment_the_old_or_the_new_one(self):
+        new = self.folder / "new"
+        new.mkdir()
+        (new / "only").write_bytes(b"new")
+        old = {path.name for path in self.minimised.iterdir()}
+        seen, done = [], threading.Event()
+
+        def look():
+            while not done.is_set():
+                seen.append(frozenset(os.listdir(self.minimised)))
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        corpus.replace(self.minimised, new)
+        done.set()
+        watcher.join()
+        self.assertLessEqual(set(seen), {frozenset(old), frozenset({"only"})})
+        self.assertEqual(os.listdir(self.minimised), ["only"])
+        self.assertFalse(new.exists())
+
+    def test_a_file_that_cannot_be_written_whole_is_not_there(self):
+        with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
+            with self.assertRaises(OSError):
+                corpus.add(self.folder, b"data")
+        self.assertEqual([path for path in self.folder.iterdir() if path.is_file()], [])
+
+    def test_a_lock_on_a_folder_that_was_replaced_meanwhile_is_taken_on_the_new_one(self):
+        new = self.folder / "new"
+        new.mkdir()
+        entered = threading.Event()
+
+        def enter():
+            with corpus.locked(self.minimised):
+                entered.set()
+        with corpus.locked(self.minimised):
+            waiter = threading.Thread(target=enter)
+            waiter.start()
+            corpus.replace(self.minimised, new)
+            self.assertFalse(entered.wait(0.2))
+        waiter.join()
+        self.assertTrue(entered.is_set())
+
+
+class Committed(unittest.TestCase):
+    def test_the_committed_corpus_is_within_its_bound(self):
+        corpus_command.require_bound(corpus.inputs(ROOT / "corpus" / "minimised"))
+
+    def test_status_counts_what_is_there(self):
+        done = subprocess.run(["./ci/corpus", "status"], cwd=ROOT, capture_output=True, text=True, check=True)
+        paths = corpus.inputs(ROOT / "corpus" / "minimised")
+        self.assertRegex(done.stdout, rf"(?m)^corpus/minimised +{len(paths)} +{corpus_command.size_of(paths):,} +\d+ +\d+$")
+
+
+if __name__ == "__main__":
+    unittest.main()

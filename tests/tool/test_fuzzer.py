@@ -1,0 +1,85 @@
+"""Tests of ci/lib/fuzzer.py: what it makes of libFuzzer's words and of a target's counters.
+
+Run: python3 tests/tool/test_fuzzer.py
+"""
+
+import pathlib
+import struct
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
+from fuzzer_words import (  # pylint: disable=wrong-import-position  # noqa: E402
+    ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, PAGE_VIOLATED, POISONED, PULSE, REDUCE,
+    TEXT_VIOLATED, TIMED_OUT, UNDEFINED, VIOLATED)
+
+
+class FuzzerOutput(unittest.TestCase):
+    def test_status_lines_give_executions_coverage_features_and_corpus_size(self):
+        for line, progress in ((INITED, (2, 8, 8, 1)), (NEW, (36942, 102, 1423, 512)), (REDUCE, (42, 55, 83, 8)),
+                               (PULSE, (65536, 102, 1423, 512)), (DONE, (100000, 104, 1501, 544))):
+            self.assertEqual(fuzzer.parse_progress(line), progress)
+
+    def test_other_lines_give_nothing(self):
+        for line in OTHER_LINES:
+            self.assertIsNone(fuzzer.parse_progress(line), line)
+
+    def test_a_finding_has_the_id_of_what_stopped_the_target(self):
+        for output, finding in ((VIOLATED, "free-merged"), (PAGE_VIOLATED, "page-zeroed"),
+                                (TEXT_VIOLATED, "print_then_parse"), (POISONED, "asan: use-after-poison"),
+                                (TIMED_OUT, "hang"), (OUT_OF_MEMORY, "hang")):
+            self.assertEqual(fuzzer.parse_finding(INITED + NEW + output), finding)
+
+    def test_undefined_behaviour_is_the_same_finding_at_another_address(self):
+        finding = fuzzer.parse_finding(UNDEFINED)
+        self.assertEqual(finding, "ubsan: store to misaligned address N for type 'uint64_t', which req")
+        self.assertEqual(fuzzer.parse_finding(UNDEFINED.replace("7f17cc2002a1", "7fcb2ea002b3")), finding)
+
+    def test_an_overflow_is_the_same_finding_with_other_numbers(self):
+        first, second = (f"kmem.c:9:1: runtime error: unsigned integer overflow: {a} + {b} cannot be represented"
+                         for a, b in ((18446744073709551615, 8), (18446744073709551608, 16)))
+        self.assertEqual(fuzzer.parse_finding(first), fuzzer.parse_finding(second))
+
+    def test_a_run_that_found_nothing_gives_no_finding(self):
+        for output in ("", INITED + NEW + DONE, INITED + INTERRUPTED, *OTHER_LINES):
+            self.assertIsNone(fuzzer.parse_finding(output))
+            self.assertIsNone(fuzzer.parse_artifact(output))
+
+    def test_the_violations_id_counts_before_the_abort_it_ends_in(self):
+        self.assertEqual(fuzzer.parse_finding(ABORT), "asan: ABRT")
+        self.assertEqual(fuzzer.parse_finding(VIOLATED), "free-merged")
+
+    def test_the_saved_file_is_named(self):
+        self.assertEqual(fuzzer.parse_artifact(INITED + VIOLATED), "findings/crash-9e52b38f")
+        self.assertEqual(fuzzer.parse_artifact(TIMED_OUT), "findings/timeout-1a2b")
+        self.assertIsNone(fuzzer.parse_artifact(INITED + ABORT))
+
+
+class Statistics(unittest.TestCase):
+    def read(self, contents):
+        """What read_statistics makes of a file with these contents."""
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(contents)
+            file.flush()
+            return fuzzer.read_statistics(file.name)
+
+    def test_a_whole_file_gives_its_three_counters(self):
+        self.assertEqual(self.read(struct.pack("=3Q", 5, 1 << 40, 7)), (5, 1 << 40, 7))
+
+    def test_what_is_behind_them_is_ignored(self):
+        self.assertEqual(self.read(struct.pack("=3Q", 5, 6, 7) + b"more"), (5, 6, 7))
+
+    def test_a_missing_or_a_short_file_gives_zeros(self):
+        self.assertEqual(fuzzer.read_statistics("/nonexistent/statistics"), (0, 0, 0))
+        self.assertEqual(fuzzer.read_statistics("/"), (0, 0, 0))
+        for size in (0, 1, 8, 23):
+            self.assertEqual(self.read(b"\x01" * size), (0, 0, 0))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,108 @@
+"""Tests of ci/soak: what it runs, for how long, and the verdict that follows. What it runs are scripts here.
+
+Run: python3 tests/tool/test_soak.py
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import soak  # pylint: disable=wrong-import-position  # noqa: E402
+from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
+
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+FIGURES = {"seconds": 9.8, "executions": 1234567, "features": 42, "added": 3, "crashes": {}}
+FUZZ = f"echo \"$@\" >>ran; echo '{json.dumps(FIGURES)}'"
+
+
+class Plan(unittest.TestCase):
+    def test_every_target_runs_in_every_build_and_all_together_for_the_time_asked(self):
+        plan = soak.plan(8 * 3600)
+        self.assertEqual({(build, target) for build, target, _ in plan},
+                         {(build, target) for build in soak.BUILDS for target in TARGETS})
+        self.assertAlmostEqual(sum(seconds for _, _, seconds in plan), 8 * 3600, delta=len(plan))
+
+    def test_the_heap_gets_the_most_and_none_gets_nothing(self):
+        seconds = {target: seconds for _, target, seconds in soak.plan(60)}
+        self.assertEqual(max(seconds, key=seconds.get), "heap")
+        self.assertGreaterEqual(min(seconds.values()), soak.MINIMUM_SECONDS)
+
+
+class Verdict(unittest.TestCase):
+    def soak(self, fuzz=FUZZ, target="echo all replayed", determinism="echo '10 passed, 0 failed'", during=None,
+             arguments=("--minutes", "1")):
+        """Runs ci/soak with scripts as its commands. Returns (exit code, output, errors, the campaigns that ran)."""
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder)
+            (tree / "ci").mkdir()
+            shutil.copy2(ROOT / "ci" / "soak", tree / "ci" / "soak")
+            shutil.copytree(ROOT / "ci" / "lib", tree / "ci" / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+            for name, text in (("fuzz", fuzz), ("target", target), ("determinism", determinism)):
+                (tree / "ci" / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+                (tree / "ci" / name).chmod(0o755)
+            process = subprocess.Popen(["ci/soak", *arguments], cwd=tree, stdin=subprocess.DEVNULL, text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+            if during:
+                during(process, tree)
+            output, errors = process.communicate(timeout=60)
+            self.assertNotIn("Traceback", errors)
+            ran = (tree / "ran").read_text(encoding="utf-8").splitlines() if (tree / "ran").exists() else []
+            return process.returncode, output, errors, ran
+
+    def require_verdict(self, words, code, **more):
+        """The last line must be this verdict."""
+        result, output, _, ran = self.soak(**more)
+        self.assertEqual((output.splitlines()[-1], result), (f"verdict: {words}", code), output)
+        return output, ran
+
+    def test_sound_when_all_is(self):
+        output, ran = self.require_verdict("SOUND", SOUND)
+        self.assertEqual(len(ran), len(soak.BUILDS) * len(TARGETS))
+        self.assertEqual(ran[0], "--for 30s --target heap --preset fuzz --json")
+        self.assertIn("\nok      heap, fuzz             10 s, 1,234,567 executions, 42 features, 3 new inputs, no crash\n", output)
+        self.assertIn("\nok      replay on the boards   all replayed\n", output)
+
+    def test_broken_by_a_crash_and_all_else_runs_nevertheless(self):
+        _, ran = self.require_verdict("BROKEN", VIOLATION, fuzz=FUZZ + '; [ "$4" != page ]')
+        self.assertEqual(len(ran), len(soak.BUILDS) * len(TARGETS))
+
+    def test_broken_by_a_board_that_differs(self):
+        self.require_verdict("BROKEN", VIOLATION, target="echo 1 differs; exit 1")
+
+    def test_broken_by_a_corpus_that_is_not_deterministic(self):
+        self.require_verdict("BROKEN", VIOLATION, determinism="exit 1")
+
+    def test_unfinished_when_a_stage_cannot_be_done(self):
+        self.require_verdict("UNFINISHED: a stage could not be done", ENVIRONMENT, fuzz="exit 3")
+
+    def test_unfinished_when_it_is_stopped_and_the_campaign_ends_in_good_order(self):
+        def stop(process, tree):
+            deadline = time.monotonic() + 60
+            while not (tree / "ran").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.kill(process.pid, signal.SIGINT)
+        fuzz = f"trap 'cat figures; exit 0' TERM; echo '{json.dumps(FIGURES)}' >figures; echo \"$@\" >>ran; " \
+               "while :; do sleep 0.05; done"
+        _, ran = self.require_verdict("UNFINISHED: it was stopped", ENVIRONMENT, fuzz=fuzz, during=stop)
+        self.assertEqual(len(ran), 1)
+
+    def test_wrong_arguments_end_with_2(self):
+        for arguments in ([], ["--hours", "0"], ["--hours", "1", "--minutes", "1"], ["--hours", "soon"]):
+            code, output, errors, ran = self.soak(arguments=arguments)
+            self.assertEqual((code, output, ran), (USAGE, "", []))
+            self.assertIn("usage: ci/soak", errors)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -89,10 +89,10 @@ class Folders:
         for folder in (work / "corpus", *work.glob("jobs/libFuzzerTemp.*/C[0-9]*")):
             yield from (path for path in folder.glob("*") if path.is_file() and path.stat().st_size > 0)
 
-    def harvest(self, binary, work=None):
+    def harvest(self, binary, work=None, lock=None):
         """Brings to the corpus what a set cover needs of the inputs in a working folder; all of them when the set cover
         fails. Returns (how many were added, why the set cover failed or None)."""
-        work = work or self.work
+        work, lock = work or self.work, lock or self.lock
         candidates, cover = work / "candidates", work / "cover"
         for folder in (candidates, cover):
             shutil.rmtree(folder, ignore_errors=True)
@@ -107,7 +107,7 @@ class Folders:
             for path in corpus.inputs(work / "seeds"):
                 shutil.copyfile(path, cover / f"seed-{path.name}")
             try:
-                corpus.set_cover(binary, cover, candidates, fuzzer.MAXIMUM_INPUT_SIZE)
+                corpus.set_cover(binary, cover, candidates, fuzzer.MAXIMUM_INPUT_SIZE, [lock])
                 merged = cover
             except corpus.CorpusError as error:
                 failure = error
@@ -139,7 +139,7 @@ class Folders:
                 if not work.exists():
                     continue  # another campaign has taken it over
                 artifacts += self.take_artifacts(work)
-                self.harvest(binary, work)
+                self.harvest(binary, work, lock)
                 shutil.rmtree(work)
             except BlockingIOError:
                 pass  # it runs

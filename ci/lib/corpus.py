@@ -134,16 +134,17 @@ def prepare_seeds(target, folder):
                            check=True, start_new_session=True)
 
 
-def run_fuzzer(binary, *arguments, seconds=MERGE_SECONDS):
-    """Runs a target on what the arguments name. Returns (exit code, output)."""
+def run_fuzzer(binary, *arguments, holding=()):
+    """Runs a target on what the arguments name; it keeps the handles of holding open, in case it outlives us. Returns (exit
+    code, output)."""
     environment = dict(os.environ, **fuzzer.ENVIRONMENT)
     environment.pop("KMEM_STATISTICS", None)
     try:
         done = subprocess.run([binary, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=environment, text=True, errors="replace", timeout=seconds,
-                              check=False, start_new_session=True)
+                              stderr=subprocess.STDOUT, env=environment, text=True, errors="replace", timeout=MERGE_SECONDS,
+                              check=False, start_new_session=True, pass_fds=holding)
     except subprocess.TimeoutExpired:
-        raise CorpusError(f"{binary} took more than {seconds} s; its folders hold too much, or it hangs") from None
+        raise CorpusError(f"{binary} took more than {MERGE_SECONDS} s; its folders hold too much, or it hangs") from None
     except OSError as error:
         raise CorpusError(f"{binary} cannot be run: {error.strerror}; build it: cmake --build --preset fuzz") from None
     return done.returncode, done.stdout
@@ -166,12 +167,12 @@ def measure(binary, *folders):
     return int(match.group(1)), int(match.group(2))
 
 
-def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE):
+def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE, holding=()):
     """Adds to the folder output what the fewest of the candidates need to reach all that they reach and it does not. An
     input that kills the target is left out. Nothing else may write there meanwhile."""
     with tempfile.TemporaryDirectory() as temporary:
         code, said = run_fuzzer(binary, "-set_cover_merge=1", f"-max_len={input_size}", "-seed=1", "-timeout=10",
                                 f"-artifact_prefix={temporary}/", f"-merge_control_file={temporary}/control",
-                                output, candidates)
+                                output, candidates, holding=holding)
     if code != 0:
         raise CorpusError(f"the set cover of {candidates} failed:\n{said[-2000:]}")

@@ -1,0 +1,252 @@
+"""The workflows of GitHub and GitLab. They obey our rules, a workflow that breaks a rule is told so, and every command
+they run is run here once, in the shell and with the environment the host gives it, only shorter. So nothing of them is
+untried but the hosting.
+
+What a command would change is set aside meanwhile: the campaigns in build/, and the committed corpus. No campaign may
+run in this tree at the same time."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import workflows
+import yaml
+
+TREE = workflows.TREE
+sys.path.insert(0, str(TREE / "ci/lib"))
+import campaign  # noqa: E402  (what it lies in has just been added)
+
+ASIDE = TREE / "build/set-aside"
+SECONDS = 900  # that a step may take on a busy machine; on an idle one the slowest takes about 20
+SHORT = {"FUZZ_TIME": "5s"}
+
+# Commands that ci/test runs as they are, in steps of its own; running them here would do it twice.
+RUN_BY_CI_TEST = {
+    "./ci/test": "would start this test again",
+    "./ci/replay": "step replay",
+    "./ci/target": "step target",
+    "./ci/coverage": "step coverage",
+    "./ci/coverage --target": "step coverage",
+    "./ci/planted": "step planted",
+    "./ci/detection": "step detection",
+}
+
+ALL = workflows.read_workflows()
+STEPS = [step for workflow in ALL for step in workflows.github_steps(workflow)]
+DISTINCT = [step for number, step in enumerate(STEPS)
+            if step.command not in (earlier.command for earlier in STEPS[:number])]
+GITLAB = yaml.safe_load((TREE / workflows.GITLAB).read_text(encoding="utf-8"))
+
+
+def yaml_files():
+    """Every YAML file of ours."""
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.yml", "*.yaml"], cwd=TREE,
+                            capture_output=True, text=True, check=True).stdout.split()
+    return [name for name in listed if (TREE / name).is_file()]
+
+
+class Lint(unittest.TestCase):
+    """Whether the files are well written."""
+
+    def test_yamllint_has_nothing_to_say_about_any_file(self):
+        done = subprocess.run(["yamllint", "--strict", *yaml_files()], cwd=TREE, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_the_files_include_the_workflows_of_both_hosts(self):
+        self.assertLessEqual({".gitlab-ci.yml", ".github/workflows/pull-request.yml", ".github/workflows/nightly.yml",
+                              ".clusterfuzzlite/project.yaml"}, set(yaml_files()))
+
+    def test_yamllint_objects_to_a_key_given_twice(self):
+        done = subprocess.run(["yamllint", "--strict", "-"], input="a: 1\na: 2\n", cwd=TREE, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("key-duplicates", done.stdout)
+
+    def test_shellcheck_has_nothing_to_say_about_any_command(self):
+        for step in DISTINCT:
+            done = subprocess.run(["shellcheck", "--shell=bash", "-"], input=step.command + "\n", capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (0, ""), step.place)
+
+
+class Rules(unittest.TestCase):
+    """Whether they obey our rules, and whether the rules would be heard."""
+
+    def test_every_workflow_obeys_every_rule(self):
+        for workflow in ALL:
+            with self.subTest(workflow.name):
+                self.assertEqual(workflows.check_workflow(workflow), [])
+
+    def test_gitlab_runs_the_same_commands_by_the_same_rules(self):
+        self.assertEqual(workflows.check_gitlab(GITLAB, [step.command for step in STEPS]), [])
+
+    def test_every_action_has_one_release_in_all_workflows(self):
+        for repository, releases in workflows.pins(ALL).items():
+            self.assertEqual(len(releases), 1, repository)
+
+    def test_every_preset_that_is_built_exists_and_gitlab_builds_the_same(self):
+        job = next(workflow for workflow in ALL if workflow.name == "pull-request.yml").jobs["build"]
+        presets = job["strategy"]["matrix"]["preset"]
+        self.assertLessEqual(set(presets), set(workflows.build_presets()))
+        self.assertEqual(GITLAB["build"]["parallel"]["matrix"], [{"PRESET": presets}])
+
+    def test_a_night_fuzzes_every_target_on_both_hosts(self):
+        job = next(workflow for workflow in ALL if workflow.name == "nightly.yml").jobs["fuzz"]
+        rows = {row["target"]: row["time"] for row in job["strategy"]["matrix"]["include"]}
+        self.assertEqual(sorted(rows), sorted(campaign.TARGETS))
+        gitlab = {}
+        for row in GITLAB["night"]["parallel"]["matrix"]:
+            for target in [row["TARGET"]] if isinstance(row["TARGET"], str) else row["TARGET"]:
+                gitlab[target] = row["FUZZ_TIME"]
+        self.assertEqual(gitlab, rows)
+        for time in rows.values():
+            self.assertLess(campaign.parse_duration(time), job["timeout-minutes"] * 60)
+
+    def test_a_pull_request_reads_the_corpus_that_a_night_writes(self):
+        def paths(name, action):
+            workflow = next(workflow for workflow in ALL if workflow.name == name)
+            step = next(step for step in workflow.jobs["fuzz"]["steps"] if action in step.get("uses", ""))
+            return step["with"]["path"].replace("${{ matrix.target }}", "heap"), step["with"]["key"].split("$")[0]
+
+        written, key = paths("nightly.yml", "cache/save")  # a cache is found by its paths as well as by its key
+        self.assertEqual(paths("nightly.yml", "cache/restore"), (written, key))
+        self.assertEqual(paths("pull-request.yml", "cache/restore"), (written, key + "heap-"))
+
+    BROKEN = {
+        "a job without a time limit": ("    timeout-minutes: 90\n", "", "job test has no timeout-minutes of 360 at most"),
+        "a job that may run for ever": ("timeout-minutes: 90", "timeout-minutes: 9000", "job test has no timeout-minutes"),
+        "a job without permissions": ("    permissions:\n      contents: read\n    strategy", "    strategy",
+                                      "job build has no list of permissions"),
+        "a job that may write": ("      contents: read\n    strategy", "      contents: write\n    strategy",
+                                 "job build may write contents"),
+        "permissions for all jobs": ("permissions: {}", "permissions: read-all", "permissions are not empty"),
+        "no concurrency group": ("\nconcurrency:\n  group", "\nno_concurrency:\n  group", "there is no concurrency group"),
+        "an action by its tag": ("actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0", "actions/checkout@v5",
+                                 "names no commit with its release"),
+        "an action by a commit without its release": (" # v4.6.2", "", "names no commit with its release"),
+        "a command that is not there": ("./ci/replay", "./ci/repaly", "there is no ./ci/repaly in this tree"),
+        "a command that is not ours": ("./ci/replay", "make replay", "'make replay' does not begin with a command"),
+        "two commands in a step": ("./ci/replay", "./ci/replay && ./ci/target", "is more than one command"),
+        "a preset that is not there": ("./build/fuzz/", "./build/fizz/", "names a preset there is not"),
+        "an expression in a shell": ('"$PRESET"', "${{ matrix.preset }}", "pastes an expression into a shell"),
+        "a duration in a command": ('--for "$FUZZ_TIME"', "--for 5m", "has a duration of its own"),
+        "another shell": ("    shell: bash", "    shell: sh", "runs a shell other than bash -eo pipefail"),
+        "a token left behind": ("persist-credentials: false", "persist-credentials: true", "leaves the token"),
+        "a secret": ("FUZZ_TIME: 5m", "TOKEN: ${{ secrets.TOKEN }}", "a secret is used"),
+        "secrets for a fork": ("  pull_request:\n", "  pull_request_target:\n", "runs what a fork has sent with our secrets"),
+        "our commands with the permission to write": ("      - uses: actions/download-artifact@",
+                                                      "      - run: ./ci/replay\n      - uses: actions/download-artifact@",
+                                                      "runs our commands with the permission to write"),
+        "a night on a fork": ("  workflow_dispatch:\n", "  schedule:\n    - cron: '0 1 * * *'\n",
+                              "job build would start on a fork by itself"),
+    }
+
+    def test_a_workflow_that_breaks_a_rule_is_told_which(self):
+        text = next(workflow for workflow in ALL if workflow.name == "pull-request.yml").text
+        for name, (before, after, problem) in self.BROKEN.items():
+            with self.subTest(name):
+                self.assertIn(before, text)
+                broken = workflows.parse_workflow("pull-request.yml", text.replace(before, after))
+                problems = workflows.check_workflow(broken)
+                self.assertTrue(any(problem in told for told in problems), problems)
+
+    def test_a_job_of_gitlab_that_breaks_a_rule_is_told_which(self):
+        commands = [step.command for step in STEPS]
+        content = {"test": {"script": ["./ci/lint", "./ci/nosuch"]}}
+        self.assertEqual(workflows.check_gitlab(content, commands), [
+            "job test has no timeout", "job test has no rules",
+            "job test runs './ci/lint', which no workflow of GitHub's does",
+            "there is no ./ci/nosuch in this tree", "job test runs './ci/nosuch', which no workflow of GitHub's does"])
+
+    def test_a_value_that_only_the_host_knows_is_not_made_up(self):
+        with self.assertRaises(workflows.Unreadable):
+            workflows.value_of("${{ github.sha }}", {})
+
+    def test_what_is_left_out_is_run_by_ci_test_word_for_word(self):
+        script = (TREE / "ci/test").read_text(encoding="utf-8")
+        commands = [step.command for step in DISTINCT]
+        for command in RUN_BY_CI_TEST:
+            self.assertIn(command, commands)
+            if command != "./ci/test":
+                self.assertRegex(script, rf"(?m)(^ *|&& ){re.escape(command[2:])}( &&|$)")
+
+    def test_both_hosts_give_the_same_environment(self):
+        variables = {key: str(value) for key, value in GITLAB["variables"].items()}
+        for workflow in ALL:
+            if "env" in workflow.content:
+                self.assertEqual({key: str(value) for key, value in workflow.content["env"].items()}, variables)
+
+    @unittest.skipIf(os.getuid() != 0, "only root can give a folder to another user")
+    def test_that_environment_lets_git_read_a_checkout_of_another_user(self):
+        variables = {key: str(value) for key, value in GITLAB["variables"].items()}
+        with tempfile.TemporaryDirectory() as folder:
+            bare = {"PATH": os.environ["PATH"], "HOME": folder, "GIT_CONFIG_NOSYSTEM": "1"}
+            subprocess.run(["git", "init", "--quiet", folder], env=bare, check=True)
+            os.chown(folder, 1001, 1001)
+            codes = [subprocess.run(["git", "-C", folder, "ls-files"], env=environment, capture_output=True,
+                                    check=False).returncode for environment in (bare, {**bare, **variables})]
+        self.assertEqual(codes, [128, 0])
+
+
+@contextlib.contextmanager
+def preserved(path, empty):
+    """Keeps a folder as it is, whatever is done to it meanwhile; for that time it is a copy or, if so asked, not there. A
+    run that is killed leaves the folder in build/set-aside, and the next run puts it back."""
+    kept = ASIDE / path.name
+    if kept.exists():
+        shutil.rmtree(path, ignore_errors=True)
+        kept.rename(path)
+    if path.exists():
+        ASIDE.mkdir(parents=True, exist_ok=True)
+        path.rename(kept)
+        if not empty:
+            shutil.copytree(kept, path)
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if kept.exists():
+            kept.rename(path)
+        with contextlib.suppress(OSError):  # it is not there, or holds another folder yet
+            ASIDE.rmdir()
+
+
+class Steps(unittest.TestCase):
+    """Runs the steps, in the order of the workflows, on campaigns that begin with nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        for path, empty in ((TREE / "build/campaign", True), (TREE / "corpus/minimised", False)):
+            cls.enterClassContext(preserved(path, empty))
+
+    def run_step(self, step):
+        """Runs a step as GitHub's runner does."""
+        environment = {**os.environ, **step.environment, **{key: SHORT[key] for key in SHORT if key in step.environment}}
+        done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.command], cwd=TREE,
+                              env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)
+        self.assertEqual(done.returncode, 0, f"{step.place}: {step.command}\n{done.stdout[-3000:]}")
+        written = re.search(r"--sarif (\S+)", step.command)
+        if written:
+            document = json.loads((TREE / written.group(1)).read_text(encoding="utf-8"))
+            self.assertEqual((document["version"], document["runs"][0]["results"]), ("2.1.0", []))
+
+
+def add_step_tests():
+    """A test for each command, so that each that fails is named."""
+    for number, step in enumerate(step for step in DISTINCT if step.command not in RUN_BY_CI_TEST):
+        words = re.sub(r"\W+", "_", step.command).strip("_")
+        setattr(Steps, f"test_step_{number:02}_runs_{words}", lambda self, step=step: self.run_step(step))
+
+
+add_step_tests()
+
+if __name__ == "__main__":
+    unittest.main()

@@ -23,7 +23,6 @@ TREE = workflows.TREE
 sys.path.insert(0, str(TREE / "ci/lib"))
 import campaign  # noqa: E402  (what it lies in has just been added)
 
-ASIDE = TREE / "build/set-aside"
 SECONDS = 900  # that a step may take on a busy machine; on an idle one the slowest takes about 20
 SHORT = {"FUZZ_TIME": "5s"}
 
@@ -171,11 +170,10 @@ class Rules(unittest.TestCase):
 
     def test_what_is_left_out_is_run_by_ci_test_word_for_word(self):
         script = (TREE / "ci/test").read_text(encoding="utf-8")
-        commands = [step.command for step in DISTINCT]
-        for command in RUN_BY_CI_TEST:
-            self.assertIn(command, commands)
-            if command != "./ci/test":
-                self.assertRegex(script, rf"(?m)(^ *|&& ){re.escape(command[2:])}( &&|$)")
+        self.assertLessEqual(set(RUN_BY_CI_TEST), {step.command for step in STEPS})
+        not_run = [command for command in RUN_BY_CI_TEST if command != "./ci/test"
+                   and not re.search(rf"(?m)(^ *|&& ){re.escape(command[2:])}( &&|$)", script)]
+        self.assertEqual(not_run, [])
 
     def test_both_hosts_give_the_same_environment(self):
         variables = {key: str(value) for key, value in GITLAB["variables"].items()}
@@ -196,26 +194,60 @@ class Rules(unittest.TestCase):
 
 
 @contextlib.contextmanager
-def preserved(path, empty):
+def preserved(path, kept, empty):
     """Keeps a folder as it is, whatever is done to it meanwhile; for that time it is a copy or, if so asked, not there. A
-    run that is killed leaves the folder in build/set-aside, and the next run puts it back."""
-    kept = ASIDE / path.name
+    run that is killed leaves the folder as kept, and the next run puts it back."""
+    def restore():
+        if kept.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            kept.rename(path)
+        elif empty:
+            shutil.rmtree(path, ignore_errors=True)
+
     if kept.exists():
-        shutil.rmtree(path, ignore_errors=True)
-        kept.rename(path)
+        restore()
     if path.exists():
-        ASIDE.mkdir(parents=True, exist_ok=True)
         path.rename(kept)
         if not empty:
             shutil.copytree(kept, path)
     try:
         yield
     finally:
-        shutil.rmtree(path, ignore_errors=True)
-        if kept.exists():
-            kept.rename(path)
-        with contextlib.suppress(OSError):  # it is not there, or holds another folder yet
-            ASIDE.rmdir()
+        restore()
+
+
+class Preserved(unittest.TestCase):
+    """Whether a folder survives what a command does to it."""
+
+    def setUp(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.path, self.kept = folder / "corpus", folder / "kept"
+        self.path.mkdir()
+        (self.path / "old").touch()
+
+    def names(self):
+        """What is in the folder."""
+        return [path.name for path in self.path.iterdir()]
+
+    def test_a_folder_that_is_changed_is_as_it_was_afterwards(self):
+        with preserved(self.path, self.kept, False):
+            self.assertEqual(self.names(), ["old"])
+            (self.path / "old").rename(self.path / "new")
+        self.assertEqual((self.names(), self.kept.exists()), (["old"], False))
+
+    def test_a_folder_that_is_to_be_empty_is_not_there_meanwhile(self):
+        with preserved(self.path, self.kept, True):
+            self.assertFalse(self.path.exists())
+            self.path.mkdir()
+        self.assertEqual((self.names(), self.kept.exists()), (["old"], False))
+
+    def test_what_a_killed_run_has_left_is_put_back(self):
+        self.path.rename(self.kept)
+        self.path.mkdir()
+        (self.path / "new").touch()
+        with preserved(self.path, self.kept, False):
+            self.assertEqual(self.names(), ["old"])
+        self.assertEqual((self.names(), self.kept.exists()), (["old"], False))
 
 
 class Steps(unittest.TestCase):
@@ -223,8 +255,10 @@ class Steps(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        for path, empty in ((TREE / "build/campaign", True), (TREE / "corpus/minimised", False)):
-            cls.enterClassContext(preserved(path, empty))
+        (TREE / "build").mkdir(exist_ok=True)
+        for name, empty in (("build/campaign", True), ("corpus/minimised", False)):
+            kept = TREE / f"build/{name.replace('/', '-')}-kept"
+            cls.enterClassContext(preserved(TREE / name, kept, empty))
 
     def run_step(self, step):
         """Runs a step as GitHub's runner does."""
@@ -237,6 +271,11 @@ class Steps(unittest.TestCase):
         if written:
             document = json.loads((TREE / written.group(1)).read_text(encoding="utf-8"))
             self.assertEqual((document["version"], document["runs"][0]["results"]), ("2.1.0", []))
+
+    def test_a_step_that_fails_fails_its_test_with_its_output(self):
+        step = workflows.Step("a workflow", "./ci/build nosuch | cat", {})
+        with self.assertRaisesRegex(AssertionError, "there is no preset 'nosuch' to build"):
+            self.run_step(step)
 
 
 def add_step_tests():

@@ -133,7 +133,6 @@ class Rules(unittest.TestCase):
         "a command that is not there": ("./ci/replay", "./ci/repaly", "there is no ./ci/repaly in this tree"),
         "a command that is not ours": ("./ci/replay", "make replay", "'make replay' does not begin with a command"),
         "two commands in a step": ("./ci/replay", "./ci/replay && ./ci/target", "is more than one command"),
-        "a preset that is not there": ("./build/fuzz/", "./build/fizz/", "names a preset there is not"),
         "an expression in a shell": ('"$PRESET"', "${{ matrix.preset }}", "pastes an expression into a shell"),
         "a duration in a command": ('--for "$FUZZ_TIME"', "--for 5m", "has a duration of its own"),
         "another shell": ("    shell: bash", "    shell: sh", "runs a shell other than bash -eo pipefail"),
@@ -267,10 +266,26 @@ class Steps(unittest.TestCase):
                               env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)
         self.assertEqual(done.returncode, 0, f"{step.place}: {step.command}\n{done.stdout[-3000:]}")
-        written = re.search(r"--sarif (\S+)", step.command)
+        written = re.search(r"(\S+\.sarif)$", step.command)
         if written:
             document = json.loads((TREE / written.group(1)).read_text(encoding="utf-8"))
             self.assertEqual((document["version"], document["runs"][0]["results"]), ("2.1.0", []))
+
+    def test_sarif_has_one_result_for_a_finding_and_takes_the_reduced_program(self):
+        findings = TREE / "build/campaign/heap/findings"
+        kept = TREE / "build/findings-kept"
+        with preserved(findings, kept, True), tempfile.TemporaryDirectory() as folder:
+            findings.mkdir(parents=True)
+            for name in ("a", "a.reduced", "a.reduced.ops", "a.html", "b"):
+                (findings / name).write_text("kmem-program 1\nno such line\n", encoding="utf-8")
+            out = pathlib.Path(folder) / "out.sarif"
+            done = subprocess.run([TREE / "ci/sarif", out], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+            document = json.loads(out.read_text(encoding="utf-8"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIs(document["runs"][0]["invocations"][0]["executionSuccessful"], False)
+        named = sorted(set(re.findall(r"findings/([a-z.]+):", done.stderr)))
+        self.assertEqual(named, ["a.reduced", "b"], done.stderr)
 
     def test_a_step_that_fails_fails_its_test_with_its_output(self):
         step = workflows.Step("a workflow", "./ci/build nosuch | cat", {})

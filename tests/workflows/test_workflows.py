@@ -26,15 +26,16 @@ import campaign  # noqa: E402  (what it lies in has just been added)
 SECONDS = 900  # that a step may take on a busy machine; on an idle one the slowest takes about 20
 SHORT = {"FUZZ_TIME": "5s"}
 
-# Commands that ci/test runs as they are, in steps of its own; running them here would do it twice.
+# Commands that ci/test runs in steps of its own; running them here would do it twice. Where it says another than ours,
+# they differ in nothing but what is written.
 RUN_BY_CI_TEST = {
-    "./ci/test": "would start this test again",
-    "./ci/replay": "step replay",
-    "./ci/target": "step target",
-    "./ci/coverage": "step coverage",
-    "./ci/coverage --target": "step coverage",
-    "./ci/planted": "step planted",
-    "./ci/detection": "step detection",
+    "./ci/test": None,  # would start this test again
+    "./ci/replay": "ci/replay",
+    "./ci/target": "ci/target",
+    "./ci/coverage --html build/campaign/coverage --json >build/campaign/coverage.json": "ci/coverage",
+    "./ci/coverage --target": "ci/coverage --target",
+    "./ci/planted --json >build/campaign/planted.json": "ci/planted",
+    "./ci/detection": "ci/detection",
 }
 
 ALL = workflows.read_workflows()
@@ -167,11 +168,11 @@ class Rules(unittest.TestCase):
         with self.assertRaises(workflows.Unreadable):
             workflows.value_of("${{ github.sha }}", {})
 
-    def test_what_is_left_out_is_run_by_ci_test_word_for_word(self):
+    def test_what_is_left_out_is_run_by_ci_test(self):
         script = (TREE / "ci/test").read_text(encoding="utf-8")
         self.assertLessEqual(set(RUN_BY_CI_TEST), {step.command for step in STEPS})
-        not_run = [command for command in RUN_BY_CI_TEST if command != "./ci/test"
-                   and not re.search(rf"(?m)(^ *|&& ){re.escape(command[2:])}( &&|$)", script)]
+        not_run = [command for command in filter(None, RUN_BY_CI_TEST.values())
+                   if not re.search(rf"(?m)(^ *|&& ){re.escape(command)}( &&|$)", script)]
         self.assertEqual(not_run, [])
 
     def test_both_hosts_give_the_same_environment(self):

@@ -12,6 +12,7 @@ import time
 import corpus
 import crashes as crash_list
 import findings
+import series
 from campaign_folder import Folders
 from campaign_status import Status, measure, summarise
 from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, parse_duration,
@@ -83,7 +84,7 @@ def watch(workers, folders, crashes, status, get_figures, stop, options):
         if time.monotonic() - looked >= SPACE_SECONDS:
             looked = time.monotonic()
             folders.require_space()
-        status.show(get_figures)
+        status.show(get_figures, crashes.names)
 
 
 def explain_entry(entry, options):
@@ -138,11 +139,10 @@ class Campaign:
         self.crashes.add(folders.take_over(self.binary))
         start = folders.snapshot()
         print(f"Inputs go to {folders.corpus}, findings to {folders.findings}", file=sys.stderr)
-        history = folders.base / "history"
-        history.mkdir(exist_ok=True)
         started = time.monotonic()
         workers = Workers(self.binary, options.jobs, folders.work, [start, folders.work / "seeds"], folders.lock)
-        status = Status(history / time.strftime("%Y%m%dT%H%M%SZ.jsonl", time.gmtime()), options)
+        record = series.Series(folders.base)
+        status = Status(record, options)
 
         def get_figures():
             return measure(workers, self.crashes, time.monotonic() - started, options)
@@ -165,7 +165,7 @@ class Campaign:
         self.figures.update(corpus=str(folders.corpus), corpus_files=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
                             findings=self.crashes.findings())
-        status.note(dict(self.figures, end=True))
+        record.add(self.figures, self.crashes.names())
         folders.remove()
         return sound
 

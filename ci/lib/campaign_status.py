@@ -1,4 +1,4 @@
-"""What a campaign shows of itself: figures, the status line, a history for machines, the closing summary."""
+"""What a campaign shows of itself: figures, the status line, its series for ci/report, the closing summary."""
 
 import json
 import shutil
@@ -6,7 +6,6 @@ import sys
 import time
 
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
-HISTORY_SECONDS = 10.0
 
 
 def human(number):
@@ -52,28 +51,22 @@ def status_line(figures, options):
 class Status:
     """Shows the status when it is time to: in one line that replaces itself on a terminal, else in a line each time."""
 
-    def __init__(self, history_path, options):
+    def __init__(self, record, options):
         self.terminal = sys.stderr.isatty()
         self.options = options
-        self.history = open(history_path, "ab", buffering=0)  # one write for each line: none is ever half there
-        self.shown = self.noted = time.monotonic()
+        self.record = record  # the campaign's series
+        self.started = self.shown = time.monotonic()
 
-    def show(self, get_figures):
-        """Shows the figures, unless that was done a moment ago."""
+    def show(self, get_figures, get_findings):
+        """Shows the figures, and adds them to the series, unless that was done a moment ago."""
         now = time.monotonic()
-        if now - self.noted >= HISTORY_SECONDS:
-            self.noted = now
-            self.note(get_figures())
+        self.record.note(now - self.started, get_figures, get_findings)
         if now - self.shown >= STATUS_SECONDS[self.terminal]:
             self.shown = now
             line = status_line(get_figures(), self.options)
             if self.terminal:
                 line = f"\r\033[K{line[:shutil.get_terminal_size().columns - 1]}"
             print(line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
-
-    def note(self, figures):
-        """Adds a line to the history."""
-        self.history.write(json.dumps(figures).encode() + b"\n")
 
     def close(self):
         """Leaves the terminal as it was."""

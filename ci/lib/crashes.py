@@ -91,6 +91,13 @@ class Crashes:
         ids = list(self.ids.values())
         return {name: ids.count(name) for name in sorted(set(ids), key=lambda name: (-ids.count(name), name))}
 
+    def names(self):
+        """The names of the crashing files, by id."""
+        result = {}
+        for path, name in list(self.ids.items()):
+            result.setdefault(name, []).append(path.name)
+        return result
+
     def findings(self):
         """One entry for each id: the id, the smallest file, and all files."""
         result = []

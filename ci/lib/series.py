@@ -1,0 +1,147 @@
+"""The time series of a campaign: a file with a line of figures for each moment, written while it runs and read by ci/report.
+
+May be here: the form of the file, how a line is added to it, how it is read. May not: what is made of the figures.
+
+The file is FOLDER/series.jsonl (docs/report.md). Each line is one JSON object, whole or not there: a writer that was killed
+leaves at most a cut last line, which readers skip and the next writer takes away.
+"""
+
+import fcntl
+import json
+import os
+import pathlib
+import sys
+import time
+
+NAME = "series.jsonl"
+COUNTS = ("executions", "checked_operations", "coverage_edges", "features", "corpus_files")
+SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 10.0  # between two lines
+LINES_A_LENGTH = 60  # a campaign's next line comes after this part of the time it has taken, within the bounds above
+TAIL_SIZE = 1 << 16  # bytes: no line is longer
+
+
+class SeriesError(Exception):
+    """A file that is no series. The text names the file, the line and the fix."""
+
+
+def new_run():
+    """A name for a campaign that begins now: when, in UTC, and its process."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
+
+
+def entry(run, figures, findings):
+    """A line's object. figures has seconds, target and the COUNTS, and may have jobs and seed; findings has the names of
+    the files found so far, by id."""
+    line = {"run": run, "target": figures["target"]}
+    line.update({name: figures[name] for name in ("jobs", "seed") if name in figures})
+    line["seconds"] = figures["seconds"]
+    line.update({name: figures[name] for name in COUNTS})
+    line["findings"] = {name: list(files) for name, files in findings.items()}
+    return line
+
+
+def by_id(found):
+    """The names of the files of findings, each with the members id and file, by id. One without a file counts still."""
+    result = {}
+    for finding in found:
+        names = result.setdefault(finding["id"] or "unknown", [])
+        name = pathlib.Path(finding["file"]).name if finding["file"] else ""
+        if name not in names:
+            names.append(name)
+    return result
+
+
+def _cut_tail(descriptor):
+    """Takes a line that was never finished away from the end of a file."""
+    size = os.fstat(descriptor).st_size
+    start = max(0, size - TAIL_SIZE)
+    tail = os.pread(descriptor, TAIL_SIZE, start)
+    if tail and not tail.endswith(b"\n"):
+        os.ftruncate(descriptor, start + tail.rfind(b"\n") + 1)
+
+
+def append(folder, line):
+    """Adds a line, whole: what another writer was killed in is taken away first, and what a full disk cuts off is taken
+    back. Raises OSError when it cannot be added."""
+    text = json.dumps(line, allow_nan=False).encode() + b"\n"
+    if len(text) > TAIL_SIZE:
+        raise OSError(f"a line of {len(text)} bytes is longer than the {TAIL_SIZE} a series may have")
+    descriptor = os.open(pathlib.Path(folder, NAME), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # the kernel lets go of it even when this process is killed
+        _cut_tail(descriptor)
+        if os.write(descriptor, text) != len(text):
+            _cut_tail(descriptor)
+            raise OSError("only a part of a line could be written")
+    finally:
+        os.close(descriptor)
+
+
+class Series:
+    """What one campaign writes. A series that cannot be written costs the campaign nothing but its series: it says so
+    once."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.run = new_run()
+        self._next = 0.0  # seconds into the campaign
+        self._broken = False
+
+    def note(self, seconds, get_figures, get_findings=dict):
+        """Adds a line when it is time to; seconds is how long the campaign has run."""
+        if seconds >= self._next:
+            self._next = seconds + min(max(seconds / LINES_A_LENGTH, SHORTEST_SECONDS), LONGEST_SECONDS)
+            self.add(get_figures(), get_findings())
+
+    def add(self, figures, findings):
+        """Adds a line."""
+        if self._broken:
+            return
+        try:
+            append(self.folder, entry(self.run, figures, findings))
+        except OSError as error:
+            self._broken = True
+            print(f"ci/fuzz: {pathlib.Path(self.folder, NAME)} cannot be written, so ./ci/report will lack the rest of "
+                  f"this campaign: {error}", file=sys.stderr)
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _problem(line):
+    """What is wrong with a line's object; None when nothing is."""
+    if not isinstance(line, dict):
+        return "is no object"
+    for name in ("run", "target"):
+        if not isinstance(line.get(name), str) or not line[name]:
+            return f"has no '{name}', a name"
+    seconds = line.get("seconds")
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds < 1e9:
+        return "has no 'seconds', a number from 0"
+    for name in (*COUNTS, *(name for name in ("jobs", "seed") if name in line)):
+        if not _is_count(line.get(name)):
+            return f"has no '{name}', a whole number from 0"
+    findings = line.get("findings")
+    if not isinstance(findings, dict) or not all(
+            isinstance(files, list) and all(isinstance(file, str) for file in files) for files in findings.values()):
+        return "has no 'findings', lists of file names by id"
+    return None
+
+
+def read(path):
+    """(lines, cut) of a series: its lines' objects, and whether the last was cut off. Raises SeriesError when any other
+    line is damaged, and OSError when it cannot be read."""
+    text = pathlib.Path(path).read_bytes()
+    *whole, rest = text.split(b"\n")
+    lines = []
+    for number, raw in enumerate(whole, start=1):
+        try:
+            line = json.loads(raw)
+            problem = _problem(line)
+        except (ValueError, RecursionError):
+            problem = "is no JSON"
+        if problem:
+            raise SeriesError(f"{path}:{number}: this line {problem}; remove it and the rest can be read")
+        lines.append(line)
+    return lines, bool(rest)

@@ -1,0 +1,142 @@
+"""Tests of ci/lib/series.py: a series has whole lines only, whatever happens to those who write it.
+
+Run: python3 tests/tool/test_series.py
+"""
+
+import contextlib
+import io
+import json
+import pathlib
+import sys
+import tempfile
+import threading
+import unittest
+from unittest import mock
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import series  # pylint: disable=wrong-import-position  # noqa: E402
+
+FIGURES = {"target": "heap", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
+           "checked_operations": 4400, "coverage_edges": 60, "features": 300, "corpus_files": 20}
+
+
+class SeriesTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.path = self.folder / series.NAME
+
+    def line(self, **changes):
+        """A line's object."""
+        return {**series.entry("run-1", FIGURES, {"free-merged": ["crash-1"]}), **changes}
+
+
+class Writing(SeriesTest):
+    def test_what_is_appended_is_read(self):
+        series.append(self.folder, self.line())
+        series.append(self.folder, self.line(seconds=2, executions=200))
+        self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=2, executions=200)], False))
+
+    def test_a_line_has_what_the_documents_say(self):
+        self.assertEqual(list(self.line()), ["run", "target", "jobs", "seed", "seconds", "executions", "checked_operations",
+                                             "coverage_edges", "features", "corpus_files", "findings"])
+
+    def test_a_line_that_a_killed_writer_left_half_is_taken_away_by_the_next(self):
+        series.append(self.folder, self.line())
+        for rest in (b'{"run": "run-0", "targ', b"{", b"\xff\xfe"):
+            with open(self.path, "ab") as file:
+                file.write(rest)
+            self.assertEqual(series.read(self.path), ([self.line()], True))
+            series.append(self.folder, self.line(seconds=3))
+            self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=3)], False))
+            self.path.write_bytes(self.path.read_bytes().split(b"\n")[0] + b"\n")
+
+    def test_a_first_line_that_is_cut_off_leaves_an_empty_series(self):
+        self.path.write_bytes(b'{"run"')
+        self.assertEqual(series.read(self.path), ([], True))
+        series.append(self.folder, self.line())
+        self.assertEqual(series.read(self.path), ([self.line()], False))
+
+    def test_what_a_full_disk_cuts_off_is_taken_back(self):
+        series.append(self.folder, self.line())
+        real = series.os.write
+        with mock.patch.object(series.os, "write", lambda descriptor, text: real(descriptor, text[:10])):
+            with self.assertRaisesRegex(OSError, "only a part of a line"):
+                series.append(self.folder, self.line(seconds=2))
+        self.assertEqual(series.read(self.path), ([self.line()], False))
+
+    def test_a_line_too_long_to_be_taken_back_is_refused(self):
+        with self.assertRaisesRegex(OSError, "longer than"):
+            series.append(self.folder, self.line(findings={"x": ["y" * series.TAIL_SIZE]}))
+        self.assertFalse(self.path.exists())
+
+    def test_writers_at_the_same_time_leave_whole_lines(self):
+        def write(run):
+            for number in range(50):
+                series.append(self.folder, self.line(run=run, seconds=number))
+        writers = [threading.Thread(target=write, args=(f"run-{number}",)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        lines, cut = series.read(self.path)
+        self.assertFalse(cut)
+        for number in range(4):
+            self.assertEqual([line["seconds"] for line in lines if line["run"] == f"run-{number}"], list(range(50)))
+
+    def test_lines_come_each_second_at_first_and_less_often_later(self):
+        record = series.Series(self.folder)
+        for tenth in range(0, 36_000):
+            record.note(tenth / 10, lambda: {**FIGURES, "seconds": tenth / 10})  # pylint: disable=cell-var-from-loop
+        times = [line["seconds"] for line in series.read(self.path)[0]]
+        self.assertEqual(times[:3], [0, 1, 2])
+        gaps = [after - before for before, after in zip(times, times[1:])]
+        self.assertTrue(0.99 < min(gaps) and max(gaps) < 10.11, (min(gaps), max(gaps)))
+        self.assertLess(len(times), 500)
+
+    def test_a_series_that_cannot_be_written_is_said_once_and_costs_nothing_else(self):
+        record = series.Series(self.folder / "missing")
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            record.add(FIGURES, {})
+            record.add(FIGURES, {})
+        self.assertEqual(errors.getvalue().count("missing/series.jsonl cannot be written"), 1)
+
+    def test_findings_are_named_by_id_without_their_folder_and_each_once(self):
+        found = [{"id": "hang", "file": "a/b/timeout-1"}, {"id": "free-merged", "file": "a/crash-2"},
+                 {"id": "hang", "file": "a/timeout-3"}, {"id": "hang", "file": "a/timeout-3"}, {"id": None, "file": None}]
+        self.assertEqual(series.by_id(found), {"hang": ["timeout-1", "timeout-3"], "free-merged": ["crash-2"],
+                                               "unknown": [""]})
+
+
+class Reading(SeriesTest):
+    def test_every_kind_of_damage_is_named_with_its_line_and_the_fix(self):
+        cases = [("is no JSON", "{]"), ("is no JSON", ""), ("is no JSON", "\x00" * 20), ("is no object", "[]"),
+                 ("has no 'run', a name", json.dumps(self.line(run=""))),
+                 ("has no 'target', a name", json.dumps(self.line(target=3))),
+                 ("has no 'findings', lists", json.dumps(self.line(findings=[]))),
+                 ("has no 'findings', lists", json.dumps(self.line(findings={"x": 3}))),
+                 ("has no 'findings', lists", json.dumps(self.line(findings={"x": [3]})))]
+        cases += [(f"has no '{name}', a whole number", json.dumps(self.line(**{name: value})))
+                  for name in (*series.COUNTS, "jobs", "seed") for value in (-1, 1.5, "7", None, True)]
+        cases += [("has no 'seconds', a number", json.dumps(self.line(seconds=value)))
+                  for value in (-1, "1", None, float("nan"), float("inf"), True)]
+        for problem, text in cases:
+            with self.subTest(text=text):
+                self.path.write_text(f"{json.dumps(self.line())}\n{text}\n", encoding="utf-8")
+                with self.assertRaises(series.SeriesError) as complaint:
+                    series.read(self.path)
+                self.assertTrue(str(complaint.exception).startswith(f"{self.path}:2: this line {problem}"),
+                                str(complaint.exception))
+                self.assertIn("remove it", str(complaint.exception))
+
+    def test_members_it_does_not_know_are_no_damage(self):
+        series.append(self.folder, self.line(more=1))
+        self.assertEqual(series.read(self.path), ([self.line(more=1)], False))
+
+
+if __name__ == "__main__":
+    unittest.main()

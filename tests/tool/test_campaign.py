@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True  # the tree is not for litter
 import campaign  # pylint: disable=wrong-import-position  # noqa: E402
 import campaign_status  # pylint: disable=wrong-import-position  # noqa: E402
 import command_line  # pylint: disable=wrong-import-position  # noqa: E402
+import series  # pylint: disable=wrong-import-position  # noqa: E402
 from campaign_tree import TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
 from fuzzer_words import PAGE_VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
 
@@ -225,11 +226,14 @@ class Status(CampaignTree):
         self.assertRegex(shown.decode(), rf"\r\x1b\[K{self.LINE}\r\x1b\[K")
         self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
 
-    def test_the_history_ends_with_the_summary(self):
+    def test_the_series_ends_with_the_figures_of_the_summary(self):
         _, output, _ = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
-        (history,) = (self.base / "history").iterdir()
-        lines = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
-        self.assertEqual(lines[-1], dict(json.loads(output), end=True))
+        lines, cut = series.read(self.base / series.NAME)
+        figures = json.loads(output)
+        self.assertFalse(cut)
+        self.assertEqual(len({line["run"] for line in lines}), 1)
+        self.assertEqual({name: lines[-1][name] for name in ("target", "seconds", *series.COUNTS)},
+                         {name: figures[name] for name in ("target", "seconds", *series.COUNTS)})
 
 
 if __name__ == "__main__":

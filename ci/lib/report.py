@@ -1,0 +1,147 @@
+"""Makes a report: a folder of pages for a browser about one campaign or a night of several, with all figures as JSON.
+
+May be here: the command, and how its folder is written. May not: what the figures are (report_data.py), how the pages look
+(report_pages.py).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import report_data
+import report_pages
+
+EXIT_SOUND, EXIT_DAMAGED, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+CAMPAIGNS = pathlib.Path("build/campaign")
+OUT = pathlib.Path("build/report")
+
+
+class Refused(Exception):
+    """The report may not go where it was to go. The text says why, and what to do."""
+
+
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="ci/report",
+        description="Makes pages for a browser about a campaign or a night of several: coverage, executions and corpus over "
+                    "time, every finding with its explanation, planted bugs, replay on target, coverage of the sources. "
+                    "They need no network. All their figures are in report.json beside them.",
+        epilog="Exit codes: 0 made, whatever the campaigns have found, 1 what was read is damaged, 2 usage, or a folder that "
+               "must not be replaced, 3 environment.")
+    parser.add_argument("--campaign", type=pathlib.Path, default=CAMPAIGNS, metavar="DIR",
+                        help=f"a campaign's folder, or a folder of several (default: {CAMPAIGNS})")
+    parser.add_argument("--out", type=pathlib.Path, default=OUT, metavar="DIR",
+                        help=f"the folder to make; an earlier report there is replaced (default: {OUT})")
+    parser.add_argument("--planted", type=pathlib.Path, metavar="FILE",
+                        help="what ./ci/planted --json has printed (default: DIR/planted.json of --campaign, if it is there)")
+    parser.add_argument("--target", type=pathlib.Path, metavar="FILE",
+                        help="what ./ci/target --json has printed (default: DIR/target.json)")
+    parser.add_argument("--coverage", type=pathlib.Path, metavar="DIR",
+                        help="what ./ci/coverage --html has written (default: DIR/coverage)")
+    parser.add_argument("--coverage-json", type=pathlib.Path, metavar="FILE",
+                        help="what ./ci/coverage --json has printed (default: DIR/coverage.json)")
+    parser.add_argument("--force", action="store_true", help="replace --out even when it is no report")
+    parser.add_argument("--from", dest="caller", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    for name in ("campaign", "out", "planted", "target", "coverage", "coverage_json"):
+        path = getattr(options, name)
+        if path is not None and path is not parser.get_default(name):  # what is typed is relative to where it is typed
+            setattr(options, name, pathlib.Path(os.path.relpath(options.caller / path)))
+    return options
+
+
+# Where it goes.
+
+
+def is_report(folder):
+    """Whether a folder is a report that this command has made."""
+    try:
+        document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("format") == report_data.FORMAT
+
+
+def require_place(out, force, sources):
+    """Raises Refused when a report may not be put there. sources are what it is made from, and must outlive it."""
+    if os.path.lexists(out) and (out.is_symlink() or not out.is_dir()):
+        raise Refused(f"{out} is there and is no folder; name another with --out")
+    place = out.resolve()
+    for source in (pathlib.Path.cwd(), *sources):
+        source = source.resolve()
+        if source == place or place in source.parents:
+            raise Refused(f"{out} holds {source}, which a report there would replace; name another folder with --out")
+    if out.is_dir() and any(out.iterdir()) and not is_report(out) and not force:
+        raise Refused(f"{out} is there and is no report; name another folder with --out, or replace it with --force")
+
+
+def write_files(folder, document, folders, sources):
+    """Writes all of a report into an empty folder. The pages come from report.json as it is written, not from memory."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / "report.json").write_text(text, encoding="utf-8", errors="backslashreplace")
+    document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    for name, page in report_pages.make_pages(document).items():
+        (folder / name).write_text(page, encoding="utf-8")
+    for campaign, source in zip(document["campaigns"], folders):
+        for finding in campaign["findings"]:
+            for path in finding["files"].values():
+                (folder / path).parent.mkdir(exist_ok=True)
+                shutil.copyfile(source / "findings" / pathlib.PurePath(path).name, folder / path)
+    if sources["coverage"]:
+        shutil.copytree(sources["coverage"], folder / "coverage")
+
+
+def put(out, write):
+    """Makes a folder by write(folder), as a whole: it is written beside its place and then renamed. What was in its place
+    is gone when this returns, and still there when it raises OSError."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise OSError(f"{out} cannot be made: {error}; name another folder with --out") from None
+    try:
+        fresh, old = work / "new", work / "old"
+        fresh.mkdir()
+        write(fresh)
+        if out.is_dir():
+            out.rename(old)
+        try:
+            fresh.rename(out)
+        except OSError:
+            if old.is_dir():
+                old.rename(out)
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def main(arguments):
+    """Makes the report; returns the exit code."""
+    options = parse_arguments(arguments)
+    try:
+        document, folders, sources = report_data.collect(options.campaign, options)
+        require_place(options.out, options.force, [*folders, *filter(None, sources.values())])
+        put(options.out, lambda folder: write_files(folder, document, folders, sources))
+    except Refused as refusal:
+        print(f"ci/report: {refusal}", file=sys.stderr)
+        return EXIT_USAGE
+    except report_data.Damaged as damage:
+        print(f"ci/report: {damage}", file=sys.stderr)
+        return EXIT_DAMAGED
+    except (report_data.Missing, OSError, shutil.Error) as error:
+        print(f"ci/report: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        print("ci/report: interrupted; nothing was written", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    print(options.out / "index.html")
+    return EXIT_SOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

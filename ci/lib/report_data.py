@@ -1,0 +1,265 @@
+"""The figures of a report: read from the folders of campaigns, and from what other commands have printed as JSON.
+
+May be here: what is read, what is reckoned from it, what is refused. May not: how it looks.
+
+Everything a report shows is in the document that `collect` makes, which is kept beside the pages as report.json.
+"""
+
+import json
+import math
+import pathlib
+import re
+
+import series
+
+FORMAT = "kmem-report 1"
+SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
+PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
+# What kmemfuzz explain writes beside a file, by kind (docs/crash.md).
+EXPLANATIONS = {"page": ".html", "text": ".reduced.ops", "reduced": ".reduced", "c": ".c"}
+RESERVED = ("index", "report", "coverage")  # what else lies in a report's folder
+SAVED = re.compile(r"(crash|timeout|oom|leak|slow-unit)-[0-9a-f]+")  # as libFuzzer names what it saves
+
+
+class Missing(Exception):
+    """Something that was named cannot be read. The text says what, and what to do."""
+
+
+class Damaged(Exception):
+    """Something that was read is not what it has to be. The text says where, and what to do."""
+
+
+# Campaigns.
+
+
+def find_campaigns(folder):
+    """The folders of campaigns: this one, or those in it. Raises Missing when there are none."""
+    if not folder.is_dir():
+        raise Missing(f"there is no folder {folder}; ./ci/fuzz makes one, or name another with --campaign")
+    if (folder / series.NAME).is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob(f"*/{series.NAME}") if path.is_file())
+    if not found:
+        raise Missing(f"{folder} holds no {series.NAME}, nor does a folder in it; ./ci/fuzz writes one in a campaign's folder")
+    return found
+
+
+def page_names(names):
+    """A name for the page of each campaign, fit for a file and an address, and no two alike."""
+    result = []
+    for name in names:
+        base = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:60] or "campaign"
+        if base.lower() in RESERVED:
+            base += "-1"
+        choice, number = base, 1
+        while choice.lower() in [other.lower() for other in result]:
+            number += 1
+            choice = f"{base}-{number}"
+        result.append(choice)
+    return result
+
+
+def thin(lines, count):
+    """At most so many of the lines, evenly over time: the first, the last, and the last in each of equal parts between."""
+    if len(lines) <= count:
+        return lines
+    start, end = lines[0]["seconds"], lines[-1]["seconds"]
+    part = (end - start) / (count - 1) or 1.0
+    chosen = {}
+    for line in lines[1:]:
+        chosen[math.ceil((line["seconds"] - start) / part)] = line
+    chosen[count] = lines[-1]
+    return ([lines[0], *(chosen[key] for key in sorted(chosen) if chosen[key] is not lines[-1])][:count - 1]
+            + [lines[-1]])
+
+
+def per_second(now, before, name):
+    """How fast a count has grown since the line before; None when no time has passed, or when it has not grown but
+    shrunk, as the count of a worker that was started anew does."""
+    seconds = now["seconds"] - (before["seconds"] if before else 0)
+    count = now[name] - (before[name] if before else 0)
+    return round(count / seconds) if seconds > 0 and count >= 0 else None
+
+
+def count_findings(line):
+    """How many files a line's findings have."""
+    return sum(len(files) for files in line["findings"].values())
+
+
+def samples_of(lines):
+    """What is plotted: the lines of one run, thinned, with what happened in a second since the line before."""
+    samples, before = [], None
+    for line in thin(lines, SAMPLES):
+        sample = {"seconds": line["seconds"]}
+        for name in series.COUNTS:
+            sample[name] = line[name]
+            if name in ("executions", "checked_operations"):
+                sample[f"{name}_per_second"] = per_second(line, before, name)
+        sample["findings"] = count_findings(line)
+        samples.append(sample)
+        before = line
+    return samples
+
+
+def totals_of(run, lines):
+    """What a run has come to."""
+    last = lines[-1]
+    return {"run": run, "seconds": last["seconds"],
+            **{name: max(line[name] for line in lines) for name in ("executions", "checked_operations")},
+            "executions_per_second": per_second(last, None, "executions"),
+            "checked_operations_per_second": per_second(last, None, "checked_operations"),
+            **{name: last[name] for name in ("coverage_edges", "features", "corpus_files")},
+            "findings": count_findings(last)}
+
+
+def read_program(path):
+    """The reduced program as text; None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(PROGRAM_SIZE).decode(errors="replace")
+    except OSError:
+        return None
+
+
+def read_findings(folder, lines, page):
+    """Every file that the campaigns of a folder have saved, the latest campaign's first; those that fail in the same way
+    and are reduced to the same program are one, under the first of them."""
+    ids = {}
+    for line in reversed(lines):
+        for name, files in line["findings"].items():
+            for file in files:
+                ids.setdefault(file, name)
+    place = folder / "findings"
+    saved = sorted(path.name for path in place.glob("*") if SAVED.fullmatch(path.name)) if place.is_dir() else []
+    findings, first = [], {}
+    for name in [*ids, *(name for name in saved if name not in ids)]:
+        path = place / name
+        inside = name == pathlib.PurePath(name).name and name not in ("", ".", "..")
+        kept = {kind: name + ending for kind, ending in {"file": "", **EXPLANATIONS}.items()
+                if inside and (place / (name + ending)).is_file() and not (place / (name + ending)).is_symlink()}
+        finding = {"id": ids.get(name), "file": name, "page": None,
+                   "files": {kind: f"{page}/{kept[kind]}" for kind in kept},
+                   "program": read_program(place / kept["text"]) if "text" in kept else None, "duplicate_of": None}
+        if finding["program"] is not None:
+            original = first.setdefault((finding["id"], finding["program"]), path.name)
+            finding["duplicate_of"] = original if original != path.name else None
+        findings.append(finding)
+    return findings
+
+
+def read_campaign(folder, page):
+    """One campaign's figures: those of the latest run in full, the others' totals. page is its page's name."""
+    path = folder / series.NAME
+    try:
+        lines, cut = series.read(path)
+    except series.SeriesError as error:
+        raise Damaged(str(error)) from None
+    if not lines:
+        raise Missing(f"{path} has no lines yet; run ./ci/fuzz for a few seconds")
+    runs = {}
+    for line in lines:
+        runs.setdefault(line["run"], []).append(line)
+    for run in runs.values():
+        run.sort(key=lambda line: line["seconds"])
+    latest = lines[-1]["run"]
+    last = runs[latest][-1]
+    findings = read_findings(folder, lines, page)
+    return {
+        "name": folder.name, "page": f"{page}.html", "target": last["target"], "jobs": last.get("jobs"),
+        "seed": last.get("seed"), "cut": cut, "lines": len(runs[latest]), "totals": totals_of(latest, runs[latest]),
+        "earlier": [totals_of(run, its) for run, its in reversed(runs.items()) if run != latest],
+        "samples": samples_of(runs[latest]), "findings": findings,
+        "distinct_findings": sum(finding["duplicate_of"] is None for finding in findings),
+    }
+
+
+# What other commands have printed.
+
+
+def read_json(path, command, need):
+    """A document that a command has printed. need(document) makes of it what the report has, and fails where it is another
+    document."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Missing(f"{path} cannot be read: {error}; `{command} >{path.name}` writes it") from None
+    try:
+        return need(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Damaged(f"{path} is not what `{command}` prints ({type(error).__name__}: {error}); write it anew") from None
+
+
+def is_kind(value, *kinds):
+    """value, when it is of one of the kinds; raises TypeError when not."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{value!r} where a {' or '.join(kind.__name__ for kind in kinds)} must be")
+    return value
+
+
+def planted_figures(document):
+    """Of `./ci/planted --json`."""
+    nothing = type(None)
+    rows = [{"name": is_kind(patch["name"], str), "outcome": is_kind(patch["outcome"], str),
+             "caught_by": is_kind(patch["caught_by"], str, nothing),
+             "executions": is_kind(patch["executions"], int, nothing),
+             "seconds": is_kind(patch["seconds"], int, float, nothing), "bug": is_kind(patch["bug"], str)}
+            for patch in document["patches"]]
+    unpatched = document["unpatched"]
+    return {"sound": is_kind(document["sound"], bool), "runs": is_kind(document["runs"], int),
+            "seed": is_kind(document["seed"], int), "seconds": is_kind(document["seconds"], int, float),
+            "problems": [is_kind(problem, str) for problem in document["problems"]],
+            "count": len(rows), "found": sum(row["outcome"] == "found" for row in rows),
+            "unpatched_outcome": is_kind(unpatched["outcome"], str) if unpatched else None, "patches": rows}
+
+
+TARGET_COUNTS = ("inputs", "checked_operations", "sound", "violations", "faults", "hangs", "reports", "dead", "differences")
+
+
+def target_figures(document):
+    """Of `./ci/target --json`."""
+    rows = [{"configuration": is_kind(row["configuration"], str), **{name: is_kind(row[name], int) for name in TARGET_COUNTS},
+             "seconds": is_kind(row["seconds"], int, float)} for row in document["configurations"]]
+    findings = [{"file": is_kind(finding["file"], str), "configuration": is_kind(finding["configuration"], str),
+                 "kind": is_kind(finding["kind"], str), "host_agrees": is_kind(finding["host_agrees"], bool)}
+                for finding in document["findings"]]
+    return {"sound": not findings, "configurations": rows, "findings": findings}
+
+
+def coverage_figures(document):
+    """Of `./ci/coverage --json`."""
+    kinds = [f"{kind}{end}" for kind in ("lines", "branches", "conditions") for end in ("", "_covered")]
+    rows = [{"file": is_kind(row["file"], str), **{kind: is_kind(row[kind], int) for kind in kinds}}
+            for row in [*document["files"], document["total"]]]
+    return {"sound": not document["problems"], "files": rows}
+
+
+# All of it.
+
+# What stands beside the campaigns when it is not named, by option: its name, and the file in it that it is known by. (A
+# campaign's folder may be called coverage as well.)
+BESIDE = {"planted": ("planted.json", ""), "target": ("target.json", ""), "coverage_json": ("coverage.json", ""),
+          "coverage": ("coverage", "index.html")}
+COMMANDS = {"planted": ("./ci/planted --json", planted_figures), "target": ("./ci/target --json", target_figures),
+            "coverage_json": ("./ci/coverage --json", coverage_figures)}
+
+
+def find_sources(folder, options):
+    """The path of each source besides the campaigns: as named, or as found in folder, or None."""
+    return {name: getattr(options, name) or (folder / beside if (folder / beside / mark).is_file() else None)
+            for name, (beside, mark) in BESIDE.items()}
+
+
+def collect(folder, options):
+    """(document, folders, sources): the whole report as JSON has it, the folder of each of its campaigns, and the path of
+    each other source. Raises Missing, Damaged or OSError."""
+    folders = find_campaigns(folder)
+    sources = find_sources(folder, options)
+    names = page_names([path.resolve().name for path in folders])
+    document = {"format": FORMAT,
+                "campaigns": [read_campaign(path.resolve(), page) for path, page in zip(folders, names)]}
+    for name, (command, need) in COMMANDS.items():
+        document[name] = read_json(sources[name], command, need) if sources[name] else None
+    if sources["coverage"] and not (sources["coverage"] / "index.html").is_file():
+        raise Missing(f"{sources['coverage']} holds no index.html; `./ci/coverage --html {sources['coverage']}` writes one")
+    document["coverage_pages"] = "coverage/index.html" if sources["coverage"] else None
+    return document, folders, sources

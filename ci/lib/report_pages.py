@@ -1,0 +1,321 @@
+"""The pages of a report, made of its figures (ci/lib/report_data.py) and of the templates in ci/lib/site.
+
+May be here: which figure stands where, and in which words. May not: figures of its own; anything that is not in report.json.
+
+Each figure is a <data> element whose data-path says where in report.json it stands, such as campaigns/0/totals/seconds.
+"""
+
+import pathlib
+import string
+import urllib.parse
+
+import plot
+from markup import Markup, element, escape, join
+
+TEMPLATES = pathlib.Path(__file__).resolve().parent / "site"
+NOTHING = "\u2013"  # where there is no figure
+FILE_WORDS = {"page": "Explanation, step by step", "text": "Reduced program", "c": "C file", "reduced": "Reduced, in bytes",
+              "file": "The input itself"}
+# What is plotted of each sample: (member, title, unit, whether the axis begins at 0).
+PLOTS = (("coverage_edges", "Coverage", "edges", False), ("features", "Features", "features", False),
+         ("executions_per_second", "Executions per second", "executions/s", True),
+         ("checked_operations_per_second", "Checked operations per second", "operations/s", True),
+         ("executions", "Executions in all", "executions", True),
+         ("checked_operations", "Checked operations in all", "operations", True),
+         ("corpus_files", "Corpus", "files", True))
+
+
+def fill(template, /, **parts):
+    """A template with its parts in place; a part that is not markup is escaped."""
+    text = string.Template((TEMPLATES / template).read_text(encoding="utf-8"))
+    return Markup(text.substitute({key: escape(part) for key, part in parts.items()}))
+
+
+def address(path):
+    """A path in the site as an address."""
+    return urllib.parse.quote(path)
+
+
+def plural(count, word, words=None):
+    """The word for so many."""
+    return word if count == 1 else words or word + "s"
+
+
+class Figures:
+    """A place in the document, and how what stands there is shown."""
+
+    def __init__(self, document, path=""):
+        self.document, self.path = document, path
+
+    def __getitem__(self, key):
+        return Figures(self.document[key], f"{self.path}/{key}" if self.path else str(key))
+
+    def __iter__(self):
+        return (self[index] for index in range(len(self.document)))
+
+    def __len__(self):
+        return len(self.document)
+
+    def show(self, form=plot.thousands):
+        """The figure here; a dash where it is null."""
+        if self.document is None:
+            return element("span", element("span", NOTHING, aria_hidden="true"), aria_label="none", role="img")
+        return element("data", form(self.document), value=self.document, data_path=self.path)
+
+
+def table(caption, head, rows):
+    """A table. head has (title, whether its column has numbers); the first cell of a row is its heading. It can be scrolled
+    where it is wider than the window, by keys too."""
+    columns = [element("th", title, scope="col", class_="number" if number else None) for title, number in head]
+    lines = []
+    for first, *rest in rows:
+        cells = [element("th", first, scope="row", class_="number" if head[0][1] else None)]
+        cells += [element("td", cell, class_="number" if number else None) for cell, (_, number) in zip(rest, head[1:])]
+        lines.append(element("tr", *cells))
+    return element("div", element("table", element("caption", caption), element("thead", element("tr", *columns)),
+                                  element("tbody", join(lines, "\n"))),
+                   class_="scroll", role="region", tabindex="0", aria_label=caption)
+
+
+def outcome(sound, text):
+    """A word that is good or bad, told by a sign and not by colour alone."""
+    return element("span", element("span", "\u2713 " if sound else "\u2717 ", aria_hidden="true"), text,
+                   class_="right" if sound else "wrong")
+
+
+# A campaign.
+
+
+def has_operations(campaign):
+    """Whether the target counts checked operations at all."""
+    return campaign["totals"]["checked_operations"].document > 0
+
+
+def show_totals(campaign):
+    """What a campaign has come to, as a list of terms."""
+    totals = campaign["totals"]
+    pairs = [("Target", campaign["target"].document), ("Time", totals["seconds"].show(plot.duration)),
+             ("Executions", join([totals["executions"].show(), " ", element("small", totals["executions_per_second"].show(),
+                                                                            "/s")]))]
+    if has_operations(campaign):
+        pairs.append(("Checked operations", join([totals["checked_operations"].show(), " ", element(
+            "small", totals["checked_operations_per_second"].show(), "/s")])))
+    pairs += [("Coverage", join([totals["coverage_edges"].show(), " ", element("small", "edges")])),
+              ("Features", totals["features"].show()),
+              ("Corpus", join([totals["corpus_files"].show(), " ", element("small", "files")])),
+              ("Findings", totals["findings"].show())]
+    return join(element("div", element("dt", term), element("dd", figure)) for term, figure in pairs)
+
+
+def found_at(samples):
+    """The seconds of the samples that have more findings than the one before."""
+    counts = [0, *(sample["findings"] for sample in samples)]
+    return [sample["seconds"] for sample, before in zip(samples, counts) if sample["findings"] > before]
+
+
+def show_plot(campaign, member, title, unit, from_zero):
+    """A plot with its table; nothing when there are no figures for it."""
+    samples = campaign["samples"]
+    points = [(sample["seconds"], sample[member]) for sample in samples.document]
+    if all(value is None for _, value in points) or ("operations" in member and not has_operations(campaign)):
+        return ""
+    marks = found_at(samples.document)
+    rows = [(sample["seconds"].show(), sample[member].show()) for sample in samples]
+    return element("figure", element("figcaption", element("h3", title)),
+                   plot.line(member, title, points, unit, from_zero, marks),
+                   element("details", element("summary", f"{title} as a table"),
+                           table(f"{title} over time", (("seconds", True), (unit, True)), rows)), id=f"plot-{member}")
+
+
+def show_finding(finding):
+    """A file that was saved, with what explains it."""
+    item, links = finding.document, []
+    for kind, words in FILE_WORDS.items():
+        if kind in item["files"]:
+            links.append(element("li", element("a", words, href=address(item["files"][kind]))))
+    about = ""
+    if item["duplicate_of"]:
+        about = element("p", "The same as ", element("code", item["duplicate_of"]), ".")
+    elif item["program"] is None:
+        about = element("p", "It is not explained.", class_="soft")
+    program = ""
+    if item["program"] and not item["duplicate_of"]:
+        program = element("details", element("summary", "The reduced program"),
+                          element("pre", item["program"], tabindex="0", role="region",
+                                  aria_label=f"The reduced program of {item['file']}"))
+    return element("li", element("h3", item["id"] or "not recorded"), element("p", element("code", item["file"])), about,
+                   element("ul", *links, class_="links") if links else "", program,
+                   class_="same" if item["duplicate_of"] else None)
+
+
+def show_findings(campaign):
+    """Every file a campaign has saved: those that tell something new first."""
+    if not len(campaign["findings"]):
+        return element("p", "None.")
+    ordered = sorted(campaign["findings"], key=lambda finding: finding.document["duplicate_of"] is not None)
+    return element("ul", *(show_finding(finding) for finding in ordered), class_="findings")
+
+
+TOTALS_HEAD = (("time", True), ("executions", True), ("per second", True), ("checked operations", True), ("coverage", True),
+               ("features", True), ("corpus", True), ("findings", True))
+
+
+def totals_row(totals):
+    """The figures under TOTALS_HEAD."""
+    return [totals["seconds"].show(plot.duration), *(totals[name].show() for name in (
+        "executions", "executions_per_second", "checked_operations", "coverage_edges", "features", "corpus_files", "findings"))]
+
+
+def finding_words(campaign):
+    """How many findings, in words."""
+    files, distinct = len(campaign["findings"]), campaign["distinct_findings"].document
+    if files == 0:
+        return "Nothing was found."
+    same = f", of which {distinct} {plural(distinct, 'is', 'are')} distinct" if files != distinct else ""
+    return f"{files} {plural(files, 'finding')}{same}."
+
+
+def show_campaign(campaign):
+    """What the page of a campaign holds between its header and its footer."""
+    failed = len(campaign["findings"]) > 0
+    notes = [f"Run {campaign['totals']['run'].document}"]
+    notes += [join([", ", words, " ", campaign[name].show(str)]) for name, words in (("jobs", "jobs"), ("seed", "seed"))
+              if campaign[name].document is not None]
+    notes.append(".")
+    if campaign["cut"].document:
+        notes.append(" The last line of the series was cut off, and is left out.")
+    earlier = element("p", "None.")
+    if len(campaign["earlier"]):
+        earlier = table("What each had come to at its end, the latest first", (("run", False), *TOTALS_HEAD),
+                        [[totals["run"].document, *totals_row(totals)] for totals in campaign["earlier"]])
+    count, lines = len(campaign["samples"]), campaign["lines"].document
+    samples = f"{count} {plural(count, 'sample')}" + ("." if count == lines else f" of {lines}, evenly over the time.")
+    if found_at(campaign["samples"].document):
+        samples += " A dashed line is where something was found."
+    return fill("campaign.html", name=campaign["name"].document, state="failed" if failed else "sound",
+                sign="\u2717" if failed else "\u2713", verdict=finding_words(campaign), totals=show_totals(campaign),
+                notes=element("p", *notes, class_="notes"), samples=samples,
+                plots=join((show_plot(campaign, *which) for which in PLOTS), "\n"), findings=show_findings(campaign),
+                earlier=earlier)
+
+
+# The first page.
+
+
+def show_planted(planted):
+    """The table of the planted bugs."""
+    if planted.document is None:
+        return element("p", "Not measured. ", element("code", "./ci/planted --json >planted.json"), " measures it, and ",
+                       element("code", "./ci/report --planted planted.json"), " shows it.", class_="soft")
+    rows = [(patch["name"].document, outcome(patch["outcome"].document == "found", patch["outcome"].document),
+             patch["caught_by"].document or NOTHING, patch["executions"].show(), patch["seconds"].show(),
+             patch["bug"].document) for patch in planted["patches"]]
+    problems = element("ul", *(element("li", problem.document, class_="wrong") for problem in planted["problems"]))
+    survived = planted["unpatched_outcome"].document
+    core = {None: "", "not-found": " The core without a bug survived as many executions."}.get(
+        survived, " The core without a bug did not survive.")
+    return join([
+        element("p", planted["found"].show(), " of ", planted["count"].show(), " planted bugs found, each within ",
+                planted["runs"].show(), " executions from seed ", planted["seed"].show(str), ".", core),
+        problems if len(planted["problems"]) else "",
+        element("details", element("summary", "Every planted bug"), table(
+            "Planted bugs, and what caught each", (("bug", False), ("outcome", False), ("caught by", False),
+                                                   ("executions", True), ("seconds", True), ("what is wrong", False)), rows),
+                open=len(rows) <= 12)])
+
+
+def show_target(target):
+    """What replay on the boards came to."""
+    if target.document is None:
+        return element("p", "Not replayed. ", element("code", "./ci/target --json >target.json"), " replays the corpus, and ",
+                       element("code", "./ci/report --target target.json"), " shows it.", class_="soft")
+    names = ("inputs", "checked_operations", "sound", "violations", "faults", "hangs", "reports", "dead", "differences", "seconds")
+    parts = [element("p", outcome(target["sound"].document, "All sound, digests equal the host\u2019s."
+                                  if target["sound"].document else "Not everything is sound and equal."))]
+    parts.append(table("Each configuration of the boards", (("configuration", False), *(
+        (name.replace("_", " "), True) for name in names)),
+        [[row["configuration"].document, *(row[name].show() for name in names)] for row in target["configurations"]]))
+    if len(target["findings"]):
+        parts.append(table("What was found there", (("input", False), ("configuration", False), ("kind", False),
+                                                    ("host", False)),
+                           [[finding["file"].document, finding["configuration"].document, finding["kind"].document,
+                             "the same" if finding["host_agrees"].document else "not the same"]
+                            for finding in target["findings"]]))
+    return join(parts)
+
+
+def show_coverage(measured, pages):
+    """The coverage of the sources, and where they are annotated."""
+    parts = []
+    if pages:
+        parts.append(element("p", element("a", "The sources, annotated with how often each line ran", href=address(pages))))
+    if measured.document is not None:
+        head, rows = [("file", False)], []
+        for kind in ("lines", "branches", "conditions"):
+            head += [(kind, True), ("covered", True)]
+        for row in measured["files"]:
+            rows.append([row["file"].document, *(row[kind + end].show() for kind in ("lines", "branches", "conditions")
+                                                 for end in ("", "_covered"))])
+        parts.append(table("Coverage by tests and corpus", head, rows))
+    return join(parts) or element(
+        "p", "Not measured. ", element("code", "./ci/coverage --html DIR"), " measures it, and ",
+        element("code", "./ci/report --coverage DIR"), " links it.", class_="soft")
+
+
+def overview_verdict(document):
+    """(whether all is well, the sentences that say so)."""
+    found = sum(len(campaign["findings"]) for campaign in document["campaigns"])
+    distinct = sum(campaign["distinct_findings"] for campaign in document["campaigns"])
+    words = ["Nothing was found." if not found else
+             f"{found} {plural(found, 'finding')}, {distinct} distinct." if distinct != found else
+             f"{found} {plural(found, 'finding')}."]
+    if document["planted"]:
+        words.append("All planted bugs were found as they must be." if document["planted"]["sound"] else
+                     "The planted bugs were not all found as they must be.")
+    if document["target"]:
+        words.append("The boards agree with the host." if document["target"]["sound"] else
+                     "The boards do not agree with the host, or found something.")
+    if document["coverage_json"] and not document["coverage_json"]["sound"]:
+        words.append("Coverage is not what it must be.")
+    sound = not found and all(document[name] is None or document[name]["sound"]
+                              for name in ("planted", "target", "coverage_json"))
+    return sound, " ".join(words)
+
+
+def show_overview(figures):
+    """What the first page holds between its header and its footer."""
+    sound, words = overview_verdict(figures.document)
+    rows, lists = [], []
+    for campaign in figures["campaigns"]:
+        name, page = campaign["name"].document, address(campaign["page"].document)
+        rows.append([element("a", name, href=page), campaign["target"].document, *totals_row(campaign["totals"])])
+        new = [finding for finding in campaign["findings"].document if not finding["duplicate_of"]]
+        lists += [element("li", element("a", finding["id"] or "not recorded", href=f"{page}#findings"), " in ", name, ": ",
+                          element("code", finding["file"])) for finding in new]
+    campaigns = table("What each had come to at the end of its latest run", (("campaign", False), ("target", False),
+                                                                             *TOTALS_HEAD), rows)
+    return fill("overview.html", state="sound" if sound else "failed", sign="\u2713" if sound else "\u2717", verdict=words,
+                campaigns=campaigns, findings=element("ul", *lists) if lists else element("p", "None."),
+                planted=show_planted(figures["planted"]), target=show_target(figures["target"]),
+                coverage=show_coverage(figures["coverage_json"], figures["coverage_pages"].document))
+
+
+# All of them.
+
+
+def make_pages(document):
+    """The text of every page, by its file's name."""
+    style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    figures = Figures(document)
+    names = [("index.html", "Overview")] + [(campaign["page"], campaign["name"]) for campaign in document["campaigns"]]
+
+    def page(name, title, main):
+        links = [element("li", element("a", words, href=address(other), aria_current="page" if other == name else None))
+                 for other, words in names]
+        return fill("page.html", title=title, style=style, home="kmem", navigation=join(links), main=main)
+
+    pages = {"index.html": page("index.html", "Fuzzing report: kmem", show_overview(figures))}
+    for campaign in figures["campaigns"]:
+        name = campaign["page"].document
+        pages[name] = page(name, f"Campaign {campaign['name'].document}: kmem fuzzing report", show_campaign(campaign))
+    return pages

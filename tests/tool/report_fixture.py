@@ -1,0 +1,109 @@
+"""What tests of ./ci/report make reports from: folders of campaigns, and documents as other commands print them.
+
+May be here: how these are written, and how the command is run. May not: what a report must be.
+"""
+
+import contextlib
+import io
+import json
+import pathlib
+import sys
+import types
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "ci" / "lib"
+sys.path.insert(0, str(LIBRARY))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+import report  # pylint: disable=wrong-import-position  # noqa: E402
+
+HOSTILE = "<img src=x onerror=alert(1)>&amp;\"'$title"  # a name; fit for a folder too
+CRASH = "crash-0a0b"
+SAME = "crash-0c0d"
+HANG = "timeout-0e0f"
+PROGRAM = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24 <b>\n"
+
+
+def series_line(run="20261122T010000Z-1", number=0, **changes):
+    """A line of a series."""
+    return {"run": run, "target": "heap", "jobs": 2, "seed": 7, "seconds": number * 10.0,
+            "executions": number * 15_000 + number * number * 10, "checked_operations": number * 700_000,
+            "coverage_edges": min(104, 60 + number), "features": 300 + number * 7, "corpus_files": 20 + number,
+            "findings": {"free-merged": [CRASH]} if number > 20 else {}, **changes}
+
+
+def write_series(folder, lines):
+    """Makes a campaign's folder of the lines of its series."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "series.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def write_findings(folder):
+    """Saves three findings in a campaign's folder: one that is explained, one that is the same, one that is not."""
+    place = folder / "findings"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in (CRASH, SAME, HANG):
+        (place / name).write_bytes(b"\x01\x02")
+    for name in (CRASH, SAME):
+        (place / f"{name}.html").write_text("<!doctype html><title>explained</title>", encoding="utf-8")
+        (place / f"{name}.reduced.ops").write_text(PROGRAM, encoding="utf-8")
+        (place / f"{name}.reduced").write_bytes(b"\x01")
+        (place / f"{name}.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
+
+
+def write_night(folder):
+    """A night: the heap's campaign with two runs and findings, and one of the page allocator that found nothing."""
+    heap = [series_line("20261121T010000Z-1", number) for number in range(5)]
+    heap += [series_line("20261122T010000Z-2", number) for number in range(25)]
+    heap.append(series_line("20261122T010000Z-2", 25, findings={"free-merged": [CRASH, SAME], "hang": [HANG]}))
+    write_series(folder / "heap", heap)
+    write_findings(folder / "heap")
+    write_series(folder / "page", [series_line("20261122T020000Z-3", number, target="page", checked_operations=0, findings={})
+                                   for number in range(12)])
+
+
+PLANTED = {
+    "seed": 1, "runs": 500000, "seconds": 61.2, "sound": False, "problems": [f"{HOSTILE}: nothing found"],
+    "unpatched": {"name": "(unpatched)", "outcome": "not-found", "caught_by": None, "executions": 500000, "seconds": 21.0},
+    "patches": [
+        {"name": "best-fit", "outcome": "found", "caught_by": "placement", "executions": 1234, "seconds": 0.4,
+         "bug": "The best hole is taken.", "origin": "x", "oracles": ["placement"], "fails": None, "detail": ""},
+        {"name": HOSTILE, "outcome": "not-found", "caught_by": None, "executions": 500000, "seconds": 20.5,
+         "bug": HOSTILE, "origin": "x", "oracles": ["placement"], "fails": None, "detail": ""},
+        {"name": "no-patch", "outcome": "does-not-apply", "caught_by": None, "executions": None, "seconds": None,
+         "bug": "none", "origin": "x", "oracles": ["placement"], "fails": None, "detail": ""}],
+    "idle_oracles": ["recovery"],
+}
+TARGET = {
+    "configurations": [
+        {"configuration": "rv64", "inputs": 81, "checked_operations": 104391, "sound": 80, "violations": 1, "faults": 0,
+         "hangs": 0, "reports": 0, "dead": 0, "differences": 0, "boots": 1, "seconds": 1.231}],
+    "findings": [{"kind": "violation", "configuration": "rv64", "file": HOSTILE, "host_agrees": False}],
+}
+COVERAGE = {
+    "files": [{"file": "src/kmem.c", "lines": 300, "lines_covered": 299, "branches": 120, "branches_covered": 118,
+               "conditions": 40, "conditions_covered": 40}],
+    "total": {"file": "total", "lines": 301, "lines_covered": 300, "branches": 121, "branches_covered": 119,
+              "conditions": 41, "conditions_covered": 41},
+    "uncovered": [], "problems": [],
+}
+
+
+def write_everything(folder):
+    """A night with all that can stand beside it."""
+    write_night(folder)
+    for name, document in (("planted", PLANTED), ("target", TARGET), ("coverage", COVERAGE)):
+        (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+    (folder / "coverage").mkdir()
+    (folder / "coverage" / "index.html").write_text("<!doctype html><title>coverage</title>", encoding="utf-8")
+    (folder / "coverage" / "style.css").write_text("", encoding="utf-8")
+
+
+def run_report(*arguments):
+    """Runs the command, in this process; returns its code and what it has printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(io.StringIO()) as errors:
+        try:
+            code = report.main([str(argument) for argument in arguments])
+        except SystemExit as end:  # argparse's
+            code = end.code
+    return types.SimpleNamespace(returncode=code, stdout=output.getvalue(), stderr=errors.getvalue())

@@ -1,0 +1,500 @@
+"""Tests of ./ci/report: its pages are sound HTML, show the figures of report.json and no others, escape every name, and
+are whole or not there.
+
+Run: python3 tests/tool/test_report.py
+"""
+
+import contextlib
+import html.parser
+import io
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+import urllib.parse
+from unittest import mock
+
+import report_fixture as fixture
+
+# pylint: disable=wrong-import-order
+import markup
+import plot
+import report
+import report_data
+
+SOUND, DAMAGED, USAGE, ENVIRONMENT = range(4)
+VOID = ("meta", "link", "br")  # elements of HTML that have no end
+
+
+class Page(html.parser.HTMLParser):
+    """A page in its elements. problems are what makes it no HTML: ends without a beginning, and the other way round."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.elements, self.problems = [], [], []
+        self.feed(text)
+        self.close()
+        self.problems += [f"<{element['tag']}> has no end" for element in self.stack]
+
+    def _begin(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        if len(set(names)) != len(names):
+            self.problems.append(f"<{tag}> has an attribute twice")
+        element = {"tag": tag, "text": "", "inside": [outer["tag"] for outer in self.stack], **dict(attributes)}
+        self.elements.append(element)
+        return element
+
+    def handle_starttag(self, tag, attrs):
+        element = self._begin(tag, attrs)
+        if tag not in VOID:
+            self.stack.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self._begin(tag, attrs)
+
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack[-1]["tag"] != tag:
+            self.problems.append(f"</{tag}> at {self.getpos()} ends nothing")
+        else:
+            self.stack.pop()
+
+    def handle_data(self, data):
+        for element in self.stack:
+            element["text"] += data
+
+    def all(self, tag, **attributes):
+        """The elements of this kind, with these attributes."""
+        return [element for element in self.elements if element["tag"] == tag
+                and all(element.get(name.rstrip("_")) == value for name, value in attributes.items())]
+
+
+def at(document, path):
+    """What stands at a path such as campaigns/0/totals/seconds."""
+    for key in path.split("/"):
+        document = document[int(key) if isinstance(document, list) else key]
+    return document
+
+
+def numbers_in(document, path=""):
+    """The path of every number, those that are also told in words or links aside."""
+    if isinstance(document, bool):
+        return
+    if isinstance(document, (int, float)):
+        yield path
+    elif isinstance(document, (dict, list)):
+        for key, value in document.items() if isinstance(document, dict) else enumerate(document):
+            yield from numbers_in(value, f"{path}/{key}" if path else str(key))
+
+
+class ReportTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.night = self.folder / "night"
+        self.out = self.folder / "out"
+
+    def make(self, *arguments):
+        """Makes the report; returns its JSON."""
+        result = fixture.run_report("--campaign", self.night, "--out", self.out, *arguments)
+        self.assertEqual((result.returncode, result.stderr), (SOUND, ""))
+        self.assertTrue(result.stdout.endswith("out/index.html\n"))
+        return json.loads((self.out / "report.json").read_text(encoding="utf-8"))
+
+    def pages(self):
+        """Every page of the report, by name."""
+        return {path.name: Page(path.read_text(encoding="utf-8")) for path in sorted(self.out.glob("*.html"))}
+
+    def require_error(self, code, words, *arguments):
+        """The command must end with this code, print these words, and change nothing."""
+        before = sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*"))
+        result = fixture.run_report(*(arguments or ("--campaign", self.night, "--out", self.out)))
+        self.assertEqual((result.returncode, result.stdout), (code, ""), result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+        self.assertIn(words, result.stderr)
+        self.assertEqual(sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*")), before)
+
+
+class Structure(ReportTest):
+    def setUp(self):
+        super().setUp()
+        fixture.write_everything(self.night)
+        self.document = self.make()
+
+    def test_there_is_a_page_for_each_campaign_and_one_for_all(self):
+        self.assertEqual(list(self.pages()), ["heap.html", "index.html", "page.html"])
+
+    def test_every_element_that_begins_ends(self):
+        for name, page in self.pages().items():
+            self.assertEqual(page.problems, [], name)
+
+    def test_ids_are_unique_and_what_refers_to_one_finds_it(self):
+        for name, page in self.pages().items():
+            ids = [element["id"] for element in page.elements if "id" in element]
+            self.assertEqual(len(ids), len(set(ids)), name)
+            for element in page.elements:
+                for reference in ("aria-labelledby", "aria-describedby"):
+                    if reference in element:
+                        self.assertIn(element[reference], ids, name)
+
+    def test_links_lead_to_files_of_the_report_and_places_in_them(self):
+        pages = self.pages()
+        count = 0
+        for name, page in pages.items():
+            for link in page.all("a"):
+                path, _, anchor = link["href"].partition("#")
+                target = self.out / urllib.parse.unquote(path or name)
+                self.assertTrue(target.is_file(), link)
+                self.assertIn(self.out, target.parents)
+                if anchor:
+                    self.assertTrue(any(element.get("id") == anchor for element in pages[target.name].elements), link)
+                count += 1
+        self.assertGreater(count, 20)
+
+    def test_there_is_no_script_and_nothing_from_elsewhere(self):
+        for name, page in self.pages().items():
+            self.assertEqual(page.all("script") + page.all("img") + page.all("iframe"), [], name)
+            for element in page.elements:
+                for attribute in ("src", "href", "action"):
+                    self.assertNotRegex(element.get(attribute, ""), r"^(\w+:)?//", name)
+            policy = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+            self.assertTrue(policy and policy[0].startswith("default-src 'none'"), name)
+
+    def test_landmarks_headings_and_language_are_there(self):
+        for name, page in self.pages().items():
+            for landmark in ("header", "nav", "main", "footer", "h1", "title"):
+                self.assertEqual(len([element for element in page.all(landmark) if "svg" not in element["inside"]]), 1,
+                                 (name, landmark))
+            self.assertEqual(page.all("html")[0]["lang"], "en")
+            levels = [int(element["tag"][1]) for element in page.elements if re.fullmatch(r"h[1-6]", element["tag"])]
+            self.assertEqual(levels[0], 1)
+            self.assertTrue(all(after <= before + 1 for before, after in zip(levels, levels[1:])), levels)
+            self.assertEqual(page.all("a")[0]["href"], "#main")
+            self.assertEqual(len(page.all("a", **{"aria-current": "page"})), 1)
+
+    def test_tables_have_captions_and_their_headings_a_scope(self):
+        for name, page in self.pages().items():
+            self.assertEqual(len(page.all("table")), len(page.all("caption")), name)
+            for heading in page.all("th"):
+                self.assertIn(heading.get("scope"), ("row", "col"))
+            for region in [element for element in page.elements if element.get("role") == "region"]:
+                self.assertTrue(region.get("aria-label") and region.get("tabindex") == "0")
+
+    def test_each_plot_has_a_name_a_description_and_a_table(self):
+        page = self.pages()["heap.html"]
+        plots = page.all("svg")
+        self.assertEqual(len(plots), 7)
+        for drawing in plots:
+            self.assertEqual(drawing["role"], "img")
+        self.assertEqual(len([element for element in page.all("table") if "figure" in element["inside"]]), 7)
+        self.assertTrue(all(element["text"] for element in page.all("desc")))
+
+    def test_a_target_without_checked_operations_has_no_plots_of_them(self):
+        self.assertEqual(len(self.pages()["page.html"].all("svg")), 5)
+        self.assertNotIn("Checked operations", self.pages()["page.html"].all("main")[0]["text"])
+
+    def test_findings_come_with_their_explanations_and_the_same_one_is_said_to_be(self):
+        heap = self.document["campaigns"][0]
+        self.assertEqual([(finding["id"], finding["file"], finding["duplicate_of"]) for finding in heap["findings"]],
+                         [("free-merged", fixture.CRASH, None), ("free-merged", fixture.SAME, fixture.CRASH),
+                          ("hang", fixture.HANG, None)])
+        self.assertEqual(heap["distinct_findings"], 2)
+        self.assertEqual((self.out / heap["findings"][0]["files"]["page"]).read_bytes(),
+                         (self.night / "heap" / "findings" / f"{fixture.CRASH}.html").read_bytes())
+        text = self.pages()["heap.html"].all("main")[0]["text"]
+        self.assertIn(f"The same as {fixture.CRASH}.", text)
+        self.assertIn(fixture.PROGRAM, text)
+        self.assertIn("3 findings, of which 2 are distinct.", text)
+
+    def test_what_is_wrong_is_said_on_the_first_page(self):
+        text = self.pages()["index.html"].all("p", class_="verdict failed")[0]["text"]
+        self.assertIn("3 findings, 2 distinct. The planted bugs were not all found as they must be. The boards do not agree",
+                      text)
+
+    def test_the_same_figures_make_the_same_pages(self):
+        before = {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
+        self.make()
+        self.assertEqual({path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}, before)
+
+
+class Figures(ReportTest):
+    def setUp(self):
+        super().setUp()
+        fixture.write_everything(self.night)
+        self.document = self.make()
+
+    def shown(self):
+        """(path, value, text) of every figure on every page."""
+        return [(element["data-path"], element["value"], element["text"]) for page in self.pages().values()
+                for element in page.all("data")]
+
+    def test_every_figure_on_a_page_is_the_one_in_the_json(self):
+        figures = self.shown()
+        self.assertGreater(len(figures), 300)
+        for path, value, text in figures:
+            truth = at(self.document, path)
+            self.assertEqual(value, str(truth), path)
+            units = re.findall(r"([\d.]+) (s|min|h)\b", text)
+            said = sum(float(number) * {"s": 1, "min": 60, "h": 3600}[unit] for number, unit in units) if units \
+                else float(text.replace(",", ""))
+            self.assertAlmostEqual(said, float(truth), delta=60 if "h" in text else 0.5 if units else 0, msg=path)
+
+    def test_every_figure_of_the_json_is_on_a_page(self):
+        shown = {path for path, _, _ in self.shown()}
+        words = re.compile(r"(lines|distinct_findings|planted/seconds|samples/\d+/findings)$"
+                           r"|earlier/\d+/checked_operations_per_second$"
+                           r"|campaigns/1/.*(checked_operations|checked_operations_per_second)$")
+        self.assertEqual([path for path in numbers_in(self.document) if path not in shown and not words.search(path)], [])
+
+    def test_lines_of_plots_go_where_the_ticks_say_the_samples_are(self):
+        for index, campaign in enumerate(self.document["campaigns"]):
+            page = self.out / campaign["page"]
+            for member, drawing in re.findall(r'<figure id="plot-(\w+)">(.*?)</svg>', page.read_text(encoding="utf-8"), re.S):
+                ticks = {kind: [(float(value), float(place)) for value, place in re.findall(
+                    rf'class="tick {kind}"[^>]* data-value="([^"]+)" data-at="([^"]+)"', drawing)]
+                    for kind in ("time", "value")}
+                drawn = [tuple(map(float, point.split(","))) for line in re.findall(r'points="([^"]+)"', drawing)
+                         for point in line.split()]
+                wanted = [(sample["seconds"], sample[member]) for sample in campaign["samples"] if sample[member] is not None]
+                self.assertEqual(len(drawn), len(wanted), (index, member))
+                for place, truth in zip(drawn, wanted):
+                    for axis, kind in enumerate(("time", "value")):
+                        (value, start), (last, end) = ticks[kind][0], ticks[kind][-1]
+                        self.assertAlmostEqual(start + (truth[axis] - value) * (end - start) / (last - value), place[axis],
+                                               delta=0.1, msg=(member, truth))
+
+    def test_what_happened_in_a_second_is_reckoned_from_the_sample_before(self):
+        samples = self.document["campaigns"][0]["samples"]
+        self.assertIsNone(samples[0]["executions_per_second"])
+        self.assertEqual(samples[4]["executions_per_second"],
+                         round((samples[4]["executions"] - samples[3]["executions"]) / 10))
+
+    def test_the_latest_run_is_shown_and_the_earlier_ones_are_told(self):
+        heap = self.document["campaigns"][0]
+        self.assertEqual((heap["totals"]["run"], len(heap["samples"]), heap["totals"]["seconds"]),
+                         ("20261122T010000Z-2", 26, 250.0))
+        self.assertEqual([run["run"] for run in heap["earlier"]], ["20261121T010000Z-1"])
+
+    def test_a_long_series_is_thinned_evenly_with_its_ends_kept(self):
+        for count in (1, 2, 119, 120, 121, 240, 2500):
+            lines = [fixture.series_line(number=number) for number in range(count)]
+            thinned = report_data.thin(lines, 120)
+            self.assertEqual((thinned[0], thinned[-1]), (lines[0], lines[-1]))
+            self.assertLessEqual(len(thinned), 120)
+            self.assertGreaterEqual(len(thinned), min(count, 60))
+            times = [line["seconds"] for line in thinned]
+            self.assertEqual(times, sorted(set(times)))
+
+    def test_a_count_that_shrinks_makes_a_gap_and_no_negative_speed(self):
+        fixture.write_series(self.night / "heap", [fixture.series_line(number=number, executions=executions)
+                                                   for number, executions in enumerate((0, 100, 50, 150, 200))])
+        samples = self.make()["campaigns"][0]["samples"]
+        self.assertEqual([sample["executions_per_second"] for sample in samples], [None, 10, None, 10, 5])
+        drawing = (self.out / "heap.html").read_text(encoding="utf-8").split('id="plot-executions_per_second"')[1]
+        self.assertEqual(drawing.split("</svg>")[0].count("<polyline"), 2)
+
+
+class Names(ReportTest):
+    def test_names_and_texts_are_text_and_nothing_else(self):
+        for name in (fixture.HOSTILE, "coverage", "Index", "..x"):
+            fixture.write_series(self.night / name, [fixture.series_line(target=fixture.HOSTILE, findings={
+                "<script>alert(1)</script>": [fixture.HOSTILE, "../../../etc/passwd", "..", ""]})])
+        (self.night / fixture.HOSTILE / "findings").mkdir()
+        (self.night / fixture.HOSTILE / "findings" / fixture.HOSTILE).write_text("x", encoding="utf-8")
+        (self.night / fixture.HOSTILE / "findings" / f"{fixture.HOSTILE}.reduced.ops").write_text("</pre><script>",
+                                                                                                  encoding="utf-8")
+        for name, document in (("planted", fixture.PLANTED), ("target", fixture.TARGET)):
+            (self.night / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        document = self.make()
+        pages = self.pages()
+        self.assertEqual(len(pages), 5)
+        for name, page in pages.items():
+            self.assertEqual((page.problems, page.all("script"), page.all("img")), ([], [], []), name)
+        page = pages[next(campaign["page"] for campaign in document["campaigns"] if campaign["name"] == fixture.HOSTILE)]
+        self.assertEqual(page.all("h1")[0]["text"], f"Campaign {fixture.HOSTILE}")
+        self.assertIn("</pre><script>", page.all("pre")[0]["text"])
+        self.assertIn(fixture.HOSTILE, pages["index.html"].all("main")[0]["text"])
+        self.assertEqual([path for path in self.folder.rglob("passwd")], [])
+        self.assertTrue((self.out / document["campaigns"][1]["page"]).is_file())
+
+    def test_pages_of_folders_with_like_names_are_apart(self):
+        self.assertEqual(report_data.page_names(["a b", "a?b", "A-B", "index", "report", "", "..", "a-b-2"]),
+                         ["a-b", "a-b-2", "A-B-3", "index-1", "report-1", "campaign", "campaign-2", "a-b-2-2"])
+
+    def test_what_is_no_markup_is_escaped(self):
+        self.assertEqual(markup.element("p", "<&>\"'", title='"<'), '<p title="&quot;&lt;">&lt;&amp;&gt;&quot;&#x27;</p>')
+        self.assertEqual(markup.element("p", markup.element("b", "x")), "<p><b>x</b></p>")
+        self.assertEqual(markup.join(["<", markup.Markup("<br>")], "&"), "&lt;&amp;<br>")
+
+
+class Places(ReportTest):
+    def setUp(self):
+        super().setUp()
+        fixture.write_night(self.night)
+
+    def test_one_campaign_is_a_report_too(self):
+        self.night = self.night / "page"
+        document = self.make()
+        self.assertEqual([campaign["name"] for campaign in document["campaigns"]], ["page"])
+        self.assertIn("Nothing was found.", self.pages()["index.html"].all("p", class_="verdict sound")[0]["text"])
+
+    def test_a_report_is_replaced_and_nothing_of_the_old_one_stays(self):
+        self.make()
+        (self.out / "old.html").write_text("", encoding="utf-8")
+        self.make()
+        self.assertFalse((self.out / "old.html").exists())
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["night", "out"])
+
+    def test_a_folder_that_is_no_report_is_replaced_only_by_force(self):
+        self.out.mkdir()
+        (self.out / "thesis.txt").write_text("", encoding="utf-8")
+        self.require_error(USAGE, "is there and is no report; name another folder with --out, or replace it with --force")
+        self.make("--force")
+        self.assertFalse((self.out / "thesis.txt").exists())
+
+    def test_a_json_of_something_else_makes_no_report_of_a_folder(self):
+        self.out.mkdir()
+        for text in ("{}", "[]", '{"format": "other"}', "{", "\x00"):
+            (self.out / "report.json").write_text(text, encoding="utf-8")
+            self.require_error(USAGE, "is no report")
+
+    def test_an_empty_folder_is_filled(self):
+        self.out.mkdir()
+        self.make()
+
+    def test_what_it_is_made_from_is_never_replaced_not_even_by_force(self):
+        for place in (self.night, self.night / "heap", self.folder, pathlib.Path.cwd(), pathlib.Path("/")):
+            self.require_error(USAGE, "name another folder with --out", "--campaign", self.night, "--out", place, "--force")
+
+    def test_a_file_or_a_link_is_never_replaced(self):
+        self.out.write_text("", encoding="utf-8")
+        self.require_error(USAGE, "is no folder", "--campaign", self.night, "--out", self.out, "--force")
+        self.out.unlink()
+        self.out.symlink_to(self.night / "page")
+        self.require_error(USAGE, "is no folder", "--campaign", self.night, "--out", self.out, "--force")
+
+    def test_a_report_that_cannot_be_finished_leaves_the_old_one_and_no_litter(self):
+        self.make()
+        before = (self.out / "index.html").read_bytes()
+        for broken in ("shutil.copyfile", "report_pages.make_pages"):
+            with mock.patch(f"report.{broken}", side_effect=OSError(28, "No space left on device")), \
+                    contextlib.redirect_stderr(io.StringIO()) as errors:
+                code = report.main(["--campaign", str(self.night), "--out", str(self.out)])
+            self.assertEqual(code, ENVIRONMENT)
+            self.assertIn("No space left on device", errors.getvalue())
+        self.assertEqual((self.out / "index.html").read_bytes(), before)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["night", "out"])
+
+    def test_paths_are_relative_to_where_the_command_is_typed(self):
+        result = subprocess.run([fixture.ROOT / "ci" / "report", "--campaign", "night", "--out", "deep/out"], cwd=self.folder,
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, SOUND, result.stderr)
+        self.assertTrue((self.folder / "deep" / "out" / "index.html").is_file())
+
+
+class Errors(ReportTest):
+    def setUp(self):
+        super().setUp()
+        fixture.write_night(self.night)
+
+    def test_a_folder_that_is_not_there(self):
+        self.require_error(ENVIRONMENT, "there is no folder ", "--campaign", self.folder / "none", "--out", self.out)
+
+    def test_a_folder_without_a_series(self):
+        (self.folder / "empty").mkdir()
+        self.require_error(ENVIRONMENT, "holds no series.jsonl", "--campaign", self.folder / "empty", "--out", self.out)
+
+    def test_a_series_without_a_line(self):
+        (self.night / "page" / "series.jsonl").write_bytes(b"")
+        self.require_error(ENVIRONMENT, "has no lines yet")
+
+    def test_a_damaged_line_is_named(self):
+        path = self.night / "page" / "series.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        lines[3] = lines[3][:40]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.require_error(DAMAGED, "page/series.jsonl:4: this line is no JSON; remove it")
+
+    def test_a_cut_last_line_is_left_out_and_said(self):
+        path = self.night / "page" / "series.jsonl"
+        path.write_bytes(path.read_bytes()[:-9])
+        document = self.make()
+        self.assertEqual((document["campaigns"][1]["cut"], len(document["campaigns"][1]["samples"])), (True, 11))
+        self.assertIn("was cut off, and is left out", self.pages()["page.html"].all("main")[0]["text"])
+
+    def test_documents_that_are_not_there_or_not_those(self):
+        for option, command in (("--planted", "./ci/planted --json"), ("--target", "./ci/target --json"),
+                                ("--coverage-json", "./ci/coverage --json")):
+            path = self.folder / "other.json"
+            self.require_error(ENVIRONMENT, f"`{command} >other.json` writes it", "--campaign", self.night, "--out", self.out,
+                               option, path)
+            for text in ("{", "[]", "{}", "3", "null", '{"patches": [{}], "configurations": [{}], "files": [{}]}', "\x00"):
+                path.write_text(text, encoding="utf-8")
+                self.require_error(DAMAGED, f"is not what `{command}` prints", "--campaign", self.night, "--out", self.out,
+                                   option, path)
+            path.unlink()
+
+    def test_a_figure_that_is_none_in_a_document(self):
+        path = self.folder / "planted.json"
+        for name, value in (("runs", "<b>"), ("seed", None), ("sound", 1), ("problems", [3])):
+            path.write_text(json.dumps({**fixture.PLANTED, name: value}), encoding="utf-8")
+            self.require_error(DAMAGED, "is not what `./ci/planted --json` prints", "--campaign", self.night, "--out", self.out,
+                               "--planted", path)
+
+    def test_coverage_without_pages(self):
+        self.require_error(ENVIRONMENT, "holds no index.html", "--campaign", self.night, "--out", self.out,
+                           "--coverage", self.folder)
+
+    def test_wrong_options(self):
+        self.require_error(USAGE, "usage: ci/report", "--x")
+        self.require_error(USAGE, "usage: ci/report", "--out")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_a_place_that_cannot_be_written(self):
+        self.folder.chmod(0o500)
+        self.addCleanup(self.folder.chmod, 0o700)
+        self.require_error(ENVIRONMENT, "Permission denied")
+
+    def test_a_place_below_a_file(self):
+        (self.folder / "file").write_text("", encoding="utf-8")
+        self.require_error(ENVIRONMENT, "file/out cannot be made: ", "--campaign", self.night, "--out", self.folder / "file" / "out")
+
+
+class Axes(unittest.TestCase):
+    def test_steps_are_round_and_few(self):
+        for low in (0, 3, 100, 5000):
+            for height in (0, 1, 2, 7, 10, 44, 99, 100, 101, 12_345, 9_999_999):
+                for from_zero in (True, False):
+                    first, step, count = plot.value_axis([low, low + height], from_zero, True)
+                    self.assertIn(str(step).rstrip("0"), ("1", "2", "5"), (low, height))
+                    self.assertLessEqual(count, plot.TICKS + 1)
+                    self.assertTrue(first <= low and first + step * count >= low + height, (low, height, from_zero))
+                    self.assertTrue(first % step == 0 and (first == 0 or not from_zero))
+
+    def test_figures_of_axes_are_short(self):
+        for value, text in ((0, "0"), (0.2, "0.2"), (500, "500"), (1000, "1k"), (1500, "1.5k"), (2_500_000, "2.5M"),
+                            (10**9, "1G")):
+            self.assertEqual(plot.short(value), text)
+
+    def test_times_are_in_words(self):
+        for seconds, text in ((0, "0 s"), (0.5, "0.5 s"), (59.9, "59.9 s"), (60, "1 min"), (90, "1 min 30 s"),
+                              (3600, "1 h"), (28_859, "8 h 59 s"), (28_860, "8 h 1 min")):
+            self.assertEqual(plot.duration(seconds), text)
+
+    def test_time_is_counted_in_units_that_fit(self):
+        for seconds, axis in ((20, (5, 1, "seconds")), (60, (10, 1, "seconds")), (600, (120, 60, "minutes")),
+                              (28_800, (7200, 3600, "hours")), (700_000, (172_800, 86_400, "days"))):
+            self.assertEqual(plot.time_axis(seconds), axis)
+
+    def test_one_sample_and_no_time_can_be_drawn(self):
+        for points in ([(0, 5)], [(0, 0)], [(0.0, 5), (0.0, 6)], [(0.5, 5), (0.9, 5)], [(0, None), (1, 3)], [(1e8, 1)]):
+            drawing = plot.line("x", "X", points, "files")
+            self.assertNotIn("nan", drawing)
+            self.assertIn("<polyline", drawing)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -15,7 +15,7 @@ import series
 FORMAT = "kmem-report 1"
 SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
 PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
-# What kmemfuzz explain writes beside a file, by kind (docs/crash.md).
+# What kmemfuzz explain writes beside a file, by kind.
 EXPLANATIONS = {"page": ".html", "text": ".reduced.ops", "reduced": ".reduced", "c": ".c"}
 RESERVED = ("index", "report", "coverage")  # what else lies in a report's folder
 SAVED = re.compile(r"(crash|timeout|oom|leak|slow-unit)-[0-9a-f]+")  # as libFuzzer names what it saves

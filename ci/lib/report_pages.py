@@ -161,9 +161,11 @@ TOTALS_HEAD = (("time", True), ("executions", True), ("per second", True), ("che
 
 
 def totals_row(totals):
-    """The figures under TOTALS_HEAD."""
-    return [totals["seconds"].show(plot.duration), *(totals[name].show() for name in (
-        "executions", "executions_per_second", "checked_operations", "coverage_edges", "features", "corpus_files", "findings"))]
+    """The figures under TOTALS_HEAD. Targets that check nothing operation by operation count none."""
+    operations = totals["checked_operations"]
+    return [totals["seconds"].show(plot.duration), totals["executions"].show(), totals["executions_per_second"].show(),
+            (operations if operations.document else Figures(None)).show(),
+            *(totals[name].show() for name in ("coverage_edges", "features", "corpus_files", "findings"))]
 
 
 def finding_words(campaign):

@@ -4,8 +4,10 @@ Run: python3 tests/tool/test_series.py
 """
 
 import contextlib
+import fcntl
 import io
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -87,6 +89,23 @@ class Writing(SeriesTest):
         self.assertFalse(cut)
         for number in range(4):
             self.assertEqual([line["seconds"] for line in lines if line["run"] == f"run-{number}"], list(range(50)))
+
+    def test_the_file_is_locked_from_the_look_at_its_end_until_the_line_is_written(self):
+        series.append(self.folder, self.line())
+        looked = []
+
+        def require_lock(real):
+            def call(descriptor, *arguments):
+                with open(self.path, "rb") as other, self.assertRaises(BlockingIOError):
+                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                looked.append(real)
+                return real(descriptor, *arguments)
+            return call
+        with mock.patch.object(series.os, "pread", require_lock(os.pread)), \
+                mock.patch.object(series.os, "write", require_lock(os.write)):
+            series.append(self.folder, self.line(seconds=2))
+        self.assertEqual(len(looked), 2)
+        self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=2)], False))
 
     def test_lines_come_each_second_at_first_and_less_often_later(self):
         record = series.Series(self.folder)

@@ -15,7 +15,7 @@ import series
 FORMAT = "kmem-report 1"
 SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
 PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
-# What kmemfuzz explain writes beside a file, by kind.
+# What kmemfuzz explain writes beside a file, by kind (docs/crash.md).
 EXPLANATIONS = {"page": ".html", "text": ".reduced.ops", "reduced": ".reduced", "c": ".c"}
 RESERVED = ("index", "report", "coverage")  # what else lies in a report's folder
 SAVED = re.compile(r"(crash|timeout|oom|leak|slow-unit)-[0-9a-f]+")  # as libFuzzer names what it saves
@@ -199,6 +199,8 @@ def is_kind(value, *kinds):
 def planted_figures(document):
     """Of `./ci/planted --json`."""
     nothing = type(None)
+    if not document["patches"] or any(patch["fails"] is not None for patch in document["patches"]):
+        raise ValueError("it has no planted bugs, or canaries, which are to be missed")
     rows = [{"name": is_kind(patch["name"], str), "outcome": is_kind(patch["outcome"], str),
              "caught_by": is_kind(patch["caught_by"], str, nothing),
              "executions": is_kind(patch["executions"], int, nothing),
@@ -217,6 +219,8 @@ TARGET_COUNTS = ("inputs", "checked_operations", "sound", "violations", "faults"
 
 def target_figures(document):
     """Of `./ci/target --json`."""
+    if not document["configurations"]:
+        raise ValueError("nothing was replayed")
     rows = [{"configuration": is_kind(row["configuration"], str), **{name: is_kind(row[name], int) for name in TARGET_COUNTS},
              "seconds": is_kind(row["seconds"], int, float)} for row in document["configurations"]]
     findings = [{"file": is_kind(finding["file"], str), "configuration": is_kind(finding["configuration"], str),

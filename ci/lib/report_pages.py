@@ -272,8 +272,9 @@ def overview_verdict(document):
              f"{found} {plural(found, 'finding')}, {distinct} distinct." if distinct != found else
              f"{found} {plural(found, 'finding')}."]
     if document["planted"]:
-        words.append("All planted bugs were found as they must be." if document["planted"]["sound"] else
-                     "The planted bugs were not all found as they must be.")
+        count = document["planted"]["count"]
+        words.append(f"{count} planted {plural(count, 'bug was', 'bugs were')} tried, "
+                     f"{'' if document['planted']['sound'] else 'not '}all found as they must be.")
     if document["target"]:
         words.append("The boards agree with the host." if document["target"]["sound"] else
                      "The boards do not agree with the host, or found something.")

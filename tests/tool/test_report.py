@@ -211,7 +211,7 @@ class Structure(ReportTest):
 
     def test_what_is_wrong_is_said_on_the_first_page(self):
         text = self.pages()["index.html"].all("p", class_="verdict failed")[0]["text"]
-        self.assertIn("3 findings, 2 distinct. The planted bugs were not all found as they must be. The boards do not agree",
+        self.assertIn("3 findings, 2 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not",
                       text)
 
     def test_the_same_figures_make_the_same_pages(self):
@@ -441,8 +441,17 @@ class Errors(ReportTest):
         path = self.folder / "planted.json"
         for name, value in (("runs", "<b>"), ("seed", None), ("sound", 1), ("problems", [3])):
             path.write_text(json.dumps({**fixture.PLANTED, name: value}), encoding="utf-8")
-            self.require_error(DAMAGED, "is not what `./ci/planted --json` prints", "--campaign", self.night, "--out", self.out,
-                               "--planted", path)
+            self.require_error(DAMAGED, "is not what `./ci/planted --json` prints", "--campaign", self.night,
+                               "--out", self.out, "--planted", path)
+
+    def test_documents_that_prove_nothing(self):
+        canary = {**fixture.PLANTED["patches"][0], "fails": "not-found"}
+        for option, document in (("--planted", {**fixture.PLANTED, "patches": []}),
+                                 ("--planted", {**fixture.PLANTED, "patches": [canary]}),
+                                 ("--target", {"configurations": [], "findings": []})):
+            path = self.folder / "empty.json"
+            path.write_text(json.dumps(document), encoding="utf-8")
+            self.require_error(DAMAGED, "is not what `./ci/", "--campaign", self.night, "--out", self.out, option, path)
 
     def test_coverage_without_pages(self):
         self.require_error(ENVIRONMENT, "holds no index.html", "--campaign", self.night, "--out", self.out,

@@ -13,6 +13,7 @@ struct result {
     const char *path;
     const struct program *program; /* NULL: the file could not be used */
     const struct outcome *outcome; /* NULL then too */
+    const struct program *reduced; /* fails the same way in as few operations as possible; NULL: not known */
 };
 
 struct results {

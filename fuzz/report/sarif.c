@@ -9,7 +9,6 @@
 
 #define SCHEMA       "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 #define ORACLES_PAGE KMEM_DOCUMENTS_URI "/harness.md#oracles"
-#define SHOWN_LIMIT  40 /* operations of a program that a message shows */
 
 /* The rules: the oracles, numbered from 1 as they are, and behind them the deaths. */
 
@@ -73,24 +72,13 @@ void sarif_start(struct json *json) {
 
 /* The message. */
 
-/* The program up to the failing operation; of a long one its end. */
+/* In as few operations as possible, where they are known. */
 static void print_program(const struct result *result, FILE *stream) {
-    const struct program *const program = result->program;
-    const struct outcome *const outcome = result->outcome;
-    const size_t wanted = outcome->has_step ? outcome->step.index + 1 : 0;
-    const size_t count = wanted < program->operation_count ? wanted : program->operation_count;
-    const size_t first = count > SHOWN_LIMIT ? count - SHOWN_LIMIT : 0;
-    struct program header = *program;
-    header.operation_count = 0;
-    (void)text_print(&header, stream);
-    if (first != 0) {
-        fprintf(stream, "# %zu operation%s left out\n", first, first == 1 ? "" : "s");
+    if (result->reduced != NULL) {
+        const size_t count = result->program->operation_count;
+        fprintf(stream, "reduced from %zu operation%s:\n\n", count, count == 1 ? "" : "s");
     }
-    for (size_t i = first; i < count; i++) {
-        char text[TEXT_OPERATION_SIZE];
-        const struct operation operation = program_operation(program, i);
-        fprintf(stream, "%s\n", text_operation(&operation, text));
-    }
+    (void)text_print(result->reduced != NULL ? result->reduced : result->program, stream);
 }
 
 static void print_message(const struct result *result, FILE *stream) {

@@ -14,6 +14,7 @@
 #include "fuzz/tool/debugger.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/reduced.h"
 #include "src/port.h"
 
 struct options {
@@ -139,9 +140,18 @@ static enum exit_code run_for_results(struct executor *executor, const struct in
                                       const struct options *options, struct results *results) {
     struct outcome outcome;
     outcome_find(&input->program, options->oracles, &outcome);
-    const struct result result = {.path = path, .program = &input->program, .outcome = &outcome};
+    struct reduced reduced;
+    const bool is_reduced = options->sarif_path != NULL && outcome.failure.kind != FAILURE_NONE &&
+                            reduced_make(path, executor, &input->program, &reduced) == EXIT_VIOLATION;
+    const struct result result = {.path = path,
+                                  .program = &input->program,
+                                  .outcome = &outcome,
+                                  .reduced = is_reduced ? &reduced.program : NULL};
     const bool died = outcome_is_death(&outcome);
     results_add(results, &result);
+    if (is_reduced) {
+        reduced_close(&reduced);
+    }
     enum exit_code code = outcome.failure.kind == FAILURE_NONE ? EXIT_SOUND : EXIT_VIOLATION;
     if (!options->to_json && died) {
         print_death(&outcome, path);

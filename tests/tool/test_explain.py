@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ci" / "lib"))
 sys.dont_write_bytecode = True  # the tree is not for litter
 
-import campaign  # pylint: disable=wrong-import-position  # noqa: E402
+import corpus  # pylint: disable=wrong-import-position  # noqa: E402
 import findings  # pylint: disable=wrong-import-position  # noqa: E402
 import patched  # pylint: disable=wrong-import-position  # noqa: E402
 
@@ -360,7 +360,7 @@ class Keep(ExplainTest):
         self.assertIn("VIOLATION free-merged", self.run_tool(broken, "run", "tree/corpus")[1])
         self.assertEqual(self.run_tool(HEALTHY, "pack", "tree/corpus", "-o", "blob")[0], SOUND)
         self.assertRegex(self.run_tool(HEALTHY, "replay", "blob")[1], r"^V 0 2 - .*\nEND 1\n$")
-        self.assertIn("regressions", campaign.SEED_FOLDERS)
+        self.assertIn("regressions", corpus.SEED_FOLDERS)
 
     def test_what_is_sound_already_is_kept_as_it_is(self):
         self.write("mended")

@@ -81,7 +81,7 @@ class Session(unittest.TestCase):
         subprocess.run(["gcc", "-std=c11", "-O2", "-g", "-ffreestanding", "-c", broken, "-o", self.folder / "kmem.o"],
                        cwd=self.folder / "broken", check=True)
         objects = sorted((BUILD / "fuzz/CMakeFiles/kmemfuzz.dir/tool").glob("*.o"))
-        libraries = [BUILD / "fuzz/libkmem_host.a", BUILD / "fuzz/libkmem_harness.a",
+        libraries = [BUILD / "fuzz/libkmem_host.a", BUILD / "fuzz/libkmem_reduce.a", BUILD / "fuzz/libkmem_harness.a",
                      BUILD / "invariants/libkmem_invariants.a", BUILD / "src/libkmem.a"]
         subprocess.run(["gcc", "-o", tool, *objects, self.folder / "kmem.o", *libraries], check=True)
         return tool

@@ -22,7 +22,7 @@ SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 60  # seconds: a tool that takes longer hangs
 NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
 
-COMMANDS = ("run", "show", "asm", "reduce", "import", "oracles", "pack", "replay", "target")
+COMMANDS = ("run", "show", "asm", "explain", "reduce", "keep", "import", "oracles", "pack", "replay", "target")
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size contents-kept contents-zeroed "

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -33,6 +34,7 @@ class SetupTest(unittest.TestCase):
         self.programs.mkdir()
         for name in PLAIN_TOOLS:
             (self.programs / name).symlink_to(shutil.which(name))
+        (self.programs / "python3").symlink_to(sys.executable)
         self.packages = re.search(r"^  (.+)", self.run_script("ci/setup")[2], re.MULTILINE).group(1)
         self.packages = self.packages.split()
 

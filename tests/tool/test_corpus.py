@@ -6,6 +6,7 @@ Needs the build of preset fuzz. Run: python3 tests/tool/test_corpus.py
 
 import contextlib
 import io
+import fcntl
 import os
 import pathlib
 import shutil
@@ -158,16 +159,24 @@ class Safety(CorpusTest):
     def test_a_lock_on_a_folder_that_was_replaced_meanwhile_is_taken_on_the_new_one(self):
         new = self.folder / "new"
         new.mkdir()
+        opened = threading.Event()
         entered = threading.Event()
+        lock = fcntl.flock
+
+        def flock(handle, operation):
+            opened.set()
+            lock(handle, operation)
 
         def enter():
             with corpus.locked(self.minimised):
                 entered.set()
         with corpus.locked(self.minimised):
-            waiter = threading.Thread(target=enter)
-            waiter.start()
-            corpus.replace(self.minimised, new)
-            self.assertFalse(entered.wait(0.2))
+            with mock.patch.object(corpus.fcntl, "flock", flock):
+                waiter = threading.Thread(target=enter)
+                waiter.start()
+                self.assertTrue(opened.wait(60))  # the old one, whose lock it now waits for
+                corpus.replace(self.minimised, new)
+                self.assertFalse(entered.is_set())
         waiter.join()
         self.assertTrue(entered.is_set())
 

@@ -30,6 +30,7 @@ SHORT = {"FUZZ_TIME": "5s"}
 # they differ in nothing but what is written.
 RUN_BY_CI_TEST = {
     "./ci/test": None,  # would start this test again
+    "./ci/test engines workflows": None,  # the same
     "./ci/replay": "ci/replay",
     "./ci/target": "ci/target",
     "./ci/coverage --html build/campaign/coverage --json >build/campaign/coverage.json": "ci/coverage",

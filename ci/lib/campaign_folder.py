@@ -51,7 +51,7 @@ class Folders:
                 os.close(lock)
                 continue
             self.work, self.lock = work, lock
-        (self.work / "corpus-path").write_text(str(self.corpus.absolute()), encoding="utf-8")
+        corpus.write_whole(self.work / "corpus-path", str(self.corpus.absolute()).encode())
 
     def require_space(self):
         """Raises OSError when a disk is as good as full."""

@@ -17,8 +17,16 @@ STOP_SECONDS = 10  # that jobs may take to end when told to: for the input they 
 
 _JOB = re.compile(r"^#(\d+): cov: (\d+) ft: (\d+) corp: (\d+) exec/s:? \d+ oom/timeout/crash: (\d+)/(\d+)/(\d+)",
                   re.MULTILINE)
+# Becomes the command "$@" when a line comes on standard input; ends when nobody is left to write one.
+GATE = 'read -r line && exec "$@" </dev/null'
 # Ends the group of processes $1 when nobody holds the other end of standard input any more.
 GUARD = 'read -r line; kill -s KILL -- "-$1"'
+
+
+def start_guard(group, lock):
+    """Starts what ends a group of processes when this one is gone, however it went."""
+    return subprocess.Popen(["sh", "-c", GUARD, "sh", str(group)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=[lock])
 
 
 class Tail:
@@ -62,14 +70,16 @@ class Workers:
         # No -seed: every job would inherit it, and do what the others do.
         command = [binary, *fuzzer.FLAGS, f"-fork={jobs}", "-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1",
                    f"-artifact_prefix={self.artifacts}/", self.corpus, *inputs]
+        # It waits at a gate until it has its guard: at no moment may this process be killed and leave it running.
         with open(work / "fuzzer.log", "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
-                                            env=environment, start_new_session=True, pass_fds=[lock])
+            self.process = subprocess.Popen(["sh", "-c", GATE, "sh", *command], stdin=subprocess.PIPE,
+                                            stdout=subprocess.DEVNULL, stderr=log, env=environment,
+                                            start_new_session=True, pass_fds=[lock])
         self.group = self.process.pid
         try:
-            self.guard = subprocess.Popen(["sh", "-c", GUARD, "sh", str(self.group)], stdin=subprocess.PIPE,
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                          start_new_session=True, pass_fds=[lock])
+            self.guard = start_guard(self.group, lock)
+            with self.process.stdin as gate:
+                gate.write(b"\n")
         except BaseException:
             os.killpg(self.group, signal.SIGKILL)
             self.process.wait()

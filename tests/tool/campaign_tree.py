@@ -33,6 +33,16 @@ def processes_naming(text):
     return found
 
 
+def processes_in(folder):
+    """The numbers of all processes that work in that folder."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # it has ended
+            if os.readlink(path) == str(folder):
+                found.append(int(path.parent.name))
+    return found
+
+
 def wait_until(happened, what):
     """Waits until happened() is true, at most TIMEOUT seconds."""
     deadline = time.monotonic() + TIMEOUT
@@ -81,7 +91,7 @@ esac
 """
 
 RUNNER = """
-import json, sys
+import json, os, signal, sys
 sys.path.insert(0, sys.argv.pop(1))
 import campaign, campaign_folder, campaign_status, crashes, workers
 campaign.prepare_build = lambda preset, stop: 0
@@ -89,7 +99,7 @@ campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20
 for name, value in json.loads(sys.argv.pop(1)).items():
     module, name = name.split(".")
-    setattr(globals()[module], name, value)
+    setattr(globals()[module], name, (lambda *_: os.kill(os.getpid(), signal.SIGKILL)) if value == "kill -9" else value)
 sys.exit(campaign.main())
 """
 
@@ -117,10 +127,9 @@ class CampaignTree(unittest.TestCase):
 
     def end_what_is_left(self):
         """Ends the processes that a campaign which failed its test has left in this test's tree."""
-        for path in pathlib.Path("/proc").glob("[0-9]*/cwd"):
-            with contextlib.suppress(OSError):
-                if os.readlink(path) == str(self.tree):
-                    os.kill(int(path.parent.name), signal.SIGKILL)
+        for number in processes_in(self.tree):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
 
     def write(self, name, text):
         """Makes a file below the tree that can be run."""
@@ -130,7 +139,8 @@ class CampaignTree(unittest.TestCase):
         path.chmod(0o755)
 
     def command(self, *arguments, settings=None):
-        """The command line of a campaign."""
+        """The command line of a campaign. settings are values for names of its modules, such as "workers.STOP_SECONDS";
+        with "kill -9" for a function the campaign is killed where it would call that."""
         return [sys.executable, "-B", "-c", RUNNER, str(LIBRARY), json.dumps(settings or {}), *map(str, arguments)]
 
     def start(self, behaviour, *arguments, settings=None, prefix=(), **more):
@@ -147,14 +157,7 @@ class CampaignTree(unittest.TestCase):
 
     def require_nothing_runs(self):
         """No process may be left whose folder this tree is."""
-        def left():
-            found = []
-            for path in pathlib.Path("/proc").glob("[0-9]*/cwd"):
-                with contextlib.suppress(OSError):
-                    if os.readlink(path) == str(self.tree):
-                        found.append(path)
-            return found
-        wait_until(lambda: not left(), "all processes have ended")
+        wait_until(lambda: not processes_in(self.tree), "all processes have ended")
 
     def finish(self, process):
         """Waits for the campaign's end, after which nothing may be left of it. Returns (code, output, errors)."""

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
 from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
-    TIMEOUT, CampaignTree, name_of, processes_naming, wait_until)
+    TIMEOUT, CampaignTree, name_of, processes_in, processes_naming, wait_until)
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 RUNS_ON = "runs_on\n"
@@ -123,6 +123,13 @@ class Killed(CampaignTree):
     def test_while_it_prepares(self):
         self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
         self.kill(RUNS_ON, "preparing", "it prepares")
+        self.require_continuation()
+
+    def test_between_the_start_of_libfuzzer_and_that_of_its_guard(self):
+        process = self.start(RUNS_ON, "--for", "1h", settings={"workers.start_guard": "kill -9"})
+        process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        self.require_nothing_runs()
         self.require_continuation()
 
     def test_while_it_merges(self):
@@ -315,7 +322,7 @@ class RealFuzzerKilled(unittest.TestCase):
                 time.sleep(delay)  # a moment that is not chosen: whichever it is, all must hold
                 process.kill()
                 process.communicate()
-                wait_until(lambda: not processes_naming(str(tree)), "all processes have ended")
+                wait_until(lambda: not processes_in(tree), "all processes have ended")
                 self.assertLessEqual(known, names())
                 known = names()
             output, errors = (process := start("--for", "2s", "--json")).communicate(timeout=TIMEOUT)

@@ -99,7 +99,7 @@ def complaint(code, output):
     if code is None:
         return f"it did not end within {TIMEOUT} s"
     lines = [line for line in output.splitlines()
-             if re.search(r"ERROR|VIOLATION|runtime error|WARNING: Mem|allocator: |No such|cannot|error", line)]
+             if re.search(r"ERROR|VIOLATION|runtime error|WARNING: Mem|No such|cannot|error", line)]
     return f"it ended with code {code}: {(lines or output.splitlines() or ['it printed nothing'])[0].strip()}"
 
 

@@ -26,9 +26,7 @@ UNREPEATED = "unrepeated"  # the finding when a violation did not happen again: 
 STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/tool/statistics.h
 
 _PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
-_VIOLATION = re.compile(r"^VIOLATION ([a-z-]+): (.*)$", re.MULTILINE)
-_PAGE_RULE = re.compile(r"^page allocator: ([a-z-]+): ", re.MULTILINE)
-_PROPERTY = re.compile(r"^(?:text|import)_fuzzer: ([a-z_]+): ", re.MULTILINE)
+_VIOLATION = re.compile(r"^VIOLATION ([a-z0-9-]+): ", re.MULTILINE)
 _SANITIZER = re.compile(r"(?:ERROR: |^)(AddressSanitizer|libFuzzer): ([\w-]+)", re.MULTILINE)
 _UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
@@ -51,12 +49,11 @@ def parse_progress(line):
 
 
 def parse_finding(output):
-    """What stopped a target, as a short id: that of an oracle, of a rule of the page target or of a property of the
-    text or import target; 'ubsan: ...', 'asan: ...', 'hang'; or None."""
-    for pattern in (_VIOLATION, _PAGE_RULE, _PROPERTY):
-        match = pattern.search(output)
-        if match:
-            return match.group(1)
+    """What stopped a target, as a short id: that of an oracle or of another target's rule; 'ubsan: ...', 'asan: ...',
+    'hang'; or None."""
+    match = _VIOLATION.search(output)
+    if match:
+        return match.group(1)
     if _UNREPEATED.search(output):
         return UNREPEATED
     match = _UNDEFINED.search(output)

@@ -8,28 +8,24 @@
 #include <string.h>
 
 #include "fuzz/program/text.h"
+#include "fuzz/targets/rule.h"
 
-/* What must hold: a name, which is also the failure function's, and a sentence. */
-#define PROPERTY_LIST(X)                                                                                     \
-    X(problem_has_line, "a problem names a line of the log")                                                 \
-    X(problem_has_message, "a problem has a printable message")                                              \
-    X(problems_in_order, "problems come in the order of their lines")                                        \
-    X(lines_in_order, "operations come in the order of their lines")                                         \
-    X(every_call_counts, "a line gives an operation at most, and a problem only in its place")               \
-    X(size_fits, "a size fits the largest heap")                                                             \
-    X(slot_fits, "a slot is one of the heap's")                                                              \
-    X(refused_says_why, "a heap that cannot be had is a problem more")                                       \
-    X(printed_parses, "a printed program parses")                                                            \
-    X(printed_is_whole, "a printed program has the operations that were imported")                           \
-    X(format_is_known, "a format that is detected is one there is, or none")                                 \
-    X(memory, "there is memory enough to fuzz")
-
-#define DEFINE_FAILURE(name, sentence)                                                                       \
-    __attribute__((noinline, noreturn)) static void fail_##name(void) {                                      \
-        (void)fprintf(stderr, "import_fuzzer: %s: it does not hold that %s\n", #name, sentence);             \
-        abort();                                                                                             \
-    }
-PROPERTY_LIST(DEFINE_FAILURE)
+/* What must hold. */
+RULE(import, PROBLEM_HAS_LINE, "import-problem-has-line", "A problem names a line of the log.");
+RULE(import, PROBLEM_HAS_MESSAGE, "import-problem-has-message", "A problem has a printable message.");
+RULE(import, PROBLEMS_IN_ORDER, "import-problems-in-order", "Problems come in the order of their lines.");
+RULE(import, LINES_IN_ORDER, "import-lines-in-order", "Operations come in the order of their lines.");
+RULE(import, EVERY_CALL_COUNTS, "import-every-call-counts",
+     "A line gives an operation at most, and a problem only in its place.");
+RULE(import, SIZE_FITS, "import-size-fits", "A size fits the largest heap.");
+RULE(import, SLOT_FITS, "import-slot-fits", "A slot is one of the heap's.");
+RULE(import, REFUSED_SAYS_WHY, "import-refused-says-why", "A heap that cannot be had is a problem more.");
+RULE(import, PRINTED_PARSES, "import-printed-parses", "A printed program parses.");
+RULE(import, PRINTED_IS_WHOLE, "import-printed-is-whole",
+     "A printed program has the operations that were imported.");
+RULE(import, FORMAT_IS_KNOWN, "import-format-is-known",
+     "A format that is detected is one there is, or none.");
+RULE(import, MEMORY, "import-memory", "There is memory enough to fuzz.");
 
 static size_t count_lines(const char *log, size_t size) {
     size_t count = size != 0 && log[size - 1] != '\n' ? 1 : 0;
@@ -44,19 +40,14 @@ static void check_problems(const struct import *import, size_t line_count) {
     for (size_t i = 0; i < import->problem_count; i++) {
         const struct import_problem *const problem = &import->problems[i];
         if (problem->line > line_count || problem->line == 0) {
-            fail_problem_has_line();
+            rule_break(&import_rule_PROBLEM_HAS_LINE);
         }
         if (problem->line < line) {
-            fail_problems_in_order();
+            rule_break(&import_rule_PROBLEMS_IN_ORDER);
         }
         line = problem->line;
-        if (problem->message[0] == '\0' || strlen(problem->message) >= sizeof problem->message) {
-            fail_problem_has_message();
-        }
-        for (const char *at = problem->message; *at != '\0'; at++) {
-            if (*at < ' ' || *at > '~') {
-                fail_problem_has_message();
-            }
+        if (!rule_is_message(problem->message, sizeof problem->message)) {
+            rule_break(&import_rule_PROBLEM_HAS_MESSAGE);
         }
     }
 }
@@ -66,14 +57,14 @@ static void check_operations(const struct import *import, size_t line_count) {
     for (size_t i = 0; i < import->operation_count; i++) {
         const struct import_operation *const imported = &import->operations[i];
         if (imported->line <= line || imported->line > line_count) {
-            fail_lines_in_order();
+            rule_break(&import_rule_LINES_IN_ORDER);
         }
         line = imported->line;
         if ((size_t)imported->operation.size.amount > PROGRAM_REGION_SIZE_MAXIMUM) {
-            fail_size_fits();
+            rule_break(&import_rule_SIZE_FITS);
         }
         if (imported->operation.slot >= import->header.slot_count) {
-            fail_slot_fits();
+            rule_break(&import_rule_SLOT_FITS);
         }
     }
 }
@@ -87,7 +78,7 @@ static void check_lines(const struct import *import, size_t line_count) {
             next++;
         }
         if (next < import->operation_count && import->operations[next].line == line && line != line_count) {
-            fail_every_call_counts();
+            rule_break(&import_rule_EVERY_CALL_COUNTS);
         }
     }
 }
@@ -97,28 +88,28 @@ static void check_text(const struct import *import) {
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
     if (stream == NULL) {
-        fail_memory();
+        rule_break(&import_rule_MEMORY);
     }
     import_print(import, "a\nlog", stream);
     if (fclose(stream) != 0) {
-        fail_memory();
+        rule_break(&import_rule_MEMORY);
     }
     uint8_t *bytes;
     size_t byte_count;
     struct text_error error;
     if (!text_parse((const uint8_t *)text, size, &bytes, &byte_count, &error)) {
-        fail_printed_parses();
+        rule_break(&import_rule_PRINTED_PARSES);
     }
     const struct program program = program_decode(bytes, byte_count);
     if (program.operation_count != import->operation_count) {
-        fail_printed_is_whole();
+        rule_break(&import_rule_PRINTED_IS_WHOLE);
     }
     for (size_t i = 0; i < program.operation_count; i++) {
         const struct operation operation = program_operation(&program, i);
         const struct operation *const imported = &import->operations[i].operation;
         if (operation.kind != imported->kind || operation.slot != imported->slot ||
             operation.size.base != imported->size.base || operation.size.amount != imported->size.amount) {
-            fail_printed_is_whole();
+            rule_break(&import_rule_PRINTED_IS_WHOLE);
         }
     }
     free(bytes);
@@ -129,7 +120,7 @@ static void import_as(const char *log, size_t size, enum import_format format) {
     const size_t line_count = count_lines(log, size);
     struct import import;
     if (!import_read(log, size, format, &import)) {
-        fail_memory();
+        rule_break(&import_rule_MEMORY);
     }
     check_problems(&import, line_count);
     check_operations(&import, line_count);
@@ -138,7 +129,7 @@ static void import_as(const char *log, size_t size, enum import_format format) {
     if (import_fit(&import)) {
         check_text(&import);
     } else if (import.problem_count != problem_count + 1) {
-        fail_refused_says_why();
+        rule_break(&import_rule_REFUSED_SAYS_WHY);
     }
     import_close(&import);
 }
@@ -148,7 +139,7 @@ static void import_all(const char *log, size_t size) {
         import_as(log, size, (enum import_format)format);
     }
     if (import_detect(log, size) > IMPORT_FORMAT_COUNT) {
-        fail_format_is_known();
+        rule_break(&import_rule_FORMAT_IS_KNOWN);
     }
 }
 

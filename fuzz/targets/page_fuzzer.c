@@ -16,31 +16,31 @@
 
 #include "fuzz/page/page_model.h"
 #include "fuzz/page/page_operation.h"
+#include "fuzz/targets/rule.h"
 #include "invariants/page_invariant.h"
 #include "src/page.h"
 
 #define OPERATION_LIMIT ((size_t)256)
-#define HISTORY_COUNT   ((size_t)8)  /* operations a report shows */
 #define MARGIN_SIZE     ((size_t)16) /* bytes watched beyond the memory given, on either side */
 #define DIRT            0xa5         /* as a descriptor, impossible */
 
-/* Rules beyond the invariants: name in C, id, sentence. */
-#define PAGE_RULE_LIST(X)                                                                                    \
-    X(PLACEMENT, "page-placement", "Every operation returns exactly the page the model predicts, or NULL.")  \
-    X(REFUSAL_NAMED, "page-refusal-named",                                                                   \
-      "Every operation ends with exactly the error the model predicts.")                                     \
-    X(REFUSAL_UNTOUCHED, "page-refusal-untouched",                                                           \
-      "A refused operation changes no descriptor and no counter.")                                           \
-    X(ZEROED, "page-zeroed", "Every byte of a zeroed run is 0.")                                             \
-    X(CONTAINED, "page-contained", "Nothing is written but descriptors and the pages of a zeroed run.")
+_Static_assert(PAGE_OPERATION_TEXT_SIZE <= RULE_TEXT_SIZE, "an operation's text fits a report");
 
-enum page_rule {
-    PAGE_RULE_BEFORE_FIRST = PAGE_INVARIANT_COUNT - 1, /* rules and invariants are numbered together */
-#define PAGE_RULE_ENUMERATOR(name, id, sentence) PAGE_RULE_##name,
-    PAGE_RULE_LIST(PAGE_RULE_ENUMERATOR)
-#undef PAGE_RULE_ENUMERATOR
-    PAGE_RULE_COUNT /* one more than the last */
-};
+/* The rules: the invariants, by their numbers, and those beyond them. */
+#define INVARIANT_RULE(name, id, sentence)  RULE(page, name, id, sentence);
+#define INVARIANT_ENTRY(name, id, sentence) &page_rule_##name,
+PAGE_INVARIANT_LIST(INVARIANT_RULE)
+static const struct rule *const invariants[PAGE_INVARIANT_COUNT] = {NULL,
+                                                                    PAGE_INVARIANT_LIST(INVARIANT_ENTRY)};
+
+RULE(page, PLACEMENT, "page-placement",
+     "Every operation returns exactly the page the model predicts, or NULL.");
+RULE(page, REFUSAL_NAMED, "page-refusal-named",
+     "Every operation ends with exactly the error the model predicts.");
+RULE(page, REFUSAL_UNTOUCHED, "page-refusal-untouched",
+     "A refused operation changes no descriptor and no counter.");
+RULE(page, ZEROED, "page-zeroed", "Every byte of a zeroed run is 0.");
+RULE(page, CONTAINED, "page-contained", "Nothing is written but descriptors and the pages of a zeroed run.");
 
 /* How an operation ended. */
 struct outcome {
@@ -55,7 +55,7 @@ struct run {
     unsigned char *memory; /* what page_init was given */
     size_t size;           /* bytes of it */
     unsigned char *base;   /* where page 0 must be */
-    struct page_operation history[HISTORY_COUNT];
+    struct page_operation history[RULE_HISTORY_COUNT];
     size_t operation_count;       /* done so far, page_init included; history holds the last of them */
     struct page_allocator before; /* the allocator before the operation being done */
     unsigned char descriptors_before[PAGE_MODEL_PAGE_LIMIT];
@@ -68,32 +68,6 @@ static unsigned char dirty_page[PAGE_SIZE];
 static const unsigned char zero_page[PAGE_SIZE];
 
 /* The failures. */
-
-/* Written by each of the functions below, so that no two of them can be folded into one. */
-static volatile unsigned violated_rule;
-
-/* One function for each rule, so that crashes are told apart by the names on their stacks. */
-#define DEFINE_INVARIANT_VIOLATION(name, id, sentence)                                                       \
-    __attribute__((noinline, noreturn)) static void page_violation_##name(void) {                            \
-        violated_rule = PAGE_INVARIANT_##name;                                                               \
-        abort();                                                                                             \
-    }
-#define DEFINE_RULE_VIOLATION(name, id, sentence)                                                            \
-    __attribute__((noinline, noreturn)) static void page_violation_##name(void) {                            \
-        violated_rule = PAGE_RULE_##name;                                                                    \
-        abort();                                                                                             \
-    }
-PAGE_INVARIANT_LIST(DEFINE_INVARIANT_VIOLATION)
-PAGE_RULE_LIST(DEFINE_RULE_VIOLATION)
-
-static const struct {
-    const char *id;
-    const char *sentence;
-    void (*violation)(void);
-} rules[PAGE_RULE_COUNT] = {
-#define INVARIANT_ENTRY(name, id, sentence) [PAGE_INVARIANT_##name] = {id, sentence, page_violation_##name},
-#define RULE_ENTRY(name, id, sentence)      [PAGE_RULE_##name] = {id, sentence, page_violation_##name},
-    PAGE_INVARIANT_LIST(INVARIANT_ENTRY) PAGE_RULE_LIST(RULE_ENTRY)};
 
 /* Prints the pages as their descriptors have them: "[3 taken][2 free]", "[1 impossible 0xa5]". */
 static void print_map(const char *title, const unsigned char *descriptors, size_t page_count) {
@@ -121,48 +95,44 @@ static void print_map(const char *title, const unsigned char *descriptors, size_
     (void)fprintf(stderr, "\n");
 }
 
-static void print_operation(const struct run *run, size_t number) {
-    char text[PAGE_OPERATION_TEXT_SIZE];
-    page_operation_describe(&run->history[number % HISTORY_COUNT], text);
-    (void)fprintf(stderr, "%zu: %s\n", number, text);
+static void describe(const void *context, size_t number, char text[RULE_TEXT_SIZE]) {
+    const struct run *const run = context;
+    page_operation_describe(&run->history[number % RULE_HISTORY_COUNT], text);
+}
+
+static void print_maps(const void *context) {
+    const struct run *const run = context;
+    print_map("before: ", run->descriptors_before, run->model.page_count);
+    print_map("after:  ", run->memory, run->model.page_count);
 }
 
 /* Reports the operation just done as breaking a rule, and ends the process in that rule's own function. */
-__attribute__((noreturn)) static void fail(const struct run *run, unsigned rule, const char *expected,
-                                           const char *observed) {
-    const size_t number = run->operation_count - 1;
-    (void)fprintf(stderr, "\npage allocator: %s: %s\n", rules[rule].id, rules[rule].sentence);
-    (void)fprintf(stderr, "  operation ");
-    print_operation(run, number);
-    (void)fprintf(stderr, "  expected: %s\n  observed: %s\n  last operations:\n", expected, observed);
-    const size_t oldest = run->operation_count > HISTORY_COUNT ? run->operation_count - HISTORY_COUNT : 0;
-    for (size_t i = oldest; i <= number; i++) {
-        (void)fprintf(stderr, "    ");
-        print_operation(run, i);
-    }
-    print_map("before: ", run->descriptors_before, run->model.page_count);
-    print_map("after:  ", run->memory, run->model.page_count);
-    rules[rule].violation();
-    abort();
+__attribute__((noreturn)) static void fail(const struct run *run, const struct rule *rule,
+                                           const char *expected, const char *observed) {
+    const struct rule_run broken = {
+        .run = run, .operation_count = run->operation_count, .describe = describe, .print_state = print_maps};
+    rule_break_run(rule, &broken, expected, observed);
 }
 
 __attribute__((noreturn)) static void fail_error(const struct run *run, enum page_error expected,
                                                  enum page_error observed) {
-    fail(run, PAGE_RULE_REFUSAL_NAMED, page_error_name(expected), page_error_name(observed));
+    fail(run, &page_rule_REFUSAL_NAMED, page_error_name(expected), page_error_name(observed));
 }
 
-__attribute__((noreturn)) static void fail_invariant(const struct run *run, struct verdict verdict) {
-    char expected[PAGE_OPERATION_TEXT_SIZE];
-    char observed[PAGE_OPERATION_TEXT_SIZE];
-    (void)snprintf(expected, PAGE_OPERATION_TEXT_SIZE, "%llu at page %llu",
-                   (unsigned long long)verdict.expected, (unsigned long long)verdict.offset);
-    (void)snprintf(observed, PAGE_OPERATION_TEXT_SIZE, "%llu", (unsigned long long)verdict.observed);
-    fail(run, verdict.oracle, expected, observed);
+/* Two values, and at which page. */
+__attribute__((noreturn)) static void fail_values(const struct run *run, const struct rule *rule,
+                                                  uint64_t page_index, uint64_t expected, uint64_t observed) {
+    char expected_text[PAGE_OPERATION_TEXT_SIZE];
+    char observed_text[PAGE_OPERATION_TEXT_SIZE];
+    (void)snprintf(expected_text, PAGE_OPERATION_TEXT_SIZE, "%llu at page %llu", (unsigned long long)expected,
+                   (unsigned long long)page_index);
+    (void)snprintf(observed_text, PAGE_OPERATION_TEXT_SIZE, "%llu", (unsigned long long)observed);
+    fail(run, rule, expected_text, observed_text);
 }
 
 /* A byte that is not what it should be, at an address of the arena. */
-__attribute__((noreturn)) static void fail_byte(const struct run *run, unsigned rule, unsigned expected,
-                                                const unsigned char *address) {
+__attribute__((noreturn)) static void fail_byte(const struct run *run, const struct rule *rule,
+                                                unsigned expected, const unsigned char *address) {
     char expected_text[PAGE_OPERATION_TEXT_SIZE];
     char observed_text[PAGE_OPERATION_TEXT_SIZE];
     char place[PAGE_POINTER_TEXT_SIZE];
@@ -175,16 +145,12 @@ __attribute__((noreturn)) static void fail_byte(const struct run *run, unsigned 
 /* The checks. */
 
 /* size, at most PAGE_SIZE, bytes at address are those of pattern, a whole page of one byte. */
-static void check_bytes(const struct run *run, unsigned rule, const unsigned char *pattern,
+static void check_bytes(const struct run *run, const struct rule *rule, const unsigned char *pattern,
                         const unsigned char *address, size_t size) {
-    if (memcmp(address, pattern, size) == 0) {
-        return;
+    const size_t i = rule_first_difference(address, pattern, size);
+    if (i < size) {
+        fail_byte(run, rule, pattern[i], address + i);
     }
-    size_t i = 0;
-    while (i + 1 < size && address[i] == pattern[i]) {
-        i++;
-    }
-    fail_byte(run, rule, pattern[i], address + i);
 }
 
 /* The bytes around the memory, and those in it that are neither descriptor nor page. */
@@ -192,24 +158,25 @@ static void check_contained(const struct run *run) {
     const unsigned char *const descriptors_end = run->memory + run->model.page_count;
     const unsigned char *const pages_end = run->base + run->model.page_count * PAGE_SIZE;
     const unsigned char *const watched_end = run->memory + run->size + MARGIN_SIZE;
-    check_bytes(run, PAGE_RULE_CONTAINED, dirty_page, run->memory - MARGIN_SIZE, MARGIN_SIZE);
-    check_bytes(run, PAGE_RULE_CONTAINED, dirty_page, descriptors_end, (size_t)(run->base - descriptors_end));
-    check_bytes(run, PAGE_RULE_CONTAINED, dirty_page, pages_end, (size_t)(watched_end - pages_end));
+    check_bytes(run, &page_rule_CONTAINED, dirty_page, run->memory - MARGIN_SIZE, MARGIN_SIZE);
+    check_bytes(run, &page_rule_CONTAINED, dirty_page, descriptors_end,
+                (size_t)(run->base - descriptors_end));
+    check_bytes(run, &page_rule_CONTAINED, dirty_page, pages_end, (size_t)(watched_end - pages_end));
 }
 
 /* All of a zeroed run is 0, and the pages next to it are not; then makes it dirty again. */
 static void check_zeroed(const struct run *run, size_t first_index, size_t count) {
     for (size_t i = 0; i < count; i++) {
         unsigned char *const page = run->base + (first_index + i) * PAGE_SIZE;
-        check_bytes(run, PAGE_RULE_ZEROED, zero_page, page, PAGE_SIZE);
+        check_bytes(run, &page_rule_ZEROED, zero_page, page, PAGE_SIZE);
         memcpy(page, dirty_page, PAGE_SIZE);
     }
     if (first_index > 0) {
-        check_bytes(run, PAGE_RULE_CONTAINED, dirty_page, run->base + (first_index - 1) * PAGE_SIZE,
+        check_bytes(run, &page_rule_CONTAINED, dirty_page, run->base + (first_index - 1) * PAGE_SIZE,
                     PAGE_SIZE);
     }
     if (first_index + count < run->model.page_count) {
-        check_bytes(run, PAGE_RULE_CONTAINED, dirty_page, run->base + (first_index + count) * PAGE_SIZE,
+        check_bytes(run, &page_rule_CONTAINED, dirty_page, run->base + (first_index + count) * PAGE_SIZE,
                     PAGE_SIZE);
     }
 }
@@ -218,15 +185,14 @@ static void check_zeroed(const struct run *run, size_t first_index, size_t count
 static void check_untouched(const struct run *run) {
     for (size_t index = 0; index < run->model.page_count; index++) {
         if (run->memory[index] != run->descriptors_before[index]) {
-            const struct verdict verdict = {PAGE_RULE_REFUSAL_UNTOUCHED, index,
-                                            run->descriptors_before[index], run->memory[index]};
-            fail_invariant(run, verdict);
+            fail_values(run, &page_rule_REFUSAL_UNTOUCHED, index, run->descriptors_before[index],
+                        run->memory[index]);
         }
     }
     if (run->pages.descriptors != run->before.descriptors || run->pages.base != run->before.base ||
         run->pages.page_count != run->before.page_count ||
         run->pages.taken_count != run->before.taken_count) {
-        fail(run, PAGE_RULE_REFUSAL_UNTOUCHED, "the allocator's members as before", "one that changed");
+        fail(run, &page_rule_REFUSAL_UNTOUCHED, "the allocator's members as before", "one that changed");
     }
 }
 
@@ -245,7 +211,7 @@ static void check_invariants(const struct run *run) {
     }
     const struct verdict verdict = page_invariant_check(&run->pages, &expectation, PAGE_INVARIANT_ALL);
     if (!verdict_is_sound(verdict)) {
-        fail_invariant(run, verdict);
+        fail_values(run, invariants[verdict.oracle], verdict.offset, verdict.expected, verdict.observed);
     }
     if (impossible_index != PAGE_MODEL_NO_PAGE) {
         run->memory[impossible_index] = impossible;
@@ -262,7 +228,7 @@ static void check_placement(const struct run *run, const unsigned char *pointer,
         char observed_text[PAGE_OPERATION_TEXT_SIZE];
         page_operation_describe_pointer(expected, expected_text);
         page_operation_describe_pointer(observed, observed_text);
-        fail(run, PAGE_RULE_PLACEMENT, expected_text, observed_text);
+        fail(run, &page_rule_PLACEMENT, expected_text, observed_text);
     }
 }
 
@@ -351,7 +317,7 @@ static void scribble(struct run *run, const struct page_operation *operation) {
 }
 
 static void do_operation(struct run *run, const struct page_operation *operation) {
-    run->history[run->operation_count++ % HISTORY_COUNT] = *operation;
+    run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
     if (operation->kind == PAGE_OPERATION_SCRIBBLE || operation->kind == PAGE_OPERATION_REPAIR) {
         scribble(run, operation);
         return;

@@ -22,6 +22,7 @@
 #include "fuzz/sv39/sv39_damage.h"
 #include "fuzz/sv39/sv39_model.h"
 #include "fuzz/sv39/sv39_operation.h"
+#include "fuzz/targets/rule.h"
 #include "invariants/page_invariant.h"
 #include "invariants/sv39_invariant.h"
 #include "src/page.h"
@@ -30,29 +31,27 @@
 #define OPERATION_LIMIT ((size_t)256)
 #define PAGE_LIMIT      ((size_t)51)
 #define OTHER_LIMIT     ((size_t)8) /* runs taken for something else, the pair aside */
-#define HISTORY_COUNT   ((size_t)8) /* operations a report shows */
 #define TEXT_SIZE       ((size_t)128)
 #define DIRT            0xa5
 
-/* Rules beyond the invariants: name in C, id, sentence. */
-#define SV39_RULE_LIST(X)                                                                                    \
-    X(REFUSAL_NAMED, "sv39-refusal-named",                                                                   \
-      "Every operation ends with exactly the error the model predicts.")                                     \
-    X(TRANSLATION, "sv39-translation", "Every translation is exactly the one the model predicts.")           \
-    X(REFUSAL_UNTOUCHED, "sv39-refusal-untouched",                                                           \
-      "A refused operation changes no table, no counter, no translation and no page's owner.")               \
-    X(GIVEN_BACK_ZERO, "sv39-given-back-zero", "A table that is given back is all 0.")                       \
-    X(CONTAINED, "sv39-contained", "Nothing is written to pages that are taken for something else.")         \
-    X(SATP, "sv39-satp", "satp names the mode and the root.")                                                \
-    X(PAGES_SOUND, "sv39-pages-sound", "The page allocator is sound after every operation.")
+_Static_assert(SV39_OPERATION_TEXT_SIZE <= RULE_TEXT_SIZE, "an operation's text fits a report");
 
-enum sv39_rule {
-    SV39_RULE_BEFORE_FIRST = SV39_INVARIANT_COUNT - 1, /* rules and invariants are numbered together */
-#define SV39_RULE_ENUMERATOR(name, id, sentence) SV39_RULE_##name,
-    SV39_RULE_LIST(SV39_RULE_ENUMERATOR)
-#undef SV39_RULE_ENUMERATOR
-    SV39_RULE_COUNT /* one more than the last */
-};
+/* The rules: the invariants, by their numbers, and those beyond them. */
+#define INVARIANT_RULE(name, id, sentence)  RULE(sv39, name, id, sentence);
+#define INVARIANT_ENTRY(name, id, sentence) &sv39_rule_##name,
+SV39_INVARIANT_LIST(INVARIANT_RULE)
+static const struct rule *const invariants[SV39_INVARIANT_COUNT] = {NULL,
+                                                                    SV39_INVARIANT_LIST(INVARIANT_ENTRY)};
+
+RULE(sv39, REFUSAL_NAMED, "sv39-refusal-named",
+     "Every operation ends with exactly the error the model predicts.");
+RULE(sv39, TRANSLATION, "sv39-translation", "Every translation is exactly the one the model predicts.");
+RULE(sv39, REFUSAL_UNTOUCHED, "sv39-refusal-untouched",
+     "A refused operation changes no table, no counter, no translation and no page's owner.");
+RULE(sv39, GIVEN_BACK_ZERO, "sv39-given-back-zero", "A table that is given back is all 0.");
+RULE(sv39, CONTAINED, "sv39-contained", "Nothing is written to pages that are taken for something else.");
+RULE(sv39, SATP, "sv39-satp", "satp names the mode and the root.");
+RULE(sv39, PAGES_SOUND, "sv39-pages-sound", "The page allocator is sound after every operation.");
 
 /* Pages taken for something else than tables. */
 struct other_run {
@@ -70,7 +69,7 @@ struct run {
     struct other_run pair; /* always taken */
     struct other_run others[OTHER_LIMIT];
     size_t other_run_count;
-    struct sv39_operation history[HISTORY_COUNT];
+    struct sv39_operation history[RULE_HISTORY_COUNT];
     size_t operation_count;    /* done so far, sv39_init included; history holds the last of them */
     struct sv39 tree_before;   /* before the operation being done */
     size_t taken_count_before; /* and so the following */
@@ -86,37 +85,14 @@ static const unsigned char zero_page[PAGE_SIZE];
 
 /* The failures. */
 
-/* Written by each of the functions below, so that no two of them can be folded into one. */
-static volatile unsigned violated_rule;
-
-/* One function for each rule, so that crashes are told apart by the names on their stacks. */
-#define DEFINE_VIOLATION(name, number)                                                                       \
-    __attribute__((noinline, noreturn)) static void sv39_violation_##name(void) {                            \
-        violated_rule = (number);                                                                            \
-        abort();                                                                                             \
-    }
-#define DEFINE_INVARIANT_VIOLATION(name, id, sentence) DEFINE_VIOLATION(name, SV39_INVARIANT_##name)
-#define DEFINE_RULE_VIOLATION(name, id, sentence)      DEFINE_VIOLATION(name, SV39_RULE_##name)
-SV39_INVARIANT_LIST(DEFINE_INVARIANT_VIOLATION)
-SV39_RULE_LIST(DEFINE_RULE_VIOLATION)
-
-static const struct {
-    const char *id;
-    const char *sentence;
-    void (*violation)(void);
-} rules[SV39_RULE_COUNT] = {
-#define INVARIANT_ENTRY(name, id, sentence) [SV39_INVARIANT_##name] = {id, sentence, sv39_violation_##name},
-#define RULE_ENTRY(name, id, sentence)      [SV39_RULE_##name] = {id, sentence, sv39_violation_##name},
-    SV39_INVARIANT_LIST(INVARIANT_ENTRY) SV39_RULE_LIST(RULE_ENTRY)};
-
-static void print_operation(const struct run *run, size_t number) {
-    char text[SV39_OPERATION_TEXT_SIZE];
-    sv39_operation_describe(&run->history[number % HISTORY_COUNT], text);
-    (void)fprintf(stderr, "%zu: %s\n", number, text);
+static void describe(const void *context, size_t number, char text[RULE_TEXT_SIZE]) {
+    const struct run *const run = context;
+    sv39_operation_describe(&run->history[number % RULE_HISTORY_COUNT], text);
 }
 
 /* What the model says should be mapped now. */
-static void print_model(const struct sv39_model *model) {
+static void print_model(const void *context) {
+    const struct sv39_model *const model = &((const struct run *)context)->model;
     (void)fprintf(stderr, "  should be mapped, in %zu tables, %zu pages being free:\n",
                   sv39_model_table_count(model), sv39_model_free_count(model));
     for (size_t i = 0; i < model->live_count; i++) {
@@ -127,26 +103,19 @@ static void print_model(const struct sv39_model *model) {
 }
 
 /* Reports the operation just done as breaking a rule, and ends the process in that rule's own function. */
-__attribute__((noreturn)) static void fail(const struct run *run, unsigned rule, const char *expected,
-                                           const char *observed) {
-    const size_t number = run->operation_count - 1;
-    (void)fprintf(stderr, "\nVIOLATION %s: %s\n", rules[rule].id, rules[rule].sentence);
-    (void)fprintf(stderr, "  operation ");
-    print_operation(run, number);
-    (void)fprintf(stderr, "  expected: %s\n  observed: %s\n  last operations:\n", expected, observed);
-    const size_t oldest = run->operation_count > HISTORY_COUNT ? run->operation_count - HISTORY_COUNT : 0;
-    for (size_t i = oldest; i <= number; i++) {
-        (void)fprintf(stderr, "    ");
-        print_operation(run, i);
-    }
-    print_model(&run->model);
-    rules[rule].violation();
-    abort();
+__attribute__((noreturn)) static void fail(const struct run *run, const struct rule *rule,
+                                           const char *expected, const char *observed) {
+    const struct rule_run broken = {.run = run,
+                                    .operation_count = run->operation_count,
+                                    .describe = describe,
+                                    .print_state = print_model};
+    rule_break_run(rule, &broken, expected, observed);
 }
 
 /* Two values, and where. */
-__attribute__((noreturn)) static void fail_values(const struct run *run, unsigned rule, const char *where,
-                                                  uint64_t at, uint64_t expected, uint64_t observed) {
+__attribute__((noreturn)) static void fail_values(const struct run *run, const struct rule *rule,
+                                                  const char *where, uint64_t at, uint64_t expected,
+                                                  uint64_t observed) {
     char expected_text[TEXT_SIZE];
     char observed_text[TEXT_SIZE];
     (void)snprintf(expected_text, TEXT_SIZE, "0x%llx at %s 0x%llx", (unsigned long long)expected, where,
@@ -160,16 +129,13 @@ static size_t index_of(const struct run *run, const unsigned char *page) {
 }
 
 /* A page is as it should be. */
-static void check_page(const struct run *run, unsigned rule, const unsigned char *expected,
+static void check_page(const struct run *run, const struct rule *rule, const unsigned char *expected,
                        const unsigned char *page) {
-    if (memcmp(page, expected, PAGE_SIZE) == 0) {
-        return;
+    const size_t i = rule_first_difference(page, expected, PAGE_SIZE);
+    if (i < PAGE_SIZE) {
+        fail_values(run, rule, "the allocator's byte", index_of(run, page) * PAGE_SIZE + i, expected[i],
+                    page[i]);
     }
-    size_t i = 0;
-    while (i + 1 < PAGE_SIZE && page[i] == expected[i]) {
-        i++;
-    }
-    fail_values(run, rule, "the allocator's byte", index_of(run, page) * PAGE_SIZE + i, expected[i], page[i]);
 }
 
 /* The checks. */
@@ -181,21 +147,21 @@ static void check_untouched(const struct run *run) {
     if (after->pages != before->pages || after->root != before->root ||
         after->physical_offset != before->physical_offset || after->table_count != before->table_count ||
         after->mapped_count != before->mapped_count) {
-        fail(run, SV39_RULE_REFUSAL_UNTOUCHED, "the tree's members as before", "one that changed");
+        fail(run, &sv39_rule_REFUSAL_UNTOUCHED, "the tree's members as before", "one that changed");
     }
     for (size_t index = 0; index < run->pages.page_count; index++) {
         const unsigned char descriptor = run->pages.descriptors[index];
         if (descriptor != run->descriptors_before[index]) {
-            fail_values(run, SV39_RULE_REFUSAL_UNTOUCHED, "the descriptor of page", index,
+            fail_values(run, &sv39_rule_REFUSAL_UNTOUCHED, "the descriptor of page", index,
                         run->descriptors_before[index], descriptor);
         }
         if (descriptor != 0) {
             const unsigned char *const page = run->pages.base + index * PAGE_SIZE;
-            check_page(run, SV39_RULE_REFUSAL_UNTOUCHED, arena_before + (page - arena), page);
+            check_page(run, &sv39_rule_REFUSAL_UNTOUCHED, arena_before + (page - arena), page);
         }
     }
     if (run->pages.taken_count != run->taken_count_before) {
-        fail_values(run, SV39_RULE_REFUSAL_UNTOUCHED, "the allocator's count, page", 0,
+        fail_values(run, &sv39_rule_REFUSAL_UNTOUCHED, "the allocator's count, page", 0,
                     run->taken_count_before, run->pages.taken_count);
     }
 }
@@ -210,7 +176,7 @@ static void check_given_back(const struct run *run, bool is_out_of_pages) {
         }
         unsigned char *const page = run->pages.base + index * PAGE_SIZE;
         if (was_taken) {
-            check_page(run, SV39_RULE_GIVEN_BACK_ZERO, zero_page, page);
+            check_page(run, &sv39_rule_GIVEN_BACK_ZERO, zero_page, page);
         }
         memcpy(page, dirty_page, PAGE_SIZE);
     }
@@ -219,7 +185,7 @@ static void check_given_back(const struct run *run, bool is_out_of_pages) {
 /* Every page of the run is like this one. */
 static void check_other_run(const struct run *run, struct other_run other, const unsigned char *expected) {
     for (size_t i = 0; i < other.count; i++) {
-        check_page(run, SV39_RULE_CONTAINED, expected, other.first + i * PAGE_SIZE);
+        check_page(run, &sv39_rule_CONTAINED, expected, other.first + i * PAGE_SIZE);
     }
 }
 
@@ -237,7 +203,7 @@ static void check_invariants(const struct run *run) {
         .base = arena + PAGE_SIZE, .descriptors = arena, .page_count = run->model.page_count};
     struct verdict verdict = page_invariant_check(&run->pages, &page_expectation, PAGE_INVARIANT_STRUCTURE);
     if (!verdict_is_sound(verdict)) {
-        fail_values(run, SV39_RULE_PAGES_SOUND, page_invariant_id(verdict.oracle), verdict.offset,
+        fail_values(run, &sv39_rule_PAGES_SOUND, page_invariant_id(verdict.oracle), verdict.offset,
                     verdict.expected, verdict.observed);
     }
     const uint64_t impossible = run->overwritten == NULL ? 0 : *run->overwritten;
@@ -246,7 +212,8 @@ static void check_invariants(const struct run *run) {
     }
     verdict = sv39_invariant_check(&run->tree, &expectation, SV39_INVARIANT_ALL);
     if (!verdict_is_sound(verdict)) {
-        fail_values(run, verdict.oracle, "address", verdict.offset, verdict.expected, verdict.observed);
+        fail_values(run, invariants[verdict.oracle], "address", verdict.offset, verdict.expected,
+                    verdict.observed);
     }
     if (run->overwritten != NULL) {
         *run->overwritten = impossible;
@@ -256,16 +223,16 @@ static void check_invariants(const struct run *run) {
 static void check(const struct run *run, const struct sv39_operation *operation, struct sv39_answer outcome,
                   struct sv39_answer answer) {
     if (outcome.error != answer.error) {
-        fail(run, SV39_RULE_REFUSAL_NAMED, sv39_error_name(answer.error), sv39_error_name(outcome.error));
+        fail(run, &sv39_rule_REFUSAL_NAMED, sv39_error_name(answer.error), sv39_error_name(outcome.error));
     }
     const bool is_query = operation->kind == SV39_OPERATION_TRANSLATE;
     const uint64_t physical_address = outcome.translation.physical_address;
     if (physical_address != answer.translation.physical_address) {
-        fail_values(run, SV39_RULE_TRANSLATION, "address", operation->virtual_address,
+        fail_values(run, &sv39_rule_TRANSLATION, "address", operation->virtual_address,
                     answer.translation.physical_address, physical_address);
     }
     if (outcome.translation.flags != answer.translation.flags) {
-        fail_values(run, SV39_RULE_TRANSLATION, "the flags of address", operation->virtual_address,
+        fail_values(run, &sv39_rule_TRANSLATION, "the flags of address", operation->virtual_address,
                     answer.translation.flags, outcome.translation.flags);
     }
     if (answer.error != SV39_OK || is_query) {
@@ -393,7 +360,7 @@ static bool do_own(struct run *run, const struct sv39_operation *operation) {
 }
 
 static void do_operation(struct run *run, const struct sv39_operation *operation) {
-    run->history[run->operation_count++ % HISTORY_COUNT] = *operation;
+    run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
     if (do_own(run, operation)) {
         return;
     }
@@ -439,7 +406,7 @@ static void check_satp(const struct run *run) {
     const uint64_t root = run->start + (uint64_t)(run->root - run->pages.base);
     const uint64_t expected = UINT64_C(1) << 63 | root / PAGE_SIZE;
     if (sv39_satp(&run->tree) != expected) {
-        fail_values(run, SV39_RULE_SATP, "root", root, expected, sv39_satp(&run->tree));
+        fail_values(run, &sv39_rule_SATP, "root", root, expected, sv39_satp(&run->tree));
     }
 }
 
@@ -465,7 +432,7 @@ static void check_misused_init(const struct run *run, unsigned misuse) {
         error = is_refused ? error : SV39_OK;
     }
     if (error != errors[misuse]) {
-        fail(run, SV39_RULE_REFUSAL_NAMED, sv39_error_name(errors[misuse]), sv39_error_name(error));
+        fail(run, &sv39_rule_REFUSAL_NAMED, sv39_error_name(errors[misuse]), sv39_error_name(error));
     }
 }
 

@@ -6,30 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What must hold: a name, which is also the failure function's, and a sentence. */
-#define PROPERTY_LIST(X)                                                                                     \
-    X(encoding_is_stable, "decoding a canonical encoding and encoding it again gives the same bytes")        \
-    X(encoding_in_place, "encoding a program over its own bytes gives what encoding it elsewhere gives")     \
-    X(encoded_size, "a canonical encoding has as many operations as the program it was made from")           \
-    X(printed_is_text, "a printed program is told to be text")                                               \
-    X(printed_parses, "a printed program parses")                                                            \
-    X(print_then_parse, "printing a program and parsing that gives its canonical encoding")                  \
-    X(print_is_stable, "a program and its canonical encoding print the same text")                           \
-    X(parsed_is_canonical, "parsing gives a canonical encoding")                                             \
-    X(parsed_is_text, "what parses is told to be text")                                                      \
-    X(operation_fits, "an operation in text fits its buffer")                                                \
-    X(error_has_line, "a parse that fails names a line and a column")                                        \
-    X(error_has_message, "a parse that fails has a printable message")                                       \
-    X(error_has_no_program, "a parse that fails gives no program")                                           \
-    X(success_has_no_error, "a parse that succeeds gives no error")                                          \
-    X(memory, "there is memory enough to fuzz")
+#include "fuzz/targets/rule.h"
 
-#define DEFINE_FAILURE(name, sentence)                                                                       \
-    __attribute__((noinline, noreturn)) static void fail_##name(void) {                                      \
-        (void)fprintf(stderr, "text_fuzzer: %s: it does not hold that %s\n", #name, sentence);               \
-        abort();                                                                                             \
-    }
-PROPERTY_LIST(DEFINE_FAILURE)
+/* What must hold. */
+RULE(text, ENCODING_IS_STABLE, "text-encoding-is-stable",
+     "Decoding a canonical encoding and encoding it again gives the same bytes.");
+RULE(text, ENCODING_IN_PLACE, "text-encoding-in-place",
+     "Encoding a program over its own bytes gives what encoding it elsewhere gives.");
+RULE(text, ENCODED_SIZE, "text-encoded-size",
+     "A canonical encoding has as many operations as the program it was made from.");
+RULE(text, PRINTED_IS_TEXT, "text-printed-is-text", "A printed program is told to be text.");
+RULE(text, PRINTED_PARSES, "text-printed-parses", "A printed program parses.");
+RULE(text, PRINT_THEN_PARSE, "text-print-then-parse",
+     "Printing a program and parsing that gives its canonical encoding.");
+RULE(text, PRINT_IS_STABLE, "text-print-is-stable",
+     "A program and its canonical encoding print the same text.");
+RULE(text, PARSED_IS_CANONICAL, "text-parsed-is-canonical", "Parsing gives a canonical encoding.");
+RULE(text, PARSED_IS_TEXT, "text-parsed-is-text", "What parses is told to be text.");
+RULE(text, OPERATION_FITS, "text-operation-fits", "An operation in text fits its buffer.");
+RULE(text, ERROR_HAS_LINE, "text-error-has-line", "A parse that fails names a line and a column.");
+RULE(text, ERROR_HAS_MESSAGE, "text-error-has-message", "A parse that fails has a printable message.");
+RULE(text, ERROR_HAS_NO_PROGRAM, "text-error-has-no-program", "A parse that fails gives no program.");
+RULE(text, SUCCESS_HAS_NO_ERROR, "text-success-has-no-error", "A parse that succeeds gives no error.");
+RULE(text, MEMORY, "text-memory", "There is memory enough to fuzz.");
 
 struct buffer {
     uint8_t *bytes; /* from malloc */
@@ -44,7 +43,7 @@ static struct buffer encode(const struct program *program) {
     struct buffer encoded = {.size = program_encoded_size(program)};
     encoded.bytes = malloc(encoded.size);
     if (encoded.bytes == NULL) {
-        fail_memory();
+        rule_break(&text_rule_MEMORY);
     }
     program_encode(program, encoded.bytes);
     return encoded;
@@ -55,7 +54,7 @@ static struct buffer print(const struct program *program) {
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
     if (stream == NULL || text_print(program, stream) != 0 || fclose(stream) != 0) {
-        fail_memory();
+        rule_break(&text_rule_MEMORY);
     }
     return (struct buffer){.bytes = (uint8_t *)text, .size = size};
 }
@@ -65,12 +64,12 @@ static void check_operations(const struct program *program) {
         /* From malloc, so that a sanitizer sees the byte after it. */
         char *const buffer = malloc(TEXT_OPERATION_SIZE);
         if (buffer == NULL) {
-            fail_memory();
+            rule_break(&text_rule_MEMORY);
         }
         const struct operation operation = program_operation(program, i);
         /* A text that just fits may have been cut. */
         if (text_operation(&operation, buffer) != buffer || strlen(buffer) >= TEXT_OPERATION_SIZE - 1) {
-            fail_operation_fits();
+            rule_break(&text_rule_OPERATION_FITS);
         }
         free(buffer);
     }
@@ -82,18 +81,18 @@ static void check_text_of(const struct program *program, struct buffer encoded) 
     struct buffer parsed;
     struct text_error error;
     if (!text_is_text(text.bytes, text.size)) {
-        fail_printed_is_text();
+        rule_break(&text_rule_PRINTED_IS_TEXT);
     }
     if (!text_parse(text.bytes, text.size, &parsed.bytes, &parsed.size, &error)) {
-        fail_printed_parses();
+        rule_break(&text_rule_PRINTED_PARSES);
     }
     if (!buffers_equal(parsed, encoded)) {
-        fail_print_then_parse();
+        rule_break(&text_rule_PRINT_THEN_PARSE);
     }
     const struct program again = program_decode(parsed.bytes, parsed.size);
     const struct buffer text_again = print(&again);
     if (!buffers_equal(text, text_again)) {
-        fail_print_is_stable();
+        rule_break(&text_rule_PRINT_IS_STABLE);
     }
     free(text_again.bytes);
     free(parsed.bytes);
@@ -104,7 +103,7 @@ static void check_text_of(const struct program *program, struct buffer encoded) 
 static void check_encoding_in_place(const uint8_t *bytes, size_t size, struct buffer encoded) {
     uint8_t *const copy = malloc(encoded.size);
     if (copy == NULL) {
-        fail_memory();
+        rule_break(&text_rule_MEMORY);
     }
     if (size > 0) {
         memcpy(copy, bytes, size);
@@ -112,7 +111,7 @@ static void check_encoding_in_place(const uint8_t *bytes, size_t size, struct bu
     const struct program program = program_decode(copy, size);
     program_encode(&program, copy);
     if (memcmp(copy, encoded.bytes, encoded.size) != 0) {
-        fail_encoding_in_place();
+        rule_break(&text_rule_ENCODING_IN_PLACE);
     }
     free(copy);
 }
@@ -122,11 +121,11 @@ static void check_binary(const uint8_t *bytes, size_t size) {
     const struct buffer encoded = encode(&program);
     const struct program canonical = program_decode(encoded.bytes, encoded.size);
     if (canonical.operation_count != program.operation_count) {
-        fail_encoded_size();
+        rule_break(&text_rule_ENCODED_SIZE);
     }
     const struct buffer again = encode(&canonical);
     if (!buffers_equal(encoded, again)) {
-        fail_encoding_is_stable();
+        rule_break(&text_rule_ENCODING_IS_STABLE);
     }
     check_encoding_in_place(bytes, size, encoded);
     check_operations(&program);
@@ -136,20 +135,14 @@ static void check_binary(const uint8_t *bytes, size_t size) {
 }
 
 static void check_error(const struct text_error *error, const uint8_t *program) {
-    const char *const end = memchr(error->message, '\0', sizeof error->message);
     if (error->line < 1 || error->column < 1) {
-        fail_error_has_line();
+        rule_break(&text_rule_ERROR_HAS_LINE);
     }
-    if (end == NULL || end == error->message) {
-        fail_error_has_message();
-    }
-    for (const char *c = error->message; c < end; c++) {
-        if (*c < ' ' || *c > '~') {
-            fail_error_has_message();
-        }
+    if (!rule_is_message(error->message, sizeof error->message)) {
+        rule_break(&text_rule_ERROR_HAS_MESSAGE);
     }
     if (program != NULL) {
-        fail_error_has_no_program();
+        rule_break(&text_rule_ERROR_HAS_NO_PROGRAM);
     }
 }
 
@@ -161,15 +154,15 @@ static void check_text(const uint8_t *text, size_t size) {
         return;
     }
     if (error.line != 0) {
-        fail_success_has_no_error();
+        rule_break(&text_rule_SUCCESS_HAS_NO_ERROR);
     }
     if (!text_is_text(text, size)) {
-        fail_parsed_is_text();
+        rule_break(&text_rule_PARSED_IS_TEXT);
     }
     const struct program program = program_decode(parsed.bytes, parsed.size);
     const struct buffer encoded = encode(&program);
     if (!buffers_equal(parsed, encoded)) {
-        fail_parsed_is_canonical();
+        rule_break(&text_rule_PARSED_IS_CANONICAL);
     }
     check_operations(&program);
     check_text_of(&program, encoded);
@@ -183,7 +176,7 @@ static void check_text_behind_signature(const uint8_t *bytes, size_t size) {
     const size_t signature_size = sizeof signature - 1;
     uint8_t *const text = malloc(signature_size + size);
     if (text == NULL) {
-        fail_memory();
+        rule_break(&text_rule_MEMORY);
     }
     memcpy(text, signature, signature_size);
     if (size > 0) {

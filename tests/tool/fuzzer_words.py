@@ -17,10 +17,11 @@ ABORT = ("AddressSanitizer:DEADLYSIGNAL\n=====\n"
          "    #3 0x55b6310e82bf in violation_FREE_MERGED fuzz/report/violation.c:17:1\n==9860==ABORTING\n")
 VIOLATED = ("VIOLATION free-merged: No two adjacent blocks are both free.\n  heap       13 pages of 32 bytes\n" +
             ABORT + SAVED)
-PAGE_VIOLATED = ("\npage allocator: page-zeroed: Every byte of a zeroed run is 0.\n  operation 3: zalloc 2\n" +
+PAGE_VIOLATED = ("\nVIOLATION page-zeroed: Every byte of a zeroed run is 0.\n  operation 3: page_zalloc(2)\n" +
                  ABORT + SAVED)
-TEXT_VIOLATED = ("text_fuzzer: print_then_parse: it does not hold that printing a program and parsing that\n" +
+SV39_VIOLATED = ("\nVIOLATION sv39-satp: satp names the mode and the root.\n  operation 0: sv39_init(4 pages)\n" +
                  ABORT + SAVED)
+TEXT_VIOLATED = ("\nVIOLATION text-printed-parses: A printed program parses.\n" + ABORT + SAVED)
 POISONED = ("=====\n==10841==ERROR: AddressSanitizer: use-after-poison on address 0x7f17cc2002a0 at pc 0x5580\n"
             "WRITE of size 8 at 0x7f17cc2002a0 thread T0\n"
             "    #0 0x5580c421451d in kmem_zalloc src/kmem.c:313:18\n" + SAVED)

@@ -1,0 +1,57 @@
+/* What the fuzz targets share: rules, how one that is broken is reported, and how the process ends then.
+ *
+ * May be here: what is the same whatever is under test. May not: any rule, and anything of what is under
+ * test. Used by every target but the heap's, which has the harness's own report (fuzz/report). */
+#ifndef KMEM_RULE_H
+#define KMEM_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RULE_HISTORY_COUNT ((size_t)8) /* operations a report shows */
+#define RULE_TEXT_SIZE     128         /* bytes of an operation's text, the final 0 included */
+
+/* What must hold. */
+struct rule {
+    const char *id;       /* letters, digits and dashes; what ci/fuzz names the finding by */
+    const char *sentence; /* one, that is not true when the rule is broken */
+    void (*violation)(void) __attribute__((noreturn));
+};
+
+/* The id of the rule broken. Each violation function writes its own, so that no two of them can be folded
+ * into one. */
+extern const char *volatile rule_broken;
+
+/* Defines the rule TARGET_rule_NAME, and the function that the process dies in when it is broken,
+ * TARGET_violation_NAME: tools tell crashes apart by the names on their stacks. */
+#define RULE(target, name, id, sentence)                                                                     \
+    __attribute__((noinline, noreturn)) static void target##_violation_##name(void) {                        \
+        rule_broken = (id);                                                                                  \
+        abort();                                                                                             \
+    }                                                                                                        \
+    static const struct rule target##_rule_##name = {id, sentence, target##_violation_##name}
+
+/* What a report says of the input that breaks a rule. */
+struct rule_run {
+    const void *run;        /* the target's own, handed to the functions below */
+    size_t operation_count; /* operations done, at least 1; the last of them broke the rule */
+    /* The text of operation `number`, one of the last RULE_HISTORY_COUNT; they are numbered from 0. */
+    void (*describe)(const void *run, size_t number, char text[RULE_TEXT_SIZE]);
+    void (*print_state)(const void *run); /* to standard error, in lines that begin with two blanks */
+};
+
+/* Prints that the rule is broken to standard error, and ends the process in the rule's own function. */
+__attribute__((noreturn)) void rule_break(const struct rule *rule);
+
+/* The same, with the operation just done, what was expected and observed, the operations before it and the
+ * state in between. */
+__attribute__((noreturn)) void rule_break_run(const struct rule *rule, const struct rule_run *run,
+                                              const char *expected, const char *observed);
+
+/* The index of the first byte in which two pieces of size bytes differ; size when they are equal. */
+size_t rule_first_difference(const unsigned char *left, const unsigned char *right, size_t size);
+
+/* Whether the size bytes at text hold a message: printable ASCII, a character at least, and a NUL. */
+bool rule_is_message(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,105 @@
+/* Specification: how the fuzz targets report a broken rule and end, and the comparisons they share. */
+#define _XOPEN_SOURCE 700 /* nftw */
+#include <signal.h>
+
+#include "fuzz/targets/rule.h"
+#include "tests/unit/file_fixture.h"
+
+RULE(test, EVEN, "test-even", "Every number is even.");
+RULE(test, SMALL, "test-small", "Every number is small.");
+
+/* Reports. */
+
+static void break_rule(unsigned unused) {
+    (void)unused;
+    signal(SIGABRT, SIG_DFL); /* no sanitizer's report behind ours */
+    rule_break(&test_rule_EVEN);
+}
+
+static void a_broken_rule_is_named_with_its_sentence_and_aborts(void **state) {
+    (void)state;
+    catch_errors();
+    const int status = status_of(break_rule, 0);
+    assert_errors("\nVIOLATION test-even: Every number is even.\n");
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void describe(const void *run, size_t number, char text[RULE_TEXT_SIZE]) {
+    (void)snprintf(text, RULE_TEXT_SIZE, "%s(%zu)", (const char *)run, number * 10);
+}
+
+static void print_state(const void *run) {
+    (void)fprintf(stderr, "  state of %s\n", (const char *)run);
+}
+
+static void break_run(unsigned operation_count) {
+    const struct rule_run run = {
+        .run = "call", .operation_count = operation_count, .describe = describe, .print_state = print_state};
+    signal(SIGABRT, SIG_DFL);
+    rule_break_run(&test_rule_SMALL, &run, "less", "more");
+}
+
+static void a_run_s_report_has_the_operation_what_was_expected_and_the_state(void **state) {
+    (void)state;
+    catch_errors();
+    const int status = status_of(break_run, 1);
+    assert_errors("\nVIOLATION test-small: Every number is small.\n"
+                  "  operation 0: call(0)\n  expected: less\n  observed: more\n"
+                  "  last operations:\n    0: call(0)\n  state of call\n");
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void a_long_run_s_report_has_the_last_eight_operations(void **state) {
+    (void)state;
+    catch_errors();
+    (void)status_of(break_run, 10);
+    assert_errors("\nVIOLATION test-small: Every number is small.\n"
+                  "  operation 9: call(90)\n  expected: less\n  observed: more\n"
+                  "  last operations:\n    2: call(20)\n    3: call(30)\n    4: call(40)\n    5: call(50)\n"
+                  "    6: call(60)\n    7: call(70)\n    8: call(80)\n    9: call(90)\n  state of call\n");
+}
+
+static void each_rule_ends_in_a_function_of_its_own(void **state) {
+    (void)state;
+    assert_ptr_not_equal(test_rule_EVEN.violation, test_rule_SMALL.violation);
+}
+
+/* Comparisons. */
+
+static void the_first_difference_is_found_wherever_it_is(void **state) {
+    (void)state;
+    unsigned char left[64] = {0};
+    unsigned char right[64] = {0};
+    assert_int_equal(rule_first_difference(left, right, sizeof left), sizeof left);
+    assert_int_equal(rule_first_difference(left, right, 0), 0);
+    for (size_t i = sizeof left; i-- > 0;) {
+        right[i] = 1;
+        assert_int_equal(rule_first_difference(left, right, sizeof left), i);
+        assert_int_equal(rule_first_difference(left, right, i), i); /* it lies behind the end */
+    }
+}
+
+static void a_message_is_printable_and_ends_within_its_bytes(void **state) {
+    (void)state;
+    assert_true(rule_is_message("a message ~", 12));
+    assert_false(rule_is_message("a message ~", 11)); /* the NUL is behind the end */
+    assert_false(rule_is_message("", 1));
+    assert_false(rule_is_message("two\nlines", 10));
+    assert_false(rule_is_message("\x7f", 2));
+    assert_false(rule_is_message("\xc3\xa9", 3));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_broken_rule_is_named_with_its_sentence_and_aborts, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_run_s_report_has_the_operation_what_was_expected_and_the_state,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_long_run_s_report_has_the_last_eight_operations, make_folder,
+                                        remove_folder),
+        cmocka_unit_test(each_rule_ends_in_a_function_of_its_own),
+        cmocka_unit_test(the_first_difference_is_found_wherever_it_is),
+        cmocka_unit_test(a_message_is_printable_and_ends_within_its_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -37,105 +37,13 @@ bool reproducer_any(const struct reproducer *file, bool (*is)(const struct step 
     return false;
 }
 
-/* Payloads. */
+/* The walk over the blocks: what of it is written depends on what is asked. */
 
-static void write_payloads(const struct reproducer *file) {
-    FILE *const stream = file->stream;
-    if (reproducer_any(file, reproducer_has_payload) || reproducer_any(file, is_wild)) {
-        fputs("/* The address at an offset from the region's base; it may lie outside the region. */\n"
-              "static unsigned char *at(ptrdiff_t offset) {\n"
-              "    return (unsigned char *)((uintptr_t)base + (uintptr_t)offset);\n"
-              "}\n\n",
-              stream);
-    }
-    const bool compares = reproducer_any(file, calls) &&
-                          (asks(file, ORACLE_CONTENTS_KEPT) || asks(file, ORACLE_CONTENTS_MOVED));
-    if (reproducer_any(file, reproducer_has_payload) || compares) {
-        fputs(
-            "/* The byte at index of a payload that operation number `serial` allocated. */\n"
-            "static unsigned char pattern(uint64_t serial, size_t index) {\n"
-            "    const uint64_t tag = (serial + 1) * UINT64_C(0x9e3779b97f4a7c15);\n"
-            "    return (unsigned char)((tag + index / 8 * UINT64_C(0x0101010101010101)) >> index % 8 * 8);\n"
-            "}\n\n",
-            stream);
-    }
-    if (reproducer_any(file, reproducer_has_payload)) {
-        fputs("/* The owner writes to bytes from..to of a payload. */\n"
-              "static void fill(unsigned char *payload, size_t from, size_t to, uint64_t serial) {\n"
-              "    for (size_t i = from; i < to; i++) {\n"
-              "        payload[i] = pattern(serial, i);\n"
-              "    }\n"
-              "}\n\n",
-              stream);
-    }
-    if (compares) {
-        fputs("/* Does a payload hold what its owner wrote? */\n"
-              "static bool holds(const unsigned char *payload, size_t size, uint64_t serial) {\n"
-              "    for (size_t i = 0; i < size; i++) {\n"
-              "        if (payload[i] != pattern(serial, i)) {\n"
-              "            return false;\n"
-              "        }\n"
-              "    }\n"
-              "    return true;\n"
-              "}\n\n",
-              stream);
+static void write_if_asked(const struct reproducer *file, unsigned oracle, const char *text) {
+    if (asks(file, oracle)) {
+        fputs(text, file->stream);
     }
 }
-
-static void write_table(const struct reproducer *file) {
-    if (!file->table) {
-        return;
-    }
-    fputs("/* The live payload of each slot; size 0: none. */\n"
-          "static struct live {\n"
-          "    size_t size; /* bytes asked for */\n"
-          "    size_t block_size; /* bytes, header included */\n"
-          "    uint64_t serial; /* the operation that allocated it */\n"
-          "} live[SLOT_COUNT];\n\n",
-          file->stream);
-}
-
-/* The answer. */
-
-static void write_answer(const struct reproducer *file) {
-    FILE *const stream = file->stream;
-    if (asks(file, ORACLE_INSIDE) && reproducer_any(file, reproducer_returns_pointer)) {
-        fputs("/* Do size bytes at a payload lie in the region? */\n"
-              "static bool is_inside(const void *payload, size_t size) {\n"
-              "    const size_t region_size = page_count * PAGE_SIZE;\n"
-              "    const size_t offset = (size_t)((uintptr_t)payload - (uintptr_t)base);\n"
-              "    return payload == NULL || (offset < region_size && size <= region_size - offset);\n"
-              "}\n\n",
-              stream);
-    }
-    if (asks(file, ORACLE_DISJOINT) && reproducer_any(file, reproducer_returns_pointer)) {
-        fputs("/* Do size bytes at a payload overlap no live one but that of slot `index`? */\n"
-              "static bool is_disjoint(const unsigned char *payload, size_t size, size_t index) {\n"
-              "    for (size_t i = 0; i < SLOT_COUNT && payload != NULL; i++) {\n"
-              "        if (i != index && live[i].size != 0 && payload < slot[i] + live[i].size &&\n"
-              "            slot[i] < payload + size) {\n"
-              "            return false;\n"
-              "        }\n"
-              "    }\n"
-              "    return true;\n"
-              "}\n\n",
-              stream);
-    }
-    if (asks(file, ORACLE_CONTENTS_ZEROED) && reproducer_any(file, zeroes)) {
-        fputs("/* Are all bytes of a payload 0, those beyond the request too? */\n"
-              "PORT_UNCHECKED static bool is_zero(const unsigned char *payload, size_t usable_size) {\n"
-              "    for (size_t i = 0; i < usable_size; i++) {\n"
-              "        if (payload[i] != 0) {\n"
-              "            return false;\n"
-              "        }\n"
-              "    }\n"
-              "    return true;\n"
-              "}\n\n",
-              stream);
-    }
-}
-
-/* The heap. */
 
 static void write_owner(const struct reproducer *file) {
     fputs("/* The slot whose block starts at an offset in first..last-1; SLOT_COUNT when there is none. */\n"
@@ -187,36 +95,27 @@ static void write_walk(const struct reproducer *file) {
           "    for (size_t offset = 0; offset < end; offset += (size_t)block.size) {\n"
           "        block = block_read(base + offset);\n",
           stream);
-    if (asks(file, INVARIANT_WALK_ENDS)) {
-        fputs("        check(block.size != 0, WALK_ENDS);\n", stream);
-    }
-    if (asks(file, INVARIANT_BLOCK_SIZE)) {
-        fputs("        check(block.size >= BLOCK_SIZE_MINIMUM && block.size % BLOCK_ALIGNMENT == 0, "
-              "BLOCK_SIZE);\n",
-              stream);
-    }
-    if (asks(file, INVARIANT_BLOCK_TILING)) {
-        fputs("        check(block.size <= end - offset, BLOCK_TILING);\n", stream);
-    }
+    write_if_asked(file, INVARIANT_WALK_ENDS, "        check(block.size != 0, WALK_ENDS);\n");
+    write_if_asked(file, INVARIANT_BLOCK_SIZE,
+                   "        check(block.size >= BLOCK_SIZE_MINIMUM && block.size % BLOCK_ALIGNMENT == 0, "
+                   "BLOCK_SIZE);\n");
+    write_if_asked(file, INVARIANT_BLOCK_TILING,
+                   "        check(block.size <= end - offset, BLOCK_TILING);\n");
     if (!file->every) {
         fputs("        if (!block_is_possible(block, end - offset)) {\n"
               "            return; /* another property's business */\n"
               "        }\n",
               stream);
     }
-    if (asks(file, INVARIANT_FREE_MERGED)) {
-        fputs("        check(block.taken || !left_is_free, FREE_MERGED);\n"
-              "        left_is_free = !block.taken;\n",
-              stream);
-    }
+    write_if_asked(file, INVARIANT_FREE_MERGED,
+                   "        check(block.taken || !left_is_free, FREE_MERGED);\n"
+                   "        left_is_free = !block.taken;\n");
     if ((asked(file) & INVARIANT_AGREEMENT) != 0) {
         write_agreement(file);
     }
-    if (asks(file, INVARIANT_COUNTERS)) {
-        fputs("        taken_count += block.taken ? 1 : 0;\n"
-              "        taken_size += block.taken ? (size_t)block.size : 0;\n",
-              stream);
-    }
+    write_if_asked(file, INVARIANT_COUNTERS,
+                   "        taken_count += block.taken ? 1 : 0;\n"
+                   "        taken_size += block.taken ? (size_t)block.size : 0;\n");
     fputs("    }\n", stream);
 }
 
@@ -232,123 +131,233 @@ static void write_blocks(const struct reproducer *file) {
             "    const size_t end = page_count * PAGE_SIZE;\n",
             file->every ? "; agreement: and compares them with the live payloads" : "",
             file->every ? "bool agreement" : "void");
-    if (asks(file, INVARIANT_FREE_MERGED)) {
-        fputs("    bool left_is_free = false;\n", stream);
-    }
+    write_if_asked(file, INVARIANT_FREE_MERGED, "    bool left_is_free = false;\n");
     if (live) {
         fputs("    size_t passed = 0; /* what starts before this offset has been seen */\n", stream);
     }
-    if (asks(file, INVARIANT_COUNTERS)) {
-        fputs("    size_t taken_count = 0;\n    size_t taken_size = 0; /* bytes */\n", stream);
-    }
-    if (asks(file, INVARIANT_REGION)) {
-        fputs("    check(heap.base == base && heap.page_size == PAGE_SIZE && heap.page_count == page_count, "
-              "REGION);\n",
-              stream);
-    }
+    write_if_asked(file, INVARIANT_COUNTERS,
+                   "    size_t taken_count = 0;\n    size_t taken_size = 0; /* bytes */\n");
+    write_if_asked(
+        file, INVARIANT_REGION,
+        "    check(heap.base == base && heap.page_size == PAGE_SIZE && heap.page_count == page_count, "
+        "REGION);\n");
     write_walk(file);
     if (live) {
         fprintf(stream, "    check(%sfind_owner(passed, end) == SLOT_COUNT, LIVE_IS_TAKEN);\n",
                 file->every ? "!agreement || " : "");
     }
-    if (asks(file, INVARIANT_COUNTERS)) {
-        fputs("    check(heap.taken_count == taken_count && heap.taken_size == taken_size, COUNTERS);\n",
-              stream);
-    }
+    write_if_asked(
+        file, INVARIANT_COUNTERS,
+        "    check(heap.taken_count == taken_count && heap.taken_size == taken_size, COUNTERS);\n");
     fputs("}\n\n", stream);
 }
 
-static void write_layout(const struct reproducer *file) {
-    if (!asks(file, ORACLE_REFUSAL_UNTOUCHED) || !reproducer_any(file, reproducer_changes_nothing)) {
-        return;
-    }
-    fputs("/* A hash over all headers, in order. */\n"
-          "static uint64_t layout(void) {\n"
-          "    const size_t end = page_count * PAGE_SIZE;\n"
-          "    uint64_t hash = 0;\n"
-          "    struct block block;\n"
-          "    for (size_t offset = 0; offset < end; offset += (size_t)block.size) {\n"
-          "        block = block_read(base + offset);\n"
-          "        if (!block_is_possible(block, end - offset)) {\n"
-          "            break;\n"
-          "        }\n"
-          "        hash = ((hash << 5 | hash >> 59) ^ (block.size * 2 + block.taken)) *\n"
-          "               UINT64_C(0x9e3779b97f4a7c15);\n"
-          "    }\n"
-          "    return hash;\n"
-          "}\n\n",
-          file->stream);
+/* Which functions the statements call. */
+
+static bool has_payloads(const struct reproducer *file) {
+    return reproducer_any(file, reproducer_has_payload);
 }
 
-static void write_guards(const struct reproducer *file) {
-    if (!asks(file, ORACLE_GUARDS)) {
-        return;
-    }
-    fputs("/* Are the bytes on both sides of the region as they were? */\n"
-          "PORT_UNCHECKED static bool guards_hold(void) {\n"
-          "    const unsigned char *const end = base + page_count * PAGE_SIZE;\n"
-          "    for (size_t i = 0; i < GUARD_SIZE; i++) {\n"
-          "        if ((base - GUARD_SIZE)[i] != DIRT || end[i] != DIRT) {\n"
-          "            return false;\n"
-          "        }\n"
-          "    }\n"
-          "    return true;\n"
-          "}\n\n",
-          file->stream);
+static bool has_addresses(const struct reproducer *file) {
+    return has_payloads(file) || reproducer_any(file, is_wild);
 }
 
-static void write_contents(const struct reproducer *file) {
-    if (!file->every || !reproducer_any(file, calls)) {
-        return;
-    }
-    fputs("/* Every live payload holds what its owner wrote. */\n"
-          "static void check_contents(void) {\n"
-          "    for (size_t i = 0; i < SLOT_COUNT; i++) {\n"
-          "        check(holds(slot[i], live[i].size, live[i].serial), CONTENTS_KEPT);\n"
-          "    }\n"
-          "}\n\n",
-          file->stream);
+static bool compares(const struct reproducer *file) {
+    return reproducer_any(file, calls) &&
+           (asks(file, ORACLE_CONTENTS_KEPT) || asks(file, ORACLE_CONTENTS_MOVED));
 }
 
-static void write_shatter(const struct reproducer *file) {
-    if (!reproducer_any(file, coalesces)) {
-        return;
-    }
-    fputs("/* Cuts free blocks up, by writing headers as no operation leaves them: or kmem_coalesce would "
-          "find\n"
-          " * nothing to merge. The harness does the same before it.\n"
-          " *\n"
-          " *     before   | free .................................. |\n"
-          " *     after    | free 16 | free 16 | free 16 | free .... |     as far as the block goes */\n"
-          "static void shatter(void) {\n"
-          "    const size_t end = kmem_size(&heap);\n"
-          "    size_t offset = 0;\n"
-          "    while (offset < end) {\n"
-          "        struct block block = block_read(base + offset);\n"
-          "        if (!block_is_possible(block, end - offset)) {\n"
-          "            return;\n"
-          "        }\n"
-          "        for (int i = 0; i < 3 && !block.taken && block.size >= 2 * BLOCK_SIZE_MINIMUM; i++) {\n"
-          "            block_write(base + offset, BLOCK_SIZE_MINIMUM, false);\n"
-          "            block.size -= BLOCK_SIZE_MINIMUM;\n"
-          "            offset += BLOCK_SIZE_MINIMUM;\n"
-          "            block_write(base + offset, block.size, false);\n"
-          "        }\n"
-          "        offset += (size_t)block.size;\n"
-          "    }\n"
-          "}\n\n",
-          file->stream);
+static bool has_pattern(const struct reproducer *file) {
+    return has_payloads(file) || compares(file);
 }
+
+static bool has_table(const struct reproducer *file) {
+    return file->table;
+}
+
+static bool asks_inside(const struct reproducer *file) {
+    return asks(file, ORACLE_INSIDE) && reproducer_any(file, reproducer_returns_pointer);
+}
+
+static bool asks_disjoint(const struct reproducer *file) {
+    return asks(file, ORACLE_DISJOINT) && reproducer_any(file, reproducer_returns_pointer);
+}
+
+static bool asks_zeroed(const struct reproducer *file) {
+    return asks(file, ORACLE_CONTENTS_ZEROED) && reproducer_any(file, zeroes);
+}
+
+static bool asks_blocks(const struct reproducer *file) {
+    return (asked(file) & INVARIANT_ALL) != 0;
+}
+
+static bool asks_untouched(const struct reproducer *file) {
+    return asks(file, ORACLE_REFUSAL_UNTOUCHED) && reproducer_any(file, reproducer_changes_nothing);
+}
+
+static bool asks_guards(const struct reproducer *file) {
+    return asks(file, ORACLE_GUARDS);
+}
+
+static bool checks_contents(const struct reproducer *file) {
+    return file->every && reproducer_any(file, calls);
+}
+
+static bool shatters(const struct reproducer *file) {
+    return reproducer_any(file, coalesces);
+}
+
+/* In the order in which they are written: each uses only those above it. */
+static const struct {
+    bool (*is_called)(const struct reproducer *file);
+    const char *text;                             /* NULL: it depends on what is asked, and */
+    void (*write)(const struct reproducer *file); /* is written by this */
+} functions[] = {
+    {has_addresses,
+     "/* The address at an offset from the region's base; it may lie outside the region. */\n"
+     "static unsigned char *at(ptrdiff_t offset) {\n"
+     "    return (unsigned char *)((uintptr_t)base + (uintptr_t)offset);\n"
+     "}\n\n",
+     NULL},
+    {has_pattern,
+     "/* The byte at index of a payload that operation number `serial` allocated. */\n"
+     "static unsigned char pattern(uint64_t serial, size_t index) {\n"
+     "    const uint64_t tag = (serial + 1) * UINT64_C(0x9e3779b97f4a7c15);\n"
+     "    return (unsigned char)((tag + index / 8 * UINT64_C(0x0101010101010101)) >> index % 8 * 8);\n"
+     "}\n\n",
+     NULL},
+    {has_payloads,
+     "/* The owner writes to bytes from..to of a payload. */\n"
+     "static void fill(unsigned char *payload, size_t from, size_t to, uint64_t serial) {\n"
+     "    for (size_t i = from; i < to; i++) {\n"
+     "        payload[i] = pattern(serial, i);\n"
+     "    }\n"
+     "}\n\n",
+     NULL},
+    {compares,
+     "/* Does a payload hold what its owner wrote? */\n"
+     "static bool holds(const unsigned char *payload, size_t size, uint64_t serial) {\n"
+     "    for (size_t i = 0; i < size; i++) {\n"
+     "        if (payload[i] != pattern(serial, i)) {\n"
+     "            return false;\n"
+     "        }\n"
+     "    }\n"
+     "    return true;\n"
+     "}\n\n",
+     NULL},
+    {has_table,
+     "/* The live payload of each slot; size 0: none. */\n"
+     "static struct live {\n"
+     "    size_t size; /* bytes asked for */\n"
+     "    size_t block_size; /* bytes, header included */\n"
+     "    uint64_t serial; /* the operation that allocated it */\n"
+     "} live[SLOT_COUNT];\n\n",
+     NULL},
+    {asks_inside,
+     "/* Do size bytes at a payload lie in the region? */\n"
+     "static bool is_inside(const void *payload, size_t size) {\n"
+     "    const size_t region_size = page_count * PAGE_SIZE;\n"
+     "    const size_t offset = (size_t)((uintptr_t)payload - (uintptr_t)base);\n"
+     "    return payload == NULL || (offset < region_size && size <= region_size - offset);\n"
+     "}\n\n",
+     NULL},
+    {asks_disjoint,
+     "/* Do size bytes at a payload overlap no live one but that of slot `index`? */\n"
+     "static bool is_disjoint(const unsigned char *payload, size_t size, size_t index) {\n"
+     "    for (size_t i = 0; i < SLOT_COUNT && payload != NULL; i++) {\n"
+     "        if (i != index && live[i].size != 0 && payload < slot[i] + live[i].size &&\n"
+     "            slot[i] < payload + size) {\n"
+     "            return false;\n"
+     "        }\n"
+     "    }\n"
+     "    return true;\n"
+     "}\n\n",
+     NULL},
+    {asks_zeroed,
+     "/* Are all bytes of a payload 0, those beyond the request too? */\n"
+     "PORT_UNCHECKED static bool is_zero(const unsigned char *payload, size_t usable_size) {\n"
+     "    for (size_t i = 0; i < usable_size; i++) {\n"
+     "        if (payload[i] != 0) {\n"
+     "            return false;\n"
+     "        }\n"
+     "    }\n"
+     "    return true;\n"
+     "}\n\n",
+     NULL},
+    {asks_blocks, NULL, write_blocks},
+    {asks_untouched,
+     "/* A hash over all headers, in order. */\n"
+     "static uint64_t layout(void) {\n"
+     "    const size_t end = page_count * PAGE_SIZE;\n"
+     "    uint64_t hash = 0;\n"
+     "    struct block block;\n"
+     "    for (size_t offset = 0; offset < end; offset += (size_t)block.size) {\n"
+     "        block = block_read(base + offset);\n"
+     "        if (!block_is_possible(block, end - offset)) {\n"
+     "            break;\n"
+     "        }\n"
+     "        hash = ((hash << 5 | hash >> 59) ^ (block.size * 2 + block.taken)) *\n"
+     "               UINT64_C(0x9e3779b97f4a7c15);\n"
+     "    }\n"
+     "    return hash;\n"
+     "}\n\n",
+     NULL},
+    {asks_guards,
+     "/* Are the bytes on both sides of the region as they were? */\n"
+     "PORT_UNCHECKED static bool guards_hold(void) {\n"
+     "    const unsigned char *const end = base + page_count * PAGE_SIZE;\n"
+     "    for (size_t i = 0; i < GUARD_SIZE; i++) {\n"
+     "        if ((base - GUARD_SIZE)[i] != DIRT || end[i] != DIRT) {\n"
+     "            return false;\n"
+     "        }\n"
+     "    }\n"
+     "    return true;\n"
+     "}\n\n",
+     NULL},
+    {checks_contents,
+     "/* Every live payload holds what its owner wrote. */\n"
+     "static void check_contents(void) {\n"
+     "    for (size_t i = 0; i < SLOT_COUNT; i++) {\n"
+     "        check(holds(slot[i], live[i].size, live[i].serial), CONTENTS_KEPT);\n"
+     "    }\n"
+     "}\n\n",
+     NULL},
+    {shatters,
+     "/* Cuts free blocks up, by writing headers as no operation leaves them: or kmem_coalesce would "
+     "find\n"
+     " * nothing to merge. The harness does the same before it.\n"
+     " *\n"
+     " *     before   | free .................................. |\n"
+     " *     after    | free 16 | free 16 | free 16 | free .... |     as far as the block goes */\n"
+     "static void shatter(void) {\n"
+     "    const size_t end = kmem_size(&heap);\n"
+     "    size_t offset = 0;\n"
+     "    while (offset < end) {\n"
+     "        struct block block = block_read(base + offset);\n"
+     "        if (!block_is_possible(block, end - offset)) {\n"
+     "            return;\n"
+     "        }\n"
+     "        for (int i = 0; i < 3 && !block.taken && block.size >= 2 * BLOCK_SIZE_MINIMUM; i++) {\n"
+     "            block_write(base + offset, BLOCK_SIZE_MINIMUM, false);\n"
+     "            block.size -= BLOCK_SIZE_MINIMUM;\n"
+     "            offset += BLOCK_SIZE_MINIMUM;\n"
+     "            block_write(base + offset, block.size, false);\n"
+     "        }\n"
+     "        offset += (size_t)block.size;\n"
+     "    }\n"
+     "}\n\n",
+     NULL},
+};
 
 void reproducer_write_checks(const struct reproducer *file) {
-    write_payloads(file);
-    write_table(file);
-    write_answer(file);
-    if ((asked(file) & INVARIANT_ALL) != 0) {
-        write_blocks(file);
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        if (!functions[i].is_called(file)) {
+            continue;
+        }
+        if (functions[i].text != NULL) {
+            fputs(functions[i].text, file->stream);
+        } else {
+            functions[i].write(file);
+        }
     }
-    write_layout(file);
-    write_guards(file);
-    write_contents(file);
-    write_shatter(file);
 }

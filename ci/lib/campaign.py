@@ -19,7 +19,8 @@ from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATI
                           parse_positive)
 from workers import Workers
 
-BUILDS = pathlib.Path("build")
+PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
+BUILD = pathlib.Path("build", PRESET)
 TARGETS = ("heap", "page", "sv39", "text", "import")
 EXPLAIN_SECONDS = 300  # that explaining a crash may take: hangs are reduced by waiting for them
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
@@ -43,12 +44,15 @@ def parse_arguments(arguments):
                         help="end at the first crash (default: go on, and keep all)")
     parser.add_argument("--corpus", type=pathlib.Path, metavar="DIR",
                         help="inputs found so far, to start from and to add to (default: build/campaign/TARGET/corpus)")
-    parser.add_argument("--preset", default="fuzz", metavar="NAME",
-                        help="the build whose targets run (default: fuzz)")
+    parser.add_argument("--build", type=pathlib.Path, default=BUILD, metavar="DIR",
+                        help=f"the folder of the targets, such as build/engines/memory, which ./ci/engine memory builds "
+                             f"(default: {BUILD}, which is built when it has to be)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
     options = parser.parse_args(arguments)
     if options.corpus and options.corpus.exists() and not options.corpus.is_dir():
         parser.error(f"--corpus {options.corpus} is not a folder")
+    if options.build != BUILD and not (options.build / f"{options.target}_fuzzer").is_file():
+        parser.error(f"--build {options.build} holds no {options.target}_fuzzer; ./ci/engine builds one")
     return options
 
 
@@ -122,7 +126,7 @@ class Campaign:
     def __init__(self, options, stop):
         self.options = options
         self.stop = stop
-        self.binary = BUILDS / options.preset / f"{options.target}_fuzzer"
+        self.binary = options.build / f"{options.target}_fuzzer"
         self.folders = Folders(options.target, options.corpus)
         self.crashes = crash_list.Crashes(self.binary)
         self.figures = None
@@ -132,7 +136,7 @@ class Campaign:
         cannot be used; what was found is then in the working folder, or where it should be."""
         folders, options = self.folders, self.options
         if not self.binary.exists():
-            raise OSError(f"{self.binary} is not there; preset {options.preset} does not build it")
+            raise OSError(f"{self.binary} is not there; preset {PRESET} does not build it")
         folders.prepare()
         folders.require_space()
         corpus.prepare_seeds(options.target, folders.work / "seeds")
@@ -175,7 +179,7 @@ def main():
     stop = StopRequest()
     stop.listen()
     options = parse_arguments(sys.argv[1:])
-    code = prepare_build(options.preset, stop)
+    code = prepare_build(PRESET, stop)
     if code != EXIT_SOUND and not stop.received:
         return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
     if stop.received:

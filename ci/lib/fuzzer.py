@@ -16,7 +16,8 @@ FLAGS = [
 # Sanitizer options for every run: an abort in a violation function is reported with its stack.
 ENVIRONMENT = {
     "ASAN_OPTIONS": "handle_abort=1:abort_on_error=0:detect_leaks=0:allocator_may_return_null=1",
-    "UBSAN_OPTIONS": "print_stacktrace=1",
+    # In builds for others' engines the wrapping of unsigned numbers is traced; it is no error, and no words are lost on it.
+    "UBSAN_OPTIONS": "print_stacktrace=1:silence_unsigned_overflow=1",
 }
 
 INTERRUPTED_EXIT_CODE = 72  # libFuzzer's, when SIGINT or SIGTERM ends it
@@ -28,6 +29,7 @@ STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/tool/statistics.h
 _PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
 _VIOLATION = re.compile(r"^VIOLATION ([a-z0-9-]+): ", re.MULTILINE)
 _SANITIZER = re.compile(r"(?:ERROR: |^)(AddressSanitizer|libFuzzer): ([\w-]+)", re.MULTILINE)
+_UNWRITTEN = re.compile(r"WARNING: MemorySanitizer: ([\w-]+)")  # it ends the process all the same
 _UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
 _ARTIFACT = re.compile(r"Test unit written to (\S+)")
@@ -49,8 +51,8 @@ def parse_progress(line):
 
 
 def parse_finding(output):
-    """What stopped a target, as a short id: that of an oracle or of another target's rule; 'ubsan: ...', 'asan: ...',
-    'hang'; or None."""
+    """What stopped a target, as a short id: that of an oracle or of another target's rule; 'ubsan: ...', 'msan: ...',
+    'asan: ...', 'hang'; or None."""
     match = _VIOLATION.search(output)
     if match:
         return match.group(1)
@@ -59,6 +61,9 @@ def parse_finding(output):
     match = _UNDEFINED.search(output)
     if match:
         return "ubsan: " + re.sub(r"0x[0-9a-f]+|\b\d+\b", "N", match.group(1))[:60]
+    match = _UNWRITTEN.search(output)
+    if match:
+        return f"msan: {match.group(1)}"
     match = _SANITIZER.search(output)
     if match:
         kind = match.group(2)

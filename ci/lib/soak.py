@@ -2,6 +2,7 @@
 heap's campaigns have found is replayed on the boards and tested for determinism; then one verdict."""
 
 import argparse
+import itertools
 import json
 import pathlib
 import subprocess
@@ -10,17 +11,22 @@ import time
 from typing import NamedTuple
 
 import corpus
-from campaign import TARGETS
+from campaign import PRESET, TARGETS
 from campaign_folder import CAMPAIGNS
 from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, parse_duration,
                           parse_positive)
 
-# The builds whose targets run, and with which sanitizers. A build is a preset; a new one needs no more than its line.
+# The builds whose targets run in turn: the preset that ci/fuzz builds, and what ci/engine NAME builds for others' engines.
 BUILDS = {
-    "fuzz": "the core under AddressSanitizer and UBSan",
+    PRESET: "the core under AddressSanitizer and UBSan",
+    "address": "everything under AddressSanitizer",
+    "undefined": "everything under UBSan",
+    "memory": "everything under MemorySanitizer",
 }
+ENGINES = pathlib.Path("build/engines")  # where ci/engine puts them
 WEIGHTS = {"heap": 4}  # parts of the time; all others get 1
 MINIMUM_SECONDS = 10  # for a campaign: a shorter one does nothing but begin
+NAME_WIDTH = 20  # of a stage
 
 
 class Stage(NamedTuple):
@@ -68,9 +74,18 @@ def run(command, stop, **more):
                     process.terminate()
 
 
+def make_build(build, stop):
+    """Builds the targets that ci/fuzz does not build itself. Returns None, or a stage when they cannot be had."""
+    if build == PRESET:
+        return None
+    code, _ = run(["ci/engine", build], stop)
+    return Stage(f"build of {build}", EXIT_ENVIRONMENT, f"ci/engine {build} ended with code {code}") if code else None
+
+
 def run_campaign(build, target, seconds, options, stop):
     """One campaign, as a stage."""
-    command = ["ci/fuzz", "--for", f"{seconds}s", "--target", target, "--preset", build, "--json"]
+    command = ["ci/fuzz", "--for", f"{seconds}s", "--target", target, "--json"]
+    command += ["--build", str(ENGINES / build)] if build != PRESET else []
     command += ["--jobs", str(options.jobs)] if options.jobs else []
     code, output = run(command, stop, stdout=subprocess.PIPE)
     name = f"{target}, {build}"
@@ -100,9 +115,23 @@ def run_replays(stop):
         yield Stage(name, code, last_line(output))
 
 
+def run_campaigns(options, stop):
+    """The stages of fuzzing: every target in one build after another."""
+    for build, campaigns in itertools.groupby(plan(options.seconds), lambda campaign: campaign[0]):
+        failed = None if stop.received else make_build(build, stop)
+        if failed and not stop.received:
+            yield failed
+            continue
+        for _, target, seconds in campaigns:
+            if stop.received:
+                return
+            print(f"Fuzzing the {target} target for {seconds} s in build {build}: {BUILDS[build]}", file=sys.stderr, flush=True)
+            yield run_campaign(build, target, seconds, options, stop)
+
+
 def show(stage):
     """A line for a stage."""
-    print(f"{'ok     ' if stage.code == EXIT_SOUND else 'FAILED '} {stage.name:<22} {stage.words}", flush=True)
+    print(f"{'ok     ' if stage.code == EXIT_SOUND else 'FAILED '} {stage.name:<{NAME_WIDTH}} {stage.words}", flush=True)
 
 
 def main():
@@ -115,13 +144,9 @@ def main():
         return EXIT_USAGE
     started = time.monotonic()
     stages = []
-    campaigns = plan(options.seconds)
-    for build, target, seconds in campaigns:
-        if stop.received:
-            break
-        print(f"Fuzzing the {target} target in build {build} ({BUILDS[build]}) for {seconds} s", file=sys.stderr, flush=True)
-        stages.append(run_campaign(build, target, seconds, options, stop))
-        show(stages[-1])
+    for stage in run_campaigns(options, stop):
+        show(stage)
+        stages.append(stage)
     for stage in run_replays(stop):
         stages.append(stage)
     print(f"\nSoak of {(time.monotonic() - started) / 60:.0f} minutes")

@@ -28,6 +28,10 @@ POISONED = ("=====\n==10841==ERROR: AddressSanitizer: use-after-poison on addres
 UNDEFINED = ("src/kmem.c:313:9: runtime error: store to misaligned address 0x7f17cc2002a1 for type 'uint64_t', which "
              "requires 8 byte alignment\n0x7f17cc2002a1: note: pointer points here\n"
              "SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior src/kmem.c:313:9\n" + SAVED)
+UNWRITTEN = ("==1409==WARNING: MemorySanitizer: use-of-uninitialized-value\n"
+             "    #0 0x5654f66af4a1 in LLVMFuzzerTestOneInput unwritten.c:8:9\n"
+             "SUMMARY: MemorySanitizer: use-of-uninitialized-value unwritten.c:8:9 in LLVMFuzzerTestOneInput\nExiting\n"
+             "MS: 0 ; base unit: 0000000000000000000000000000000000000000\n" + SAVED)
 TIMED_OUT = ("ALARM: working on the last Unit for 11 seconds\n"
              "       and the timeout value is 10 (use -timeout=N to change)\n"
              "artifact_prefix='findings/'; Test unit written to findings/timeout-1a2b\n"

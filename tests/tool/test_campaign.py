@@ -23,7 +23,7 @@ import campaign  # pylint: disable=wrong-import-position  # noqa: E402
 import campaign_status  # pylint: disable=wrong-import-position  # noqa: E402
 import command_line  # pylint: disable=wrong-import-position  # noqa: E402
 import series  # pylint: disable=wrong-import-position  # noqa: E402
-from campaign_tree import TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
+from campaign_tree import FUZZER, TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
 from fuzzer_words import PAGE_VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
@@ -52,11 +52,12 @@ class Arguments(unittest.TestCase):
     def test_without_arguments_it_fuzzes_the_heap_for_a_minute_on_every_processor(self):
         options = campaign.parse_arguments([])
         self.assertEqual((options.seconds, options.jobs, options.target, options.corpus, options.until_crash,
-                          options.preset, options.json), (60, os.cpu_count(), "heap", None, False, "fuzz", False))
+                          options.build, options.json),
+                         (60, os.cpu_count(), "heap", None, False, pathlib.Path("build/fuzz"), False))
 
     def test_wrong_arguments_end_with_2(self):
         for arguments in (["--for", "0s"], ["--jobs", "0"], ["--jobs", "x"], ["--target", "x"], ["--x"], ["file"],
-                          ["--corpus"], ["--corpus", __file__]):
+                          ["--corpus"], ["--corpus", __file__], ["--build"], ["--build", "ci"]):
             with self.subTest(arguments=arguments), contextlib.redirect_stderr(io.StringIO()) as errors:
                 with self.assertRaises(SystemExit) as end:
                     campaign.parse_arguments(arguments)
@@ -194,6 +195,14 @@ class End(CampaignTree):
         code, output, errors = self.run_campaign(RUNS_ON)
         self.assertEqual((code, output), (ENVIRONMENT, ""))
         self.assertIn("ci/fuzz: build/fuzz/heap_fuzzer is not there; preset fuzz does not build it\n", errors)
+
+    def test_targets_of_another_build_add_to_the_same_corpus_and_findings(self):
+        self.write("elsewhere/heap_fuzzer", FUZZER)
+        (self.build / "heap_fuzzer").unlink()
+        code, output, _ = self.run_campaign("finds one; crashes two; runs_on\n", "--for", "1s", "--build", "elsewhere")
+        self.assertEqual(code, VIOLATION)
+        self.require_summary(output, 1)
+        self.require_kept(inputs=[b"one"], crashes=[b"two"])
 
     def test_the_committed_programs_are_seeds_but_for_the_large_ones(self):
         self.run_campaign('ls "$last" >started; runs_on\n', "--for", "1s")

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True  # the tree is not for litter
 import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
 from fuzzer_words import (  # pylint: disable=wrong-import-position  # noqa: E402
     ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, PAGE_VIOLATED, POISONED, PULSE, REDUCE,
-    SV39_VIOLATED, TEXT_VIOLATED, TIMED_OUT, UNDEFINED, VIOLATED)
+    SV39_VIOLATED, TEXT_VIOLATED, TIMED_OUT, UNDEFINED, UNWRITTEN, VIOLATED)
 
 
 class FuzzerOutput(unittest.TestCase):
@@ -32,7 +32,8 @@ class FuzzerOutput(unittest.TestCase):
     def test_a_finding_has_the_id_of_what_stopped_the_target(self):
         for output, finding in ((VIOLATED, "free-merged"), (PAGE_VIOLATED, "page-zeroed"),
                                 (SV39_VIOLATED, "sv39-satp"), (TEXT_VIOLATED, "text-printed-parses"),
-                                (POISONED, "asan: use-after-poison"), (TIMED_OUT, "hang"), (OUT_OF_MEMORY, "hang")):
+                                (POISONED, "asan: use-after-poison"),
+                                (UNWRITTEN, "msan: use-of-uninitialized-value"), (TIMED_OUT, "hang"), (OUT_OF_MEMORY, "hang")):
             self.assertEqual(fuzzer.parse_finding(INITED + NEW + output), finding)
 
     def test_undefined_behaviour_is_the_same_finding_at_another_address(self):

@@ -23,6 +23,7 @@ from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 FIGURES = {"seconds": 9.8, "executions": 1234567, "features": 42, "added": 3, "crashes": {}}
+ENGINE = "echo engine $@ >>ran"
 FUZZ = f"echo \"$@\" >>ran; echo '{json.dumps(FIGURES)}'"
 
 
@@ -33,6 +34,11 @@ class Plan(unittest.TestCase):
                          {(build, target) for build in soak.BUILDS for target in TARGETS})
         self.assertAlmostEqual(sum(seconds for _, _, seconds in plan), 8 * 3600, delta=len(plan))
 
+    def test_every_sanitizer_has_a_build(self):
+        engines = subprocess.run(["ci/engine", "--help"], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=True).stderr
+        sanitizers = set(engines.splitlines()[0].split()[2].split("|")) - {"coverage", "afl"}
+        self.assertEqual(set(soak.BUILDS), {"fuzz", *sanitizers})
+
     def test_the_heap_gets_the_most_and_none_gets_nothing(self):
         seconds = {target: seconds for _, target, seconds in soak.plan(60)}
         self.assertEqual(max(seconds, key=seconds.get), "heap")
@@ -40,15 +46,16 @@ class Plan(unittest.TestCase):
 
 
 class Verdict(unittest.TestCase):
-    def soak(self, fuzz=FUZZ, target="echo all replayed", determinism="echo '10 passed, 0 failed'", during=None,
-             arguments=("--minutes", "1")):
+    def soak(self, fuzz=FUZZ, target="echo all replayed", determinism="echo '10 passed, 0 failed'", engine=ENGINE,
+             during=None, arguments=("--minutes", "1")):
         """Runs ci/soak with scripts as its commands. Returns (exit code, output, errors, the campaigns that ran)."""
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
             (tree / "ci").mkdir()
             shutil.copy2(ROOT / "ci" / "soak", tree / "ci" / "soak")
             shutil.copytree(ROOT / "ci" / "lib", tree / "ci" / "lib", ignore=shutil.ignore_patterns("__pycache__"))
-            for name, text in (("fuzz", fuzz), ("target", target), ("determinism", determinism)):
+            for name, text in (("fuzz", fuzz), ("target", target), ("determinism", determinism),
+                               ("engine", engine)):
                 (tree / "ci" / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
                 (tree / "ci" / name).chmod(0o755)
             process = subprocess.Popen(["ci/soak", *arguments], cwd=tree, stdin=subprocess.DEVNULL, text=True,
@@ -68,14 +75,28 @@ class Verdict(unittest.TestCase):
 
     def test_sound_when_all_is(self):
         output, ran = self.require_verdict("SOUND", SOUND)
-        self.assertEqual(len(ran), len(soak.BUILDS) * len(TARGETS))
-        self.assertEqual(ran[0], "--for 30s --target heap --preset fuzz --json")
-        self.assertIn("\nok      heap, fuzz             10 s, 1,234,567 executions, 42 features, 3 new inputs, no crash\n", output)
-        self.assertIn("\nok      replay on the boards   all replayed\n", output)
+        self.assertEqual(ran[0], "--for 10s --target heap --json")
+        self.assertIn("\nok      heap, fuzz           10 s, 1,234,567 executions, 42 features, 3 new inputs, no crash\n", output)
+        self.assertIn("\nok      replay on the boards all replayed\n", output)
+
+    def test_each_build_is_built_once_and_then_all_targets_run_in_it(self):
+        _, ran = self.require_verdict("SOUND", SOUND)
+        expected = []
+        for build in soak.BUILDS:
+            expected += [f"engine {build}"] if build != "fuzz" else []
+            folder = f" --build build/engines/{build}" if build != "fuzz" else ""
+            expected += [f"--for 10s --target {target} --json{folder}" for target in TARGETS]
+        self.assertEqual(ran, expected)
+
+    def test_unfinished_when_a_build_cannot_be_had_and_the_others_run_nevertheless(self):
+        output, ran = self.require_verdict("UNFINISHED: a stage could not be done", ENVIRONMENT,
+                                           engine=f"{ENGINE}; [ $1 != memory ]")
+        self.assertIn("\nFAILED  build of memory      ci/engine memory ended with code 1\n", output)
+        self.assertEqual(len([line for line in ran if line.startswith("--for")]), (len(soak.BUILDS) - 1) * len(TARGETS))
 
     def test_broken_by_a_crash_and_all_else_runs_nevertheless(self):
         _, ran = self.require_verdict("BROKEN", VIOLATION, fuzz=FUZZ + '; [ "$4" != page ]')
-        self.assertEqual(len(ran), len(soak.BUILDS) * len(TARGETS))
+        self.assertEqual(len([line for line in ran if line.startswith("--for")]), len(soak.BUILDS) * len(TARGETS))
 
     def test_broken_by_a_board_that_differs(self):
         self.require_verdict("BROKEN", VIOLATION, target="echo 1 differs; exit 1")

@@ -63,8 +63,8 @@ def measure_costs():
     return {int(line.split()[0]): int(line.split()[2]) for line in output.splitlines()}
 
 
-def main():
-    """Prints the figures; returns the exit code."""
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = argparse.ArgumentParser(
         prog="ci/bench heap",
         description="Measures the harness on one core, under AddressSanitizer and UBSan, with every oracle on.")
@@ -73,7 +73,17 @@ def main():
                         help="how often each target is run; figures are medians (default: 5)")
     parser.add_argument("--runs", type=parse_positive, default=200000, metavar="N",
                         help="executions of the heap target a round (default: 200000)")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def presets(_options):
+    """The builds that are needed."""
+    return [BUILD.name]
+
+
+def main():
+    """Prints the figures; returns the exit code."""
+    options = parse_arguments(sys.argv[1:])
     try:
         figures = measure(options.rounds, options.runs)
     except (OSError, subprocess.CalledProcessError) as error:

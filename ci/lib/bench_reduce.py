@@ -21,7 +21,7 @@ from typing import NamedTuple
 import fuzzer
 import patched
 import planted
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, parse_count, parse_positive
 
 WORK = pathlib.Path("build/reduction")
 TOOL = "kmemfuzz"
@@ -192,7 +192,7 @@ def parse_arguments(arguments):
                     "and UBSan.")
     parser.add_argument("--operations", type=parse_positive, default=DEFAULT_OPERATIONS, metavar="N",
                         help=f"operations of a crash (default: {DEFAULT_OPERATIONS})")
-    parser.add_argument("--runs", type=int, default=DEFAULT_RUNS, metavar="N",
+    parser.add_argument("--runs", type=parse_count, default=DEFAULT_RUNS, metavar="N",
                         help=f"executions for each step of -minimize_crash; 0 leaves it out (default: {DEFAULT_RUNS:,})")
     parser.add_argument("--rounds", type=parse_positive, default=5, metavar="N",
                         help="how often kmemfuzz reduce is timed; the time is the median (default: 5)")
@@ -200,7 +200,15 @@ def parse_arguments(arguments):
                         help="where the random operations start (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs (default: a dozen); 'all' is all")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.only != ["all"]:
+        planted.require_names(parser, options.only, planted.PATCHES)
+    return options
+
+
+def presets(_options):
+    """The builds that are needed."""
+    return [planted.PRESET]
 
 
 def select(names):
@@ -224,9 +232,6 @@ def main(arguments):
                 results.append(measure(patch, build, options))
             except NoCrash as error:
                 missing.append(f"{patch.name}: no crash to reduce: {error}")
-    except LookupError as error:
-        print(f"ci/bench reduce: there is no planted bug named {error}", file=sys.stderr)
-        return EXIT_USAGE
     except (patched.Broken, patched.NotPatched, OSError, ValueError) as error:
         print(f"ci/bench reduce: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT

@@ -13,8 +13,8 @@ import time
 
 import board
 import instructions
-import target
-from command_line import parse_positive
+import packed_corpus
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
@@ -37,7 +37,16 @@ def parse_arguments(arguments):
     parser.add_argument("--rounds", type=parse_positive, default=3, metavar="N",
                         help="how often each time is taken; the least is told (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not options.accept and not options.baseline.is_file():
+        parser.error(f"there is no baseline {options.baseline}; {instructions.ACCEPT} writes one")
+    return options
+
+
+def presets(options):
+    """The builds that are needed."""
+    return list(instructions.BOARDS) if options.instructions else ["release", *dict.fromkeys(
+        configuration.preset for configuration in board.CONFIGURATIONS.values())]
 
 
 # Instructions.
@@ -48,14 +57,14 @@ def compare_counts(options):
     if options.accept:
         old = instructions.read(options.baseline) if options.baseline.is_file() else instructions.Counts(None, {}, {})
         instructions.write(options.baseline, new)
-        return target.EXIT_SOUND, new, [*instructions.differences(old, new), f"{options.baseline} now has these counts."]
+        return EXIT_SOUND, new, [*instructions.differences(old, new), f"{options.baseline} now has these counts."]
     old = instructions.read(options.baseline)
     instructions.require_same_compiler(old, new, options.baseline)
     different = instructions.differences(old, new)
     if different:
         different += ["", f"These are not the counts of {options.baseline}. If they are meant to be new: {instructions.ACCEPT}"]
-        return target.EXIT_VIOLATION, new, different
-    return target.EXIT_SOUND, new, [f"{len(new.numbers)} counts of instructions, all as in {options.baseline}"]
+        return EXIT_VIOLATION, new, different
+    return EXIT_SOUND, new, [f"{len(new.numbers)} counts of instructions, all as in {options.baseline}"]
 
 
 # A corpus as a campaign has one: 2,000 inputs of about 65 operations, the same in every run.
@@ -98,13 +107,13 @@ def make_inputs(sources):
 def make_corpus(folder):
     """Packs the corpus; returns its blob."""
     seeds = folder / "seeds.blob"
-    target.run_tool("pack", *SOURCES, "-o", seeds)
+    packed_corpus.run_tool("pack", *SOURCES, "-o", seeds)
     inputs = folder / "inputs"
     inputs.mkdir()
     for index, content in enumerate(make_inputs(read_blob(seeds))):
         (inputs / f"{index:04}").write_bytes(content)
     blob = folder / "corpus.blob"
-    target.run_tool("pack", inputs, "-o", blob)
+    packed_corpus.run_tool("pack", inputs, "-o", blob)
     return blob
 
 
@@ -153,7 +162,7 @@ def measure_times(rounds):
     """The figures of all configurations, one after another, and of the host."""
     with tempfile.TemporaryDirectory() as name:
         blob = make_corpus(pathlib.Path(name))
-        host = min(timed(lambda: target.run_tool("replay", blob)) for _ in range(rounds))
+        host = min(timed(lambda: packed_corpus.run_tool("replay", blob)) for _ in range(rounds))
         configurations = [time_configuration(configuration, blob, host, rounds)
                           for configuration in board.CONFIGURATIONS.values()]
     return {"host_seconds": round(host, 3), "configurations": configurations,
@@ -179,7 +188,7 @@ def main():
     options = parse_arguments(sys.argv[1:])
     try:
         code, counts, lines = compare_counts(options)
-        result = {"same": code == target.EXIT_SOUND, "compiler": counts.compiler, "instructions": {
+        result = {"same": code == EXIT_SOUND, "compiler": counts.compiler, "instructions": {
             name: {operation: count for (owner, operation), count in sorted(counts.numbers.items()) if owner == name}
             for name in instructions.BOARDS}}
         if not options.json:
@@ -193,10 +202,10 @@ def main():
         return code
     except instructions.BrokenCount as error:
         print(f"ci/bench target: an operation went wrong while it was counted: {error}", file=sys.stderr)
-        return target.EXIT_VIOLATION
-    except (OSError, subprocess.CalledProcessError, target.PackFailure, board.EnvironmentFailure) as error:
+        return EXIT_VIOLATION
+    except (OSError, subprocess.CalledProcessError, packed_corpus.PackFailure, board.EnvironmentFailure) as error:
         print(f"ci/bench target: {error}", file=sys.stderr)
-        return target.EXIT_ENVIRONMENT
+        return EXIT_ENVIRONMENT
 
 
 if __name__ == "__main__":

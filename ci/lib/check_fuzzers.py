@@ -23,8 +23,7 @@ import time
 import fuzzer
 import fuzzer_files
 import fuzzer_trace
-
-EXIT_SOUND, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
 BESIDE = (".dict", ".options", "_seed_corpus.zip")
@@ -66,7 +65,6 @@ def environment():
     """What targets are run with: nothing of ours but how sanitizers report."""
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG")}
     kept.update(fuzzer.ENVIRONMENT, TMPDIR=tempfile.gettempdir(), LLVM_PROFILE_FILE="/dev/null")
-    kept["UBSAN_OPTIONS"] += ":silence_unsigned_overflow=1"
     kept["ASAN_OPTIONS"] += ":symbolize=0"
     kept["MSAN_OPTIONS"] = "symbolize=0"
     return kept
@@ -371,9 +369,9 @@ def parse_arguments(arguments):
                         metavar="FOLDER", help="where the targets are (default: build/engines/address)")
     parser.add_argument("--sanitizer", choices=("address", "undefined", "memory", "coverage"),
                         help="what they are built with (default: the name of FOLDER if it is one, otherwise address)")
-    parser.add_argument("--edges", type=int, default=DEFAULT_EDGES, metavar="N",
+    parser.add_argument("--edges", type=parse_positive, default=DEFAULT_EDGES, metavar="N",
                         help=f"how many edges must be instrumented at least (default: {DEFAULT_EDGES})")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+    parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="targets at a time (default: one per processor)")
     options = parser.parse_args(arguments)
     if options.sanitizer is None:
@@ -399,7 +397,7 @@ def main(arguments):
         print(f"FAILED  {options.folder}: {problem}")
         failed += 1
     tracing = fuzzer_trace.refusal()
-    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for target in pool.map(lambda name: Target(options.folder, name, options, tracing).judge(), names):
             for check, problem in target.results:
                 print(f"ok      {target.name} {check}" if problem is None else f"FAILED  {target.name} {check}: {problem}")
@@ -409,7 +407,7 @@ def main(arguments):
                 print(f"skipped {target.name} {check}: {reason}")
             sys.stdout.flush()
     print(f"{passed} passed, {failed} failed")
-    return EXIT_FAILED if failed else EXIT_SOUND
+    return EXIT_VIOLATION if failed else EXIT_SOUND
 
 
 if __name__ == "__main__":

@@ -23,6 +23,24 @@ def parse_positive(text):
     return int(text)
 
 
+def parse_seconds(text):
+    """A number of seconds above 0."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.001 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds from 0.001 to 86400")
+    return seconds
+
+
+def parse_count(text):
+    """A whole number from 0."""
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
+    return int(text)
+
+
 class StopRequest:
     """Whether someone wants the command to end: by Ctrl-C, or by SIGTERM or SIGHUP, as CI systems do. A flag and no
     exception, so that nothing is cut short wherever the command stands."""

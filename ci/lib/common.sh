@@ -10,21 +10,29 @@ EXIT_USAGE=2
 EXIT_ENVIRONMENT=3
 export EXIT_USAGE EXIT_ENVIRONMENT
 
-# The presets whose images ci/lib/board.py replays a corpus in.
-TARGET_PRESETS=(rv64 rv32 rv64-sanitized rv32-sanitized)
-export TARGET_PRESETS
-
 # say TEXT: a line about what is going on. On standard error, so that figures can be piped.
 say() {
     printf '%s\n' "$*" >&2
 }
 
+# become PROGRAM ARGUMENT...: runs a program of ci/lib in place of this shell.
+become() {
+    command -v python3 >/dev/null || ci/setup
+    exec python3 "ci/lib/$1" "${@:2}"
+}
+
+# begin MODULE ARGUMENT...: the same for one that needs builds. Its arguments are checked before anything is set up or built.
+begin() {
+    become begin.py "$@"
+}
+
 # no_arguments "$@" <<<TEXT: for commands that take none: prints usage and TEXT when there are any, and ends.
 no_arguments() {
     [ $# -eq 0 ] && return
+    [[ $1 == --help || $1 == -h ]] || say "${0#./} takes no argument '$1'"
     say "Usage: ${0#./}"
     cat >&2
-    [ "$1" = --help ] && exit 0
+    [[ $1 == --help || $1 == -h ]] && exit 0
     exit "$EXIT_USAGE"
 }
 

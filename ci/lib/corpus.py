@@ -45,6 +45,16 @@ def inputs(folder):
                   and not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
+def problem_with(paths):
+    """What keeps a command from taking inputs from each of these paths, in words for a person; None when nothing does."""
+    for path in map(pathlib.Path, paths):
+        if not path.exists():
+            return f"there is no {path}"
+        if not inputs(path):
+            return f"there is nothing to run in {path}; name a file, or a folder that holds some, such as corpus/seeds"
+    return None
+
+
 def afl_inputs(folder):
     """As inputs, but in an output folder of AFL++ only what lies in its queues: neither crashes nor statistics."""
     found = inputs(folder)

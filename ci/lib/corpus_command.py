@@ -4,13 +4,12 @@ import argparse
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 import corpus
 from campaign_folder import CAMPAIGNS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
 MAXIMUM_FILE_COUNT = 200
@@ -41,6 +40,11 @@ def parse_arguments(arguments):
         if not folder.is_dir():
             parser.error(f"{folder} is not a folder")
     return options
+
+
+def presets(_options):
+    """The builds that are needed."""
+    return ["fuzz"]
 
 
 def size_of(paths):
@@ -138,10 +142,6 @@ def print_status(entries):
 def main():
     """Runs the command; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
-    script = '. ci/lib/common.sh && ci/setup && build fuzz'
-    code = subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, check=False).returncode
-    if code != 0:
-        return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
     try:
         if options.word == "status":
             entries = status()

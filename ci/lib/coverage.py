@@ -12,12 +12,12 @@ import sys
 import board
 import coverage_target
 import measurement
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION
 
 BUILD = pathlib.Path("build/coverage")
 RAW = BUILD / "raw"
 EXPLANATIONS = pathlib.Path("tests/uncovered.txt")
 LEAST = {"lines": 99.0, "branches": 97.0, "conditions": 97.0}  # percent
-EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 
 
 def host_binaries():
@@ -74,8 +74,8 @@ def judge(total, uncovered, explanations):
     return problems
 
 
-def main():
-    """Prints the coverage; returns the exit code."""
+def parse_arguments(arguments):
+    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = argparse.ArgumentParser(
         prog="ci/coverage", description="Coverage of src/ and invariants/ by the unit tests and the corpus. Fails below "
         f"{LEAST['lines']} % of lines or {LEAST['branches']} % of branches or of MC/DC conditions, and when an uncovered "
@@ -87,9 +87,20 @@ def main():
                              "than on the host")
     parser.add_argument("--html", type=pathlib.Path, metavar="FOLDER",
                         help="also write the sources with all counts beside them as pages into this new folder")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.html is not None and options.html.exists():
         parser.error(f"{options.html} is there already; name a folder that is not")
+    return options
+
+
+def presets(options):
+    """The builds that are needed."""
+    return [BUILD.name, *(configuration.preset for configuration in coverage_target.BOARDS.values() if options.target)]
+
+
+def main():
+    """Prints the coverage; returns the exit code."""
+    options = parse_arguments(sys.argv[1:])
     binaries = host_binaries()
     try:
         if options.target:

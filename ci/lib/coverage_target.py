@@ -11,12 +11,12 @@ import tempfile
 
 import board
 import measurement
+from command_line import EXIT_SOUND, EXIT_VIOLATION
 
 KMEMFUZZ = pathlib.Path("build/coverage/kmemfuzz")
 EXPLANATIONS = pathlib.Path("tests/uncovered_target.txt")
 BOARDS = {name: board.Configuration(name, f"{name}-coverage", "replay") for name in board.EMULATORS}
 HOST, MERGED = "host", "merged"
-EXIT_SOUND, EXIT_VIOLATION = range(2)
 
 
 # One machine: the raw profile of a replay.

@@ -5,9 +5,8 @@ import subprocess
 import sys
 
 import board
-import target
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_seconds
 
-EXIT_SOUND, EXIT_BROKEN, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 HANG_SECONDS = 30.0  # far more than it takes, on a busy machine too
 
 
@@ -22,12 +21,17 @@ def parse_arguments(arguments):
     parser.add_argument("--board", choices=tuple(board.EMULATORS), default="rv64", help="which board (default: rv64)")
     parser.add_argument("--virtual", action="store_true",
                         help="the demo whose heap lies in virtual memory (src/riscv/demo_virtual.c); rv64 only")
-    parser.add_argument("--timeout", type=target.parse_seconds, default=HANG_SECONDS, metavar="SECONDS",
+    parser.add_argument("--timeout", type=parse_seconds, default=HANG_SECONDS, metavar="SECONDS",
                         help=f"how long it may run (default: {HANG_SECONDS:g})")
     options = parser.parse_args(arguments)
     if options.virtual and options.board != "rv64":
         parser.error("--virtual is for rv64: Sv39 page tables are for 64-bit machines")
     return options
+
+
+def presets(options):
+    """The build that is needed."""
+    return [options.board]
 
 
 def run_demo(name, memory, timeout):
@@ -56,7 +60,7 @@ def main():
     print(output.decode("ascii", errors="replace"), end="", flush=True)
     if problem is not None:
         print(f"ci/demo: {problem}", file=sys.stderr)
-        return EXIT_BROKEN
+        return EXIT_VIOLATION
     return EXIT_SOUND
 
 

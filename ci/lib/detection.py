@@ -24,16 +24,14 @@ import fuzzer
 import patched
 import planted
 import sanitizer
-from command_line import parse_positive
-from target import KMEMFUZZ
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
+from packed_corpus import KMEMFUZZ
 
 CONFIGURATIONS = [configuration for configuration in board.CONFIGURATIONS.values()
                   if configuration.name.endswith("-sanitized")]
 MISUSE = pathlib.Path("fuzz/subjects/misuse.h")
 MISUSE_TOOL = pathlib.Path("build/fuzz/kmem_misuse")
 MISUSE_IMAGE = "misuse"
-EXIT_SOUND, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
-EXIT_INTERRUPTED = 130
 
 EQUAL, OTHER, MISSED, INVENTED = "equal", "other", "missed", "invented"  # how a board's finding can compare with the host's
 
@@ -231,7 +229,13 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     if options.only and options.misuse:
         parser.error("--only names planted bugs, --misuse leaves them out")
+    planted.require_names(parser, options.only, planted.PATCHES)
     return options
+
+
+def presets(_options):
+    """The builds that are needed."""
+    return ["release", planted.PRESET, *(configuration.preset for configuration in CONFIGURATIONS)]
 
 
 def main(arguments):
@@ -243,15 +247,12 @@ def main(arguments):
         patches = [] if options.misuse else planted.select(
             planted.read_patches(planted.PATCHES, planted.read_oracle_ids()), options.only)
         rows = examine_all(patches, options.only is None, settings)
-    except LookupError as error:
-        print(f"ci/detection: there is no patch named {error}", file=sys.stderr)
-        return EXIT_USAGE
     except (patched.Broken, board.EnvironmentFailure, OSError, subprocess.SubprocessError) as error:
         print(f"ci/detection: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/detection: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return EXIT_ENVIRONMENT
     problems = judge(rows)
     seconds = time.monotonic() - started
     if options.json:
@@ -261,7 +262,7 @@ def main(arguments):
         for problem in problems:
             print(f"WRONG  {problem}")
         print(totals(rows, problems, seconds))
-    return EXIT_FAILED if problems else EXIT_SOUND
+    return EXIT_VIOLATION if problems else EXIT_SOUND
 
 
 if __name__ == "__main__":

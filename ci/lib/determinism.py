@@ -15,8 +15,9 @@ import tempfile
 import corpus
 import fuzzer
 from campaign import TARGETS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
 
+BUILD = pathlib.Path("build/fuzz")
 SECONDS = 300  # that one process may take for a corpus
 SHOWN = 5  # differences that are printed for each check
 
@@ -38,11 +39,18 @@ def parse_arguments(arguments):
     parser.add_argument("--build", type=pathlib.Path, metavar="DIR", help="the folder of the programs, which are then not "
                         "built (default: build/fuzz)")
     options = parser.parse_args(arguments)
-    for path in options.paths:
-        if not path.exists():
-            parser.error(f"{path} does not exist")
     options.paths = options.paths or [pathlib.Path("corpus")]
+    problem = corpus.problem_with(options.paths)
+    if problem:
+        parser.error(problem)
+    if options.build and not (options.build / f"{options.target}_fuzzer").is_file():
+        parser.error(f"--build {options.build} holds no {options.target}_fuzzer; cmake --build --preset fuzz builds one")
     return options
+
+
+def presets(options):
+    """The builds that are needed."""
+    return [] if options.build else [BUILD.name]
 
 
 def run(command):
@@ -127,16 +135,8 @@ class Judge:
 def main():
     """Runs the command; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
-    build = options.build or pathlib.Path("build/fuzz")
-    if not options.build:
-        code = subprocess.run(["bash", "-c", ". ci/lib/common.sh && build fuzz"], stdin=subprocess.DEVNULL,
-                              check=False).returncode
-        if code != 0:
-            return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
+    build = options.build or BUILD
     paths = [path for given in options.paths for path in corpus.inputs(given)]
-    if not paths:
-        print(f"ci/determinism: there is no input in {', '.join(map(str, options.paths))}", file=sys.stderr)
-        return EXIT_USAGE
     judges = [Judge("coverage", lambda order: coverage(build, options.target, order), paths)]
     if options.target == "heap":
         judges.append(Judge("digests", lambda order: digests(build, order), paths))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import fuzzer
 import patched
-from command_line import parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
 from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 
 WORK = pathlib.Path("build/planted")
@@ -34,8 +34,6 @@ LOG, MARK = "fuzzer.log", "fingerprint"  # in a patch's folder
 DEFAULT_RUNS = 500_000
 DEFAULT_SEED = 1
 UNPATCHED = "(unpatched)"
-EXIT_SOUND, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
-EXIT_INTERRUPTED = 130
 
 # What an Oracle: header may name besides the oracles' ids.
 SANITIZER = "sanitizer"  # any report of AddressSanitizer or UBSan
@@ -376,17 +374,26 @@ def parse_arguments(arguments):
     parser.add_argument("--canaries", action="store_true",
                         help="examine tests/planted/canaries instead: patches that must fail, each in its own way")
     parser.add_argument("--json", action="store_true", help="print a JSON document instead of the table")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    require_names(parser, options.only, CANARIES if options.canaries else PATCHES)
+    return options
+
+
+def presets(_options):
+    """The builds that are needed."""
+    return [PRESET]
+
+
+def require_names(parser, names, folder):
+    """Ends the process with code 2 when a name, of those in names if it is not None, is that of no patch in a folder."""
+    unknown = [name for name in names or () if not (folder / f"{name}.patch").is_file()]
+    if unknown:
+        parser.error(f"there is no patch named {', '.join(unknown)} in {folder}")
 
 
 def select(patches, names):
-    """The patches with these names; all when names is None. Raises LookupError for a name that is none's."""
-    if names is None:
-        return patches
-    unknown = sorted(set(names) - {patch.name for patch in patches})
-    if unknown:
-        raise LookupError(", ".join(unknown))
-    return [patch for patch in patches if patch.name in names]
+    """The patches with these names; all when names is None."""
+    return [patch for patch in patches if names is None or patch.name in names]
 
 
 def main(arguments):
@@ -402,20 +409,17 @@ def main(arguments):
                   file=sys.stderr)
         healthy = [] if options.canaries else [Patch(UNPATCHED, None, "", "", (), None)]
         results = examine_all(healthy + patches, settings)
-    except LookupError as error:
-        print(f"ci/planted: there is no patch named {error}", file=sys.stderr)
-        return EXIT_USAGE
     except (Broken, OSError) as error:
         print(f"ci/planted: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/planted: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return EXIT_ENVIRONMENT
     complete = options.only is None
     problems = (judge_canaries(results, patches, complete) if options.canaries
                 else judge_patches(results, patches, complete, oracle_ids))
     report(results, patches, problems, options, settings, oracle_ids, time.monotonic() - started)
-    return EXIT_FAILED if problems else EXIT_SOUND
+    return EXIT_VIOLATION if problems else EXIT_SOUND
 
 
 def interrupt(_signal, _frame):

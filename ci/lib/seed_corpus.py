@@ -7,7 +7,8 @@ import pathlib
 import sys
 import zipfile
 
-EXIT_USAGE, EXIT_ENVIRONMENT = 2, 3
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
+
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip file can name
 
 
@@ -38,7 +39,7 @@ def main(arguments):
     if count == 0:
         print(f"ci/lib/seed_corpus.py: there is no seed in {', '.join(arguments[1:])}", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    return 0
+    return EXIT_SOUND
 
 
 if __name__ == "__main__":

@@ -7,41 +7,21 @@ import os
 import pathlib
 import shutil
 import signal
-import struct
-import subprocess
 import sys
 import tempfile
 import time
 
 import board
+import corpus
 import debug
-import sanitizer
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, parse_count, parse_seconds
+from packed_corpus import PackFailure, make_corpus, replay_on_host
+from target_finding import Finding
 
-KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
-SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
-                   "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}
-EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
+FAILURES = ("violations", "faults", "hangs", "reports", "dead", "differences")  # in the figures of a configuration
 EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
-
-
-def parse_seconds(text):
-    """A number of seconds above 0."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.001 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds from 0.001 to 86400")
-    return seconds
-
-
-def parse_count(text):
-    """A whole number from 0."""
-    if not text.isdecimal() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
-    return int(text)
 
 
 def from_caller(caller, path):
@@ -85,9 +65,15 @@ def parse_arguments(arguments):
     if options.blob is None:
         options.paths = [from_caller(options.caller, path) for path in options.paths] or [
             "corpus" if options.caller == pathlib.Path.cwd() else pathlib.Path.cwd() / "corpus"]
+        problem = corpus.problem_with(path for path in options.paths if path != "-")
+        if problem:
+            parser.error(problem)
     options.command = "./ci/target" if options.caller == pathlib.Path.cwd() else f"{pathlib.Path.cwd()}/ci/target"
     options.blob = from_caller(options.caller, options.blob)
     options.gdb_commands = from_caller(options.caller, options.gdb_commands)
+    for name, path in (("--blob", options.blob), ("--gdb-commands", options.gdb_commands)):
+        if path is not None and not path.is_file():
+            parser.error(f"{name} {path}: there is no such file")
     options.configurations = [board.CONFIGURATIONS[name] for name in dict.fromkeys(options.configuration or
                                                                                      board.CONFIGURATIONS)]
     if options.image is not None:
@@ -99,255 +85,12 @@ def parse_arguments(arguments):
     return options
 
 
-# The corpus.
-
-class Corpus:
-    """A packed corpus: its blob, a file for each input, and the command that replays one, as its caller types it."""
-
-    def __init__(self, blob, folder, command):
-        self.blob = blob
-        self.command = command
-        self._folder = folder
-        names = pathlib.Path(f"{blob}.names")
-        self._names = names.read_bytes().split(b"\0")[:-1] if names.is_file() else []
-
-    def count(self):
-        """How many inputs have a name: all of those packed here."""
-        return len(self._names)
-
-    def name(self, index):
-        """What a person knows an input by."""
-        if index < len(self._names):
-            return self._names[index].decode(errors="surrogateescape")
-        return f"input {index} of {self.blob}"
-
-    def file(self, index):
-        """A file that holds an input: its own, or one cut out of the blob."""
-        if index < len(self._names) and pathlib.Path(self.name(index)).is_file():
-            return pathlib.Path(self.name(index))
-        content = self.blob.read_bytes()
-        offset, size = struct.unpack_from("<II", content, 32 + 8 * index)  # as fuzz/target/blob.h draws it
-        path = self._folder.parent / f"input-{index}"  # where it stays, for the replay command
-        path.write_bytes(content[offset:offset + size])
-        return path
-
-    def operations(self, index):
-        """The text of each operation of an input."""
-        text = run_tool("show", self.file(index)).stdout
-        return [line for line in text.splitlines() if line and not line.startswith(("kmem-program", "heap", "#"))]
+def presets(options):
+    """The builds that are needed: for what the host says, with and without sanitizers, and the images asked for."""
+    return ["release", "dev", *dict.fromkeys(configuration.preset for configuration in options.configurations)]
 
 
-def run_tool(*arguments):
-    """Runs kmemfuzz; a violation is an answer, anything worse an exception."""
-    result = subprocess.run([KMEMFUZZ, *map(str, arguments)], capture_output=True, text=True, errors="replace",
-                            check=False)
-    if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
-        raise PackFailure(result.stderr.strip(), result.returncode)
-    return result
-
-
-class PackFailure(Exception):
-    """kmemfuzz has said what is wrong with what it was given; with its exit code."""
-
-    def __init__(self, message, code):
-        super().__init__(message)
-        self.code = code
-
-
-def make_corpus(options, folder):
-    """The corpus asked for, packed."""
-    if options.blob is not None:
-        if not options.blob.is_file():
-            raise board.EnvironmentFailure(f"there is no blob {options.blob}")
-        return Corpus(options.blob, folder, options.command)
-    blob = folder / "corpus.blob"
-    run_tool("pack", *options.paths, "-o", blob, "--force")
-    return Corpus(blob, folder, options.command)
-
-
-def replay_on_host(blob):
-    """Every input's outcome on the host, or None for one that killed the process."""
-    outcomes = []
-    while True:
-        result = subprocess.run([KMEMFUZZ, "replay", blob, "--start", str(len(outcomes))], capture_output=True, text=True,
-                                check=False)
-        if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
-            return None  # the image says better what is wrong with the blob
-        lines = result.stdout.splitlines()
-        outcomes += filter(None, map(board.Outcome.parse, lines))
-        if lines and lines[-1].startswith("END "):
-            return outcomes
-        outcomes.append(board.Outcome.dead(len(outcomes), f"the process ended with code {result.returncode}"))
-
-
-# Findings.
-
-class Finding:
-    """An input that is not sound on a board, or not the same as on the host."""
-
-    def __init__(self, corpus, replay, outcome, host):
-        self.corpus = corpus
-        self.image = replay.image
-        self.outcome = outcome
-        self.host = host
-        self.same = outcome.line != "" and outcome.line == host.line
-        self.difference = None  # (operation, target, host), where both are sound and differ
-
-    @property
-    def kind(self):
-        """What went wrong, in a word."""
-        return "difference" if self.outcome.sound else self.outcome.category
-
-    def operation(self):
-        """Number of the operation it happened in; None when that is not known."""
-        if self.difference is not None:
-            return self.difference[0]
-        if self.outcome.kind == "verdict":
-            return max(self.outcome.values["operations"] - 1, 0)
-        return self.outcome.values.get("operation")
-
-    def find_difference(self, watchdog_seconds):
-        """Runs the input once more on both machines, with a line for every operation: the first that differs."""
-        index = self.outcome.index
-        target = board.trace(self.image, self.corpus.blob, index, watchdog_seconds)
-        lines = run_tool("replay", self.corpus.blob, "--start", index, "--count", 1, "--trace").stdout.splitlines()
-        host = [line.split(" ")[2:] for line in lines if line.startswith("T ")]
-        for ours, theirs in zip(target, host):
-            if ours != theirs:
-                self.difference = (int(theirs[0]), ours[1:], theirs[1:])
-                return
-        if len(target) != len(host):
-            self.difference = (min(len(target), len(host)), None, None)
-
-    def as_json(self):
-        """For machines."""
-        return {"kind": self.kind, "configuration": self.image.configuration.name, "index": self.outcome.index,
-                "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
-                "finding": sanitizer.finding_of_board(self.outcome),
-                "target": self._numbers(self.outcome), "host": self._numbers(self.host),
-                "host_agrees": self.same,
-                **({"memory": self.outcome.memory._asdict()} if self.outcome.memory is not None else {})}
-
-    @staticmethod
-    def _numbers(outcome):
-        return {"kind": outcome.category, **{name: value if isinstance(value, str) or name in ("operations", "operation")
-                                             else f"{value:#x}" for name, value in outcome.values.items()
-                                             if name != "index"}}
-
-    # In words.
-
-    def explain(self):
-        """The report, as a list of lines."""
-        values = self.outcome.values
-        name = self.corpus.name(self.outcome.index)
-        title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentence(values['oracle'])}",
-                 "fault": lambda: f"FAULT {board.cause_name(values['cause'])}",
-                 "report": lambda: sanitizer.title(self.outcome),
-                 "hang": lambda: "HANG: stopped by the watchdog",
-                 "dead": lambda: "DEAD: the image did not survive this input",
-                 "difference": lambda: "DIFFERENCE: sound on both machines, but not the same"}[self.kind]()
-        lines = [f"{name} on {self.image.configuration.name}: {title}", *self._operation_lines(), *getattr(self, f"_{self.kind}")()]
-        lines.append(f"  host       {self._host_verdict()}")
-        lines.append(f"  replay     {self._replay_command()}")
-        if self.same and self.kind == "violation":
-            lines += ["", "  The host's report of the same violation:", ""]
-            lines += ["  " + line for line in run_tool("run", self.corpus.file(self.outcome.index)).stdout.splitlines()]
-        return lines
-
-    def _operation_lines(self):
-        number = self.operation()
-        if number is None:
-            return []
-        operations = self.corpus.operations(self.outcome.index)
-        text = operations[number] if number < len(operations) else "freeing everything at the end"
-        return [f"  operation  {number}: {text}"]
-
-    def _violation(self):
-        values = self.outcome.values
-        return [f"  where      {values['offset']:#x}", f"  expected   {values['expected']:#x}",
-                f"  observed   {values['observed']:#x}"]
-
-    def _place(self):
-        values = self.outcome.values
-        return [f"  at         {values['program_counter']:#x} {self.image.place(values['program_counter'])}",
-                f"  called by  {values['ra']:#x} {self.image.place(values['ra'] - 1)}",
-                f"  stack      {values['sp']:#x}, in {self.image.region(values['sp'])}"]
-
-    def _fault(self):
-        value = self.outcome.values["value"]
-        memory = self.outcome.memory
-        place = memory and memory.place(value) or f"in {self.image.region(value)}"
-        lines = [f"  address    {value:#x}, {place}"]
-        shadowed = sanitizer.shadowed(value, self.image)
-        if shadowed is not None:
-            lines.append(f"  shadow of  {shadowed:#x} to {shadowed + 7:#x}, in {self.image.region(shadowed)}")
-        return lines + self._place()
-
-    def _report(self):
-        values = self.outcome.values
-        place = self._place()
-        place[0] = f"  at         {values['program_counter']:#x} {self.image.place(values['program_counter'] - 1)}"
-        return [*sanitizer.details(self.outcome, self.image), *place]
-
-    def _hang(self):
-        return self._place()
-
-    def _dead(self):
-        return [f"  because    {self.outcome.values['reason']}"]
-
-    def _difference(self):
-        if self.difference is None:
-            return ["  (it did not happen again, operation by operation)"]
-        number, target, host = self.difference
-        if target is None:
-            return [f"  after      operation {number} only one of the two goes on"]
-        return [f"  target     offset {target[0]}, digest {target[1]}", f"  host       offset {host[0]}, digest {host[1]}"]
-
-    def _host_verdict(self):
-        if self.kind in ("report", "fault") and sanitizer.is_linked(self.image):
-            finding = self._host_finding()
-            if finding is not None:
-                return finding
-        if self.same:
-            return "the same"
-        if self.host.sound:
-            digest = f", digest {self.host.values['digest']:016x}"
-            return "sound" + digest + ("" if self.kind == "difference" else ": only the target fails")
-        if self.host.kind == "verdict":
-            return (f"violation {self.host.values['oracle']} in operation {self.host.values['operations'] - 1}: "
-                    "not the target's")
-        return f"died as well: {self.host.values['reason']}"
-
-    def _host_finding(self):
-        """What the host's own sanitizers say; None where they cannot be asked."""
-        tool = SANITIZED_TOOLS.get(self.image.configuration.image)
-        if tool is None or not tool[0].is_file():
-            return None
-        result = subprocess.run([*tool, self.corpus.file(self.outcome.index)], capture_output=True, text=True,
-                                errors="replace", check=False)
-        host = sanitizer.finding_of_host(result.stdout + result.stderr)
-        if host == sanitizer.finding_of_board(self.outcome):
-            return f"its sanitizers say the same: {host}"
-        return f"its sanitizers say: {host}"
-
-    def _replay_command(self):
-        path = self.corpus.file(self.outcome.index)
-        name, image = self.image.configuration.name, self.image.configuration.image
-        own = board.CONFIGURATIONS[name].image
-        return (f"{self.corpus.command} --configuration {name} {'' if image == own else f'--image {image} '}"
-                f"{path if self.corpus.command.startswith('.') else path.absolute()}")
-
-
-def oracle_sentence(oracle):
-    """What an oracle demands."""
-    for line in run_tool("oracles").stdout.splitlines():
-        name, _, sentence = line.partition(" ")
-        if name == oracle:
-            return sentence.strip()
-    return "an oracle this host does not know"
-
-
-# The command.
+# Replaying.
 
 class Progress:
     """A line of progress now and then, on standard error, for all boards together."""
@@ -372,15 +115,15 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def replay_configuration(configuration, options, corpus, host, progress):
+def replay_configuration(configuration, options, packed, host, progress):
     """Replays in one configuration. Returns (figures, findings)."""
     image = board.Image(configuration)
-    replay = board.Replay(image, corpus.blob, options.watchdog,
+    replay = board.Replay(image, packed.blob, options.watchdog,
                           lambda done, total: progress.show(configuration.name, done, total))
     outcomes = replay.run()
     if host is None or len(outcomes) != len(host):
-        raise board.EnvironmentFailure(f"the image has taken {corpus.blob} for a corpus, but the host has not")
-    findings = [Finding(corpus, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
+        raise board.EnvironmentFailure(f"the image has taken {packed.blob} for a corpus, but the host has not")
+    findings = [Finding(packed, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
                 if not outcome.sound or outcome.line != reference.line]
     for finding in findings[:EXPLAINED]:
         if finding.kind == "difference" and finding.host.sound:
@@ -410,13 +153,22 @@ def count_pages(memories):
             "page_faults": sum(memory.page_faults for memory in memories)}
 
 
+def counts(figures):
+    """What came of a replay, in words."""
+    parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}" for name in FAILURES if figures[name]]
+    return (f"{figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, "
+            f"{figures['checked_operations']:,} checked operations: {', '.join(parts) or SOUND_AND_EQUAL}")
+
+
+def print_total(all_figures):
+    """The counts of all configurations in a line."""
+    total = {name: sum(figures[name] for figures in all_figures) for name in ("inputs", "checked_operations", *FAILURES)}
+    print(f"all {len(all_figures)} configurations  {counts(total)}", flush=True)
+
+
 def print_summary(figures):
     """A configuration's figures in a line."""
-    parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}"
-             for name in ("violations", "faults", "hangs", "reports", "dead", "differences") if figures[name]]
-    print(f"{figures['configuration']}  {figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked operations: "
-          f"{', '.join(parts) or SOUND_AND_EQUAL}  "
-          f"({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
+    print(f"{figures['configuration']}  {counts(figures)}  ({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
           f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
           flush=True)
     if "pages" in figures:
@@ -427,13 +179,13 @@ def print_summary(figures):
 
 def replay_all(options, folder):
     """Replays in every configuration asked for; returns the exit code."""
-    corpus = make_corpus(options, folder)
-    host = replay_on_host(corpus.blob)
+    packed = make_corpus(options, folder)
+    host = replay_on_host(packed.blob)
     result = {"configurations": [], "findings": []}
     progress = Progress()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the emulators'
         try:
-            replays = list(pool.map(lambda configuration: replay_configuration(configuration, options, corpus, host, progress),
+            replays = list(pool.map(lambda configuration: replay_configuration(configuration, options, packed, host, progress),
                                     options.configurations))
         except BaseException:
             board.Boot.stop_all()
@@ -452,23 +204,23 @@ def replay_all(options, folder):
         print_summary(figures)
     if options.json:
         print(json.dumps(result, indent=2))
+    elif len(replays) > 1:
+        print_total(result["configurations"])
     return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
 
 
 def debug_program(options, folder):
     """Replays one program, and debugs it in the first configuration where it fails, or else the first."""
     debug.find_debugger()
-    if options.gdb_commands is not None and not options.gdb_commands.is_file():
-        raise board.EnvironmentFailure(f"there is no file {options.gdb_commands} with commands for gdb")
-    corpus = make_corpus(options, folder)
-    if corpus.count() != 1:
-        raise PackFailure(f"ci/target: --gdb takes one program; {options.paths[0]} has {corpus.count()}", EXIT_USAGE)
-    host = replay_on_host(corpus.blob)
+    packed = make_corpus(options, folder)
+    if packed.count() != 1:
+        raise PackFailure(f"ci/target: --gdb takes one program; {options.paths[0]} has {packed.count()}", EXIT_USAGE)
+    host = replay_on_host(packed.blob)
     found = None
     for configuration in options.configurations:
         image = board.Image(configuration)
-        replay = board.Replay(image, corpus.blob, options.watchdog)
-        finding = Finding(corpus, replay, replay.run()[0], host[0])
+        replay = board.Replay(image, packed.blob, options.watchdog)
+        finding = Finding(packed, replay, replay.run()[0], host[0])
         if finding.outcome.sound and not finding.same and finding.host.sound:
             finding.find_difference(options.watchdog)
         failed = not finding.outcome.sound or finding.difference is not None
@@ -480,9 +232,9 @@ def debug_program(options, folder):
     operation, why = options.operation, "as asked"
     if operation is None:
         operation, why = find_stop(image, finding, options)
-    name = corpus.name(0)
+    name = packed.name(0)
     print(f"{name} on {image.configuration.name}: {why}; stopping before operation {operation}", file=sys.stderr, flush=True)
-    debug.run(image, corpus.blob, 0, operation, options.gdb_commands, folder)
+    debug.run(image, packed.blob, 0, operation, options.gdb_commands, folder)
     return EXIT_SOUND
 
 

@@ -88,7 +88,11 @@ class CommandLine(unittest.TestCase):
             stack.enter_context(contextlib.chdir(ROOT))
             for name, value in patches.items():
                 stack.enter_context(mock.patch.object(detection, name, value))
-            return detection.main(list(arguments)), output.getvalue()
+            try:
+                code = detection.main(list(arguments))
+            except SystemExit as end:
+                code = end.code
+            return code, output.getvalue()
 
     def test_a_finding_that_is_missed_is_exit_code_1(self):
         code, output = self.run_main(examine_all=lambda *_: [row("sound", POISON)])

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -249,7 +250,10 @@ class ExitCodes(unittest.TestCase):
         patches = VerdictOnCanaries.CANARIES if "--canaries" in arguments else [make_patch("a"), make_patch("b")]
         examine_all = mock.Mock(return_value=results, side_effect=error)
         output, errors = io.StringIO(), io.StringIO()
-        with mock.patch.multiple(planted, read_oracle_ids=lambda: ORACLES, read_patches=lambda *_: patches,
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for patch in patches:
+            (folder / f"{patch.name}.patch").touch()
+        with mock.patch.multiple(planted, PATCHES=folder, CANARIES=folder, read_oracle_ids=lambda: ORACLES, read_patches=lambda *_: patches,
                                  examine_all=examine_all, SHADOWED={"recovery": "", "block-size": ""}), \
                 mock.patch.object(patched, "fixed_addresses", lambda: []), \
                 contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):

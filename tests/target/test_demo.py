@@ -12,7 +12,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "ci" / "lib"))
 
 import board  # noqa: E402  pylint: disable=wrong-import-position
-import check_docs  # noqa: E402  pylint: disable=wrong-import-position
+import documents  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def run_demo(*arguments, environment=None):
@@ -24,9 +24,9 @@ def run_demo(*arguments, environment=None):
 def shown_output(command):
     """What docs/target.md shows below a command, as text."""
     path = TREE / "docs/target.md"
-    document = check_docs.parse_document(path, path.read_text(encoding="utf-8"))
+    document = documents.parse_document(path, path.read_text(encoding="utf-8"))
     shown = [lines for block in document.blocks if block.language == "console"
-             for _, shown_command, lines in check_docs.console_commands(block) if shown_command == command]
+             for _, shown_command, lines in documents.console_commands(block) if shown_command == command]
     assert len(shown) == 1, f"docs/target.md shows the output of '{command}' {len(shown)} times, not once"
     return "\n".join(shown[0]) + "\n"
 

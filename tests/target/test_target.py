@@ -150,6 +150,11 @@ class TheCorpus(Folder):
         self.expect(self.run_target("--configuration", "rv32", self.write("sound.ops", SOUND)), 0,
                     "rv32  1 input, 5 checked operations: all sound, digests equal the host's")
 
+    def test_the_last_line_counts_what_was_compared_in_all_configurations(self):
+        result = self.run_target("--configuration", "rv64", "--configuration", "rv32", self.write("sound.ops", SOUND))
+        self.assertEqual(result.stdout.splitlines()[-1],
+                         "all 2 configurations  2 inputs, 10 checked operations: all sound, digests equal the host's")
+
     def test_verdicts_are_written_together_unless_the_image_is_told_to_keep_none_back(self):
         blob = self.folder / "writes.blob"
         subprocess.run([KMEMFUZZ, "pack", *[self.write("writes.ops", SOUND)] * 300, "-o", blob], check=True,
@@ -641,7 +646,15 @@ class Usage(Folder):
         self.expect(self.run_target(self.write("wrong.ops", HEAP + "allok 0 24\n")), 2, ":3:1: error:")
 
     def test_a_path_that_is_not_there_is_named(self):
-        self.expect(self.run_target(self.folder / "none"), 3, "cannot read", "No such file")
+        none = self.folder / "none"
+        self.expect(self.run_target(none), 2, f"error: there is no {none}\n")
+        self.expect(self.run_target("--blob", none), 2, f"error: --blob {none}: there is no such file\n")
+        self.expect(self.run_target("--gdb", "--gdb-commands", none, self.write("sound.ops", SOUND)), 2,
+                    f"error: --gdb-commands {none}: there is no such file\n")
+
+    def test_a_folder_without_programs_is_named_with_what_to_name_in_its_place(self):
+        empty = self.write("empty/.hidden", SOUND).parent
+        self.expect(self.run_target("corpus/seeds", empty), 2, f"error: there is nothing to run in {empty}; name a file, or a folder")
 
     def test_a_missing_emulator_is_named_with_its_package(self):
         (self.folder / "bin").mkdir()

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "ci" / "lib"))
 
 import check_docs  # noqa: E402  pylint: disable=wrong-import-position
+import document_blocks  # noqa: E402  pylint: disable=wrong-import-position
 
 KMEMFUZZ = """#!/bin/sh
 case "$*" in
@@ -141,8 +142,8 @@ class CheckDocs(unittest.TestCase):
         self.assertFalse((self.tree / "ran").exists())
 
     def test_a_command_that_takes_too_long_is_reported(self):
-        limit, check_docs.TIMEOUT_SECONDS = check_docs.TIMEOUT_SECONDS, 1
-        self.addCleanup(setattr, check_docs, "TIMEOUT_SECONDS", limit)
+        limit, document_blocks.TIMEOUT_SECONDS = document_blocks.TIMEOUT_SECONDS, 1
+        self.addCleanup(setattr, document_blocks, "TIMEOUT_SECONDS", limit)
         self.assert_wrong("```sh\nsleep 30\n```\n", "NOT_RUN")
 
     # console.

@@ -1,0 +1,142 @@
+"""Runs what documents show: commands must end well and print what stands below them, C must compile. Each document has a
+copy of the tree of its own for that. What the words behind the backquotes mean is told by ci/check-docs --help."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from documents import command_lines, console_commands
+
+PRESETS = ("dev", "fuzz", "release")  # under which documents may name kmemfuzz
+TIMEOUT_SECONDS = 120
+COMPILER = ("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Isrc", "-I.")
+
+# Commands that are not run here, only looked at: do they exist, do they know the options they are given?
+NOT_RUN = (
+    (r"(\./)?ci/", "takes minutes, installs packages, or would start this check again"),
+    (r"(cmake|ctest) ", "builds into the tree or needs a build that is not there"),
+    (r"(build/\w+/)?(heap|page|text|empty)_fuzzer\b", "runs until it is stopped"),
+    (r"git ", "needs a network, or a repository"),
+)
+
+
+class Broken(Exception):
+    """Something a check needs cannot be had."""
+
+
+class Scratch:
+    """A copy of the tree in which one document's commands run, and copies with planted bugs, made when needed."""
+
+    def __init__(self, tree, kmemfuzz, folder):
+        self.tree = tree
+        self.kmemfuzz = kmemfuzz
+        self.folder = folder
+        self.copies = {}
+        self.code = 0  # of the last command
+
+    def copy(self, planted=None):
+        """The folder to run commands in."""
+        if planted not in self.copies:
+            path = self.folder / (planted or "tree")
+            shutil.copytree(self.tree, path, ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
+            tool = self.kmemfuzz if planted is None else self._build(path, planted)
+            for preset in PRESETS:
+                link = path / "build" / preset / "kmemfuzz"
+                link.parent.mkdir(parents=True, exist_ok=True)
+                if not link.exists():
+                    link.symlink_to(tool)
+            self.copies[planted] = path
+        return self.copies[planted]
+
+    @staticmethod
+    def _build(path, planted):
+        """Applies a patch to the copy at path; returns the kmemfuzz that comes of it."""
+        for command in (["patch", "-p1", "--batch", "-i", f"tests/planted/{planted}.patch"],
+                        ["cmake", "--preset", "release"],
+                        ["cmake", "--build", "--preset", "release", "--target", "kmemfuzz"]):
+            result = subprocess.run(command, cwd=path, capture_output=True, text=True, check=False)
+            if result.returncode != 0:
+                raise Broken(f"'{' '.join(command)}' failed: {(result.stdout + result.stderr)[-500:]}")
+        return path / "build/release/kmemfuzz"
+
+    def run(self, command, planted):
+        """Runs one command; returns its code and its output, both streams in order."""
+        folder = self.copy(planted)
+        environment = dict(os.environ, PATH=f"{folder}/build/release:{os.environ['PATH']}", LC_ALL="C")
+        try:
+            result = subprocess.run(["bash", "-c", f"(exit {self.code})\n{command}"], cwd=folder, env=environment,
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                    text=True, errors="replace", check=False, timeout=TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Broken(f"'{command}' took more than {TIMEOUT_SECONDS} s; does it belong to NOT_RUN?") from error
+        self.code = result.returncode
+        return result.returncode, result.stdout
+
+
+def is_not_run(command):
+    """Is the command one that is only looked at?"""
+    return any(re.match(pattern, command) for pattern, _ in NOT_RUN)
+
+
+def output_matches(expected, observed):
+    """Do the lines observed match those expected, where "..." stands for any number of lines?"""
+    if not expected:
+        return not observed
+    if expected[0].strip() == "...":
+        return any(output_matches(expected[1:], observed[skipped:]) for skipped in range(len(observed) + 1))
+    return bool(observed) and expected[0].rstrip() == observed[0].rstrip() and output_matches(expected[1:], observed[1:])
+
+
+def check_sh(document, block, scratch, tally):
+    """Each line of an sh block."""
+    for number, command in command_lines(block):
+        if is_not_run(command):
+            continue  # its names are checked with those of all code
+        code, output = scratch.run(command, block.mark("planted"))
+        problem = None if code == 0 else f"'{command}' ended with code {code}:\n{output[-1000:].rstrip()}"
+        tally.record(document, number, problem)
+
+
+def check_console(document, block, scratch, tally):
+    """Each command of a console block, and its output."""
+    if not console_commands(block):
+        tally.record(document, block.line, "this console block has no line that begins with '$ '")
+    for number, command, shown in console_commands(block):
+        if is_not_run(command):
+            continue
+        _, output = scratch.run(command, block.mark("planted"))
+        lines = output.splitlines()
+        while shown and not shown[-1].strip():
+            shown.pop()
+        while lines and not lines[-1].strip():
+            lines.pop()
+        problem = None
+        if not output_matches(shown, lines):
+            problem = f"'{command}' prints something else:\n" + "\n".join(lines[:60])
+        tally.record(document, number, problem)
+
+
+def check_c(document, block, scratch, tally):
+    """Compiles a C block."""
+    result = subprocess.run([*COMPILER, "-x", "c", "-"], input="\n".join(block.lines) + "\n", text=True,
+                            capture_output=True, check=False, cwd=scratch.copy())
+    problem = None if result.returncode == 0 else f"this does not compile:\n{result.stderr[:1000].rstrip()}"
+    tally.record(document, block.line, problem)
+
+
+def check_blocks(document, scratch, tally):
+    """Every block of a document, in order."""
+    for block in document.blocks:
+        try:
+            name = block.mark("file")
+            if name is not None:
+                (scratch.copy(block.mark("planted")) / name).write_text("\n".join(block.lines) + "\n", encoding="utf-8")
+            if block.language == "sh":
+                check_sh(document, block, scratch, tally)
+            elif block.language == "console":
+                check_console(document, block, scratch, tally)
+            elif block.language == "c" and "fragment" not in block.marks:
+                check_c(document, block, scratch, tally)
+        except (Broken, OSError) as error:
+            tally.record(document, block.line, str(error))

@@ -1,0 +1,177 @@
+"""An input that is not sound on a board, or not the same as on the host: which of these it is, in words for a person and as
+JSON for machines."""
+
+import pathlib
+import subprocess
+
+import board
+import sanitizer
+from packed_corpus import run_tool
+
+SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
+                   "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}
+
+
+class Finding:
+    """An input that is not sound on a board, or not the same as on the host."""
+
+    def __init__(self, corpus, replay, outcome, host):
+        self.corpus = corpus
+        self.image = replay.image
+        self.outcome = outcome
+        self.host = host
+        self.same = outcome.line != "" and outcome.line == host.line
+        self.difference = None  # (operation, target, host), where both are sound and differ
+
+    @property
+    def kind(self):
+        """What went wrong, in a word."""
+        return "difference" if self.outcome.sound else self.outcome.category
+
+    def operation(self):
+        """Number of the operation it happened in; None when that is not known."""
+        if self.difference is not None:
+            return self.difference[0]
+        if self.outcome.kind == "verdict":
+            return max(self.outcome.values["operations"] - 1, 0)
+        return self.outcome.values.get("operation")
+
+    def find_difference(self, watchdog_seconds):
+        """Runs the input once more on both machines, with a line for every operation: the first that differs."""
+        index = self.outcome.index
+        target = board.trace(self.image, self.corpus.blob, index, watchdog_seconds)
+        lines = run_tool("replay", self.corpus.blob, "--start", index, "--count", 1, "--trace").stdout.splitlines()
+        host = [line.split(" ")[2:] for line in lines if line.startswith("T ")]
+        for ours, theirs in zip(target, host):
+            if ours != theirs:
+                self.difference = (int(theirs[0]), ours[1:], theirs[1:])
+                return
+        if len(target) != len(host):
+            self.difference = (min(len(target), len(host)), None, None)
+
+    def as_json(self):
+        """For machines."""
+        return {"kind": self.kind, "configuration": self.image.configuration.name, "index": self.outcome.index,
+                "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
+                "finding": sanitizer.finding_of_board(self.outcome),
+                "target": self._numbers(self.outcome), "host": self._numbers(self.host),
+                "host_agrees": self.same,
+                **({"memory": self.outcome.memory._asdict()} if self.outcome.memory is not None else {})}
+
+    @staticmethod
+    def _numbers(outcome):
+        return {"kind": outcome.category, **{name: value if isinstance(value, str) or name in ("operations", "operation")
+                                             else f"{value:#x}" for name, value in outcome.values.items()
+                                             if name != "index"}}
+
+    # In words.
+
+    def explain(self):
+        """The report, as a list of lines."""
+        values = self.outcome.values
+        name = self.corpus.name(self.outcome.index)
+        title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentence(values['oracle'])}",
+                 "fault": lambda: f"FAULT {board.cause_name(values['cause'])}",
+                 "report": lambda: sanitizer.title(self.outcome),
+                 "hang": lambda: "HANG: stopped by the watchdog",
+                 "dead": lambda: "DEAD: the image did not survive this input",
+                 "difference": lambda: "DIFFERENCE: sound on both machines, but not the same"}[self.kind]()
+        lines = [f"{name} on {self.image.configuration.name}: {title}", *self._operation_lines(), *getattr(self, f"_{self.kind}")()]
+        lines.append(f"  host       {self._host_verdict()}")
+        lines.append(f"  replay     {self._replay_command()}")
+        if self.same and self.kind == "violation":
+            lines += ["", "  The host's report of the same violation:", ""]
+            lines += ["  " + line for line in run_tool("run", self.corpus.file(self.outcome.index)).stdout.splitlines()]
+        return lines
+
+    def _operation_lines(self):
+        number = self.operation()
+        if number is None:
+            return []
+        operations = self.corpus.operations(self.outcome.index)
+        text = operations[number] if number < len(operations) else "freeing everything at the end"
+        return [f"  operation  {number}: {text}"]
+
+    def _violation(self):
+        values = self.outcome.values
+        return [f"  where      {values['offset']:#x}", f"  expected   {values['expected']:#x}",
+                f"  observed   {values['observed']:#x}"]
+
+    def _place(self):
+        values = self.outcome.values
+        return [f"  at         {values['program_counter']:#x} {self.image.place(values['program_counter'])}",
+                f"  called by  {values['ra']:#x} {self.image.place(values['ra'] - 1)}",
+                f"  stack      {values['sp']:#x}, in {self.image.region(values['sp'])}"]
+
+    def _fault(self):
+        value = self.outcome.values["value"]
+        memory = self.outcome.memory
+        place = memory and memory.place(value) or f"in {self.image.region(value)}"
+        lines = [f"  address    {value:#x}, {place}"]
+        shadowed = sanitizer.shadowed(value, self.image)
+        if shadowed is not None:
+            lines.append(f"  shadow of  {shadowed:#x} to {shadowed + 7:#x}, in {self.image.region(shadowed)}")
+        return lines + self._place()
+
+    def _report(self):
+        values = self.outcome.values
+        place = self._place()
+        place[0] = f"  at         {values['program_counter']:#x} {self.image.place(values['program_counter'] - 1)}"
+        return [*sanitizer.details(self.outcome, self.image), *place]
+
+    def _hang(self):
+        return self._place()
+
+    def _dead(self):
+        return [f"  because    {self.outcome.values['reason']}"]
+
+    def _difference(self):
+        if self.difference is None:
+            return ["  (it did not happen again, operation by operation)"]
+        number, target, host = self.difference
+        if target is None:
+            return [f"  after      operation {number} only one of the two goes on"]
+        return [f"  target     offset {target[0]}, digest {target[1]}", f"  host       offset {host[0]}, digest {host[1]}"]
+
+    def _host_verdict(self):
+        if self.kind in ("report", "fault") and sanitizer.is_linked(self.image):
+            finding = self._host_finding()
+            if finding is not None:
+                return finding
+        if self.same:
+            return "the same"
+        if self.host.sound:
+            digest = f", digest {self.host.values['digest']:016x}"
+            return "sound" + digest + ("" if self.kind == "difference" else ": only the target fails")
+        if self.host.kind == "verdict":
+            return (f"violation {self.host.values['oracle']} in operation {self.host.values['operations'] - 1}: "
+                    "not the target's")
+        return f"died as well: {self.host.values['reason']}"
+
+    def _host_finding(self):
+        """What the host's own sanitizers say; None where they cannot be asked."""
+        tool = SANITIZED_TOOLS.get(self.image.configuration.image)
+        if tool is None or not tool[0].is_file():
+            return None
+        result = subprocess.run([*tool, self.corpus.file(self.outcome.index)], capture_output=True, text=True,
+                                errors="replace", check=False)
+        host = sanitizer.finding_of_host(result.stdout + result.stderr)
+        if host == sanitizer.finding_of_board(self.outcome):
+            return f"its sanitizers say the same: {host}"
+        return f"its sanitizers say: {host}"
+
+    def _replay_command(self):
+        path = self.corpus.file(self.outcome.index)
+        name, image = self.image.configuration.name, self.image.configuration.image
+        own = board.CONFIGURATIONS[name].image
+        return (f"{self.corpus.command} --configuration {name} {'' if image == own else f'--image {image} '}"
+                f"{path if self.corpus.command.startswith('.') else path.absolute()}")
+
+
+def oracle_sentence(oracle):
+    """What an oracle demands."""
+    for line in run_tool("oracles").stdout.splitlines():
+        name, _, sentence = line.partition(" ")
+        if name == oracle:
+            return sentence.strip()
+    return "an oracle this host does not know"

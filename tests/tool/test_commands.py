@@ -1,0 +1,119 @@
+"""Tests of all commands in ci/: help and wrong arguments are answered before anything is set up or built.
+
+Run: python3 tests/tool/test_commands.py
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TIMEOUT = 60  # seconds; it takes less than one, but machines are busy
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+BEGIN = "#!/bin/sh\necho \"$0 $*\" >>began\n"
+
+# What is wrong, and what must be said of it. nothing is a folder without files.
+WRONG = (
+    (["target", "nowhere"], "there is no nowhere"),
+    (["target", "nothing"], "there is nothing to run in nothing; name a file, or a folder"),
+    (["target", "--blob", "nowhere"], "--blob nowhere: there is no such file"),
+    (["target", "--gdb", "program", "--gdb-commands", "nowhere"], "--gdb-commands nowhere: there is no such file"),
+    (["target", "--configuration", "rv16"], "rv64-sanitized"),
+    (["replay", "nothing"], "ci/replay takes no argument 'nothing'"),
+    (["check-freestanding", "program"], "ci/check-freestanding takes no argument 'program'"),
+    (["lint", "--deep", "program"], "ci/lint takes no argument 'program'"),
+    (["determinism", "nowhere"], "there is no nowhere"),
+    (["determinism", "nothing"], "there is nothing to run in nothing"),
+    (["determinism", "program", "--build", "nothing"], "--build nothing holds no heap_fuzzer"),
+    (["fuzz", "--build", "nothing", "--target", "page"], "--build nothing holds no page_fuzzer; ./ci/engine"),
+    (["fuzz", "--for", "soon"], "'soon' is no duration"),
+    (["corpus", "merge", "nowhere"], "nowhere is not a folder"),
+    (["planted", "--only", "no-bug", "double-free-accepted"], "there is no patch named no-bug in tests/planted"),
+    (["planted", "--only", "no-bug", "--canaries"], "there is no patch named no-bug in tests/planted/canaries"),
+    (["detection", "--only", "no-bug"], "there is no patch named no-bug"),
+    (["bench", "reduce", "--only", "no-bug"], "there is no patch named no-bug"),
+    (["bench", "speed"], "there is nothing called 'speed' to measure"),
+    (["bench", "target", "--baseline", "nowhere"], "there is no baseline nowhere"),
+    (["bench", "--rounds", "0"], "'0' is not a whole number above 0"),
+    (["coverage", "--html", "nothing"], "nothing is there already"),
+    (["demo", "--board", "rv32", "--virtual"], "--virtual is for rv64"),
+    (["soak", "--hours", "0"], "'0' is not a whole number above 0"),
+    (["engine", "thread"], "Usage: ci/engine address"),
+    (["build", "no-preset"], "there is no preset 'no-preset' to build"),
+    (["test", "no-step"], "there is no step 'no-step'"),
+    (["sarif", "nowhere/out"], "nowhere/out cannot be written"),
+)
+
+
+class Commands(unittest.TestCase):
+    """A copy of ci/ in which setting up and building leave a note."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.tree = pathlib.Path(folder.name) / "tree"
+        programs = pathlib.Path(folder.name) / "programs"
+        shutil.copytree(ROOT / "ci", cls.tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "CMakePresets.json", cls.tree)
+        (cls.tree / "tests" / "planted").mkdir(parents=True)
+        (cls.tree / "tests" / "planted" / "double-free-accepted.patch").touch()
+        (cls.tree / "nothing").mkdir()
+        (cls.tree / "program").write_text("kmem-program 1\n", encoding="utf-8")
+        programs.mkdir()
+        cls.write(programs / "cmake", f"#!/bin/sh\ncase $1 in --list-presets*) exec {shutil.which('cmake')} \"$@\" ;; esac\n"
+                                      f"{BEGIN}")
+        cls.commands = sorted(path.name for path in (cls.tree / "ci").iterdir() if path.is_file())
+        cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", PYTHONDONTWRITEBYTECODE="1")
+
+    @staticmethod
+    def write(path, text):
+        """Makes a file that can be run."""
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def run_command(self, name, *arguments):
+        """Runs a command; fails when that begins with anything. Returns (exit code, all output)."""
+        if name != "setup":
+            self.write(self.tree / "ci" / "setup", BEGIN)
+        else:
+            shutil.copy(ROOT / "ci" / "setup", self.tree / "ci" / "setup")
+        done = subprocess.run([f"ci/{name}", *arguments], cwd=self.tree, env=self.environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False)
+        self.assertFalse((self.tree / "began").exists(), f"ci/{name} has begun: {done.stdout}")
+        self.assertNotIn("Traceback", done.stdout)
+        return done.returncode, done.stdout
+
+    def test_help_needs_no_build(self):
+        for name in self.commands:
+            for option in ("--help", "-h"):
+                with self.subTest(name, option=option):
+                    code, output = self.run_command(name, option)
+                    self.assertEqual(code, SOUND, output)
+                    self.assertIn(f"ci/{name}", output)
+
+    def test_an_option_that_is_none_is_answered_at_once(self):
+        for name in self.commands:
+            with self.subTest(name):
+                code, output = self.run_command(name, "--no-such-option")
+                self.assertEqual(code, USAGE, output)
+                self.assertIn(f"ci/{name}", output)
+
+    def test_arguments_that_name_what_is_not_there_are_answered_at_once(self):
+        for (name, *arguments), words in WRONG:
+            with self.subTest(name, arguments=arguments):
+                code, output = self.run_command(name, *arguments)
+                self.assertEqual(code, USAGE, output)
+                self.assertIn(words, output)
+
+    def test_with_right_arguments_it_does_begin(self):
+        with self.assertRaisesRegex(AssertionError, "ci/target has begun"):
+            self.run_command("target", "program")
+        (self.tree / "began").unlink()
+
+
+if __name__ == "__main__":
+    unittest.main()

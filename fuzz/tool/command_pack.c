@@ -155,7 +155,7 @@ const struct command command_pack = {
     .help =
         "A folder means all files below it, in the order of their names; texts are packed as the bytes they\n"
         "mean. BLOB.names is written as well: the path of each input, in order, each ended by a zero byte.\n"
-        "Existing files are not replaced unless --force is given. docs/target.md tabulates the format.\n\n"
+        "Existing files are not replaced unless --force is given. docs/target-images.md has the format.\n\n"
         "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
     .run = run,
 };

@@ -1,5 +1,5 @@
 """Tests of kmemfuzz pack and replay: what a board is given, and what it should answer. The layout required here is the one
-docs/target.md tabulates."""
+docs/target-images.md tabulates."""
 
 import pathlib
 import struct

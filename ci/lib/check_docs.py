@@ -11,7 +11,7 @@
         file=NAME     the block is saved as NAME, for later blocks of the same document
         planted=NAME  the commands run in a tree that has tests/planted/NAME.patch applied
         fragment      C that is not complete, and so not compiled
-  - The table of oracles equals what `kmemfuzz oracles` prints.
+  - The table of oracles equals what `kmemfuzz oracles` prints, and docs/commands.md has a row for every command.
 
 The commands of a document run one after another at the top of a copy of the tree of its own, where kmemfuzz, under
 whatever preset it is named, is the release build's.
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 
+import command_table
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION
 from document_blocks import NOT_RUN, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
@@ -91,6 +92,11 @@ def check_tree(tree, kmemfuzz, with_oracles=True):
             check_blocks(document, Scratch(tree, kmemfuzz, pathlib.Path(folder)), tally)
     if with_oracles and documents:
         check_oracles(documents, commands, tally)
+    for document in documents:
+        if document.path == command_table.DOCUMENT:
+            text = (tree / document.path).read_text(encoding="utf-8")
+            for problem in command_table.problems_of(text, command_table.commands_of(tree, commands.subcommands)) or [None]:
+                tally.record(document, 1, problem)
     return tally
 
 

@@ -57,7 +57,7 @@ class Commands:
         self.tree = tree
         self.kmemfuzz = kmemfuzz
         self.helps = {}
-        self.subcommands = re.findall(r"^  ([a-z][a-z-]*) ", self.help_of([kmemfuzz]), re.MULTILINE)
+        self.subcommands = re.findall(r"^  (?!kmemfuzz )([a-z][a-z-]*) ", self.help_of([kmemfuzz]), re.MULTILINE)
         presets = tree / "CMakePresets.json"
         document = json.loads(presets.read_text(encoding="utf-8")) if presets.exists() else {}
         self.presets = [preset["name"] for preset in document.get("configurePresets", [])]

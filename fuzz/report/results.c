@@ -9,7 +9,7 @@
 #include "fuzz/isolate/sanitizer.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
-#include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 
 #define JSON_FORMAT 1u /* of this document; a change that breaks a reader counts it up */
 

@@ -4,6 +4,7 @@
 
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 
 static enum exit_code encode(const char *source, const char *destination, bool replace) {
     struct input input;

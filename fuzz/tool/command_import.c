@@ -7,6 +7,7 @@
 #include "fuzz/import/import.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 
 struct options {
     const char *log;

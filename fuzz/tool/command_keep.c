@@ -8,6 +8,7 @@
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 #include "fuzz/tool/reduced.h"
 #include "fuzz/tool/tree.h"
 

@@ -7,6 +7,7 @@
 #include "fuzz/target/blob.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 
 #define NAMES_SUFFIX ".names"
 

@@ -7,6 +7,7 @@
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 #include "fuzz/tool/reduced.h"
 
 #define TEXT_SUFFIX ".ops"

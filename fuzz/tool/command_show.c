@@ -10,6 +10,7 @@
 #include "fuzz/reproduce/reproducer.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 #include "fuzz/tool/terminal.h"
 
 struct options {

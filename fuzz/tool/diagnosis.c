@@ -9,6 +9,7 @@
 #include "fuzz/program/text.h"
 #include "fuzz/reproduce/reproducer.h"
 #include "fuzz/tool/host.h"
+#include "fuzz/tool/output.h"
 
 /* Finding out. */
 

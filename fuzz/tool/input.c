@@ -19,25 +19,26 @@ static enum exit_code fail_read(const char *path) {
     return EXIT_ENVIRONMENT;
 }
 
-/* The rest of a stream, in memory from malloc, with room for one byte more. NULL, with errno set, when that
- * fails. */
+/* The rest of a stream, in memory from malloc. NULL, with errno set, when that fails. Every turn but the last
+ * doubles the capacity, up to a byte more than there may be. */
 static uint8_t *read_all(FILE *stream, size_t *size) {
     size_t capacity = FIRST_CAPACITY;
     uint8_t *bytes = malloc(capacity);
     *size = 0;
     while (bytes != NULL) {
         *size += fread(bytes + *size, 1, capacity - *size, stream);
-        if (*size < capacity) {
+        if (*size < capacity || *size > INPUT_SIZE_MAXIMUM) {
             break;
         }
-        capacity *= 2;
+        capacity = capacity < INPUT_SIZE_MAXIMUM ? capacity * 2 : INPUT_SIZE_MAXIMUM + 1;
         uint8_t *const larger = realloc(bytes, capacity);
         if (larger == NULL) {
             free(bytes);
         }
         bytes = larger;
     }
-    if (bytes != NULL && ferror(stream)) {
+    if (bytes != NULL && (ferror(stream) || *size > INPUT_SIZE_MAXIMUM)) {
+        errno = ferror(stream) ? errno : EFBIG;
         free(bytes);
         bytes = NULL;
     }
@@ -52,6 +53,10 @@ static enum exit_code parse_text(const char *path, struct input *input) {
     free(input->bytes);
     input->bytes = NULL;
     if (!parsed) {
+        if (error.line == 0) { /* nothing is wrong with the text */
+            errno = ENOMEM;
+            return fail_read(path);
+        }
         fprintf(stderr, "%s:%zu:%zu: error: %s\n", path, error.line, error.column, error.message);
         return EXIT_USAGE;
     }

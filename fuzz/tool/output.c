@@ -1,4 +1,6 @@
-/* Writing files, whole or not at all. input.h is the contract. */
+/* Writing files, whole or not at all. output.h is the contract. */
+#include "fuzz/tool/output.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,8 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "fuzz/tool/input.h"
 
 #define SUFFIX ".XXXXXX"
 
@@ -61,15 +61,22 @@ static bool put_in_place(const char *temporary, const char *path, bool replace) 
     return replace ? rename(temporary, path) == 0 : link(temporary, path) == 0;
 }
 
-/* The first of the files whose name is a folder's, which no file can take over; NULL when there is none. */
-static const char *find_folder(const struct output *outputs, size_t count) {
+/* Refuses names of what no file is to take over: folders, and devices, which a rename would do away with. */
+static enum exit_code check_names(const struct output *outputs, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct stat status;
-        if (lstat(outputs[i].path, &status) == 0 && S_ISDIR(status.st_mode)) {
-            return outputs[i].path;
+        const char *const path = outputs[i].path;
+        if (lstat(path, &status) != 0 || S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) {
+            continue;
         }
+        if (S_ISDIR(status.st_mode)) {
+            return fail_write(path, EISDIR);
+        }
+        fprintf(stderr, "kmemfuzz: cannot write %s: it is a device or a pipe; choose the name of a file\n",
+                path);
+        return EXIT_ENVIRONMENT;
     }
-    return NULL;
+    return EXIT_SOUND;
 }
 
 /* Returns how many files got their names: all, or those in front of the first that could not, with errno
@@ -98,11 +105,13 @@ static void clean_up(const struct output *outputs, char **temporaries, size_t st
 }
 
 enum exit_code output_write_all(const struct output *outputs, size_t count, bool replace) {
+    const enum exit_code names = check_names(outputs, count);
+    if (names != EXIT_SOUND) {
+        return names;
+    }
     char **const temporaries = calloc(count, sizeof *temporaries);
-    const char *const folder = replace ? find_folder(outputs, count) : NULL;
-    if (temporaries == NULL || folder != NULL) {
-        free(temporaries);
-        return folder == NULL ? fail_write(outputs[0].path, ENOMEM) : fail_write(folder, EISDIR);
+    if (temporaries == NULL) {
+        return fail_write(outputs[0].path, ENOMEM);
     }
     size_t stored = 0;
     size_t placed = 0;

@@ -1,6 +1,7 @@
 /* Specification: programs from files, lists of files, and files written whole or not at all. */
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "fuzz/tool/input.h"
+#include "fuzz/tool/output.h"
 #include "tests/unit/file_fixture.h"
 
 static const uint8_t binary[] = {1, 0, 1, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 1, 5, 0, 0, 0, 0};
@@ -109,6 +110,25 @@ static void a_folder_is_no_program(void **state) {
     assert_errors(message("kmemfuzz: cannot read %s: Is a directory\n", folder));
     assert_int_equal(code, EXIT_ENVIRONMENT);
     assert_null(input.bytes);
+}
+
+/* Holes cost no room on a disk. */
+static void a_file_without_end_is_given_up(void **state) {
+    (void)state;
+    uint8_t *bytes;
+    size_t size;
+    make_file("large", "", 0);
+    const char *const path = path_of("large");
+    assert_int_equal(truncate(path, (off_t)INPUT_SIZE_MAXIMUM), 0);
+    assert_int_equal(input_read(path, &bytes, &size), EXIT_SOUND);
+    assert_int_equal(size, INPUT_SIZE_MAXIMUM);
+    free(bytes);
+    assert_int_equal(truncate(path, (off_t)INPUT_SIZE_MAXIMUM + 1), 0);
+    catch_errors();
+    const enum exit_code code = input_read(path, &bytes, &size);
+    assert_errors(message("kmemfuzz: cannot read %s: File too large\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_null(bytes);
 }
 
 /* In a child, whose standard input is the file: so nothing hangs on this process's own. */
@@ -270,6 +290,22 @@ static void a_folder_is_not_replaced_and_nothing_is_left_behind(void **state) {
     assert_int_equal(entry_count(), 1);
 }
 
+static void a_device_is_not_replaced(void **state) {
+    (void)state;
+    struct stat status;
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+    const char *const path = path_of("pipe");
+    for (int replace = 0; replace <= 1; replace++) {
+        catch_errors();
+        const enum exit_code code = output_write(path, binary, sizeof binary, replace != 0);
+        assert_errors(message(
+            "kmemfuzz: cannot write %s: it is a device or a pipe; choose the name of a file\n", path));
+        assert_int_equal(code, EXIT_ENVIRONMENT);
+    }
+    assert_true(stat(path, &status) == 0 && S_ISFIFO(status.st_mode));
+    assert_int_equal(entry_count(), 1);
+}
+
 static void a_folder_that_is_not_there_cannot_be_written_to(void **state) {
     (void)state;
     const char *const path = path_of("none/file");
@@ -331,6 +367,7 @@ int main(void) {
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_missing_file_is_named, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_is_no_program, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_without_end_is_given_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_dash_is_standard_input, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_is_every_visible_file_below_it_in_the_order_of_names,
                                         make_folder, remove_folder),
@@ -347,6 +384,7 @@ int main(void) {
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_is_not_replaced_and_nothing_is_left_behind, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(a_device_is_not_replaced, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_cannot_be_written_to, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(several_files_are_written_together, make_folder, remove_folder),

@@ -1,6 +1,5 @@
 /* kmemfuzz asm: a program as canonical bytes. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
@@ -28,21 +27,14 @@ static enum exit_code run(char **arguments) {
     const char *source = NULL;
     const char *destination = NULL;
     bool replace = false;
-    for (; *arguments != NULL; arguments++) {
-        if (strcmp(*arguments, "-o") == 0) {
-            destination = *++arguments;
-            if (destination == NULL) {
-                return command_misuse(&command_asm, "-o needs the name of the file to write");
-            }
-        } else if (strcmp(*arguments, "--force") == 0) {
-            replace = true;
-        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
-            return command_misuse(&command_asm, "there is no option '%s'", *arguments);
-        } else if (source == NULL) {
-            source = *arguments;
-        } else {
-            return command_misuse(&command_asm, "'%s' is one argument too many", *arguments);
-        }
+    const struct command_option options[] = {
+        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &destination},
+        {.name = "--force", .flag = &replace},
+    };
+    const struct command_syntax syntax = {options, 2, .operands = {&source}};
+    const enum exit_code code = command_parse(&command_asm, arguments, &syntax);
+    if (code != EXIT_SOUND) {
+        return code;
     }
     if (source == NULL || destination == NULL) {
         return command_misuse(&command_asm, "it takes a program and -o OUT");

@@ -194,7 +194,7 @@ static enum exit_code check(const struct options *options) {
         return command_misuse(&command_explain, "--gdb-commands belongs to --gdb");
     }
     if (options->debugger_commands != NULL && access(options->debugger_commands, R_OK) != 0) {
-        return command_misuse(&command_explain, "--gdb-commands needs a file with commands for gdb");
+        return command_misuse(&command_explain, "--gdb-commands needs " DEBUGGER_COMMANDS);
     }
     if (!options->debug && is_standard_input && (options->place == NULL || is_folder(options->place))) {
         return command_misuse(&command_explain,
@@ -205,31 +205,20 @@ static enum exit_code check(const struct options *options) {
 
 static enum exit_code run(char **arguments) {
     struct options options = {.source = NULL};
-    for (; *arguments != NULL; arguments++) {
-        const char *const argument = *arguments;
-        const char **const value = strcmp(argument, "-o") == 0               ? &options.place
-                                   : strcmp(argument, "--gdb-commands") == 0 ? &options.debugger_commands
-                                                                             : NULL;
-        if (value != NULL) {
-            *value = *++arguments;
-            if (*value == NULL || **value == '\0') {
-                return command_misuse(&command_explain, "%s needs a name", argument);
-            }
-        } else if (strcmp(argument, "--force") == 0) {
-            options.replace = true;
-        } else if (strcmp(argument, "--json") == 0) {
-            options.json = true;
-        } else if (strcmp(argument, "--gdb") == 0) {
-            options.debug = true;
-        } else if (*argument == '-' && argument[1] != '\0') {
-            return command_misuse(&command_explain, "there is no option '%s'", argument);
-        } else if (options.source == NULL) {
-            options.source = argument;
-        } else {
-            return command_misuse(&command_explain, "'%s' is one argument too many", argument);
-        }
+    const struct command_option table[] = {
+        {.name = "-o",
+         .needs = "a name: of a folder, or what those of the files begin with",
+         .text = &options.place},
+        {.name = "--gdb-commands", .needs = DEBUGGER_COMMANDS, .text = &options.debugger_commands},
+        {.name = "--force", .flag = &options.replace},
+        {.name = "--json", .flag = &options.json},
+        {.name = "--gdb", .flag = &options.debug},
+    };
+    const struct command_syntax syntax = {table, 5, .operands = {&options.source}};
+    enum exit_code code = command_parse(&command_explain, arguments, &syntax);
+    if (code == EXIT_SOUND) {
+        code = check(&options);
     }
-    const enum exit_code code = check(&options);
     return code == EXIT_SOUND && options.source != NULL ? explain_file(&options) : code;
 }
 

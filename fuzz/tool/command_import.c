@@ -93,11 +93,10 @@ static enum exit_code import_log(const struct options *options, const char *log,
         format = import_detect(log, size);
     }
     if (format == IMPORT_FORMAT_COUNT) {
-        fprintf(
-            stderr,
-            "%s: error: its first line is of no format that is known; --format names one: plain, mtrace or "
-            "ltrace\n",
-            options->log);
+        fprintf(stderr, "%s: error: %s\n", options->log,
+                size == 0 ? "it is empty"
+                          : "its first line is of no format that is known; --format names one: plain, mtrace "
+                            "or ltrace");
         return EXIT_USAGE;
     }
     struct import import;
@@ -109,62 +108,48 @@ static enum exit_code import_log(const struct options *options, const char *log,
     return code;
 }
 
-static enum exit_code parse_format(const char *name, struct options *options) {
-    if (name == NULL) {
-        return command_misuse(&command_import, "--format needs a name: plain, mtrace or ltrace");
+static enum exit_code check_format(const char *name, struct options *options) {
+    if (name != NULL) {
+        options->format = import_find_format(name);
     }
-    options->format = import_find_format(name);
-    if (options->format == IMPORT_FORMAT_COUNT) {
-        return command_misuse(&command_import, "there is no format '%s'; there are plain, mtrace and ltrace",
-                              name);
-    }
-    return EXIT_SOUND;
+    return name == NULL || options->format != IMPORT_FORMAT_COUNT
+               ? EXIT_SOUND
+               : command_misuse(&command_import,
+                                "there is no format '%s'; there are plain, mtrace and ltrace", name);
 }
 
-static enum exit_code parse(char **arguments, struct options *options) {
-    for (; *arguments != NULL; arguments++) {
-        if (strcmp(*arguments, "-o") == 0) {
-            options->destination = *++arguments;
-            if (options->destination == NULL) {
-                return command_misuse(&command_import, "-o needs the name of the file to write");
-            }
-        } else if (strcmp(*arguments, "--format") == 0) {
-            const enum exit_code code = parse_format(*++arguments, options);
-            if (code != EXIT_SOUND) {
-                return code;
-            }
-        } else if (strcmp(*arguments, "--skip") == 0) {
-            options->skip = true;
-        } else if (strcmp(*arguments, "--force") == 0) {
-            options->replace = true;
-        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
-            return command_misuse(&command_import, "there is no option '%s'", *arguments);
-        } else if (options->log == NULL) {
-            options->log = *arguments;
-        } else {
-            return command_misuse(&command_import, "'%s' is one argument too many", *arguments);
-        }
+static enum exit_code import_file(const struct options *options) {
+    uint8_t *log;
+    size_t size;
+    enum exit_code code = input_read(options->log, &log, &size);
+    if (code == EXIT_SOUND) {
+        code = import_log(options, (const char *)log, size);
+        free(log);
     }
-    if (options->log == NULL || options->destination == NULL) {
-        return command_misuse(&command_import, "it takes a log and -o FILE");
-    }
-    return EXIT_SOUND;
+    return code;
 }
 
 static enum exit_code run(char **arguments) {
     struct options options = {.format = IMPORT_FORMAT_COUNT};
-    enum exit_code code = parse(arguments, &options);
-    if (code != EXIT_SOUND || options.log == NULL) { /* parse has seen to the latter */
+    const char *format = NULL;
+    const struct command_option table[] = {
+        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &options.destination},
+        {.name = "--format", .needs = "a name: plain, mtrace or ltrace", .text = &format},
+        {.name = "--skip", .flag = &options.skip},
+        {.name = "--force", .flag = &options.replace},
+    };
+    const struct command_syntax syntax = {table, 4, .operands = {&options.log}};
+    enum exit_code code = command_parse(&command_import, arguments, &syntax);
+    if (code == EXIT_SOUND) {
+        code = check_format(format, &options);
+    }
+    if (code != EXIT_SOUND) {
         return code;
     }
-    uint8_t *log;
-    size_t size;
-    code = input_read(options.log, &log, &size);
-    if (code == EXIT_SOUND) {
-        code = import_log(&options, (const char *)log, size);
-        free(log);
+    if (options.log == NULL || options.destination == NULL) {
+        return command_misuse(&command_import, "it takes a log and -o FILE");
     }
-    return code;
+    return import_file(&options);
 }
 
 const struct command command_import = {

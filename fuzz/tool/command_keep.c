@@ -143,18 +143,10 @@ static bool is_name(const char *name) {
 
 static enum exit_code run(char **arguments) {
     struct options options = {.source = NULL};
-    for (; *arguments != NULL; arguments++) {
-        const char *const argument = *arguments;
-        if (options.source == NULL && *argument == '-' && argument[1] != '\0') {
-            return command_misuse(&command_keep, "there is no option '%s'", argument);
-        }
-        if (options.source == NULL) {
-            options.source = argument;
-        } else if (options.name == NULL) {
-            options.name = argument;
-        } else {
-            return command_misuse(&command_keep, "'%s' is one argument too many", argument);
-        }
+    const struct command_syntax syntax = {.operands = {&options.source, &options.name}};
+    const enum exit_code code = command_parse(&command_keep, arguments, &syntax);
+    if (code != EXIT_SOUND) {
+        return code;
     }
     if (options.name == NULL) {
         return command_misuse(&command_keep, "it takes a program and the name to keep it by");

@@ -5,8 +5,10 @@
 #include "fuzz/tool/command.h"
 
 static enum exit_code run(char **arguments) {
-    if (*arguments != NULL) {
-        return command_misuse(&command_oracles, "it takes no arguments, but was given '%s'", *arguments);
+    const enum exit_code code =
+        command_parse(&command_oracles, arguments, &(const struct command_syntax){.options = NULL});
+    if (code != EXIT_SOUND) {
+        return code;
     }
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
         printf("%-18s %s\n", oracle_id(oracle), oracle_sentence(oracle));

@@ -62,27 +62,38 @@ static void seal(struct pack *pack) {
     header->checksum = blob_checksum(pack->bytes, pack->size);
 }
 
-/* Beside destination: the path of each input, in order, each with a zero byte behind it: a path may hold any
- * other. */
-static enum exit_code write_names(const struct pack *pack, const char *destination) {
-    size_t size = 0;
+/* The path of each input, in order, each with a zero byte behind it: a path may hold any other. From malloc.
+ */
+static uint8_t *list_names(const struct pack *pack, size_t *size) {
+    *size = 0;
     for (size_t i = 0; i < pack->files.count; i++) {
-        size += strlen(pack->files.paths[i]) + 1;
+        *size += strlen(pack->files.paths[i]) + 1;
     }
-    const size_t path_size = strlen(destination) + sizeof NAMES_SUFFIX;
-    char *const path = malloc(path_size);
-    uint8_t *const names = malloc(size + 1);
-    if (path == NULL || names == NULL) {
+    uint8_t *const names = malloc(*size);
+    if (names == NULL) {
         abort(); /* about as much as the list of files takes, which was had */
     }
-    size = 0;
+    uint8_t *end = names;
     for (size_t i = 0; i < pack->files.count; i++) {
         const size_t length = strlen(pack->files.paths[i]) + 1;
-        memcpy(names + size, pack->files.paths[i], length);
-        size += length;
+        memcpy(end, pack->files.paths[i], length);
+        end += length;
+    }
+    return names;
+}
+
+/* Writes the blob and, beside it, the names. */
+static enum exit_code write_pack(const struct pack *pack, const char *destination) {
+    size_t names_size;
+    uint8_t *const names = list_names(pack, &names_size);
+    const size_t path_size = strlen(destination) + sizeof NAMES_SUFFIX;
+    char *const path = malloc(path_size);
+    if (path == NULL) {
+        abort(); /* a path */
     }
     snprintf(path, path_size, "%s%s", destination, NAMES_SUFFIX);
-    const enum exit_code code = output_write(path, names, size, pack->replace);
+    const struct output outputs[] = {{destination, pack->bytes, pack->size}, {path, names, names_size}};
+    const enum exit_code code = output_write_all(outputs, 2, pack->replace);
     free(path);
     free(names);
     return code;
@@ -104,43 +115,26 @@ static enum exit_code pack_files(struct pack *pack, const char *destination) {
     }
     if (code == EXIT_SOUND) {
         seal(pack);
-        code = output_write(destination, pack->bytes, pack->size, pack->replace);
+        code = write_pack(pack, destination);
     }
     free(pack->bytes);
-    return code == EXIT_SOUND ? write_names(pack, destination) : code;
-}
-
-static enum exit_code parse(char **arguments, struct pack *pack, const char **destination) {
-    for (; *arguments != NULL; arguments++) {
-        if (strcmp(*arguments, "-o") == 0) {
-            *destination = *++arguments;
-            if (*destination == NULL) {
-                return command_misuse(&command_pack, "-o needs the name of the file to write");
-            }
-        } else if (strcmp(*arguments, "--force") == 0) {
-            pack->replace = true;
-        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
-            return command_misuse(&command_pack, "there is no option '%s'", *arguments);
-        } else {
-            const enum exit_code code = file_list_add(&pack->files, *arguments);
-            if (code != EXIT_SOUND) {
-                return code;
-            }
-        }
-    }
-    if (pack->files.count == 0 || *destination == NULL) {
-        return command_misuse(&command_pack,
-                              "it takes programs, or folders with programs in them, and -o BLOB");
-    }
-    return EXIT_SOUND;
+    return code;
 }
 
 static enum exit_code run(char **arguments) {
     struct pack pack = {.replace = false};
     const char *destination = NULL;
-    enum exit_code code = parse(arguments, &pack, &destination);
-    if (code == EXIT_SOUND && destination != NULL) { /* parse has seen to that */
-        code = pack_files(&pack, destination);
+    const struct command_option options[] = {
+        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &destination},
+        {.name = "--force", .flag = &pack.replace},
+    };
+    const struct command_syntax syntax = {options, 2, .files = &pack.files};
+    enum exit_code code = command_parse(&command_pack, arguments, &syntax);
+    if (code == EXIT_SOUND) {
+        code = pack.files.count != 0 && destination != NULL
+                   ? pack_files(&pack, destination)
+                   : command_misuse(&command_pack,
+                                    "it takes programs, or folders with programs in them, and -o BLOB");
     }
     if (code == EXIT_SOUND) {
         printf("%zu input%s, %zu bytes\n", pack.files.count, pack.files.count == 1 ? "" : "s", pack.size);

@@ -108,23 +108,15 @@ static enum exit_code reduce_file(const struct options *options) {
 
 static enum exit_code run(char **arguments) {
     struct options options = {.source = NULL};
-    for (; *arguments != NULL; arguments++) {
-        if (strcmp(*arguments, "-o") == 0) {
-            options.destination = *++arguments;
-            if (options.destination == NULL) {
-                return command_misuse(&command_reduce, "-o needs the name of the file to write");
-            }
-        } else if (strcmp(*arguments, "--force") == 0) {
-            options.replace = true;
-        } else if (strcmp(*arguments, "--json") == 0) {
-            options.json = true;
-        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
-            return command_misuse(&command_reduce, "there is no option '%s'", *arguments);
-        } else if (options.source == NULL) {
-            options.source = *arguments;
-        } else {
-            return command_misuse(&command_reduce, "'%s' is one argument too many", *arguments);
-        }
+    const struct command_option table[] = {
+        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &options.destination},
+        {.name = "--force", .flag = &options.replace},
+        {.name = "--json", .flag = &options.json},
+    };
+    const struct command_syntax syntax = {table, 3, .operands = {&options.source}};
+    const enum exit_code code = command_parse(&command_reduce, arguments, &syntax);
+    if (code != EXIT_SOUND) {
+        return code;
     }
     if (options.source == NULL || options.destination == NULL) {
         return command_misuse(&command_reduce, "it takes a program that fails and -o OUT");

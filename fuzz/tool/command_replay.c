@@ -1,38 +1,19 @@
 /* kmemfuzz replay: what a board should answer to a blob, in the board's own words. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fuzz/target/blob.h"
 #include "fuzz/target/line.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/host.h"
+#include "fuzz/tool/input.h"
 
 struct options {
     const char *path;
     size_t start; /* index of the first input */
-    size_t count; /* inputs; 0: all from start on */
+    size_t count; /* inputs, at most those from start on */
     bool trace;
 };
-
-/* The file at path, in memory from malloc; NULL, and why not has been printed. A byte more than a blob may
- * have is enough to tell that it has too many. */
-static unsigned char *read_file(const char *path, size_t *size) {
-    FILE *const stream = fopen(path, "rb");
-    unsigned char *const bytes = malloc(BLOB_CAPACITY + 1);
-    if (stream == NULL || bytes == NULL) {
-        fprintf(stderr, "kmemfuzz: cannot read %s: %s\n", path, strerror(errno));
-        free(bytes);
-        if (stream != NULL) {
-            fclose(stream);
-        }
-        return NULL;
-    }
-    *size = fread(bytes, 1, BLOB_CAPACITY + 1, stream);
-    fclose(stream);
-    return bytes;
-}
 
 static void print_line(const struct line *line) {
     fwrite(line->text, 1, line->size, stdout);
@@ -67,7 +48,7 @@ static enum exit_code replay_blob(const struct blob *blob, const struct options 
                               input_count);
     }
     const size_t most = input_count - options->start;
-    const size_t count = options->count == 0 || options->count > most ? most : options->count;
+    const size_t count = options->count < most ? options->count : most;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     bool sound = true;
     for (size_t i = 0; i < count; i++) {
@@ -78,53 +59,35 @@ static enum exit_code replay_blob(const struct blob *blob, const struct options 
 }
 
 static enum exit_code replay_file(const struct options *options) {
+    uint8_t *bytes;
     size_t size;
     struct blob blob;
-    unsigned char *const bytes = read_file(options->path, &size);
-    if (bytes == NULL) {
-        return EXIT_ENVIRONMENT;
+    enum exit_code code = input_read(options->path, &bytes, &size);
+    if (code != EXIT_SOUND) {
+        return code;
     }
-    enum exit_code code = EXIT_USAGE;
     const enum blob_error error = blob_open(bytes, size, &blob);
     if (error == BLOB_OK) {
         code = replay_blob(&blob, options);
     } else {
         fprintf(stderr, "kmemfuzz: %s: %s\n", options->path, blob_error_text(error));
+        code = EXIT_USAGE;
     }
     free(bytes);
     return code;
 }
 
-/* A whole decimal number; false for anything else. */
-static bool parse_number(const char *text, size_t *number) {
-    char *end = NULL;
-    if (text == NULL || *text < '0' || *text > '9') {
-        return false;
-    }
-    errno = 0;
-    const unsigned long long value = strtoull(text, &end, 10);
-    *number = (size_t)value;
-    return *end == '\0' && errno == 0 && value <= UINT32_MAX;
-}
-
 static enum exit_code run(char **arguments) {
-    struct options options = {.path = NULL};
-    for (; *arguments != NULL; arguments++) {
-        const char *const argument = *arguments;
-        const bool is_start = strcmp(argument, "--start") == 0;
-        if (is_start || strcmp(argument, "--count") == 0) {
-            if (!parse_number(*++arguments, is_start ? &options.start : &options.count)) {
-                return command_misuse(&command_replay, "%s needs a number", argument);
-            }
-        } else if (strcmp(argument, "--trace") == 0) {
-            options.trace = true;
-        } else if (*argument == '-' || options.path != NULL) {
-            return command_misuse(
-                &command_replay,
-                *argument == '-' ? "there is no option '%s'" : "'%s' is one argument too many", argument);
-        } else {
-            options.path = argument;
-        }
+    struct options options = {.count = SIZE_MAX};
+    const struct command_option table[] = {
+        {.name = "--start", .needs = "a number", .number = &options.start},
+        {.name = "--count", .needs = "a number", .number = &options.count},
+        {.name = "--trace", .flag = &options.trace},
+    };
+    const struct command_syntax syntax = {table, 3, .operands = {&options.path}};
+    const enum exit_code code = command_parse(&command_replay, arguments, &syntax);
+    if (code != EXIT_SOUND) {
+        return code;
     }
     return options.path == NULL ? command_misuse(&command_replay, "it takes a blob") : replay_file(&options);
 }
@@ -133,7 +96,8 @@ const struct command command_replay = {
     .name = "replay",
     .synopsis = "BLOB [OPTION...]",
     .summary = "run a packed corpus and print the lines a board prints for it",
-    .help = "For comparing with a board: the same lines, made by the same code. `V index operations oracle "
+    .help = "BLOB is what pack has written; - is standard input. For comparing with a board: the same lines, "
+            "made by the same code. `V index operations oracle "
             "offset\n"
             "expected observed digest` for each input; the oracle is - for a sound one. To have a violation\n"
             "explained, run the file itself.\n\n"

@@ -21,7 +21,6 @@ struct options {
     bool trace;
     bool debug; /* under gdb */
     struct debugger_options debugger;
-    const char *debugger_asked; /* an option of --gdb's that was given; NULL: none */
     bool to_json;
     const char *sarif_path; /* NULL: none */
     bool replace;
@@ -261,25 +260,6 @@ static enum exit_code debug_file(const struct options *options) {
 
 /* Arguments. */
 
-static enum exit_code parse_debugger_option(char ***arguments, struct options *options) {
-    const char *const option = **arguments;
-    const char *const value = *++*arguments;
-    if (strcmp(option, "--gdb-commands") == 0) {
-        options->debugger.commands = value;
-        return value != NULL && access(value, R_OK) == 0
-                   ? EXIT_SOUND
-                   : command_misuse(&command_run, "%s needs a file with commands for gdb", option);
-    }
-    char *end = NULL;
-    errno = 0;
-    const bool digits = value != NULL && *value >= '0' && *value <= '9';
-    const unsigned long long number = digits ? strtoull(value, &end, 10) : 0;
-    options->debugger.operation = (size_t)number;
-    return digits && *end == '\0' && errno == 0 && number < DEBUGGER_FAILING
-               ? EXIT_SOUND
-               : command_misuse(&command_run, "%s needs the number of an operation, from 0", option);
-}
-
 /* The oracle whose id is the first `length` characters of text; 0 when there is none. */
 static unsigned find_oracle(const char *text, size_t length) {
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
@@ -309,51 +289,28 @@ static bool parse_oracles(const char *list, uint64_t *oracles) {
     }
 }
 
-static enum exit_code parse_oracle_option(char ***arguments, struct options *options) {
-    const char *const option = **arguments;
+/* --only and --without, one after another. */
+static enum exit_code take_oracles(void *context, const char *name, const char *list) {
+    struct options *const options = context;
     uint64_t oracles;
-    if (*++*arguments == NULL) {
-        return command_misuse(&command_run, "%s needs the ids of oracles, separated by commas", option);
-    }
-    if (!parse_oracles(**arguments, &oracles)) {
+    if (!parse_oracles(list, &oracles)) {
         return EXIT_USAGE;
     }
-    options->oracles = strcmp(option, "--only") == 0 ? oracles : options->oracles & ~oracles;
+    options->oracles = strcmp(name, "--only") == 0 ? oracles : options->oracles & ~oracles;
     return EXIT_SOUND;
 }
 
-static enum exit_code parse(char **arguments, struct options *options) {
-    for (; *arguments != NULL; arguments++) {
-        enum exit_code code = EXIT_SOUND;
-        if (strcmp(*arguments, "--trace") == 0) {
-            options->trace = true;
-        } else if (strcmp(*arguments, "--gdb") == 0) {
-            options->debug = true;
-        } else if (is_debugger_option(*arguments)) {
-            options->debugger_asked = *arguments;
-            code = parse_debugger_option(&arguments, options);
-        } else if (strcmp(*arguments, "--json") == 0) {
-            options->to_json = true;
-        } else if (strcmp(*arguments, "--force") == 0) {
-            options->replace = true;
-        } else if (strcmp(*arguments, "--sarif") == 0) {
-            options->sarif_path = *++arguments;
-            if (options->sarif_path == NULL) {
-                return command_misuse(&command_run, "--sarif needs the name of the file to write");
-            }
-        } else if (is_oracle_option(*arguments)) {
-            code = parse_oracle_option(&arguments, options);
-        } else if (**arguments == '-' && strcmp(*arguments, "-") != 0) {
-            code = command_misuse(&command_run, "there is no option '%s'", *arguments);
-        } else {
-            code = file_list_add(&options->files, *arguments);
-        }
-        if (code != EXIT_SOUND) {
-            return code;
-        }
+/* What the options need of one another. */
+static enum exit_code check(const struct options *options) {
+    const struct debugger_options *const debugger = &options->debugger;
+    if (debugger->operation != DEBUGGER_FAILING && !options->debug) {
+        return command_misuse(&command_run, "--operation belongs to --gdb");
     }
-    if (options->debugger_asked != NULL && !options->debug) {
-        return command_misuse(&command_run, "%s belongs to --gdb", options->debugger_asked);
+    if (debugger->commands != NULL && !options->debug) {
+        return command_misuse(&command_run, "--gdb-commands belongs to --gdb");
+    }
+    if (debugger->commands != NULL && access(debugger->commands, R_OK) != 0) {
+        return command_misuse(&command_run, "--gdb-commands needs " DEBUGGER_COMMANDS);
     }
     if (options->files.count == 0) {
         return command_misuse(&command_run, "it needs a file, or a folder with files in it");
@@ -362,6 +319,26 @@ static enum exit_code parse(char **arguments, struct options *options) {
         return command_misuse(&command_run, "--trace and --json both want standard output; choose one");
     }
     return EXIT_SOUND;
+}
+
+static enum exit_code parse(char **arguments, struct options *options) {
+    static const char ids[] = "the ids of oracles, separated by commas";
+    const struct command_option table[] = {
+        {.name = "--trace", .flag = &options->trace},
+        {.name = "--only", .needs = ids, .take = take_oracles, .context = options},
+        {.name = "--without", .needs = ids, .take = take_oracles, .context = options},
+        {.name = "--gdb", .flag = &options->debug},
+        {.name = "--operation",
+         .needs = "the number of an operation, from 0",
+         .number = &options->debugger.operation},
+        {.name = "--gdb-commands", .needs = DEBUGGER_COMMANDS, .text = &options->debugger.commands},
+        {.name = "--json", .flag = &options->to_json},
+        {.name = "--sarif", .needs = COMMAND_OUTPUT, .text = &options->sarif_path},
+        {.name = "--force", .flag = &options->replace},
+    };
+    const struct command_syntax syntax = {table, sizeof table / sizeof table[0], .files = &options->files};
+    const enum exit_code code = command_parse(&command_run, arguments, &syntax);
+    return code == EXIT_SOUND ? check(options) : code;
 }
 
 static enum exit_code run(char **arguments) {

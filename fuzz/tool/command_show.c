@@ -95,38 +95,21 @@ static enum exit_code show(const struct options *options) {
 
 /* Arguments. */
 
-static enum exit_code parse(char **arguments, struct options *options) {
-    for (; *arguments != NULL; arguments++) {
-        const char *const argument = *arguments;
-        const char **const path = strcmp(argument, "--html") == 0  ? &options->html
-                                  : strcmp(argument, "--svg") == 0 ? &options->svg
-                                                                   : NULL;
-        if (path != NULL) {
-            *path = *++arguments;
-            if (*path == NULL) {
-                return command_misuse(&command_show, "%s needs the name of the file to write", argument);
-            }
-        } else if (strcmp(argument, "--map") == 0) {
-            options->map = true;
-        } else if (strcmp(argument, "--c") == 0) {
-            options->as_c = true;
-        } else if (strcmp(argument, "--force") == 0) {
-            options->replace = true;
-        } else if (*argument == '-' && argument[1] != '\0') {
-            return command_misuse(&command_show, "there is no option '%s'", argument);
-        } else if (options->source == NULL) {
-            options->source = argument;
-        } else {
-            return command_misuse(&command_show, "it takes one file");
-        }
-    }
-    return options->source == NULL ? command_misuse(&command_show, "it takes one file") : EXIT_SOUND;
-}
-
 static enum exit_code run(char **arguments) {
     struct options options = {.source = NULL};
-    const enum exit_code code = parse(arguments, &options);
-    return code == EXIT_SOUND ? show(&options) : code;
+    const struct command_option table[] = {
+        {.name = "--html", .needs = COMMAND_OUTPUT, .text = &options.html},
+        {.name = "--svg", .needs = COMMAND_OUTPUT, .text = &options.svg},
+        {.name = "--map", .flag = &options.map},
+        {.name = "--c", .flag = &options.as_c},
+        {.name = "--force", .flag = &options.replace},
+    };
+    const struct command_syntax syntax = {table, 5, .operands = {&options.source}};
+    const enum exit_code code = command_parse(&command_show, arguments, &syntax);
+    if (code != EXIT_SOUND) {
+        return code;
+    }
+    return options.source == NULL ? command_misuse(&command_show, "it takes a program") : show(&options);
 }
 
 const struct command command_show = {

@@ -10,6 +10,8 @@
 
 #define DEBUGGER_FAILING SIZE_MAX /* the operation: the one that fails, the first of a sound program */
 
+#define DEBUGGER_COMMANDS "a file with commands for gdb" /* what the option for one needs */
+
 struct debugger_options {
     size_t operation;     /* number of the operation to stop before, from 0, or DEBUGGER_FAILING */
     const char *commands; /* file of gdb commands to run at the stop, before gdb ends; NULL: a person types */

@@ -1,13 +1,13 @@
 /* kmemfuzz: what a person does with programs. This file finds the command; command_*.c are the commands. */
-#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fuzz/program/program.h"
 #include "fuzz/tool/command.h"
-
-const char *command_tool_path = "kmemfuzz";
 
 static const struct command *const commands[] = {
     &command_run,    &command_show,    &command_asm,  &command_explain, &command_reduce, &command_keep,
@@ -30,25 +30,6 @@ static void print_help(FILE *stream) {
 static void print_command_help(const struct command *command) {
     printf("Usage: kmemfuzz %s %s\n\n%s\n\n%s", command->name, command->synopsis, command->summary,
            command->help);
-}
-
-enum exit_code command_misuse(const struct command *command, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fprintf(stderr, "kmemfuzz %s: ", command->name);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "\nUsage: kmemfuzz %s %s\nkmemfuzz %s --help says more.\n", command->name,
-            command->synopsis, command->name);
-    return EXIT_USAGE;
-}
-
-enum exit_code command_finish(enum exit_code code) {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "kmemfuzz: standard output could not be written\n");
-        return EXIT_ENVIRONMENT;
-    }
-    return code;
 }
 
 static bool asks_for_help(char **arguments) {
@@ -75,7 +56,25 @@ static enum exit_code run_command(const char *name, char **arguments) {
     return EXIT_USAGE;
 }
 
+/* Were one of the three standard files closed, the next file to be opened would take its place, and what is
+ * printed would go there. Only for reading: so printing to what was closed fails. */
+static bool keep_standard_files(void) {
+    int file;
+    do { /* at most one for each, and one more */
+        file = open("/dev/null", O_RDONLY);
+    } while (file >= 0 && file <= STDERR_FILENO);
+    if (file < 0) {
+        fprintf(stderr, "kmemfuzz: cannot read /dev/null: %s\n", strerror(errno));
+        return false;
+    }
+    close(file);
+    return true;
+}
+
 static enum exit_code start(int argument_count, char **arguments) {
+    if (!keep_standard_files()) {
+        return EXIT_ENVIRONMENT;
+    }
     if (argument_count > 0) {
         command_tool_path = arguments[0];
     }

@@ -188,7 +188,7 @@ class Plain(ImportTest):
         self.assertEqual(self.operations(), (["alloc 0 24", "free 0"], [1, 4]))
 
     def test_a_log_without_a_call_is_an_error(self):
-        for log, message in (("# nothing\n", "its first line is of no format that is known"), ("", "its first line is"),
+        for log, message in (("# nothing\n", "its first line is of no format that is known"), ("", "it is empty"),
                              ("+++ exited (status 0) +++\n", "there is no call in it"),
                              ("hello world\n", "its first line is of no format that is known")):
             code, output, errors = self.import_log(log)
@@ -211,6 +211,8 @@ class Plain(ImportTest):
         for arguments, complaint in (((), "it takes a log and -o FILE"), (("log",), "it takes a log and -o FILE"),
                                      (("log", "-o"), "-o needs the name of the file to write"),
                                      (("--format", "gdb"), "there is no format 'gdb'; there are plain, mtrace and ltrace"),
+                                     (("--format", ""), "--format needs a name: plain, mtrace or ltrace"),
+                                     (("log", "-o", "a", "-o", "b"), "-o is given twice"),
                                      (("--format",), "--format needs a name: plain, mtrace or ltrace"),
                                      (("a", "b"), "'b' is one argument too many"),
                                      (("--bogus",), "there is no option '--bogus'")):

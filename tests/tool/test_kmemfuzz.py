@@ -254,8 +254,9 @@ class Run(ToolTest):
         for other in others:
             self.assertEqual(self.run_tool("run", "inputs", ROOT / "corpus", tool=other), ours)
 
-    def test_an_unknown_option_is_named(self):
+    def test_an_unknown_option_is_named_before_any_file_is_looked_for(self):
         self.require_misuse("run", "there is no option '--bogus'", "--bogus", "file")
+        self.require_misuse("run", "there is no option '--bogus'", "missing", "--bogus")
 
     def test_no_file_is_a_wrong_argument(self):
         self.require_misuse("run", "it needs a file, or a folder with files in it")
@@ -297,7 +298,7 @@ class OracleOptions(ToolTest):
                     self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "example", option, oracle)
 
     def test_an_unknown_oracle_is_named(self):
-        for ids, unknown in (("nothing", "nothing"), ("placement,nothing", "nothing"), ("", ""), ("placement,", ""),
+        for ids, unknown in (("nothing", "nothing"), ("placement,nothing", "nothing"), (",", ""), ("placement,", ""),
                              ("placement recovery", "placement recovery"), ("place", "place"),
                              ("Placement", "Placement")):
             for option in ("--only", "--without"):
@@ -307,7 +308,8 @@ class OracleOptions(ToolTest):
 
     def test_the_ids_may_not_be_left_out(self):
         for option in ("--only", "--without"):
-            self.require_misuse("run", f"{option} needs the ids of oracles, separated by commas", "example", option)
+            for ids in ((), ("",)):
+                self.require_misuse("run", f"{option} needs the ids of oracles, separated by commas", "example", option, *ids)
 
 
 class ShowAndAsm(ToolTest):
@@ -401,7 +403,9 @@ class ShowAndAsm(ToolTest):
                 self.require_misuse("asm", complaint, *arguments)
 
     def test_wrong_arguments_of_show(self):
-        for arguments, complaint in (([], "it takes one file"), (["a", "b"], "it takes one file"),
+        for arguments, complaint in (([], "it takes a program"), (["a", "b"], "'b' is one argument too many"),
+                                     ([""], "an argument is empty where a name belongs"),
+                                     (["a", "--svg", "b", "--svg", "c"], "--svg is given twice"),
                                      (["--bogus"], "there is no option '--bogus'")):
             with self.subTest(arguments=arguments):
                 self.require_misuse("show", complaint, *arguments)
@@ -416,7 +420,28 @@ class Tool(ToolTest):
             self.assertRegex(line, r"^[a-z-]+ +[A-Z].*\.$")
 
     def test_oracles_takes_no_arguments(self):
-        self.require_misuse("oracles", "it takes no arguments, but was given 'more'", "more")
+        self.require_misuse("oracles", "'more' is one argument too many", "more")
+
+    def run_with_closed(self, closed, *arguments):
+        """Runs the tool with some of its standard files closed, as in "<&- 2>&-"."""
+        command = ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', TOOL, *arguments]
+        done = subprocess.run(command, capture_output=True, cwd=self.folder, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_a_run_is_the_same_where_standard_input_and_error_are_closed(self):
+        self.write("program.ops", EXAMPLE)
+        usual = self.run_tool("run", "program.ops", "--json")
+        self.assertEqual(usual[0], SOUND)
+        for closed in ("<&-", "2>&-", "<&- 2>&-"):
+            self.assertEqual(self.run_with_closed(closed, "run", "program.ops", "--json"), usual, closed)
+
+    def test_where_standard_output_is_closed_it_cannot_be_written(self):
+        self.write("program.ops", EXAMPLE)
+        for command in (("run", "program.ops", "--json"), ("show", "program.ops", "--map"), ("oracles",)):
+            for closed in (">&-", "<&- >&-"):
+                self.assertEqual(self.run_with_closed(closed, *command),
+                                 (ENVIRONMENT, "", "kmemfuzz: standard output could not be written\n"), (closed, command))
+            self.assertEqual(self.run_with_closed("<&- >&- 2>&-", *command), (ENVIRONMENT, "", ""), command)
 
     def test_help_lists_every_command_and_the_exit_codes(self):
         code, output, errors = self.run_tool("--help")

@@ -67,6 +67,14 @@ class Pack(tool.ToolTest):
         self.assertIn("more than 32 MiB", errors)
         self.assertNotIn("other", self.names())
 
+    def test_the_blob_and_its_names_are_written_both_or_not_at_all(self):
+        self.write("a", b"")
+        self.write("blob.names", b"precious")
+        self.require(USAGE, "", "kmemfuzz: blob.names exists; choose another name, or --force to replace it\n",
+                     "pack", "a", "-o", "blob")
+        self.assertEqual(self.names(), ["a", "blob.names"])
+        self.assertEqual((self.folder / "blob.names").read_bytes(), b"precious")
+
     def test_wrong_arguments(self):
         self.write("a", b"")
         nothing = "it takes programs, or folders with programs in them, and -o BLOB"
@@ -96,6 +104,7 @@ class Replay(tool.ToolTest):
         self.require(SOUND, f"V 1 {self.empty}V 2 {self.line}END 2\n", "", "replay", "blob", "--start", "1")
         self.require(SOUND, f"V 1 {self.empty}END 1\n", "", "replay", "blob", "--start", "1", "--count", "1")
         self.require(SOUND, "END 0\n", "", "replay", "blob", "--start", "3")
+        self.require(SOUND, "END 0\n", "", "replay", "blob", "--count", "0")
         self.require_misuse("replay", "there is no input 4; the blob has 3", "blob", "--start", "4")
 
     def test_a_trace_has_the_digests_that_run_prints(self):
@@ -118,8 +127,13 @@ class Replay(tool.ToolTest):
                 self.assertEqual((code, output), (USAGE, ""))
                 self.assertRegex(errors, f"^kmemfuzz: wrong: .*{text}")
 
-    def test_a_missing_blob_ends_with_3(self):
+    def test_a_blob_that_cannot_be_read_ends_with_3(self):
         self.require(ENVIRONMENT, "", "kmemfuzz: cannot read none: No such file or directory\n", "replay", "none")
+        self.require(ENVIRONMENT, "", "kmemfuzz: cannot read programs: Is a directory\n", "replay", "programs")
+
+    def test_a_dash_is_standard_input(self):
+        usual = self.run_tool("replay", "blob")
+        self.assertEqual(self.run_tool("replay", "-", standard_input=(self.folder / "blob").read_bytes()), usual)
 
     def test_wrong_arguments(self):
         self.require_misuse("replay", "it takes a blob")

@@ -97,8 +97,8 @@ class Files(PictureTest):
         self.require_misuse("show", "--html needs the name of the file to write", "program.ops", "--html")
         self.require_misuse("show", "--svg needs the name of the file to write", "program.ops", "--svg")
         self.require_misuse("show", "there is no option '--png'", "program.ops", "--png")
-        self.require_misuse("show", "it takes one file", "--map")
-        self.require_misuse("show", "it takes one file", "program.ops", "program.ops", "--map")
+        self.require_misuse("show", "it takes a program", "--map")
+        self.require_misuse("show", "'program.ops' is one argument too many", "program.ops", "program.ops", "--map")
 
     def test_all_pictures_can_be_had_at_once(self):
         self.write("program.ops", EXAMPLE)

@@ -283,6 +283,7 @@ static void start_child(struct isolated *isolated) {
 static int stop_child(struct isolated *isolated) {
     int status = 0;
     if (isolated->child != 0) {
+        (void)shutdown(isolated->socket, SHUT_RDWR); /* children of another place may have it open too */
         close(isolated->socket);
         while (waitpid(isolated->child, &status, 0) < 0 && errno == EINTR) {
         }
@@ -291,33 +292,38 @@ static int stop_child(struct isolated *isolated) {
     return status;
 }
 
-/* Waits until the child has answered, which is true, or is no more. */
-static bool wait_for_answer(const struct isolated *isolated) {
+/* What a caller hears of its child. */
+enum answer {
+    ANSWER_GIVEN, /* the run has ended */
+    ANSWER_NONE,  /* the child is no more */
+    ANSWER_LATE,  /* nothing in all that time */
+};
+
+static enum answer wait_for_answer(const struct isolated *isolated) {
     struct pollfd wait = {.fd = isolated->socket, .events = POLLIN};
     int ready;
     do {
         ready = poll(&wait, 1, (int)isolated->wait_milliseconds);
     } while (ready < 0 && errno == EINTR);
     if (ready == 0) {
-        isolated->share->outcome.failure.kind = FAILURE_HANG;
-        kill(isolated->child, SIGKILL);
+        return ANSWER_LATE; /* not to be read: what the child has left behind may keep its socket open */
     }
     uint8_t byte;
     ssize_t got;
     do {
         got = read(isolated->socket, &byte, 1);
     } while (got < 0 && errno == EINTR);
-    return got == 1;
+    return got == 1 ? ANSWER_GIVEN : ANSWER_NONE;
 }
 
-/* What a child died of that was not able to say so. */
-static void explain_death(int status, struct failure *failure) {
+/* What a child died of that was not able to say so. late: it was killed, unless it was gone already. */
+static void explain_death(int status, bool late, struct failure *failure) {
     if (failure->kind != FAILURE_NONE && failure->kind != FAILURE_VERDICT) {
         return;
     }
     failure->verdict = verdict_sound();
     if (WIFSIGNALED(status)) {
-        const bool hang = WTERMSIG(status) == SIGPROF;
+        const bool hang = WTERMSIG(status) == SIGPROF || (late && WTERMSIG(status) == SIGKILL);
         failure->kind = hang ? FAILURE_HANG : FAILURE_SIGNAL;
         failure->number = hang ? 0 : WTERMSIG(status);
     } else {
@@ -364,10 +370,14 @@ struct failure isolated_run(struct isolated *isolated, const struct program *pro
     share->nanoseconds = 0;
     const unsigned limit = isolated->limit_milliseconds + (unsigned)program->operation_count;
     (void)send(isolated->socket, &limit, sizeof limit, MSG_NOSIGNAL); /* to a dead child: it ends at once */
-    const bool answered = wait_for_answer(isolated);
+    const enum answer answer = wait_for_answer(isolated);
+    if (answer == ANSWER_LATE) {
+        kill(isolated->child, SIGKILL);
+    }
+    const int status = answer == ANSWER_GIVEN ? 0 : stop_child(isolated);
     struct failure failure = share->outcome.failure;
-    if (!answered) {
-        explain_death(stop_child(isolated), &failure);
+    if (answer != ANSWER_GIVEN) {
+        explain_death(status, answer == ANSWER_LATE, &failure);
         if (share->pc != 0) {
             sanitizer_place(share->pc, failure.place, sizeof failure.place);
         }

@@ -6,7 +6,8 @@
  * costs some ten microseconds more than in the caller's own process, and a few milliseconds more after one
  * that died.
  *
- * May be here: processes, pipes, limits. May not: what a failure is good for. */
+ * May be here: processes, sockets, limits. May not: what a failure is good for. Used by the reducer's judge
+ * (fuzz/tool/reduced.h), outcomes, recordings and the debugger. */
 #ifndef KMEM_ISOLATED_H
 #define KMEM_ISOLATED_H
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Called when a sanitizer has found something, before it says so: its word for it, the program counter (0:
- * unknown), and the place when it is known without one ("": it is not). Sets *pc and place for place_of. */
+ * unknown), and the place when it is known without one ("": it is not, and sanitizer_place may find it). */
 typedef void sanitizer_listener(const char *name, uintptr_t pc, const char *place);
 
 /* From now on `listener` hears of every report of this process; NULL: nobody does. */

@@ -10,7 +10,8 @@
 
 #include "src/port.h"
 
-#define RANGE ((size_t)100) /* bytes */
+#define RANGE          ((size_t)100) /* bytes */
+#define ORPHAN_SECONDS 5u
 
 /* So that no compiler sees what comes of it. */
 static volatile unsigned sink;
@@ -81,6 +82,12 @@ static void die(enum death death, const unsigned char *freed) {
         abort();
     case DEATH_TRAP:
         __builtin_trap();
+    case DEATH_ORPHAN:
+        if (fork() == 0) {
+            alarm(ORPHAN_SECONDS); /* of which it dies */
+            pause();
+        }
+        exit(7);
     case DEATH_ABORT:
     case DEATH_COUNT:
         abort();

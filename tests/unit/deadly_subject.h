@@ -23,6 +23,7 @@ enum death {
     DEATH_NOISE,        /* 1900: prints, then aborts */
     DEATH_TRAP,         /* 2000: an instruction there is none of */
     DEATH_SLEEP,        /* 2100: waits for ever */
+    DEATH_ORPHAN,       /* 2200: ends with status 7, and leaves a process behind that waits for seconds */
     DEATH_COUNT
 };
 

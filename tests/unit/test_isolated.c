@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "fuzz/isolate/isolated.h"
 
 #define CAPACITY    ((size_t)1024) /* bytes of the largest program here */
 #define SHORT_LIMIT 50u            /* milliseconds: for what hangs for certain */
+#define ORPHAN_WAIT 2000u /* milliseconds: for what ends at once, and less than what it leaves does */
 
 static const struct program_header page_heap = {.page_size = 4096, .page_count = 4, .slot_count = 16};
 static struct subject deadly;
@@ -128,6 +130,29 @@ static void a_subject_that_waits_for_ever_is_ended(void **state) {
     isolated.wait_milliseconds = SHORT_LIMIT;
     assert_failure(run_asking(DEADLY(DEATH_SLEEP)), "hang");
     isolated.wait_milliseconds = ISOLATED_WAIT_MILLISECONDS;
+    assert_still_works();
+}
+
+static void what_a_subject_leaves_behind_does_not_hide_how_it_ended(void **state) {
+    (void)state;
+    isolated.wait_milliseconds = ORPHAN_WAIT;
+    assert_failure(run_asking(DEADLY(DEATH_ORPHAN)), "exit 7");
+    isolated.wait_milliseconds = ISOLATED_WAIT_MILLISECONDS;
+    assert_still_works();
+}
+
+/* The child of one has the other's socket open. Were that waited for, the alarm would end the test. */
+static void one_place_can_be_closed_while_a_child_of_another_runs_on(void **state) {
+    (void)state;
+    const struct operation operation = ALLOC(0, 24);
+    struct isolated other;
+    assert_int_equal(isolated_open(&other, &executor, CAPACITY), EXIT_SOUND);
+    const struct program program = program_of(&operation, 1);
+    assert_failure(isolated_run(&other, &program), "sound");
+    assert_failure(run_asking(24), "sound");
+    alarm(ISOLATED_WAIT_MILLISECONDS / 1000);
+    isolated_close(&other);
+    alarm(0);
     assert_still_works();
 }
 
@@ -321,6 +346,8 @@ int main(void) {
         ISOLATED_TEST(a_hang_is_ended),
         ISOLATED_TEST(a_subject_that_waits_for_ever_is_ended),
         ISOLATED_TEST(an_end_of_the_process_is_named_with_its_status),
+        ISOLATED_TEST(what_a_subject_leaves_behind_does_not_hide_how_it_ended),
+        ISOLATED_TEST(one_place_can_be_closed_while_a_child_of_another_runs_on),
         ISOLATED_TEST(a_stack_that_overflows_is_survived),
         ISOLATED_TEST(a_subject_that_takes_all_memory_is_stopped),
         ISOLATED_TEST(failures_are_the_same_when_kind_and_place_are),

@@ -52,21 +52,24 @@ static inline bool pattern_words_hold(const uint64_t *words, uint64_t tag, size_
 /* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes. */
 static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, size_t size) {
     const size_t word_count = size / PATTERN_WORD_SIZE;
-    const unsigned char *tail = payload + word_count * PATTERN_WORD_SIZE;
-    uint64_t rest = pattern_word(tag, word_count); /* less what is compared: little-endian, as words are */
     uint64_t different = 0;
-    if ((size & 4) != 0) {
-        different |= *(const pattern_half *)(const void *)tail ^ (uint32_t)rest;
-        tail += 4;
-        rest >>= 32;
-    }
-    if ((size & 2) != 0) {
-        different |= *(const pattern_quarter *)(const void *)tail ^ (uint16_t)rest;
-        tail += 2;
-        rest >>= 16;
-    }
-    if ((size & 1) != 0) {
-        different |= *tail ^ (unsigned char)rest;
+    if (size % PATTERN_WORD_SIZE != 0) {
+        const unsigned char *tail = payload + word_count * PATTERN_WORD_SIZE;
+        uint64_t rest =
+            pattern_word(tag, word_count); /* less what is compared: little-endian, as words are */
+        if ((size & 4) != 0) {
+            different |= *(const pattern_half *)(const void *)tail ^ (uint32_t)rest;
+            tail += 4;
+            rest >>= 32;
+        }
+        if ((size & 2) != 0) {
+            different |= *(const pattern_quarter *)(const void *)tail ^ (uint16_t)rest;
+            tail += 2;
+            rest >>= 16;
+        }
+        if ((size & 1) != 0) {
+            different |= *tail ^ (unsigned char)rest;
+        }
     }
     return different == 0 && pattern_words_hold((const uint64_t *)(const void *)payload, tag, word_count);
 }
@@ -74,8 +77,7 @@ static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, siz
 /* Writes the pattern of tag to bytes from..to of a payload, which is 8-aligned. */
 void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to);
 
-/* The first of size payload bytes that does not hold the pattern; size when all do.
- */
+/* The first of size payload bytes that does not hold the pattern; size when all do. */
 size_t pattern_first_difference(const unsigned char *payload, uint64_t tag, size_t size);
 
 #endif

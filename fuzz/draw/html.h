@@ -1,6 +1,6 @@
 /* The picture of a run as a page for a browser: one file, with everything in it, that loads nothing.
  *
- * May be here: the run as data, and putting it into the page (fuzz/tool/page). May not: how it looks or what
+ * May be here: the run as data, and putting it into the page (fuzz/draw/page). May not: how it looks or what
  * it does, which the page's own files say. */
 #ifndef KMEM_HTML_H
 #define KMEM_HTML_H

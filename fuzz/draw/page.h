@@ -1,5 +1,7 @@
-/* The page's parts, as the build puts them in the tool: the files of fuzz/tool/page, each with a NUL behind
- * it. */
+/* The page's parts, as the build puts them in the tool: the files of fuzz/draw/page, each with a NUL behind
+ * it.
+ *
+ * May be here: their names. May not: anything else; cmake/embed.cmake makes the rest. */
 #ifndef KMEM_PAGE_PARTS_H
 #define KMEM_PAGE_PARTS_H
 

@@ -1,4 +1,4 @@
-/* Heaps drawn as lines. */
+/* Heaps drawn as lines. picture.h is the contract. */
 #include "fuzz/draw/picture.h"
 
 #include <inttypes.h>

@@ -1,4 +1,6 @@
-/* The oracles on what payloads hold. */
+/* The oracles on what payloads hold. judge.h is the contract.
+ *
+ * May be here: comparisons of payloads. May not: which pattern is whose, writes to anything but payloads. */
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/slots.h"

@@ -7,7 +7,8 @@
  * in every build and on every machine.
  *
  * May be here: the run of a program. May not: printing, files, clocks; what to do about a violation is the
- * caller's. Called by the libFuzzer targets, the kmemfuzz tool and the tests. */
+ * caller's. Called by the libFuzzer target, the kmemfuzz tool, the replay
+ * image and the tests. */
 #ifndef KMEM_EXECUTOR_H
 #define KMEM_EXECUTOR_H
 

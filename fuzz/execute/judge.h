@@ -1,4 +1,6 @@
-/* The oracles that need a step to judge by; see judge.c and contents.c. */
+/* The oracles that need a step to judge by.
+ *
+ * May be here: when each is asked, for the executor. May not: how; judge.c and contents.c tell. */
 #ifndef KMEM_JUDGE_H
 #define KMEM_JUDGE_H
 

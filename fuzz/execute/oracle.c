@@ -1,4 +1,4 @@
-/* The oracles' ids and sentences. */
+/* The oracles' ids and sentences. oracle.h is the contract. */
 #include "fuzz/execute/oracle.h"
 
 _Static_assert(ORACLE_COUNT < 64, "a mask of oracles is 64 bits wide");

@@ -1,5 +1,5 @@
-/* Payload patterns. Word i of tag t is t + i * PATTERN_STEP: cheap for a processor to make several of at
- * once. */
+/* Payload patterns. pattern.h is the contract. Word i of tag t is t + i * PATTERN_STEP: cheap for a processor
+ * to make several of at once. */
 #include "fuzz/execute/pattern.h"
 
 uint64_t pattern_tag(uint64_t serial) {

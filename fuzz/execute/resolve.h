@@ -1,4 +1,6 @@
-/* From an operation to a call; see resolve.c. */
+/* From an operation to a call. resolve.c tells the rules.
+ *
+ * May be here: that one step, for the executor. May not: anything that changes a heap or a slot. */
 #ifndef KMEM_RESOLVE_H
 #define KMEM_RESOLVE_H
 

@@ -1,4 +1,5 @@
 /* What `run` has to say to machines: JSON on standard output, SARIF in a file. docs/output.md describes both.
+ * Part of the JSON is `explain`'s as well.
  *
  * May be here: the two documents. May not: running anything. */
 #ifndef KMEM_RESULTS_H

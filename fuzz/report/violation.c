@@ -1,4 +1,5 @@
-/* One function for each oracle, each with a body of its own so that no linker folds them into one. */
+/* One function for each oracle (violation.h is the contract), each with a body of its own so that no linker
+ * folds them into one. */
 #include "fuzz/report/violation.h"
 
 #include <stdlib.h>

@@ -1,5 +1,8 @@
-/* How a violation ends a process: in a function of its own for each oracle, so that tools which tell crashes
- * apart by their stack tell violations apart. */
+/* How a violation of the heap ends a process: in a function of its own for each oracle, so that tools which
+ * tell crashes apart by their stack tell violations apart.
+ *
+ * May be here: that end. May not: what is said before it (report.h). Used by the heap's fuzz target; the
+ * other targets have fuzz/targets/rule.h. */
 #ifndef KMEM_VIOLATION_H
 #define KMEM_VIOLATION_H
 

@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define OTHER_RUN_LIMIT ((size_t)8)
-
 uint64_t sv39_operation_span(unsigned level) {
     static const uint64_t spans[SV39_LEVEL_COUNT] = {PAGE_SIZE, PAGE_SIZE * 512,
                                                      (uint64_t)PAGE_SIZE * 512 * 512};
@@ -150,7 +148,7 @@ static uint64_t decode_flags(unsigned flags_byte, unsigned byte) {
 static struct sv39_operation decode_pages(enum sv39_operation_kind kind, size_t other_run_count,
                                           const unsigned char bytes[SV39_OPERATION_SIZE]) {
     const bool is_take =
-        other_run_count == 0 || (kind == SV39_OPERATION_TAKE && other_run_count < OTHER_RUN_LIMIT);
+        other_run_count == 0 || (kind == SV39_OPERATION_TAKE && other_run_count < SV39_OTHER_RUN_LIMIT);
     return is_take ? (struct sv39_operation){.kind = SV39_OPERATION_TAKE, .count = 1 + bytes[1] % (size_t)2}
                    : (struct sv39_operation){.kind = SV39_OPERATION_GIVE_BACK,
                                              .count = bytes[1] % other_run_count};

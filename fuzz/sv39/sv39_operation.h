@@ -35,8 +35,9 @@
 
 #include "fuzz/sv39/sv39_model.h"
 
-#define SV39_OPERATION_SIZE      4   /* bytes an operation is decoded from */
-#define SV39_OPERATION_TEXT_SIZE 128 /* bytes of an operation's text, the final 0 included */
+#define SV39_OPERATION_SIZE      4           /* bytes an operation is decoded from */
+#define SV39_OPERATION_TEXT_SIZE 128         /* bytes of an operation's text, the final 0 included */
+#define SV39_OTHER_RUN_LIMIT     ((size_t)8) /* runs taken for something else at a time */
 
 enum sv39_operation_kind {
     SV39_OPERATION_INIT, /* never decoded: the first of every run */

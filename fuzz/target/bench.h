@@ -9,7 +9,6 @@
 #define KMEM_BENCH_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "src/riscv/csr.h"

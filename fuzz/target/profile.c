@@ -2,10 +2,10 @@
  * contract; the compiler's description of the format, which comes with it, is its source: the fields of the
  * header and of a function's record, in their order. Only for presets with KMEM_COVERAGE.
  *
- *     header | records, one per function | counters | MC/DC bitmap | names        each but the first from
- * src/riscv/link.ld
+ *     header | records, one per function | counters | MC/DC bitmap | names
  *
- * Each part but the records, whose size is a multiple of 8 already, is followed by zeros up to one. */
+ * src/riscv/link.ld says where each but the first lies. Each part but the records, whose size is a multiple
+ * of 8 already, is followed by zeros up to one. */
 #include "fuzz/target/profile.h"
 
 #include <stdbool.h>

@@ -2,7 +2,6 @@
 #include "fuzz/targets/rule.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *volatile rule_broken;

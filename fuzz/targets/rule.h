@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #define RULE_HISTORY_COUNT ((size_t)8) /* operations a report shows */
 #define RULE_TEXT_SIZE     128         /* bytes of an operation's text, the final 0 included */

@@ -30,7 +30,6 @@
 
 #define OPERATION_LIMIT ((size_t)256)
 #define PAGE_LIMIT      ((size_t)51)
-#define OTHER_LIMIT     ((size_t)8) /* runs taken for something else, the pair aside */
 #define TEXT_SIZE       ((size_t)128)
 #define DIRT            0xa5
 
@@ -66,8 +65,8 @@ struct run {
     struct sv39_model model;
     uint64_t start; /* the physical address of page 0 */
     unsigned char *root;
-    struct other_run pair; /* always taken */
-    struct other_run others[OTHER_LIMIT];
+    struct other_run pair;                         /* always taken */
+    struct other_run others[SV39_OTHER_RUN_LIMIT]; /* the pair aside */
     size_t other_run_count;
     struct sv39_operation history[RULE_HISTORY_COUNT];
     size_t operation_count;    /* done so far, sv39_init included; history holds the last of them */

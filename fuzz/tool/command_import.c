@@ -1,5 +1,4 @@
 /* kmemfuzz import: a log of another program's calls as a program. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

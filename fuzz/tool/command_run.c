@@ -1,5 +1,4 @@
 /* kmemfuzz run: programs against the heap, with every oracle asked. */
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,4 @@
 /* Diagnoses in words. diagnosis.h is the contract. */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "fuzz/draw/map.h"

@@ -1,4 +1,6 @@
-/* How every program of the harness ends. */
+/* How every program of the harness ends.
+ *
+ * May be here: the codes, which docs/harness.md explains. May not: anything else. */
 #ifndef KMEM_EXIT_CODE_H
 #define KMEM_EXIT_CODE_H
 

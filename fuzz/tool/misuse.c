@@ -1,7 +1,6 @@
 /* kmem_misuse FILE: runs one program against the subject that misuses memory on demand, for comparison of
  * this build's sanitizers with a board's. What they report ends the process. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "fuzz/report/report.h"
 #include "fuzz/subjects/misuse.h"

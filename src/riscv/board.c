@@ -1,8 +1,6 @@
 /* The console and the power switch. board.h is the contract. */
 #include "board.h"
 
-#include <stddef.h>
-
 #define UART_DATA           0 /* register offsets, bytes */
 #define UART_LINE_STATUS    5
 #define UART_TRANSMIT_READY 0x20 /* in the line status */

@@ -32,7 +32,6 @@
 #ifndef KMEM_VIRTUAL_HEAP_H
 #define KMEM_VIRTUAL_HEAP_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

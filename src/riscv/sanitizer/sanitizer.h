@@ -1,8 +1,10 @@
 /* The sanitizers' run time, for an image whose code under test clang has instrumented: kernel
  * AddressSanitizer and UndefinedBehaviorSanitizer, without a library.
  *
- *     instrumented code -> address.c, undefined.c (what the compiler calls) -> sanitizer_stop_...: the
- * image's port.h's hooks    -> shadow.c
+ *     instrumented code -> address.c, undefined.c -> sanitizer_stop_...: the image's
+ *     port.h's hooks    -> shadow.c
+ *
+ * address.c and undefined.c are what the compiler calls.
  *
  * Kinds of access errors have the names that the host's AddressSanitizer gives them, so that both can be
  * compared.

@@ -66,10 +66,9 @@ static void write_summary(const struct recording *recording, FILE *stream) {
 /* The lines of the program's text before its operations. */
 static void write_program_head(const struct program_header *header, FILE *stream) {
     const struct program head = {.header = *header};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const memory = open_memstream(&text, &size);
-    if (memory == NULL || text_print(&head, memory) != 0 || fclose(memory) != 0) {
+    size_t size;
+    char *const text = text_make(&head, &size);
+    if (text == NULL) {
         abort(); /* a few hundred bytes */
     }
     fputs("\"program\":[", stream);

@@ -55,4 +55,8 @@ const char *text_operation(const struct operation *operation, char buffer[TEXT_O
  * all was written. */
 int text_print(const struct program *program, FILE *stream);
 
+/* The same text in memory from malloc, ended by a NUL, which the caller frees; *size is its size in bytes
+ * without that. Returns NULL iff memory ran out. */
+__attribute__((warn_unused_result)) char *text_make(const struct program *program, size_t *size);
+
 #endif

@@ -2,6 +2,7 @@
 #include "fuzz/program/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* One operand in text, with the blank in front of it; empty when the operation does not take it. */
 struct operand_text {
@@ -94,4 +95,18 @@ int text_print(const struct program *program, FILE *stream) {
         (void)fprintf(stream, "%s\n", text_operation(&operation, buffer));
     }
     return ferror(stream);
+}
+
+char *text_make(const struct program *program, size_t *size) {
+    char *text = NULL;
+    FILE *const stream = open_memstream(&text, size);
+    if (stream == NULL) {
+        return NULL;
+    }
+    const bool printed = text_print(program, stream) == 0;
+    if (fclose(stream) != 0 || !printed) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }

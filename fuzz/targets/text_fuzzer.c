@@ -50,10 +50,9 @@ static struct buffer encode(const struct program *program) {
 }
 
 static struct buffer print(const struct program *program) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    if (stream == NULL || text_print(program, stream) != 0 || fclose(stream) != 0) {
+    size_t size;
+    char *const text = text_make(program, &size);
+    if (text == NULL) {
         rule_break(&text_rule_MEMORY);
     }
     return (struct buffer){.bytes = (uint8_t *)text, .size = size};

@@ -44,12 +44,10 @@ static char *choose_path(const char *name) {
 static char *make_text(const struct program *program, const struct failure *failure, size_t *size) {
     char *text = NULL;
     char what[FAILURE_TEXT_SIZE];
+    size_t plain_size;
+    char *const plain = text_make(program, &plain_size);
     FILE *const stream = open_memstream(&text, size);
-    char *plain = NULL;
-    size_t plain_size = 0;
-    FILE *const plain_stream = open_memstream(&plain, &plain_size);
-    if (stream == NULL || plain_stream == NULL || text_print(program, plain_stream) != 0 ||
-        fclose(plain_stream) != 0) {
+    if (stream == NULL || plain == NULL) {
         abort(); /* a few times the size of a file that was just read */
     }
     const size_t first = strcspn(plain, "\n") + 1;

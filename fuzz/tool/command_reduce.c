@@ -28,10 +28,9 @@ static bool is_text_name(const char *path) {
 }
 
 static enum exit_code write_text(const struct program *program, const char *path, bool replace) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    if (stream == NULL || text_print(program, stream) != 0 || fclose(stream) != 0) {
+    size_t size;
+    char *const text = text_make(program, &size);
+    if (text == NULL) {
         abort(); /* a few times the size of a file that was just read */
     }
     const enum exit_code code = output_write(path, (const uint8_t *)text, size, replace);

@@ -21,11 +21,10 @@ static void print_program_line(const char *line, size_t length, FILE *stream) {
 /* The lines of the text in front of its first operation. */
 static void print_program_head(const struct program *program, FILE *stream) {
     struct program head = *program;
-    char *text = NULL;
-    size_t size = 0;
+    size_t size;
     head.operation_count = 0;
-    FILE *const memory = open_memstream(&text, &size);
-    if (memory == NULL || text_print(&head, memory) != 0 || fclose(memory) != 0) {
+    char *const text = text_make(&head, &size);
+    if (text == NULL) {
         abort(); /* a few hundred bytes */
     }
     for (const char *line = text; *line != '\0';) { /* on by a line each time */
@@ -122,10 +121,9 @@ static void write_text(struct json *json, const struct diagnosis *diagnosis,
 }
 
 static void write_program(struct json *json, const struct program *program) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const memory = open_memstream(&text, &size);
-    if (memory == NULL || text_print(program, memory) != 0 || fclose(memory) != 0) {
+    size_t size;
+    char *const text = text_make(program, &size);
+    if (text == NULL) {
         abort(); /* a few times the size of the program */
     }
     json_string(json, "program", text);

@@ -456,6 +456,22 @@ static void a_text_too_large_for_memory_is_an_error_without_a_line(void **state)
     assert_string_equal(error.message, "out of memory");
 }
 
+static void a_text_made_in_memory_is_the_one_that_is_printed(void **state) {
+    (void)state;
+    static const uint8_t bytes[] = {1, 0, 1, 3, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 24, 0, 0, 3, 1, 0, 40};
+    for (size_t i = 0; i <= sizeof bytes; i++) {
+        const struct program program = program_decode(bytes, i);
+        size_t size;
+        char *const printed = print(&program);
+        char *const made = text_make(&program, &size);
+        assert_non_null(made);
+        assert_string_equal(made, printed);
+        assert_int_equal(size, strlen(printed));
+        free(made);
+        free(printed);
+    }
+}
+
 static void printing_to_a_stream_that_fails_says_so(void **state) {
     (void)state;
     char room[8];
@@ -484,6 +500,7 @@ int main(void) {
         cmocka_unit_test(every_error_names_its_place_and_what_would_be_right),
         cmocka_unit_test(the_first_error_is_the_one_reported),
         cmocka_unit_test(a_text_too_large_for_memory_is_an_error_without_a_line),
+        cmocka_unit_test(a_text_made_in_memory_is_the_one_that_is_printed),
         cmocka_unit_test(printing_to_a_stream_that_fails_says_so),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

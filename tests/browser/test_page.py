@@ -5,25 +5,16 @@ KMEM_PRESET names the build whose tool draws the pages (default: release). Needs
 Run: python3 tests/browser/test_page.py
 """
 
-import json
-import os
-import pathlib
 import random
 import re
 import subprocess
-import sys
-import tempfile
 import unittest
 
-import browser
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "tool"))
-import broken  # noqa: E402  (these lie with the tests of the tools)
-from test_pictures import heaps_of, run_of  # noqa: E402
-
-PRESET = os.environ.get("KMEM_PRESET", "release")
-TOOL = ROOT / "build" / PRESET / "kmemfuzz"
+from page_fixture import LEAST_CONTRAST, BrowserTest
+# pylint: disable=wrong-import-order
+import broken  # these lie with the tests of the tools
+from test_pictures import heaps_of, run_of
+from tool_fixture import PRESET, TOOL
 
 PROGRAM = """kmem-program 1
 heap page=64 pages=8 growth=2 slots=16
@@ -54,32 +45,22 @@ def large_program():
     return "\n".join(lines) + "\n"
 
 
-@unittest.skipIf(browser.why_missing(), browser.why_missing() or "")
-class PageTest(unittest.TestCase):
-    """A browser for all tests of a class, and pages to open in it."""
+class PageTest(BrowserTest):
+    """Pages of runs to open in a browser."""
 
-    dark = False
-    size = (1280, 860)
+    may_be_wider = ".unseen, .row, #program-head, pre"
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = pathlib.Path(folder.name)
-        (cls.folder / "broken").mkdir()
-        cls.broken_tool = broken.link(PRESET, PLACEMENT, cls.folder / "broken")
-        cls.browser = browser.Browser(*cls.size, dark=cls.dark)
-        cls.addClassCleanup(cls.browser.close)
+        super().setUpClass()
+        cls.broken_tool = broken.tool(PRESET, PLACEMENT)
 
     def open(self, program=PROGRAM, tool=TOOL, name="program.ops"):
         """Draws the page of a program and opens it."""
-        path = self.folder / name
-        path.write_text(program, encoding="utf-8")
+        path = self.write(name, program)
         page = self.folder / "page.html"
         subprocess.run([tool, "show", path, "--html", page, "--force"], check=True, stdin=subprocess.DEVNULL)
-        self.browser.log("browser")
-        self.browser.log("performance")
-        self.browser.open(page)
+        self.open_page(page)
         return path
 
     def open_failing(self):
@@ -110,26 +91,6 @@ class PageTest(unittest.TestCase):
         """Where an element is in the window: left, top, width, height."""
         return self.browser.run("const box = document.querySelector(arguments[0]).getBoundingClientRect();"
                                 "return [box.left, box.top, box.width, box.height];", selector)
-
-    def require_quiet(self):
-        """No error in the console, and nothing asked of a network."""
-        self.assertEqual(self.browser.log("browser"), [])
-        asked = []
-        for entry in self.browser.log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                asked.append(message["params"]["request"]["url"])
-        self.assertTrue(any(address.startswith("file:") for address in asked), "nothing was seen, not even the page")
-        self.assertEqual([address for address in asked if not address.startswith(("file:", "data:"))], [])
-
-    def require_no_overflow(self):
-        """Nothing is wider than the window."""
-        width, wider = self.browser.run(
-            "const width = document.documentElement.clientWidth;"
-            "return [document.documentElement.scrollWidth - width, [...document.querySelectorAll('body *')]"
-            ".filter((element) => !element.closest('.unseen, .row, #program-head, pre')"
-            " && element.getBoundingClientRect().right > width + 0.5).map((element) => element.id || element.tagName)];")
-        self.assertEqual((width, wider), (0, []))
 
 
 class Stepping(PageTest):
@@ -333,27 +294,13 @@ class Hostile(PageTest):
 class Dark(PageTest):
     dark = True
 
-    def contrast(self, selector):
-        """The contrast of an element's text with what is behind it, as WCAG reckons it."""
-        colours = self.browser.run(
-            "let element = document.querySelector(arguments[0]); const ink = getComputedStyle(element).color;"
-            "while (getComputedStyle(element).backgroundColor === 'rgba(0, 0, 0, 0)') element = element.parentElement;"
-            "return [ink, getComputedStyle(element).backgroundColor];", selector)
-
-        def luminance(colour):
-            parts = [int(number) / 255 for number in re.findall(r"\d+", colour)[:3]]
-            linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-            return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        light, dark = sorted((luminance(colour) for colour in colours), reverse=True)
-        return (light + 0.05) / (dark + 0.05)
-
     def test_it_is_legible_and_nothing_overflows(self):
         self.open_failing()
         self.require_quiet()
         self.require_no_overflow()
         for selector in ("#file", "#title", "#sentence", "dt", "dd", "#step-outcome", "#step-note", ".row .outcome",
                          ".row.failing .operation", "#legend", ".keys", "#program-head", "#position"):
-            self.assertGreaterEqual(self.contrast(selector), 4.5, selector)
+            self.assertGreaterEqual(self.contrast(selector), LEAST_CONTRAST, selector)
 
     def test_the_drawing_is_dark_as_well(self):
         self.open()

@@ -5,91 +5,38 @@ Needs what ci/setup installs. Run: python3 tests/browser/test_report_pages.py
 """
 
 import json
-import pathlib
 import re
-import sys
-import tempfile
 import unittest
 
-import browser
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "tool"))
-import report_fixture as fixture  # noqa: E402  (it lies with the tests of the tools)
+from page_fixture import LEAST_CONTRAST, BrowserTest
+# pylint: disable=wrong-import-order
+import report_fixture as fixture  # it lies with the tests of the tools
 
 PAGES = ("index.html", "heap.html", "page.html")
-LEAST_CONTRAST = 4.5  # of text, as WCAG 2 demands at level AA
 LEAST_CONTRAST_OF_LINES = 3  # of what has to be seen of a drawing
 
 
-@unittest.skipIf(browser.why_missing(), browser.why_missing() or "")
-class ReportTest(unittest.TestCase):
-    """A browser and a report for all tests of a class."""
+class ReportTest(BrowserTest):
+    """A report for all tests of a class."""
 
-    dark = False
-    size = (1280, 860)
+    may_be_wider = ".scroll, .skip, pre"
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        night, cls.out = pathlib.Path(folder.name, "night"), pathlib.Path(folder.name, "out")
+        super().setUpClass()
+        night, cls.out = cls.folder / "night", cls.folder / "out"
         fixture.write_everything(night)
         made = fixture.run_report("--campaign", night, "--out", cls.out)
         if made.returncode != 0:
             raise AssertionError(made.stderr)
         cls.document = json.loads((cls.out / "report.json").read_text(encoding="utf-8"))
-        cls.browser = browser.Browser(*cls.size, dark=cls.dark)
-        cls.addClassCleanup(cls.browser.close)
 
     def open(self, name):
-        self.browser.log("browser")
-        self.browser.log("performance")
-        self.browser.open(self.out / name)
-
-    def require_quiet(self):
-        """No error in the console, and nothing asked of a network."""
-        self.assertEqual(self.browser.log("browser"), [])
-        asked = []
-        for entry in self.browser.log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                asked.append(message["params"]["request"]["url"])
-        self.assertTrue(any(address.startswith("file:") for address in asked), "nothing was seen, not even the page")
-        self.assertEqual([address for address in asked if not address.startswith(("file:", "data:"))], [])
-
-    def require_no_overflow(self):
-        """Nothing is wider than the window but what stands in a region that can be scrolled."""
-        width, wider = self.browser.run(
-            "const width = document.documentElement.clientWidth;"
-            "return [document.documentElement.scrollWidth - width, [...document.querySelectorAll('body *')]"
-            ".filter((element) => !element.closest('.scroll, .skip, pre')"
-            " && element.getBoundingClientRect().right > width + 0.5).map((element) => element.outerHTML.slice(0, 80))];")
-        self.assertEqual((width, wider), (0, []), self.browser.run("return location.href"))
+        self.open_page(self.out / name)
 
     def open_tables(self):
         """Opens everything that is folded."""
         self.browser.run("for (const element of document.querySelectorAll('details')) element.open = true;")
-
-    def contrast(self, selector, property_="color"):
-        """The least contrast that elements have with what is behind them, as WCAG reckons it."""
-        pairs = self.browser.run(
-            "return [...document.querySelectorAll(arguments[0])].map((element) => {"
-            "  const ink = getComputedStyle(element)[arguments[1]];"
-            "  while (['rgba(0, 0, 0, 0)', 'none'].includes(getComputedStyle(element).backgroundColor))"
-            "    element = element.parentElement;"
-            "  return [ink, getComputedStyle(element).backgroundColor]; });", selector, property_)
-        self.assertTrue(pairs, selector)
-
-        def luminance(colour):
-            parts = [int(number) / 255 for number in re.findall(r"\d+", colour)[:3]]
-            linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-            return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        result = []
-        for colours in pairs:
-            light, dark = sorted((luminance(colour) for colour in colours), reverse=True)
-            result.append((light + 0.05) / (dark + 0.05))
-        return min(result)
 
 
 class Reading(ReportTest):

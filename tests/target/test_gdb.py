@@ -13,8 +13,8 @@ from test_target import KMEMFUZZ, PRESETS, SOUND, TARGET, TREE, Folder, fault_pr
 
 sys.path.insert(0, str(TREE / "tests"))
 
-from gdb_session import (  # noqa: E402  pylint: disable=wrong-import-position
-    mapped_pictures, processes_naming, traced_pictures, wait_until, wait_until_busy)
+from gdb_session import mapped_pictures, traced_pictures  # noqa: E402  pylint: disable=wrong-import-position
+from processes import processes_naming, wait_until, wait_until_busy, wait_until_none  # noqa: E402  pylint: disable=wrong-import-position
 
 LOOK = "kmem-map\nprint *step\ncontinue\n"
 
@@ -133,7 +133,7 @@ class TheEnd(Session):
 
     def expect_nothing_left(self):
         """Requires that no process and no file of the session is there."""
-        wait_until(lambda: not processes_naming("gdb.socket"), "the emulator's end")
+        wait_until_none(processes_naming, "gdb.socket")
         self.assertEqual(list((TREE / "build/target").glob("*/gdb.socket")), [])
 
     def test_nothing_is_left_after_a_session(self):

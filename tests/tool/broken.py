@@ -1,30 +1,47 @@
-"""A kmemfuzz whose heap has a planted bug: the core alone is compiled anew, from a patched copy of src/."""
+"""Programs whose heap has a bug: the core alone is compiled anew, from a changed copy of src/. No tests here."""
 
 import contextlib
 import functools
 import pathlib
-import shutil
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.dont_write_bytecode = True  # the tree is not for litter
 
-import patched  # noqa: E402
+import patched  # pylint: disable=wrong-import-position  # noqa: E402
+
+_FOLDERS = tempfile.TemporaryDirectory()  # of all that is linked here; removed when Python ends
+
+
+def _change(path, old, new):
+    """Makes a file say something else in one place."""
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise AssertionError(f"{path.name} has changed: break it in another way than at {old!r}")
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @functools.cache
-def _build(preset):
-    return patched.Build(preset, "kmemfuzz")
+def _build(preset, programs):
+    return patched.Build(preset, *programs)
 
 
-def link(preset, patch, folder):
-    """Makes folder/kmemfuzz with tests/planted/PATCH.patch (or the patch at an absolute path without its .patch), and
-    folder/src. Returns the tool's path."""
-    folder = pathlib.Path(folder).resolve()
+@functools.cache
+def tree(preset, bug, *programs):
+    """A folder with these programs of a preset, and with the src/ that their core is of. bug is the name of a patch in
+    tests/planted, or (what src/kmem.c says in one place, what it is made to say). Linked once for all who ask."""
     with contextlib.chdir(ROOT):  # where patched.py finds src/ and the builds
-        copy = patched.make_copy(folder / "copy", ROOT / "tests" / "planted" / f"{patch}.patch")
-        tool, = _build(preset).link(copy)
-    (copy / "src").rename(folder / "src")
-    tool.rename(folder / "kmemfuzz")
-    shutil.rmtree(copy)
-    return folder / "kmemfuzz"
+        patch = pathlib.Path(f"tests/planted/{bug}.patch") if isinstance(bug, str) else None
+        copy = patched.make_copy(pathlib.Path(tempfile.mkdtemp(dir=_FOLDERS.name)), patch)
+        if patch is None:
+            _change(copy / "src" / "kmem.c", *bug)
+        for program in _build(preset, programs).link(copy):
+            program.rename(copy / program.name)
+    return copy
+
+
+def tool(preset, bug):
+    """A kmemfuzz with a bug, which tree describes."""
+    return tree(preset, bug, "kmemfuzz") / "kmemfuzz"

@@ -1,55 +1,21 @@
 """A tree in which campaigns run whose libFuzzer is a script: what tests of ci/lib/campaign.py start from. No tests here."""
 
-import contextlib
 import hashlib
 import json
-import os
 import pathlib
-import signal
 import subprocess
 import sys
-import tempfile
-import time
-import unittest
-
-from fuzzer_words import VIOLATED
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "ci" / "lib"
-TIMEOUT = 60  # seconds a campaign of scripts may take on a busy machine before it counts as hanging
-TARGETS = ("heap", "page", "sv39", "text", "import")
+sys.path[:0] = [str(ROOT / "tests"), str(LIBRARY)]
 
+from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
+from folders import FolderTest, write_script  # pylint: disable=wrong-import-position  # noqa: E402
+from fuzzer_words import VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
+from processes import end_processes_in, processes_in, wait_until, wait_until_none  # pylint: disable=wrong-import-position  # noqa: E402
 
-def processes_naming(text):
-    """The command lines of all processes in which text occurs, this one excepted."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has ended
-        if text in command and path.parent.name != str(os.getpid()):
-            found.append(command)
-    return found
-
-
-def processes_in(folder):
-    """The numbers of all processes that work in that folder."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cwd"):
-        with contextlib.suppress(OSError):  # it has ended
-            if os.readlink(path) == str(folder):
-                found.append(int(path.parent.name))
-    return found
-
-
-def wait_until(happened, what):
-    """Waits until happened() is true, at most TIMEOUT seconds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not happened():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited in vain until {what}")
-        time.sleep(0.02)
+TIMEOUT = 240  # seconds a campaign of scripts may take on a busy machine before it counts as hanging
 
 
 def name_of(data):
@@ -104,14 +70,13 @@ sys.exit(campaign.main())
 """
 
 
-class CampaignTree(unittest.TestCase):
+class CampaignTree(FolderTest):
     """Campaigns whose libFuzzer is a script, in a tree of the test's own."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.tree = pathlib.Path(folder.name)
-        self.addCleanup(self.end_what_is_left)
+        super().setUp()
+        self.tree = self.folder
+        self.addCleanup(end_processes_in, self.tree)
         self.build = self.tree / "build" / "fuzz"
         self.build.mkdir(parents=True)
         self.base = self.tree / "build" / "campaign" / "heap"
@@ -125,18 +90,9 @@ class CampaignTree(unittest.TestCase):
         for target in TARGETS:
             self.write(f"build/fuzz/{target}_fuzzer", FUZZER)
 
-    def end_what_is_left(self):
-        """Ends the processes that a campaign which failed its test has left in this test's tree."""
-        for number in processes_in(self.tree):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-
-    def write(self, name, text):
-        """Makes a file below the tree that can be run."""
-        path = self.tree / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755)
+    def write(self, name, contents):
+        """Makes a file below the tree that can be run. Returns its path."""
+        return write_script(self.tree / name, contents)
 
     def command(self, *arguments, settings=None):
         """The command line of a campaign. settings are values for names of its modules, such as "workers.STOP_SECONDS";
@@ -153,11 +109,11 @@ class CampaignTree(unittest.TestCase):
 
     def wait_until_ready(self):
         """Waits until libFuzzer has come to runs_on."""
-        wait_until((self.tree / "ready").exists, "libFuzzer runs")
+        wait_until((self.tree / "ready").exists, "libFuzzer to run")
 
     def require_nothing_runs(self):
-        """No process may be left whose folder this tree is."""
-        wait_until(lambda: not processes_in(self.tree), "all processes have ended")
+        """No process may be left whose folder lies in this tree."""
+        wait_until_none(processes_in, self.tree)
 
     def finish(self, process):
         """Waits for the campaign's end, after which nothing may be left of it. Returns (code, output, errors)."""

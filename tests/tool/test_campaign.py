@@ -10,13 +10,12 @@ import io
 import json
 import os
 import pathlib
-import pty
 import sys
 import types
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
+sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
 import campaign  # pylint: disable=wrong-import-position  # noqa: E402
@@ -25,6 +24,7 @@ import command_line  # pylint: disable=wrong-import-position  # noqa: E402
 import series  # pylint: disable=wrong-import-position  # noqa: E402
 from campaign_tree import FUZZER, TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
 from fuzzer_words import PAGE_VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
+from terminal import open_terminal, read_terminal  # pylint: disable=wrong-import-position  # noqa: E402
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 RUNS_ON = "runs_on\n"
@@ -223,14 +223,10 @@ class Status(CampaignTree):
         self.assertNotIn("\r", errors)
 
     def test_on_a_terminal_the_status_replaces_itself_and_is_gone_in_the_end(self):
-        ours, theirs = pty.openpty()
+        ours, theirs = open_terminal()
         process = self.start(RUNS_ON, "--for", "2s", stderr=theirs, env=dict(os.environ, COLUMNS="200"))
         os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # how the end of a terminal reads
-            while chunk := os.read(ours, 4096):
-                shown += chunk
-        os.close(ours)
+        shown = read_terminal(ours)
         self.assertEqual(self.finish(process)[0], SOUND)
         self.assertRegex(shown.decode(), rf"\r\x1b\[K{self.LINE}\r\x1b\[K")
         self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)

@@ -17,11 +17,13 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
-from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
-    TIMEOUT, CampaignTree, name_of, processes_in, processes_naming, wait_until)
+from campaign_tree import TIMEOUT, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
+from folders import write_script  # pylint: disable=wrong-import-position  # noqa: E402
+from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
+    end_processes_in, processes_in, wait_until, wait_until_none)
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 RUNS_ON = "runs_on\n"
@@ -68,7 +70,7 @@ class Signals(CampaignTree):
     def test_while_the_seeds_are_prepared_nothing_is_cut_short_and_the_summary_appears(self):
         self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
         process = self.start(RUNS_ON, "--for", "1h")
-        wait_until((self.tree / "preparing").exists, "the seeds are prepared")
+        wait_until((self.tree / "preparing").exists, "the seeds to be prepared")
         os.killpg(process.pid, signal.SIGINT)
         code, output, _ = self.finish(process)
         self.assertEqual(code, SOUND)
@@ -77,7 +79,7 @@ class Signals(CampaignTree):
     def test_while_the_corpus_is_merged_the_merge_is_finished(self):
         self.write("merging", ": >merges; sleep 0.7\n")
         process = self.start(FINDS_AND_CRASHES, "--for", "1s")
-        wait_until((self.tree / "merges").exists, "the corpus is merged")
+        wait_until((self.tree / "merges").exists, "the corpus to be merged")
         os.killpg(process.pid, signal.SIGTERM)
         code, output, _ = self.finish(process)
         self.assertEqual(code, VIOLATION)
@@ -95,10 +97,10 @@ class Signals(CampaignTree):
 class Killed(CampaignTree):
     """kill -9 of the campaign's process, which can do nothing about it."""
 
-    def kill(self, behaviour, path, what, *arguments):
+    def kill(self, behaviour, name, seconds="1h"):
         """Kills a campaign once a file of that name is there; all that it started must end too."""
-        process = self.start(behaviour, "--for", arguments[0] if arguments else "1h")
-        wait_until((self.tree / path).exists, what)
+        process = self.start(behaviour, "--for", seconds)
+        wait_until((self.tree / name).exists, name)
         process.kill()
         process.communicate()
         self.require_nothing_runs()
@@ -112,17 +114,17 @@ class Killed(CampaignTree):
         self.require_summary(output, 1 if crashes else 0)
 
     def test_while_it_fuzzes(self):
-        self.kill(FINDS_AND_CRASHES, "ready", "it fuzzes")
+        self.kill(FINDS_AND_CRASHES, "ready")
         self.require_continuation(inputs=[b"one"], crashes=[b"second"])
 
     def test_again_and_again(self):
         for data in ("a", "b", "c"):
-            self.kill(f"finds {data}; runs_on\n", "ready", "it fuzzes")
+            self.kill(f"finds {data}; runs_on\n", "ready")
         self.require_continuation(inputs=[b"a", b"b", b"c"])
 
     def test_while_it_prepares(self):
         self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
-        self.kill(RUNS_ON, "preparing", "it prepares")
+        self.kill(RUNS_ON, "preparing")
         self.require_continuation()
 
     def test_between_the_start_of_libfuzzer_and_that_of_its_guard(self):
@@ -135,14 +137,14 @@ class Killed(CampaignTree):
     def test_while_it_merges(self):
         self.run_campaign("finds before; runs_on\n", "--for", "1s")
         self.write("merging", ": >merges; sleep 1\n")
-        self.kill("finds one; runs_on\n", "merges", "it merges", "1s")
+        self.kill("finds one; runs_on\n", "merges", "1s")
         self.write("merging", ":\n")
         self.require_continuation(inputs=[b"before", b"one"])
 
     def test_while_it_examines_a_crash(self):
         fuzzer = (self.build / "heap_fuzzer").read_text(encoding="utf-8")
         self.write("build/fuzz/heap_fuzzer", fuzzer.replace("cat violated >&2; exit 77", ": >examines; exec sleep 1"))
-        self.kill("finds one; crashes second; runs_on\n", "examines", "a crash is examined")
+        self.kill("finds one; crashes second; runs_on\n", "examines")
         self.require_kept(crashes=[b"second"])
         self.write("build/fuzz/heap_fuzzer", fuzzer)
         self.require_continuation(inputs=[b"one"])
@@ -150,7 +152,7 @@ class Killed(CampaignTree):
     def test_an_input_that_was_half_written_is_not_taken_for_a_whole_one(self):
         self.kill('finds one; printf half >"$TMPDIR/libFuzzerTemp.FuzzWithFork1.dir/C1/'
                   f'{name_of(b"half and more")}"; printf half >"$prefix/crash-{name_of(b"half and more")}"; runs_on\n',
-                  "ready", "it fuzzes")
+                  "ready")
         self.require_continuation(inputs=[b"one"])  # and every name in the corpus is that of its contents
 
 
@@ -158,7 +160,7 @@ class TwoAtOnce(CampaignTree):
     def test_both_keep_what_they_find_and_neither_takes_the_others_folder_over(self):
         first = self.start('finds one; crashes first; : >begun; while [ ! -e other ]; do sleep 0.05; done; runs_on\n',
                            "--for", "1h")
-        wait_until((self.tree / "begun").exists, "the first runs")
+        wait_until((self.tree / "begun").exists, "the first to run")
         second = self.start("finds two; crashes second; : >other; runs_on\n", "--for", "1s")
         code, output, errors = second.communicate(timeout=TIMEOUT) and (second.returncode, "", "")
         self.assertEqual(code, VIOLATION, (output, errors))
@@ -242,26 +244,24 @@ class BeforeTheCampaign(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
             shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
-            (tree / "programs").mkdir()
             for name, text in {"dpkg-query": "printf installed", "cmake": "exit 0", **stubs}.items():
-                script = tree / "programs" / name
-                script.write_text(f"#!/bin/sh\n: >ran-{name}\n{text}\n", encoding="utf-8")
-                script.chmod(0o755)
+                write_script(tree / "programs" / name, f"#!/bin/sh\n: >ran-{name}\n{text}\n")
             environment = dict(os.environ, PATH=f"{tree / 'programs'}:{os.environ['PATH']}")
             process = subprocess.Popen(["ci/fuzz", *arguments], cwd=tree, env=environment, start_new_session=True,
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            if during:
-                during(process, tree)
-            output, errors = process.communicate(timeout=TIMEOUT)
-            with self.assertRaises(ProcessLookupError):
-                os.killpg(process.pid, 0)
-            self.assertEqual(processes_naming(str(tree)), [])
+            try:
+                if during:
+                    during(process, tree)
+                output, errors = process.communicate(timeout=TIMEOUT)
+                wait_until_none(processes_in, tree)
+            finally:
+                end_processes_in(tree)
             return process.returncode, output, errors, {path.name for path in tree.glob("ran-*")}
 
     def require_stop(self, blocking, send):
         """Interrupts ci/fuzz while the program of that name runs."""
         def interrupt(process, tree):
-            wait_until((tree / "blocking").exists, f"{blocking} runs")
+            wait_until((tree / "blocking").exists, f"{blocking} to run")
             send(process.pid, signal.SIGINT)
         code, output, errors, _ = self.run_ci_fuzz({blocking: ": >blocking; exec sleep 600"}, during=interrupt)
         self.assertEqual((code, output), (ENVIRONMENT, ""))
@@ -322,7 +322,7 @@ class RealFuzzerKilled(unittest.TestCase):
                 time.sleep(delay)  # a moment that is not chosen: whichever it is, all must hold
                 process.kill()
                 process.communicate()
-                wait_until(lambda: not processes_in(tree), "all processes have ended")
+                wait_until_none(processes_in, tree)
                 self.assertLessEqual(known, names())
                 known = names()
             output, errors = (process := start("--for", "2s", "--json")).communicate(timeout=TIMEOUT)

@@ -6,19 +6,16 @@ Needs the build of preset fuzz. Run: python3 tests/tool/test_determinism.py
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 
+import broken
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import patched  # pylint: disable=wrong-import-position  # noqa: E402
-
 SOUND, VIOLATION, USAGE = range(3)
-
-
+# In src/kmem.c: what it says, and what makes it count its frees from one run to the next.
+KMEM_FREE = "enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n"
+REMEMBERS = (KMEM_FREE, KMEM_FREE + '    static unsigned frees;\n    if (++frees > 3) {\n        __asm__ volatile("");\n    }\n')
 
 def determinism(*arguments):
     """Runs ci/determinism. Returns (exit code, output, errors)."""
@@ -34,36 +31,12 @@ class Determinism(unittest.TestCase):
         self.assertTrue(output.endswith("\n10 passed, 0 failed\n"), output)
 
     def test_a_core_that_remembers_earlier_runs_is_caught_by_its_coverage(self):
-        source = (ROOT / "src" / "kmem.c").read_text(encoding="utf-8")
-        with tempfile.TemporaryDirectory() as folder:
-            folder = pathlib.Path(folder)
-            changed = self.remembering(source)
-            (folder / "a").mkdir()
-            for name, text in (("old", source), ("new", changed)):
-                (folder / name / "src").mkdir(parents=True)
-                (folder / name / "src" / "kmem.c").write_text(text, encoding="utf-8")
-            patch = subprocess.run(["diff", "-u", "old/src/kmem.c", "new/src/kmem.c"], cwd=folder, capture_output=True,
-                                   text=True, check=False).stdout
-            (folder / "remembers.patch").write_text(patch, encoding="utf-8")
-            previous = os.getcwd()
-            os.chdir(ROOT)
-            self.addCleanup(os.chdir, previous)
-            build = patched.make_copy(folder / "build", folder / "remembers.patch")
-            patched.Build("fuzz", "heap_fuzzer", "kmemfuzz").link(build)
-            build /= "fuzz"
-            code, output, errors = determinism("corpus/seeds", "--orders", 1, "--build", build)
+        build = broken.tree("fuzz", REMEMBERS, "heap_fuzzer", "kmemfuzz")
+        code, output, errors = determinism("corpus/seeds", "--orders", 1, "--build", build)
         self.assertEqual(code, VIOLATION, output + errors)
         self.assertIn("FAILED  coverage, each file twice, in one process: ", output)
         self.assertIn("FAILED  coverage, in one process, order 1: ", output)
         self.assertRegex(output, r"corpus/seeds/\w+\.ops: coverage of \d+ features, then of \d+: \d+ are gone, \d+ are new")
-
-    @staticmethod
-    def remembering(source):
-        """The core with a counter of frees that outlives a run."""
-        line = "enum kmem_error kmem_free("
-        at = source.index("{\n", source.index(line)) + 2
-        count = "    static unsigned frees;\n    if (++frees > 3) {\n        __asm__ volatile(\"\");\n    }\n"
-        return source[:at] + count + source[at:]
 
     def test_a_program_whose_digest_changes_is_caught(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -7,34 +7,20 @@ Needs the presets dev and release built. Run: python3 tests/tool/test_explain.py
 import json
 import os
 import pathlib
-import pty
 import shutil
 import subprocess
-import sys
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
+import broken
+from failures import HANGING, UNMERGED, UNMERGED_REDUCED, WRITES_TO_NULL, ZEROED
+from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
+# pylint: disable=wrong-import-order
+import corpus
+import findings
+from terminal import run_on_terminal
 
-import corpus  # pylint: disable=wrong-import-position  # noqa: E402
-import findings  # pylint: disable=wrong-import-position  # noqa: E402
-import patched  # pylint: disable=wrong-import-position  # noqa: E402
-
-SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
-TIMEOUT = 240  # seconds: a tool that takes longer hangs
 HEALTHY = ROOT / "build" / "release" / "kmemfuzz"
 ENDINGS = (".c", ".html", ".reduced", ".reduced.ops")
-
-HISTORY = "alloc 0 24\nzalloc 1 largest-64\nrealloc 0 40\ncoalesce\nfree 1\nalloc 3 17\nnull\ncalloc 5 3 8\n"
-UNMERGED = f"kmem-program 1\nheap page=64 pages=8 growth=3 slots=64\n{HISTORY}free 3\nfree 0\nalloc 9 8\n"
-UNMERGED_REDUCED = "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"
-ZEROED = f"kmem-program 1\nheap page=64 pages=8\n{HISTORY}zalloc 9 56\nfree 0\n"
-
-# In src/kmem.c: what it says, and what it is made to say to die of a signal.
-WRITES_TO_NULL = ("    uint64_t *const words = payload;\n",
-                  "    uint64_t *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
 
 REPORT = """crash: 11 operations, reduced to 1
 
@@ -71,91 +57,55 @@ WRITTEN = """
 """
 
 
-class ExplainTest(unittest.TestCase):
+class ExplainTest(ToolTest):
     """A folder to work in, and tools with broken heaps."""
 
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.addClassCleanup(os.chdir, os.getcwd())
-        os.chdir(ROOT)
-        cls.copies = pathlib.Path(folder.name)
-        cls.tools = {}
-
-    @classmethod
-    def tool(cls, bug, preset="dev"):
-        """A kmemfuzz with a planted bug, or with another line in the core; made once."""
-        if bug not in cls.tools:
-            name = bug if isinstance(bug, str) else "changed"
-            patch = pathlib.Path(f"tests/planted/{bug}.patch") if isinstance(bug, str) else None
-            copy = patched.make_copy(cls.copies / name, patch)
-            if patch is None:
-                source = copy / "src" / "kmem.c"
-                text = source.read_text(encoding="utf-8")
-                assert text.count(bug[0]) == 1
-                source.write_text(text.replace(*bug), encoding="utf-8")
-            cls.tools[bug], = patched.Build(preset, "kmemfuzz").link(copy)
-        return cls.tools[bug].resolve()
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+    def tool(self, bug, preset="dev"):
+        """A kmemfuzz with a broken heap."""
+        return broken.tool(preset, bug)
 
     def write(self, name, contents=UNMERGED):
-        """A file in the folder."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
-        return name
+        """A file in the folder. Returns its path."""
+        return super().write(name, contents)
 
-    def run_tool(self, tool, *arguments, stdin=b"", environment=None):
-        """Runs the tool in the folder. Returns (exit code, standard output, standard error)."""
-        done = subprocess.run([tool, *arguments], cwd=self.folder, input=stdin, capture_output=True, timeout=TIMEOUT,
-                              check=False, env=dict(os.environ, **(environment or {})))
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-    def files(self):
-        """The names of all files below the folder."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+    def run_with(self, tool, *arguments, stdin=b"", environment=None):
+        """Runs a tool in the folder. Returns (exit code, standard output, standard error)."""
+        return self.run_command(tool, *arguments, stdin=stdin, env=dict(os.environ, **(environment or {})))
 
 
 class Explain(ExplainTest):
     def test_a_violation_is_explained_and_four_files_are_written(self):
         tool = self.tool("merge-right-forgotten")
         self.write("crash")
-        code, output, errors = self.run_tool(tool, "explain", "crash")
+        code, output, errors = self.run_with(tool, "explain", "crash")
         self.assertEqual((code, output, errors), (VIOLATION, REPORT + WRITTEN, ""))
         self.assertEqual(self.files(), ["crash", *(f"crash{ending}" for ending in ENDINGS)])
         self.assertEqual((self.folder / "crash.reduced").read_bytes(), bytes.fromhex("01" + "00" * 13 + "010000"))
         self.assertEqual((self.folder / "crash.reduced.ops").read_text(), UNMERGED_REDUCED)
         for name in ("crash.reduced", "crash.reduced.ops"):
-            self.assertIn("VIOLATION free-merged", self.run_tool(tool, "run", name)[1])
-            self.assertEqual(self.run_tool(HEALTHY, "run", name)[0], SOUND)
+            self.assertIn("VIOLATION free-merged", self.run_with(tool, "run", name)[1])
+            self.assertEqual(self.run_with(HEALTHY, "run", name)[0], SOUND)
         self.assertIn("VIOLATION free-merged", (self.folder / "crash.html").read_text())
 
     def require_reproducer(self, bug, *flags):
         """Compiles crash.c against the broken core and against the healthy one. Returns what the first one says, which
         must fail; the other must end with 0."""
-        for tree, name in ((self.copies / bug, "broken"), (ROOT, "healthy")):
+        for tree, name in ((self.tool(bug).parent, "broken"), (ROOT, "healthy")):
             subprocess.run(["clang-19", "-std=c11", *flags, f"-I{tree}", self.folder / "crash.c", tree / "src/kmem.c", "-o",
                             self.folder / name], check=True, timeout=TIMEOUT)
-        self.assertEqual(self.run_tool(self.folder / "healthy"), (SOUND, "", ""))
-        code, output, errors = self.run_tool(self.folder / "broken")
+        self.assertEqual(self.run_with(self.folder / "healthy"), (SOUND, "", ""))
+        code, output, errors = self.run_with(self.folder / "broken")
         self.assertNotEqual(code, SOUND)
         return output + errors
 
     def test_the_reproducer_fails_by_the_same_oracle_without_the_harness(self):
         self.write("crash")
-        self.run_tool(self.tool("merge-right-forgotten"), "explain", "crash")
+        self.run_with(self.tool("merge-right-forgotten"), "explain", "crash")
         self.assertIn("free-merged", self.require_reproducer("merge-right-forgotten"))
 
     def test_a_sanitizer_s_report_is_explained_in_short_with_the_function_and_the_line(self):
         self.write("crash", ZEROED)
-        code, output, errors = self.run_tool(self.tool("zalloc-clears-one-word-more"), "explain", "crash")
+        code, output, errors = self.run_with(self.tool("zalloc-clears-one-word-more"), "explain", "crash")
         self.assertEqual((code, errors), (VIOLATION, ""))
         self.assertRegex(output, r"^crash: 10 operations, reduced to 1\n\n"
                                  r"DIED in the subject: use-after-poison in kmem_zalloc\n  operation  0: zalloc 0 1\n"
@@ -169,14 +119,14 @@ class Explain(ExplainTest):
 
     def test_a_signal_is_explained(self):
         self.write("crash", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nalloc 1 24\nzalloc 2 40\nfree 0\n")
-        code, output, errors = self.run_tool(self.tool(WRITES_TO_NULL, "release"), "explain", "crash")
+        code, output, errors = self.run_with(self.tool(WRITES_TO_NULL, "release"), "explain", "crash")
         self.assertEqual((code, errors), (VIOLATION, ""))
         self.assertIn("crash: 4 operations, reduced to 1\n\nDIED in the subject: SIGSEGV\n  operation  0: zalloc 0 ", output)
         self.assertEqual(len(self.files()), 5)
 
     def test_a_hang_is_explained(self):
-        self.write("crash", "kmem-program 1\nheap pages=4\nalloc 0 24\nalloc 1 24\nnull\nfree 0\nfree 1\n")
-        code, output, errors = self.run_tool(self.tool("walk-stands-still"), "explain", "crash")
+        self.write("crash", HANGING)
+        code, output, errors = self.run_with(self.tool("walk-stands-still"), "explain", "crash")
         self.assertEqual((code, errors), (VIOLATION, ""))
         self.assertIn("crash: 5 operations, reduced to 2\n\nDIED in the subject: hang\n", output)
         self.assertEqual(len(self.files()), 5)
@@ -184,19 +134,16 @@ class Explain(ExplainTest):
     def test_a_terminal_is_shown_colours_unless_they_are_refused(self):
         self.write("crash")
         for refused, coloured in (("", True), ("1", False)):
-            master, slave = pty.openpty()
-            with os.fdopen(slave, "wb") as terminal:
-                subprocess.run([self.tool("merge-right-forgotten"), "explain", "crash", "--force"], cwd=self.folder,
-                               stdout=terminal, stderr=terminal, timeout=TIMEOUT, check=False,
-                               env=dict(os.environ, NO_COLOR=refused, TERM="xterm"))
-            shown = os.read(master, 1 << 16)
-            os.close(master)
+            code, shown = run_on_terminal([self.tool("merge-right-forgotten"), "explain", "crash", "--force"],
+                                          folder=self.folder, environment=dict(os.environ, NO_COLOR=refused, TERM="xterm"))
+            self.assertEqual(code, VIOLATION)
             self.assertIn(b"free-merged", shown)
+            self.assertTrue(shown.endswith(b"to step through\r\n"), shown)
             self.assertEqual(b"\033[" in shown, coloured)
 
     def test_the_explanation_can_be_had_as_json(self):
         self.write("crash")
-        code, output, _ = self.run_tool(self.tool("merge-right-forgotten"), "explain", "crash", "--json")
+        code, output, _ = self.run_with(self.tool("merge-right-forgotten"), "explain", "crash", "--json")
         document = json.loads(output)
         self.assertEqual(code, VIOLATION)
         expected = {"verdict": "violation", "oracle": "free-merged", "id": "free-merged", "program": UNMERGED_REDUCED,
@@ -211,13 +158,13 @@ class Explain(ExplainTest):
         self.write("in/crash")
         (self.folder / "out").mkdir()
         for place, prefix in (("out", "out/crash"), ("out/one", "out/one")):
-            self.assertEqual(self.run_tool(tool, "explain", "in/crash", "-o", place)[0], VIOLATION)
+            self.assertEqual(self.run_with(tool, "explain", "in/crash", "-o", place)[0], VIOLATION)
             for ending in ENDINGS:
                 self.assertTrue((self.folder / (prefix + ending)).is_file(), prefix + ending)
         self.assertEqual(len(self.files()), 9)
 
     def test_standard_input_is_explained_when_its_files_are_named(self):
-        code, _, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", "-", "-o", "bug",
+        code, _, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", "-", "-o", "bug",
                                         stdin=UNMERGED.encode())
         self.assertEqual((code, errors), (VIOLATION, ""))
         self.assertEqual(self.files(), [f"bug{ending}" for ending in ENDINGS])
@@ -228,18 +175,18 @@ class Explain(ExplainTest):
         for ending in ENDINGS:
             with self.subTest(ending):
                 self.write(f"crash{ending}", "precious")
-                code, output, errors = self.run_tool(tool, "explain", "crash")
+                code, output, errors = self.run_with(tool, "explain", "crash")
                 self.assertEqual((code, output), (USAGE, ""))
                 self.assertIn(f"crash{ending} exists; choose another place with -o, or --force to replace it\n", errors)
                 self.assertEqual(self.files(), ["crash", f"crash{ending}"])
                 (self.folder / f"crash{ending}").unlink()
         self.write("crash.c", "precious")
-        self.assertEqual(self.run_tool(tool, "explain", "crash", "--force")[0], VIOLATION)
+        self.assertEqual(self.run_with(tool, "explain", "crash", "--force")[0], VIOLATION)
         self.assertNotIn("precious", (self.folder / "crash.c").read_text())
 
     def require_told_and_nothing_written(self, message, *arguments):
         before = self.files()
-        code, output, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", *arguments)
+        code, output, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", *arguments)
         self.assertEqual((code, output), (ENVIRONMENT, REPORT))
         self.assertIn(message, errors)
         self.assertEqual(self.files(), before)
@@ -253,24 +200,24 @@ class Explain(ExplainTest):
         self.write("crash")
         (self.folder / "bug.html").mkdir()
         tool = self.tool("merge-right-forgotten")
-        self.assertEqual(self.run_tool(tool, "explain", "crash", "-o", "bug")[0], USAGE)
+        self.assertEqual(self.run_with(tool, "explain", "crash", "-o", "bug")[0], USAGE)
         self.assertEqual(self.files(), ["crash"])
         self.require_told_and_nothing_written("cannot write bug.html: Is a directory", "crash", "-o", "bug", "--force")
 
     def test_of_a_sound_file_it_says_so_and_writes_nothing(self):
         self.write("sound")
-        code, output, errors = self.run_tool(HEALTHY, "explain", "sound")
+        code, output, errors = self.run_with(HEALTHY, "explain", "sound")
         self.assertEqual((code, errors), (SOUND, ""))
         self.assertRegex(output, r"^sound: sound, digest [0-9a-f]{16}, \d+ operations: there is nothing to explain, and "
                                  r"nothing is written\n$")
-        code, output, _ = self.run_tool(HEALTHY, "explain", "sound", "--json")
+        code, output, _ = self.run_with(HEALTHY, "explain", "sound", "--json")
         self.assertEqual((code, json.loads(output)["verdict"]), (SOUND, "sound"))
         self.assertEqual(self.files(), ["sound"])
 
     def test_garbage_is_a_program_like_any_other(self):
         self.write("garbage", bytes(range(256)) * 8)
-        self.assertEqual(self.run_tool(HEALTHY, "explain", "garbage")[0], SOUND)
-        code, _, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", "garbage")
+        self.assertEqual(self.run_with(HEALTHY, "explain", "garbage")[0], SOUND)
+        code, _, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", "garbage")
         self.assertEqual((code, errors), (VIOLATION, ""))
 
     def test_what_cannot_be_explained_is_refused(self):
@@ -290,13 +237,13 @@ class Explain(ExplainTest):
                 (USAGE, "--gdb-commands belongs to --gdb", ("a", "--gdb-commands", "typo.ops")),
                 (USAGE, "--gdb-commands needs a file with commands for gdb", ("a", "--gdb", "--gdb-commands", "gone"))):
             with self.subTest(arguments):
-                ended, output, errors = self.run_tool(HEALTHY, "explain", *arguments)
+                ended, output, errors = self.run_with(HEALTHY, "explain", *arguments)
                 self.assertEqual((ended, output), (code, ""))
                 self.assertIn(message, errors)
                 self.assertEqual(self.files(), ["typo.ops"])
 
     def test_help_has_an_example(self):
-        code, output, errors = self.run_tool(HEALTHY, "explain", "--help")
+        code, output, errors = self.run_with(HEALTHY, "explain", "--help")
         self.assertEqual((code, errors), (SOUND, ""))
         self.assertIn("Example:\n  kmemfuzz explain crash-1a2b\n", output)
 
@@ -304,7 +251,7 @@ class Explain(ExplainTest):
     def test_gdb_stops_before_the_operation_that_fails_in_the_reduced_program(self):
         self.write("crash")
         self.write("look.gdb", "kmem-map\ncontinue\nprint *verdict\n")
-        code, output, errors = self.run_tool(self.tool("merge-right-forgotten"), "explain", "crash", "--gdb",
+        code, output, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", "crash", "--gdb",
                                              "--gdb-commands", "look.gdb")
         self.assertEqual(code, VIOLATION, output + errors)
         self.assertIn("violation; stopping before operation 1\n", errors)
@@ -315,8 +262,8 @@ class Explain(ExplainTest):
         self.assertEqual(self.files(), ["crash", "look.gdb"])
 
     def test_a_campaign_s_findings_that_are_reduced_alike_are_the_same(self):
-        first = self.folder / self.write("crash-1")
-        second = self.folder / self.write("crash-2", UNMERGED.replace("alloc 9 8\n", "alloc 9 8\nnull\n"))
+        first = self.write("crash-1")
+        second = self.write("crash-2", UNMERGED.replace("alloc 9 8\n", "alloc 9 8\nnull\n"))
         found = findings.explain_findings([first, second], self.tool("merge-right-forgotten"), TIMEOUT)
         self.assertEqual([(finding["id"], finding["program"], finding["duplicate_of"]) for finding in found],
                          [("free-merged", UNMERGED_REDUCED, None), ("free-merged", UNMERGED_REDUCED, str(first))])
@@ -334,7 +281,7 @@ class Keep(ExplainTest):
 
     def keep(self, tool, *arguments, stdin=b""):
         """Keeps in a tree of its own."""
-        return self.run_tool(tool, "keep", *arguments, stdin=stdin,
+        return self.run_with(tool, "keep", *arguments, stdin=stdin,
                              environment={"KMEM_TREE": str(self.folder / "tree")})
 
     def test_a_failing_program_is_reduced_and_kept_as_text_that_says_what_it_failed_by(self):
@@ -354,12 +301,12 @@ class Keep(ExplainTest):
         self.assertEqual(self.keep(broken, "crash", "merge-right")[0], SOUND)
         # ci/replay runs `kmemfuzz run corpus`, ci/target `kmemfuzz pack corpus`, ci/fuzz the folders of SEED_FOLDERS.
         self.assertIn('/kmemfuzz" run corpus ', (ROOT / "ci/replay").read_text())
-        code, output, _ = self.run_tool(HEALTHY, "run", "tree/corpus")
+        code, output, _ = self.run_with(HEALTHY, "run", "tree/corpus")
         self.assertEqual(code, SOUND)
         self.assertRegex(output, r"^sound  .* tree/corpus/regressions/merge-right\.ops\n$")
-        self.assertIn("VIOLATION free-merged", self.run_tool(broken, "run", "tree/corpus")[1])
-        self.assertEqual(self.run_tool(HEALTHY, "pack", "tree/corpus", "-o", "blob")[0], SOUND)
-        self.assertRegex(self.run_tool(HEALTHY, "replay", "blob")[1], r"^V 0 2 - .*\nEND 1\n$")
+        self.assertIn("VIOLATION free-merged", self.run_with(broken, "run", "tree/corpus")[1])
+        self.assertEqual(self.run_with(HEALTHY, "pack", "tree/corpus", "-o", "blob")[0], SOUND)
+        self.assertRegex(self.run_with(HEALTHY, "replay", "blob")[1], r"^V 0 2 - .*\nEND 1\n$")
         self.assertIn("regressions", corpus.SEED_FOLDERS)
 
     def test_what_is_sound_already_is_kept_as_it_is(self):
@@ -369,7 +316,7 @@ class Keep(ExplainTest):
         self.assertIn(": kept as it is, with 11 operations: it is sound in this build\n", output)
         lines = (self.kept / "mended.ops").read_text().splitlines(keepends=True)
         self.assertTrue(lines[1].startswith("# Kept when it was sound already"), lines[1])
-        self.assertEqual("".join(lines[:1] + lines[2:]), self.run_tool(HEALTHY, "show", "mended")[1])
+        self.assertEqual("".join(lines[:1] + lines[2:]), self.run_with(HEALTHY, "show", "mended")[1])
 
     def test_a_death_is_kept_too(self):
         self.write("crash", ZEROED)

@@ -9,19 +9,16 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from gdb_session import mapped_pictures, processes_naming, traced_pictures, wait_until, wait_until_busy  # noqa: E402  pylint: disable=wrong-import-position
+from tool_fixture import ROOT, TIMEOUT, ToolTest
+# pylint: disable=wrong-import-order
+from gdb_session import mapped_pictures, traced_pictures
+from processes import processes_naming, wait_until, wait_until_busy, wait_until_none
 
 BUILD = ROOT / "build/release"
 TOOL = BUILD / "kmemfuzz"
 INSTRUMENTED = ROOT / "build/dev/kmemfuzz"
-TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
 
 EXAMPLE = """kmem-program 1
 heap page=64 pages=4 growth=2 slots=16 refuse=0
@@ -53,22 +50,8 @@ HANGS = ("    uint64_t *const words = payload;\n",
          "    uint64_t *const words = payload;\n    while (*(volatile size_t *)&usable_size == 40) {\n    }\n")
 
 
-class Session(unittest.TestCase):
+class Session(ToolTest):
     """A folder, and a debugger that is told what to do by a file."""
-
-    maxDiff = None
-
-    def setUp(self):
-        self.assertTrue(TOOL.exists(), "build it first: cmake --build --preset release")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def write(self, name, content):
-        """Makes a file; returns its path."""
-        path = self.folder / name
-        path.write_text(content, encoding="utf-8")
-        return path
 
     def broken_tool(self, change):
         """A kmemfuzz whose heap has a line changed."""
@@ -203,10 +186,10 @@ class TheEnd(Session):
                                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 self.addCleanup(process.kill)
                 wait_until(reached.exists, "the stop")
-                wait_until_busy(f"{self.folder}/kmemfuzz run {program}")
+                wait_until_busy(f"{tool} run {program}")
                 process.send_signal(number)
                 self.assertEqual(process.wait(timeout=TIMEOUT), -number)
-                wait_until(lambda program=program: not processes_naming(str(program)), "the debugger's end")
+                wait_until_none(processes_naming, program)
 
 
 class WrongUse(Session):

@@ -10,15 +10,9 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PRESET = os.environ.get("KMEM_PRESET", "release")
-TOOL = ROOT / "build" / PRESET / "kmemfuzz"
-SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
-TIMEOUT = 60  # seconds: a tool that takes longer hangs
+from tool_fixture import ENVIRONMENT, SOUND, USAGE, ToolTest
 
 PROGRAM = r"""
 #include <mcheck.h>
@@ -52,25 +46,11 @@ BY_MTRACE = [line.replace("zalloc", "alloc").replace("realloc 1 0", "free 1") fo
 del BY_MTRACE[9]
 
 
-class ImportTest(unittest.TestCase):
-    maxDiff = None
-
-    def setUp(self):
-        self.assertTrue(TOOL.exists(), f"build it first: cmake --build --preset {PRESET}")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def run_command(self, *command, **more):
-        """Runs a command in the folder. Returns (exit code, standard output, standard error)."""
-        done = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", timeout=TIMEOUT, check=False, **more)
-        return done.returncode, done.stdout, done.stderr
-
+class ImportTest(ToolTest):
     def import_log(self, log, *arguments):
         """Imports a log into out.ops. Returns (exit code, standard output, standard error)."""
-        (self.folder / "log").write_bytes(log.encode() if isinstance(log, str) else log)
-        return self.run_command(TOOL, "import", "log", "-o", "out.ops", *arguments)
+        self.write("log", log)
+        return self.run_tool("import", "log", "-o", "out.ops", *arguments)
 
     def operations(self):
         """The operations in out.ops, without their comments, and the lines of the log that these name."""
@@ -85,7 +65,7 @@ class ImportTest(unittest.TestCase):
         self.assertEqual((code, errors), (SOUND, ""))
         self.assertTrue(output.startswith(f"{len(operations)} operations from a log of format "), output)
         self.assertEqual(self.operations()[0], operations)
-        self.assertEqual(self.run_command(TOOL, "run", "out.ops")[0], SOUND)
+        self.assertEqual(self.run_tool("run", "out.ops")[0], SOUND)
 
     def require_errors(self, log, *errors, arguments=()):
         """The log is refused with these complaints, and nothing is written."""
@@ -97,7 +77,7 @@ class ImportTest(unittest.TestCase):
 
 class Real(ImportTest):
     def compile(self):
-        (self.folder / "program.c").write_text(PROGRAM, encoding="utf-8")
+        self.write("program.c", PROGRAM)
         self.assertEqual(self.run_command("gcc", "-O0", "-g", "program.c", "-o", "program")[0], 0)
 
     def test_what_mtrace_writes_of_a_real_program(self):
@@ -179,7 +159,7 @@ class Plain(ImportTest):
             with self.subTest(heap=heap):
                 self.assertEqual(self.import_log(log, "--force")[0], SOUND)
                 self.assertEqual((self.folder / "out.ops").read_text("utf-8").splitlines()[2], heap)
-                self.assertNotIn("exhausted", self.run_command(TOOL, "run", "out.ops", "--trace")[1])
+                self.assertNotIn("exhausted", self.run_tool("run", "out.ops", "--trace")[1])
 
     def test_skip_leaves_lines_out_and_reports_each_and_their_number(self):
         code, _, errors = self.import_log("a 1 24\nf 2\nboo\nf 1\n", "--skip")
@@ -216,10 +196,10 @@ class Plain(ImportTest):
                                      (("--format",), "--format needs a name: plain, mtrace or ltrace"),
                                      (("a", "b"), "'b' is one argument too many"),
                                      (("--bogus",), "there is no option '--bogus'")):
-            code, output, errors = self.run_command(TOOL, "import", *arguments)
+            code, output, errors = self.run_tool("import", *arguments)
             self.assertEqual((code, output), (USAGE, ""))
             self.assertEqual(errors.splitlines()[0], f"kmemfuzz import: {complaint}")
-        self.assertEqual(self.run_command(TOOL, "import", "missing", "-o", "x")[0], ENVIRONMENT)
+        self.assertEqual(self.run_tool("import", "missing", "-o", "x")[0], ENVIRONMENT)
 
 
 class Mtrace(ImportTest):

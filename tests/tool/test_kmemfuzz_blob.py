@@ -1,16 +1,10 @@
 """Tests of kmemfuzz pack and replay: what a board is given, and what it should answer. The layout required here is the one
 docs/target-images.md tabulates."""
 
-import pathlib
 import struct
-import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-
-import test_kmemfuzz as tool  # noqa: E402  pylint: disable=wrong-import-position
-
-SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, ToolTest
 
 
 def checksum(content):
@@ -22,18 +16,18 @@ def checksum(content):
     return total
 
 
-class Pack(tool.ToolTest):
+class Pack(ToolTest):
     """kmemfuzz pack."""
 
     def test_a_blob_is_what_the_documentation_says(self):
         self.write("a", b"\1\2\3")
         self.write("b", b"")
-        self.write("c", tool.EXAMPLE)
+        self.write("c", EXAMPLE)
         self.require(SOUND, "3 inputs, 128 bytes\n", "", "pack", "a", "b", "c", "-o", "blob")
         content = (self.folder / "blob").read_bytes()
         self.assertEqual(struct.unpack_from("<8sIIQQ", content), (b"KMEMBLOB", 1, 3, 128, checksum(content)))
-        self.assertEqual(struct.unpack_from("<6I", content, 32), (56, 3, 64, 0, 64, len(tool.EXAMPLE_BYTES)))
-        self.assertEqual(content[56:], b"\1\2\3" + bytes(5) + tool.EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL")
+        self.assertEqual(struct.unpack_from("<6I", content, 32), (56, 3, 64, 0, 64, len(EXAMPLE_BYTES)))
+        self.assertEqual(content[56:], b"\1\2\3" + bytes(5) + EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL")
         self.assertEqual((self.folder / "blob.names").read_bytes(), b"a\0b\0c\0")
 
     def test_a_folder_means_all_files_below_it(self):
@@ -85,16 +79,16 @@ class Pack(tool.ToolTest):
         self.require_misuse("pack", "there is no option '--bogus'", "a", "--bogus")
 
 
-class Replay(tool.ToolTest):
+class Replay(ToolTest):
     """kmemfuzz replay."""
 
     def setUp(self):
         super().setUp()
-        self.write("programs/1", tool.EXAMPLE)
+        self.write("programs/1", EXAMPLE)
         self.write("programs/2", b"")
-        self.write("programs/3", tool.EXAMPLE_BYTES)
+        self.write("programs/3", EXAMPLE_BYTES)
         self.assertEqual(self.run_tool("pack", "programs", "-o", "blob")[0], SOUND)
-        self.line = f"9 - 0 0 0 {tool.EXAMPLE_SOUND.split()[1]}\n"
+        self.line = f"9 - 0 0 0 {EXAMPLE_SOUND.split()[1]}\n"
         self.empty = "0 - 0 0 0 0\n"
 
     def test_a_line_for_each_input_and_one_at_the_end(self):
@@ -110,7 +104,7 @@ class Replay(tool.ToolTest):
     def test_a_trace_has_the_digests_that_run_prints(self):
         _, output, _ = self.run_tool("replay", "blob", "--count", "1", "--trace")
         digests = [line.split()[-1] for line in output.splitlines() if line.startswith("T 0 ")]
-        self.assertEqual(digests, [line.split("digest ")[1] for line in tool.EXAMPLE_TRACE.splitlines() if "digest" in line])
+        self.assertEqual(digests, [line.split("digest ")[1] for line in EXAMPLE_TRACE.splitlines() if "digest" in line])
         offsets = [line.split()[3] for line in output.splitlines() if line.startswith("T 0 ")]
         self.assertEqual(offsets, ["8", "28", "-", "-", "80", "-", "28", "-", "-"])
 
@@ -133,7 +127,7 @@ class Replay(tool.ToolTest):
 
     def test_a_dash_is_standard_input(self):
         usual = self.run_tool("replay", "blob")
-        self.assertEqual(self.run_tool("replay", "-", standard_input=(self.folder / "blob").read_bytes()), usual)
+        self.assertEqual(self.run_tool("replay", "-", stdin=(self.folder / "blob").read_bytes()), usual)
 
     def test_wrong_arguments(self):
         self.require_misuse("replay", "it takes a blob")

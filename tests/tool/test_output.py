@@ -7,21 +7,16 @@ KMEM_PRESET names the build whose sound tool is tested (default: release).
 Run: python3 tests/tool/test_output.py
 """
 
-import difflib
 import json
 import os
 import pathlib
 import re
-import subprocess
-import tempfile
 import unittest
 
 import broken
-import test_reproducer
+from failures import HANGING, WRITES_TO_NULL
+from tool_fixture import ENVIRONMENT, PRESET, SOUND, TOOL, USAGE, VIOLATION, ToolTest
 
-ROOT = test_reproducer.ROOT
-TOOL = test_reproducer.TOOL
-SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TEXT = "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\nfree 3\n"
 RAW_NAME = b"caf\xe9 \"x\".ops"
 
@@ -40,24 +35,14 @@ REQUIRED = {
 LEVELS = {"none", "note", "warning", "error"}
 
 
-class OutputTest(test_reproducer.ReproducerTest):
+class OutputTest(ToolTest):
     def write(self, name, contents=TEXT):
-        (self.folder / name).write_text(contents, encoding="utf-8")
-        return name
-
-    def run_tool(self, *arguments, tool=TOOL):
-        """Runs the tool in the folder. Returns (exit code, standard output, standard error)."""
-        done = subprocess.run([tool, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=test_reproducer.TIMEOUT, check=False)
-        return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", errors="replace")
+        return super().write(name, contents)
 
     def run_json(self, *arguments, tool=TOOL):
         """Runs with --json. Returns (exit code, the document)."""
         code, output, _ = self.run_tool("run", "--json", *arguments, tool=tool)
         return code, json.loads(output)
-
-    def dying_tool(self, bug):
-        return self.broken_tool(bug, "dev")[0]
 
     def run_sarif(self, code, *arguments, tool=TOOL):
         """Runs with --sarif, which must end with this code. Returns the log, whose form has been checked."""
@@ -122,7 +107,7 @@ class Json(OutputTest):
             "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 0}})
 
     def test_a_violation_says_what_the_report_says(self):
-        tool, _ = self.broken_tool("merge-right-forgotten")
+        tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops")
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
@@ -136,19 +121,19 @@ class Json(OutputTest):
         self.assertEqual(document["totals"]["violations"], 1)
 
     def test_a_violation_in_the_recovery_says_so(self):
-        tool, _ = self.broken_tool("merge-right-forgotten")
+        tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\n")
         _, document = self.run_json("a.ops", tool=tool)
         self.assertEqual(document["results"][0]["operation"], {"index": 1, "text": "free 3", "recovery": True})
 
     def test_a_heap_that_is_wrong_from_the_start_has_no_operation(self):
-        tool, _ = self.broken_tool("taken-bit-write-precedence")
+        tool = broken.tool(PRESET, "taken-bit-write-precedence")
         self.write("a.ops")
         _, document = self.run_json("a.ops", tool=tool)
         self.assertIsNone(document["results"][0]["operation"])
 
     def test_a_death_is_a_result_with_the_function_it_happened_in_and_the_others_are_run(self):
-        tool = self.dying_tool("zalloc-clears-one-word-more")
+        tool = broken.tool("dev", "zalloc-clears-one-word-more")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n")
         self.write("b.ops")
         code, document = self.run_json("a.ops", "b.ops", tool=tool)
@@ -162,22 +147,16 @@ class Json(OutputTest):
         self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 1, "unusable": 0})
 
     def test_a_hang_is_a_result(self):
-        tool, _ = self.broken_tool("walk-stands-still")
-        self.write("a.ops", test_reproducer.text(dict((bug, body) for bug, _, body in test_reproducer.DEATHS)[
-            "walk-stands-still"]))
+        tool = broken.tool(PRESET, "walk-stands-still")
+        self.write("a.ops", HANGING)
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
         self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "hang"))
         self.assertEqual((result["operation"]["text"], result["place"]), ("free 1", None))
 
     def test_a_signal_without_a_sanitizer_is_named(self):
-        sound = (ROOT / "src" / "kmem.c").read_text("utf-8").splitlines(keepends=True)
-        wild = [line.replace("words = payload;", "words = (uint64_t *)(uintptr_t)(usable_size == 8 ? 8 : 0);")
-                for line in sound]
-        patch = "".join(difflib.unified_diff(sound, wild, "a/src/kmem.c", "b/src/kmem.c"))
-        self.write("wild-pointer.patch", patch)
-        tool = broken.link(test_reproducer.PRESET, self.folder / "wild-pointer", self.folder / "wild")
-        self.write("a.ops", "kmem-program 1\nzalloc 0 8\n")
+        tool = broken.tool(PRESET, WRITES_TO_NULL)
+        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nzalloc 0 40\n")
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
         self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "signal"))
@@ -201,7 +180,7 @@ class Json(OutputTest):
         self.assertEqual(result["uri"], "caf%E9%20%22x%22.ops")
 
     def test_only_the_oracles_chosen_are_asked(self):
-        tool, _ = self.broken_tool("merge-right-forgotten")
+        tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops")
         _, document = self.run_json("a.ops", "--without", "free-merged,placement,recovery", tool=tool)
         self.assertEqual(document["results"][0]["verdict"], "sound")
@@ -234,7 +213,7 @@ class Sarif(OutputTest):
         self.assertIn(f"\n## {heading.capitalize()}\n", pathlib.Path(path).read_text("utf-8"))
 
     def test_a_violation_is_an_error_at_the_input_with_the_reduced_program_in_its_message(self):
-        tool, _ = self.broken_tool("merge-right-forgotten")
+        tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops")
         result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
         self.assertEqual((result["ruleId"], result["level"]), ("free-merged", "error"))
@@ -245,14 +224,14 @@ class Sarif(OutputTest):
                                          "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"), message)
 
     def test_of_a_long_program_the_message_has_what_is_left_of_it(self):
-        tool, _ = self.broken_tool("merge-right-forgotten")
+        tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\n" + 50 * "null\n" + "alloc 3 24\nfree 3\nnull\n")
         result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
         self.assertTrue(result["message"]["text"].endswith("\nreduced from 53 operations:\n\nkmem-program 1\n"
                                                            "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"))
 
     def test_a_death_names_the_function_of_the_core(self):
-        tool = self.dying_tool("zalloc-clears-one-word-more")
+        tool = broken.tool("dev", "zalloc-clears-one-word-more")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n")
         result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
         self.assertEqual(result["ruleId"], "sanitizer")

@@ -6,16 +6,13 @@ KMEM_PRESET names the build whose tool is tested (default: release).
 
 import json
 import os
-import pathlib
-import pty
 import re
-import subprocess
-import tempfile
 import unittest
 import xml.etree.ElementTree
 
 import broken
-from test_kmemfuzz import EXAMPLE, PRESET, SOUND, TOOL, USAGE, ENVIRONMENT, ToolTest
+from tool_fixture import ENVIRONMENT, EXAMPLE, PRESET, ROOT, SOUND, TOOL, USAGE, ToolTest
+from terminal import run_on_terminal  # pylint: disable=wrong-import-order
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</script><script>alert(1)</script>&\"'<b>.ops"  # a file's name
@@ -66,12 +63,6 @@ class PictureTest(ToolTest):
         self.assertEqual(output, "")
         return (self.folder / "picture").read_text(encoding="utf-8")
 
-    def broken(self, patch, preset=PRESET):
-        """A tool with a planted bug."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        return broken.link(preset, patch, folder.name)
-
 
 class Files(PictureTest):
     def test_a_picture_is_not_written_over_a_file_unless_forced(self):
@@ -114,7 +105,7 @@ class Files(PictureTest):
 
 class Page(PictureTest):
     def test_every_heap_is_the_trace_s(self):
-        for path in sorted((pathlib.Path(broken.ROOT) / "corpus" / "seeds").glob("*.ops")):
+        for path in sorted((ROOT / "corpus" / "seeds").glob("*.ops")):
             with self.subTest(program=path.name):
                 program = path.read_text(encoding="utf-8")
                 heaps = heaps_of(run_of(self.picture("--html", program)))
@@ -138,17 +129,15 @@ class Page(PictureTest):
             xml.etree.ElementTree.fromstring(picture)
 
     def test_a_violation_has_its_report_its_operation_and_its_bytes(self):
-        run = run_of(self.picture("--html", MERGE, tool=self.broken("merge-right-forgotten")))
+        run = run_of(self.picture("--html", MERGE, tool=broken.tool(PRESET, "merge-right-forgotten")))
         self.assertEqual((run["end"], run["failed"], run["title"]), ("violation", 2, "VIOLATION free-merged"))
         self.assertEqual(run["sentence"], "No two adjacent blocks are both free.")
         self.assertEqual(dict(run["facts"])["operation"], "2: free 1")
         self.assertEqual([(extent["offset"], extent["size"]) for extent in run["extents"]], [(64, 64)])
 
     def test_a_subject_that_dies_is_drawn_up_to_there_with_what_it_said(self):
-        if not (broken.ROOT / "build" / "dev" / "kmemfuzz").exists():
-            self.skipTest("needs the dev build, whose core has AddressSanitizer")
         program = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nalloc 0 24\nzalloc 3 40\nalloc 1 8\n"
-        run = run_of(self.picture("--html", program, tool=self.broken("zalloc-clears-one-word-more", "dev")))
+        run = run_of(self.picture("--html", program, tool=broken.tool("dev", "zalloc-clears-one-word-more")))
         self.assertEqual((run["end"], run["failed"], len(run["steps"])), ("died", 1, 2))
         self.assertRegex(run["sentence"], "^use-after-poison in kmem_zalloc$")
         self.assertIn("==ERROR: AddressSanitizer: use-after-poison", run["said"])
@@ -176,13 +165,13 @@ class StillPicture(PictureTest):
 
     def test_a_long_run_ends_with_the_heap_that_failed_and_the_one_before(self):
         many = MERGE.replace("alloc 0 24", "null\n" * 40 + "alloc 0 24")
-        heaps = self.blocks(self.picture("--svg", many, tool=self.broken("merge-right-forgotten")))
+        heaps = self.blocks(self.picture("--svg", many, tool=broken.tool(PRESET, "merge-right-forgotten")))
         self.assertEqual([len(heap) for heap in heaps[-2:]], [3, 3])
         self.assertEqual(len(heaps), 12)
         self.assertEqual(heaps[-1][1].find(f"{SVG}title").text, "free, offset 32, 32 bytes")
 
     def test_a_failure_is_marked_and_said(self):
-        picture = self.picture("--svg", MERGE, tool=self.broken("merge-right-forgotten"))
+        picture = self.picture("--svg", MERGE, tool=broken.tool(PRESET, "merge-right-forgotten"))
         root = xml.etree.ElementTree.fromstring(picture)
         texts = [element.text for element in root.iter(f"{SVG}text")]
         self.assertIn("VIOLATION free-merged", texts)
@@ -210,7 +199,7 @@ class Map(PictureTest):
                                  "...............[22" + "." * 14, "." * 32])
 
     def test_what_failed_is_marked_below_its_line(self):
-        lines = self.picture("--map", MERGE, tool=self.broken("merge-right-forgotten")).splitlines()
+        lines = self.picture("--map", MERGE, tool=broken.tool(PRESET, "merge-right-forgotten")).splitlines()
         self.assertTrue(lines[-3].startswith(">     2  free 1"))
         self.assertEqual(lines[-2].index("^"), lines[-3].index("|") + 1 + 8)
         self.assertEqual(lines[-2].count("^"), 8)
@@ -222,23 +211,10 @@ class Map(PictureTest):
     def in_terminal(self, columns, **variables):
         """What the map is on a terminal of so many columns."""
         self.write("program.ops", EXAMPLE)
-        ours, theirs = pty.openpty()
-        subprocess.run(["stty", "cols", str(columns), "rows", "50"], stdin=theirs, check=True)
         environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        child = subprocess.Popen([TOOL, "show", "program.ops", "--map"], stdout=theirs, cwd=self.folder,
-                                 stdin=subprocess.DEVNULL, env={**environment, "TERM": "xterm", **variables})
-        os.close(theirs)
-        output = b""
-        while True:  # to the end of what the child writes
-            try:
-                part = os.read(ours, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            output += part
-        os.close(ours)
-        self.assertEqual(child.wait(), SOUND)
+        code, output = run_on_terminal([TOOL, "show", "program.ops", "--map"], columns, folder=self.folder,
+                                       environment={**environment, "TERM": "xterm", **variables})
+        self.assertEqual(code, SOUND)
         return output.decode().replace("\r\n", "\n")
 
     def test_a_terminal_gets_colour_unless_it_is_refused(self):

@@ -8,22 +8,18 @@ KMEM_PRESET names the build whose tool is tested (default: release). Deaths need
 Run: python3 tests/tool/test_reproducer.py
 """
 
-import json
-import os
 import pathlib
 import re
+import resource
+import signal
 import subprocess
 import tempfile
 import unittest
 
 import broken
+from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, ToolTest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PRESET = os.environ.get("KMEM_PRESET", "release")
-TOOL = ROOT / "build" / PRESET / "kmemfuzz"
-SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
-TIMEOUT = 60  # seconds: a tool that takes longer hangs
-HANG_SECONDS = 2  # that a reproducer of a hang is given
+HANG_SECONDS = 2  # of processor time that a reproducer of a hang is given
 
 SHARED = tempfile.TemporaryDirectory()  # for what all tests use; removed when Python ends
 CORES = {}  # objects of cores, by compiler, tree and options
@@ -115,32 +111,20 @@ def text(body):
     return "kmem-program 1\n" + body + "\n"
 
 
-class ReproducerTest(unittest.TestCase):
-    """A temporary folder, tools with broken heaps made there, and what they print, compiled and run."""
-
-    maxDiff = None
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def run_command(self, *command):
-        return subprocess.run([str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", timeout=TIMEOUT, check=False)
+class ReproducerTest(ToolTest):
+    """A folder, tools with broken heaps, and what they print, compiled and run."""
 
     def must(self, *command):
         """Runs a command that has to go well. Returns its output."""
-        done = self.run_command(*command)
-        self.assertEqual(done.returncode, SOUND, f"{command}\n{done.stdout}{done.stderr}")
-        return done.stdout
+        code, output, errors = self.run_command(*command)
+        self.assertEqual(code, SOUND, f"{command}\n{output}{errors}")
+        return output
 
     def core(self, compiler, tree, *options):
-        """The object of a tree's core; compiled once, the sound one for all tests. Returns its path."""
+        """The object of a tree's core; compiled once for all tests. Returns its path."""
         key = (compiler, tree, options)
         if key not in CORES:
-            folder = self.folder if tree != ROOT else pathlib.Path(SHARED.name)
-            CORES[key] = folder / f"core{len(CORES)}.o"
+            CORES[key] = pathlib.Path(SHARED.name, f"core{len(CORES)}.o")
             self.must(compiler, "-g", *options, "-I", tree, "-c", tree / "src" / "kmem.c", "-o", CORES[key])
         return CORES[key]
 
@@ -158,10 +142,11 @@ class ReproducerTest(unittest.TestCase):
 
     def verdict_of(self, program):
         """What a reproducer comes to: 'sound', an oracle's id, 'sanitizer' or 'hang'."""
-        try:
-            done = subprocess.run([program], capture_output=True, text=True, errors="replace", timeout=HANG_SECONDS,
-                                  check=False)
-        except subprocess.TimeoutExpired:
+        def limit():
+            resource.setrlimit(resource.RLIMIT_CPU, (HANG_SECONDS, HANG_SECONDS + 1))
+        done = subprocess.run([program], capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False,
+                              preexec_fn=limit)
+        if done.returncode == -signal.SIGXCPU:
             return "hang"
         asserted = re.search(r'Assertion `false && "([a-z-]+): .*" *\' failed', done.stderr)
         if asserted:
@@ -172,11 +157,8 @@ class ReproducerTest(unittest.TestCase):
 
     def show(self, tool, program, name):
         """The reproducer of a program. Returns the path it is written to."""
-        path = self.folder / f"{name}.ops"
-        path.write_text(program, encoding="utf-8")
-        source = self.folder / f"{name}.c"
-        source.write_text(self.must(tool, "show", path, "--c"), encoding="utf-8")
-        return source
+        path = self.write(f"{name}.ops", program)
+        return self.write(f"{name}.c", self.must(tool, "show", path, "--c"))
 
     def require_verdicts(self, source, verdicts, *options):
         """A reproducer comes to these verdicts: {the tree its core is of: its verdict}."""
@@ -188,13 +170,8 @@ class ReproducerTest(unittest.TestCase):
 
     def broken_tool(self, bug, preset=PRESET):
         """A tool with this bug. Returns it, and the tree of its core."""
-        tree = self.folder / bug
-        return broken.link(preset, bug, tree), tree
-
-    def sentences(self):
-        """The sentence of each oracle, by its id."""
-        tool = TOOL
-        return dict(re.match(r"(\S+) +(.*)", line).groups() for line in self.must(tool, "oracles").splitlines())
+        tool = broken.tool(preset, bug)
+        return tool, tool.parent
 
 
 class Broken(ReproducerTest):
@@ -282,24 +259,20 @@ class Sound(ReproducerTest):
         self.assertEqual(includes, {"src/block.h", "src/kmem.h"})
 
     def test_a_name_that_would_end_the_comment_does_not(self):
-        (self.folder / "*").mkdir()
-        (self.folder / "*" / "a\nb").write_text(text(FOUR + "null"), encoding="utf-8")
-        shown = self.must(TOOL, "show", "--c", self.folder / "*" / "a\nb")
+        shown = self.must(TOOL, "show", "--c", self.write("*/a\nb", text(FOUR + "null")))
         self.assertIn("?/a?b --c", shown)
         self.assertEqual(shown[:shown.index("#undef")].count("*/"), 1)
 
 
 class Arguments(ReproducerTest):
     def test_wrong_arguments_end_with_2(self):
-        tool = TOOL
         for arguments in ((), ("a", "b"), ("--c",), ("--d", "a")):
-            self.assertEqual(self.run_command(tool, "show", *arguments).returncode, USAGE)
+            self.assertEqual(self.run_tool("show", *arguments)[0], USAGE)
 
     def test_a_file_that_is_missing_ends_with_3_and_one_with_an_error_with_2(self):
-        tool = TOOL
-        self.assertEqual(self.run_command(tool, "show", self.folder / "missing", "--c").returncode, ENVIRONMENT)
-        (self.folder / "typo.ops").write_text("kmem-program 1\naloc 0 24\n", encoding="utf-8")
-        self.assertEqual(self.run_command(tool, "show", self.folder / "typo.ops", "--c").returncode, USAGE)
+        self.assertEqual(self.run_tool("show", "missing", "--c")[0], ENVIRONMENT)
+        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
+        self.assertEqual(self.run_tool("show", "typo.ops", "--c")[0], USAGE)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,18 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.dont_write_bytecode = True  # the tree is not for litter
+
+from folders import FolderTest  # pylint: disable=wrong-import-position  # noqa: E402
+from processes import processes_in, processes_naming, wait_until_none  # pylint: disable=wrong-import-position  # noqa: E402
+
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
 
@@ -45,23 +52,10 @@ def report_in(output):
     return match.group(0) if match else None
 
 
-def processes_naming(text):
-    """The command lines of all processes in which text occurs, this one excepted."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has ended
-        if text in command and path.parent.name != str(os.getpid()):
-            found.append(command)
-    return found
-
-
-def run(command, folder, shell=False):
+def run(command, folder, **more):
     """Runs a command. Returns (exit code, standard output, standard error)."""
-    done = subprocess.run(command, cwd=folder, shell=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", timeout=TIMEOUT, check=False)
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                          timeout=TIMEOUT, check=False, **more)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -217,7 +211,7 @@ class Violation(BrokenTree):
         code, replayed, _ = run([self.tool, "run", file], self.tree)
         self.assertEqual(code, VIOLATION)
         self.assertIn("VIOLATION free-merged", replayed)
-        self.assertEqual(processes_naming(str(self.tree)), [])
+        wait_until_none(processes_in, self.tree)
 
     def test_the_campaigns_json_names_what_was_found_and_the_file(self):
         code, output, _ = run(["./ci/fuzz", "--for", "200s", "--jobs", "1", "--until-crash", "--json"], self.tree)
@@ -303,19 +297,21 @@ class ProcessorFault(BrokenTree):
         self.assertRegex(output, f"^sound  [0-9a-f]{{16}}     0 operations  {re.escape(sound)}\n$")
 
 
-class SoundTree(unittest.TestCase):
+class SoundTree(FolderTest):
     """The campaign on this tree itself, on a corpus of the test's own."""
 
-    maxDiff = None
-
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.corpus = pathlib.Path(folder.name) / "corpus"
+        super().setUp()
+        self.corpus = self.folder / "corpus"
+        self.environment = dict(os.environ, KMEM_TEST=str(self.folder))  # by which all that it starts is found
 
     def fuzz(self, *options):
-        """Runs ci/fuzz for 4 seconds with one worker. Returns (exit code, standard output, standard error)."""
-        return run(["./ci/fuzz", "--for", "4s", "--jobs", "1", "--corpus", self.corpus, *options], ROOT)
+        """Runs ci/fuzz for 4 seconds with one worker; nothing of it may be left. Returns (exit code, standard output,
+        standard error)."""
+        result = run(["./ci/fuzz", "--for", "4s", "--jobs", "1", "--corpus", self.corpus, *options], ROOT,
+                     env=self.environment)
+        wait_until_none(processes_naming, self.folder)
+        return result
 
     def require_summary(self, target):
         """Fuzzes a target; nothing may be found, and all figures must be there."""
@@ -332,7 +328,6 @@ class SoundTree(unittest.TestCase):
         if target != "heap":  # whose committed corpus may leave nothing to find in so short a time
             self.assertGreater(figures["corpus_files"], 0)
         self.assertEqual(len(list(self.corpus.iterdir())), figures["corpus_files"])
-        self.assertEqual(processes_naming(str(self.corpus)), [])
         return figures
 
     def test_the_heap_target_finds_nothing_and_sums_up_in_json(self):
@@ -367,7 +362,7 @@ $""")
 
     def test_a_status_is_logged_without_a_terminal_and_ctrl_c_ends_all_workers_with_a_summary(self):
         process = subprocess.Popen(
-            ["./ci/fuzz", "--for", "10m", "--jobs", "2", "--corpus", self.corpus], cwd=ROOT,
+            ["./ci/fuzz", "--for", "10m", "--jobs", "2", "--corpus", self.corpus], cwd=ROOT, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
         watchdog = threading.Timer(TIMEOUT, process.kill)
         watchdog.start()
@@ -385,7 +380,7 @@ $""")
         self.assertEqual((process.returncode, errors), (SOUND, ""))
         self.assertRegex(output, r"\nFuzzed the heap target for 1\d s with 2 workers\n")
         self.assertRegex(output, r"\n  violations          0\n$")
-        self.assertEqual(processes_naming(str(self.corpus)), [])
+        wait_until_none(processes_naming, self.folder)
 
     def test_wrong_arguments_end_with_2_and_say_what_is_wrong(self):
         for arguments, complaint in ((["--for", "soon"], "'soon' is no duration; write it like 60s, 10m or 2h"),

@@ -1,0 +1,61 @@
+"""What tests share that need files: a folder of their own, and files in it.
+
+May be here: making and naming files. May not: what is in them, or what reads them.
+"""
+
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+
+def write_file(path, contents):
+    """Makes a file of text or bytes, and the folders it is in. Returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+    return path
+
+
+def write_script(path, text):
+    """Makes a file that can be run. Returns its path."""
+    write_file(path, text).chmod(0o755)
+    return path
+
+
+class FolderTest(unittest.TestCase):
+    """Each test has a folder of its own."""
+
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, contents):
+        """Makes a file in the folder. Returns its path."""
+        return write_file(self.folder / name, contents)
+
+    def files(self):
+        """The names of all files below the folder, in order."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+class SharedFolderTest(unittest.TestCase):
+    """The tests of a class share a folder."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+
+    @classmethod
+    def write(cls, name, contents):
+        """Makes a file in the folder. Returns its path."""
+        return write_file(cls.folder / name, contents)
+
+    def own(self, name):
+        """A path in the folder that only this test has."""
+        return self.folder / self.id().rsplit(".", 1)[1] / name

@@ -18,13 +18,15 @@ import unittest
 from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
 import corpus  # pylint: disable=wrong-import-position  # noqa: E402
 import corpus_command  # pylint: disable=wrong-import-position  # noqa: E402
+from processes import WAIT_SECONDS  # pylint: disable=wrong-import-position  # noqa: E402
 
 USAGE = 2
+REPLACEMENTS = 300  # of a folder that is looked at all the while
 FUZZER = ROOT / corpus_command.FUZZER
 
 
@@ -131,24 +133,45 @@ class Merge(CorpusTest):
 
 
 class Safety(CorpusTest):
-    def test_a_replaced_folder_is_at_every_moment_the_old_or_the_new_one(self):
+    def make_new(self, *names):
+        """Makes a folder of these files to put in the place of another. Returns its path."""
         new = self.folder / "new"
         new.mkdir()
-        (new / "only").write_bytes(b"new")
-        old = {path.name for path in self.minimised.iterdir()}
-        seen, done = [], threading.Event()
+        for name in names:
+            (new / name).write_bytes(b"new")
+        return new
+
+    def test_a_replaced_folder_is_the_new_one_and_the_old_one_is_gone(self):
+        new = self.make_new("only")
+        corpus.replace(self.minimised, new)
+        self.assertEqual(os.listdir(self.minimised), ["only"])
+        self.assertFalse(new.exists())
+
+    def test_a_replaced_folder_is_at_every_moment_the_old_or_the_new_one(self):
+        whole = {frozenset(os.listdir(self.minimised))}
+        seen, done, aside = set(), threading.Event(), []
 
         def look():
             while not done.is_set():
-                seen.append(frozenset(os.listdir(self.minimised)))
+                try:
+                    seen.add(frozenset(os.listdir(self.minimised)))
+                except OSError as error:
+                    seen.add(str(error))
+
+        def set_aside(folder):  # and do not remove: who has opened it may still be reading
+            aside.append(folder.rename(self.folder / f"aside-{len(aside)}"))
         watcher = threading.Thread(target=look)
         watcher.start()
-        corpus.replace(self.minimised, new)
+        with mock.patch.object(corpus.shutil, "rmtree", set_aside):
+            for number in range(REPLACEMENTS):
+                names = (f"{number}-a", f"{number}-b")
+                whole.add(frozenset(names))
+                corpus.replace(self.minimised, self.make_new(*names))
         done.set()
         watcher.join()
-        self.assertLessEqual(set(seen), {frozenset(old), frozenset({"only"})})
-        self.assertEqual(os.listdir(self.minimised), ["only"])
-        self.assertFalse(new.exists())
+        self.assertEqual(len(aside), REPLACEMENTS)
+        self.assertEqual(seen - whole, set())
+        self.assertGreater(len(seen), 1)
 
     def test_a_file_that_cannot_be_written_whole_is_not_there(self):
         with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
@@ -157,11 +180,9 @@ class Safety(CorpusTest):
         self.assertEqual([path for path in self.folder.iterdir() if path.is_file()], [])
 
     def test_a_lock_on_a_folder_that_was_replaced_meanwhile_is_taken_on_the_new_one(self):
-        new = self.folder / "new"
-        new.mkdir()
         opened = threading.Event()
-        entered = threading.Event()
         lock = fcntl.flock
+        held = []
 
         def flock(handle, operation):
             opened.set()
@@ -169,16 +190,20 @@ class Safety(CorpusTest):
 
         def enter():
             with corpus.locked(self.minimised):
-                entered.set()
-        with corpus.locked(self.minimised):
-            with mock.patch.object(corpus.fcntl, "flock", flock):
-                waiter = threading.Thread(target=enter)
-                waiter.start()
-                self.assertTrue(opened.wait(60))  # the old one, whose lock it now waits for
-                corpus.replace(self.minimised, new)
-                self.assertFalse(entered.is_set())
-        waiter.join()
-        self.assertTrue(entered.is_set())
+                handle = os.open(self.minimised, os.O_RDONLY)
+                try:
+                    lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    held.append(False)
+                except BlockingIOError:
+                    held.append(True)
+                os.close(handle)
+        waiter = threading.Thread(target=enter, daemon=True)
+        with corpus.locked(self.minimised), mock.patch.object(corpus.fcntl, "flock", flock):
+            waiter.start()
+            self.assertTrue(opened.wait(WAIT_SECONDS))  # the old one, whose lock it now waits for
+            corpus.replace(self.minimised, self.make_new("only"))
+        waiter.join(WAIT_SECONDS)
+        self.assertEqual(held, [True])
 
 
 class Committed(unittest.TestCase):

@@ -1,23 +1,22 @@
 """kmemfuzz run --gdb must stop before the operation that fails, show the heap as it is there, and reach the failure.
-A kmemfuzz with a broken heap is linked for it from what preset release has built.
+Needs the presets release and dev built.
 
 Run: python3 tests/tool/test_gdb.py
 """
 
 import os
-import pathlib
-import shutil
 import signal
 import subprocess
 import unittest
 
+import broken
+from failures import HANGS, WRITES_TO_NULL
 from tool_fixture import ROOT, TIMEOUT, ToolTest
 # pylint: disable=wrong-import-order
 from gdb_session import mapped_pictures, traced_pictures
 from processes import processes_naming, wait_until, wait_until_busy, wait_until_none
 
-BUILD = ROOT / "build/release"
-TOOL = BUILD / "kmemfuzz"
+TOOL = ROOT / "build/release/kmemfuzz"
 INSTRUMENTED = ROOT / "build/dev/kmemfuzz"
 
 EXAMPLE = """kmem-program 1
@@ -42,32 +41,9 @@ STEPS = (
     "8: free 2, freeing everything at the end, free of offset 128; must free offset 128",
 )
 
-# Of src/kmem.c: what it says, and what it is made to say.
-FORGETS_TO_MERGE = ("right_offset + right_size - start", "right_offset + 0 * right_size - start")
-WRITES_TO_NULL = ("    uint64_t *const words = payload;\n",
-                  "    uint64_t *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
-HANGS = ("    uint64_t *const words = payload;\n",
-         "    uint64_t *const words = payload;\n    while (*(volatile size_t *)&usable_size == 40) {\n    }\n")
-
 
 class Session(ToolTest):
     """A folder, and a debugger that is told what to do by a file."""
-
-    def broken_tool(self, change):
-        """A kmemfuzz whose heap has a line changed."""
-        source = (ROOT / "src/kmem.c").read_text(encoding="utf-8")
-        self.assertEqual(source.count(change[0]), 1)
-        shutil.copytree(ROOT / "src", self.folder / "broken" / "src")
-        broken = self.folder / "broken" / "src" / "kmem.c"
-        broken.write_text(source.replace(*change), encoding="utf-8")
-        tool = self.folder / "kmemfuzz"
-        subprocess.run(["gcc", "-std=c11", "-O2", "-g", "-ffreestanding", "-c", broken, "-o", self.folder / "kmem.o"],
-                       cwd=self.folder / "broken", check=True)
-        objects = sorted((BUILD / "fuzz/CMakeFiles/kmemfuzz.dir/tool").glob("*.o"))
-        libraries = [BUILD / "fuzz/libkmem_host.a", BUILD / "fuzz/libkmem_reduce.a", BUILD / "fuzz/libkmem_harness.a",
-                     BUILD / "invariants/libkmem_invariants.a", BUILD / "src/libkmem.a"]
-        subprocess.run(["gcc", "-o", tool, *objects, self.folder / "kmem.o", *libraries], check=True)
-        return tool
 
     def debug(self, commands, program=EXAMPLE, arguments=(), tool=TOOL, environment=None):
         """What kmemfuzz run --gdb prints and returns. It runs in the folder of the program."""
@@ -105,7 +81,7 @@ class TheStop(Session):
         self.assertEqual(mapped_pictures(result.stdout), self.pictures()[5:6])
 
     def test_a_violation_is_stopped_at_before_its_operation_and_reached_by_going_on(self):
-        tool = self.broken_tool(FORGETS_TO_MERGE)
+        tool = broken.tool("release", "merge-right-forgotten")
         program = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nalloc 1 24\nfree 1\nalloc 2 8\n"
         result = self.debug("kmem-map\ncontinue\nprint *verdict\n", program, tool=tool)
         self.expect(result, 0, "violation; stopping before operation 2", "Before operation 2: free 1\n",
@@ -115,17 +91,17 @@ class TheStop(Session):
 
     def test_only_the_oracles_asked_for_say_where_it_fails(self):
         program = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nalloc 1 24\nfree 1\nalloc 2 8\n"
-        result = self.debug("", program, ["--only", "contents-kept"], self.broken_tool(FORGETS_TO_MERGE))
+        result = self.debug("", program, ["--only", "contents-kept"], broken.tool("release", "merge-right-forgotten"))
         self.expect(result, 0, "sound; stopping before operation 0")
 
     def test_a_death_in_the_subject_is_stopped_at_before_its_operation_and_reached_with_its_stack(self):
-        result = self.debug("continue\nbt\nkmem-map\n", tool=self.broken_tool(WRITES_TO_NULL))
+        result = self.debug("continue\nbt\nkmem-map\n", tool=broken.tool("release", WRITES_TO_NULL))
         self.expect(result, 0, "dies in the subject; stopping before operation 1", "Before operation 1: zalloc 1 40\n",
                     "Program received signal SIGSEGV", "kmem_zalloc (")
         self.assertEqual(len(mapped_pictures(result.stdout)), 1, result.stdout)
 
     def test_a_hang_is_stopped_at_before_its_operation(self):
-        self.expect(self.debug("", tool=self.broken_tool(HANGS)), 0, "hang; stopping before operation 1",
+        self.expect(self.debug("", tool=broken.tool("release", HANGS)), 0, "hang; stopping before operation 1",
                     "Before operation 1: zalloc 1 40\n")
 
 
@@ -176,7 +152,7 @@ class TheEnd(Session):
     """Whatever ends a session, nothing of it is left."""
 
     def test_nothing_is_left_when_the_command_is_ended(self):
-        tool = self.broken_tool(HANGS)
+        tool = broken.tool("release", HANGS)
         for number in (signal.SIGTERM, signal.SIGKILL):
             with self.subTest(signal=number):
                 reached = self.folder / f"reached-{number}"

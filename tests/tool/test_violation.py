@@ -200,28 +200,54 @@ class Violation(BrokenTree):
         self.assertEqual(code, VIOLATION)
         self.assertEqual(output.splitlines()[-1], "2 sound, 1 with violations, 0 unusable")
 
-    def test_the_campaign_ends_with_1_prints_the_report_and_leaves_the_file_it_names(self):
+    def explanation(self, file):
+        """What kmemfuzz explain prints for a file, whatever was written for it before."""
+        code, output, errors = run([self.tool, "explain", "--force", file], self.tree)
+        self.assertEqual((code, errors), (VIOLATION, ""))
+        return output
+
+    def test_the_campaign_ends_with_1_prints_the_explanation_of_each_and_leaves_the_files_it_names(self):
         code, output, errors = run(["./ci/fuzz", "--for", "5s"], self.tree)
         self.assertEqual(code, VIOLATION, errors)
-        self.assertRegex(errors, r"\nFound: free-merged( \(\d+ inputs\))?\n")
-        self.assertIn("VIOLATION free-merged: No two adjacent blocks are both free.", errors)
-        self.assertRegex(output, r"  crashes             \d+ in build/campaign/heap/findings: free-merged \d+\n")
-        file = re.findall(r"(build/campaign/heap/findings/crash-[0-9a-f]+)", errors)[0]
-        self.assertTrue((self.tree / file).is_file(), file)
-        code, replayed, _ = run([self.tool, "run", file], self.tree)
-        self.assertEqual(code, VIOLATION)
-        self.assertIn("VIOLATION free-merged", replayed)
+        count, = re.findall(r"  crashes             (\d+) in build/campaign/heap/findings: free-merged \1\n", output)
+        self.assertTrue(output.endswith("\n  violations          1\n"), output)
+        found = f"\nFound: free-merged ({count} inputs)\n\n" if int(count) > 1 else "\nFound: free-merged\n\n"
+        said = errors.partition(found)[2]
+        self.assertRegex(said, r"^build/campaign/heap/findings/crash-[0-9a-f]{40}: \d+ operations?, reduced to 1\n", errors)
+        first = said.partition(":")[0]
+        explained = self.explanation(first)
+        self.assertEqual(said[:len(explained)], explained)
+        rest = said[len(explained):].splitlines()
+        others = [f"{path}: free-merged, the same as {first}" for path in re.findall(r"(?m)^(\S+): free-merged, the same", said)]
+        more = int(count) - 1 - len(others)
+        if more:
+            others.append(f"{more} more inputs of this kind are in build/campaign/heap/findings; kmemfuzz explain FILE tells "
+                          "about each")
+        self.assertEqual(rest, others)
+        self.assertEqual(len(list((self.tree / "build/campaign/heap/findings").glob("crash-" + 40 * "[0-9a-f]"))), int(count))
         wait_until_none(processes_in, self.tree)
 
-    def test_the_campaigns_json_names_what_was_found_and_the_file(self):
+    def test_the_campaigns_json_names_one_finding_and_its_duplicates_with_their_files(self):
         code, output, _ = run(["./ci/fuzz", "--for", "200s", "--jobs", "1", "--until-crash", "--json"], self.tree)
         self.assertEqual(code, VIOLATION)
-        self.assertLess(json.loads(output)["seconds"], 200)
-        findings = json.loads(output)["findings"]
-        self.assertEqual({finding["id"] for finding in findings}, {"free-merged"})
-        self.assertEqual(len({finding["file"] for finding in findings}), len(findings))
-        for finding in findings:
-            self.assertTrue((self.tree / finding["file"]).is_file())
+        figures = json.loads(output)
+        self.assertLess(figures["seconds"], 200)
+        self.assertEqual(set(figures), SUMMARY_KEYS)
+        first, *others = figures["findings"]
+        self.assertEqual((first["id"], first["duplicate_of"]), ("free-merged", None))
+        for finding in others:
+            self.assertEqual((finding["id"], finding["duplicate_of"], finding["program"]),
+                             ("free-merged", first["file"], first["program"]))
+        self.assertEqual(len({finding["file"] for finding in figures["findings"]}), len(others) + 1)
+        for finding in figures["findings"]:
+            self.assertEqual(set(finding["files"]), {"reduced", "text", "c", "html"})
+            for path in (finding["file"], *finding["files"].values()):
+                self.assertTrue((self.tree / path).is_file(), path)
+        reduced = (self.tree / first["files"]["text"]).read_text(encoding="utf-8")
+        self.assertEqual(first["program"], reduced)
+        code, replayed, _ = run([self.tool, "run", first["files"]["text"]], self.tree)
+        self.assertEqual(code, VIOLATION)
+        self.assertIn(": VIOLATION free-merged: ", replayed)
 
 
 class SanitizerReport(BrokenTree):

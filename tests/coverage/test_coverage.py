@@ -7,16 +7,17 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TREE / "ci" / "lib"))
+sys.path[:0] = [str(TREE / "ci" / "lib"), str(TREE / "tests")]
+sys.dont_write_bytecode = True  # the tree is not for litter
 
 import board  # noqa: E402  pylint: disable=wrong-import-position
 import coverage  # noqa: E402  pylint: disable=wrong-import-position
 import coverage_target  # noqa: E402  pylint: disable=wrong-import-position
 import measurement  # noqa: E402  pylint: disable=wrong-import-position
+from folders import SharedFolderTest, write_script  # noqa: E402  pylint: disable=wrong-import-position
 
 HEAP = "kmem-program 1\nheap page=256 pages=4 growth=2 slots=16\n"
 SMALL = HEAP + "alloc 0 24\nrealloc 0 100\nalloc 1 8\nfree 0\nfree 1\n"
@@ -24,20 +25,19 @@ HEADER_SIZE = 128  # bytes of a raw profile
 BOARDS = tuple(coverage_target.BOARDS)
 
 
-class Folder(unittest.TestCase):
-    """A test with a folder of its own, and replays that are measured."""
+class MeasuredTest(SharedFolderTest):
+    """Replays that are measured."""
 
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         before = os.getcwd()
         os.chdir(TREE)  # as ci/lib/common.sh does
         cls.addClassCleanup(os.chdir, before)
         missing = [path for path in (coverage_target.KMEMFUZZ, *(f"build/{name}-coverage/replay.elf" for name in BOARDS))
                    if not pathlib.Path(path).exists()]
         assert not missing, f"not built: {missing}; run ./ci/test coverage"
-        cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.measured = {}
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
 
     @classmethod
     def pack(cls, name, *paths):
@@ -66,14 +66,6 @@ class Folder(unittest.TestCase):
         cls.measured[blob, machines] = files
         return files
 
-    @classmethod
-    def write(cls, name, content):
-        """Makes a file; returns its path."""
-        path = cls.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
     def assert_same_counts(self, one, other):
         """Requires two measurements to agree in every count."""
         self.assertEqual(set(one), set(other))
@@ -81,7 +73,7 @@ class Folder(unittest.TestCase):
             self.assertEqual(vars(file), vars(other[name]), name)
 
 
-class Counts(Folder):
+class Counts(MeasuredTest):
     """What a board counts is what has run."""
 
     @classmethod
@@ -122,7 +114,7 @@ class Counts(Folder):
                 self.assertEqual(count, sum(part[name].lines[line] for part in parts), f"{name}:{line}")
 
 
-class Gaps(Folder):
+class Gaps(MeasuredTest):
     """What the corpus covers on the host alone is named, and only what is explained is let pass."""
 
     @classmethod
@@ -136,10 +128,9 @@ class Gaps(Folder):
         environment = dict(os.environ)
         if script is not None:
             name = board.EMULATORS["rv64"]
-            path = self.write(f"{self.id().rsplit('.', 1)[1]}/{name}",
-                              f'#!/bin/bash\nfor word in "$@"; do case $word in *arg=profile=*) RAW=${{word#*arg=profile=}} ;; esac; done\n'
-                              f'{shutil.which(name)} "$@"\ncode=$?\n{script}\nexit $code\n')
-            path.chmod(0o755)
+            path = write_script(self.own(name),
+                                f'#!/bin/bash\nfor word in "$@"; do case $word in *arg=profile=*) RAW=${{word#*arg=profile=}} ;; esac; done\n'
+                                f'{shutil.which(name)} "$@"\ncode=$?\n{script}\nexit $code\n')
             environment["PATH"] = f"{path.parent}:{environment['PATH']}"
         result = subprocess.run([sys.executable, "ci/lib/coverage.py", "--target", "--json", *map(str, arguments)],
                                 env=environment, capture_output=True, text=True, check=False, timeout=300)
@@ -229,7 +220,7 @@ class Gaps(Folder):
             coverage_target.replay_on_board(coverage_target.BOARDS["rv32"], blob, self.folder / "raw", lines)
 
 
-class Images(Folder):
+class Images(MeasuredTest):
     """An image that cannot leave its profile says so, after its verdicts and in place of the END line."""
 
     def run_image(self, name, argument):

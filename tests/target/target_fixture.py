@@ -66,6 +66,11 @@ class TargetTest(SharedFolderTest):
         return subprocess.run(target_command(*arguments, tree=tree), cwd=tree, env=environment or cls.marked,
                               capture_output=True, text=True, check=False, timeout=TIMEOUT)
 
+    def copy_tree(self):
+        """A copy of this tree to change and build, of this test's own."""
+        shutil.copytree(TREE, self.own("tree"), ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
+        return self.own("tree")
+
     def pack(self, *programs):
         """A blob of programs, which are texts or paths, of this test's own."""
         paths = [program if isinstance(program, pathlib.Path) else self.write(self.own(f"{i:04}.ops"), program)

@@ -6,25 +6,22 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import unittest
 
-from test_target import KMEMFUZZ, PRESETS, SOUND, TARGET, TREE, Folder, fault_program
-
-sys.path.insert(0, str(TREE / "tests"))
-
-from gdb_session import mapped_pictures, traced_pictures  # noqa: E402  pylint: disable=wrong-import-position
-from processes import processes_naming, wait_until, wait_until_busy, wait_until_none  # noqa: E402  pylint: disable=wrong-import-position
+from target_fixture import KMEMFUZZ, PRESETS, SOUND, TIMEOUT, TREE, TargetTest, fault_program, target_command
+# pylint: disable=wrong-import-order
+from gdb_session import mapped_pictures, traced_pictures
+from processes import processes_naming, wait_until, wait_until_busy, wait_until_none
 
 LOOK = "kmem-map\nprint *step\ncontinue\n"
 
 
-class Session(Folder):
+class Session(TargetTest):
     """A debugger that is told what to do by a file."""
 
     def program(self, content, name="program.ops"):
         """A program, in a file of this test's own."""
-        return self.write(f"{self.id().rsplit('.', 1)[1]}/{name}", content)
+        return self.write(self.own(name), content)
 
     def debug(self, program, commands, *arguments, environment=None):
         """What ci/target --gdb prints and returns."""
@@ -121,19 +118,20 @@ class TheEnd(Session):
         reached = program.parent / f"going-on-{number}"
         script = self.program(f"python gdb.events.cont.connect(lambda _: open('{reached}', 'w').close())\ncontinue\nbt 1\n",
                               "commands.gdb")
-        command = [*TARGET, "--configuration", "rv64", "--image", "faults", "--watchdog", "0.3", "--gdb", "--gdb-commands",
-                   str(script), str(program)]
-        process = subprocess.Popen(command, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   start_new_session=True)
+        command = target_command("--configuration", "rv64", "--image", "faults", "--watchdog", "0.3", "--gdb", "--gdb-commands",
+                                 script, program)
+        process = subprocess.Popen(command, cwd=TREE, env=self.marked, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True, start_new_session=True)
+        self.addCleanup(process.kill)
         wait_until(reached.exists, "the stop")
-        wait_until_busy(",server=on,wait=off")
+        wait_until_busy(",server=on,wait=off", self.folder)
         (os.killpg if whole_group else os.kill)(process.pid, number)
-        output = process.communicate(timeout=300)[0]
+        output = process.communicate(timeout=TIMEOUT)[0]
         return process.returncode, output
 
     def expect_nothing_left(self):
         """Requires that no process and no file of the session is there."""
-        wait_until_none(processes_naming, "gdb.socket")
+        wait_until_none(processes_naming, self.folder)
         self.assertEqual(list((TREE / "build/target").glob("*/gdb.socket")), [])
 
     def test_nothing_is_left_after_a_session(self):
@@ -164,7 +162,7 @@ class WrongUse(Session):
     """What cannot be debugged is refused, with what to do."""
 
     def test_a_missing_debugger_is_named_with_its_package(self):
-        self.expect(self.debug(self.program(SOUND), "", environment=dict(os.environ, PATH=str(self.folder))), 3,
+        self.expect(self.debug(self.program(SOUND), "", environment=dict(self.marked, PATH=str(self.folder))), 3,
                     "gdb-multiarch is missing; install the Debian package gdb-multiarch")
 
     def test_only_one_program_can_be_debugged(self):
@@ -216,7 +214,7 @@ class FromTheTool(Session):
     def test_help_names_every_option(self):
         result = self.run_tool("--help", folder="/")
         self.expect(result, 0, "Usage: kmemfuzz target")
-        options = subprocess.run([*TARGET, "--help"], cwd=TREE, capture_output=True, text=True, check=True).stdout
+        options = subprocess.run(target_command("--help"), cwd=TREE, capture_output=True, text=True, check=True).stdout
         for option in set(pathlib.Path(TREE / "ci/lib/target.py").read_text(encoding="utf-8").split('"')):
             if option.startswith("--") and option in options and option.isprintable() and " " not in option:
                 self.assertIn(option, result.stdout)

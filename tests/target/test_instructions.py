@@ -3,20 +3,18 @@ rv32; ./ci/test target sees to them."""
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 from unittest import mock
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TREE / "ci" / "lib"))
-
-import bench_target  # noqa: E402  pylint: disable=wrong-import-position
-import board  # noqa: E402  pylint: disable=wrong-import-position
-import instructions  # noqa: E402  pylint: disable=wrong-import-position
+from target_fixture import TIMEOUT, TREE
+# pylint: disable=wrong-import-order
+import bench_target
+import board
+import instructions
+from folders import FolderTest, write_script
 
 BASELINE = TREE / instructions.BASELINE
 
@@ -24,16 +22,15 @@ BASELINE = TREE / instructions.BASELINE
 def run_bench(*arguments, tree=TREE, environment=None):
     """Runs ci/bench target --instructions without its builds."""
     command = [sys.executable, str(TREE / "ci/lib/bench_target.py"), "--instructions", *map(str, arguments)]
-    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False,
+                          timeout=TIMEOUT)
 
 
-class Folder(unittest.TestCase):
-    """A test with a folder, and in it a copy of the baseline."""
+class BaselineTest(FolderTest):
+    """A folder, and in it a copy of the baseline."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        super().setUp()
         self.baseline = self.folder / "instructions.txt"
         shutil.copy(BASELINE, self.baseline)
 
@@ -59,7 +56,7 @@ class Folder(unittest.TestCase):
             self.assertIn(text, output)
 
 
-class TheCounts(Folder):
+class TheCounts(BaselineTest):
     """On the boards."""
 
     def test_they_are_the_baselines(self):
@@ -91,7 +88,7 @@ class TheCounts(Folder):
                 self.assertLess(numbers["zalloc-of-8"], numbers["zalloc-of-4096"])
 
 
-class TheBaseline(Folder):
+class TheBaseline(BaselineTest):
     """Where it is not what the images count."""
 
     def test_a_count_that_differs_is_told_with_its_name_and_both_values_in_a_table(self):
@@ -143,15 +140,13 @@ class TheBaseline(Folder):
         self.expect(self.run_with_copy(), 3, "rv32 alloc-split is there twice")
 
 
-class TheImage(Folder):
+class TheImage(BaselineTest):
     """Where it is not there, or does not do what it should."""
 
     def run_with(self, script):
         """Runs the command with a script as each emulator."""
         for name in board.EMULATORS.values():
-            path = self.folder / name
-            path.write_text(f"#!/bin/bash\nREAL={shutil.which(name)}\n{script}\n", encoding="utf-8")
-            path.chmod(0o755)
+            write_script(self.folder / name, f"#!/bin/bash\nREAL={shutil.which(name)}\n{script}\n")
         return self.run_with_copy(environment=dict(os.environ, PATH=f"{self.folder}:{os.environ['PATH']}"))
 
     def test_a_missing_one_is_exit_code_3_and_says_how_to_build_it(self):
@@ -172,7 +167,7 @@ class TheImage(Folder):
         self.expect(self.run_with(script), 3, "different compilers")
 
 
-class TheWallTime(Folder):
+class TheWallTime(BaselineTest):
     """What is timed; not how long it takes."""
 
     def test_the_corpus_is_the_same_in_every_run_and_as_long_as_it_says(self):

@@ -2,26 +2,17 @@
 the builds release, dev, rv64-sanitized and rv32-sanitized; ./ci/test target sees to them."""
 
 import json
-import pathlib
 import re
-import shutil
 import subprocess
-import sys
-import tempfile
 import unittest
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TREE / "ci" / "lib"))
+from target_fixture import HEAP, SOUND, TREE, TargetTest
+# pylint: disable=wrong-import-order
+import board
+import sanitizer
 
-import board  # noqa: E402  pylint: disable=wrong-import-position
-import sanitizer  # noqa: E402  pylint: disable=wrong-import-position
-
-TARGET = [sys.executable, str(TREE / "ci/lib/target.py")]
-KMEMFUZZ = TREE / "build/release/kmemfuzz"
 CONFIGURATIONS = ("rv64-sanitized", "rv32-sanitized")
 MISUSE = TREE / "fuzz/subjects/misuse.c"
-HEAP = "kmem-program 1\nheap page=256 pages=4 growth=2 slots=16\n"
-SOUND = HEAP + "alloc 0 24\nrealloc 0 100\nalloc 1 8\nfree 0\nfree 1\n"
 MISUSE_REQUEST = 0xfb0000  # as in fuzz/subjects/misuse.h
 KEEP_FRAMES = 8  # IMAGE_KEEP_FRAMES in fuzz/target/image.h
 
@@ -137,37 +128,19 @@ def lines_of(kind):
     return range(first, next(i for i, line in enumerate(lines, 1) if i > first and line == "}"))
 
 
-class Folder(unittest.TestCase):
-    """A test with a folder of its own."""
+class MisuseTest(TargetTest):
+    """Programs that commit misuse, and what the boards say of them."""
 
-    @classmethod
-    def setUpClass(cls):
-        missing = [path for path in (KMEMFUZZ, TREE / "build/dev/kmem_misuse",
-                                     *(TREE / f"build/{name}/misuse.elf" for name in CONFIGURATIONS))
-                   if not path.exists()]
-        assert not missing, f"not built: {missing}; run ./ci/test target"
-        cls.folder = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-
-    @classmethod
-    def write(cls, name, content):
-        """Makes a file; returns its path."""
-        path = cls.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-        return path
+    needs = ["build/dev/kmem_misuse", *(f"build/{name}/misuse.elf" for name in CONFIGURATIONS)]
 
     @classmethod
     def run_misuse(cls, *arguments):
         """Runs ci/target on the misuse image, without its builds."""
-        return subprocess.run([*TARGET, "--image", "misuse", *map(str, arguments)], cwd=TREE, capture_output=True, text=True,
-                              check=False, timeout=300)
+        return cls.run_target("--image", "misuse", *arguments)
 
     def outcomes(self, configuration, programs, flags=0):
         """What one boot of the misuse image says of programs."""
-        paths = [self.write(f"{self.id().rsplit('.', 1)[1]}/{i:04}.ops", text) for i, text in enumerate(programs)]
-        blob = self.folder / f"{self.id().rsplit('.', 1)[1]}.blob"
-        subprocess.run([KMEMFUZZ, "pack", *paths, "-o", blob, "--force"], check=True, capture_output=True)
+        blob = self.pack(*programs)
         image = board.Image(board.Configuration(configuration, configuration, "misuse"), TREE)
         lines = list(board.Boot(board.boot_command(image, blob, flags=flags), 10).lines())
         outcomes = list(filter(None, map(board.Outcome.parse, lines)))
@@ -175,7 +148,7 @@ class Folder(unittest.TestCase):
         return outcomes
 
 
-class Misuse(Folder):
+class Misuse(MisuseTest):
     """Every kind of misuse, each followed by a sound program; one run on both boards."""
 
     @classmethod
@@ -235,8 +208,7 @@ class Misuse(Folder):
             self.assertEqual(figures["boots"], 1)
 
     def test_the_replay_image_takes_the_same_requests_for_the_refusals_they_are(self):
-        result = subprocess.run([*TARGET, "--configuration", "rv64-sanitized", self.folder / "misuse"], cwd=TREE,
-                                capture_output=True, text=True, check=False, timeout=300)
+        result = self.run_target("--configuration", "rv64-sanitized", self.folder / "misuse")
         self.assertEqual(result.returncode, 0, result.stdout)
 
     def test_everything_that_the_run_time_has_for_the_compiler_is_used_by_some_kind(self):
@@ -250,7 +222,7 @@ class Misuse(Folder):
             self.assertEqual(entries - set(image.symbols), set())  # the linker drops what nothing calls
 
 
-class Frames(Folder):
+class Frames(MisuseTest):
     """Frames that are given up with an input."""
 
     PROGRAMS = ([misuse_program("STACK_WRITE_PAST_LARGE")] + [misuse_program("STACK_SCRATCH")] * 300)
@@ -273,13 +245,13 @@ class Frames(Folder):
             self.assertEqual(findings, [EXPECTED["HEAP_WRITE_PAST"]] * 20 + [sanitizer.SOUND])
 
 
-class Reports(Folder):
+class Reports(MisuseTest):
     """What a person is shown."""
 
-    def expect(self, configuration, kind, *texts):
+    def expect_report(self, configuration, kind, *texts):
         """Requires texts in the report of a kind."""
         result = self.run_misuse("--configuration", configuration, self.write(f"{kind}.ops", misuse_program(kind)))
-        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        self.expect(result, 1)
         for text in texts:
             self.assertIn(text, result.stdout)
 
@@ -287,7 +259,7 @@ class Reports(Folder):
         line = next(i for i, text in enumerate(MISUSE.read_text(encoding="utf-8").splitlines(), 1)
                     if text.endswith("hide_pointer(address) = 1;"))
         for configuration in CONFIGURATIONS:
-            self.expect(configuration, "HEAP_WRITE_PAST", f"on {configuration}: SANITIZER use-after-poison: a write of 1 byte",
+            self.expect_report(configuration, "HEAP_WRITE_PAST", f"on {configuration}: SANITIZER use-after-poison: a write of 1 byte",
                         "operation  2: alloc 2", "address    0x80200165, in the arena, 0x165 from its base",
                         "shadow     05: only the first 5 of these 8 bytes may be accessed; behind them: a block's header",
                         "0x80200100  f7 00 00 00 f7 00 00 00 00 00 f7 00[05]f7 f7 f7",
@@ -297,16 +269,16 @@ class Reports(Folder):
                         f"./ci/target --configuration {configuration} --image misuse")
 
     def test_a_memory_function_is_shown_with_the_first_byte_that_is_bad(self):
-        self.expect("rv64-sanitized", "MEMCPY_FROM_PAST", "a read of 14 bytes", "first bad  0x80200165, 13 bytes in")
+        self.expect_report("rv64-sanitized", "MEMCPY_FROM_PAST", "a read of 14 bytes", "first bad  0x80200165, 13 bytes in")
 
     def test_an_address_without_shadow_is_shown_as_what_it_was_to_be_the_shadow_of(self):
-        self.expect("rv32-sanitized", "WILD_READ", "FAULT load access fault",
+        self.expect_report("rv32-sanitized", "WILD_READ", "FAULT load access fault",
                     "shadow of  0x18 to 0x1f, in the first pages, NULL among them",
                     "its sanitizers say the same: wild access")
 
     def test_undefined_behaviour_is_shown_with_its_operands_and_its_line(self):
         for configuration in CONFIGURATIONS:
-            self.expect(configuration, "ADD_OVERFLOW_WIDE", VALUES["ADD_OVERFLOW_WIDE"], "line       fuzz/subjects/misuse.c:",
+            self.expect_report(configuration, "ADD_OVERFLOW_WIDE", VALUES["ADD_OVERFLOW_WIDE"], "line       fuzz/subjects/misuse.c:",
                         "its sanitizers say the same: add-overflow at fuzz/subjects/misuse.c:")
 
     def test_the_operands_of_every_kind_are_told(self):

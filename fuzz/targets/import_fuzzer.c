@@ -9,6 +9,7 @@
 
 #include "fuzz/program/text.h"
 #include "fuzz/targets/rule.h"
+#include "fuzz/targets/steps.h"
 
 /* What must hold. */
 RULE(import, PROBLEM_HAS_LINE, "import-problem-has-line", "A problem names a line of the log.");
@@ -116,11 +117,33 @@ static void check_text(const struct import *import) {
     free(text);
 }
 
+static void print_import(const struct import *import) {
+    (void)fprintf(stderr, "  gives %zu operations and %zu problems\n", import->operation_count,
+                  import->problem_count);
+    for (size_t i = 0; i < import->operation_count; i++) {
+        char text[TEXT_OPERATION_SIZE];
+        const struct import_operation *const imported = &import->operations[i];
+        (void)fprintf(stderr, "    line %zu: %s\n", imported->line,
+                      text_operation(&imported->operation, text));
+    }
+    for (size_t i = 0; i < import->problem_count; i++) {
+        const struct import_problem *const problem = &import->problems[i];
+        (void)fprintf(stderr, "    line %zu: problem: %.*s\n", problem->line, (int)sizeof problem->message,
+                      problem->message);
+    }
+}
+
 static void import_as(const char *log, size_t size, enum import_format format) {
     const size_t line_count = count_lines(log, size);
     struct import import;
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "  read as %s\n", import_format_name(format));
+    }
     if (!import_read(log, size, format, &import)) {
         rule_break(&import_rule_MEMORY);
+    }
+    if (steps_are_wanted()) {
+        print_import(&import);
     }
     check_problems(&import, line_count);
     check_operations(&import, line_count);
@@ -135,6 +158,10 @@ static void import_as(const char *log, size_t size, enum import_format format) {
 }
 
 static void import_all(const char *log, size_t size) {
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "a log of %zu bytes\n", size);
+        steps_print_text((const uint8_t *)log, size);
+    }
     for (int format = 0; format < IMPORT_FORMAT_COUNT; format++) {
         import_as(log, size, (enum import_format)format);
     }

@@ -17,6 +17,7 @@
 #include "fuzz/page/page_model.h"
 #include "fuzz/page/page_operation.h"
 #include "fuzz/targets/rule.h"
+#include "fuzz/targets/steps.h"
 #include "invariants/page_invariant.h"
 #include "src/page.h"
 
@@ -303,6 +304,29 @@ static struct outcome execute(struct run *run, const struct page_operation *oper
     return outcome;
 }
 
+/* The operation that is about to be done, for steps. */
+static void print_step(const struct run *run, const struct page_operation *operation) {
+    char text[PAGE_OPERATION_TEXT_SIZE];
+    page_operation_describe(operation, text);
+    (void)fprintf(stderr, "  operation %zu: %s\n", run->operation_count - 1, text);
+}
+
+/* What it returned or was refused as, and the pages then. */
+static void print_outcome(const struct run *run, const struct page_operation *operation,
+                          struct outcome outcome) {
+    char text[PAGE_POINTER_TEXT_SIZE];
+    if (outcome.error != PAGE_OK) {
+        (void)fprintf(stderr, "      -> refused: %s\n", page_error_name(outcome.error));
+    } else if (operation->kind == PAGE_OPERATION_ALLOC || operation->kind == PAGE_OPERATION_ZALLOC) {
+        const int64_t offset = outcome.pointer == NULL
+                                   ? PAGE_MODEL_NULL
+                                   : (int64_t)((uintptr_t)outcome.pointer - (uintptr_t)run->base);
+        page_operation_describe_pointer(offset, text);
+        (void)fprintf(stderr, "      -> %s\n", text);
+    }
+    print_map("      ", run->memory, run->model.page_count);
+}
+
 /* Overwrites a descriptor, or puts back what was there: the harness's own doing, which the allocator answers
  * later. */
 static void scribble(struct run *run, const struct page_operation *operation) {
@@ -318,6 +342,9 @@ static void scribble(struct run *run, const struct page_operation *operation) {
 
 static void do_operation(struct run *run, const struct page_operation *operation) {
     run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
+    if (steps_are_wanted()) {
+        print_step(run, operation);
+    }
     if (operation->kind == PAGE_OPERATION_SCRIBBLE || operation->kind == PAGE_OPERATION_REPAIR) {
         scribble(run, operation);
         return;
@@ -326,6 +353,9 @@ static void do_operation(struct run *run, const struct page_operation *operation
     memcpy(run->descriptors_before, run->memory, run->model.page_count);
     const struct page_answer answer = predict(run, operation);
     const struct outcome outcome = execute(run, operation);
+    if (steps_are_wanted()) {
+        print_outcome(run, operation, outcome);
+    }
     check(run, operation, outcome, answer);
 }
 
@@ -353,6 +383,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(header, data, size < sizeof header ? size : sizeof header);
     static struct run run;
     prepare(&run, header);
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr,
+                      "memory: %zu descriptors, %u bytes of room, %zu pages of %u bytes, %u bytes more\n",
+                      run.model.page_count, header[1], run.model.page_count, (unsigned)PAGE_SIZE, header[2]);
+    }
     do_operation(&run,
                  &(const struct page_operation){.kind = PAGE_OPERATION_INIT, .count = run.model.page_count});
     for (size_t at = sizeof header;

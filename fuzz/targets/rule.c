@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fuzz/targets/steps.h"
+
 const char *volatile rule_broken;
 
 static void print_rule(const struct rule *rule) {
@@ -16,6 +18,14 @@ static void print_operation(const struct rule_run *run, const char *indent, size
     (void)fprintf(stderr, "%s%zu: %s\n", indent, number, text);
 }
 
+static void print_history(const struct rule_run *run) {
+    const size_t count = run->operation_count;
+    (void)fprintf(stderr, "  last operations:\n");
+    for (size_t i = count > RULE_HISTORY_COUNT ? count - RULE_HISTORY_COUNT : 0; i < count; i++) {
+        print_operation(run, "    ", i);
+    }
+}
+
 void rule_break(const struct rule *rule) {
     print_rule(rule);
     rule->violation();
@@ -23,12 +33,11 @@ void rule_break(const struct rule *rule) {
 
 void rule_break_run(const struct rule *rule, const struct rule_run *run, const char *expected,
                     const char *observed) {
-    const size_t count = run->operation_count;
     print_rule(rule);
-    print_operation(run, "  operation ", count - 1);
-    (void)fprintf(stderr, "  expected: %s\n  observed: %s\n  last operations:\n", expected, observed);
-    for (size_t i = count > RULE_HISTORY_COUNT ? count - RULE_HISTORY_COUNT : 0; i < count; i++) {
-        print_operation(run, "    ", i);
+    print_operation(run, "  operation ", run->operation_count - 1);
+    (void)fprintf(stderr, "  expected: %s\n  observed: %s\n", expected, observed);
+    if (!steps_are_wanted()) { /* else they are there already */
+        print_history(run);
     }
     run->print_state(run->run);
     rule->violation();

@@ -44,8 +44,8 @@ struct rule_run {
 /* Prints that the rule is broken to standard error, and ends the process in the rule's own function. */
 __attribute__((noreturn)) void rule_break(const struct rule *rule);
 
-/* The same, with the operation just done, what was expected and observed, the operations before it and the
- * state in between. */
+/* The same, with the operation just done, what was expected and observed, the operations before it (unless
+ * steps.h has them printed) and the state in between. */
 __attribute__((noreturn)) void rule_break_run(const struct rule *rule, const struct rule_run *run,
                                               const char *expected, const char *observed);
 

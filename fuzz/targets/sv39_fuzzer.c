@@ -22,7 +22,9 @@
 #include "fuzz/sv39/sv39_damage.h"
 #include "fuzz/sv39/sv39_model.h"
 #include "fuzz/sv39/sv39_operation.h"
+#include "fuzz/sv39/sv39_picture.h"
 #include "fuzz/targets/rule.h"
+#include "fuzz/targets/steps.h"
 #include "invariants/page_invariant.h"
 #include "invariants/sv39_invariant.h"
 #include "src/page.h"
@@ -89,16 +91,11 @@ static void describe(const void *context, size_t number, char text[RULE_TEXT_SIZ
     sv39_operation_describe(&run->history[number % RULE_HISTORY_COUNT], text);
 }
 
-/* What the model says should be mapped now. */
-static void print_model(const void *context) {
-    const struct sv39_model *const model = &((const struct run *)context)->model;
-    (void)fprintf(stderr, "  should be mapped, in %zu tables, %zu pages being free:\n",
-                  sv39_model_table_count(model), sv39_model_free_count(model));
-    for (size_t i = 0; i < model->live_count; i++) {
-        const struct live_mapping live = model->live[i];
-        (void)fprintf(stderr, "    0x%016llx to 0x%llx, 0x%llx\n", (unsigned long long)live.virtual_address,
-                      (unsigned long long)live.physical_address, (unsigned long long)live.flags);
-    }
+/* What should be mapped, and the tables. */
+static void print_state(const void *context) {
+    const struct run *const run = context;
+    sv39_picture_print_model(&run->model, stderr);
+    sv39_picture_print_tables(arena + PAGE_SIZE, arena, run->model.page_count, run->root, run->start, stderr);
 }
 
 /* Reports the operation just done as breaking a rule, and ends the process in that rule's own function. */
@@ -107,7 +104,7 @@ __attribute__((noreturn)) static void fail(const struct run *run, const struct r
     const struct rule_run broken = {.run = run,
                                     .operation_count = run->operation_count,
                                     .describe = describe,
-                                    .print_state = print_model};
+                                    .print_state = print_state};
     rule_break_run(rule, &broken, expected, observed);
 }
 
@@ -285,6 +282,24 @@ static struct sv39_answer execute(struct run *run, const struct sv39_operation *
     return outcome;
 }
 
+/* The operation that is about to be done, for steps. */
+static void print_step(const struct run *run, const struct sv39_operation *operation) {
+    char text[SV39_OPERATION_TEXT_SIZE];
+    sv39_operation_describe(operation, text);
+    (void)fprintf(stderr, "  operation %zu: %s\n", run->operation_count - 1, text);
+}
+
+/* What it was refused as, or found. */
+static void print_outcome(const struct sv39_operation *operation, struct sv39_answer outcome) {
+    if (outcome.error != SV39_OK) {
+        (void)fprintf(stderr, "      -> refused: %s\n", sv39_error_name(outcome.error));
+    } else if (operation->kind == SV39_OPERATION_TRANSLATE) {
+        (void)fprintf(stderr, "      -> 0x%llx, 0x%llx\n",
+                      (unsigned long long)outcome.translation.physical_address,
+                      (unsigned long long)outcome.translation.flags);
+    }
+}
+
 /* The harness's own doings. */
 
 static struct other_run take_other(struct run *run, size_t count, unsigned char content) {
@@ -328,6 +343,10 @@ static void scribble(struct run *run, const struct sv39_operation *operation) {
     run->overwritten = table_at(run, places.parent) + index_at(operation->virtual_address, operation->level);
     run->repaired = *run->overwritten;
     *run->overwritten = sv39_damage(run->repaired, operation->level, operation->damage, &places);
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "      -> 0x%llx in place of 0x%llx\n", (unsigned long long)*run->overwritten,
+                      (unsigned long long)run->repaired);
+    }
     run->model.corrupt_start = operation->virtual_address / span * span;
     run->model.corrupt_size = span;
 }
@@ -360,6 +379,9 @@ static bool do_own(struct run *run, const struct sv39_operation *operation) {
 
 static void do_operation(struct run *run, const struct sv39_operation *operation) {
     run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
+    if (steps_are_wanted()) {
+        print_step(run, operation);
+    }
     if (do_own(run, operation)) {
         return;
     }
@@ -374,6 +396,9 @@ static void do_operation(struct run *run, const struct sv39_operation *operation
     }
     const struct sv39_answer answer = predict(run, operation);
     const struct sv39_answer outcome = execute(run, operation);
+    if (steps_are_wanted()) {
+        print_outcome(operation, outcome);
+    }
     check(run, operation, outcome, answer);
 }
 
@@ -446,6 +471,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                                       .physical_address = run.start,
                                                       .count = run.model.page_count});
     check_satp(&run);
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "  another tree is tried, %s (way %u of check_misused_init)\n",
+                      (header[2] >> 1 & 7) == 0 ? "made in the same way" : "made in a wrong way",
+                      header[2] >> 1 & 7U);
+    }
     check_misused_init(&run, header[2] >> 1 & 7);
     for (size_t at = sizeof header;
          at + SV39_OPERATION_SIZE <= size && run.operation_count <= OPERATION_LIMIT;

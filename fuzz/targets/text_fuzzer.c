@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fuzz/targets/rule.h"
+#include "fuzz/targets/steps.h"
 
 /* What must hold. */
 RULE(text, ENCODING_IS_STABLE, "text-encoding-is-stable",
@@ -54,6 +55,10 @@ static struct buffer print(const struct program *program) {
     char *const text = text_make(program, &size);
     if (text == NULL) {
         rule_break(&text_rule_MEMORY);
+    }
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "  prints %zu operations as\n", program->operation_count);
+        steps_print_text((const uint8_t *)text, size);
     }
     return (struct buffer){.bytes = (uint8_t *)text, .size = size};
 }
@@ -116,6 +121,9 @@ static void check_encoding_in_place(const uint8_t *bytes, size_t size, struct bu
 }
 
 static void check_binary(const uint8_t *bytes, size_t size) {
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "a binary program of %zu bytes\n", size);
+    }
     const struct program program = program_decode(bytes, size);
     const struct buffer encoded = encode(&program);
     const struct program canonical = program_decode(encoded.bytes, encoded.size);
@@ -148,7 +156,15 @@ static void check_error(const struct text_error *error, const uint8_t *program) 
 static void check_text(const uint8_t *text, size_t size) {
     struct buffer parsed;
     struct text_error error;
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "a text of %zu bytes\n", size);
+        steps_print_text(text, size);
+    }
     if (!text_parse(text, size, &parsed.bytes, &parsed.size, &error)) {
+        if (steps_are_wanted()) {
+            (void)fprintf(stderr, "  does not parse: line %zu, column %zu: %.*s\n", error.line, error.column,
+                          (int)sizeof error.message, error.message);
+        }
         check_error(&error, parsed.bytes);
         return;
     }

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "fuzz/targets/rule.h"
+#include "fuzz/targets/steps.h"
 #include "tests/unit/file_fixture.h"
 
 RULE(test, EVEN, "test-even", "Every number is even.");
@@ -59,6 +60,25 @@ static void a_long_run_s_report_has_the_last_eight_operations(void **state) {
                   "    6: call(60)\n    7: call(70)\n    8: call(80)\n    9: call(90)\n  state of call\n");
 }
 
+static void what_was_told_step_by_step_is_not_told_again(void **state) {
+    (void)state;
+    catch_errors();
+    assert_int_equal(setenv("KMEM_STEPS", "1", 1), 0);
+    (void)status_of(break_run, 10); /* a process of its own: in this one nobody has asked yet */
+    assert_int_equal(unsetenv("KMEM_STEPS"), 0);
+    assert_errors("\nVIOLATION test-small: Every number is small.\n"
+                  "  operation 9: call(90)\n  expected: less\n  observed: more\n  state of call\n");
+}
+
+static void a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_numbers(void **state) {
+    (void)state;
+    catch_errors();
+    steps_print_text((const uint8_t *)"a\\b\n\n\x80\0%s", 9);
+    steps_print_text((const uint8_t *)"", 0);
+    steps_print_text((const uint8_t *)"end\n", 4);
+    assert_errors("    | a\\\\b\n    | \n    | \\x80\\x00%s\n    | end\n");
+}
+
 static void each_rule_ends_in_a_function_of_its_own(void **state) {
     (void)state;
     assert_ptr_not_equal(test_rule_EVEN.violation, test_rule_SMALL.violation);
@@ -97,6 +117,10 @@ int main(void) {
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_long_run_s_report_has_the_last_eight_operations, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(what_was_told_step_by_step_is_not_told_again, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_numbers,
+                                        make_folder, remove_folder),
         cmocka_unit_test(each_rule_ends_in_a_function_of_its_own),
         cmocka_unit_test(the_first_difference_is_found_wherever_it_is),
         cmocka_unit_test(a_message_is_printable_and_ends_within_its_bytes),

@@ -1,7 +1,9 @@
 """A fuzzing campaign: libFuzzer's fork mode on a corpus, a live status, every crash kept, a closing summary. Here is the
-order of things; what they are is in campaign_folder, workers, crashes and campaign_status."""
+order of things; what they are is in campaign_folder, workers, crashes, findings, explanation and campaign_status."""
 
 import argparse
+import contextlib
+import functools
 import os
 import pathlib
 import signal
@@ -11,6 +13,7 @@ import time
 
 import corpus
 import crashes as crash_list
+import explanation
 import findings
 import series
 from campaign_folder import Folders
@@ -22,9 +25,9 @@ from workers import Workers
 PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
 BUILD = pathlib.Path("build", PRESET)
 TARGETS = ("heap", "page", "sv39", "text", "import")
-EXPLAIN_SECONDS = 300  # that explaining a crash may take: hangs are reduced by waiting for them
+EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are reduced by waiting for them
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
-LOG_SHOWN = 6000  # characters of a target's own words, where there is no explanation
+LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, where there is no explanation
 SPACE_SECONDS = 0.5  # between looks at the space left
 
 
@@ -91,35 +94,6 @@ def watch(workers, folders, crashes, status, get_figures, stop, options):
         status.show(get_figures, crashes.names)
 
 
-def explain_entry(entry, options):
-    """Explains the smallest inputs of one id, prints that, and returns what the summary has of them."""
-    explained = findings.explain_findings(entry["files"][:EXPLAINED_COUNT], corpus.KMEMFUZZ, EXPLAIN_SECONDS)
-    said = [finding for finding in explained if findings.show(finding, sys.stderr)]
-    more = entry["count"] - len(explained)
-    if more:
-        print(f"{more} more inputs of this kind are in {options.findings_folder}; kmemfuzz explain FILE tells about each",
-              file=sys.stderr)
-    return [findings.summary(finding) for finding in said]
-
-
-def report_findings(entries, binary, options):
-    """Prints what was found, explained where it can be. entries is the finished list of crashes, one for each id with all
-    of its files. Returns what the summary has of them."""
-    found = []
-    for entry in entries:
-        count = f" ({entry['count']} inputs)" if entry["count"] > 1 else ""
-        print(f"\nFound: {entry['id']}{count}\n", file=sys.stderr, flush=True)
-        explained = explain_entry(entry, options) if options.target == "heap" else []
-        found += explained
-        if not explained:
-            log = pathlib.Path(entry["file"] + ".log")
-            if log.exists():
-                print(log.read_text(encoding="utf-8", errors="replace")[:LOG_SHOWN], file=sys.stderr)
-            print(f"\n  replay  {binary} {entry['file']}", file=sys.stderr)
-            found.append({"id": entry["id"], "file": entry["file"], "duplicate_of": None})
-    return found
-
-
 class Campaign:
     """One campaign, from its folders to its summary."""
 
@@ -140,7 +114,12 @@ class Campaign:
         folders.prepare()
         folders.require_space()
         corpus.prepare_seeds(options.target, folders.work / "seeds")
-        self.crashes.add(folders.take_over(self.binary))
+        untold = folders.take_over(self.binary)
+        if untold:
+            one = len(untold) == 1
+            print(f"{len(untold)} finding{'' if one else 's'} of campaigns that were cut short: this one explains "
+                  f"{'it' if one else 'them'} at its end", file=sys.stderr)
+        self.crashes.add(untold)
         start = folders.snapshot()
         print(f"Inputs go to {folders.corpus}, findings to {folders.findings}", file=sys.stderr)
         started = time.monotonic()
@@ -170,8 +149,52 @@ class Campaign:
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
                             findings=self.crashes.findings())
         record.add(self.figures, self.crashes.names())
-        folders.remove()
+        folders.clear()
         return sound
+
+    def report(self):
+        """Tells what was found, and sums up. A stop that is requested meanwhile, or was requested twice before, leaves the
+        rest to the next campaign: the summary has it, but not explained."""
+        patience = min(self.stop.count, 1)  # requests to stop after which explaining goes on
+
+        def is_cut():
+            return self.stop.count > patience
+        explain = functools.partial(findings.explain_program, tool=corpus.KMEMFUZZ, seconds=EXPLAIN_SECONDS, is_cut=is_cut)
+        if self.options.target != "heap":
+            explain = functools.partial(explanation.explain, target=self.options.target, binary=self.binary, is_cut=is_cut)
+        found = []
+        for entry in self.figures["findings"]:
+            told = []
+            with contextlib.suppress(explanation.Cut):
+                if not is_cut():
+                    told = self.report_entry(entry, explain)
+            found += told or [{"id": entry["id"], "file": entry["file"], "duplicate_of": None}]
+        self.figures["findings"] = found
+        untold = self.folders.leave()
+        if untold:
+            print(f"\nci/fuzz: stopped before {untold} finding{' was' if untold == 1 else 's were'} explained; the next "
+                  f"campaign does it. All are in {self.folders.findings}", file=sys.stderr)
+        summarise(self.figures, self.options)
+
+    def report_entry(self, entry, explain):
+        """Prints what was found of one id, its smallest inputs explained by explain(file) where they can be, and takes it
+        for told. Returns what the summary has of those. Raises Cut."""
+        count = f" ({entry['count']} inputs)" if entry["count"] > 1 else ""
+        print(f"\nFound: {entry['id']}{count}\n", file=sys.stderr, flush=True)
+        told = [findings.summary(finding) for finding in findings.explain_findings(entry["files"][:EXPLAINED_COUNT], explain)
+                if findings.show(finding, sys.stderr)]
+        more = entry["count"] - EXPLAINED_COUNT
+        if more > 0:
+            command = "kmemfuzz explain" if self.options.target == "heap" else f"{explanation.STEPS_WANTED} {self.binary}"
+            print(f"{more} more input{'' if more == 1 else 's'} of this kind {'is' if more == 1 else 'are'} in "
+                  f"{self.folders.findings}; {command} FILE tells about each", file=sys.stderr)
+        if not told:
+            log = pathlib.Path(entry["file"] + ".log")
+            if log.exists():
+                print(log.read_text(encoding="utf-8", errors="replace")[:LOG_SHOWN_SIZE], file=sys.stderr)
+            print(f"\n  replay  {self.binary} {entry['file']}", file=sys.stderr)
+        self.folders.forget(entry["files"])
+        return told
 
 
 def main():
@@ -188,6 +211,7 @@ def main():
     campaign = Campaign(options, stop)
     try:
         sound = campaign.run()
+        campaign.report()
     except (OSError, subprocess.CalledProcessError, corpus.CorpusError) as error:
         print(f"ci/fuzz: {error}", file=sys.stderr)
         work = campaign.folders.work
@@ -195,9 +219,6 @@ def main():
             print(f"ci/fuzz: nothing found is lost; what is not in its place yet lies in {work}, and the next campaign "
                   "takes it from there", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    options.findings_folder = campaign.folders.findings
-    campaign.figures["findings"] = report_findings(campaign.figures["findings"], campaign.binary, options)
-    summarise(campaign.figures, options)
     if campaign.figures["findings"]:
         return EXIT_VIOLATION
     return EXIT_SOUND if sound else EXIT_ENVIRONMENT

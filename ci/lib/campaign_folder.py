@@ -1,6 +1,7 @@
 """Where a campaign's files are, and how they get where they stay. A campaign works in a folder of its own below
 build/campaign/TARGET/running, and holds its lock. Whatever it finds lies there as files from the first moment; harvest
-brings them to the corpus and to the findings. A campaign that was killed leaves its folder, and the next one harvests it.
+brings them to the corpus and to the findings. Of each finding a note stays there until it has been told. A campaign that
+was killed leaves its folder; the next one harvests it, and tells what it has not.
 
 Inputs and findings are only ever added, each by one renaming, and a file in the working folder is removed only when all
 of it has arrived. So there is no moment at which being killed, or a full disk, loses anything."""
@@ -33,6 +34,10 @@ class Folders:
         self.work = None
         self.lock = None
 
+    def _untold(self, work):
+        """The notes of findings that a campaign has yet to tell: empty files with their names."""
+        return work / "untold"
+
     def prepare(self):
         """Makes all folders, and this campaign's own. Raises OSError when one cannot be made or written."""
         for folder in (self.running, self.corpus, self.findings):
@@ -51,6 +56,7 @@ class Folders:
                 os.close(lock)
                 continue
             self.work, self.lock = work, lock
+        self._untold(self.work).mkdir()
         corpus.write_whole(self.work / "corpus-path", str(self.corpus.absolute()).encode())
 
     def require_space(self):
@@ -68,6 +74,10 @@ class Folders:
             corpus.snapshot(self.corpus, self.work / "start")
         return self.work / "start"
 
+    def _note(self, finding):
+        """Notes in this campaign's own folder that a finding has yet to be told."""
+        (self._untold(self.work) / finding.name).touch()
+
     def take_artifacts(self, work=None):
         """Moves crashes that are wholly written to the findings. Returns their paths there."""
         taken = []
@@ -77,6 +87,8 @@ class Folders:
             if not match or corpus.content_name(data) != match.group(2):
                 continue  # still being written
             destination = self.findings / path.name
+            if match.group(1) != "slow-unit":
+                self._note(destination)
             if not destination.exists():
                 corpus.write_whole(destination, data)
             path.unlink()
@@ -124,9 +136,17 @@ class Folders:
         note = work / "corpus-path"
         return not note.exists() or note.read_text(encoding="utf-8") == str(self.corpus.absolute())
 
+    def _take_untold(self, work):
+        """Takes over the notes of a campaign that was killed. Returns the findings, as far as they are still there."""
+        findings = [self.findings / note.name for note in sorted(self._untold(work).glob("*"))]
+        findings = [finding for finding in findings if finding.exists()]
+        for finding in findings:
+            self._note(finding)
+        return findings
+
     def take_over(self, binary):
-        """Harvests what campaigns have left that were killed. Returns the artifacts among it."""
-        artifacts = []
+        """Harvests what campaigns have left that were killed. Returns what they have found and not told."""
+        findings = []
         for work in sorted(self.running.iterdir()):
             if work == self.work or not self._is_of_this_corpus(work):
                 continue
@@ -138,16 +158,31 @@ class Folders:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not work.exists():
                     continue  # another campaign has taken it over
-                artifacts += self.take_artifacts(work)
+                findings += dict.fromkeys([*self._take_untold(work), *self.take_artifacts(work)])
                 self.harvest(binary, work, lock)
                 shutil.rmtree(work)
             except BlockingIOError:
                 pass  # it runs
             finally:
                 os.close(lock)
-        return artifacts
+        return findings
 
-    def remove(self):
-        """Removes this campaign's own folder, when all of it has been harvested."""
-        shutil.rmtree(self.work, ignore_errors=True)
+    def clear(self):
+        """Removes what has been harvested from this campaign's own folder. What has yet to be told stays noted."""
+        for path in self.work.iterdir():
+            if path.is_dir() and path != self._untold(self.work):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def forget(self, findings):
+        """Takes back the notes of findings that have been told."""
+        for finding in findings:
+            (self._untold(self.work) / pathlib.Path(finding).name).unlink(missing_ok=True)
+
+    def leave(self):
+        """Removes this campaign's own folder, unless there is something left to tell; then the next campaign does. Returns
+        how many findings that are."""
+        count = sum(1 for _ in self._untold(self.work).glob("*"))
+        if count == 0:
+            shutil.rmtree(self.work, ignore_errors=True)
         os.close(self.lock)
+        return count

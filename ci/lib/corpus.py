@@ -148,7 +148,8 @@ def run_fuzzer(binary, *arguments, holding=()):
     """Runs a target on what the arguments name; it keeps the handles of holding open, in case it outlives us. Returns (exit
     code, output)."""
     environment = dict(os.environ, **fuzzer.ENVIRONMENT)
-    environment.pop("KMEM_STATISTICS", None)
+    for name in ("KMEM_STATISTICS", "KMEM_STEPS"):
+        environment.pop(name, None)
     try:
         done = subprocess.run([binary, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=environment, text=True, errors="replace", timeout=MERGE_SECONDS,

@@ -20,13 +20,14 @@ LOG_SIZE = 1 << 20  # bytes of a run's output that are kept
 UNEXAMINED = "unexamined"
 
 
-def run_again(binary, artifact):
-    """Runs a target once on an input. Returns (exit code, output); a run that does not end is aborted, which prints where
-    it stands."""
+def run_again(binary, artifact, environment=None):
+    """Runs a target once on an input, with more of an environment when given. Returns (exit code, output); a run that does
+    not end is aborted, which prints where it stands."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
         process = subprocess.Popen([binary, *fuzzer.FLAGS, f"-artifact_prefix={folder}/", artifact],
                                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                   env=dict(os.environ, **fuzzer.ENVIRONMENT), start_new_session=True)
+                                   env=dict(os.environ, **{**fuzzer.ENVIRONMENT, **(environment or {})}),
+                                   start_new_session=True)
         try:
             code = process.wait(timeout=REPLAY_SECONDS)
         except subprocess.TimeoutExpired:
@@ -56,8 +57,7 @@ class Crashes:
         self.binary = binary
         self.ids = {}  # of each artifact's path; in the order found
         self.failure = None  # what kept an examination from being done
-        self._queue = queue.SimpleQueue()
-        self._pending = 0
+        self._queue = queue.Queue()
         threading.Thread(target=self._work, daemon=True).start()
 
     def add(self, artifacts):
@@ -65,7 +65,6 @@ class Crashes:
         for artifact in artifacts:
             if artifact not in self.ids:
                 self.ids[artifact] = UNEXAMINED
-                self._pending += 1
                 self._queue.put(artifact)
 
     def _work(self):
@@ -77,13 +76,13 @@ class Crashes:
                 corpus.write_whole(artifact.with_name(artifact.name + ".log"), output.encode())
             except OSError as error:
                 self.failure = error
-            self._pending -= 1
+            self._queue.task_done()
 
     def finish(self, stop):
         """Waits until all are examined, or until that takes too long or a second wish to stop arrives. What is not is
         kept and counted all the same."""
         deadline = time.monotonic() + EXAMINE_SECONDS
-        while self._pending and time.monotonic() < deadline and stop.count < 2:
+        while self._queue.unfinished_tasks and time.monotonic() < deadline and stop.count < 2:
             time.sleep(0.02)
 
     def counts(self):

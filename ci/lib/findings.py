@@ -1,34 +1,49 @@
-"""What a campaign has found, explained: each file that the fuzzer saved is given to `kmemfuzz explain`, which reduces it
-and writes its files beside it. Findings that fail in the same way and are reduced to the same program are one."""
+"""What a campaign has found, explained and told. A finding of the heap's target is given to `kmemfuzz explain`, which reduces
+it and writes its files beside it; those of other targets are explained by explanation.py. Findings that fail in the same way
+and are reduced to the same are one."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
+import time
 
 import fuzzer
+from command_line import EXIT_SOUND, EXIT_VIOLATION
+from explanation import Cut
+from guarded import Guarded
 
-EXIT_SOUND, EXIT_VIOLATION = range(2)
+POLL_SECONDS = 0.1  # between looks at whether someone still waits
 
 
-def _run(command, seconds):
-    """Runs a command in a process group of its own, which is ended when it takes longer. Returns its code, or None
-    when it took longer, standard output and standard error."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, errors="replace", start_new_session=True,
-                               env=dict(os.environ, **fuzzer.ENVIRONMENT))
+def _never():
+    return False
+
+
+def _run(command, seconds, is_cut):
+    """Runs a command, which is ended when it takes longer or nobody waits for it any more. Returns its code, or None when
+    it took longer, standard output and standard error. Raises Cut."""
+    guarded = Guarded(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                      env=dict(os.environ, **fuzzer.ENVIRONMENT))
+    deadline = time.monotonic() + seconds
     try:
-        output, errors = process.communicate(timeout=seconds)
-        return process.returncode, output, errors
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, errors = process.communicate()
-        return None, output, errors
+        while time.monotonic() < deadline:
+            if is_cut():
+                raise Cut
+            try:
+                output, errors = guarded.process.communicate(timeout=POLL_SECONDS)
+                return guarded.process.returncode, output, errors
+            except subprocess.TimeoutExpired:
+                continue
+        return None, "", ""
+    finally:
+        guarded.end()
+        guarded.process.stdout.close()
+        guarded.process.stderr.close()
 
 
-def explain(artifact, tool, seconds):
-    """One finding, explained. Its members:
+def explain_program(artifact, tool, seconds, is_cut=_never):
+    """One finding of the heap's target, explained. Its members:
 
     file          the file that the fuzzer saved
     id            how it fails, such as "free-merged" or "use-after-poison in kmem_zalloc"; None: it is not explained
@@ -37,11 +52,12 @@ def explain(artifact, tool, seconds):
     files         what kmemfuzz has written, by kind: reduced, text, c, html
     text          the explanation for a person
     problem       why it is not explained; None when it is
-    """
+
+    Raises Cut when is_cut() becomes true."""
     finding = {"file": str(artifact), "id": None, "program": None, "operations": None, "files": {}, "text": "",
                "problem": None}
     # What was written for the same file by an earlier campaign is written anew.
-    code, output, errors = _run([str(tool), "explain", "--json", "--force", str(artifact)], seconds)
+    code, output, errors = _run([str(tool), "explain", "--json", "--force", str(artifact)], seconds, is_cut)
     try:
         document = json.loads(output)
     except ValueError:
@@ -60,20 +76,19 @@ def explain(artifact, tool, seconds):
     return finding
 
 
-def explain_findings(artifacts, tool, seconds):
-    """Explains files that a fuzzer of the heap has saved, each once and in this order; each may take so many seconds.
-    Returns the findings, as explain describes them, with one more member, `duplicate_of`: the file of the first finding
-    with the same id and the same reduced program; None when it is the first, or not explained."""
-    findings = []
-    first = {}  # file by (id, program)
+def explain_findings(artifacts, explain):
+    """Explains files that a fuzzer has saved by explain(file), each once and in this order. Yields each finding as soon as
+    it is explained, with one more member, `duplicate_of`: the file of the first finding with the same id that is reduced to
+    the same; None when it is the first, or not explained."""
+    first = {}  # file by (id, what it is reduced to)
     for artifact in dict.fromkeys(str(artifact) for artifact in artifacts):
-        finding = explain(artifact, tool, seconds)
+        finding = explain(artifact)
         finding["duplicate_of"] = None
         if finding["problem"] is None:
-            original = first.setdefault((finding["id"], finding["program"]), finding["file"])
+            reduced = finding["program"] if "program" in finding else finding["input"]
+            original = first.setdefault((finding["id"], reduced), finding["file"])
             finding["duplicate_of"] = original if original != finding["file"] else None
-        findings.append(finding)
-    return findings
+        yield finding
 
 
 def show(finding, stream):
@@ -88,6 +103,9 @@ def show(finding, stream):
     return finding["problem"] is None
 
 
+SUMMARISED = ("id", "file", "program", "size_before", "size_after", "input", "report", "replay", "files", "duplicate_of")
+
+
 def summary(finding):
-    """What the closing summary of a campaign has of an explained finding."""
-    return {name: finding[name] for name in ("id", "file", "program", "files", "duplicate_of")}
+    """What the closing summary of a campaign has of an explained finding: as far as it has them."""
+    return {name: finding[name] for name in SUMMARISED if name in finding}

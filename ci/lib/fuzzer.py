@@ -50,12 +50,17 @@ def parse_progress(line):
     return tuple(int(group) for group in match.groups()) if match else None
 
 
-def parse_finding(output):
-    """What stopped a target, as a short id: that of an oracle or of another target's rule; 'ubsan: ...', 'msan: ...',
-    'asan: ...', 'hang'; or None."""
+def find_rule(output):
+    """What a target itself has found to be broken: the id of an oracle or of another target's rule; or None."""
     match = _VIOLATION.search(output)
-    if match:
-        return match.group(1)
+    return match.group(1) if match else None
+
+
+def parse_finding(output):
+    """What stopped a target, as a short id: as find_rule, or 'ubsan: ...', 'msan: ...', 'asan: ...', 'hang'; or None."""
+    rule = find_rule(output)
+    if rule:
+        return rule
     if _UNREPEATED.search(output):
         return UNREPEATED
     match = _UNDEFINED.search(output)

@@ -12,22 +12,12 @@ import subprocess
 import time
 
 import fuzzer
+from guarded import Guarded
 
 STOP_SECONDS = 10  # that jobs may take to end when told to: for the input they run, and the report of a crash
 
 _JOB = re.compile(r"^#(\d+): cov: (\d+) ft: (\d+) corp: (\d+) exec/s:? \d+ oom/timeout/crash: (\d+)/(\d+)/(\d+)",
                   re.MULTILINE)
-# Becomes the command "$@" when a line comes on standard input; ends when nobody is left to write one.
-GATE = 'read -r line && exec "$@" </dev/null'
-# Ends the group of processes $1 when nobody holds the other end of standard input any more.
-GUARD = 'read -r line; kill -s KILL -- "-$1"'
-
-
-def start_guard(group, lock):
-    """Starts what ends a group of processes when this one is gone, however it went."""
-    return subprocess.Popen(["sh", "-c", GUARD, "sh", str(group)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=[lock])
-
 
 class Tail:
     """The new lines of a growing file."""
@@ -67,23 +57,13 @@ class Workers:
         self.finished_executions = self.coverage = self.features = self.corpus_size = 0
         environment = dict(os.environ, KMEM_STATISTICS=str(self.statistics_path.absolute()),
                            TMPDIR=str(self.temporary.absolute()), **fuzzer.ENVIRONMENT)
+        environment.pop("KMEM_STEPS", None)  # of each input of a campaign nobody wants to hear all
         # No -seed: every job would inherit it, and do what the others do.
         command = [binary, *fuzzer.FLAGS, f"-fork={jobs}", "-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1",
                    f"-artifact_prefix={self.artifacts}/", self.corpus, *inputs]
-        # It waits at a gate until it has its guard: at no moment may this process be killed and leave it running.
         with open(work / "fuzzer.log", "wb") as log:
-            self.process = subprocess.Popen(["sh", "-c", GATE, "sh", *command], stdin=subprocess.PIPE,
-                                            stdout=subprocess.DEVNULL, stderr=log, env=environment,
-                                            start_new_session=True, pass_fds=[lock])
-        self.group = self.process.pid
-        try:
-            self.guard = start_guard(self.group, lock)
-            with self.process.stdin as gate:
-                gate.write(b"\n")
-        except BaseException:
-            os.killpg(self.group, signal.SIGKILL)
-            self.process.wait()
-            raise
+            self.guarded = Guarded(command, [lock], stdout=subprocess.DEVNULL, stderr=log, env=environment)
+        self.process, self.group = self.guarded.process, self.guarded.group
 
     def is_running(self):
         """Whether libFuzzer has yet to end. It does not end by itself, but when something is wrong."""
@@ -139,15 +119,7 @@ class Workers:
             deadline = time.monotonic() + STOP_SECONDS
             while self._job_processes() and time.monotonic() < deadline:
                 time.sleep(0.02)
-        # Before the first process is waited for: until then nobody else can have the group's number.
-        try:
-            os.killpg(self.group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.guard.kill()
-        self.guard.wait()
-        self.guard.stdin.close()
-        self.process.wait()
+        self.guarded.end()
         self.read()
 
     def output(self):

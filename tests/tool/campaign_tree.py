@@ -47,6 +47,8 @@ merge) . ./merging; cp "$last"/* "$before" ;;
 *) cat violated >&2; exit 77 ;;
 esac
 """
+# The endings of what describes and explains a crash, beside it.
+ENDINGS = (".log", ".reduced", ".txt", ".json")
 # `kmemfuzz asm IN -o OUT` and `kmemfuzz explain --json --force FILE`.
 TOOL = r"""#!/bin/sh
 case $1 in
@@ -59,7 +61,7 @@ esac
 RUNNER = """
 import json, os, signal, sys
 sys.path.insert(0, sys.argv.pop(1))
-import campaign, campaign_folder, campaign_status, crashes, workers
+import campaign, campaign_folder, campaign_status, crashes, guarded, workers
 campaign.prepare_build = lambda preset, stop: 0
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20
@@ -131,7 +133,7 @@ class CampaignTree(FolderTest):
 
     def names(self, folder):
         """The files of a folder, those that crashes are described in excepted."""
-        return {path.name for path in folder.iterdir() if path.suffix != ".log"} if folder.exists() else set()
+        return {path.name for path in folder.iterdir() if path.suffix not in ENDINGS} if folder.exists() else set()
 
     def require_summary(self, output, violations):
         """The closing summary must have been printed, once and last."""
@@ -143,5 +145,5 @@ class CampaignTree(FolderTest):
         self.assertLessEqual({name_of(data) for data in inputs}, self.names(self.corpus))
         self.assertLessEqual({f"crash-{name_of(data)}" for data in crashes}, self.names(self.findings))
         for path in [*self.corpus.iterdir(), *self.findings.glob("crash-*[0-9a-f]")]:
-            if path.suffix != ".log":
+            if path.suffix not in ENDINGS:
                 self.assertEqual(path.name.removeprefix("crash-"), name_of(path.read_bytes()))

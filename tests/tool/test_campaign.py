@@ -169,17 +169,58 @@ class End(CampaignTree):
         self.assertIn(old, script)
         return script.replace(old, new)
 
+    def test_no_target_tells_its_steps_in_a_campaign_whatever_the_environment_says(self):
+        self.run_campaign('echo "steps: $KMEM_STEPS" >told; runs_on\n', "--for", "1s", env=dict(os.environ, KMEM_STEPS="1"))
+        self.assertEqual((self.tree / "told").read_text(encoding="utf-8"), "steps: \n")
+
     def test_a_replay_that_hangs_is_a_hang(self):
         self.write("build/fuzz/heap_fuzzer", self.script_with("cat violated >&2; exit 77", "exec sleep 600"))
         code, output, _ = self.run_campaign("crashes one; runs_on\n", "--for", "2s", "--json",
                                             settings={"crashes.REPLAY_SECONDS": 0.5})
         self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"hang": 1}))
 
-    def test_the_other_targets_name_their_own_replay(self):
+    # The page target on one file: it fails when an x is in it.
+    PAGE_REPLAY = 'case $(cat "$last") in *x*) cat violated >&2; exit 77 ;; esac; exit 0'
+
+    def test_findings_of_the_other_targets_are_reduced_explained_and_told_to_be_the_same(self):
+        self.write("violated", "Running: it\nmemory: 3 pages\n" + PAGE_VIOLATED)
+        self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", self.PAGE_REPLAY))
+        code, output, errors = self.run_campaign("crashes abcx; crashes deeabcxf; runs_on\n", "--for", "1s", "--target", "page",
+                                                 "--json")
+        self.assertEqual(code, VIOLATION)
+        self.assertIn("\nFound: page-zeroed (2 inputs)\n", errors)
+        first, second = (f"build/campaign/page/findings/crash-{name_of(data)}" for data in (b"abcx", b"deeabcxf"))
+        self.assertIn(f"\n{first}: 4 bytes, which cannot be made fewer\n\nmemory: 3 pages\n\nVIOLATION page-zeroed: Every byte "
+                      "of a zeroed run is 0.\n  operation 3: page_zalloc(2)\n\n  input", errors)
+        self.assertIn(f"\n  replay  KMEM_STEPS=1 build/fuzz/page_fuzzer {first}.reduced\n", errors)
+        self.assertIn(f"\n{second}: page-zeroed, the same as {first}\n", errors)
+        found = json.loads(output)["findings"]
+        self.assertEqual([(its["id"], its["file"], its["input"], its["size_before"], its["size_after"], its["duplicate_of"])
+                          for its in found], [("page-zeroed", first, "AAAAeA==", 4, 4, None),
+                                              ("page-zeroed", second, "AAAAeA==", 8, 4, first)])
+        for its in found:
+            self.assertEqual(its["files"], {"reduced": f"{its['file']}.reduced", "text": f"{its['file']}.txt",
+                                            "json": f"{its['file']}.json"})
+            self.assertEqual((self.tree / its["files"]["reduced"]).read_bytes(), b"\0\0\0x")
+            self.assertIn(its["report"], (self.tree / its["files"]["text"]).read_text(encoding="utf-8"))
+
+    def test_of_each_kind_the_five_smallest_are_explained(self):
         self.write("violated", PAGE_VIOLATED)
+        self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", self.PAGE_REPLAY))
+        crashes = [b"x" * size for size in range(4, 11)]
+        behaviour = "".join(f"crashes {data.decode()}; " for data in crashes)
+        code, output, errors = self.run_campaign(behaviour + "runs_on\n", "--for", "2s", "--target", "page", "--json")
+        self.assertEqual(code, VIOLATION)
+        self.assertEqual([its["size_before"] for its in json.loads(output)["findings"]], [4, 5, 6, 7, 8])
+        self.assertIn("\n2 more inputs of this kind are in build/campaign/page/findings; KMEM_STEPS=1 build/fuzz/page_fuzzer "
+                      "FILE tells about each\n", errors)
+        self.assertEqual(list((self.tree / "build/campaign/page/running").iterdir()), [])
+
+    def test_what_the_other_targets_do_not_repeat_is_told_with_a_command_to_try(self):
+        self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", "exit 0"))
         code, _, errors = self.run_campaign("crashes one; runs_on\n", "--for", "1s", "--target", "page")
         self.assertEqual(code, VIOLATION)
-        self.assertIn("\nFound: page-zeroed\n", errors)
+        self.assertIn("is not explained: it does not fail when build/fuzz/page_fuzzer runs it again\n", errors)
         self.assertIn("\n  replay  build/fuzz/page_fuzzer build/campaign/page/findings/crash-", errors)
 
     def test_a_libfuzzer_that_ends_is_no_violation_and_what_it_said_is_shown(self):

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
-from campaign_tree import TIMEOUT, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
+from campaign_tree import TIMEOUT, TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
 from folders import write_script  # pylint: disable=wrong-import-position  # noqa: E402
 from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
     end_processes_in, processes_in, wait_until, wait_until_none)
@@ -128,7 +128,7 @@ class Killed(CampaignTree):
         self.require_continuation()
 
     def test_between_the_start_of_libfuzzer_and_that_of_its_guard(self):
-        process = self.start(RUNS_ON, "--for", "1h", settings={"workers.start_guard": "kill -9"})
+        process = self.start(RUNS_ON, "--for", "1h", settings={"guarded.start_guard": "kill -9"})
         process.communicate()
         self.assertEqual(process.returncode, -signal.SIGKILL)
         self.require_nothing_runs()
@@ -147,13 +147,125 @@ class Killed(CampaignTree):
         self.kill("finds one; crashes second; runs_on\n", "examines")
         self.require_kept(crashes=[b"second"])
         self.write("build/fuzz/heap_fuzzer", fuzzer)
-        self.require_continuation(inputs=[b"one"])
+        self.require_continuation(inputs=[b"one"], crashes=[b"second"])
 
     def test_an_input_that_was_half_written_is_not_taken_for_a_whole_one(self):
         self.kill('finds one; printf half >"$TMPDIR/libFuzzerTemp.FuzzWithFork1.dir/C1/'
                   f'{name_of(b"half and more")}"; printf half >"$prefix/crash-{name_of(b"half and more")}"; runs_on\n',
                   "ready")
         self.require_continuation(inputs=[b"one"])  # and every name in the corpus is that of its contents
+
+
+class Untold(CampaignTree):
+    """Findings whose explanation was cut short are explained by the next campaign."""
+
+    SLOW = TOOL.replace("explain) ", "explain) while [ -e slow ]; do : >explaining; sleep 0.05; done; ")
+
+    def setUp(self):
+        super().setUp()
+        self.write("build/fuzz/kmemfuzz", self.SLOW)
+        self.write("slow", "")
+
+    def start_explaining(self, behaviour="crashes one; runs_on\n", *arguments):
+        """Starts a campaign, and waits until it explains."""
+        process = self.start(behaviour, "--for", "1s", *arguments)
+        wait_until((self.tree / "explaining").exists, "what was found to be explained")
+        return process
+
+    def require_told(self, *crashes):
+        """The next campaign explains these and the one after it nothing."""
+        (self.tree / "slow").unlink()
+        code, output, errors = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
+        self.assertEqual(code, VIOLATION)
+        self.assertIn({1: "1 finding of campaigns that were cut short: this one explains it at its end\n",
+                       2: "2 findings of campaigns that were cut short: this one explains them at its end\n"}[len(crashes)],
+                      errors)
+        self.assertEqual({(its["file"], its["program"]) for its in json.loads(output)["findings"]},
+                         {(f"build/campaign/heap/findings/crash-{name_of(data)}", "small") for data in crashes})
+        code, output, errors = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
+        self.assertEqual((code, json.loads(output)["findings"]), (SOUND, []))
+        self.assertNotIn("cut short", errors)
+        self.assertEqual(list((self.base / "running").iterdir()), [])
+
+    def test_by_kill_9_which_leaves_no_process(self):
+        process = self.start_explaining("finds two; crashes one; crashes second; runs_on\n")
+        process.kill()
+        process.communicate()
+        self.require_nothing_runs()
+        self.require_kept(inputs=[b"two"], crashes=[b"one", b"second"])
+        self.require_told(b"one", b"second")
+
+    def test_by_ctrl_c_which_says_so_and_sums_up(self):
+        process = self.start_explaining()
+        os.killpg(process.pid, signal.SIGINT)
+        code, output, errors = self.finish(process)
+        self.assertEqual(code, VIOLATION)
+        self.assertIn("\nci/fuzz: stopped before 1 finding was explained; the next campaign does it. All are in "
+                      "build/campaign/heap/findings\n", errors)
+        self.require_summary(output, 1)
+        self.require_told(b"one")
+
+    def test_by_a_second_ctrl_c(self):
+        process = self.start("crashes one; runs_on\n", "--for", "1h")
+        self.wait_until_ready()
+        os.kill(process.pid, signal.SIGINT)
+        wait_until((self.tree / "explaining").exists, "what was found to be explained")
+        os.kill(process.pid, signal.SIGINT)
+        code, output, _ = self.finish(process)
+        self.assertEqual(code, VIOLATION)
+        self.require_summary(output, 1)
+        self.require_told(b"one")
+
+    def test_the_first_ctrl_c_alone_lets_it_be_explained(self):
+        (self.tree / "slow").unlink()
+        process = self.start("crashes one; runs_on\n", "--for", "1h")
+        self.wait_until_ready()
+        os.kill(process.pid, signal.SIGINT)
+        _, _, errors = self.finish(process)
+        self.assertIn("VIOLATION as explained", errors)
+        self.assertNotIn("stopped before", errors)
+
+    def test_again_and_again(self):
+        for _ in range(2):
+            process = self.start_explaining()
+            process.kill()
+            process.communicate()
+            self.require_nothing_runs()
+            (self.tree / "explaining").unlink(missing_ok=True)
+        self.require_told(b"one")
+
+    def test_of_a_target_that_explains_itself(self):
+        script = (self.build / "page_fuzzer").read_text(encoding="utf-8")
+        self.write("build/fuzz/page_fuzzer", script.replace(
+            "cat violated", 'case $last in *input) while [ -e slow ]; do : >explaining; sleep 0.05; done ;; esac; cat violated'))
+        process = self.start_explaining("crashes one; runs_on\n", "--target", "page")
+        os.kill(process.pid, signal.SIGTERM)
+        (self.tree / "slow").unlink()
+        _, output, errors = self.finish(process)
+        self.assertIn("stopped before 1 finding was explained", errors)
+        self.require_summary(output, 1)
+        _, output, _ = self.run_campaign(RUNS_ON, "--for", "1s", "--target", "page", "--json")
+        self.assertEqual([(its["id"], its["size_after"]) for its in json.loads(output)["findings"]], [("free-merged", 0)])
+
+    def test_what_was_found_is_left_to_it_while_another_campaign_still_explains(self):
+        process = self.start_explaining()
+        second = self.start(RUNS_ON, "--for", "1s", "--json")
+        output, errors = second.communicate(timeout=TIMEOUT)
+        self.assertEqual((second.returncode, json.loads(output)["findings"]), (SOUND, []), errors)
+        (self.tree / "slow").unlink()
+        _, _, errors = self.finish(process)
+        self.assertIn("VIOLATION as explained", errors)
+
+    def test_a_finding_that_was_removed_meanwhile_is_not_missed(self):
+        process = self.start_explaining()
+        process.kill()
+        process.communicate()
+        self.require_nothing_runs()
+        for path in self.findings.iterdir():
+            path.unlink()
+        code, _, errors = self.run_campaign(RUNS_ON, "--for", "1s")
+        self.assertEqual(code, SOUND, errors)
+        self.assertEqual(list((self.base / "running").iterdir()), [])
 
 
 class TwoAtOnce(CampaignTree):

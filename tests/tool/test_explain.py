@@ -4,6 +4,7 @@ rule, trip a sanitizer, die of a signal or hang, and with everything that is no 
 Needs the presets dev and release built. Run: python3 tests/tool/test_explain.py
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -264,13 +265,13 @@ class Explain(ExplainTest):
     def test_a_campaign_s_findings_that_are_reduced_alike_are_the_same(self):
         first = self.write("crash-1")
         second = self.write("crash-2", UNMERGED.replace("alloc 9 8\n", "alloc 9 8\nnull\n"))
-        found = findings.explain_findings([first, second], self.tool("merge-right-forgotten"), TIMEOUT)
+        explain = functools.partial(findings.explain_program, tool=self.tool("merge-right-forgotten"), seconds=TIMEOUT)
+        found = list(findings.explain_findings([first, second], explain))
         self.assertEqual([(finding["id"], finding["program"], finding["duplicate_of"]) for finding in found],
                          [("free-merged", UNMERGED_REDUCED, None), ("free-merged", UNMERGED_REDUCED, str(first))])
         self.assertEqual(found[0]["operations"], (11, 1))
         self.assertTrue(all(pathlib.Path(path).is_file() for finding in found for path in finding["files"].values()))
-        self.assertEqual(findings.explain_findings([first], HEALTHY, TIMEOUT)[0]["problem"],
-                         "it is sound when kmemfuzz runs it")
+        self.assertEqual(findings.explain_program(first, HEALTHY, TIMEOUT)["problem"], "it is sound when kmemfuzz runs it")
 
 
 class Keep(ExplainTest):

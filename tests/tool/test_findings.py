@@ -1,9 +1,10 @@
 """Tests of ci/lib/findings.py: what a campaign has found is explained, and what is the same is told to be. The tools
-here are scripts; test_explain.py runs the real one.
+here are scripts; test_explain.py runs the real one. Findings of other targets than the heap's: test_explanation.py.
 
 Run: python3 tests/tool/test_findings.py
 """
 
+import functools
 import io
 import pathlib
 import sys
@@ -14,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ci" / "lib"))
 sys.dont_write_bytecode = True  # the tree is not for litter
 
+import explanation  # pylint: disable=wrong-import-position  # noqa: E402
 import findings  # pylint: disable=wrong-import-position  # noqa: E402
 
 SECONDS = 60  # more than a script takes on a busy machine
@@ -42,7 +44,8 @@ class Findings(unittest.TestCase):
 
     def explain(self, *artifacts, seconds=SECONDS):
         """The findings, and what is shown of them."""
-        found = findings.explain_findings(artifacts, self.tool, seconds)
+        explain = functools.partial(findings.explain_program, tool=self.tool, seconds=seconds)
+        found = list(findings.explain_findings(artifacts, explain))
         stream = io.StringIO()
         for finding in found:
             findings.show(finding, stream)
@@ -91,6 +94,16 @@ class Findings(unittest.TestCase):
     def test_a_tool_that_says_nothing_that_can_be_read_is_no_finding(self):
         self.write_tool("#!/bin/sh\necho '{'\nexit 1\n")
         self.require_problem("kmemfuzz explain ended with code 1: it said nothing")
+
+    def test_nobody_has_to_wait_for_a_tool_and_nothing_is_left_of_it(self):
+        self.write_tool('#!/bin/sh\necho $$ >"$(dirname "$0")/process"\nsleep 600\n')
+
+        def is_cut():
+            return (self.folder / "process").exists()
+        with self.assertRaises(explanation.Cut):
+            findings.explain_program("a/x:1", self.tool, SECONDS, is_cut)
+        process = int((self.folder / "process").read_text())
+        self.assertFalse(pathlib.Path(f"/proc/{process}/cmdline").exists())
 
 
 if __name__ == "__main__":

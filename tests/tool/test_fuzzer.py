@@ -4,6 +4,7 @@ Run: python3 tests/tool/test_fuzzer.py
 """
 
 import pathlib
+import re
 import struct
 import sys
 import tempfile
@@ -35,6 +36,14 @@ class FuzzerOutput(unittest.TestCase):
                                 (POISONED, "asan: use-after-poison"),
                                 (UNWRITTEN, "msan: use-of-uninitialized-value"), (TIMED_OUT, "hang"), (OUT_OF_MEMORY, "hang")):
             self.assertEqual(fuzzer.parse_finding(INITED + NEW + output), finding)
+
+    def test_every_rule_of_every_target_is_recognised(self):
+        rules = []
+        for path in (*ROOT.glob("invariants/*.h"), *ROOT.glob("fuzz/execute/*.h"), *ROOT.glob("fuzz/targets/*.c")):
+            rules += re.findall(r'(?:X\(|RULE\(\w+, )[A-Z0-9_]+,\s+"([^"]+)"', path.read_text(encoding="utf-8"))
+        for rule in rules:
+            self.assertEqual(fuzzer.parse_finding(f"\nVIOLATION {rule}: A sentence.\n" + ABORT), rule)
+        self.assertGreater(len(rules), 60)
 
     def test_undefined_behaviour_is_the_same_finding_at_another_address(self):
         finding = fuzzer.parse_finding(UNDEFINED)

@@ -1,0 +1,158 @@
+"""A finding of a fuzz target other than the heap's, explained: its input is reduced, the target tells step by step what it
+does with the reduced one, and that is written beside the finding. (The heap's findings are explained by kmemfuzz.)
+
+May be here: how a target is run for that, what is made of its words, which files are written. May not: how inputs are made
+smaller (reduction.py); what is told of several findings (findings.py).
+
+Files, each written whole: FILE.reduced, the input; FILE.txt, the explanation for a person; FILE.json, for ci/report, which
+is written last and so says that the others are there."""
+
+import base64
+import json
+import pathlib
+import re
+import shlex
+import tempfile
+import time
+
+import corpus
+import crashes
+import fuzzer
+import reduction
+
+FORMAT = "kmem-explanation 1"
+REDUCE_SECONDS = 60  # that reducing one finding may take
+REDUCE_RUNS = 2000  # inputs that may be tried for it
+REPORT_SIZE = 16384  # characters of a target's words that are kept
+DUMP_LINE_SIZE = 16  # bytes of an input in one line
+STEPS_WANTED = "KMEM_STEPS=1"  # has a target tell what it does (fuzz/targets/steps.h)
+# Names of functions take longer to find than an input takes to run, and nobody reads them while an input is reduced.
+HASTY = {name: options + ":symbolize=0" for name, options in fuzzer.ENVIRONMENT.items()}
+
+# What libFuzzer says of itself, and what AddressSanitizer adds to a stack.
+_NOISE = re.compile(r"INFO: |.*: Running \d+ inputs|Running: |MS: |0x[0-9a-f]{1,2},|artifact_prefix=|Base64: |"
+                    r"NOTE: libFuzzer has|      Combine libFuzzer|={5,}$|AddressSanitizer:DEADLYSIGNAL|"
+                    r"    #\d+ 0x[0-9a-f]+ in (fuzzer::|main |__libc_start_|_start )|    #\d+ 0x[0-9a-f]+  \(")
+_BYTES = re.compile(r"0x[0-9a-f]{1,2},")  # the input; behind it, the same as characters
+_DEATH = re.compile(r"={5,}$|AddressSanitizer:|==\d+==")  # where a rule was broken, this says nothing more
+_MACHINE = re.compile(r"Shadow bytes around|AddressSanitizer can not provide|Register values|==\d+==Register|==\d+==ABORTING")
+_PROCESS = re.compile(r"^==\d+== ?", re.MULTILINE)
+
+
+class Cut(Exception):
+    """Whoever waits for explanations no longer does."""
+
+
+def report_words(output):
+    """What of a run's output tells of the failure: the steps, and the rule that was broken or the sanitizer's report with
+    its stack; without what libFuzzer says of itself."""
+    is_rule = fuzzer.find_rule(output) is not None
+    kept = []
+    lines = output[output.find("\nRunning: ") + 1:].splitlines()
+    for before, line in zip(["", *lines], lines):
+        if _MACHINE.match(line) or (is_rule and _DEATH.match(line)):
+            break
+        if not _NOISE.match(line) and not _BYTES.match(before) and (line or (kept and kept[-1])):
+            kept.append(line)
+    text = _PROCESS.sub("", "\n".join(kept)).rstrip()
+    if len(text) > REPORT_SIZE:
+        half = REPORT_SIZE // 2
+        text = f"{text[:half]}\n... {len(text) - 2 * half} characters are left out ...\n{text[-half:]}"
+    return text
+
+
+def dump(data):
+    """Bytes in lines: where they are, in hexadecimal, and as characters where they are some."""
+    lines = []
+    for start in range(0, len(data), DUMP_LINE_SIZE):
+        part = data[start:start + DUMP_LINE_SIZE]
+        characters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(f"{start:4}  {part.hex(' '):<{3 * DUMP_LINE_SIZE - 1}}  |{characters}|")
+    return "\n".join(lines)
+
+
+def reduce(data, name, target, binary, is_cut):
+    """(the reduced input, how many inputs were tried): one that fails as data does, whose id is name. Raises Cut."""
+    runs = 0
+    deadline = time.monotonic() + REDUCE_SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "input")
+
+        def fails(candidate):
+            nonlocal runs
+            runs += 1
+            path.write_bytes(candidate)
+            return crashes.identify(*crashes.run_again(binary, path, HASTY)) == name
+
+        def is_over():
+            if is_cut():
+                raise Cut
+            return runs >= REDUCE_RUNS or time.monotonic() >= deadline
+        return reduction.reduce(data, reduction.SHAPES[target], fails, is_over), runs
+
+
+def tell(document, path, files):
+    """The explanation for a person."""
+    data = base64.b64decode(document["input"])
+    before, after = document["size_before"], document["size_after"]
+    indented = "\n".join("    " + line for line in dump(data).splitlines()) or "    (it is empty)"
+    return (f"{path}: {before} byte{'' if before == 1 else 's'}, "
+            f"{f'reduced to {after}' if after < before else 'which cannot be made fewer'}\n\n"
+            f"{document['report']}\n\n"
+            f"  input (where, bytes, characters)\n{indented}\n"
+            f"  base64  {document['input']}\n\n"
+            f"  replay  {document['replay']}\n\n"
+            f"  written\n    {files['reduced']}: the reduced input, as the fuzzer takes it\n"
+            f"    {files['text']}: this text\n    {files['json']}: the same for ci/report\n")
+
+
+def explain(path, target, binary, is_cut):
+    """One finding, explained. Its members, the first two and the last alone when it is not:
+
+    file          the file that the fuzzer saved
+    id            how it fails, such as "page-zeroed"; None: it is not explained
+    input         the reduced input in base64
+    size_before   bytes of the file, and
+    size_after    of the reduced input
+    report        what the target says when it runs the reduced input
+    replay        the command that makes it say so
+    files         what was written, by kind: reduced, text, json
+    text          the explanation for a person
+    problem       why it is not explained; None when it is
+
+    Raises Cut when is_cut() becomes true."""
+    finding = {"file": str(path), "id": None, "problem": None}
+    try:
+        finding.update(_explain(pathlib.Path(path), target, binary, is_cut))
+    except OSError as error:
+        finding["problem"] = str(error)
+    return finding
+
+
+def _explain(path, target, binary, is_cut):
+    """The members of explain but the file. Raises OSError when something cannot be read, run or written."""
+    data = path.read_bytes()
+    name = crashes.identify(*crashes.run_again(binary, path, HASTY))
+    if name == fuzzer.UNREPEATED:
+        return {"problem": f"it does not fail when {binary} runs it again"}
+    reduced, runs = reduce(data, name, target, binary, is_cut)
+    if is_cut():
+        raise Cut
+    files = {kind: path.with_name(path.name + ending) for kind, ending in
+             (("reduced", ".reduced"), ("text", ".txt"), ("json", ".json"))}
+    files["json"].unlink(missing_ok=True)  # what an earlier campaign wrote is written anew
+    corpus.write_whole(files["reduced"], reduced)
+    steps = dict([STEPS_WANTED.split("=")])
+    code, output = crashes.run_again(binary, files["reduced"], steps)
+    if crashes.identify(code, output) != name:  # it failed otherwise while it was tried: the file itself is certain
+        reduced = data
+        corpus.write_whole(files["reduced"], reduced)
+        _, output = crashes.run_again(binary, files["reduced"], steps)
+    document = {"format": FORMAT, "target": target, "id": name, "size_before": len(data), "size_after": len(reduced),
+                "runs": runs, "input": base64.b64encode(reduced).decode(), "report": report_words(output),
+                "replay": f"{STEPS_WANTED} {shlex.quote(str(binary))} {shlex.quote(str(files['reduced']))}"}
+    text = tell(document, path, files)
+    corpus.write_whole(files["text"], text.encode())
+    corpus.write_whole(files["json"], (json.dumps(document, indent=2) + "\n").encode())
+    return {**{member: document[member] for member in ("id", "input", "size_before", "size_after", "report", "replay")},
+            "files": {kind: str(file) for kind, file in files.items()}, "text": text}

@@ -15,8 +15,8 @@ import tempfile
 
 import report_data
 import report_pages
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
 
-EXIT_SOUND, EXIT_DAMAGED, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 CAMPAIGNS = pathlib.Path("build/campaign")
 OUT = pathlib.Path("build/report")
 
@@ -87,6 +87,7 @@ def write_files(folder, document, folders, sources):
     (folder / "report.json").write_text(text, encoding="utf-8", errors="backslashreplace")
     document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     for name, page in report_pages.make_pages(document).items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(page, encoding="utf-8")
     for campaign, source in zip(document["campaigns"], folders):
         for finding in campaign["findings"]:
@@ -133,7 +134,7 @@ def main(arguments):
         return EXIT_USAGE
     except report_data.Damaged as damage:
         print(f"ci/report: {damage}", file=sys.stderr)
-        return EXIT_DAMAGED
+        return EXIT_VIOLATION
     except (report_data.Missing, OSError, shutil.Error) as error:
         print(f"ci/report: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT

@@ -5,18 +5,22 @@ May be here: what is read, what is reckoned from it, what is refused. May not: h
 Everything a report shows is in the document that `collect` makes, which is kept beside the pages as report.json.
 """
 
+import base64
 import json
 import math
 import pathlib
 import re
 
+import explanation
 import series
 
 FORMAT = "kmem-report 1"
 SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
 PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
+EXPLANATION_SIZE = 1 << 20  # bytes that the explanation of a finding may have
 # What kmemfuzz explain writes beside a file, by kind (docs/crash.md).
 EXPLANATIONS = {"page": ".html", "text": ".reduced.ops", "reduced": ".reduced", "c": ".c"}
+EXPLANATION = ".json"  # what ci/lib/explanation.py writes beside the file of another target, of which a page is made here
 RESERVED = ("index", "report", "coverage")  # what else lies in a report's folder
 SAVED = re.compile(r"(crash|timeout|oom|leak|slow-unit)-[0-9a-f]+")  # as libFuzzer names what it saves
 
@@ -121,9 +125,40 @@ def read_program(path):
         return None
 
 
+def note_kinds(findings):
+    """Notes of each finding that is not explained which other fails by the same rule: an explained one, or else the first.
+    Of each kind only a few are explained, so the rest is not known to be anything new."""
+    first = {}
+    for finding in sorted(findings, key=lambda its: its["program"] is None and its["explanation"] is None):
+        original = first.setdefault(finding["id"], finding["file"])
+        if finding["program"] is None and finding["explanation"] is None and original != finding["file"]:
+            finding["of_the_kind_of"] = original
+
+
+def is_distinct(finding):
+    """Whether a finding tells something that no other does."""
+    return finding["duplicate_of"] is None and finding["of_the_kind_of"] is None
+
+
+def read_explanation(path):
+    """What explains a finding that is no program of the heap; None when nothing does. Raises Damaged."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        with open(path, "rb") as file:
+            document = json.loads(file.read(EXPLANATION_SIZE))
+        if document["format"] != explanation.FORMAT:
+            raise ValueError(f"its format is {document['format']!r} in place of {explanation.FORMAT!r}")
+        base64.b64decode(is_kind(document["input"], str), validate=True)
+        return {**{name: is_kind(document[name], str) for name in ("id", "input", "report", "replay")},
+                **{name: is_kind(document[name], int) for name in ("size_before", "size_after", "runs")}}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Damaged(f"{path} explains nothing ({type(error).__name__}: {error}); remove it") from None
+
+
 def read_findings(folder, lines, page):
     """Every file that the campaigns of a folder have saved, the latest campaign's first; those that fail in the same way
-    and are reduced to the same program are one, under the first of them."""
+    and are reduced to the same program or input are one, under the first of them."""
     ids = {}
     for line in reversed(lines):
         for name, files in line["findings"].items():
@@ -137,13 +172,19 @@ def read_findings(folder, lines, page):
         inside = name == pathlib.PurePath(name).name and name not in ("", ".", "..")
         kept = {kind: name + ending for kind, ending in {"file": "", **EXPLANATIONS}.items()
                 if inside and (place / (name + ending)).is_file() and not (place / (name + ending)).is_symlink()}
-        finding = {"id": ids.get(name), "file": name, "page": None,
+        explained = read_explanation(place / (name + EXPLANATION)) if "file" in kept else None
+        finding = {"id": ids.get(name), "file": name, "page": f"{page}/{name}.html" if explained else None,
                    "files": {kind: f"{page}/{kept[kind]}" for kind in kept},
-                   "program": read_program(place / kept["text"]) if "text" in kept else None, "duplicate_of": None}
-        if finding["program"] is not None:
-            original = first.setdefault((finding["id"], finding["program"]), path.name)
+                   "program": read_program(place / kept["text"]) if "text" in kept else None,
+                   "explanation": explained, "duplicate_of": None, "of_the_kind_of": None}
+        if explained:
+            finding["id"] = explained.pop("id")  # the series has it as it was known when the campaign ended
+        reduced = explained["input"] if explained else finding["program"]
+        if reduced is not None:
+            original = first.setdefault((finding["id"], reduced), path.name)
             finding["duplicate_of"] = original if original != path.name else None
         findings.append(finding)
+    note_kinds(findings)
     return findings
 
 
@@ -169,7 +210,7 @@ def read_campaign(folder, page):
         "seed": last.get("seed"), "cut": cut, "lines": len(runs[latest]), "totals": totals_of(latest, runs[latest]),
         "earlier": [totals_of(run, its) for run, its in reversed(runs.items()) if run != latest],
         "samples": samples_of(runs[latest]), "findings": findings,
-        "distinct_findings": sum(finding["duplicate_of"] is None for finding in findings),
+        "distinct_findings": sum(map(is_distinct, findings)),
     }
 
 

@@ -5,11 +5,15 @@ May be here: which figure stands where, and in which words. May not: figures of 
 Each figure is a <data> element whose data-path says where in report.json it stands, such as campaigns/0/totals/seconds.
 """
 
+import base64
 import pathlib
+import shlex
 import string
 import urllib.parse
 
+import explanation
 import plot
+import report_data
 from markup import Markup, element, escape, join
 
 TEMPLATES = pathlib.Path(__file__).resolve().parent / "site"
@@ -127,32 +131,44 @@ def show_plot(campaign, member, title, unit, from_zero):
                            table(f"{title} over time", (("seconds", True), (unit, True)), rows)), id=f"plot-{member}")
 
 
+def text_block(text, label, class_=None):
+    """Lines as they are, which can be scrolled, by keys too."""
+    return element("pre", text, tabindex="0", role="region", aria_label=label, class_=class_)
+
+
 def show_finding(finding):
     """A file that was saved, with what explains it."""
     item, links = finding.document, []
+    if item["page"]:
+        links.append(element("li", element("a", FILE_WORDS["page"], href=address(item["page"]))))
     for kind, words in FILE_WORDS.items():
         if kind in item["files"]:
             links.append(element("li", element("a", words, href=address(item["files"][kind]))))
     about = ""
     if item["duplicate_of"]:
         about = element("p", "The same as ", element("code", item["duplicate_of"]), ".")
-    elif item["program"] is None:
+    elif item["of_the_kind_of"]:
+        about = element("p", "Of the same kind as ", element("code", item["of_the_kind_of"]), "; it is not explained.",
+                        class_="soft")
+    elif item["program"] is None and item["explanation"] is None:
         about = element("p", "It is not explained.", class_="soft")
     program = ""
+    if item["explanation"] and not item["duplicate_of"]:
+        program = element("details", element("summary", "What the fuzzer says of it"),
+                          text_block(item["explanation"]["report"], f"What the fuzzer says of {item['file']}"))
     if item["program"] and not item["duplicate_of"]:
         program = element("details", element("summary", "The reduced program"),
-                          element("pre", item["program"], tabindex="0", role="region",
-                                  aria_label=f"The reduced program of {item['file']}"))
+                          text_block(item["program"], f"The reduced program of {item['file']}"))
     return element("li", element("h3", item["id"] or "not recorded"), element("p", element("code", item["file"])), about,
                    element("ul", *links, class_="links") if links else "", program,
-                   class_="same" if item["duplicate_of"] else None)
+                   class_=None if report_data.is_distinct(item) else "same")
 
 
 def show_findings(campaign):
     """Every file a campaign has saved: those that tell something new first."""
     if not len(campaign["findings"]):
         return element("p", "None.")
-    ordered = sorted(campaign["findings"], key=lambda finding: finding.document["duplicate_of"] is not None)
+    ordered = sorted(campaign["findings"], key=lambda finding: not report_data.is_distinct(finding.document))
     return element("ul", *(show_finding(finding) for finding in ordered), class_="findings")
 
 
@@ -199,6 +215,36 @@ def show_campaign(campaign):
                 notes=element("p", *notes, class_="notes"), samples=samples,
                 plots=join((show_plot(campaign, *which) for which in PLOTS), "\n"), findings=show_findings(campaign),
                 earlier=earlier)
+
+
+# A finding that is explained here. (The heap's have pages that kmemfuzz has drawn.)
+
+
+def show_explanation(campaign, finding):
+    """What the page of a finding holds between its header and its footer."""
+    item, explained = finding.document, finding["explanation"]
+    above = "../"
+    notes = [element("p", "Found by the campaign ", element("a", campaign["name"].document,
+                                                            href=above + address(campaign["page"].document)),
+                     " of the target ", element("code", campaign["target"].document), ".")]
+    if item["duplicate_of"]:
+        notes.append(element("p", "It is the same as ", element("a", element("code", item["duplicate_of"]),
+                                                                href=address(f"{item['duplicate_of']}.html")), "."))
+    links = [element("li", element("a", FILE_WORDS[kind], href=above + address(item["files"][kind])))
+             for kind in ("reduced", "file") if kind in item["files"]]
+    sizes = [("The input that was saved", join([explained["size_before"].show(), " ", element("small", "bytes")])),
+             ("Reduced to", join([explained["size_after"].show(), " ", element("small", "bytes")])),
+             ("Inputs tried for that", explained["runs"].show())]
+    text = explained.document
+    return fill("finding.html", id=item["id"], file=item["file"], notes=join(notes),
+                sizes=join(element("div", element("dt", term), element("dd", figure)) for term, figure in sizes),
+                report=text_block(text["report"], "What the fuzzer says of the reduced input"),
+                input=text_block(explanation.dump(base64.b64decode(text["input"])) or "(it is empty)",
+                                 "The bytes of the reduced input", "dump"),
+                replay=text_block(text["replay"], "The command that runs it again"),
+                base64=text_block(f"echo {text['input']} | base64 -d >{shlex.quote(item['file'] + '.reduced')}",
+                                  "The command that makes the file anew"),
+                links=element("ul", *links, class_="links"))
 
 
 # The first page.
@@ -292,7 +338,7 @@ def show_overview(figures):
     for campaign in figures["campaigns"]:
         name, page = campaign["name"].document, address(campaign["page"].document)
         rows.append([element("a", name, href=page), campaign["target"].document, *totals_row(campaign["totals"])])
-        new = [finding for finding in campaign["findings"].document if not finding["duplicate_of"]]
+        new = filter(report_data.is_distinct, campaign["findings"].document)
         lists += [element("li", element("a", finding["id"] or "not recorded", href=f"{page}#findings"), " in ", name, ": ",
                           element("code", finding["file"])) for finding in new]
     campaigns = table("What each had come to at the end of its latest run", (("campaign", False), ("target", False),
@@ -313,12 +359,18 @@ def make_pages(document):
     names = [("index.html", "Overview")] + [(campaign["page"], campaign["name"]) for campaign in document["campaigns"]]
 
     def page(name, title, main):
-        links = [element("li", element("a", words, href=address(other), aria_current="page" if other == name else None))
+        top = "../" * name.count("/")
+        links = [element("li", element("a", words, href=top + address(other), aria_current="page" if other == name else None))
                  for other, words in names]
-        return fill("page.html", title=title, style=style, home="kmem", navigation=join(links), main=main)
+        return fill("page.html", title=title, style=style, home="kmem", top=top, navigation=join(links), main=main)
 
     pages = {"index.html": page("index.html", "Fuzzing report: kmem", show_overview(figures))}
     for campaign in figures["campaigns"]:
         name = campaign["page"].document
         pages[name] = page(name, f"Campaign {campaign['name'].document}: kmem fuzzing report", show_campaign(campaign))
+        for finding in campaign["findings"]:
+            item = finding.document
+            if item["page"]:
+                pages[item["page"]] = page(item["page"], f"{item['id']}: kmem fuzzing report",
+                                           show_explanation(campaign, finding))
     return pages

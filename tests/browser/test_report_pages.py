@@ -12,7 +12,8 @@ from page_fixture import LEAST_CONTRAST, BrowserTest
 # pylint: disable=wrong-import-order
 import report_fixture as fixture  # it lies with the tests of the tools
 
-PAGES = ("index.html", "heap.html", "page.html")
+FINDING = f"sv39/{fixture.CRASH}.html"
+PAGES = ("index.html", "heap.html", "page.html", "sv39.html", FINDING)
 LEAST_CONTRAST_OF_LINES = 3  # of what has to be seen of a drawing
 
 
@@ -78,13 +79,24 @@ class Reading(ReportTest):
         self.browser.click(".findings .links a")
         self.assertEqual(self.browser.run("return document.title"), "explained")
 
+    def test_a_finding_of_another_target_leads_to_its_page_its_input_and_back(self):
+        self.open("sv39.html")
+        self.browser.click(".findings .links a")
+        self.assertTrue(self.browser.run("return location.href").endswith(FINDING))
+        self.assertEqual(self.browser.text("h1"), "sv39-satp")
+        self.assertEqual(self.browser.run("return document.querySelector('pre').textContent"),
+                         self.document["campaigns"][2]["findings"][0]["explanation"]["report"])
+        self.require_quiet()
+        self.browser.click("main p a")
+        self.assertTrue(self.browser.run("return location.href").endswith("/sv39.html"))
+
     def test_sources_lead_to_their_coverage(self):
         self.open("index.html")
         self.browser.click("a[href='coverage/index.html']")
         self.assertEqual(self.browser.run("return document.title"), "coverage")
 
     def test_text_of_plots_does_not_overlap(self):
-        for name in PAGES[1:]:
+        for name in PAGES[1:4]:
             self.open(name)
             self.assertEqual(self.browser.run(OVERLAPS), [], name)
 

@@ -15,6 +15,7 @@ LIBRARY = ROOT / "ci" / "lib"
 sys.path.insert(0, str(LIBRARY))
 sys.dont_write_bytecode = True  # the tree is not for litter
 
+import explanation  # pylint: disable=wrong-import-position  # noqa: E402
 import report  # pylint: disable=wrong-import-position  # noqa: E402
 
 HOSTILE = "<img src=x onerror=alert(1)>&amp;\"'$title"  # a name; fit for a folder too
@@ -51,8 +52,26 @@ def write_findings(folder):
         (place / f"{name}.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
 
 
+EXPLANATION = {"format": explanation.FORMAT, "target": "sv39", "id": "sv39-satp", "size_before": 1024, "size_after": 9,
+               "runs": 1234, "input": "AQAAAAAAAAUA", "report": f"  operation 0: sv39_init(5 pages)\n{HOSTILE}",
+               "replay": "KMEM_STEPS=1 build/fuzz/sv39_fuzzer FILE"}
+
+
+def write_explanations(folder):
+    """Saves findings of a target that kmemfuzz does not know: one explained, one the same, one that is not."""
+    place = folder / "findings"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in (CRASH, SAME, HANG):
+        (place / name).write_bytes(b"\x01\x02")
+    for name in (CRASH, SAME):
+        (place / f"{name}.reduced").write_bytes(b"\x01")
+        (place / f"{name}.txt").write_text("explained", encoding="utf-8")
+        (place / f"{name}.json").write_text(json.dumps(EXPLANATION), encoding="utf-8")
+
+
 def write_night(folder):
-    """A night: the heap's campaign with two runs and findings, and one of the page allocator that found nothing."""
+    """A night: the heap's campaign with two runs and findings, one of the page allocator that found nothing, and one of the
+    page tables with findings."""
     heap = [series_line("20261121T010000Z-1", number) for number in range(5)]
     heap += [series_line("20261122T010000Z-2", number) for number in range(25)]
     heap.append(series_line("20261122T010000Z-2", 25, findings={"free-merged": [CRASH, SAME], "hang": [HANG]}))
@@ -60,6 +79,9 @@ def write_night(folder):
     write_findings(folder / "heap")
     write_series(folder / "page", [series_line("20261122T020000Z-3", number, target="page", checked_operations=0, findings={})
                                    for number in range(12)])
+    write_series(folder / "sv39", [series_line("20261122T030000Z-4", number, target="sv39", checked_operations=0,
+                                               findings={"asan: ABRT": [CRASH, SAME], "hang": [HANG]}) for number in range(3)])
+    write_explanations(folder / "sv39")
 
 
 PLANTED = {

@@ -105,8 +105,11 @@ class ReportTest(unittest.TestCase):
         return json.loads((self.out / "report.json").read_text(encoding="utf-8"))
 
     def pages(self):
-        """Every page of the report, by name."""
-        return {path.name: Page(path.read_text(encoding="utf-8")) for path in sorted(self.out.glob("*.html"))}
+        """Every page that the report has made, by its path; what was copied is none of them."""
+        document = json.loads((self.out / "report.json").read_text(encoding="utf-8"))
+        names = [path.name for path in self.out.glob("*.html")]
+        names += [finding["page"] for campaign in document["campaigns"] for finding in campaign["findings"] if finding["page"]]
+        return {name: Page((self.out / name).read_text(encoding="utf-8")) for name in sorted(names)}
 
     def require_error(self, code, words, *arguments):
         """The command must end with this code, print these words, and change nothing."""
@@ -124,8 +127,9 @@ class Structure(ReportTest):
         fixture.write_everything(self.night)
         self.document = self.make()
 
-    def test_there_is_a_page_for_each_campaign_and_one_for_all(self):
-        self.assertEqual(list(self.pages()), ["heap.html", "index.html", "page.html"])
+    def test_there_is_a_page_for_each_campaign_one_for_all_and_one_for_each_finding_explained_here(self):
+        self.assertEqual(list(self.pages()), ["heap.html", "index.html", "page.html", "sv39.html",
+                                              f"sv39/{fixture.CRASH}.html", f"sv39/{fixture.SAME}.html"])
 
     def test_every_element_that_begins_ends(self):
         for name, page in self.pages().items():
@@ -146,11 +150,12 @@ class Structure(ReportTest):
         for name, page in pages.items():
             for link in page.all("a"):
                 path, _, anchor = link["href"].partition("#")
-                target = self.out / urllib.parse.unquote(path or name)
+                target = pathlib.Path(os.path.normpath((self.out / name).parent / urllib.parse.unquote(path))) if path \
+                    else self.out / name
                 self.assertTrue(target.is_file(), link)
                 self.assertIn(self.out, target.parents)
                 if anchor:
-                    self.assertTrue(any(element.get("id") == anchor for element in pages[target.name].elements), link)
+                    self.assertTrue(any(element.get("id") == anchor for element in pages[str(target.relative_to(self.out))].elements), link)
                 count += 1
         self.assertGreater(count, 20)
 
@@ -173,7 +178,7 @@ class Structure(ReportTest):
             self.assertEqual(levels[0], 1)
             self.assertTrue(all(after <= before + 1 for before, after in zip(levels, levels[1:])), levels)
             self.assertEqual(page.all("a")[0]["href"], "#main")
-            self.assertEqual(len(page.all("a", **{"aria-current": "page"})), 1)
+            self.assertEqual(len(page.all("a", **{"aria-current": "page"})), 0 if "/" in name else 1)  # the navigation's
 
     def test_tables_have_captions_and_their_headings_a_scope(self):
         for name, page in self.pages().items():
@@ -209,9 +214,51 @@ class Structure(ReportTest):
         self.assertIn(fixture.PROGRAM, text)
         self.assertIn("3 findings, of which 2 are distinct.", text)
 
+    def test_a_finding_of_another_target_has_a_page_with_what_explains_it(self):
+        campaign = self.document["campaigns"][2]
+        self.assertEqual([(finding["id"], finding["file"], finding["page"], finding["duplicate_of"])
+                          for finding in campaign["findings"]],
+                         [("sv39-satp", fixture.CRASH, f"sv39/{fixture.CRASH}.html", None),
+                          ("sv39-satp", fixture.SAME, f"sv39/{fixture.SAME}.html", fixture.CRASH), ("hang", fixture.HANG, None, None)])
+        self.assertEqual(campaign["distinct_findings"], 2)
+        self.assertEqual(campaign["findings"][0]["explanation"],
+                         {name: fixture.EXPLANATION[name] for name in ("input", "report", "replay", "size_before", "size_after", "runs")})
+        pages = self.pages()
+        self.assertIn(f"sv39/{fixture.CRASH}.html", [link["href"] for link in pages["sv39.html"].all("a")])
+        page = pages[f"sv39/{fixture.CRASH}.html"]
+        self.assertEqual(page.all("h1")[0]["text"], "sv39-satp")
+        blocks = [block["text"] for block in page.all("pre")]
+        self.assertEqual(blocks[0], fixture.EXPLANATION["report"])
+        self.assertEqual(blocks[1], "   0  01 00 00 00 00 00 00 05 00                       |.........|")
+        self.assertEqual(blocks[2:], [fixture.EXPLANATION["replay"], f"echo AQAAAAAAAAUA | base64 -d >{fixture.CRASH}.reduced"])
+        self.assertEqual([link["href"] for link in page.all("a") if link["href"].startswith("../sv39/")],
+                         [f"../sv39/{fixture.CRASH}.reduced", f"../sv39/{fixture.CRASH}"])
+        self.assertIn(f"It is the same as {fixture.CRASH}.", pages[f"sv39/{fixture.SAME}.html"].all("main")[0]["text"])
+
+    def test_of_a_kind_that_is_explained_the_rest_counts_as_nothing_new(self):
+        for name in ("heap", "sv39"):
+            for number in range(3):
+                (self.night / name / "findings" / f"crash-0a0b{number}").write_bytes(b"\x01")
+            (self.night / name / "findings" / "timeout-1a").write_bytes(b"\x01")
+            line = fixture.series_line(target=name, run="20261122T040000Z-5", findings={
+                "sv39-satp" if name == "sv39" else "free-merged": [f"crash-0a0b{number}" for number in range(3)],
+                "hang": ["timeout-1a"]})
+            with (self.night / name / "series.jsonl").open("a", encoding="utf-8") as series:
+                series.write(json.dumps(line) + "\n")
+        document = self.make()
+        for campaign in (document["campaigns"][0], document["campaigns"][2]):
+            kinds = {finding["file"]: finding["of_the_kind_of"] for finding in campaign["findings"]}
+            self.assertEqual(kinds, {**{f"crash-0a0b{number}": fixture.CRASH for number in range(3)}, "timeout-1a": None,
+                                     fixture.CRASH: None, fixture.SAME: None, fixture.HANG: "timeout-1a"})
+            self.assertEqual(campaign["distinct_findings"], 2)
+        pages = self.pages()
+        self.assertIn(f"crash-0a0b2Of the same kind as {fixture.CRASH}; it is not explained.", pages["sv39.html"].all("main")[0]["text"])
+        self.assertNotIn("crash-0a0b2", pages["index.html"].all("main")[0]["text"])
+        self.assertIn("timeout-1a", pages["index.html"].all("main")[0]["text"])
+
     def test_what_is_wrong_is_said_on_the_first_page(self):
         text = self.pages()["index.html"].all("p", class_="verdict failed")[0]["text"]
-        self.assertIn("3 findings, 2 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not",
+        self.assertIn("6 findings, 4 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not",
                       text)
 
     def test_the_same_figures_make_the_same_pages(self):
@@ -246,7 +293,7 @@ class Figures(ReportTest):
         shown = {path for path, _, _ in self.shown()}
         words = re.compile(r"(lines|distinct_findings|planted/seconds|samples/\d+/findings)$"
                            r"|earlier/\d+/checked_operations_per_second$"
-                           r"|campaigns/1/.*(checked_operations|checked_operations_per_second)$")
+                           r"|campaigns/[12]/.*(checked_operations|checked_operations_per_second)$")
         self.assertEqual([path for path in numbers_in(self.document) if path not in shown and not words.search(path)], [])
 
     def test_lines_of_plots_go_where_the_ticks_say_the_samples_are(self):
@@ -417,6 +464,15 @@ class Errors(ReportTest):
         lines[3] = lines[3][:40]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         self.require_error(DAMAGED, "page/series.jsonl:4: this line is no JSON; remove it")
+
+    def test_an_explanation_that_is_none_is_named(self):
+        path = self.night / "sv39" / "findings" / f"{fixture.CRASH}.json"
+        for name, value in (("format", "other"), ("report", None), ("input", "%"), ("size_after", "9"), ("runs", True)):
+            path.write_text(json.dumps({**fixture.EXPLANATION, name: value}), encoding="utf-8")
+            self.require_error(DAMAGED, f"{path.resolve()} explains nothing (")
+        for text in ("", "{", "[]", "3", '{"format": "kmem-explanation 1"}', "\x00", '"' + "x" * report_data.EXPLANATION_SIZE):
+            path.write_text(text, encoding="utf-8")
+            self.require_error(DAMAGED, "explains nothing (")
 
     def test_a_cut_last_line_is_left_out_and_said(self):
         path = self.night / "page" / "series.jsonl"

@@ -1,4 +1,4 @@
-"""What tests of the boards share: programs, ci/target run without its builds, and emulators that are scripts. No tests here."""
+"""What tests of the boards share: programs, ci/target run without its builds, emulators that are scripts. No tests here."""
 
 import os
 import pathlib
@@ -15,7 +15,9 @@ import board  # noqa: E402  pylint: disable=wrong-import-position
 from folders import SharedFolderTest, write_script  # noqa: E402  pylint: disable=wrong-import-position
 
 KMEMFUZZ = TREE / "build/release/kmemfuzz"
-PRESETS = ("rv64", "rv32")
+PRESETS = tuple(board.EMULATORS)  # of the boards, without sanitizers
+VIRTUAL = tuple(name for name, configuration in board.CONFIGURATIONS.items() if configuration.memory)
+SANITIZED = tuple(name for name in board.CONFIGURATIONS if name.endswith("-sanitized"))
 TIMEOUT = 300  # seconds a command may take on a busy machine before it counts as hanging
 HEAP = "kmem-program 1\nheap page=256 pages=4 growth=2 slots=16\n"
 SOUND = HEAP + "alloc 0 24\nrealloc 0 100\nalloc 1 8\nfree 0\nfree 1\n"

@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from target_fixture import FAULT_REQUEST, KMEMFUZZ, PRESETS, SOUND, TREE, TargetTest, fault_kinds, fault_program
+from target_fixture import FAULT_REQUEST, KMEMFUZZ, PRESETS, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, fault_program
 
 LOAD, STORE, FETCH = 5, 7, 1  # access faults, as mcause has them
 
@@ -43,7 +43,6 @@ EXPECTED = {
 }
 
 # The same where the heap lies in virtual memory: what is not mapped is a page fault, before any protection is asked.
-VIRTUAL = ("rv64-mapped", "rv64-lazy")
 PAGE_FAULT = {LOAD: 13, STORE: 15}
 HEAP_END = 0x40201000  # of HEAP's pages, which fit in one of the machine's
 EXPECTED_VIRTUAL = {kind: (category, {PAGE_FAULT.get(cause, cause) for cause in what} if category == "fault" else what,

@@ -6,12 +6,11 @@ import re
 import subprocess
 import unittest
 
-from target_fixture import HEAP, SOUND, TREE, TargetTest
+from target_fixture import HEAP, SANITIZED, SOUND, TREE, TargetTest
 # pylint: disable=wrong-import-order
 import board
 import sanitizer
 
-CONFIGURATIONS = ("rv64-sanitized", "rv32-sanitized")
 MISUSE = TREE / "fuzz/subjects/misuse.c"
 MISUSE_REQUEST = 0xfb0000  # as in fuzz/subjects/misuse.h
 KEEP_FRAMES = 8  # IMAGE_KEEP_FRAMES in fuzz/target/image.h
@@ -131,7 +130,7 @@ def lines_of(kind):
 class MisuseTest(TargetTest):
     """Programs that commit misuse, and what the boards say of them."""
 
-    needs = ["build/dev/kmem_misuse", *(f"build/{name}/misuse.elf" for name in CONFIGURATIONS)]
+    needs = ["build/dev/kmem_misuse", *(f"build/{name}/misuse.elf" for name in SANITIZED)]
 
     @classmethod
     def run_misuse(cls, *arguments):
@@ -172,7 +171,7 @@ class Misuse(MisuseTest):
         self.assertEqual(misuse_kinds(), list(EXPECTED))
 
     def test_each_is_found_for_what_it_is_with_its_input_and_operation(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             for kind, expected in EXPECTED.items():
                 with self.subTest(configuration=configuration, kind=kind):
                     finding = self.finding(configuration, kind)
@@ -184,7 +183,7 @@ class Misuse(MisuseTest):
                     self.assertEqual(finding["kind"], "fault" if kind in ("WILD_READ", "WILD_WRITE") else "report")
 
     def test_undefined_behaviour_is_found_in_the_line_it_is_in(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             for kind in VALUES:
                 with self.subTest(configuration=configuration, kind=kind):
                     file, line, _ = self.finding(configuration, kind)["finding"].split(" at ")[1].split(":")
@@ -192,7 +191,7 @@ class Misuse(MisuseTest):
                     self.assertIn(int(line), lines_of(kind))
 
     def test_a_bad_access_is_found_in_the_function_it_is_in(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             image = board.Image(board.Configuration(configuration, configuration, "misuse"), TREE)
             for kind, expected in EXPECTED.items():
                 if kind not in VALUES and expected != sanitizer.SOUND:
@@ -212,7 +211,7 @@ class Misuse(MisuseTest):
         self.assertEqual(result.returncode, 0, result.stdout)
 
     def test_everything_that_the_run_time_has_for_the_compiler_is_used_by_some_kind(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             library = TREE / f"build/{configuration}/src/riscv/libkmem_sanitizer.a"
             output = subprocess.run(["llvm-nm-19", "--defined-only", "--extern-only", "--just-symbol-name", library],
                                     check=True, capture_output=True, text=True).stdout
@@ -228,18 +227,18 @@ class Frames(MisuseTest):
     PROGRAMS = ([misuse_program("STACK_WRITE_PAST_LARGE")] + [misuse_program("STACK_SCRATCH")] * 300)
 
     def test_the_stack_of_an_input_that_was_given_up_is_clean_for_hundreds_of_others(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             outcomes = self.outcomes(configuration, self.PROGRAMS)
             self.assertEqual(sanitizer.finding_of_board(outcomes[0]), f"{STACK}, write of 1 byte")
             self.assertTrue(all(outcome.sound for outcome in outcomes[1:]))
 
     def test_without_the_cleaning_the_next_input_would_be_blamed(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             outcomes = self.outcomes(configuration, self.PROGRAMS, flags=KEEP_FRAMES)
             self.assertIn("stack-buffer", sanitizer.finding_of_board(outcomes[1]))
 
     def test_the_heap_of_an_input_that_was_given_up_is_poison_again_for_the_next(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             outcomes = self.outcomes(configuration, [misuse_program("HEAP_WRITE_PAST")] * 20 + [SOUND])
             findings = [sanitizer.finding_of_board(outcome) for outcome in outcomes]
             self.assertEqual(findings, [EXPECTED["HEAP_WRITE_PAST"]] * 20 + [sanitizer.SOUND])
@@ -258,7 +257,7 @@ class Reports(MisuseTest):
     def test_a_write_past_a_payload_is_shown_with_address_shadow_function_and_line(self):
         line = next(i for i, text in enumerate(MISUSE.read_text(encoding="utf-8").splitlines(), 1)
                     if text.endswith("hide_pointer(address) = 1;"))
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             self.expect_report(configuration, "HEAP_WRITE_PAST", f"on {configuration}: SANITIZER use-after-poison: a write of 1 byte",
                         "operation  2: alloc 2", "address    0x80200165, in the arena, 0x165 from its base",
                         "shadow     05: only the first 5 of these 8 bytes may be accessed; behind them: a block's header",
@@ -277,13 +276,13 @@ class Reports(MisuseTest):
                     "its sanitizers say the same: wild access")
 
     def test_undefined_behaviour_is_shown_with_its_operands_and_its_line(self):
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             self.expect_report(configuration, "ADD_OVERFLOW_WIDE", VALUES["ADD_OVERFLOW_WIDE"], "line       fuzz/subjects/misuse.c:",
                         "its sanitizers say the same: add-overflow at fuzz/subjects/misuse.c:")
 
     def test_the_operands_of_every_kind_are_told(self):
         kinds = list(VALUES)
-        for configuration in CONFIGURATIONS:
+        for configuration in SANITIZED:
             for kind, outcome in zip(kinds, self.outcomes(configuration, [misuse_program(kind) for kind in kinds])):
                 with self.subTest(configuration=configuration, kind=kind):
                     self.assertIn(VALUES[kind], sanitizer.title(outcome))

@@ -5,12 +5,9 @@ import json
 import subprocess
 import unittest
 
-from target_fixture import (
-    FAULT_REQUEST, HEAP, SOUND, TREE, TargetTest, fault_kinds, image_of)
+from target_fixture import FAULT_REQUEST, HEAP, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, image_of
 # pylint: disable=wrong-import-order
 import board
-
-VIRTUAL = ("rv64-mapped", "rv64-lazy")
 
 
 class VirtualMemory(TargetTest):

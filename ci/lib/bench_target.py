@@ -5,13 +5,13 @@ import json
 import pathlib
 import random
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 import board
+import corpus
 import instructions
 import packed_corpus
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
@@ -69,14 +69,6 @@ def compare_counts(options):
 
 # A corpus as a campaign has one: 2,000 inputs of about 65 operations, the same in every run.
 
-def read_blob(path):
-    """The inputs of a blob, as bytes."""
-    content = path.read_bytes()
-    number = struct.unpack_from("<I", content, 12)[0]
-    entries = [struct.unpack_from("<II", content, 32 + 8 * index) for index in range(number)]
-    return [content[offset:offset + size] for offset, size in entries]
-
-
 def make_header(generator):
     """A header as mutation makes them, of the larger ones: up to 4 KiB, 32 or 64 slots (fuzz/program/program.c)."""
     return bytes((1, 0, generator.choice((2, 3)), generator.randrange(8, 16), 0, generator.randrange(8), generator.choice((1, 2)),
@@ -110,7 +102,7 @@ def make_corpus(folder):
     packed_corpus.run_tool("pack", *SOURCES, "-o", seeds)
     inputs = folder / "inputs"
     inputs.mkdir()
-    for index, content in enumerate(make_inputs(read_blob(seeds))):
+    for index, content in enumerate(make_inputs(corpus.blob_inputs(seeds))):
         (inputs / f"{index:04}").write_bytes(content)
     blob = folder / "corpus.blob"
     packed_corpus.run_tool("pack", inputs, "-o", blob)

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -18,6 +19,7 @@ KMEMFUZZ = pathlib.Path("build/fuzz/kmemfuzz")
 # What campaigns start from. Not "large": those programs take too long to be worth mutating; they are only replayed.
 SEED_FOLDERS = ("seeds", "minimised", "regressions")
 WHOLE_INPUT_SIZE = 1 << 20  # no input of a committed corpus is longer, so none is measured cut short
+PACKED_TOGETHER = 500  # programs: far from what a command line or a blob can hold
 MERGE_SECONDS = 900  # that merging may take; what has no end is a fault
 AT_CURRENT_FOLDER = -100  # AT_FDCWD of openat and its kin
 RENAME_EXCHANGE = 2
@@ -120,15 +122,27 @@ def replace(folder, new):
     shutil.rmtree(new)
 
 
-def canonical(path):
-    """The canonical bytes of a program, text or binary."""
+def blob_inputs(blob):
+    """The inputs of a blob that kmemfuzz pack has written, as bytes; fuzz/target/blob.h draws it."""
+    content = pathlib.Path(blob).read_bytes()
+    (count,) = struct.unpack_from("<I", content, 12)
+    entries = [struct.unpack_from("<II", content, 32 + 8 * index) for index in range(count)]
+    return [content[offset:offset + size] for offset, size in entries]
+
+
+def canonical(paths):
+    """The canonical bytes of programs, text or binary, in their order. A process for each would take longer than all else."""
+    paths, found = list(paths), []
     with tempfile.TemporaryDirectory() as folder:
-        output = pathlib.Path(folder) / "program"
-        done = subprocess.run([KMEMFUZZ, "asm", path, "-o", output], capture_output=True, text=True, check=False,
-                              start_new_session=True)
-        if done.returncode != 0:
-            raise CorpusError(f"{path}: {done.stderr.strip() or 'kmemfuzz asm failed'}")
-        return output.read_bytes()
+        blob = pathlib.Path(folder) / "blob"
+        for first in range(0, len(paths), PACKED_TOGETHER):
+            # In a session of its own, so that Ctrl-C in a terminal reaches this process alone.
+            done = subprocess.run([KMEMFUZZ, "pack", *paths[first:first + PACKED_TOGETHER], "-o", blob, "--force"],
+                                  capture_output=True, text=True, check=False, start_new_session=True)
+            if done.returncode != 0:
+                raise CorpusError(done.stderr.strip() or f"kmemfuzz pack ended with code {done.returncode}")
+            found += blob_inputs(blob)
+    return found
 
 
 def prepare_seeds(target, folder):
@@ -137,11 +151,9 @@ def prepare_seeds(target, folder):
     folder.mkdir(parents=True)
     if target != "heap":
         return
-    for name in SEED_FOLDERS:
-        for path in inputs(pathlib.Path("corpus", name)):
-            # In a session of its own, so that Ctrl-C in a terminal reaches this process alone.
-            subprocess.run([KMEMFUZZ, "asm", path, "-o", folder / "-".join(path.relative_to("corpus").parts)],
-                           check=True, start_new_session=True)
+    paths = [path for name in SEED_FOLDERS for path in inputs(pathlib.Path("corpus", name))]
+    for path, program in zip(paths, canonical(paths)):
+        (folder / "-".join(path.relative_to("corpus").parts)).write_bytes(program)
 
 
 def run_fuzzer(binary, *arguments, holding=()):

@@ -55,8 +55,8 @@ def size_of(paths):
 def canonical_copies(paths, folder):
     """Puts the canonical bytes of programs into a folder, named after them."""
     folder.mkdir()
-    for path in paths:
-        corpus.add(folder, corpus.canonical(path))
+    for program in corpus.canonical(paths):
+        corpus.add(folder, program)
 
 
 def choose(committed, more, workplace):

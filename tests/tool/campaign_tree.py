@@ -49,14 +49,24 @@ esac
 """
 # The endings of what describes and explains a crash, beside it.
 ENDINGS = (".log", ".reduced", ".txt", ".json")
-# `kmemfuzz asm IN -o OUT` and `kmemfuzz explain --json --force FILE`.
-TOOL = r"""#!/bin/sh
+# `kmemfuzz pack FILE... -o BLOB --force` in Python, as far as blobs are read here.
+PACK = r"""
+import struct, sys
+*paths, _, blob, _ = sys.argv[1:]
+programs = [open(path, "rb").read() for path in paths]
+offsets = [32 + 8 * len(programs) + sum(map(len, programs[:index])) for index in range(len(programs))]
+entries = b"".join(struct.pack("<II", offset, len(program)) for offset, program in zip(offsets, programs))
+open(blob, "wb").write(struct.pack("<8sII16x", b"KMEMBLOB", 1, len(programs)) + entries + b"".join(programs))
+"""
+# `kmemfuzz pack` and `kmemfuzz explain --json --force FILE`.
+TOOL = rf"""#!/bin/sh
 case $1 in
-asm) cp "$2" "$4" ;;
-explain) printf '{"verdict": "violation", "id": "free-merged", "program": "small", "operations_before": 2,
-  "operations_after": 1, "files": {"c": "%s.c"}, "text": "%s: VIOLATION as explained\\n"}' "$4" "$4"; exit 1 ;;
+pack) shift; exec '{sys.executable}' pack.py "$@" ;;
+explain) printf '{{"verdict": "violation", "id": "free-merged", "program": "small", "operations_before": 2,
+  "operations_after": 1, "files": {{"c": "%s.c"}}, "text": "%s: VIOLATION as explained\\n"}}' "$4" "$4"; exit 1 ;;
 esac
 """
+SLOW_TOOL = TOOL.replace("pack) ", "pack) : >preparing; sleep 1; ")
 
 RUNNER = """
 import json, os, signal, sys
@@ -89,6 +99,7 @@ class CampaignTree(FolderTest):
         self.write("violated", VIOLATED)
         self.write("merging", ":\n")
         self.write("build/fuzz/kmemfuzz", TOOL)
+        self.write("pack.py", PACK)
         for target in TARGETS:
             self.write(f"build/fuzz/{target}_fuzzer", FUZZER)
 

@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
-from campaign_tree import TIMEOUT, TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
+from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
+    SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of)
 from folders import write_script  # pylint: disable=wrong-import-position  # noqa: E402
 from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
     end_processes_in, processes_in, wait_until, wait_until_none)
@@ -68,7 +69,7 @@ class Signals(CampaignTree):
         self.require_kept(crashes=[b"late"])
 
     def test_while_the_seeds_are_prepared_nothing_is_cut_short_and_the_summary_appears(self):
-        self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
+        self.write("build/fuzz/kmemfuzz", SLOW_TOOL)
         process = self.start(RUNS_ON, "--for", "1h")
         wait_until((self.tree / "preparing").exists, "the seeds to be prepared")
         os.killpg(process.pid, signal.SIGINT)
@@ -123,7 +124,7 @@ class Killed(CampaignTree):
         self.require_continuation(inputs=[b"a", b"b", b"c"])
 
     def test_while_it_prepares(self):
-        self.write("build/fuzz/kmemfuzz", '#!/bin/sh\n: >preparing; sleep 0.7; cp "$2" "$4"\n')
+        self.write("build/fuzz/kmemfuzz", SLOW_TOOL)
         self.kill(RUNS_ON, "preparing")
         self.require_continuation()
 

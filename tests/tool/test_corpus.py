@@ -64,7 +64,7 @@ class Prune(CorpusTest):
     def test_what_reaches_nothing_new_goes_and_the_features_stay(self):
         before = self.features()
         for name in ("first_fit", "growth"):  # seeds reach it already
-            corpus.add(self.minimised, corpus.canonical(self.committed / "seeds" / f"{name}.ops"))
+            corpus.add(self.minimised, *corpus.canonical([self.committed / "seeds" / f"{name}.ops"]))
         count = len(corpus.inputs(self.minimised))
         self.assertIn(f"-> {before[0]} edges, {before[1]} features\n", self.change())
         self.assertEqual(self.features(), before)
@@ -82,7 +82,7 @@ class Prune(CorpusTest):
         self.change()
         for path in corpus.inputs(self.minimised):
             self.assertEqual(path.name, corpus.content_name(path.read_bytes()))
-            self.assertEqual(path.read_bytes(), corpus.canonical(path))
+            self.assertEqual(path.read_bytes(), corpus.canonical([path])[0])
 
     def require_untouched(self, complaint):
         """prune must fail with these words, and leave everything as it was."""

@@ -45,8 +45,8 @@ class SetupTest(unittest.TestCase):
 
     def have_debian(self, missing, user=1000):
         """A Debian system with all packages but the missing ones. What apt-get is asked for ends up in a file."""
-        case = "".join(f"{name}) printf not-installed;; " for name in missing)
-        self.stub("dpkg-query", f'for last in "$@"; do :; done\ncase $last in {case}*) printf installed;; esac')
+        case = "".join(f"{name}) echo $name not-installed;; " for name in missing)
+        self.stub("dpkg-query", f'shift 3\nfor name in "$@"; do case $name in {case}*) echo $name installed;; esac; done')
         self.stub("id", f"echo {user}")
         self.stub("apt-get", 'echo "$DEBIAN_FRONTEND apt-get $*" >>asked; echo "E: as apt-get says it" >&2; '
                              "exit ${STUB_CODE:-0}")
@@ -82,8 +82,8 @@ These packages are missing. As root, run:
 
     def test_a_package_the_system_has_never_heard_of_is_missing(self):
         self.have_debian(missing=[])
-        self.stub("dpkg-query", 'for last in "$@"; do :; done\n'
-                                '[ "$last" = cppcheck ] && { echo "no packages found" >&2; exit 1; }; printf installed')
+        self.stub("dpkg-query", 'shift 3; code=0; for name in "$@"; do [ "$name" = cppcheck ] && { code=1; '
+                                'echo "no packages found matching $name" >&2; } || echo "$name installed"; done; exit $code')
         code, _, errors = self.run_script("ci/setup")
         self.assertEqual(code, ENVIRONMENT)
         self.assertTrue(errors.endswith("--no-install-recommends cppcheck\n"), errors)

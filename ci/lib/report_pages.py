@@ -17,6 +17,7 @@ import report_data
 from markup import Markup, element, escape, join
 
 TEMPLATES = pathlib.Path(__file__).resolve().parent / "site"
+STYLES = (TEMPLATES.parents[2] / "fuzz" / "draw" / "page" / "colours.css", TEMPLATES / "style.css")
 NOTHING = "\u2013"  # where there is no figure
 FILE_WORDS = {"page": "Explanation, step by step", "text": "Reduced program", "c": "C file", "reduced": "Reduced, in bytes",
               "file": "The input itself"}
@@ -354,7 +355,7 @@ def show_overview(figures):
 
 def make_pages(document):
     """The text of every page, by its file's name."""
-    style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    style = Markup("".join(path.read_text(encoding="utf-8") for path in STYLES))
     figures = Figures(document)
     names = [("index.html", "Overview")] + [(campaign["page"], campaign["name"]) for campaign in document["campaigns"]]
 

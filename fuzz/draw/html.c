@@ -178,6 +178,7 @@ static bool is_mark(const char *line, size_t length, const char *mark) {
 static void write_line(const char *line, size_t length, const struct recording *recording, const char *name,
                        FILE *stream) {
     if (is_mark(line, length, "@style")) {
+        fputs(page_colours, stream);
         fputs(page_css, stream);
     } else if (is_mark(line, length, "@run")) {
         write_run(recording, name, stream);

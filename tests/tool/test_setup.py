@@ -151,6 +151,14 @@ class Fuzz(SetupTest):
         self.assertIn("--no-install-recommends clang-19\n", errors)
         self.assertFalse((self.tree / "built").exists())
 
+    def test_a_system_without_python_is_told_to_install_it(self):
+        (self.programs / "python3").unlink()
+        self.have_debian(missing=["python3"])
+        for command in ("ci/fuzz", "ci/target"):
+            code, _, errors = self.run_script(command)
+            self.assertEqual(code, ENVIRONMENT)
+            self.assertTrue(errors.endswith("--no-install-recommends python3\n"), errors)
+
     def test_a_build_that_fails_ends_it_and_shows_the_error_and_the_log(self):
         self.have_debian(missing=[])
         self.stub("cmake", "echo chatter; echo 'CMake Error: there is no Ninja'; exit 1")

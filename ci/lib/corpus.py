@@ -48,12 +48,15 @@ def inputs(folder):
 
 
 def problem_with(paths):
-    """What keeps a command from taking inputs from each of these paths, in words for a person; None when nothing does."""
-    for path in map(pathlib.Path, paths):
+    """What keeps a command from taking inputs from these paths, in words for a person; None when nothing does. One of them
+    may be empty, such as the corpus of a campaign that has found nothing new, but not all."""
+    paths = [pathlib.Path(path) for path in paths]
+    for path in paths:
         if not path.exists():
             return f"there is no {path}"
-        if not inputs(path):
-            return f"there is nothing to run in {path}; name a file, or a folder that holds some, such as corpus/seeds"
+    if paths and not any(inputs(path) for path in paths):
+        return (f"there is nothing to run in {', '.join(map(str, paths))}; name a file, or a folder that holds some, such as "
+                "corpus/seeds")
     return None
 
 

@@ -213,7 +213,11 @@ class Usage(TargetTest):
 
     def test_a_folder_without_programs_is_named_with_what_to_name_in_its_place(self):
         empty = self.write("empty/.hidden", SOUND).parent
-        self.expect(self.run_target("corpus/seeds", empty), 2, f"error: there is nothing to run in {empty}; name a file, or a folder")
+        self.expect(self.run_target(empty), 2, f"error: there is nothing to run in {empty}; name a file, or a folder")
+
+    def test_a_folder_without_programs_may_stand_beside_others(self):
+        empty = self.write("empty/.hidden", SOUND).parent
+        self.expect(self.run_target(empty, self.write("sound.ops", SOUND), "--configuration", "rv64"), 0, "rv64  1 input, ")
 
     def test_a_missing_emulator_is_named_with_its_package(self):
         (self.folder / "bin").mkdir()

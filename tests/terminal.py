@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import re
 import subprocess
 
 
@@ -14,12 +15,16 @@ def open_terminal(columns=None):
     return ours, theirs
 
 
-def read_terminal(ours):
-    """All that is written until nobody has the other side any more; ours is closed then."""
+def read_terminal(ours, pattern=None, then=None):
+    """All that is written until nobody has the other side any more; ours is closed then. then() is called, once, when the
+    pattern has been shown."""
     shown = b""
     with contextlib.suppress(OSError):  # how the end of a terminal reads
         while part := os.read(ours, 1 << 16):
             shown += part
+            if pattern and re.search(pattern.encode(), shown):
+                pattern = None
+                then()
     os.close(ours)
     return shown
 

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 
@@ -141,6 +144,25 @@ class CampaignTree(FolderTest):
     def run_campaign(self, behaviour, *arguments, **more):
         """start and finish."""
         return self.finish(self.start(behaviour, *arguments, **more))
+
+    def run_until_ready(self, behaviour, *arguments, **more):
+        """Starts a campaign, and interrupts it once libFuzzer has come to runs_on, however long that takes. As finish."""
+        process = self.start(behaviour, "--for", "1h", *arguments, **more)
+        self.wait_until_ready()
+        os.kill(process.pid, signal.SIGINT)
+        return self.finish(process)
+
+    def run_until_said(self, pattern, behaviour, *arguments):
+        """The same once the campaign has said something on standard error."""
+        said = self.tree / "said"
+        with open(said, "wb") as stream:
+            process = self.start(behaviour, "--for", "1h", *arguments, stderr=stream)
+        wait_until(lambda: re.search(pattern, said.read_text(encoding="utf-8")), pattern)
+        os.kill(process.pid, signal.SIGINT)
+        code, output, _ = self.finish(process)
+        errors = said.read_text(encoding="utf-8")
+        self.assertNotIn("Traceback", errors)
+        return code, output, errors
 
     def names(self, folder):
         """The files of a folder, those that crashes are described in excepted."""

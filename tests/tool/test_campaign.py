@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import sys
 import types
 import unittest
@@ -103,37 +104,36 @@ class End(CampaignTree):
         self.require_summary(output, 0)
 
     def test_what_running_jobs_have_found_is_in_the_corpus(self):
-        code, output, _ = self.run_campaign(FOUND_IN_A_JOB, "--for", "1s", "--json")
+        code, output, _ = self.run_until_ready(FOUND_IN_A_JOB, "--json")
         self.assertEqual((code, json.loads(output)["added"]), (SOUND, 2))
         self.require_kept(inputs=[b"one", b"two"])
         self.assertEqual(list((self.base / "running").iterdir()), [])
 
     def test_the_next_one_starts_from_what_the_first_has_found(self):
-        self.run_campaign(FOUND_IN_A_JOB, "--for", "1s")
-        self.run_campaign('finds three; ls "$before" >started; runs_on\n', "--for", "1s")
+        self.run_until_ready(FOUND_IN_A_JOB)
+        self.run_until_ready('finds three; ls "$before" >started; runs_on\n')
         self.assertEqual(set((self.tree / "started").read_text(encoding="utf-8").split()), {name_of(b"one"), name_of(b"two")})
         self.require_kept(inputs=[b"one", b"two", b"three"])
 
     def test_when_the_set_cover_fails_all_inputs_are_kept(self):
         self.write("merging", "exit 1\n")
-        code, _, errors = self.run_campaign(FOUND_IN_A_JOB, "--for", "1s")
+        code, _, errors = self.run_until_ready(FOUND_IN_A_JOB)
         self.assertEqual(code, SOUND)
         self.assertIn("all inputs are kept, since choosing among them failed", errors)
         self.require_kept(inputs=[b"one", b"two"])
 
     def test_crashes_do_not_end_it_and_all_are_kept_counted_by_id_and_reported_once(self):
-        code, output, errors = self.run_campaign(CRASHES_TWICE, "--for", "2s")
+        code, output, errors = self.run_until_said(r"(?m)^\d+s, \d+s left .* crashes free-merged 2$", CRASHES_TWICE)
         self.assertEqual(code, VIOLATION)
         self.require_kept(crashes=[b"one", b"second"])
         self.assertIn("\nFound: free-merged (2 inputs)\n", errors)
         smaller, larger = (f"build/campaign/heap/findings/crash-{name_of(data)}" for data in (b"one", b"second"))
         self.assertIn(f"\n{smaller}: VIOLATION as explained\n{larger}: free-merged, the same as {smaller}\n", errors)
-        self.assertRegex(errors, r"(?m)^\d+s, \d+s left .* crashes free-merged 2$")
         self.assertIn("\n  crashes             2 in build/campaign/heap/findings: free-merged 2\n", output)
         self.require_summary(output, 1)
 
     def test_findings_are_in_the_json_with_what_explains_them(self):
-        _, output, _ = self.run_campaign("crashes one; runs_on\n", "--for", "1s", "--json")
+        _, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json")
         file = f"build/campaign/heap/findings/crash-{name_of(b'one')}"
         self.assertEqual(json.loads(output)["findings"], [{"id": "free-merged", "file": file, "program": "small",
                                                            "files": {"c": f"{file}.c"}, "duplicate_of": None}])
@@ -142,14 +142,14 @@ class End(CampaignTree):
         for tool in (TOOL.replace('"violation"', '"sound"').replace("exit 1", "exit 0"),
                      TOOL.replace("explain) ", "explain) exec sleep 600; ")):
             self.write("build/fuzz/kmemfuzz", tool)
-            code, output, errors = self.run_campaign("crashes one; runs_on\n", "--for", "1s",
-                                                     settings={"campaign.EXPLAIN_SECONDS": 0.5})
+            code, output, errors = self.run_until_ready("crashes one; runs_on\n",
+                                                        settings={"campaign.EXPLAIN_SECONDS": 0.5})
             self.assertEqual(code, VIOLATION)
             self.assertIn("VIOLATION free-merged: No two adjacent blocks are both free.", errors)
             self.require_summary(output, 1)
 
     def test_what_a_crash_said_is_kept_beside_it(self):
-        self.run_campaign(CRASHES_TWICE, "--for", "1s")
+        self.run_until_ready(CRASHES_TWICE)
         self.assertIn("VIOLATION free-merged", (self.findings / f"crash-{name_of(b'one')}.log").read_text(encoding="utf-8"))
 
     def test_until_crash_ends_at_the_first(self):
@@ -160,7 +160,7 @@ class End(CampaignTree):
 
     def test_a_crash_that_does_not_happen_again_is_kept_as_such(self):
         self.write("build/fuzz/heap_fuzzer", self.script_with("cat violated >&2; exit 77", "exit 0"))
-        code, output, _ = self.run_campaign("crashes one; runs_on\n", "--for", "1s", "--json")
+        code, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json")
         self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"unrepeated": 1}))
 
     def script_with(self, old, new):
@@ -170,13 +170,13 @@ class End(CampaignTree):
         return script.replace(old, new)
 
     def test_no_target_tells_its_steps_in_a_campaign_whatever_the_environment_says(self):
-        self.run_campaign('echo "steps: $KMEM_STEPS" >told; runs_on\n', "--for", "1s", env=dict(os.environ, KMEM_STEPS="1"))
+        self.run_until_ready('echo "steps: $KMEM_STEPS" >told; runs_on\n', env=dict(os.environ, KMEM_STEPS="1"))
         self.assertEqual((self.tree / "told").read_text(encoding="utf-8"), "steps: \n")
 
     def test_a_replay_that_hangs_is_a_hang(self):
         self.write("build/fuzz/heap_fuzzer", self.script_with("cat violated >&2; exit 77", "exec sleep 600"))
-        code, output, _ = self.run_campaign("crashes one; runs_on\n", "--for", "2s", "--json",
-                                            settings={"crashes.REPLAY_SECONDS": 0.5})
+        code, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json",
+                                               settings={"crashes.REPLAY_SECONDS": 0.5})
         self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"hang": 1}))
 
     # The page target on one file: it fails when an x is in it.
@@ -185,7 +185,7 @@ class End(CampaignTree):
     def test_findings_of_the_other_targets_are_reduced_explained_and_told_to_be_the_same(self):
         self.write("violated", "Running: it\nmemory: 3 pages\n" + PAGE_VIOLATED)
         self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", self.PAGE_REPLAY))
-        code, output, errors = self.run_campaign("crashes abcx; crashes deeabcxf; runs_on\n", "--for", "1s", "--target", "page",
+        code, output, errors = self.run_until_ready("crashes abcx; crashes deeabcxf; runs_on\n", "--target", "page",
                                                  "--json")
         self.assertEqual(code, VIOLATION)
         self.assertIn("\nFound: page-zeroed (2 inputs)\n", errors)
@@ -209,7 +209,7 @@ class End(CampaignTree):
         self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", self.PAGE_REPLAY))
         crashes = [b"x" * size for size in range(4, 11)]
         behaviour = "".join(f"crashes {data.decode()}; " for data in crashes)
-        code, output, errors = self.run_campaign(behaviour + "runs_on\n", "--for", "2s", "--target", "page", "--json")
+        code, output, errors = self.run_until_ready(behaviour + "runs_on\n", "--target", "page", "--json")
         self.assertEqual(code, VIOLATION)
         self.assertEqual([its["size_before"] for its in json.loads(output)["findings"]], [4, 5, 6, 7, 8])
         self.assertIn("\n2 more inputs of this kind are in build/campaign/page/findings; KMEM_STEPS=1 build/fuzz/page_fuzzer "
@@ -218,7 +218,7 @@ class End(CampaignTree):
 
     def test_what_the_other_targets_do_not_repeat_is_told_with_a_command_to_try(self):
         self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", "exit 0"))
-        code, _, errors = self.run_campaign("crashes one; runs_on\n", "--for", "1s", "--target", "page")
+        code, _, errors = self.run_until_ready("crashes one; runs_on\n", "--target", "page")
         self.assertEqual(code, VIOLATION)
         self.assertIn("is not explained: it does not fail when build/fuzz/page_fuzzer runs it again\n", errors)
         self.assertIn("\n  replay  build/fuzz/page_fuzzer build/campaign/page/findings/crash-", errors)
@@ -240,17 +240,17 @@ class End(CampaignTree):
     def test_targets_of_another_build_add_to_the_same_corpus_and_findings(self):
         self.write("elsewhere/heap_fuzzer", FUZZER)
         (self.build / "heap_fuzzer").unlink()
-        code, output, _ = self.run_campaign("finds one; crashes two; runs_on\n", "--for", "1s", "--build", "elsewhere")
+        code, output, _ = self.run_until_ready("finds one; crashes two; runs_on\n", "--build", "elsewhere")
         self.assertEqual(code, VIOLATION)
         self.require_summary(output, 1)
         self.require_kept(inputs=[b"one"], crashes=[b"two"])
 
     def test_the_committed_programs_are_seeds_but_for_the_large_ones(self):
-        self.run_campaign('ls "$last" >started; runs_on\n', "--for", "1s")
+        self.run_until_ready('ls "$last" >started; runs_on\n')
         self.assertEqual((self.tree / "started").read_text(encoding="utf-8").split(), ["regressions-a", "seeds-b.ops"])
 
     def test_the_other_targets_start_without_seeds(self):
-        self.run_campaign('ls "$last" >started; runs_on\n', "--for", "1s", "--target", "text")
+        self.run_until_ready('ls "$last" >started; runs_on\n', "--target", "text")
         self.assertEqual((self.tree / "started").read_text(encoding="utf-8"), "")
 
 
@@ -259,21 +259,20 @@ class Status(CampaignTree):
             r"crashes none")
 
     def test_without_a_terminal_each_status_is_a_line(self):
-        _, _, errors = self.run_campaign(RUNS_ON, "--for", "2s")
-        self.assertRegex(errors, f"(?m)^{self.LINE}$")
+        _, _, errors = self.run_until_said(f"(?m)^{self.LINE}$", RUNS_ON)
         self.assertNotIn("\r", errors)
 
     def test_on_a_terminal_the_status_replaces_itself_and_is_gone_in_the_end(self):
         ours, theirs = open_terminal()
-        process = self.start(RUNS_ON, "--for", "2s", stderr=theirs, env=dict(os.environ, COLUMNS="200"))
+        process = self.start(RUNS_ON, "--for", "1h", stderr=theirs, env=dict(os.environ, COLUMNS="200"))
         os.close(theirs)
-        shown = read_terminal(ours)
+        shown = read_terminal(ours, rf"\r\x1b\[K{self.LINE}", lambda: os.kill(process.pid, signal.SIGINT))
         self.assertEqual(self.finish(process)[0], SOUND)
         self.assertRegex(shown.decode(), rf"\r\x1b\[K{self.LINE}\r\x1b\[K")
         self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
 
     def test_the_series_ends_with_the_figures_of_the_summary(self):
-        _, output, _ = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
+        _, output, _ = self.run_until_ready(RUNS_ON, "--json")
         lines, cut = series.read(self.base / series.NAME)
         figures = json.loads(output)
         self.assertFalse(cut)

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -406,7 +405,8 @@ class BeforeTheCampaign(unittest.TestCase):
 
 @unittest.skipUnless((ROOT / "build" / "fuzz" / "text_fuzzer").exists(), "needs the build of preset fuzz")
 class RealFuzzerKilled(unittest.TestCase):
-    """kill -9 of a campaign with the real libFuzzer, at several moments: nothing found before may be gone."""
+    """kill -9 of a campaign with the real libFuzzer: when it has a folder, when it fuzzes, when it has found something. Nothing
+    found before may be gone."""
 
     def test_inputs_only_ever_grow_in_number_and_each_is_whole(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -430,9 +430,10 @@ class RealFuzzerKilled(unittest.TestCase):
                 return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1",
                                          *arguments], cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, start_new_session=True)
-            for delay in (0.1, 1.0, 2.5):
+            for moment in ("running/*", "running/*/fuzzer.log", "running/*/jobs/*/C*/*"):
+                before = set(held.parent.glob(moment))
                 process = start("--for", "1h")
-                time.sleep(delay)  # a moment that is not chosen: whichever it is, all must hold
+                wait_until(lambda: set(held.parent.glob(moment)) - before, moment)  # pylint: disable=cell-var-from-loop
                 process.kill()
                 process.communicate()
                 wait_until_none(processes_in, tree)

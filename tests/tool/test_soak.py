@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
+sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
 import soak  # pylint: disable=wrong-import-position  # noqa: E402
 from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
+from processes import wait_until  # pylint: disable=wrong-import-position  # noqa: E402
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 FIGURES = {"seconds": 9.8, "executions": 1234567, "features": 42, "added": 3, "crashes": {}}
@@ -109,9 +109,7 @@ class Verdict(unittest.TestCase):
 
     def test_unfinished_when_it_is_stopped_and_the_campaign_ends_in_good_order(self):
         def stop(process, tree):
-            deadline = time.monotonic() + 60
-            while not (tree / "ran").exists() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            wait_until((tree / "ran").exists, "the first campaign")
             os.kill(process.pid, signal.SIGINT)
         fuzz = f"trap 'cat figures; exit 0' TERM; echo '{json.dumps(FIGURES)}' >figures; echo \"$@\" >>ran; " \
                "while :; do sleep 0.05; done"

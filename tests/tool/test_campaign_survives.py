@@ -107,7 +107,7 @@ class Killed(CampaignTree):
 
     def require_continuation(self, inputs=(), crashes=()):
         """The next campaign must start, have all of it in its place when it ends, and leave nothing behind."""
-        code, output, errors = self.run_campaign("finds more; runs_on\n", "--for", "1s")
+        code, output, errors = self.run_until_ready("finds more; runs_on\n")
         self.assertEqual(code, VIOLATION if crashes else SOUND, errors)
         self.require_kept(inputs=[*inputs, b"more"], crashes=crashes)
         self.assertEqual(list((self.base / "running").iterdir()), [])
@@ -135,7 +135,7 @@ class Killed(CampaignTree):
         self.require_continuation()
 
     def test_while_it_merges(self):
-        self.run_campaign("finds before; runs_on\n", "--for", "1s")
+        self.run_until_ready("finds before; runs_on\n")
         self.write("merging", ": >merges; sleep 1\n")
         self.kill("finds one; runs_on\n", "merges", "1s")
         self.write("merging", ":\n")
@@ -282,8 +282,11 @@ class TwoAtOnce(CampaignTree):
         self.require_kept(inputs=[b"one", b"two"], crashes=[b"first", b"second"])
 
     def test_both_may_end_at_the_same_moment(self):
-        behaviour = "finds $$; for i in 1 2 3 4 5; do finds same$i; done; runs_on\n"
-        campaigns = [self.start(behaviour, "--for", "1s") for _ in range(2)]
+        behaviour = "finds $$; for i in 1 2 3 4 5; do finds same$i; done; : >ready-$$; runs_on\n"
+        campaigns = [self.start(behaviour, "--for", "1h") for _ in range(2)]
+        wait_until(lambda: len(list(self.tree.glob("ready-*"))) == 2, "both to run")
+        for process in campaigns:
+            os.kill(process.pid, signal.SIGINT)
         for process in campaigns:
             output, errors = process.communicate(timeout=TIMEOUT)
             self.assertEqual((process.returncode, "Traceback" in errors), (SOUND, False), output + errors)
@@ -295,9 +298,9 @@ class TwoAtOnce(CampaignTree):
         self.wait_until_ready()
         process.kill()
         process.communicate()
-        self.run_campaign(RUNS_ON, "--for", "1s")
+        self.run_until_ready(RUNS_ON)
         self.assertEqual(self.names(self.corpus), set())
-        self.run_campaign(RUNS_ON, "--for", "1s", "--corpus", "mine")
+        self.run_until_ready(RUNS_ON, "--corpus", "mine")
         self.assertEqual(self.names(self.tree / "mine"), {name_of(b"one")})
 
 

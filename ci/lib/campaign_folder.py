@@ -46,10 +46,13 @@ class Folders:
                 pass
         while self.work is None:
             work = pathlib.Path(tempfile.mkdtemp(dir=self.running))
-            lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:  # another campaign took it for one left behind, and has removed it
+                continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # another campaign takes it for one left behind, and removes it
+            except BlockingIOError:  # it is about to
                 os.close(lock)
                 continue
             if not work.exists():
@@ -133,8 +136,10 @@ class Folders:
 
     def _is_of_this_corpus(self, work):
         """Whether a working folder belongs to a campaign on the same corpus. One without a note has found nothing yet."""
-        note = work / "corpus-path"
-        return not note.exists() or note.read_text(encoding="utf-8") == str(self.corpus.absolute())
+        try:
+            return (work / "corpus-path").read_text(encoding="utf-8") == str(self.corpus.absolute())
+        except FileNotFoundError:
+            return True
 
     def _take_untold(self, work):
         """Takes over the notes of a campaign that was killed. Returns the findings, as far as they are still there."""

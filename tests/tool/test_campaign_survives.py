@@ -14,14 +14,16 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
+sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
 sys.dont_write_bytecode = True  # the tree is not for litter
 
+import campaign_folder  # pylint: disable=wrong-import-position  # noqa: E402
 from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
     SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of)
-from folders import write_script  # pylint: disable=wrong-import-position  # noqa: E402
+from folders import FolderTest, write_script  # pylint: disable=wrong-import-position  # noqa: E402
 from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
     end_processes_in, processes_in, wait_until, wait_until_none)
 
@@ -302,6 +304,40 @@ class TwoAtOnce(CampaignTree):
         self.assertEqual(self.names(self.corpus), set())
         self.run_until_ready(RUNS_ON, "--corpus", "mine")
         self.assertEqual(self.names(self.tree / "mine"), {name_of(b"one")})
+
+
+class Folders(FolderTest):
+    """Moments between two steps of another campaign, made to happen."""
+
+    def setUp(self):
+        super().setUp()
+        places = mock.patch.object(campaign_folder, "CAMPAIGNS", self.folder)
+        places.start()
+        self.addCleanup(places.stop)
+        self.folders = campaign_folder.Folders("heap")
+        self.running = self.folder / "heap" / "running"
+
+    def test_a_folder_that_another_campaign_removes_before_it_is_locked_is_made_anew(self):
+        removed = []
+        real = os.open
+
+        def remove_and_open(path, *arguments, **more):
+            if not removed and pathlib.Path(path).is_dir() and pathlib.Path(path).parent == self.running:
+                removed.append(pathlib.Path(path))
+                shutil.rmtree(path)
+            return real(path, *arguments, **more)
+        with mock.patch.object(campaign_folder.os, "open", remove_and_open):
+            self.folders.prepare()
+        self.addCleanup(os.close, self.folders.lock)
+        self.assertEqual(len(removed), 1)
+        self.assertNotIn(self.folders.work, removed)
+        self.assertEqual(list(self.running.iterdir()), [self.folders.work])
+
+    def test_a_folder_whose_note_goes_between_two_looks_at_it_is_one_that_has_found_nothing(self):
+        (self.running / "other").mkdir(parents=True)
+        with mock.patch.object(campaign_folder.pathlib.Path, "exists", lambda _path: True):
+            self.assertEqual(self.folders.take_over("no binary is needed"), [])
+        self.assertEqual(list(self.running.iterdir()), [])
 
 
 @unittest.skipIf(subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,

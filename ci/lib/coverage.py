@@ -2,6 +2,7 @@
 every branch and condition that is not covered must be explained in tests/uncovered.txt."""
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -29,12 +30,17 @@ def run_everything(binaries):
     """Runs the unit tests and the corpus, each process leaving a raw profile; returns these."""
     shutil.rmtree(RAW, ignore_errors=True)
     environment = dict(os.environ, LLVM_PROFILE_FILE=str(RAW.resolve() / "%p.profraw"))
-    for binary in binaries:
+
+    def run(binary):
         arguments = ["run", "corpus"] if binary.name == "kmemfuzz" else []
-        finished = subprocess.run([binary, *arguments], env=environment, capture_output=True, text=True, check=False)
+        finished = subprocess.run([binary, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  check=False)
         if finished.returncode != 0:
             raise measurement.MeasurementFailure(f"{binary} ended with code {finished.returncode}:\n"
                                                  f"{finished.stdout[-2000:]}{finished.stderr[-2000:]}")
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the processes'
+        list(pool.map(run, binaries))
     return sorted(RAW.iterdir())
 
 

@@ -115,17 +115,29 @@ class Counts(MeasuredTest):
                 self.assertEqual(count, sum(part[name].lines[line] for part in parts), f"{name}:{line}")
 
 
+# ci/coverage with the profiles that the unit tests have left before.
+REMEASURE = """
+import sys
+sys.path.insert(0, "ci/lib")
+import coverage
+coverage.run_everything = lambda binaries: sorted(coverage.RAW.iterdir())
+sys.exit(coverage.main())
+"""
+
+
 class Gaps(MeasuredTest):
     """What the corpus covers on the host alone is named, and only what is explained is let pass."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        coverage.run_everything(coverage.host_binaries())
         cls.corpus = cls.pack("corpus", "corpus")
         cls.small = cls.pack("small", cls.write("small.ops", SMALL))
 
     def run_command(self, script=None, *arguments):
-        """Runs ci/coverage --target without its builds, the profile of rv64 being changed by a script: it is file $RAW."""
+        """Runs ci/coverage --target without its builds and the unit tests, the profile of rv64 being changed by a script: it
+        is file $RAW."""
         environment = dict(os.environ)
         if script is not None:
             name = board.EMULATORS["rv64"]
@@ -133,7 +145,7 @@ class Gaps(MeasuredTest):
                                 f'#!/bin/bash\nfor word in "$@"; do case $word in *arg=profile=*) RAW=${{word#*arg=profile=}} ;; esac; done\n'
                                 f'{shutil.which(name)} "$@"\ncode=$?\n{script}\nexit $code\n')
             environment["PATH"] = f"{path.parent}:{environment['PATH']}"
-        result = subprocess.run([sys.executable, "ci/lib/coverage.py", "--target", "--json", *map(str, arguments)],
+        result = subprocess.run([sys.executable, "-B", "-c", REMEASURE, "--target", "--json", *map(str, arguments)],
                                 env=environment, capture_output=True, text=True, check=False, timeout=300)
         return result.returncode, result.stdout, result.stderr
 

@@ -8,6 +8,9 @@
 #define OUT_OF_LINE __attribute__((noinline, cold))
 #define TOP_LEVEL   2
 #define NO_PAGE     SIZE_MAX
+#define GROUP_COUNT ((size_t)16) /* entries that are passed at once when all of them are 0 */
+
+_Static_assert(SV39_ENTRY_COUNT % GROUP_COUNT == 0, "a table is whole groups");
 
 /* An entry that the walk stands at. */
 struct place {
@@ -275,11 +278,40 @@ static struct verdict visit_entry(struct walk *walk, struct place place, size_t 
     return place.level == 0 ? visit_leaf(walk, place) : visit_table_entry(walk, place, page_index);
 }
 
-/* The entry the walk stands at; then stands at the next, or at the first of the table it names. */
+/* Written out, so that no build decides anything between the entries: most entries are 0, and a fuzzer's
+ * instrumentation reports every decision. */
+static bool is_group_absent(const uint64_t *group) {
+    const uint64_t lower =
+        group[0] | group[1] | group[2] | group[3] | group[4] | group[5] | group[6] | group[7];
+    const uint64_t upper =
+        group[8] | group[9] | group[10] | group[11] | group[12] | group[13] | group[14] | group[15];
+    return (lower | upper) == 0;
+}
+
+/* The first entry from index on that is not 0; SV39_ENTRY_COUNT when there is none. Every step passes one
+ * entry or a group. */
+static size_t find_entry(const uint64_t *table, size_t index) {
+    while (index % GROUP_COUNT != 0 && table[index] == 0) {
+        index++;
+    }
+    if (index % GROUP_COUNT == 0) {
+        while (index < SV39_ENTRY_COUNT && is_group_absent(table + index)) {
+            index += GROUP_COUNT;
+        }
+    }
+    while (index < SV39_ENTRY_COUNT && table[index] == 0) {
+        index++;
+    }
+    return index;
+}
+
+/* The entry the walk stands at, and with one that is 0 those behind it that are; then stands at the next, or
+ * at the first of the table it names. */
 static struct verdict visit(struct walk *walk) {
-    const uint64_t entry = walk->tables[walk->level][walk->indices[walk->level]];
+    const uint64_t *const table = walk->tables[walk->level];
+    const uint64_t entry = table[walk->indices[walk->level]];
     if (entry == 0) {
-        walk->indices[walk->level]++;
+        walk->indices[walk->level] = find_entry(table, walk->indices[walk->level]);
         return verdict_sound();
     }
     walk->used_counts[walk->level]++;

@@ -78,7 +78,8 @@ struct sv39_expectation {
  * the expected allocator, its tables and the live list; nothing is written but the expectation's seen. Where
  * a mask leaves out what an entry breaks: an entry without V is absent; one of level 0 is a leaf; any other
  * is followed when it has none of R, W and X and names a taken run of one page not visited before. Cost: 512
- * loads per table, and one comparison with the live list per leaf. */
+ * loads per table, at most 32 more per entry that is not 0, and one comparison with the live list per leaf.
+ */
 __attribute__((warn_unused_result)) struct verdict
 sv39_invariant_check(const struct sv39 *tree, const struct sv39_expectation *expectation, uint64_t mask);
 

@@ -70,17 +70,19 @@ struct run {
     struct other_run pair;                         /* always taken */
     struct other_run others[SV39_OTHER_RUN_LIMIT]; /* the pair aside */
     size_t other_run_count;
+    unsigned char is_other[PAGE_LIMIT]; /* by page: whether it is one of those */
     struct sv39_operation history[RULE_HISTORY_COUNT];
     size_t operation_count;    /* done so far, sv39_init included; history holds the last of them */
     struct sv39 tree_before;   /* before the operation being done */
     size_t taken_count_before; /* and so the following */
     unsigned char descriptors_before[PAGE_LIMIT];
+    bool is_arena_kept;    /* arena_before holds what is in the pages taken for tables */
     uint64_t *overwritten; /* the entry overwritten; NULL when there is none */
     uint64_t repaired;     /* what it should be */
 };
 
 static _Alignas(4096) unsigned char arena[(1 + PAGE_LIMIT) * PAGE_SIZE]; /* descriptors in the first page */
-static unsigned char arena_before[sizeof arena];                         /* of pages that are taken */
+static unsigned char arena_before[sizeof arena];                         /* of pages taken for tables */
 static unsigned char dirty_page[PAGE_SIZE];
 static const unsigned char zero_page[PAGE_SIZE];
 
@@ -136,7 +138,17 @@ static void check_page(const struct run *run, const struct rule *rule, const uns
 
 /* The checks. */
 
-/* All is as before the operation: the tree, which pages are taken, and what is in them. */
+/* Refusals, and questions. */
+static bool changes_nothing(const struct sv39_operation *operation, struct sv39_answer answer) {
+    return answer.error != SV39_OK || operation->kind == SV39_OPERATION_TRANSLATE;
+}
+
+static bool is_taken_for_table(const struct run *run, size_t index) {
+    return run->pages.descriptors[index] != 0 && run->is_other[index] == 0;
+}
+
+/* All is as before the operation: the tree, which pages are taken, and what is in those of tables; what is in
+ * the others is known, and checked after every operation. */
 static void check_untouched(const struct run *run) {
     const struct sv39 *const before = &run->tree_before;
     const struct sv39 *const after = &run->tree;
@@ -145,13 +157,14 @@ static void check_untouched(const struct run *run) {
         after->mapped_count != before->mapped_count) {
         fail(run, &sv39_rule_REFUSAL_UNTOUCHED, "the tree's members as before", "one that changed");
     }
-    for (size_t index = 0; index < run->pages.page_count; index++) {
-        const unsigned char descriptor = run->pages.descriptors[index];
-        if (descriptor != run->descriptors_before[index]) {
-            fail_values(run, &sv39_rule_REFUSAL_UNTOUCHED, "the descriptor of page", index,
-                        run->descriptors_before[index], descriptor);
-        }
-        if (descriptor != 0) {
+    const size_t changed =
+        rule_first_difference(run->pages.descriptors, run->descriptors_before, run->model.page_count);
+    if (changed < run->model.page_count) {
+        fail_values(run, &sv39_rule_REFUSAL_UNTOUCHED, "the descriptor of page", changed,
+                    run->descriptors_before[changed], run->pages.descriptors[changed]);
+    }
+    for (size_t index = 0; index < run->model.page_count; index++) {
+        if (is_taken_for_table(run, index)) {
             const unsigned char *const page = run->pages.base + index * PAGE_SIZE;
             check_page(run, &sv39_rule_REFUSAL_UNTOUCHED, arena_before + (page - arena), page);
         }
@@ -221,7 +234,6 @@ static void check(const struct run *run, const struct sv39_operation *operation,
     if (outcome.error != answer.error) {
         fail(run, &sv39_rule_REFUSAL_NAMED, sv39_error_name(answer.error), sv39_error_name(outcome.error));
     }
-    const bool is_query = operation->kind == SV39_OPERATION_TRANSLATE;
     const uint64_t physical_address = outcome.translation.physical_address;
     if (physical_address != answer.translation.physical_address) {
         fail_values(run, &sv39_rule_TRANSLATION, "address", operation->virtual_address,
@@ -231,7 +243,7 @@ static void check(const struct run *run, const struct sv39_operation *operation,
         fail_values(run, &sv39_rule_TRANSLATION, "the flags of address", operation->virtual_address,
                     answer.translation.flags, outcome.translation.flags);
     }
-    if (answer.error != SV39_OK || is_query) {
+    if (changes_nothing(operation, answer)) {
         check_untouched(run);
     }
     check_given_back(run, answer.error == SV39_OUT_OF_PAGES);
@@ -306,6 +318,7 @@ static struct other_run take_other(struct run *run, size_t count, unsigned char 
     const struct other_run other = {.first = page_alloc(&run->pages, count), .count = count};
     if (other.first != NULL) {
         memset(other.first, content, count * PAGE_SIZE);
+        memset(run->is_other + index_of(run, other.first), 1, count);
         run->model.other_count += count;
     }
     return other;
@@ -314,6 +327,7 @@ static struct other_run take_other(struct run *run, size_t count, unsigned char 
 static void give_back_other(struct run *run, size_t number) {
     const struct other_run other = run->others[number];
     (void)page_free(&run->pages, other.first);
+    memset(run->is_other + index_of(run, other.first), 0, other.count);
     run->model.other_count -= other.count;
     run->others[number] = run->others[--run->other_run_count];
 }
@@ -377,24 +391,36 @@ static bool do_own(struct run *run, const struct sv39_operation *operation) {
     }
 }
 
+/* Copies the pages taken for tables, unless nothing has changed since that was last done: every operation
+ * that should change nothing is checked against the copy, so the copy outlasts it. */
+static void keep_arena(struct run *run) {
+    for (size_t index = 0; index < run->model.page_count && !run->is_arena_kept; index++) {
+        if (is_taken_for_table(run, index)) {
+            const unsigned char *const page = run->pages.base + index * PAGE_SIZE;
+            memcpy(arena_before + (page - arena), page, PAGE_SIZE);
+        }
+    }
+    run->is_arena_kept = true;
+}
+
 static void do_operation(struct run *run, const struct sv39_operation *operation) {
     run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
     if (steps_are_wanted()) {
         print_step(run, operation);
     }
     if (do_own(run, operation)) {
+        run->is_arena_kept = false;
         return;
     }
     run->tree_before = run->tree;
     run->taken_count_before = run->pages.taken_count;
     memcpy(run->descriptors_before, run->pages.descriptors, run->pages.page_count);
-    for (size_t index = 0; index < run->pages.page_count; index++) {
-        if (run->pages.descriptors[index] != 0) {
-            const unsigned char *const page = run->pages.base + index * PAGE_SIZE;
-            memcpy(arena_before + (page - arena), page, PAGE_SIZE);
-        }
-    }
     const struct sv39_answer answer = predict(run, operation);
+    if (changes_nothing(operation, answer)) {
+        keep_arena(run);
+    } else {
+        run->is_arena_kept = false;
+    }
     const struct sv39_answer outcome = execute(run, operation);
     if (steps_are_wanted()) {
         print_outcome(operation, outcome);
@@ -416,6 +442,8 @@ static void prepare(struct run *run, const unsigned char header[3]) {
     run->start = starts[header[1] % 4];
     run->other_run_count = 0;
     run->operation_count = 0;
+    run->is_arena_kept = false;
+    memset(run->is_other, 0, sizeof run->is_other);
     run->overwritten = NULL;
     if ((header[2] & 1) == 0) {
         run->root = page_zalloc(&run->pages, 1);

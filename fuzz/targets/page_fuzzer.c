@@ -184,11 +184,10 @@ static void check_zeroed(const struct run *run, size_t first_index, size_t count
 
 /* The allocator is as it was before the operation, but for the error. */
 static void check_untouched(const struct run *run) {
-    for (size_t index = 0; index < run->model.page_count; index++) {
-        if (run->memory[index] != run->descriptors_before[index]) {
-            fail_values(run, &page_rule_REFUSAL_UNTOUCHED, index, run->descriptors_before[index],
-                        run->memory[index]);
-        }
+    const size_t index = rule_first_difference(run->memory, run->descriptors_before, run->model.page_count);
+    if (index < run->model.page_count) {
+        fail_values(run, &page_rule_REFUSAL_UNTOUCHED, index, run->descriptors_before[index],
+                    run->memory[index]);
     }
     if (run->pages.descriptors != run->before.descriptors || run->pages.base != run->before.base ||
         run->pages.page_count != run->before.page_count ||

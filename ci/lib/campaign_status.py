@@ -1,6 +1,8 @@
 """What a campaign shows of itself: figures, the status line, its series for ci/report, the closing summary."""
 
 import json
+import os
+import pathlib
 import shutil
 import sys
 import time
@@ -17,12 +19,18 @@ def human(number):
     return f"{number:.0f}T"
 
 
+def build_name(folder):
+    """What a build is called in figures: as the folder that the targets are in."""
+    return pathlib.Path(os.path.abspath(folder)).name
+
+
 def measure(workers, crashes, elapsed, options):
     """The campaign's figures at this moment."""
     elapsed = max(elapsed, 0.001)
     executions, operations = workers.counts()
     return {
         "target": options.target,
+        "build": build_name(options.build),
         "jobs": options.jobs,
         "seconds": round(elapsed, 1),
         "executions": executions,

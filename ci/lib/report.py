@@ -65,7 +65,7 @@ def is_report(folder):
         document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(document, dict) and document.get("format") == report_data.FORMAT
+    return isinstance(document, dict) and document.get("format") in report_data.FORMATS
 
 
 def require_place(out, force, sources):

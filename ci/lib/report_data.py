@@ -14,7 +14,8 @@ import re
 import explanation
 import series
 
-FORMAT = "kmem-report 1"
+FORMAT = "kmem-report 2"
+FORMATS = ("kmem-report 1", FORMAT)  # of reports that were made here at some time
 SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
 PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
 EXPLANATION_SIZE = 1 << 20  # bytes that the explanation of a finding may have
@@ -188,15 +189,9 @@ def read_findings(folder, lines, page):
     return findings
 
 
-def read_campaign(folder, page):
-    """One campaign's figures: those of the latest run in full, the others' totals. page is its page's name."""
-    path = folder / series.NAME
-    try:
-        lines, cut = series.read(path)
-    except series.SeriesError as error:
-        raise Damaged(str(error)) from None
-    if not lines:
-        raise Missing(f"{path} has no lines yet; run ./ci/fuzz for a few seconds")
+def read_build(build, lines):
+    """What was run with one build, of whose runs these are the lines: the latest run in full, the others' totals. Edges and
+    features of different builds are different things, so no figure is made of two."""
     runs = {}
     for line in lines:
         runs.setdefault(line["run"], []).append(line)
@@ -204,12 +199,28 @@ def read_campaign(folder, page):
         run.sort(key=lambda line: line["seconds"])
     latest = lines[-1]["run"]
     last = runs[latest][-1]
+    return {"build": build, "jobs": last.get("jobs"), "seed": last.get("seed"), "lines": len(runs[latest]),
+            "totals": totals_of(latest, runs[latest]),
+            "earlier": [totals_of(run, its) for run, its in reversed(runs.items()) if run != latest],
+            "samples": samples_of(runs[latest])}
+
+
+def read_campaign(folder, page):
+    """One campaign's figures, build by build. page is its page's name."""
+    path = folder / series.NAME
+    try:
+        lines, cut = series.read(path)
+    except series.SeriesError as error:
+        raise Damaged(str(error)) from None
+    if not lines:
+        raise Missing(f"{path} has no lines yet; run ./ci/fuzz for a few seconds")
+    builds = {}
+    for line in lines:
+        builds.setdefault(line["build"], []).append(line)
     findings = read_findings(folder, lines, page)
     return {
-        "name": folder.name, "page": f"{page}.html", "target": last["target"], "jobs": last.get("jobs"),
-        "seed": last.get("seed"), "cut": cut, "lines": len(runs[latest]), "totals": totals_of(latest, runs[latest]),
-        "earlier": [totals_of(run, its) for run, its in reversed(runs.items()) if run != latest],
-        "samples": samples_of(runs[latest]), "findings": findings,
+        "name": folder.name, "page": f"{page}.html", "target": lines[-1]["target"], "cut": cut,
+        "builds": [read_build(build, its) for build, its in builds.items()], "findings": findings,
         "distinct_findings": sum(map(is_distinct, findings)),
     }
 

@@ -91,18 +91,19 @@ def outcome(sound, text):
 # A campaign.
 
 
-def has_operations(campaign):
+def has_operations(build):
     """Whether the target counts checked operations at all."""
-    return campaign["totals"]["checked_operations"].document > 0
+    return build["totals"]["checked_operations"].document > 0
 
 
-def show_totals(campaign):
-    """What a campaign has come to, as a list of terms."""
-    totals = campaign["totals"]
-    pairs = [("Target", campaign["target"].document), ("Time", totals["seconds"].show(plot.duration)),
+def show_totals(campaign, build):
+    """What a campaign has come to in one build, as a list of terms."""
+    totals = build["totals"]
+    pairs = [("Target", campaign["target"].document), ("Build", build["build"].document),
+             ("Time", totals["seconds"].show(plot.duration)),
              ("Executions", join([totals["executions"].show(), " ", element("small", totals["executions_per_second"].show(),
                                                                             "/s")]))]
-    if has_operations(campaign):
+    if has_operations(build):
         pairs.append(("Checked operations", join([totals["checked_operations"].show(), " ", element(
             "small", totals["checked_operations_per_second"].show(), "/s")])))
     pairs += [("Coverage", join([totals["coverage_edges"].show(), " ", element("small", "edges")])),
@@ -118,18 +119,18 @@ def found_at(samples):
     return [sample["seconds"] for sample, before in zip(samples, counts) if sample["findings"] > before]
 
 
-def show_plot(campaign, member, title, unit, from_zero):
-    """A plot with its table; nothing when there are no figures for it."""
-    samples = campaign["samples"]
+def show_plot(build, name, member, title, unit, from_zero):
+    """A plot with its table; nothing when there are no figures for it. name is of the build, fit for an id."""
+    samples = build["samples"]
     points = [(sample["seconds"], sample[member]) for sample in samples.document]
-    if all(value is None for _, value in points) or ("operations" in member and not has_operations(campaign)):
+    if all(value is None for _, value in points) or ("operations" in member and not has_operations(build)):
         return ""
     marks = found_at(samples.document)
     rows = [(sample["seconds"].show(), sample[member].show()) for sample in samples]
     return element("figure", element("figcaption", element("h3", title)),
-                   plot.line(member, title, points, unit, from_zero, marks),
+                   plot.line(f"{name}-{member}", title, points, unit, from_zero, marks),
                    element("details", element("summary", f"{title} as a table"),
-                           table(f"{title} over time", (("seconds", True), (unit, True)), rows)), id=f"plot-{member}")
+                           table(f"{title} over time", (("seconds", True), (unit, True)), rows)), id=f"plot-{name}-{member}")
 
 
 def text_block(text, label, class_=None):
@@ -194,28 +195,55 @@ def finding_words(campaign):
     return f"{files} {plural(files, 'finding')}{same}."
 
 
+def build_ids(campaign):
+    """A name for each of the builds of a campaign, fit for an id."""
+    return report_data.page_names([build["build"].document for build in campaign["builds"]])
+
+
+def show_build(campaign, build, name):
+    """What has come of one build. name is its name, fit for an id."""
+    notes = [f"Run {build['totals']['run'].document}"]
+    notes += [join([", ", words, " ", build[member].show(str)]) for member, words in (("jobs", "jobs"), ("seed", "seed"))
+              if build[member].document is not None]
+    notes.append(".")
+    count, lines = len(build["samples"]), build["lines"].document
+    samples = f"{count} {plural(count, 'sample')}" + ("." if count == lines else f" of {lines}, evenly over the time.")
+    if found_at(build["samples"].document):
+        samples += " A dashed line is where something was found."
+    suffix = f", in the build {build['build'].document}" if len(campaign["builds"]) > 1 else ""
+    return fill("build.html", id=name, suffix=suffix, totals=show_totals(campaign, build),
+                notes=element("p", *notes, class_="notes"), samples=samples,
+                plots=join((show_plot(build, name, *which) for which in PLOTS), "\n"))
+
+
+def show_builds(campaign, names):
+    """Where on the page what has come of each build stands; nothing when there is one."""
+    if len(names) == 1:
+        return ""
+    links = [element("li", element("a", build["build"].document, href=f"#figures-{name}"))
+             for build, name in zip(campaign["builds"], names)]
+    return join([element("p", "It was run in ", str(len(names)), " builds. Each instruments the code in its own way, so "
+                         "edges and features of one cannot be compared with another's.", class_="notes"),
+                 element("ul", *links, class_="links", aria_label="Builds")])
+
+
 def show_campaign(campaign):
     """What the page of a campaign holds between its header and its footer."""
     failed = len(campaign["findings"]) > 0
-    notes = [f"Run {campaign['totals']['run'].document}"]
-    notes += [join([", ", words, " ", campaign[name].show(str)]) for name, words in (("jobs", "jobs"), ("seed", "seed"))
-              if campaign[name].document is not None]
-    notes.append(".")
+    names = build_ids(campaign)
+    notes = show_builds(campaign, names)
     if campaign["cut"].document:
-        notes.append(" The last line of the series was cut off, and is left out.")
+        notes = join([notes, element("p", "The last line of the series was cut off, and is left out.", class_="notes")])
+    rows = [[totals["run"].document, build["build"].document, *totals_row(totals)]
+            for build in campaign["builds"] for totals in build["earlier"]]
     earlier = element("p", "None.")
-    if len(campaign["earlier"]):
-        earlier = table("What each had come to at its end, the latest first", (("run", False), *TOTALS_HEAD),
-                        [[totals["run"].document, *totals_row(totals)] for totals in campaign["earlier"]])
-    count, lines = len(campaign["samples"]), campaign["lines"].document
-    samples = f"{count} {plural(count, 'sample')}" + ("." if count == lines else f" of {lines}, evenly over the time.")
-    if found_at(campaign["samples"].document):
-        samples += " A dashed line is where something was found."
+    if rows:
+        earlier = table("What each had come to at its end, the latest of a build first",
+                        (("run", False), ("build", False), *TOTALS_HEAD), rows)
     return fill("campaign.html", name=campaign["name"].document, state="failed" if failed else "sound",
-                sign="\u2717" if failed else "\u2713", verdict=finding_words(campaign), totals=show_totals(campaign),
-                notes=element("p", *notes, class_="notes"), samples=samples,
-                plots=join((show_plot(campaign, *which) for which in PLOTS), "\n"), findings=show_findings(campaign),
-                earlier=earlier)
+                sign="\u2717" if failed else "\u2713", verdict=finding_words(campaign), notes=notes,
+                builds=join((show_build(campaign, *pair) for pair in zip(campaign["builds"], names)), "\n"),
+                findings=show_findings(campaign), earlier=earlier)
 
 
 # A finding that is explained here. (The heap's have pages that kmemfuzz has drawn.)
@@ -338,12 +366,16 @@ def show_overview(figures):
     rows, lists = [], []
     for campaign in figures["campaigns"]:
         name, page = campaign["name"].document, address(campaign["page"].document)
-        rows.append([element("a", name, href=page), campaign["target"].document, *totals_row(campaign["totals"])])
+        several = len(campaign["builds"]) > 1
+        for build, place in zip(campaign["builds"], build_ids(campaign)):
+            link = element("a", name, href=f"{page}#figures-{place}" if several else page,
+                           aria_label=f"{name}, {build['build'].document}" if several else None)
+            rows.append([link, campaign["target"].document, build["build"].document, *totals_row(build["totals"])])
         new = filter(report_data.is_distinct, campaign["findings"].document)
         lists += [element("li", element("a", finding["id"] or "not recorded", href=f"{page}#findings"), " in ", name, ": ",
                           element("code", finding["file"])) for finding in new]
-    campaigns = table("What each had come to at the end of its latest run", (("campaign", False), ("target", False),
-                                                                             *TOTALS_HEAD), rows)
+    campaigns = table("What each had come to at the end of its latest run in a build",
+                      (("campaign", False), ("target", False), ("build", False), *TOTALS_HEAD), rows)
     return fill("overview.html", state="sound" if sound else "failed", sign="\u2713" if sound else "\u2717", verdict=words,
                 campaigns=campaigns, findings=element("ul", *lists) if lists else element("p", "None."),
                 planted=show_planted(figures["planted"]), target=show_target(figures["target"]),

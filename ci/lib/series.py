@@ -14,6 +14,7 @@ import sys
 import time
 
 NAME = "series.jsonl"
+BUILD = "fuzz"  # of lines that name none
 COUNTS = ("executions", "checked_operations", "coverage_edges", "features", "corpus_files")
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 10.0  # between two lines
 LINES_A_LENGTH = 60  # a campaign's next line comes after this part of the time it has taken, within the bounds above
@@ -30,9 +31,9 @@ def new_run():
 
 
 def entry(run, figures, findings):
-    """A line's object. figures has seconds, target and the COUNTS, and may have jobs and seed; findings has the names of
-    the files found so far, by id."""
-    line = {"run": run, "target": figures["target"]}
+    """A line's object. figures has seconds, target, build and the COUNTS, and may have jobs and seed; findings has the names
+    of the files found so far, by id."""
+    line = {"run": run, "target": figures["target"], "build": figures["build"]}
     line.update({name: figures[name] for name in ("jobs", "seed") if name in figures})
     line["seconds"] = figures["seconds"]
     line.update({name: figures[name] for name in COUNTS})
@@ -113,7 +114,7 @@ def _problem(line):
     """What is wrong with a line's object; None when nothing is."""
     if not isinstance(line, dict):
         return "is no object"
-    for name in ("run", "target"):
+    for name in ("run", "target", *(["build"] if "build" in line else [])):
         if not isinstance(line.get(name), str) or not line[name]:
             return f"has no '{name}', a name"
     seconds = line.get("seconds")
@@ -130,8 +131,8 @@ def _problem(line):
 
 
 def read(path):
-    """(lines, cut) of a series: its lines' objects, and whether the last was cut off. Raises SeriesError when any other
-    line is damaged, and OSError when it cannot be read."""
+    """(lines, cut) of a series: its lines' objects, each with its build, and whether the last was cut off. Raises
+    SeriesError when any other line is damaged, and OSError when it cannot be read."""
     text = pathlib.Path(path).read_bytes()
     *whole, rest = text.split(b"\n")
     lines = []
@@ -143,5 +144,5 @@ def read(path):
             problem = "is no JSON"
         if problem:
             raise SeriesError(f"{path}:{number}: this line {problem}; remove it and the rest can be read")
-        lines.append(line)
+        lines.append({**line, "build": line.get("build", BUILD)})
     return lines, bool(rest)

@@ -66,11 +66,11 @@ class Reading(ReportTest):
 
     def test_plots_show_the_last_figure_and_a_screen_reader_is_told_of_both_ends(self):
         self.open("heap.html")
-        samples = self.document["campaigns"][0]["samples"]
+        samples = self.document["campaigns"][0]["builds"][0]["samples"]
         for member in ("coverage_edges", "executions_per_second", "corpus_files"):
             last = f"{samples[-1][member]:,}"
-            self.assertEqual(self.browser.text(f"#plot-{member} .last"), last)
-            self.assertIn(f"{last} after 4 min 10 s", self.browser.text(f"#plot-{member} desc"))
+            self.assertEqual(self.browser.text(f"#plot-fuzz-{member} .last"), last)
+            self.assertIn(f"{last} after 4 min 10 s", self.browser.text(f"#plot-fuzz-{member} desc"))
 
     def test_a_finding_leads_to_its_explanation(self):
         self.open("index.html")
@@ -89,6 +89,15 @@ class Reading(ReportTest):
         self.require_quiet()
         self.browser.click("main p a")
         self.assertTrue(self.browser.run("return location.href").endswith("/sv39.html"))
+
+    def test_the_curves_of_each_build_are_apart_and_reached_from_the_overview(self):
+        self.open("index.html")
+        self.browser.click("a[href='page.html#figures-fuzz']")
+        for build, last in (("memory", "5,003"), ("fuzz", "377")):
+            self.assertEqual(self.browser.text(f"#plot-{build}-features .last"), last)
+            self.assertIn(f"build {build}", self.browser.text(f"#time-{build}"))
+        top = self.browser.run("return document.querySelector('#figures-fuzz').getBoundingClientRect().top")
+        self.assertTrue(0 <= top < self.size[1], top)
 
     def test_sources_lead_to_their_coverage(self):
         self.open("index.html")

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import types
@@ -277,8 +278,17 @@ class Status(CampaignTree):
         figures = json.loads(output)
         self.assertFalse(cut)
         self.assertEqual(len({line["run"] for line in lines}), 1)
-        self.assertEqual({name: lines[-1][name] for name in ("target", "seconds", *series.COUNTS)},
-                         {name: figures[name] for name in ("target", "seconds", *series.COUNTS)})
+        self.assertEqual({name: lines[-1][name] for name in ("target", "build", "seconds", *series.COUNTS)},
+                         {name: figures[name] for name in ("target", "build", "seconds", *series.COUNTS)})
+
+    def test_the_series_says_in_which_build_each_campaign_ran(self):
+        other = self.tree / "build" / "engines" / "memory"
+        other.parent.mkdir()
+        shutil.copytree(self.build, other)
+        self.run_until_ready(RUNS_ON)
+        self.run_until_ready(RUNS_ON, "--build", "build/engines/memory/")
+        builds = {line["run"]: line["build"] for line in series.read(self.base / series.NAME)[0]}
+        self.assertEqual(list(builds.values()), ["fuzz", "memory"])
 
 
 if __name__ == "__main__":

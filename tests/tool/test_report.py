@@ -198,7 +198,7 @@ class Structure(ReportTest):
         self.assertTrue(all(element["text"] for element in page.all("desc")))
 
     def test_a_target_without_checked_operations_has_no_plots_of_them(self):
-        self.assertEqual(len(self.pages()["page.html"].all("svg")), 5)
+        self.assertEqual(len(self.pages()["page.html"].all("svg")), 2 * 5)  # in each of two builds
         self.assertNotIn("Checked operations", self.pages()["page.html"].all("main")[0]["text"])
 
     def test_findings_come_with_their_explanations_and_the_same_one_is_said_to_be(self):
@@ -299,13 +299,15 @@ class Figures(ReportTest):
     def test_lines_of_plots_go_where_the_ticks_say_the_samples_are(self):
         for index, campaign in enumerate(self.document["campaigns"]):
             page = self.out / campaign["page"]
-            for member, drawing in re.findall(r'<figure id="plot-(\w+)">(.*?)</svg>', page.read_text(encoding="utf-8"), re.S):
+            builds = {build["build"]: build for build in campaign["builds"]}
+            for name, member, drawing in re.findall(r'<figure id="plot-(\w+)-(\w+)">(.*?)</svg>',
+                                                    page.read_text(encoding="utf-8"), re.S):
                 ticks = {kind: [(float(value), float(place)) for value, place in re.findall(
                     rf'class="tick {kind}"[^>]* data-value="([^"]+)" data-at="([^"]+)"', drawing)]
                     for kind in ("time", "value")}
                 drawn = [tuple(map(float, point.split(","))) for line in re.findall(r'points="([^"]+)"', drawing)
                          for point in line.split()]
-                wanted = [(sample["seconds"], sample[member]) for sample in campaign["samples"] if sample[member] is not None]
+                wanted = [(sample["seconds"], sample[member]) for sample in builds[name]["samples"] if sample[member] is not None]
                 self.assertEqual(len(drawn), len(wanted), (index, member))
                 for place, truth in zip(drawn, wanted):
                     for axis, kind in enumerate(("time", "value")):
@@ -314,16 +316,38 @@ class Figures(ReportTest):
                                                delta=0.1, msg=(member, truth))
 
     def test_what_happened_in_a_second_is_reckoned_from_the_sample_before(self):
-        samples = self.document["campaigns"][0]["samples"]
+        samples = self.document["campaigns"][0]["builds"][0]["samples"]
         self.assertIsNone(samples[0]["executions_per_second"])
         self.assertEqual(samples[4]["executions_per_second"],
                          round((samples[4]["executions"] - samples[3]["executions"]) / 10))
 
     def test_the_latest_run_is_shown_and_the_earlier_ones_are_told(self):
-        heap = self.document["campaigns"][0]
+        heap, = self.document["campaigns"][0]["builds"]
         self.assertEqual((heap["totals"]["run"], len(heap["samples"]), heap["totals"]["seconds"]),
                          ("20261122T010000Z-2", 26, 250.0))
         self.assertEqual([run["run"] for run in heap["earlier"]], ["20261121T010000Z-1"])
+
+    def test_figures_of_one_build_are_never_put_together_with_those_of_another(self):
+        builds = self.document["campaigns"][1]["builds"]
+        self.assertEqual([(build["build"], build["totals"]["run"], [run["run"] for run in build["earlier"]],
+                           [sample["features"] for sample in build["samples"]]) for build in builds],
+                         [("memory", "20261122T030000Z-7", ["20261122T000000Z-6"], [5000 + number for number in range(4)]),
+                          ("fuzz", "20261122T020000Z-3", [], [300 + 7 * number for number in range(12)])])
+
+    def test_the_page_of_a_campaign_in_several_builds_says_which_is_which(self):
+        pages = self.pages()
+        page = pages["page.html"]
+        self.assertEqual([heading["text"] for heading in page.all("h2")],
+                         ["At the end, in the build memory", "Over time, in the build memory", "At the end, in the build fuzz",
+                          "Over time, in the build fuzz", "Findings", "Earlier runs in this folder"])
+        self.assertEqual([link["href"] for link in page.all("ul", **{"aria-label": "Builds"}) + page.all("a")
+                          if link.get("href", "").startswith("#figures")], ["#figures-memory", "#figures-fuzz"])
+        self.assertEqual([row["text"] for row in page.all("td") if row["text"] in ("memory", "fuzz")], ["memory"])
+        self.assertEqual([heading["text"] for heading in pages["heap.html"].all("h2")],
+                         ["At the end", "Over time", "Findings", "Earlier runs in this folder"])
+        self.assertEqual([cell["text"] for cell in pages["index.html"].all("td") if cell["text"] in ("memory", "fuzz")],
+                         ["fuzz", "memory", "fuzz", "fuzz"])
+        self.assertIn("page.html#figures-memory", [link["href"] for link in pages["index.html"].all("a")])
 
     def test_a_long_series_is_thinned_evenly_with_its_ends_kept(self):
         for count in (1, 2, 119, 120, 121, 240, 2500):
@@ -338,17 +362,18 @@ class Figures(ReportTest):
     def test_a_count_that_shrinks_makes_a_gap_and_no_negative_speed(self):
         fixture.write_series(self.night / "heap", [fixture.series_line(number=number, executions=executions)
                                                    for number, executions in enumerate((0, 100, 50, 150, 200))])
-        samples = self.make()["campaigns"][0]["samples"]
+        samples = self.make()["campaigns"][0]["builds"][0]["samples"]
         self.assertEqual([sample["executions_per_second"] for sample in samples], [None, 10, None, 10, 5])
-        drawing = (self.out / "heap.html").read_text(encoding="utf-8").split('id="plot-executions_per_second"')[1]
+        drawing = (self.out / "heap.html").read_text(encoding="utf-8").split('id="plot-fuzz-executions_per_second"')[1]
         self.assertEqual(drawing.split("</svg>")[0].count("<polyline"), 2)
 
 
 class Names(ReportTest):
     def test_names_and_texts_are_text_and_nothing_else(self):
         for name in (fixture.HOSTILE, "coverage", "Index", "..x"):
-            fixture.write_series(self.night / name, [fixture.series_line(target=fixture.HOSTILE, findings={
-                "<script>alert(1)</script>": [fixture.HOSTILE, "../../../etc/passwd", "..", ""]})])
+            fixture.write_series(self.night / name, [fixture.series_line(target=fixture.HOSTILE, build=build, findings={
+                "<script>alert(1)</script>": [fixture.HOSTILE, "../../../etc/passwd", "..", ""]})
+                for build in ("findings", fixture.HOSTILE)])
         (self.night / fixture.HOSTILE / "findings").mkdir()
         (self.night / fixture.HOSTILE / "findings" / fixture.HOSTILE).write_text("x", encoding="utf-8")
         (self.night / fixture.HOSTILE / "findings" / f"{fixture.HOSTILE}.reduced.ops").write_text("</pre><script>",
@@ -401,6 +426,11 @@ class Places(ReportTest):
         self.require_error(USAGE, "is there and is no report; name another folder with --out, or replace it with --force")
         self.make("--force")
         self.assertFalse((self.out / "thesis.txt").exists())
+
+    def test_a_report_of_an_earlier_form_is_replaced_too(self):
+        self.out.mkdir()
+        (self.out / "report.json").write_text('{"format": "kmem-report 1"}', encoding="utf-8")
+        self.make()
 
     def test_a_json_of_something_else_makes_no_report_of_a_folder(self):
         self.out.mkdir()
@@ -478,7 +508,7 @@ class Errors(ReportTest):
         path = self.night / "page" / "series.jsonl"
         path.write_bytes(path.read_bytes()[:-9])
         document = self.make()
-        self.assertEqual((document["campaigns"][1]["cut"], len(document["campaigns"][1]["samples"])), (True, 11))
+        self.assertEqual((document["campaigns"][1]["cut"], len(document["campaigns"][1]["builds"][1]["samples"])), (True, 12))
         self.assertIn("was cut off, and is left out", self.pages()["page.html"].all("main")[0]["text"])
 
     def test_documents_that_are_not_there_or_not_those(self):

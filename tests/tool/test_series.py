@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True  # the tree is not for litter
 
 import series  # pylint: disable=wrong-import-position  # noqa: E402
 
-FIGURES = {"target": "heap", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
+FIGURES = {"target": "heap", "build": "memory", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
            "checked_operations": 4400, "coverage_edges": 60, "features": 300, "corpus_files": 20}
 
 
@@ -44,7 +44,7 @@ class Writing(SeriesTest):
         self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=2, executions=200)], False))
 
     def test_a_line_has_what_the_documents_say(self):
-        self.assertEqual(list(self.line()), ["run", "target", "jobs", "seed", "seconds", "executions", "checked_operations",
+        self.assertEqual(list(self.line()), ["run", "target", "build", "jobs", "seed", "seconds", "executions", "checked_operations",
                                              "coverage_edges", "features", "corpus_files", "findings"])
 
     def test_a_line_that_a_killed_writer_left_half_is_taken_away_by_the_next(self):
@@ -136,6 +136,8 @@ class Reading(SeriesTest):
         cases = [("is no JSON", "{]"), ("is no JSON", ""), ("is no JSON", "\x00" * 20), ("is no object", "[]"),
                  ("has no 'run', a name", json.dumps(self.line(run=""))),
                  ("has no 'target', a name", json.dumps(self.line(target=3))),
+                 ("has no 'build', a name", json.dumps(self.line(build=""))),
+                 ("has no 'build', a name", json.dumps(self.line(build=None))),
                  ("has no 'findings', lists", json.dumps(self.line(findings=[]))),
                  ("has no 'findings', lists", json.dumps(self.line(findings={"x": 3}))),
                  ("has no 'findings', lists", json.dumps(self.line(findings={"x": [3]})))]
@@ -151,6 +153,12 @@ class Reading(SeriesTest):
                 self.assertTrue(str(complaint.exception).startswith(f"{self.path}:2: this line {problem}"),
                                 str(complaint.exception))
                 self.assertIn("remove it", str(complaint.exception))
+
+    def test_a_line_that_names_no_build_is_of_the_fuzz_build(self):
+        line = self.line()
+        del line["build"]
+        series.append(self.folder, line)
+        self.assertEqual(series.read(self.path), ([{**line, "build": "fuzz"}], False))
 
     def test_members_it_does_not_know_are_no_damage(self):
         series.append(self.folder, self.line(more=1))

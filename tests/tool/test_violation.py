@@ -42,7 +42,7 @@ UNMERGED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nfree 0\n"
 ZEROED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n"
 
 SUMMARY_KEYS = {
-    "target", "jobs", "seconds", "executions", "executions_per_second", "checked_operations",
+    "target", "build", "jobs", "seconds", "executions", "executions_per_second", "checked_operations",
     "checked_operations_per_second", "coverage_edges", "features", "corpus_files", "corpus", "crashes", "added", "findings_folder",
     "interrupted", "findings"}
 

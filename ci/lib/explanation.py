@@ -29,6 +29,14 @@ STEPS_WANTED = "KMEM_STEPS=1"  # has a target tell what it does (fuzz/targets/st
 # Names of functions take longer to find than an input takes to run, and nobody reads them while an input is reduced.
 HASTY = {name: options + ":symbolize=0" for name, options in fuzzer.ENVIRONMENT.items()}
 
+# Where the code lies that a target tries. It also runs the model and the target itself, in whose functions other bugs may show.
+UNDER_TEST = {
+    "page": ("src/",),
+    "sv39": ("src/",),
+    "text": ("fuzz/program/",),
+    "import": ("fuzz/import/", "fuzz/program/"),
+}
+
 # What libFuzzer says of itself, and what AddressSanitizer adds to a stack.
 _NOISE = re.compile(r"INFO: |.*: Running \d+ inputs|Running: |MS: |0x[0-9a-f]{1,2},|artifact_prefix=|Base64: |"
                     r"NOTE: libFuzzer has|      Combine libFuzzer|={5,}$|AddressSanitizer:DEADLYSIGNAL|"
@@ -71,8 +79,33 @@ def dump(data):
     return "\n".join(lines)
 
 
-def reduce(data, name, target, binary, is_cut):
-    """(the reduced input, how many inputs were tried): one that fails as data does, whose id is name. Raises Cut."""
+class Failures:
+    """How inputs of a target fail: their (id, function). What a sanitizer finds has one id for each kind of error; the
+    innermost function of the code under test tells two such errors apart. It is None where the id says enough, or no function
+    is known."""
+
+    def __init__(self, binary, target):
+        self._binary = binary
+        self._folders = UNDER_TEST[target]
+        self._functions = {}  # by the places of a stack: names take long to find, and there are few different stacks
+
+    def run(self, path, environment):
+        """((id, function), output) of a run of a file."""
+        code, output = crashes.run_again(self._binary, path, environment)
+        name = crashes.identify(code, output)
+        return (name, self._function(path, output) if fuzzer.is_sanitizers(name) else None), output
+
+    def _function(self, path, output):
+        places = fuzzer.stack_places(output)
+        if not places:
+            return fuzzer.find_function(output, self._folders)
+        if places not in self._functions:
+            self._functions[places] = fuzzer.find_function(crashes.run_again(self._binary, path)[1], self._folders)
+        return self._functions[places]
+
+
+def reduce(data, failure, target, failures, is_cut):
+    """(the reduced input, how many inputs were tried): one that fails as data does, which is failure. Raises Cut."""
     runs = 0
     deadline = time.monotonic() + REDUCE_SECONDS
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +115,7 @@ def reduce(data, name, target, binary, is_cut):
             nonlocal runs
             runs += 1
             path.write_bytes(candidate)
-            return crashes.identify(*crashes.run_again(binary, path, HASTY)) == name
+            return failures.run(path, HASTY)[0] == failure
 
         def is_over():
             if is_cut():
@@ -132,10 +165,12 @@ def explain(path, target, binary, is_cut):
 def _explain(path, target, binary, is_cut):
     """The members of explain but the file. Raises OSError when something cannot be read, run or written."""
     data = path.read_bytes()
-    name = crashes.identify(*crashes.run_again(binary, path, HASTY))
+    failures = Failures(binary, target)
+    failure, _ = failures.run(path, HASTY)
+    name = failure[0]
     if name == fuzzer.UNREPEATED:
         return {"problem": f"it does not fail when {binary} runs it again"}
-    reduced, runs = reduce(data, name, target, binary, is_cut)
+    reduced, runs = reduce(data, failure, target, failures, is_cut)
     if is_cut():
         raise Cut
     files = {kind: path.with_name(path.name + ending) for kind, ending in
@@ -143,11 +178,11 @@ def _explain(path, target, binary, is_cut):
     files["json"].unlink(missing_ok=True)  # what an earlier campaign wrote is written anew
     corpus.write_whole(files["reduced"], reduced)
     steps = dict([STEPS_WANTED.split("=")])
-    code, output = crashes.run_again(binary, files["reduced"], steps)
-    if crashes.identify(code, output) != name:  # it failed otherwise while it was tried: the file itself is certain
+    again, output = failures.run(files["reduced"], steps)
+    if again != failure:  # it failed otherwise while it was tried: the file itself is certain
         reduced = data
         corpus.write_whole(files["reduced"], reduced)
-        _, output = crashes.run_again(binary, files["reduced"], steps)
+        _, output = failures.run(files["reduced"], steps)
     document = {"format": FORMAT, "target": target, "id": name, "size_before": len(data), "size_after": len(reduced),
                 "runs": runs, "input": base64.b64encode(reduced).decode(), "report": report_words(output),
                 "replay": f"{STEPS_WANTED} {shlex.quote(str(binary))} {shlex.quote(str(files['reduced']))}"}

@@ -32,6 +32,7 @@ _SANITIZER = re.compile(r"(?:ERROR: |^)(AddressSanitizer|libFuzzer): ([\w-]+)", 
 _UNWRITTEN = re.compile(r"WARNING: MemorySanitizer: ([\w-]+)")  # it ends the process all the same
 _UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
+_FRAME = re.compile(r"^    #(\d+) 0x[0-9a-f]+ (?: \((.*\+0x[0-9a-f]+)\)|in (.+?) (?:\S*/)?((?:src|invariants|fuzz)/\S+?):\d+)?")
 _ARTIFACT = re.compile(r"Test unit written to (\S+)")
 
 
@@ -74,6 +75,33 @@ def parse_finding(output):
         kind = match.group(2)
         return "hang" if kind in ("timeout", "out-of-memory") else f"asan: {kind}"
     return None
+
+
+def is_sanitizers(name):
+    """Whether an id is a sanitizer's word for a kind of error, of which a target may have several."""
+    return name.startswith(("asan: ", "ubsan: ", "msan: "))
+
+
+def _first_stack(output):
+    """(place, function, file) of each frame of the first stack in a run's output, the innermost first: the place in the
+    program where no symbols were looked for, the other two where it is a file of this tree; None for what is not known."""
+    frames = []
+    for match in filter(None, map(_FRAME.match, output.splitlines())):
+        if match.group(1) == "0" and frames:
+            break
+        frames.append(match.groups()[1:])
+    return frames
+
+
+def stack_places(output):
+    """The places in the program of the first stack in a run's output, which is without symbols; none when it has them."""
+    return tuple(place for place, _, _ in _first_stack(output) if place)
+
+
+def find_function(output, folders):
+    """The innermost function of the first stack in a run's output whose file is below one of these folders of the tree; None
+    when there is none, or there are no symbols."""
+    return next((function for _, function, file in _first_stack(output) if file and file.startswith(folders)), None)
 
 
 def parse_artifact(output):

@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True  # the tree is not for litter
 import explanation  # pylint: disable=wrong-import-position  # noqa: E402
 import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
 import patched  # pylint: disable=wrong-import-position  # noqa: E402
+from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
 from fuzzer_words import (  # pylint: disable=wrong-import-position  # noqa: E402
     ABORT, PAGE_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, TIMED_OUT)
 
@@ -37,6 +38,26 @@ case $(cat "$last") in
 *x*) echo 'VIOLATION text-encoded-size: A sentence.' >&2; echo 'AddressSanitizer:DEADLYSIGNAL' >&2; exit 77 ;;
 esac
 exit 0
+"""
+# The same with a sanitizer's error in the parser, or in what it calls when a y comes behind the x. No names when in haste.
+STACKS = r"""#!/bin/sh
+for argument in "$@"; do last=$argument; done
+echo "Running: $last" >&2
+case $(cat "$last") in
+*x*y*) place=1a function=parse_size ;;
+*x*) place=2b function=text_parse ;;
+*) exit 0 ;;
+esac
+echo '==1==ERROR: AddressSanitizer: use-after-poison on address 0x7f17cc2002a0' >&2
+case $ASAN_OPTIONS in
+*symbolize=0*) echo hasty >>"$(dirname "$0")/runs"
+    echo "    #0 0x5580c421451d  ($0+0x10) (BuildId: 77)" >&2
+    echo "    #1 0x5580c421451d  ($0+0x$place) (BuildId: 77)" >&2 ;;
+*) echo named >>"$(dirname "$0")/runs"
+    echo "    #0 0x5580c421451d in memcpy /build/compiler-rt/lib/asan/asan_interceptors.cpp:3:4" >&2
+    echo "    #1 0x5580c421451d in $function /home/me/fuzz/kmem/fuzz/program/text_parse.c:5:6" >&2 ;;
+esac
+exit 77
 """
 
 
@@ -108,6 +129,26 @@ VIOLATION text-encoded-size: A sentence.
     def test_an_input_that_fails_in_another_way_is_no_smaller_version(self):
         finding = self.explain(b"xyz")
         self.assertEqual((finding["id"], finding["input"]), ("text-printed-parses", base64.b64encode(b"y").decode()))
+
+    def test_an_input_that_fails_by_the_same_sanitizer_in_another_function_is_no_smaller_version(self):
+        self.write_target(STACKS)
+        for data, reduced in ((b"one x two y", b"xy"), (b"one x two", b"x")):
+            finding = self.explain(data)
+            self.assertEqual((finding["id"], base64.b64decode(finding["input"]).replace(b"0", b"")),
+                             ("asan: use-after-poison", reduced))
+        self.assertIn("in text_parse ", finding["report"])
+
+    def test_names_of_functions_are_looked_for_once_for_each_stack(self):
+        self.write_target(STACKS)
+        self.explain(b"one x two y")
+        asked = (self.folder / "runs").read_text(encoding="utf-8").split()
+        self.assertEqual(asked.count("named"), 2 + 1)  # for each of two stacks, and to tell of the reduced input
+        self.assertGreater(asked.count("hasty"), 8)
+
+    def test_it_is_known_where_the_code_lies_that_each_target_but_the_heaps_tries(self):
+        self.assertEqual(set(explanation.UNDER_TEST), set(TARGETS) - {"heap"})
+        for folder in {folder for folders in explanation.UNDER_TEST.values() for folder in folders}:
+            self.assertTrue((ROOT / folder).is_dir(), folder)
 
     def test_a_reduced_input_that_then_fails_otherwise_is_dropped(self):
         # Whoever tells steps fails otherwise, unless it is the file itself.

@@ -64,6 +64,26 @@ class FuzzerOutput(unittest.TestCase):
         self.assertEqual(fuzzer.parse_finding(ABORT), "asan: ABRT")
         self.assertEqual(fuzzer.parse_finding(VIOLATED), "free-merged")
 
+    STACK = ("==1==ERROR: AddressSanitizer: use-after-poison on address 0x7f at pc 0x55\n"
+             "    #0 0x55d0 in memcpy /build/llvm/compiler-rt/lib/asan/asan_interceptors.cpp:63:5\n"
+             "    #1 0x55d1 in model_take /home/src/fuzz/kmem/fuzz/page/page_model.c:9:1\n"
+             "    #2 0x55d2 in sv39_map /home/src/fuzz/kmem/src/riscv/sv39.c:313:18\n"
+             "    #3 0x55d3 in fuzzer::RunOneTest(x) (build/fuzz/sv39_fuzzer+0x5e)\n\nfreed by thread T0 here:\n"
+             "    #0 0x55d4 in import_close fuzz/import/import.c:313:18\n")
+
+    def test_the_function_is_the_innermost_of_the_first_stack_that_lies_in_these_folders_wherever_the_tree_lies(self):
+        for folders, function in ((("src/",), "sv39_map"), (("fuzz/page/", "src/"), "model_take"), (("fuzz/import/",), None)):
+            self.assertEqual(fuzzer.find_function(INITED + self.STACK, folders), function)
+        self.assertEqual(fuzzer.find_function(POISONED, ("src/",)), "kmem_zalloc")
+        for output in ("", INITED, VIOLATED, TIMED_OUT):
+            self.assertIsNone(fuzzer.find_function(output, ("src/",)))
+
+    def test_a_stack_without_symbols_is_known_by_its_places(self):
+        output = "".join(f"    #{number} 0x7f2{number}  (/tmp/x/page_fuzzer+0x12{number}) (BuildId: 77ab)\n" for number in range(2))
+        self.assertEqual(fuzzer.stack_places(output + "\n" + output), ("/tmp/x/page_fuzzer+0x120", "/tmp/x/page_fuzzer+0x121"))
+        self.assertIsNone(fuzzer.find_function(output, ("src/",)))
+        self.assertEqual(fuzzer.stack_places(self.STACK), ())
+
     def test_the_saved_file_is_named(self):
         self.assertEqual(fuzzer.parse_artifact(INITED + VIOLATED), "findings/crash-9e52b38f")
         self.assertEqual(fuzzer.parse_artifact(TIMED_OUT), "findings/timeout-1a2b")

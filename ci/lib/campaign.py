@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -192,7 +193,8 @@ class Campaign:
             log = pathlib.Path(entry["file"] + ".log")
             if log.exists():
                 print(log.read_text(encoding="utf-8", errors="replace")[:LOG_SHOWN_SIZE], file=sys.stderr)
-            print(f"\n  replay  {self.binary} {entry['file']}", file=sys.stderr)
+            data = pathlib.Path(entry["file"]).read_bytes()
+            print("\n" + explanation.carry(data, f"{self.binary} {shlex.quote(entry['file'])}"), end="", file=sys.stderr)
         self.folders.forget(entry["files"])
         return told
 

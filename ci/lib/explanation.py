@@ -24,6 +24,7 @@ FORMAT = "kmem-explanation 1"
 REDUCE_SECONDS = 60  # that reducing one finding may take
 REDUCE_RUNS = 2000  # inputs that may be tried for it
 REPORT_SIZE = 16384  # characters of a target's words that are kept
+CARRIED_SIZE = 4096  # bytes: a log has all of an input of fewer
 DUMP_LINE_SIZE = 16  # bytes of an input in one line
 STEPS_WANTED = "KMEM_STEPS=1"  # has a target tell what it does (fuzz/targets/steps.h)
 # Names of functions take longer to find than an input takes to run, and nobody reads them while an input is reduced.
@@ -124,6 +125,13 @@ def reduce(data, failure, target, failures, is_cut):
         return reduction.reduce(data, reduction.SHAPES[target], fails, is_over), runs
 
 
+def carry(data, replay):
+    """What of an input has to be in a log, so that nothing else is needed to have it again: its bytes in base64, unless they
+    are very many, and the command that runs it."""
+    text = base64.b64encode(data).decode() if len(data) < CARRIED_SIZE else f"(left out, since it has {len(data)} bytes)"
+    return f"  base64  {text}\n\n  replay  {replay}\n"
+
+
 def tell(document, path, files):
     """The explanation for a person."""
     data = base64.b64decode(document["input"])
@@ -133,8 +141,7 @@ def tell(document, path, files):
             f"{f'reduced to {after}' if after < before else 'which cannot be made fewer'}\n\n"
             f"{document['report']}\n\n"
             f"  input (where, bytes, characters)\n{indented}\n"
-            f"  base64  {document['input']}\n\n"
-            f"  replay  {document['replay']}\n\n"
+            f"{carry(data, document['replay'])}\n"
             f"  written\n    {files['reduced']}: the reduced input, as the fuzzer takes it\n"
             f"    {files['text']}: this text\n    {files['json']}: the same for ci/report\n")
 

@@ -2,15 +2,18 @@
 it and writes its files beside it; those of other targets are explained by explanation.py. Findings that fail in the same way
 and are reduced to the same are one."""
 
+import base64
 import json
 import os
+import pathlib
+import shlex
 import subprocess
 import sys
 import time
 
 import fuzzer
 from command_line import EXIT_SOUND, EXIT_VIOLATION
-from explanation import Cut
+from explanation import CARRIED_SIZE, Cut, carry
 from guarded import Guarded
 
 POLL_SECONDS = 0.1  # between looks at whether someone still waits
@@ -42,6 +45,17 @@ def _run(command, seconds, is_cut):
         guarded.process.stderr.close()
 
 
+def _carry_program(path, tool):
+    """(input, replay, words) of a file with a program: as explain_program has them; words are for a log. Nothing of each when
+    it cannot be read; no input when a log has no room for it."""
+    try:
+        data = pathlib.Path(path).read_bytes()
+    except OSError:
+        return None, None, ""
+    replay = f"{shlex.quote(str(tool))} run {shlex.quote(str(path))}"
+    return base64.b64encode(data).decode() if len(data) < CARRIED_SIZE else None, replay, carry(data, replay)
+
+
 def explain_program(artifact, tool, seconds, is_cut=_never):
     """One finding of the heap's target, explained. Its members:
 
@@ -49,13 +63,15 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
     id            how it fails, such as "free-merged" or "use-after-poison in kmem_zalloc"; None: it is not explained
     program       the reduced program as text
     operations    (before, after) reduction
+    input         the reduced program in base64; None when it could not be written, or is too long for a log
+    replay        the command that runs it; None when it could not be written
     files         what kmemfuzz has written, by kind: reduced, text, c, html
     text          the explanation for a person
     problem       why it is not explained; None when it is
 
     Raises Cut when is_cut() becomes true."""
-    finding = {"file": str(artifact), "id": None, "program": None, "operations": None, "files": {}, "text": "",
-               "problem": None}
+    finding = {"file": str(artifact), "id": None, "program": None, "operations": None, "input": None, "replay": None,
+               "files": {}, "text": "", "problem": None}
     # What was written for the same file by an earlier campaign is written anew.
     code, output, errors = _run([str(tool), "explain", "--json", "--force", str(artifact)], seconds, is_cut)
     try:
@@ -69,6 +85,8 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
     elif "id" in document:
         finding.update({name: document[name] for name in ("id", "program", "files", "text")},
                        operations=(document["operations_before"], document["operations_after"]))
+        finding["input"], finding["replay"], words = _carry_program(finding["files"].get("reduced", artifact), tool)
+        finding["text"] += f"\n{words}" if words else ""
         if code != EXIT_VIOLATION:
             print(f"ci/fuzz: no files were written for {artifact}:\n{errors.strip()}", file=sys.stderr)
     else:

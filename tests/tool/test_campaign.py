@@ -129,15 +129,17 @@ class End(CampaignTree):
         self.require_kept(crashes=[b"one", b"second"])
         self.assertIn("\nFound: free-merged (2 inputs)\n", errors)
         smaller, larger = (f"build/campaign/heap/findings/crash-{name_of(data)}" for data in (b"one", b"second"))
-        self.assertIn(f"\n{smaller}: VIOLATION as explained\n{larger}: free-merged, the same as {smaller}\n", errors)
+        self.assertIn(f"\n{smaller}: VIOLATION as explained\n\n  base64  b25l\n\n  replay  build/fuzz/kmemfuzz run {smaller}\n"
+                      f"{larger}: free-merged, the same as {smaller}\n", errors)
         self.assertIn("\n  crashes             2 in build/campaign/heap/findings: free-merged 2\n", output)
         self.require_summary(output, 1)
 
     def test_findings_are_in_the_json_with_what_explains_them(self):
         _, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json")
         file = f"build/campaign/heap/findings/crash-{name_of(b'one')}"
-        self.assertEqual(json.loads(output)["findings"], [{"id": "free-merged", "file": file, "program": "small",
-                                                           "files": {"c": f"{file}.c"}, "duplicate_of": None}])
+        self.assertEqual(json.loads(output)["findings"], [
+            {"id": "free-merged", "file": file, "program": "small", "input": "b25l", "replay": f"build/fuzz/kmemfuzz run {file}",
+             "files": {"c": f"{file}.c"}, "duplicate_of": None}])
 
     def test_what_cannot_be_explained_is_told_in_the_fuzzers_own_words(self):
         for tool in (TOOL.replace('"violation"', '"sound"').replace("exit 1", "exit 0"),
@@ -222,7 +224,7 @@ class End(CampaignTree):
         code, _, errors = self.run_until_ready("crashes one; runs_on\n", "--target", "page")
         self.assertEqual(code, VIOLATION)
         self.assertIn("is not explained: it does not fail when build/fuzz/page_fuzzer runs it again\n", errors)
-        self.assertIn("\n  replay  build/fuzz/page_fuzzer build/campaign/page/findings/crash-", errors)
+        self.assertIn("\n  base64  b25l\n\n  replay  build/fuzz/page_fuzzer build/campaign/page/findings/crash-", errors)
 
     def test_a_libfuzzer_that_ends_is_no_violation_and_what_it_said_is_shown(self):
         code, output, errors = self.run_campaign("finds one; echo 'ERROR: it cannot be' >&2; exit 1\n", "--for", "1h")

@@ -108,6 +108,12 @@ VIOLATION text-encoded-size: A sentence.
     {self.path}.json: the same for ci/report
 """)
 
+    def test_a_log_has_all_of_an_input_unless_it_is_very_long(self):
+        self.assertEqual(explanation.carry(b"\0" * 4, "run it"), "  base64  AAAAAA==\n\n  replay  run it\n")
+        self.assertIn("A" * 5460, explanation.carry(bytes(4095), "run it"))
+        self.assertEqual(explanation.carry(bytes(4096), "run it"),
+                         "  base64  (left out, since it has 4096 bytes)\n\n  replay  run it\n")
+
     def test_all_is_written_beside_it_whole_and_the_finding_stays(self):
         finding = self.explain(b"a x")
         self.assertEqual(self.files(), ["crash-0a0b", "crash-0a0b.json", "crash-0a0b.reduced", "crash-0a0b.txt"])

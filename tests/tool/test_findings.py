@@ -54,9 +54,31 @@ class Findings(unittest.TestCase):
     def test_a_finding_has_its_id_its_reduced_program_and_its_files(self):
         found, shown = self.explain("in/free-merged:small")
         self.assertEqual(found, [{"file": "in/free-merged:small", "id": "free-merged", "program": "small",
-                                  "operations": (9, 1), "files": {"c": "in/free-merged:small.c"}, "problem": None,
+                                  "operations": (9, 1), "input": None, "replay": None, "files": {"c": "in/free-merged:small.c"}, "problem": None,
                                   "text": "free-merged:small explained\n", "duplicate_of": None}])
         self.assertEqual(shown, "free-merged:small explained\n")
+
+    def write_reducing_tool(self, size):
+        """A tool that writes a reduced program of so many bytes beside the file."""
+        self.write_tool(EXPLAINS.replace('"c": "%s.c"', '"reduced": "%s.reduced"').replace(
+            "exit 1", f'head -c {size} /dev/zero >"$4.reduced"; exit 1'))
+
+    def test_a_log_alone_is_enough_to_have_the_reduced_program_again(self):
+        self.write_reducing_tool(5)
+        path = self.folder / "free merged:small"
+        found, shown = self.explain(path)
+        self.assertEqual((found[0]["input"], found[0]["replay"]), ("AAAAAAA=", f"{self.tool} run '{path}.reduced'"))
+        self.assertEqual(shown, f"free merged:small explained\n\n  base64  AAAAAAA=\n\n  replay  {self.tool} run '{path}.reduced'\n")
+        self.assertEqual((findings.summary(found[0])["input"], findings.summary(found[0])["replay"]),
+                         (found[0]["input"], found[0]["replay"]))
+
+    def test_a_log_is_not_filled_with_a_program_that_is_very_long(self):
+        for size, left_out in ((4095, False), (4096, True), (1 << 20, True)):
+            self.write_reducing_tool(size)
+            found, shown = self.explain(self.folder / "x:1")
+            self.assertEqual((found[0]["input"] is None, f"base64  (left out, since it has {size} bytes)" in shown), (left_out, left_out))
+            self.assertLess(len(shown), 6000)
+            self.assertIn("\n  replay  ", shown)
 
     def test_what_fails_alike_with_the_same_program_is_the_same_as_the_first(self):
         found, shown = self.explain("a/x:1", "b/x:1", "c/x:1")

@@ -4,6 +4,7 @@ and replayed, as a developer would live through it; and the sound tree, of which
 Needs what ci/setup installs. Run: python3 tests/tool/test_violation.py
 """
 
+import base64
 import json
 import os
 import pathlib
@@ -216,7 +217,8 @@ class Violation(BrokenTree):
         said = errors.partition(found)[2]
         self.assertRegex(said, r"^build/campaign/heap/findings/crash-[0-9a-f]{40}: \d+ operations?, reduced to 1\n", errors)
         first = said.partition(":")[0]
-        explained = self.explanation(first)
+        reduced = base64.b64encode((self.tree / f"{first}.reduced").read_bytes()).decode()
+        explained = self.explanation(first) + f"\n  base64  {reduced}\n\n  replay  build/fuzz/kmemfuzz run {first}.reduced\n"
         self.assertEqual(said[:len(explained)], explained)
         rest = said[len(explained):].splitlines()
         others = [f"{path}: free-merged, the same as {first}" for path in re.findall(r"(?m)^(\S+): free-merged, the same", said)]

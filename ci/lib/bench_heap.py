@@ -13,7 +13,7 @@ import tempfile
 
 import corpus
 import fuzzer
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, add_caller, parse_positive
 
 BUILD = pathlib.Path("build/fuzz")
 
@@ -73,6 +73,7 @@ def parse_arguments(arguments):
                         help="how often each target is run; figures are medians (default: 5)")
     parser.add_argument("--runs", type=parse_positive, default=200000, metavar="N",
                         help="executions of the heap target a round (default: 200000)")
+    add_caller(parser)
     return parser.parse_args(arguments)
 
 

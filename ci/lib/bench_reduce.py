@@ -21,7 +21,7 @@ from typing import NamedTuple
 import fuzzer
 import patched
 import planted
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, parse_count, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, add_caller, parse_count, parse_positive
 
 WORK = pathlib.Path("build/reduction")
 TOOL = "kmemfuzz"
@@ -200,6 +200,7 @@ def parse_arguments(arguments):
                         help="where the random operations start (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs (default: a dozen); 'all' is all")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_caller(parser)
     options = parser.parse_args(arguments)
     if options.only != ["all"]:
         planted.require_names(parser, options.only, planted.PATCHES)

@@ -14,7 +14,7 @@ import board
 import corpus
 import instructions
 import packed_corpus
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, parse_positive, place_paths
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
@@ -37,7 +37,9 @@ def parse_arguments(arguments):
     parser.add_argument("--rounds", type=parse_positive, default=3, metavar="N",
                         help="how often each time is taken; the least is told (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_caller(parser)
     options = parser.parse_args(arguments)
+    place_paths(parser, options, "baseline")
     if not options.accept and not options.baseline.is_file():
         parser.error(f"there is no baseline {options.baseline}; {instructions.ACCEPT} writes one")
     return options

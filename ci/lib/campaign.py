@@ -19,8 +19,8 @@ import findings
 import series
 from campaign_folder import Folders
 from campaign_status import Status, measure, summarise
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, parse_duration,
-                          parse_positive)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, add_caller,
+                          parse_duration, parse_positive, place_paths)
 from workers import Workers
 
 PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
@@ -52,7 +52,9 @@ def parse_arguments(arguments):
                         help=f"the folder of the targets, such as build/engines/memory, which ./ci/engine memory builds "
                              f"(default: {BUILD}, which is built when it has to be)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
+    add_caller(parser)
     options = parser.parse_args(arguments)
+    place_paths(parser, options, "corpus", "build")
     if options.corpus and options.corpus.exists() and not options.corpus.is_dir():
         parser.error(f"--corpus {options.corpus} is not a folder")
     if options.build != BUILD and not (options.build / f"{options.target}_fuzzer").is_file():

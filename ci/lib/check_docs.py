@@ -24,7 +24,7 @@ import sys
 import tempfile
 
 import command_table
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, place_paths
 from document_blocks import NOT_RUN, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
@@ -109,7 +109,10 @@ def parse_arguments(arguments):
         "Exit codes: 0 all true, 1 something is not, 2 usage, 3 environment.")
     parser.add_argument("--kmemfuzz", type=pathlib.Path, default=KMEMFUZZ, metavar="FILE",
                         help=f"the kmemfuzz to run (default: {KMEMFUZZ})")
-    return parser.parse_args(arguments)
+    add_caller(parser)
+    options = parser.parse_args(arguments)
+    place_paths(parser, options, "kmemfuzz")
+    return options
 
 
 def presets(options):

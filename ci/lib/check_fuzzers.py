@@ -23,7 +23,7 @@ import time
 import fuzzer
 import fuzzer_files
 import fuzzer_trace
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, parse_positive, place_paths
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
 BESIDE = (".dict", ".options", "_seed_corpus.zip")
@@ -373,7 +373,9 @@ def parse_arguments(arguments):
                         help=f"how many edges must be instrumented at least (default: {DEFAULT_EDGES})")
     parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="targets at a time (default: one per processor)")
+    add_caller(parser)
     options = parser.parse_args(arguments)
+    place_paths(parser, options, "folder")
     if options.sanitizer is None:
         name = options.folder.resolve().name
         options.sanitizer = name if name in ("undefined", "memory", "coverage") else "address"

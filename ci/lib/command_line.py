@@ -1,7 +1,9 @@
-"""What the commands in ci/lib have in common: exit codes, kinds of arguments, and the signals that end them. Nothing that
-knows what a command does."""
+"""What the commands in ci/lib have in common: exit codes, kinds of arguments, paths that were typed elsewhere, and the
+signals that end them. Nothing that knows what a command does."""
 
 import argparse
+import os
+import pathlib
 import re
 import signal
 
@@ -39,6 +41,27 @@ def parse_count(text):
     if not text.isdecimal() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
     return int(text)
+
+
+def add_caller(parser):
+    """Has a parser take the folder in which a command was typed, as the scripts in ci/ hand it on."""
+    parser.add_argument("--from", dest="caller", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
+
+
+def from_caller(caller, path):
+    """A path of the command line for this process, which runs at the top of the tree: as it is when it was typed there,
+    otherwise in full."""
+    return path if path is None or caller == pathlib.Path.cwd() else pathlib.Path(os.path.abspath(caller / path))
+
+
+def place_paths(parser, options, *names):
+    """Puts from_caller's in the place of the paths that these options have; a default is relative to the top as it is."""
+    for name in names:
+        value = getattr(options, name)
+        if isinstance(value, list):
+            setattr(options, name, [from_caller(options.caller, path) for path in value])
+        elif value is not parser.get_default(name):
+            setattr(options, name, from_caller(options.caller, value))
 
 
 class StopRequest:

@@ -9,7 +9,7 @@ import tempfile
 
 import corpus
 from campaign_folder import CAMPAIGNS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, place_paths
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
 MAXIMUM_FILE_COUNT = 200
@@ -35,7 +35,10 @@ def parse_arguments(arguments):
                        help="a folder of inputs, such as build/campaign/heap/corpus, or an output folder of AFL++")
     status = words.add_parser("status", help="print files, bytes and features of every folder")
     status.add_argument("--json", action="store_true", help="the same as JSON")
+    add_caller(parser)
     options = parser.parse_args(arguments)
+    if options.word == "merge":
+        place_paths(parser, options, "folders")
     for folder in getattr(options, "folders", ()):
         if not folder.is_dir():
             parser.error(f"{folder} is not a folder")

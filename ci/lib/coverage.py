@@ -13,7 +13,7 @@ import sys
 import board
 import coverage_target
 import measurement
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, place_paths
 
 BUILD = pathlib.Path("build/coverage")
 RAW = BUILD / "raw"
@@ -93,7 +93,9 @@ def parse_arguments(arguments):
                              "than on the host")
     parser.add_argument("--html", type=pathlib.Path, metavar="FOLDER",
                         help="also write the sources with all counts beside them as pages into this new folder")
+    add_caller(parser)
     options = parser.parse_args(arguments)
+    place_paths(parser, options, "html")
     if options.html is not None and options.html.exists():
         parser.error(f"{options.html} is there already; name a folder that is not")
     return options

@@ -15,7 +15,7 @@ import tempfile
 import corpus
 import fuzzer
 from campaign import TARGETS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, parse_positive, place_paths
 
 BUILD = pathlib.Path("build/fuzz")
 SECONDS = 300  # that one process may take for a corpus
@@ -38,7 +38,9 @@ def parse_arguments(arguments):
                         help="shuffled orders, of seeds 1 to N (default: 3)")
     parser.add_argument("--build", type=pathlib.Path, metavar="DIR", help="the folder of the programs, which are then not "
                         "built (default: build/fuzz)")
+    add_caller(parser)
     options = parser.parse_args(arguments)
+    place_paths(parser, options, "paths", "build")
     options.paths = options.paths or [pathlib.Path("corpus")]
     problem = corpus.problem_with(options.paths)
     if problem:

@@ -15,7 +15,7 @@ import tempfile
 
 import report_data
 import report_pages
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, place_paths
 
 CAMPAIGNS = pathlib.Path("build/campaign")
 OUT = pathlib.Path("build/report")
@@ -47,12 +47,9 @@ def parse_arguments(arguments):
     parser.add_argument("--coverage-json", type=pathlib.Path, metavar="FILE",
                         help="what ./ci/coverage --json has printed (default: DIR/coverage.json)")
     parser.add_argument("--force", action="store_true", help="replace --out even when it is no report")
-    parser.add_argument("--from", dest="caller", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
+    add_caller(parser)
     options = parser.parse_args(arguments)
-    for name in ("campaign", "out", "planted", "target", "coverage", "coverage_json"):
-        path = getattr(options, name)
-        if path is not None and path is not parser.get_default(name):  # what is typed is relative to where it is typed
-            setattr(options, name, pathlib.Path(os.path.relpath(options.caller / path)))
+    place_paths(parser, options, "campaign", "out", "planted", "target", "coverage", "coverage_json")
     return options
 
 

@@ -14,7 +14,8 @@ import time
 import board
 import corpus
 import debug
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, parse_count, parse_seconds
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, from_caller, parse_count,
+                          parse_seconds)
 from packed_corpus import PackFailure, make_corpus, replay_on_host
 from target_finding import Finding
 
@@ -22,12 +23,6 @@ PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a term
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
 FAILURES = ("violations", "faults", "hangs", "reports", "dead", "differences")  # in the figures of a configuration
 EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
-
-
-def from_caller(caller, path):
-    """A path of the command line for this process, which runs at the top of the tree: as it is when it was typed there,
-    otherwise in full."""
-    return path if path is None or caller == pathlib.Path.cwd() else pathlib.Path(os.path.abspath(caller / path))
 
 
 def parse_arguments(arguments):
@@ -53,7 +48,7 @@ def parse_arguments(arguments):
     parser.add_argument("--operation", type=parse_count, metavar="N", help="with --gdb: stop before operation N, from 0")
     parser.add_argument("--gdb-commands", type=pathlib.Path, metavar="FILE",
                         help="with --gdb: run these commands at the stop in place of asking for some, and end")
-    parser.add_argument("--from", dest="caller", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
+    add_caller(parser)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="programs, or folders of them (default: corpus)")
     options = parser.parse_args(arguments)
     if options.blob is not None and options.paths:

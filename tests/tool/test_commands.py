@@ -47,6 +47,23 @@ WRONG = (
     (["sarif", "nowhere/out"], "nowhere/out cannot be written"),
 )
 
+# The same typed in another folder, in which there is a file: FOLDER stands for its path.
+ELSEWHERE = (
+    (["fuzz", "--corpus", "file"], "--corpus FOLDER/file is not a folder"),
+    (["fuzz", "--build", "nowhere"], "--build FOLDER/nowhere holds no heap_fuzzer"),
+    (["determinism", "nowhere"], "there is no FOLDER/nowhere"),
+    (["determinism", "file", "--build", "nowhere"], "--build FOLDER/nowhere holds no heap_fuzzer"),
+    (["corpus", "merge", "file"], "FOLDER/file is not a folder"),
+    (["coverage", "--html", "file"], "FOLDER/file is there already"),
+    (["target", "nowhere"], "there is no FOLDER/nowhere"),
+    (["target", "--blob", "nowhere"], "--blob FOLDER/nowhere: there is no such file"),
+    (["bench", "target", "--baseline", "nowhere"], "there is no baseline FOLDER/nowhere"),
+    (["report", "--campaign", "nowhere"], "there is no folder FOLDER/nowhere"),
+    (["report", "--campaign", "/tmp/../nowhere"], "there is no folder /nowhere"),
+    (["check-fuzzers", "nowhere"], "there is no folder FOLDER/nowhere"),
+    (["check-docs", "--kmemfuzz", "nowhere"], "there is no FOLDER/nowhere"),
+)
+
 
 class Commands(unittest.TestCase):
     """A copy of ci/ in which setting up and building leave a note."""
@@ -75,13 +92,16 @@ class Commands(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
 
-    def run_command(self, name, *arguments):
-        """Runs a command; fails when that begins with anything. Returns (exit code, all output)."""
+    def run_command(self, name, *arguments, folder=None):
+        """Runs a command, typed in the top of the tree or in a folder; fails when that begins with anything. Returns (exit
+        code, all output)."""
         if name != "setup":
             self.write(self.tree / "ci" / "setup", BEGIN)
         else:
             shutil.copy(ROOT / "ci" / "setup", self.tree / "ci" / "setup")
-        done = subprocess.run([f"ci/{name}", *arguments], cwd=self.tree, env=self.environment, stdin=subprocess.DEVNULL,
+        folder = folder or self.tree
+        command = pathlib.Path(os.path.relpath(self.tree, folder), "ci", name)
+        done = subprocess.run([command, *arguments], cwd=folder, env=self.environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False)
         self.assertFalse((self.tree / "began").exists(), f"ci/{name} has begun: {done.stdout}")
         self.assertNotIn("Traceback", done.stdout)
@@ -108,6 +128,22 @@ class Commands(unittest.TestCase):
                 code, output = self.run_command(name, *arguments)
                 self.assertEqual(code, USAGE, output)
                 self.assertIn(words, output)
+
+    def test_paths_are_relative_to_where_they_are_typed_in_every_command(self):
+        folder = self.tree / "deep"
+        folder.mkdir()
+        (folder / "file").write_text("kmem-program 1\n", encoding="utf-8")
+        for (name, *arguments), words in ELSEWHERE:
+            with self.subTest(name, arguments=arguments):
+                code, output = self.run_command(name, *arguments, folder=folder)
+                self.assertIn(code, (USAGE, ENVIRONMENT), output)
+                self.assertIn(words.replace("FOLDER", str(folder)), output)
+
+    def test_at_the_top_of_the_tree_a_path_is_named_as_it_was_typed(self):
+        for path in ("nowhere", "/tmp/nowhere/x", "nothing/../nowhere"):
+            for name, *arguments in (["report", "--campaign"], ["check-fuzzers"], ["determinism"], ["corpus", "merge"]):
+                with self.subTest(name, path=path):
+                    self.assertIn(f" {path}", self.run_command(name, *arguments, path)[1])
 
     def test_with_right_arguments_it_does_begin(self):
         with self.assertRaisesRegex(AssertionError, "ci/target has begun"):

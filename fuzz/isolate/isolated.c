@@ -29,6 +29,7 @@
 
 #define MEMORY_LIMIT   ((rlim_t)1 << 30)   /* bytes a child may map beyond what its caller has */
 #define REPORT_MAXIMUM ((off_t)1 << 20)    /* bytes of a child's output that are kept */
+#define OUTPUT_MAXIMUM ((rlim_t)16 << 20)  /* bytes of it that are taken; all behind them is lost */
 #define STACK_SIZE     ((size_t)64 * 1024) /* bytes: for signal handlers, when the stack is what overflowed */
 #define DYING_LIMIT    1000u               /* milliseconds of processor time that the hook `dying` may take */
 
@@ -38,6 +39,8 @@ struct isolated_share {
     struct outcome outcome; /* of the run, as far as the child knows; without its report */
     uintptr_t pc;           /* where it failed; 0: unknown */
     uint64_t nanoseconds;   /* processor time of the run */
+    volatile bool begun;    /* the child has come to the program: from here on it is the subject's doing */
+    int start_error;        /* errno of why the child cannot run programs; 0: it can */
     uint8_t bytes[];        /* the program */
 };
 
@@ -202,6 +205,7 @@ static struct verdict run_program(struct executor *executor, const struct progra
 static void run_in_child(struct executor *executor, unsigned limit_milliseconds) {
     const struct program program = program_decode(child_share->bytes, child_share->size);
     const uint64_t start = processor_nanoseconds();
+    child_share->begun = true;
     set_alarm(limit_milliseconds);
     const struct verdict verdict = run_program(executor, &program);
     set_alarm(0);
@@ -211,11 +215,18 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     child_share->outcome.failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
 }
 
-/* Standard input is empty, and what is printed goes to a file. */
+/* Standard input is empty, and what is printed goes to a file. Its bound is no failure of the subject:
+ * writing fails there, and the run goes on. */
 static void redirect(int report) {
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing < 0) {
+        child_share->start_error = errno;
         _exit(EXIT_ENVIRONMENT);
+    }
+    if (report >= 0) {
+        const struct rlimit output = {OUTPUT_MAXIMUM, OUTPUT_MAXIMUM};
+        setrlimit(RLIMIT_FSIZE, &output);
+        signal(SIGXFSZ, SIG_IGN);
     }
     dup2(nothing, STDIN_FILENO);
     dup2(report < 0 ? nothing : report, STDOUT_FILENO);
@@ -264,6 +275,7 @@ static void start_child(struct isolated *isolated) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         give_up("socketpair");
     }
+    isolated->share->start_error = 0;
     fflush(NULL); /* or what is not printed yet would be the child's too */
     const pid_t child = fork();
     if (child < 0) {
@@ -316,6 +328,18 @@ static enum answer wait_for_answer(const struct isolated *isolated) {
     return got == 1 ? ANSWER_GIVEN : ANSWER_NONE;
 }
 
+/* A new child that never came to its program says nothing about that. */
+__attribute__((noreturn)) static void give_up_child(const struct isolated_share *share, int status) {
+    if (share->start_error != 0) {
+        errno = share->start_error;
+        give_up("/dev/null in the child");
+    }
+    fprintf(stderr, "kmemfuzz: no process to run a program in: the child %s %d before it ran anything\n",
+            WIFSIGNALED(status) ? "died of signal" : "ended with code",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    exit(EXIT_ENVIRONMENT);
+}
+
 /* What a child died of that was not able to say so. late: it was killed, unless it was gone already. */
 static void explain_death(int status, bool late, struct failure *failure) {
     if (failure->kind != FAILURE_NONE && failure->kind != FAILURE_VERDICT) {
@@ -353,14 +377,10 @@ void isolated_close(struct isolated *isolated) {
     isolated->share = NULL;
 }
 
-struct failure isolated_run(struct isolated *isolated, const struct program *program) {
+/* Hands the program to the child and waits for its end. Returns what was heard of it; in *status how the
+ * child ended, when the run has not. */
+static enum answer ask_child(struct isolated *isolated, const struct program *program, int *status) {
     struct isolated_share *const share = isolated->share;
-    if (isolated->fresh) {
-        (void)stop_child(isolated);
-    }
-    if (isolated->child == 0) {
-        start_child(isolated);
-    }
     share->size = program->size;
     if (program->size != 0) {
         memcpy(share->bytes, program->bytes, program->size);
@@ -368,13 +388,35 @@ struct failure isolated_run(struct isolated *isolated, const struct program *pro
     share->outcome = (struct outcome){.failure = {.kind = FAILURE_NONE, .verdict = verdict_sound()}};
     share->pc = 0;
     share->nanoseconds = 0;
+    share->begun = false;
     const unsigned limit = isolated->limit_milliseconds + (unsigned)program->operation_count;
     (void)send(isolated->socket, &limit, sizeof limit, MSG_NOSIGNAL); /* to a dead child: it ends at once */
     const enum answer answer = wait_for_answer(isolated);
     if (answer == ANSWER_LATE) {
         kill(isolated->child, SIGKILL);
     }
-    const int status = answer == ANSWER_GIVEN ? 0 : stop_child(isolated);
+    *status = answer == ANSWER_GIVEN ? 0 : stop_child(isolated);
+    return answer;
+}
+
+struct failure isolated_run(struct isolated *isolated, const struct program *program) {
+    struct isolated_share *const share = isolated->share;
+    enum answer answer;
+    int status;
+    bool is_new;
+    if (isolated->fresh) {
+        (void)stop_child(isolated);
+    }
+    do { /* twice at most: a child that served before may have been ended by what that has left behind */
+        is_new = isolated->child == 0;
+        if (is_new) {
+            start_child(isolated);
+        }
+        answer = ask_child(isolated, program, &status);
+    } while (answer != ANSWER_GIVEN && !share->begun && !is_new);
+    if (answer != ANSWER_GIVEN && !share->begun) {
+        give_up_child(share, status);
+    }
     struct failure failure = share->outcome.failure;
     if (answer != ANSWER_GIVEN) {
         explain_death(status, answer == ANSWER_LATE, &failure);

@@ -61,7 +61,7 @@ __attribute__((warn_unused_result)) enum exit_code isolated_open(struct isolated
 void isolated_close(struct isolated *isolated);
 
 /* Runs a program, of at most the capacity. Returns how it failed, FAILURE_NONE when it is sound. When no
- * child can be had, prints why and ends the process with EXIT_ENVIRONMENT. */
+ * child can be had that comes to the program, prints why and ends the process with EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) struct failure isolated_run(struct isolated *isolated,
                                                                 const struct program *program);
 
@@ -70,7 +70,8 @@ double isolated_milliseconds(const struct isolated *isolated);
 
 /* Runs one program in a child of its own, for as long as any program may take, and fills *outcome, which the
  * caller closes; its report has all that the child has printed, on standard output or standard error: a
- * sanitizer's whole report with its stack, the first megabyte of it. executor->observer, if any, is called in
+ * sanitizer's whole report with its stack, the first megabyte of it; behind 16 megabytes the child's output
+ * is lost, whoever prints it, and takes no memory. executor->observer, if any, is called in
  * the child and may print; hooks may be NULL. When no child can be had, prints why and ends the process with
  * EXIT_ENVIRONMENT. */
 void isolated_examine(struct executor *executor, const struct program *program,

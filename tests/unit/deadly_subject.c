@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/port.h"
 
 #define RANGE          ((size_t)100) /* bytes */
 #define ORPHAN_SECONDS 5u
+#define FLOOD_COUNT    ((size_t)32 * 1024) /* kilobytes */
+#define FLOOD_TAKEN    ((off_t)16 << 20)   /* bytes */
 
 /* So that no compiler sees what comes of it. */
 static volatile unsigned sink;
@@ -42,6 +45,17 @@ __attribute__((noinline)) static unsigned recurse(volatile unsigned depth) {
     volatile unsigned char frame[256];
     frame[0] = (unsigned char)depth;
     return depth == UINT_MAX ? 0 : recurse(depth + 1) + frame[0];
+}
+
+static void flood(void) {
+    static const char line[1024] = "a kilobyte of output";
+    struct stat file;
+    for (size_t i = 0; i < FLOOD_COUNT; i++) {
+        (void)!write(STDOUT_FILENO, line, sizeof line);
+    }
+    if (fstat(STDOUT_FILENO, &file) != 0 || file.st_size > FLOOD_TAKEN) {
+        abort();
+    }
 }
 
 static void die(enum death death, const unsigned char *freed) {
@@ -88,6 +102,9 @@ static void die(enum death death, const unsigned char *freed) {
             pause();
         }
         exit(7);
+    case DEATH_FLOOD:
+        flood();
+        break;
     case DEATH_ABORT:
     case DEATH_COUNT:
         abort();

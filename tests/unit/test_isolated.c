@@ -4,11 +4,14 @@
 #include "tests/unit/deadly_subject.h"
 #include "tests/unit/executor_fixture.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fuzz/isolate/isolated.h"
@@ -265,6 +268,87 @@ static void an_outcome_has_the_last_step_and_the_digest_so_far(void **state) {
     outcome_close(&outcome);
 }
 
+static void what_a_subject_prints_is_bounded_and_no_failure(void **state) {
+    (void)state;
+    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_FLOOD))};
+    const struct program program = program_of(operations, 1);
+    struct outcome outcome;
+    isolated_examine(&executor, &program, NULL, &outcome);
+    assert_failure(outcome.failure, "sound");
+    assert_memory_equal(outcome.report, "a kilobyte", strlen("a kilobyte"));
+    outcome_close(&outcome);
+}
+
+static void a_child_that_was_ended_between_two_programs_is_replaced(void **state) {
+    (void)state;
+    siginfo_t ended;
+    assert_still_works();
+    assert_int_equal(kill(isolated.child, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)isolated.child, &ended, WEXITED | WNOWAIT), 0);
+    assert_still_works();
+}
+
+/* What happens to a new child before it does anything: set by the tests below, in a process of their own. */
+static void (*ill_luck)(void);
+
+static void meet_ill_luck(void) {
+    if (ill_luck != NULL) {
+        ill_luck();
+    }
+}
+
+static void lose_all_files(void) {
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_NOFILE, &none);
+}
+
+static void end_at_once(void) {
+    _exit(9);
+}
+
+static void die_at_once(void) {
+    kill(getpid(), SIGKILL);
+}
+
+/* Runs a program in children that meet with this; the process must end with code 3 and say so. */
+static void assert_environment_error(void (*luck)(void), const char *words) {
+    int said[2];
+    char text[512] = "";
+    int status;
+    assert_int_equal(pipe(said), 0);
+    fflush(NULL);
+    const pid_t process = fork();
+    assert_true(process >= 0);
+    if (process == 0) {
+        dup2(said[1], STDERR_FILENO);
+        ill_luck = luck;
+        (void)run_asking(24);
+        _exit(EXIT_SOUND); /* it came back */
+    }
+    close(said[1]);
+    for (size_t size = 0; size < sizeof text - 1;) { /* to the end of what is said, or of the room for it */
+        const ssize_t got = read(said[0], text + size, sizeof text - 1 - size);
+        if (got <= 0) {
+            break;
+        }
+        size += (size_t)got;
+    }
+    close(said[0]);
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
+    assert_string_equal(text, words);
+}
+
+#define NO_PROCESS "kmemfuzz: no process to run a program in: "
+
+static void a_child_that_cannot_run_programs_is_no_failure_of_the_subject(void **state) {
+    (void)state;
+    assert_environment_error(lose_all_files, NO_PROCESS "/dev/null in the child: Too many open files\n");
+    assert_environment_error(end_at_once, NO_PROCESS "the child ended with code 9 before it ran anything\n");
+    assert_environment_error(die_at_once, NO_PROCESS "the child died of signal 9 before it ran anything\n");
+}
+
 /* The hooks of an examined run. What they note is in memory that the child shares; volatile, or nothing would
  * have to be written in front of a loop without an end. */
 
@@ -356,8 +440,12 @@ int main(void) {
         ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted),
         ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child),
         ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far),
+        ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure),
+        ISOLATED_TEST(a_child_that_was_ended_between_two_programs_is_replaced),
+        ISOLATED_TEST(a_child_that_cannot_run_programs_is_no_failure_of_the_subject),
         ISOLATED_TEST(who_examines_is_told_once_of_a_death_and_of_the_address),
         ISOLATED_TEST(a_hook_that_hangs_is_ended_and_the_failure_stays_what_it_was),
     };
+    pthread_atfork(NULL, NULL, meet_ill_luck);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

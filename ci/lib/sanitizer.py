@@ -18,6 +18,7 @@ _SHADOW = {
     0x00: "may be accessed", 0xf1: "below the first variable of a frame", 0xf2: "between two variables of a frame",
     0xf3: "above the last variable of a frame", 0xf8: "a variable out of its scope",
     0xf7: "a block's header, free memory, or more than was asked for", 0xf9: "behind a global variable",
+    0xff: "no memory of the image",
 }
 
 # How the host words what src/riscv/sanitizer/undefined.c names; the first that matches.

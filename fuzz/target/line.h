@@ -20,7 +20,8 @@
  * id, `-` for a sound run; error, access, file and type are texts whose blanks are tabs; everything else is
  * hexadecimal without a prefix, left and right with their sign. In T, offset is that of the payload returned,
  * `-` for none. In S, bad is the first byte that may not be accessed, and shadow three rows of
- * LINE_SHADOW_ROW shadow bytes, of which the second holds that of bad; `-` where there is no shadow.
+ * LINE_SHADOW_ROW shadow bytes, of which the second holds that of bad, ff past the shadow's ends; `-` where
+ * there is no shadow.
  *
  * May be here: how lines are put together. May not: where they go. */
 #ifndef KMEM_LINE_H

@@ -20,18 +20,20 @@ static void append_place(struct line *line, const struct sanitizer_place *place)
     line_hexadecimal(line, place->stack_pointer);
 }
 
-/* The shadow around an address, as two digits a byte. */
+/* The shadow around an address, as two digits a byte. The rows before and behind its own may reach past the
+ * shadow's ends, where there is something else or nothing. */
 static void append_shadow(struct line *line, uintptr_t address) {
-    if (!shadow_covers(address, 0)) {
+    if (!shadow_covers(address, 1)) {
         line_text(line, " -");
         return;
     }
-    const uintptr_t row = (uintptr_t)shadow_of(address) / LINE_SHADOW_ROW * LINE_SHADOW_ROW;
-    const unsigned char *const bytes = (const unsigned char *)(row - LINE_SHADOW_ROW);
+    const size_t position = (uintptr_t)shadow_of(address) % LINE_SHADOW_ROW;
+    uintptr_t granule = address - (LINE_SHADOW_ROW + position) * SHADOW_GRANULE;
     line_text(line, " ");
-    for (size_t i = 0; i < 3 * LINE_SHADOW_ROW; i++) {
+    for (size_t i = 0; i < 3 * LINE_SHADOW_ROW; i++, granule += SHADOW_GRANULE) {
         static const char digits[] = "0123456789abcdef";
-        line_text(line, (const char[]){digits[bytes[i] >> 4], digits[bytes[i] & 15], '\0'});
+        const unsigned char value = shadow_covers(granule, 1) ? *shadow_of(granule) : SHADOW_NONE;
+        line_text(line, (const char[]){digits[value >> 4], digits[value & 15], '\0'});
     }
 }
 

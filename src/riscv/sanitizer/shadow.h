@@ -25,6 +25,8 @@
 #define SHADOW_POISON      0xf7 /* the core says so: a header, free memory, what was not asked for */
 #define SHADOW_GLOBAL      0xf9 /* between global variables */
 
+#define SHADOW_NONE 0xff /* never in the shadow: what stands for a byte behind its ends */
+
 /* Is all of it RAM that has a shadow? */
 bool shadow_covers(uintptr_t address, size_t size);
 

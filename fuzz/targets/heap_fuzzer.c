@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
     const char *const self = *argument_count > 0 ? (*arguments)[0] : "";
     const char *const slash = strrchr(self, '/');

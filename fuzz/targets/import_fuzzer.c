@@ -234,6 +234,7 @@ static void import_fragments(const uint8_t *data, size_t size) {
         if (fragment_size > LOG_SIZE - length) {
             break;
         }
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a log has a length and no end of its own */
         memcpy(log + length, fragment, fragment_size);
         length += fragment_size;
     }

@@ -16,7 +16,7 @@
 struct rule {
     const char *id;       /* letters, digits and dashes; what ci/fuzz names the finding by */
     const char *sentence; /* one, that is not true when the rule is broken */
-    void (*violation)(void) __attribute__((noreturn));
+    __attribute__((noreturn)) void (*violation)(void);
 };
 
 /* The id of the rule broken. Each violation function writes its own, so that no two of them can be folded

@@ -382,6 +382,9 @@ static bool do_own(struct run *run, const struct sv39_operation *operation) {
         scribble(run, operation);
         return true;
     case SV39_OPERATION_REPAIR:
+        if (run->overwritten == NULL) {
+            abort(); /* a repair is decoded only when the model knows of an entry that was overwritten */
+        }
         *run->overwritten = run->repaired;
         run->overwritten = NULL;
         run->model.corrupt_size = 0;

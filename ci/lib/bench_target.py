@@ -14,7 +14,7 @@ import board
 import corpus
 import instructions
 import packed_corpus
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, parse_positive, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, parse_positive, place_paths
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
@@ -41,7 +41,7 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     place_paths(parser, options, "baseline")
     if not options.accept and not options.baseline.is_file():
-        parser.error(f"there is no baseline {options.baseline}; {instructions.ACCEPT} writes one")
+        end_missing(parser, f"there is no baseline {options.baseline}; {instructions.ACCEPT} writes one")
     return options
 
 

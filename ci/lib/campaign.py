@@ -19,7 +19,7 @@ import findings
 import series
 from campaign_folder import Folders
 from campaign_status import Status, measure, summarise
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, add_caller,
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, add_caller, end_missing,
                           parse_duration, parse_positive, place_paths)
 from workers import Workers
 
@@ -58,7 +58,7 @@ def parse_arguments(arguments):
     if options.corpus and options.corpus.exists() and not options.corpus.is_dir():
         parser.error(f"--corpus {options.corpus} is not a folder")
     if options.build != BUILD and not (options.build / f"{options.target}_fuzzer").is_file():
-        parser.error(f"--build {options.build} holds no {options.target}_fuzzer; ./ci/engine builds one")
+        end_missing(parser, f"--build {options.build} holds no {options.target}_fuzzer; ./ci/engine builds one")
     return options
 
 

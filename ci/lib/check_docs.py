@@ -24,7 +24,7 @@ import sys
 import tempfile
 
 import command_table
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, place_paths
 from document_blocks import NOT_RUN, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
@@ -112,6 +112,8 @@ def parse_arguments(arguments):
     add_caller(parser)
     options = parser.parse_args(arguments)
     place_paths(parser, options, "kmemfuzz")
+    if options.kmemfuzz != KMEMFUZZ and not options.kmemfuzz.is_file():
+        end_missing(parser, f"there is no {options.kmemfuzz}; build it: cmake --preset release && cmake --build --preset release")
     return options
 
 
@@ -123,10 +125,6 @@ def presets(options):
 def main(arguments):
     """Checks, prints every failure and the count; returns the exit code."""
     options = parse_arguments(arguments)
-    if not options.kmemfuzz.is_file():
-        print(f"ci/check-docs: there is no {options.kmemfuzz}; build it: cmake --preset release && "
-              "cmake --build --preset release", file=sys.stderr)
-        return EXIT_ENVIRONMENT
     try:
         tally = check_tree(pathlib.Path.cwd(), options.kmemfuzz.resolve())
     except (OSError, subprocess.SubprocessError) as error:

@@ -23,7 +23,7 @@ import time
 import fuzzer
 import fuzzer_files
 import fuzzer_trace
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, parse_positive, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, parse_positive, place_paths
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
 BESIDE = (".dict", ".options", "_seed_corpus.zip")
@@ -385,6 +385,9 @@ def parse_arguments(arguments):
 def main(arguments):
     """Judges; returns the exit code."""
     options = parse_arguments(arguments)
+    if options.folder.exists() and not options.folder.is_dir():
+        print(f"ci/check-fuzzers: {options.folder} is not a folder", file=sys.stderr)
+        return EXIT_USAGE
     if not options.folder.is_dir():
         print(f"ci/check-fuzzers: there is no folder {options.folder}: ./ci/engine {options.sanitizer} builds one",
               file=sys.stderr)

@@ -64,6 +64,12 @@ def place_paths(parser, options, *names):
             setattr(options, name, from_caller(options.caller, value))
 
 
+def end_missing(parser, text):
+    """Ends the process since something that was named could not be had. (What is there, and is not what it has to be, is
+    wrong usage: parser.error.)"""
+    parser.exit(EXIT_ENVIRONMENT, f"{parser.prog}: error: {text}\n")
+
+
 class StopRequest:
     """Whether someone wants the command to end: by Ctrl-C, or by SIGTERM or SIGHUP, as CI systems do. A flag and no
     exception, so that nothing is cut short wherever the command stands."""

@@ -47,13 +47,15 @@ def inputs(folder):
                   and not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
+def missing_of(paths):
+    """Which of these paths is not there, in words for a person; None when all are."""
+    return next((f"there is no {path}" for path in map(pathlib.Path, paths) if not path.exists()), None)
+
+
 def problem_with(paths):
-    """What keeps a command from taking inputs from these paths, in words for a person; None when nothing does. One of them
-    may be empty, such as the corpus of a campaign that has found nothing new, but not all."""
+    """What keeps a command from taking inputs from these paths, which are there, in words for a person; None when nothing
+    does. One of them may be empty, such as the corpus of a campaign that has found nothing new, but not all."""
     paths = [pathlib.Path(path) for path in paths]
-    for path in paths:
-        if not path.exists():
-            return f"there is no {path}"
     if paths and not any(inputs(path) for path in paths):
         return (f"there is nothing to run in {', '.join(map(str, paths))}; name a file, or a folder that holds some, such as "
                 "corpus/seeds")

@@ -9,7 +9,7 @@ import tempfile
 
 import corpus
 from campaign_folder import CAMPAIGNS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, place_paths
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
 MAXIMUM_FILE_COUNT = 200
@@ -40,6 +40,8 @@ def parse_arguments(arguments):
     if options.word == "merge":
         place_paths(parser, options, "folders")
     for folder in getattr(options, "folders", ()):
+        if not folder.exists():
+            end_missing(parser, f"there is no folder {folder}")
         if not folder.is_dir():
             parser.error(f"{folder} is not a folder")
     return options

@@ -15,7 +15,7 @@ import tempfile
 import corpus
 import fuzzer
 from campaign import TARGETS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, parse_positive, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, parse_positive, place_paths
 
 BUILD = pathlib.Path("build/fuzz")
 SECONDS = 300  # that one process may take for a corpus
@@ -42,11 +42,14 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     place_paths(parser, options, "paths", "build")
     options.paths = options.paths or [pathlib.Path("corpus")]
+    missing = corpus.missing_of(options.paths)
+    if missing:
+        end_missing(parser, missing)
     problem = corpus.problem_with(options.paths)
     if problem:
         parser.error(problem)
     if options.build and not (options.build / f"{options.target}_fuzzer").is_file():
-        parser.error(f"--build {options.build} holds no {options.target}_fuzzer; cmake --build --preset fuzz builds one")
+        end_missing(parser, f"--build {options.build} holds no {options.target}_fuzzer; cmake --build --preset fuzz builds one")
     return options
 
 

@@ -50,6 +50,10 @@ def parse_arguments(arguments):
     add_caller(parser)
     options = parser.parse_args(arguments)
     place_paths(parser, options, "campaign", "out", "planted", "target", "coverage", "coverage_json")
+    for name in ("campaign", "coverage"):
+        path = getattr(options, name)
+        if path is not None and path.exists() and not path.is_dir():
+            parser.error(f"--{name} {path} is not a folder")
     return options
 
 

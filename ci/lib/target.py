@@ -14,8 +14,8 @@ import time
 import board
 import corpus
 import debug
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, from_caller, parse_count,
-                          parse_seconds)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, end_missing, from_caller,
+                          parse_count, parse_seconds)
 from packed_corpus import PackFailure, make_corpus, replay_on_host
 from target_finding import Finding
 
@@ -60,7 +60,11 @@ def parse_arguments(arguments):
     if options.blob is None:
         options.paths = [from_caller(options.caller, path) for path in options.paths] or [
             "corpus" if options.caller == pathlib.Path.cwd() else pathlib.Path.cwd() / "corpus"]
-        problem = corpus.problem_with(path for path in options.paths if path != "-")
+        named = [path for path in options.paths if path != "-"]
+        missing = corpus.missing_of(named)
+        if missing:
+            end_missing(parser, missing)
+        problem = corpus.problem_with(named)
         if problem:
             parser.error(problem)
     options.command = "./ci/target" if options.caller == pathlib.Path.cwd() else f"{pathlib.Path.cwd()}/ci/target"
@@ -68,7 +72,7 @@ def parse_arguments(arguments):
     options.gdb_commands = from_caller(options.caller, options.gdb_commands)
     for name, path in (("--blob", options.blob), ("--gdb-commands", options.gdb_commands)):
         if path is not None and not path.is_file():
-            parser.error(f"{name} {path}: there is no such file")
+            end_missing(parser, f"{name} {path}: there is no such file")
     options.configurations = [board.CONFIGURATIONS[name] for name in dict.fromkeys(options.configuration or
                                                                                      board.CONFIGURATIONS)]
     if options.image is not None:

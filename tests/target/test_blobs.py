@@ -62,7 +62,7 @@ class Blobs(TargetTest):
         image = image_of("rv64", "replay")
         result = subprocess.run(board.boot_command(image, None), capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual((result.returncode, result.stdout.split(":")[0]), (31, "ERROR 31 there is no blob"))
-        self.expect(self.run_target("--blob", self.folder / "none"), 2, "none: there is no such file")
+        self.expect(self.run_target("--blob", self.folder / "none"), 3, "none: there is no such file")
 
     def test_a_blob_of_zeros(self):
         self.expect_blob_error(bytes(64), "MISSING", "nothing had been loaded")

@@ -177,7 +177,7 @@ class WrongUse(Session):
         program = self.program(SOUND)
         self.expect(self.run_target("--operation", "1", program), 2, "--operation and --gdb-commands belong to --gdb")
         self.expect(self.run_target("--gdb", "--operation", "-1", program), 2, "'-1' is no whole number")
-        self.expect(self.run_target("--gdb", "--gdb-commands", self.folder / "none", program), 2, "none: there is no such file")
+        self.expect(self.run_target("--gdb", "--gdb-commands", self.folder / "none", program), 3, "none: there is no such file")
 
 
 class FromTheTool(Session):

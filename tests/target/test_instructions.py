@@ -127,7 +127,7 @@ class TheBaseline(BaselineTest):
 
     def test_a_missing_one_is_a_usage_error_and_says_how_to_write_it(self):
         self.baseline.unlink()
-        self.expect(self.run_with_copy(), 2, f"there is no baseline {self.baseline}", instructions.ACCEPT)
+        self.expect(self.run_with_copy(), 3, f"there is no baseline {self.baseline}", instructions.ACCEPT)
 
     def test_a_line_that_is_none_is_exit_code_3_with_its_number(self):
         self.change(self.line_of("rv32 alloc-split"), "rv32 alloc-split many")

@@ -206,9 +206,9 @@ class Usage(TargetTest):
 
     def test_a_path_that_is_not_there_is_named(self):
         none = self.folder / "none"
-        self.expect(self.run_target(none), 2, f"error: there is no {none}\n")
-        self.expect(self.run_target("--blob", none), 2, f"error: --blob {none}: there is no such file\n")
-        self.expect(self.run_target("--gdb", "--gdb-commands", none, self.write("sound.ops", SOUND)), 2,
+        self.expect(self.run_target(none), 3, f"error: there is no {none}\n")
+        self.expect(self.run_target("--blob", none), 3, f"error: --blob {none}: there is no such file\n")
+        self.expect(self.run_target("--gdb", "--gdb-commands", none, self.write("sound.ops", SOUND)), 3,
                     f"error: --gdb-commands {none}: there is no such file\n")
 
     def test_a_folder_without_programs_is_named_with_what_to_name_in_its_place(self):

@@ -59,12 +59,18 @@ class Arguments(unittest.TestCase):
 
     def test_wrong_arguments_end_with_2(self):
         for arguments in (["--for", "0s"], ["--jobs", "0"], ["--jobs", "x"], ["--target", "x"], ["--x"], ["file"],
-                          ["--corpus"], ["--corpus", __file__], ["--build"], ["--build", "ci"]):
+                          ["--corpus"], ["--corpus", __file__], ["--build"]):
             with self.subTest(arguments=arguments), contextlib.redirect_stderr(io.StringIO()) as errors:
                 with self.assertRaises(SystemExit) as end:
                     campaign.parse_arguments(arguments)
                 self.assertEqual(end.exception.code, USAGE)
                 self.assertIn("usage: ci/fuzz", errors.getvalue())
+
+    def test_a_build_without_the_target_ends_with_3(self):
+        with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit) as end:
+            campaign.parse_arguments(["--build", "ci"])
+        self.assertEqual((end.exception.code, errors.getvalue()),
+                         (ENVIRONMENT, "ci/fuzz: error: --build ci holds no heap_fuzzer; ./ci/engine builds one\n"))
 
 
 class Figures(unittest.TestCase):

@@ -17,26 +17,18 @@ BEGIN = "#!/bin/sh\necho \"$0 $*\" >>began\n"
 
 # What is wrong, and what must be said of it. nothing is a folder without files.
 WRONG = (
-    (["target", "nowhere"], "there is no nowhere"),
     (["target", "nothing"], "there is nothing to run in nothing; name a file, or a folder"),
-    (["target", "--blob", "nowhere"], "--blob nowhere: there is no such file"),
-    (["target", "--gdb", "program", "--gdb-commands", "nowhere"], "--gdb-commands nowhere: there is no such file"),
     (["target", "--configuration", "rv16"], "rv64-sanitized"),
     (["replay", "nothing"], "ci/replay takes no argument 'nothing'"),
     (["check-freestanding", "program"], "ci/check-freestanding takes no argument 'program'"),
     (["lint", "--deep", "program"], "ci/lint takes no argument 'program'"),
-    (["determinism", "nowhere"], "there is no nowhere"),
     (["determinism", "nothing"], "there is nothing to run in nothing"),
-    (["determinism", "program", "--build", "nothing"], "--build nothing holds no heap_fuzzer"),
-    (["fuzz", "--build", "nothing", "--target", "page"], "--build nothing holds no page_fuzzer; ./ci/engine"),
     (["fuzz", "--for", "soon"], "'soon' is no duration"),
-    (["corpus", "merge", "nowhere"], "nowhere is not a folder"),
     (["planted", "--only", "no-bug", "double-free-accepted"], "there is no patch named no-bug in tests/planted"),
     (["planted", "--only", "no-bug", "--canaries"], "there is no patch named no-bug in tests/planted/canaries"),
     (["detection", "--only", "no-bug"], "there is no patch named no-bug"),
     (["bench", "reduce", "--only", "no-bug"], "there is no patch named no-bug"),
     (["bench", "speed"], "there is nothing called 'speed' to measure"),
-    (["bench", "target", "--baseline", "nowhere"], "there is no baseline nowhere"),
     (["bench", "--rounds", "0"], "'0' is not a whole number above 0"),
     (["coverage", "--html", "nothing"], "nothing is there already"),
     (["demo", "--board", "rv32", "--virtual"], "--virtual is for rv64"),
@@ -45,6 +37,25 @@ WRONG = (
     (["build", "no-preset"], "there is no preset 'no-preset' to build"),
     (["test", "no-step"], "there is no step 'no-step'"),
     (["sarif", "nowhere/out"], "nowhere/out cannot be written"),
+    (["corpus", "merge", "program"], "program is not a folder"),
+    (["fuzz", "--corpus", "program"], "--corpus program is not a folder"),
+    (["report", "--campaign", "program"], "--campaign program is not a folder"),
+    (["check-fuzzers", "program"], "program is not a folder"),
+)
+
+# What is named and is not there.
+MISSING = (
+    (["target", "nowhere"], "there is no nowhere"),
+    (["target", "--blob", "nowhere"], "--blob nowhere: there is no such file"),
+    (["target", "--gdb", "program", "--gdb-commands", "nowhere"], "--gdb-commands nowhere: there is no such file"),
+    (["determinism", "nowhere"], "there is no nowhere"),
+    (["determinism", "program", "--build", "nothing"], "--build nothing holds no heap_fuzzer"),
+    (["fuzz", "--build", "nothing", "--target", "page"], "--build nothing holds no page_fuzzer; ./ci/engine"),
+    (["corpus", "merge", "nowhere"], "there is no folder nowhere"),
+    (["bench", "target", "--baseline", "nowhere"], "there is no baseline nowhere"),
+    (["report", "--campaign", "nowhere"], "there is no folder nowhere"),
+    (["check-fuzzers", "nowhere"], "there is no folder nowhere"),
+    (["check-docs", "--kmemfuzz", "nowhere"], "there is no nowhere; build it"),
 )
 
 # The same typed in another folder, in which there is a file: FOLDER stands for its path.
@@ -122,12 +133,13 @@ class Commands(unittest.TestCase):
                 self.assertEqual(code, USAGE, output)
                 self.assertIn(f"ci/{name}", output)
 
-    def test_arguments_that_name_what_is_not_there_are_answered_at_once(self):
-        for (name, *arguments), words in WRONG:
-            with self.subTest(name, arguments=arguments):
-                code, output = self.run_command(name, *arguments)
-                self.assertEqual(code, USAGE, output)
-                self.assertIn(words, output)
+    def test_wrong_arguments_and_those_that_name_what_is_not_there_are_answered_at_once_each_with_its_code(self):
+        for expected, cases in ((USAGE, WRONG), (ENVIRONMENT, MISSING)):
+            for (name, *arguments), words in cases:
+                with self.subTest(name, arguments=arguments):
+                    code, output = self.run_command(name, *arguments)
+                    self.assertEqual(code, expected, output)
+                    self.assertIn(words, output)
 
     def test_paths_are_relative_to_where_they_are_typed_in_every_command(self):
         folder = self.tree / "deep"

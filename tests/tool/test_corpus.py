@@ -25,7 +25,7 @@ import corpus  # pylint: disable=wrong-import-position  # noqa: E402
 import corpus_command  # pylint: disable=wrong-import-position  # noqa: E402
 from processes import WAIT_SECONDS  # pylint: disable=wrong-import-position  # noqa: E402
 
-USAGE = 2
+ENVIRONMENT = 3
 REPLACEMENTS = 300  # of a folder that is looked at all the while
 FUZZER = ROOT / corpus_command.FUZZER
 
@@ -125,11 +125,11 @@ class Merge(CorpusTest):
         self.assertIn(f"{len(taken)} inputs taken in from ", said)
         self.assertEqual(self.features(), before)
 
-    def test_a_folder_that_is_not_there_ends_with_2(self):
+    def test_a_folder_that_is_not_there_ends_with_3(self):
         with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit) as end:
             corpus_command.parse_arguments(["merge", str(self.folder / "nothing")])
-        self.assertEqual(end.exception.code, USAGE)
-        self.assertIn("nothing is not a folder", errors.getvalue())
+        self.assertEqual(end.exception.code, ENVIRONMENT)
+        self.assertIn("there is no folder ", errors.getvalue())
 
 
 class Safety(CorpusTest):

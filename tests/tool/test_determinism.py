@@ -12,7 +12,7 @@ import unittest
 import broken
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOUND, VIOLATION, USAGE = range(3)
+SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 # In src/kmem.c: what it says, and what makes it count its frees from one run to the next.
 KMEM_FREE = "enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n"
 REMEMBERS = (KMEM_FREE, KMEM_FREE + '    static unsigned frees;\n    if (++frees > 3) {\n        __asm__ volatile("");\n    }\n')
@@ -52,9 +52,9 @@ class Determinism(unittest.TestCase):
         self.assertIn("FAILED  digests, in one process, order 1: ", output)
         self.assertNotIn("FAILED  coverage", output)
 
-    def test_wrong_arguments_end_with_2(self):
-        for arguments in (["nowhere"], ["--orders", "0"], ["--target", "x"]):
-            self.assertEqual(determinism(*arguments)[0], USAGE)
+    def test_wrong_arguments_end_with_2_and_what_is_not_there_with_3(self):
+        for code, arguments in ((USAGE, ["--orders", "0"]), (USAGE, ["--target", "x"]), (ENVIRONMENT, ["nowhere"])):
+            self.assertEqual(determinism(*arguments)[0], code)
 
 
 if __name__ == "__main__":

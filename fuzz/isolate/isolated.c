@@ -31,7 +31,8 @@
 #define REPORT_MAXIMUM ((off_t)1 << 20)    /* bytes of a child's output that are kept */
 #define OUTPUT_MAXIMUM ((rlim_t)16 << 20)  /* bytes of it that are taken; all behind them is lost */
 #define STACK_SIZE     ((size_t)64 * 1024) /* bytes: for signal handlers, when the stack is what overflowed */
-#define DYING_LIMIT    1000u               /* milliseconds of processor time that the hook `dying` may take */
+#define LOOK_INTERVAL  20u   /* milliseconds after which a child that does not answer is looked for */
+#define DYING_LIMIT    1000u /* milliseconds of processor time that the hook `dying` may take */
 
 /* What a caller and its child have in common. */
 struct isolated_share {
@@ -311,14 +312,32 @@ enum answer {
     ANSWER_LATE,  /* nothing in all that time */
 };
 
-static enum answer wait_for_answer(const struct isolated *isolated) {
+static bool child_has_ended(const struct isolated *isolated) {
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)isolated->child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* Whether there is something to read within that time: an answer, or its end. */
+static bool poll_answer(const struct isolated *isolated, unsigned milliseconds) {
     struct pollfd wait = {.fd = isolated->socket, .events = POLLIN};
     int ready;
     do {
-        ready = poll(&wait, 1, (int)isolated->wait_milliseconds);
+        ready = poll(&wait, 1, (int)milliseconds);
     } while (ready < 0 && errno == EINTR);
-    if (ready == 0) {
-        return ANSWER_LATE; /* not to be read: what the child has left behind may keep its socket open */
+    return ready != 0;
+}
+
+/* The end of a child is looked for by itself: what it has left behind may keep its socket open. */
+static enum answer wait_for_answer(const struct isolated *isolated) {
+    unsigned left = isolated->wait_milliseconds;
+    while (!poll_answer(isolated, left < LOOK_INTERVAL ? left : LOOK_INTERVAL)) {
+        if (child_has_ended(isolated) && !poll_answer(isolated, 0)) {
+            return ANSWER_NONE;
+        }
+        if (left <= LOOK_INTERVAL) {
+            return ANSWER_LATE;
+        }
+        left -= LOOK_INTERVAL;
     }
     uint8_t byte;
     ssize_t got;

@@ -49,6 +49,12 @@ def lines_of_trace(lines):
     return [line.split(" ")[2:] for line in lines if line.startswith("T ")]
 
 
+def findings_about(report, configuration, kind):
+    """The findings in a configuration about the program KIND.1.ops."""
+    return [finding for finding in report["findings"]
+            if finding["configuration"] == configuration and finding["file"].endswith(f"/{kind}.1.ops")]
+
+
 class TargetTest(SharedFolderTest):
     """The tests of a class share a folder."""
 

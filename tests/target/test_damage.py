@@ -6,7 +6,8 @@ import re
 import subprocess
 import unittest
 
-from target_fixture import FAULT_REQUEST, KMEMFUZZ, PRESETS, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, fault_program
+from target_fixture import (
+    FAULT_REQUEST, KMEMFUZZ, PRESETS, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, fault_program, findings_about)
 
 LOAD, STORE, FETCH = 5, 7, 1  # access faults, as mcause has them
 
@@ -72,8 +73,7 @@ class Damage(TargetTest):
 
     def finding(self, name, kind):
         """The one finding in a configuration about a kind of damage."""
-        found = [finding for finding in self.report["findings"]
-                 if finding["configuration"] == name and finding["file"].endswith(f"/{kind}.1.ops")]
+        found = findings_about(self.report, name, kind)
         self.assertEqual(len(found), 1, f"{kind} on {name}: {found}")
         return found[0]
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from target_fixture import HEAP, SANITIZED, SOUND, TREE, TargetTest
+from target_fixture import HEAP, SANITIZED, SOUND, TREE, TargetTest, findings_about
 # pylint: disable=wrong-import-order
 import board
 import sanitizer
@@ -162,8 +162,7 @@ class Misuse(MisuseTest):
 
     def finding(self, configuration, kind):
         """The one finding about a kind; None when there is none."""
-        found = [finding for finding in self.report["findings"]
-                 if finding["configuration"] == configuration and finding["file"].endswith(f"/{kind}.1.ops")]
+        found = findings_about(self.report, configuration, kind)
         self.assertLessEqual(len(found), 1, f"{kind} on {configuration}: {found}")
         return found[0] if found else None
 

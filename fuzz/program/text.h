@@ -24,14 +24,15 @@
 
 #include "fuzz/program/program.h"
 
-/* The first line of every program in text, without its newline. Bytes that begin so are text, all others are
- * binary: this is how the two are told apart everywhere. */
+/* The first line of every program in text, without its newline. Only blank lines and comments may stand in
+ * front of it. */
 #define TEXT_SIGNATURE "kmem-program 1"
 
 #define TEXT_OPERATION_SIZE 96 /* bytes: room for any operation in text, with its NUL */
 
-/* Are these bytes a program in text? They are iff they begin with "kmem-program", which no fuzzer writes by
- * chance: a text of another version, or with a broken first line, is a text with an error, not a binary. */
+/* Are these bytes a program in text? They are iff their first line that is neither blank nor a comment begins
+ * with "kmem-program", which no fuzzer writes by chance: a text of another version, or with a broken first
+ * line, is a text with an error, not a binary. */
 bool text_is_text(const uint8_t *bytes, size_t size);
 
 /* What was wrong with a text. */

@@ -377,8 +377,30 @@ static bool parse_heap(struct parser *parser, size_t column) {
 #define SIGNATURE_SIZE (sizeof TEXT_SIGNATURE - 1)
 #define MAGIC_SIZE     (sizeof "kmem-program" - 1) /* the signature without its version */
 
+/* Makes the first line that is neither blank nor a comment the present one; the last one when there is none.
+ */
+static void take_first_line(struct reader *reader) {
+    struct span line;
+    do { /* a line less each time */
+        take_line(reader);
+        line = reader->line;
+        while (line.size > 0 && is_blank(line.bytes[0])) {
+            (void)take(&line, 1);
+        }
+    } while (reader->unread_size > 0 && (line.size == 0 || line.bytes[0] == '#'));
+}
+
+static bool begins_with_magic(struct span line) {
+    return line.size >= MAGIC_SIZE && memcmp(line.bytes, TEXT_SIGNATURE, MAGIC_SIZE) == 0;
+}
+
 bool text_is_text(const uint8_t *bytes, size_t size) {
-    return size >= MAGIC_SIZE && memcmp(bytes, TEXT_SIGNATURE, MAGIC_SIZE) == 0;
+    struct reader reader = {.unread = bytes, .unread_size = size};
+    if (size == 0) {
+        return false;
+    }
+    take_first_line(&reader);
+    return begins_with_magic(reader.line);
 }
 
 static bool parse_signature(const struct parser *parser) {
@@ -394,7 +416,7 @@ static bool parse_signature(const struct parser *parser) {
         return fail(&parser->reader, SIGNATURE_SIZE + 1, "nothing may follow '%s' in the first line",
                     TEXT_SIGNATURE);
     }
-    if (line.size > MAGIC_SIZE && text_is_text(line.bytes, line.size) && line.bytes[MAGIC_SIZE] == ' ') {
+    if (line.size > MAGIC_SIZE && begins_with_magic(line) && line.bytes[MAGIC_SIZE] == ' ') {
         (void)take(&line, MAGIC_SIZE + 1);
         return fail(&parser->reader, line.column, "version '%s' is not known; the first line must be '%s'",
                     quote(line).text, TEXT_SIGNATURE);
@@ -480,7 +502,7 @@ bool text_parse(const uint8_t *text, size_t size, uint8_t **program, size_t *pro
     *program = NULL;
     *program_size = 0;
     *error = (struct text_error){.line = 0};
-    take_line(&parser.reader);
+    take_first_line(&parser.reader);
     if (!parse_signature(&parser)) {
         return false;
     }

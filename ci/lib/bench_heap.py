@@ -1,8 +1,6 @@
 """The benchmark: executions and checked operations a second, beside an empty libFuzzer target, and what one checked
 operation costs by the number of live blocks. Times are processor times, so that other work on the machine counts less."""
 
-import argparse
-import json
 import os
 import pathlib
 import resource
@@ -13,7 +11,8 @@ import tempfile
 
 import corpus
 import fuzzer
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, add_caller, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_positive
+from outside_text import dump_json, visible
 
 BUILD = pathlib.Path("build/fuzz")
 
@@ -65,7 +64,7 @@ def measure_costs():
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/bench heap",
         description="Measures the harness on one core, under AddressSanitizer and UBSan, with every oracle on.")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -88,10 +87,10 @@ def main():
     try:
         figures = measure(options.rounds, options.runs)
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"ci/bench: {error}", file=sys.stderr)
+        print(f"ci/bench: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     if options.json:
-        print(json.dumps(figures, indent=2))
+        print(dump_json(figures))
         return EXIT_SOUND
     costs = figures.pop("nanoseconds_per_checked_operation")
     for name, value in figures.items():

@@ -5,7 +5,6 @@ A crash is made for each planted bug: libFuzzer finds a short one, and operation
 the one that fails, as long as it goes on failing in the same way, until there are as many as wanted.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -21,7 +20,8 @@ from typing import NamedTuple
 import fuzzer
 import patched
 import planted
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, add_caller, parse_count, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_count, parse_positive
+from outside_text import dump_json, visible_lines
 
 WORK = pathlib.Path("build/reduction")
 TOOL = "kmemfuzz"
@@ -185,7 +185,7 @@ def table(results):
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/bench reduce",
         description="Makes a long crash for planted bugs, and measures kmemfuzz reduce and libFuzzer's -minimize_crash "
                     "on it: operations before and after, programs run, time. Both have the core under AddressSanitizer "
@@ -234,13 +234,13 @@ def main(arguments):
             except NoCrash as error:
                 missing.append(f"{patch.name}: no crash to reduce: {error}")
     except (patched.Broken, patched.NotPatched, OSError, ValueError) as error:
-        print(f"ci/bench reduce: {error}", file=sys.stderr)
+        print(f"ci/bench reduce: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     if options.json:
-        print(json.dumps({"crashes": [result._asdict() for result in results], "missing": missing}, indent=2))
+        print(dump_json({"crashes": [result._asdict() for result in results], "missing": missing}))
     else:
         print(table(results))
-        print("\n".join(missing), end="\n" if missing else "")
+        print("\n".join(map(visible_lines, missing)), end="\n" if missing else "")
     return EXIT_SOUND
 
 

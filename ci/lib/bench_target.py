@@ -1,7 +1,5 @@
 """What operations cost on the boards: in instructions, compared exactly with the baseline, and in time, which is printed only."""
 
-import argparse
-import json
 import pathlib
 import random
 import statistics
@@ -14,7 +12,9 @@ import board
 import corpus
 import instructions
 import packed_corpus
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, parse_positive, place_paths
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, parse_positive,
+                          place_paths)
+from outside_text import dump_json, visible, visible_lines
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
@@ -25,7 +25,7 @@ SOURCES = ("corpus/seeds", "corpus/minimised")  # not the large ones: a campaign
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/bench target",
         description="Counts the instructions of operations on both boards and compares them with the baseline, exactly; then "
                     "times the replay of a corpus in every configuration, which decides nothing.",
@@ -192,13 +192,13 @@ def main():
             if not options.json:
                 print_times(result["times"])
         if options.json:
-            print(json.dumps(result, indent=2))
+            print(dump_json(result))
         return code
     except instructions.BrokenCount as error:
-        print(f"ci/bench target: an operation went wrong while it was counted: {error}", file=sys.stderr)
+        print(f"ci/bench target: an operation went wrong while it was counted: {visible(error)}", file=sys.stderr)
         return EXIT_VIOLATION
     except (OSError, subprocess.CalledProcessError, packed_corpus.PackFailure, board.EnvironmentFailure) as error:
-        print(f"ci/bench target: {error}", file=sys.stderr)
+        print(f"ci/bench target: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
 
 

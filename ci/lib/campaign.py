@@ -1,12 +1,10 @@
 """A fuzzing campaign: libFuzzer's fork mode on a corpus, a live status, every crash kept, a closing summary. Here is the
 order of things; what they are is in campaign_folder, workers, crashes, findings, explanation and campaign_status."""
 
-import argparse
 import contextlib
 import functools
 import os
 import pathlib
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,8 +17,9 @@ import findings
 import series
 from campaign_folder import Folders
 from campaign_status import Status, measure, summarise
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, add_caller, end_missing,
-                          parse_duration, parse_positive, place_paths)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, add_caller,
+                          end_missing, parse_duration, parse_positive, place_paths)
+from outside_text import shell_word, visible, visible_lines
 from workers import Workers
 
 PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
@@ -34,7 +33,7 @@ SPACE_SECONDS = 0.5  # between looks at the space left
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/fuzz",
         description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation.",
         epilog="Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment.",
@@ -124,7 +123,7 @@ class Campaign:
                   f"{'it' if one else 'them'} at its end", file=sys.stderr)
         self.crashes.add(untold)
         start = folders.snapshot()
-        print(f"Inputs go to {folders.corpus}, findings to {folders.findings}", file=sys.stderr)
+        print(f"Inputs go to {visible(folders.corpus)}, findings to {visible(folders.findings)}", file=sys.stderr)
         started = time.monotonic()
         workers = Workers(self.binary, options.jobs, folders.work, [start, folders.work / "seeds"], folders.lock)
         record = series.Series(folders.base)
@@ -143,10 +142,10 @@ class Campaign:
         self.crashes.finish(self.stop)
         if not sound:
             print(f"\nci/fuzz: libFuzzer ended with code {workers.process.returncode}; it said:\n"
-                  f"{workers.output()[-2000:]}", file=sys.stderr, flush=True)
+                  f"{visible_lines(workers.output()[-2000:])}", file=sys.stderr, flush=True)
         added, failure = folders.harvest(self.binary)
         if failure:
-            print(f"ci/fuzz: all inputs are kept, since choosing among them failed: {failure}", file=sys.stderr)
+            print(f"ci/fuzz: all inputs are kept, since choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
         self.figures = measure(workers, self.crashes, elapsed, options)
         self.figures.update(corpus=str(folders.corpus), corpus_files=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
@@ -176,27 +175,28 @@ class Campaign:
         untold = self.folders.leave()
         if untold:
             print(f"\nci/fuzz: stopped before {untold} finding{' was' if untold == 1 else 's were'} explained; the next "
-                  f"campaign does it. All are in {self.folders.findings}", file=sys.stderr)
+                  f"campaign does it. All are in {visible(self.folders.findings)}", file=sys.stderr)
         summarise(self.figures, self.options)
 
     def report_entry(self, entry, explain):
         """Prints what was found of one id, its smallest inputs explained by explain(file) where they can be, and takes it
         for told. Returns what the summary has of those. Raises Cut."""
         count = f" ({entry['count']} inputs)" if entry["count"] > 1 else ""
-        print(f"\nFound: {entry['id']}{count}\n", file=sys.stderr, flush=True)
+        print(f"\nFound: {visible(entry['id'])}{count}\n", file=sys.stderr, flush=True)
         told = [findings.summary(finding) for finding in findings.explain_findings(entry["files"][:EXPLAINED_COUNT], explain)
                 if findings.show(finding, sys.stderr)]
         more = entry["count"] - EXPLAINED_COUNT
         if more > 0:
             command = "kmemfuzz explain" if self.options.target == "heap" else f"{explanation.STEPS_WANTED} {self.binary}"
             print(f"{more} more input{'' if more == 1 else 's'} of this kind {'is' if more == 1 else 'are'} in "
-                  f"{self.folders.findings}; {command} FILE tells about each", file=sys.stderr)
+                  f"{visible(self.folders.findings)}; {visible(command)} FILE tells about each", file=sys.stderr)
         if not told:
             log = pathlib.Path(entry["file"] + ".log")
             if log.exists():
-                print(log.read_text(encoding="utf-8", errors="replace")[:LOG_SHOWN_SIZE], file=sys.stderr)
+                print(visible_lines(log.read_bytes()[:LOG_SHOWN_SIZE]), file=sys.stderr)
             data = pathlib.Path(entry["file"]).read_bytes()
-            print("\n" + explanation.carry(data, f"{self.binary} {shlex.quote(entry['file'])}"), end="", file=sys.stderr)
+            replay = f"{shell_word(self.binary)} {shell_word(entry['file'])}"
+            print("\n" + explanation.carry(data, replay), end="", file=sys.stderr)
         self.folders.forget(entry["files"])
         return told
 
@@ -217,11 +217,11 @@ def main():
         sound = campaign.run()
         campaign.report()
     except (OSError, subprocess.CalledProcessError, corpus.CorpusError) as error:
-        print(f"ci/fuzz: {error}", file=sys.stderr)
+        print(f"ci/fuzz: {visible_lines(error)}", file=sys.stderr)
         work = campaign.folders.work
         if work and work.exists():
-            print(f"ci/fuzz: nothing found is lost; what is not in its place yet lies in {work}, and the next campaign "
-                  "takes it from there", file=sys.stderr)
+            print(f"ci/fuzz: nothing found is lost; what is not in its place yet lies in {visible(work)}, and the next "
+                  "campaign takes it from there", file=sys.stderr)
         return EXIT_ENVIRONMENT
     if campaign.figures["findings"]:
         return EXIT_VIOLATION

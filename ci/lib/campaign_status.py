@@ -1,11 +1,12 @@
 """What a campaign shows of itself: figures, the status line, its series for ci/report, the closing summary."""
 
-import json
 import os
 import pathlib
 import shutil
 import sys
 import time
+
+from outside_text import dump_json, visible
 
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
 
@@ -85,7 +86,7 @@ class Status:
 def summarise(figures, options):
     """Prints the closing summary."""
     if options.json:
-        print(json.dumps(figures, indent=2))
+        print(dump_json(figures))
         return
     print(f"\nFuzzed the {options.target} target for {figures['seconds']:.0f} s with {options.jobs} "
           f"worker{'' if options.jobs == 1 else 's'}")
@@ -94,8 +95,9 @@ def summarise(figures, options):
         print(f"  checked operations  {figures['checked_operations']:,} "
               f"({figures['checked_operations_per_second']:,}/s)")
     print(f"  coverage            {figures['coverage_edges']} edges, {figures['features']} features")
-    print(f"  corpus              {figures['corpus_files']} files in {figures['corpus']}, {figures['added']} of them new")
+    print(f"  corpus              {figures['corpus_files']} files in {visible(figures['corpus'])}, "
+          f"{figures['added']} of them new")
     found = sum(figures["crashes"].values())
     kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
-    print(f"  crashes             {found}" + (f" in {figures['findings_folder']}: {kinds}" if found else ""))
+    print(f"  crashes             {found}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))
     print(f"  violations          {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")

@@ -24,10 +24,11 @@ import sys
 import tempfile
 
 import command_table
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, place_paths
 from document_blocks import NOT_RUN, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
+from outside_text import visible, visible_lines
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpus/README.md", "tests/planted/README.md", "docs/*.md")
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
@@ -103,7 +104,7 @@ def check_tree(tree, kmemfuzz, with_oracles=True):
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     skipped = "\n".join(f"  {pattern:48} {reason}" for pattern, reason in NOT_RUN)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/check-docs", formatter_class=argparse.RawDescriptionHelpFormatter,
         description=__doc__, epilog=f"Not run, only looked at:\n{skipped}\n\n"
         "Exit codes: 0 all true, 1 something is not, 2 usage, 3 environment.")
@@ -128,10 +129,10 @@ def main(arguments):
     try:
         tally = check_tree(pathlib.Path.cwd(), options.kmemfuzz.resolve())
     except (OSError, subprocess.SubprocessError) as error:
-        print(f"ci/check-docs: {error}", file=sys.stderr)
+        print(f"ci/check-docs: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     for failure in tally.failures:
-        print(f"FAILED  {failure}", file=sys.stderr)
+        print(f"FAILED  {visible_lines(failure)}", file=sys.stderr)
     print(f"{tally.passed} passed, {len(tally.failures)} failed")
     return EXIT_VIOLATION if tally.failures else EXIT_SOUND
 

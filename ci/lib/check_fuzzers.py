@@ -5,7 +5,6 @@ Each target is copied, with what lies beside it, to a folder of another name, an
 or written badly is judged by fuzzer_files.py, what it touches is read from a trace by fuzzer_trace.py.
 """
 
-import argparse
 import collections
 import concurrent.futures
 import os
@@ -23,7 +22,9 @@ import time
 import fuzzer
 import fuzzer_files
 import fuzzer_trace
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, parse_positive, place_paths
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, parse_positive,
+                          place_paths)
+from outside_text import visible, visible_lines
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
 BESIDE = (".dict", ".options", "_seed_corpus.zip")
@@ -359,7 +360,7 @@ def is_below(path, folder):
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/check-fuzzers",
         description="Judges a folder of built libFuzzer targets as OSS-Fuzz and ClusterFuzzLite will, and more: names, "
                     "sanitizer, instrumentation, libraries, seeds, dictionary, options; runs without arguments, from another "
@@ -386,10 +387,10 @@ def main(arguments):
     """Judges; returns the exit code."""
     options = parse_arguments(arguments)
     if options.folder.exists() and not options.folder.is_dir():
-        print(f"ci/check-fuzzers: {options.folder} is not a folder", file=sys.stderr)
+        print(f"ci/check-fuzzers: {visible(options.folder)} is not a folder", file=sys.stderr)
         return EXIT_USAGE
     if not options.folder.is_dir():
-        print(f"ci/check-fuzzers: there is no folder {options.folder}: ./ci/engine {options.sanitizer} builds one",
+        print(f"ci/check-fuzzers: there is no folder {visible(options.folder)}: ./ci/engine {options.sanitizer} builds one",
               file=sys.stderr)
         return EXIT_ENVIRONMENT
     for tool in ("objdump", "readelf"):
@@ -399,7 +400,7 @@ def main(arguments):
     names, problems = find_targets(options.folder)
     passed = failed = 0
     for problem in problems:
-        print(f"FAILED  {options.folder}: {problem}")
+        print(f"FAILED  {visible(options.folder)}: {visible_lines(problem)}")
         failed += 1
     tracing = fuzzer_trace.refusal()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

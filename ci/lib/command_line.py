@@ -7,6 +7,8 @@ import pathlib
 import re
 import signal
 
+from outside_text import open_streams, visible
+
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
 
 
@@ -64,10 +66,21 @@ def place_paths(parser, options, *names):
             setattr(options, name, from_caller(options.caller, value))
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose words about wrong arguments repeat what was typed as a terminal can show it."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
+        open_streams()  # every command begins with one
+
+    def error(self, message):
+        super().error(visible(message))
+
+
 def end_missing(parser, text):
     """Ends the process since something that was named could not be had. (What is there, and is not what it has to be, is
     wrong usage: parser.error.)"""
-    parser.exit(EXIT_ENVIRONMENT, f"{parser.prog}: error: {text}\n")
+    parser.exit(EXIT_ENVIRONMENT, f"{parser.prog}: error: {visible(text)}\n")
 
 
 class StopRequest:

@@ -1,7 +1,5 @@
 """./ci/corpus: what the corpora hold, and how the committed one takes in others and stays small."""
 
-import argparse
-import json
 import pathlib
 import shutil
 import sys
@@ -9,7 +7,8 @@ import tempfile
 
 import corpus
 from campaign_folder import CAMPAIGNS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, place_paths
+from outside_text import dump_json, visible, visible_lines
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
 MAXIMUM_FILE_COUNT = 200
@@ -25,7 +24,7 @@ KEPT = ("seeds", "regressions")
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
         epilog="Exit codes: 0 done, 1 the corpus would be too large or reach less, 2 usage, 3 environment.")
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
@@ -114,7 +113,7 @@ def change(committed, folders):
     before, after = renew(committed, more)
     new = corpus.inputs(committed / MINIMISED)
     if folders:
-        print(f"{len(more)} inputs taken in from {', '.join(map(str, folders))}")
+        print(f"{len(more)} inputs taken in from {', '.join(map(visible, folders))}")
     print(f"{committed / MINIMISED}: {old_count} files, {old_size:,} bytes -> {len(new)} files, {size_of(new):,} bytes")
     print(f"with {' and '.join(KEPT)}: {before[0]} edges, {before[1]} features -> {after[0]} edges, {after[1]} features")
 
@@ -150,14 +149,14 @@ def main():
     try:
         if options.word == "status":
             entries = status()
-            print(json.dumps(entries, indent=2)) if options.json else print_status(entries)
+            print(dump_json(entries)) if options.json else print_status(entries)
         else:
             change(COMMITTED, getattr(options, "folders", ()))
     except corpus.CorpusError as error:
-        print(f"ci/corpus: {error}", file=sys.stderr)
+        print(f"ci/corpus: {visible_lines(error)}", file=sys.stderr)
         return EXIT_VIOLATION
     except OSError as error:
-        print(f"ci/corpus: {error}", file=sys.stderr)
+        print(f"ci/corpus: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     return EXIT_SOUND
 

@@ -1,9 +1,7 @@
 """Line, branch and MC/DC coverage of the core and the checkers from the unit tests and the corpus, held against a floor;
 every branch and condition that is not covered must be explained in tests/uncovered.txt."""
 
-import argparse
 import concurrent.futures
-import json
 import os
 import pathlib
 import shutil
@@ -13,7 +11,8 @@ import sys
 import board
 import coverage_target
 import measurement
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, place_paths
+from outside_text import dump_json, visible_lines
 
 BUILD = pathlib.Path("build/coverage")
 RAW = BUILD / "raw"
@@ -82,7 +81,7 @@ def judge(total, uncovered, explanations):
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/coverage", description="Coverage of src/ and invariants/ by the unit tests and the corpus. Fails below "
         f"{LEAST['lines']} % of lines or {LEAST['branches']} % of branches or of MC/DC conditions, and when an uncovered "
         f"branch or condition is not explained in {EXPLANATIONS}.",
@@ -120,7 +119,7 @@ def main():
         if options.html is not None:
             measurement.write_html(binaries, profile, options.html)
     except (OSError, board.EnvironmentFailure, measurement.MeasurementFailure) as error:
-        print(f"ci/coverage: {error}", file=sys.stderr)
+        print(f"ci/coverage: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/coverage: interrupted", file=sys.stderr)
@@ -132,7 +131,7 @@ def main():
     for place in uncovered:
         place["reason"] = explanations.get((place["file"], place["source"]))
     if options.json:
-        print(json.dumps({"files": figures, "total": total, "uncovered": uncovered, "problems": problems}, indent=2))
+        print(dump_json({"files": figures, "total": total, "uncovered": uncovered, "problems": problems}))
     else:
         print_table(figures, total)
         for place in uncovered:

@@ -2,7 +2,6 @@
 it must reach here, but for what tests/uncovered_target.txt explains. Profiles of all machines are merged as well."""
 
 import concurrent.futures
-import json
 import os
 import pathlib
 import subprocess
@@ -12,6 +11,7 @@ import tempfile
 import board
 import measurement
 from command_line import EXIT_SOUND, EXIT_VIOLATION
+from outside_text import dump_json
 
 KMEMFUZZ = pathlib.Path("build/coverage/kmemfuzz")
 EXPLANATIONS = pathlib.Path("tests/uncovered_target.txt")
@@ -156,8 +156,8 @@ def compare_machines(binaries, unit_raws, as_json, html):
     boards = {name: dict(zip(("lines", "lines_counted_equal"), count_lines(files[HOST], files[name]))) for name in BOARDS}
     rows = tabulate(files)
     if as_json:
-        print(json.dumps({"files": rows[:-1], "total": rows[-1], "boards": boards, "differences": differences,
-                          "problems": problems}, indent=2))
+        print(dump_json({"files": rows[:-1], "total": rows[-1], "boards": boards, "differences": differences,
+                         "problems": problems}))
     else:
         print_table(rows, list(files))
         print_boards(boards, differences)

@@ -1,18 +1,18 @@
 """Runs a demo, a kernel that uses the heap (src/riscv/demo.c, demo_virtual.c), on an emulated RISC-V board."""
 
-import argparse
 import subprocess
 import sys
 
 import board
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_seconds
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, parse_seconds
+from outside_text import visible, visible_lines
 
 HANG_SECONDS = 30.0  # far more than it takes, on a busy machine too
 
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/demo",
         description="Builds a kernel that uses the heap, boots it on an emulated RISC-V board, and prints what it writes "
                     "to the board's UART.",
@@ -52,12 +52,12 @@ def main():
     try:
         output, problem = run_demo(options.board, "virtual" if options.virtual else "", options.timeout)
     except (OSError, board.EnvironmentFailure) as error:
-        print(f"ci/demo: {error}", file=sys.stderr)
+        print(f"ci/demo: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/demo: interrupted", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    print(output.decode("ascii", errors="replace"), end="", flush=True)
+    print(visible_lines(output), end="", flush=True)
     if problem is not None:
         print(f"ci/demo: {problem}", file=sys.stderr)
         return EXIT_VIOLATION

@@ -7,9 +7,7 @@ in fuzz/subjects/misuse.h: the host and both boards commit it. All must say the 
 the same access, the same line. A table shows it.
 """
 
-import argparse
 import concurrent.futures
-import json
 import os
 import pathlib
 import re
@@ -24,7 +22,8 @@ import fuzzer
 import patched
 import planted
 import sanitizer
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, parse_positive
+from outside_text import dump_json, visible_lines
 from packed_corpus import KMEMFUZZ
 
 CONFIGURATIONS = [configuration for configuration in board.CONFIGURATIONS.values()
@@ -204,14 +203,14 @@ def report_json(rows, problems, seconds):
     records = [{"group": row.group, "name": row.name, "host": row.host,
                 **{configuration.name: finding for configuration, finding in zip(CONFIGURATIONS, row.boards)}}
                for row in rows]
-    return json.dumps({"seconds": round(seconds, 1), "sound": not problems, "problems": problems, "rows": records}, indent=2)
+    return dump_json({"seconds": round(seconds, 1), "sound": not problems, "problems": problems, "rows": records})
 
 
 # The command.
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/detection",
         description="Runs every planted bug and every kind of misuse on the host and on the boards, all under their "
                     "sanitizers, and requires that the boards find what the host finds, and the same.",
@@ -248,7 +247,7 @@ def main(arguments):
             planted.read_patches(planted.PATCHES, planted.read_oracle_ids()), options.only)
         rows = examine_all(patches, options.only is None, settings)
     except (patched.Broken, board.EnvironmentFailure, OSError, subprocess.SubprocessError) as error:
-        print(f"ci/detection: {error}", file=sys.stderr)
+        print(f"ci/detection: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/detection: interrupted", file=sys.stderr)

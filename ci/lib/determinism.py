@@ -2,7 +2,6 @@
 row, the whole corpus in several shuffled orders in one process, and every file in a process of its own. A program must
 have the same digest each time, and an input the same coverage: every edge with its counter, from the fuzz build."""
 
-import argparse
 import concurrent.futures
 import os
 import pathlib
@@ -15,7 +14,9 @@ import tempfile
 import corpus
 import fuzzer
 from campaign import TARGETS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, add_caller, end_missing, parse_positive, place_paths
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, parse_positive,
+                          place_paths)
+from outside_text import visible, visible_lines
 
 BUILD = pathlib.Path("build/fuzz")
 SECONDS = 300  # that one process may take for a corpus
@@ -26,7 +27,7 @@ _SOUND = re.compile(r"^sound +([0-9a-f]{16}) +(\d+ operations) +(.*)$", re.MULTI
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/determinism", description="Requires that what an input does depends on the input alone: run twice, in "
         "any order, in one process or many, it has the same digest and the same coverage.",
         epilog="Exit codes: 0 so it is, 1 it is not, 2 usage, 3 environment.")
@@ -149,10 +150,10 @@ def main():
         for judge in judges:
             judge.judge(options.orders)
     except corpus.CorpusError as error:
-        print(f"ci/determinism: {error}", file=sys.stderr)
+        print(f"ci/determinism: {visible_lines(error)}", file=sys.stderr)
         return EXIT_VIOLATION
     except OSError as error:
-        print(f"ci/determinism: {error}; build it: cmake --build --preset fuzz", file=sys.stderr)
+        print(f"ci/determinism: {visible(error)}; build it: cmake --build --preset fuzz", file=sys.stderr)
         return EXIT_ENVIRONMENT
     passed, failed = (sum(getattr(judge, name) for judge in judges) for name in ("passed", "failed"))
     print(f"{passed} passed, {failed} failed")

@@ -8,10 +8,8 @@ Files, each written whole: FILE.reduced, the input; FILE.txt, the explanation fo
 is written last and so says that the others are there."""
 
 import base64
-import json
 import pathlib
 import re
-import shlex
 import tempfile
 import time
 
@@ -19,6 +17,7 @@ import corpus
 import crashes
 import fuzzer
 import reduction
+from outside_text import dump_json, shell_word, visible
 
 FORMAT = "kmem-explanation 1"
 REDUCE_SECONDS = 60  # that reducing one finding may take
@@ -137,13 +136,13 @@ def tell(document, path, files):
     data = base64.b64decode(document["input"])
     before, after = document["size_before"], document["size_after"]
     indented = "\n".join("    " + line for line in dump(data).splitlines()) or "    (it is empty)"
-    return (f"{path}: {before} byte{'' if before == 1 else 's'}, "
+    return (f"{visible(path)}: {before} byte{'' if before == 1 else 's'}, "
             f"{f'reduced to {after}' if after < before else 'which cannot be made fewer'}\n\n"
             f"{document['report']}\n\n"
             f"  input (where, bytes, characters)\n{indented}\n"
             f"{carry(data, document['replay'])}\n"
-            f"  written\n    {files['reduced']}: the reduced input, as the fuzzer takes it\n"
-            f"    {files['text']}: this text\n    {files['json']}: the same for ci/report\n")
+            f"  written\n    {visible(files['reduced'])}: the reduced input, as the fuzzer takes it\n"
+            f"    {visible(files['text'])}: this text\n    {visible(files['json'])}: the same for ci/report\n")
 
 
 def explain(path, target, binary, is_cut):
@@ -192,9 +191,9 @@ def _explain(path, target, binary, is_cut):
         _, output = failures.run(files["reduced"], steps)
     document = {"format": FORMAT, "target": target, "id": name, "size_before": len(data), "size_after": len(reduced),
                 "runs": runs, "input": base64.b64encode(reduced).decode(), "report": report_words(output),
-                "replay": f"{STEPS_WANTED} {shlex.quote(str(binary))} {shlex.quote(str(files['reduced']))}"}
+                "replay": f"{STEPS_WANTED} {shell_word(binary)} {shell_word(files['reduced'])}"}
     text = tell(document, path, files)
     corpus.write_whole(files["text"], text.encode())
-    corpus.write_whole(files["json"], (json.dumps(document, indent=2) + "\n").encode())
+    corpus.write_whole(files["json"], (dump_json(document) + "\n").encode())
     return {**{member: document[member] for member in ("id", "input", "size_before", "size_after", "report", "replay")},
             "files": {kind: str(file) for kind, file in files.items()}, "text": text}

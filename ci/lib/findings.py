@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import pathlib
-import shlex
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import fuzzer
 from command_line import EXIT_SOUND, EXIT_VIOLATION
 from explanation import CARRIED_SIZE, Cut, carry
 from guarded import Guarded
+from outside_text import shell_word, visible, visible_lines
 
 POLL_SECONDS = 0.1  # between looks at whether someone still waits
 
@@ -52,7 +52,7 @@ def _carry_program(path, tool):
         data = pathlib.Path(path).read_bytes()
     except OSError:
         return None, None, ""
-    replay = f"{shlex.quote(str(tool))} run {shlex.quote(str(path))}"
+    replay = f"{shell_word(tool)} run {shell_word(path)}"
     return base64.b64encode(data).decode() if len(data) < CARRIED_SIZE else None, replay, carry(data, replay)
 
 
@@ -88,7 +88,7 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
         finding["input"], finding["replay"], words = _carry_program(finding["files"].get("reduced", artifact), tool)
         finding["text"] += f"\n{words}" if words else ""
         if code != EXIT_VIOLATION:
-            print(f"ci/fuzz: no files were written for {artifact}:\n{errors.strip()}", file=sys.stderr)
+            print(f"ci/fuzz: no files were written for {visible(artifact)}:\n{visible_lines(errors.strip())}", file=sys.stderr)
     else:
         finding["problem"] = f"kmemfuzz explain ended with code {code}: {errors.strip() or 'it said nothing'}"
     return finding
@@ -113,11 +113,12 @@ def show(finding, stream):
     """Prints a finding for a person; of one that is the same as another it says of which. Returns whether it is
     explained; when not, it says why."""
     if finding["problem"]:
-        print(f"{finding['file']} is not explained: {finding['problem']}\n", file=stream, flush=True)
+        print(f"{visible(finding['file'])} is not explained: {visible_lines(finding['problem'])}\n", file=stream, flush=True)
     elif finding["duplicate_of"]:
-        print(f"{finding['file']}: {finding['id']}, the same as {finding['duplicate_of']}", file=stream, flush=True)
+        print(f"{visible(finding['file'])}: {visible(finding['id'])}, the same as "
+              f"{visible(finding['duplicate_of'])}", file=stream, flush=True)
     else:
-        print(finding["text"], end="", file=stream, flush=True)
+        print(visible_lines(finding["text"]), end="", file=stream, flush=True)
     return finding["problem"] is None
 
 

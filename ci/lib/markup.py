@@ -1,9 +1,11 @@
-"""HTML and SVG in which everything that is not known to be markup is escaped.
+"""HTML and SVG in which everything that is not known to be markup is escaped, and controls are shown (outside_text.py).
 
 May be here: how elements are written. May not: which.
 """
 
 import html
+
+from outside_text import visible_lines
 
 
 class Markup(str):
@@ -12,7 +14,7 @@ class Markup(str):
 
 def escape(value):
     """A value as markup."""
-    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+    return value if isinstance(value, Markup) else Markup(html.escape(visible_lines(value), quote=True))
 
 
 def join(parts, between=""):
@@ -27,7 +29,8 @@ def element(name, *children, **attributes):
     """An element. An attribute's underscores are written as hyphens but for one at its end, which makes a keyword of
     Python's a name; one that is None or False is left out, and one that is True has no value."""
     text = "".join(
-        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{html.escape(str(value), quote=True)}"')
+        f" {key.rstrip('_').replace('_', '-')}"
+        + ("" if value is True else f'="{html.escape(visible_lines(value), quote=True)}"')
         for key, value in attributes.items() if value is not None and value is not False)
     if name in VOID:
         return Markup(f"<{name}{text}/>" if name != "br" else "<br>")

@@ -7,10 +7,8 @@ empty corpus, with the flags of ci/fuzz, until it finds something or has spent i
 in executions, never in time, so that a slow machine gives the same verdict.
 """
 
-import argparse
 import concurrent.futures
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -21,7 +19,8 @@ from typing import NamedTuple
 
 import fuzzer
 import patched
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, parse_positive
+from outside_text import dump_json, visible_lines
 from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 
 WORK = pathlib.Path("build/planted")
@@ -324,7 +323,7 @@ def report_json(results, patches, problems, settings, oracle_ids, seconds):
         if patch is not None:
             record.update(bug=patch.bug, origin=patch.origin, oracles=list(patch.oracles), fails=patch.fails)
         records.append(record)
-    return json.dumps({
+    return dump_json({
         "seed": settings["seed"],
         "runs": settings["runs"],
         "seconds": round(seconds, 1),
@@ -333,7 +332,7 @@ def report_json(results, patches, problems, settings, oracle_ids, seconds):
         "unpatched": next((record for record in records if record["name"] == UNPATCHED), None),
         "patches": [record for record in records if record["name"] != UNPATCHED],
         "idle_oracles": idle_oracles(results, oracle_ids),
-    }, indent=2)
+    })
 
 
 def report(results, patches, problems, options, settings, oracle_ids, seconds):
@@ -357,7 +356,7 @@ def report(results, patches, problems, options, settings, oracle_ids, seconds):
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/planted",
         description="Plants each bug of tests/planted in the core, one at a time, and requires the fuzzer to find it "
                     "from an empty corpus, through an oracle that the patch names. The unpatched core must survive as "
@@ -410,7 +409,7 @@ def main(arguments):
         healthy = [] if options.canaries else [Patch(UNPATCHED, None, "", "", (), None)]
         results = examine_all(healthy + patches, settings)
     except (Broken, OSError) as error:
-        print(f"ci/planted: {error}", file=sys.stderr)
+        print(f"ci/planted: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/planted: interrupted", file=sys.stderr)

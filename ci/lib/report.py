@@ -4,7 +4,6 @@ May be here: the command, and how its folder is written. May not: what the figur
 (report_pages.py).
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -15,7 +14,8 @@ import tempfile
 
 import report_data
 import report_pages
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, place_paths
+from outside_text import dump_json, visible
 
 CAMPAIGNS = pathlib.Path("build/campaign")
 OUT = pathlib.Path("build/report")
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/report",
         description="Makes pages for a browser about a campaign or a night of several: coverage, executions and corpus over "
                     "time, every finding with its explanation, planted bugs, replay on target, coverage of the sources. "
@@ -84,8 +84,8 @@ def require_place(out, force, sources):
 
 def write_files(folder, document, folders, sources):
     """Writes all of a report into an empty folder. The pages come from report.json as it is written, not from memory."""
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    (folder / "report.json").write_text(text, encoding="utf-8", errors="backslashreplace")
+    text = dump_json(document) + "\n"
+    (folder / "report.json").write_text(text, encoding="ascii")
     document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     for name, page in report_pages.make_pages(document).items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -131,18 +131,18 @@ def main(arguments):
         require_place(options.out, options.force, [*folders, *filter(None, sources.values())])
         put(options.out, lambda folder: write_files(folder, document, folders, sources))
     except Refused as refusal:
-        print(f"ci/report: {refusal}", file=sys.stderr)
+        print(f"ci/report: {visible(refusal)}", file=sys.stderr)
         return EXIT_USAGE
     except report_data.Damaged as damage:
-        print(f"ci/report: {damage}", file=sys.stderr)
+        print(f"ci/report: {visible(damage)}", file=sys.stderr)
         return EXIT_VIOLATION
     except (report_data.Missing, OSError, shutil.Error) as error:
-        print(f"ci/report: {error}", file=sys.stderr)
+        print(f"ci/report: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/report: interrupted; nothing was written", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    print(options.out / "index.html")
+    print(visible(options.out / "index.html"))
     return EXIT_SOUND
 
 

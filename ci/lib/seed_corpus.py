@@ -8,6 +8,7 @@ import sys
 import zipfile
 
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
+from outside_text import visible
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip file can name
 
@@ -34,10 +35,10 @@ def main(arguments):
         # A folder that git does not keep because it is empty is no mistake; no seed at all is one.
         count = pack(arguments[0], [folder for folder in folders if folder.is_dir()])
     except OSError as error:
-        print(f"ci/lib/seed_corpus.py: {error}", file=sys.stderr)
+        print(f"ci/lib/seed_corpus.py: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     if count == 0:
-        print(f"ci/lib/seed_corpus.py: there is no seed in {', '.join(arguments[1:])}", file=sys.stderr)
+        print(f"ci/lib/seed_corpus.py: there is no seed in {', '.join(map(visible, arguments[1:]))}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     return EXIT_SOUND
 

@@ -13,6 +13,8 @@ import pathlib
 import sys
 import time
 
+from outside_text import dump_json, visible
+
 NAME = "series.jsonl"
 BUILD = "fuzz"  # of lines that name none
 COUNTS = ("executions", "checked_operations", "coverage_edges", "features", "corpus_files")
@@ -64,7 +66,7 @@ def _cut_tail(descriptor):
 def append(folder, line):
     """Adds a line, whole: what another writer was killed in is taken away first, and what a full disk cuts off is taken
     back. Raises OSError when it cannot be added."""
-    text = json.dumps(line, allow_nan=False).encode() + b"\n"
+    text = dump_json(line, indent=None).encode() + b"\n"
     if len(text) > TAIL_SIZE:
         raise OSError(f"a line of {len(text)} bytes is longer than the {TAIL_SIZE} a series may have")
     descriptor = os.open(pathlib.Path(folder, NAME), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -102,8 +104,8 @@ class Series:
             append(self.folder, entry(self.run, figures, findings))
         except OSError as error:
             self._broken = True
-            print(f"ci/fuzz: {pathlib.Path(self.folder, NAME)} cannot be written, so ./ci/report will lack the rest of "
-                  f"this campaign: {error}", file=sys.stderr)
+            print(f"ci/fuzz: {visible(pathlib.Path(self.folder, NAME))} cannot be written, so ./ci/report will lack "
+                  f"the rest of this campaign: {visible(error)}", file=sys.stderr)
 
 
 def _is_count(value):

@@ -1,7 +1,6 @@
 """./ci/soak: what a release has to survive. Campaigns of every target in every build, one after another; then what the
 heap's campaigns have found is replayed on the boards and tested for determinism; then one verdict."""
 
-import argparse
 import itertools
 import json
 import pathlib
@@ -13,8 +12,9 @@ from typing import NamedTuple
 import corpus
 from campaign import PRESET, TARGETS
 from campaign_folder import CAMPAIGNS
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, StopRequest, parse_duration,
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, parse_duration,
                           parse_positive)
+from outside_text import visible, visible_lines
 
 # The builds whose targets run in turn: the preset that ci/fuzz builds, and what ci/engine NAME builds for others' engines.
 BUILDS = {
@@ -39,7 +39,7 @@ class Stage(NamedTuple):
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
         "gives one verdict: for a release.",
         epilog="Exit codes: 0 sound, 1 not, 2 usage, 3 environment or stopped early.")
@@ -111,7 +111,7 @@ def run_replays(stop):
         if stop.received:
             return
         code, output = run(command, stop, stdout=subprocess.PIPE)
-        print(output or "", end="", flush=True)
+        print(visible_lines(output or ""), end="", flush=True)
         yield Stage(name, code, last_line(output))
 
 
@@ -131,7 +131,8 @@ def run_campaigns(options, stop):
 
 def show(stage):
     """A line for a stage."""
-    print(f"{'ok     ' if stage.code == EXIT_SOUND else 'FAILED '} {stage.name:<{NAME_WIDTH}} {stage.words}", flush=True)
+    print(f"{'ok     ' if stage.code == EXIT_SOUND else 'FAILED '} {stage.name:<{NAME_WIDTH}} {visible(stage.words)}",
+          flush=True)
 
 
 def main():

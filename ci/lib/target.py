@@ -1,8 +1,6 @@
 """Replays a corpus on the emulated RISC-V boards, compares every verdict with the host's, and explains what differs."""
 
-import argparse
 import concurrent.futures
-import json
 import os
 import pathlib
 import shutil
@@ -14,8 +12,9 @@ import time
 import board
 import corpus
 import debug
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, add_caller, end_missing, from_caller,
-                          parse_count, parse_seconds)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
+                          from_caller, parse_count, parse_seconds)
+from outside_text import dump_json, visible, visible_lines
 from packed_corpus import PackFailure, make_corpus, replay_on_host
 from target_finding import Finding
 
@@ -27,7 +26,7 @@ EXPLAINED = 10  # findings explained in full in each configuration; the others a
 
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ci/target",
         description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
                     "requires the verdicts and digests of the host.",
@@ -202,7 +201,7 @@ def replay_all(options, folder):
             print(f"... and {len(findings) - EXPLAINED} more on {figures['configuration']}; --json lists all\n")
         print_summary(figures)
     if options.json:
-        print(json.dumps(result, indent=2))
+        print(dump_json(result))
     elif len(replays) > 1:
         print_total(result["configurations"])
     return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
@@ -260,10 +259,10 @@ def main():
     try:
         return (debug_program if options.gdb else replay_all)(options, own)
     except PackFailure as error:
-        print(error, file=sys.stderr)
+        print(visible_lines(error), file=sys.stderr)
         return error.code
     except (OSError, board.EnvironmentFailure) as error:
-        print(f"ci/target: {error}", file=sys.stderr)
+        print(f"ci/target: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("ci/target: interrupted", file=sys.stderr)

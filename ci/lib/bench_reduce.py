@@ -203,7 +203,7 @@ def parse_arguments(arguments):
     add_caller(parser)
     options = parser.parse_args(arguments)
     if options.only != ["all"]:
-        planted.require_names(parser, options.only, planted.PATCHES)
+        planted.require_names(parser, options.only, planted.PATCHES, planted.HEAP.name)
     return options
 
 
@@ -214,7 +214,7 @@ def presets(_options):
 
 def select(names):
     """The patches to plant."""
-    patches = planted.read_patches(planted.PATCHES, planted.read_oracle_ids())
+    patches = planted.read_heap_patches()
     if names == ["all"]:
         return patches
     return planted.select(patches, names or DEFAULT_BUGS)
@@ -226,7 +226,7 @@ def main(arguments):
     results, missing = [], []
     try:
         patches = select(options.only)
-        build = patched.Build(planted.PRESET, planted.TARGET, TOOL)
+        build = patched.Build(planted.PRESET, planted.HEAP.program, TOOL)
         for patch in patches:
             print(f"[{len(results) + len(missing) + 1:>2}/{len(patches)}] {patch.name}", file=sys.stderr, flush=True)
             try:

@@ -1,10 +1,10 @@
 """Do the sanitizers and oracles of the boards find what those of the host find?
 
-For every planted bug: the host's fuzzer finds an input (planted.py; what it printed last time is taken when nothing has
-changed since), and both boards run that input with the same patched core under their sanitizers. A bug that shows on a
-32-bit machine with other numbers has an input for it in tests/planted/rv32. For every kind of misuse
-in fuzz/subjects/misuse.h: the host and both boards commit it. All must say the same: the same oracle, the same error of
-the same access, the same line. A table shows it.
+For every bug planted in the heap: the host's fuzzer finds an input (planted.py; what it printed last time is taken when
+nothing has changed since), and both boards run that input with the same patched core under their sanitizers. A bug that
+shows on a 32-bit machine with other numbers has an input for it in tests/planted/rv32. For every kind of misuse in
+fuzz/subjects/misuse.h: the host and both boards commit it. All must say the same: the same oracle, the same error of the
+same access, the same line. A table shows it.
 """
 
 import concurrent.futures
@@ -139,7 +139,7 @@ def examine_misuse(pool):
 
 def examine_all(patches, with_misuse, settings):
     """Every row asked for."""
-    builds = {planted.PRESET: patched.Build(planted.PRESET, planted.TARGET)}
+    builds = {planted.PRESET: patched.Build(planted.PRESET, planted.HEAP.program)}
     for configuration in CONFIGURATIONS:
         builds[configuration.name] = patched.Build(configuration.preset, f"{configuration.image}.elf")
     rows = []
@@ -218,8 +218,8 @@ def parse_arguments(arguments):
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs only, and no misuse")
     parser.add_argument("--misuse", action="store_true", help="only the kinds of misuse")
-    parser.add_argument("--runs", type=parse_positive, default=planted.DEFAULT_RUNS, metavar="N",
-                        help=f"executions in which the host is to find a bug (default: {planted.DEFAULT_RUNS})")
+    parser.add_argument("--runs", type=parse_positive, default=planted.HEAP.runs, metavar="N",
+                        help=f"executions in which the host is to find a bug (default: {planted.HEAP.runs})")
     parser.add_argument("--seed", type=parse_positive, default=planted.DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {planted.DEFAULT_SEED})")
     parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
@@ -228,7 +228,7 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     if options.only and options.misuse:
         parser.error("--only names planted bugs, --misuse leaves them out")
-    planted.require_names(parser, options.only, planted.PATCHES)
+    planted.require_names(parser, options.only, planted.PATCHES, planted.HEAP.name)
     return options
 
 
@@ -243,8 +243,7 @@ def main(arguments):
     settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": patched.fixed_addresses()}
     started = time.monotonic()
     try:
-        patches = [] if options.misuse else planted.select(
-            planted.read_patches(planted.PATCHES, planted.read_oracle_ids()), options.only)
+        patches = [] if options.misuse else planted.select(planted.read_heap_patches(), options.only)
         rows = examine_all(patches, options.only is None, settings)
     except (patched.Broken, board.EnvironmentFailure, OSError, subprocess.SubprocessError) as error:
         print(f"ci/detection: {visible_lines(error)}", file=sys.stderr)

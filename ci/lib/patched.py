@@ -1,8 +1,8 @@
-"""Linking programs of the build with a patched core: what plants bugs for ci/planted, ci/detection and ci/bench reduce.
+"""Linking programs of the build with patched code: what plants bugs for ci/planted, ci/detection and ci/bench reduce.
 
-The core alone is compiled anew, from a patched copy of src/; everything else is linked as the preset has built it, once
-for all patches: the harness is optimised across files, which takes longer than the core. So the checker and the subject
-keep the healthy block.h, as they must: their reading of a header is independent of the bug in the core's.
+The code under test alone is compiled again, from a patched copy of its folder; everything else is linked as the preset has
+built it, once for all patches: the harness is optimised across files, which takes longer than the core. So the checkers and
+the subject keep the healthy headers, as they must: their reading of a header is independent of the bug in the core's.
 """
 
 import hashlib
@@ -14,13 +14,22 @@ import shutil
 import signal
 import subprocess
 import threading
+from typing import NamedTuple
 
-SOURCE = pathlib.Path("src")
 WORK = pathlib.Path("build/planted")  # what is linked once for all patches
-CORE_OBJECTS = "src/CMakeFiles/kmem.dir/"
-CORE_ARCHIVE = "libkmem.a"
 
-# Why a core cannot be patched.
+
+class Code(NamedTuple):
+    """What bugs are planted in: a folder of sources, and where the build puts their objects and their archive."""
+    folder: pathlib.Path
+    objects: str
+    archive: str
+
+
+CORE = Code(pathlib.Path("src"), "src/CMakeFiles/kmem.dir/", "libkmem.a")
+TEXT = Code(pathlib.Path("fuzz/program"), "fuzz/CMakeFiles/kmem_text_under_test.dir/", "libkmem_text_under_test.a")
+
+# Why code cannot be patched.
 DOES_NOT_APPLY = "does-not-apply"
 DOES_NOT_COMPILE = "does-not-compile"
 
@@ -30,7 +39,7 @@ class Broken(Exception):
 
 
 class NotPatched(Exception):
-    """A patch does not make another core: (why, the log that tells more)."""
+    """A patch does not make a program: (why, the log that tells more)."""
 
 
 # Commands.
@@ -89,32 +98,35 @@ def allow_children():
 # Command lines.
 
 
-def below_source(path):
-    """Where below src/ a source file of the build lies, such as riscv/sv39.c."""
-    parts = pathlib.PurePath(path).parts
-    return pathlib.PurePath(*parts[len(parts) - parts[::-1].index(SOURCE.name):])
+def below(folder, path):
+    """Where below a folder of the tree a source file of the build lies: such as riscv/sv39.c below src."""
+    return path.rpartition(f"/{folder}/")[2]
 
 
-def compile_command(command, copy, output):
-    """A compile command of the build, made to compile the same file of the copied tree instead, into output."""
-    arguments = shlex.split(command)
-    source = below_source(arguments[arguments.index("-c") + 1])
-    arguments[arguments.index("-c") + 1] = str(copy / SOURCE / source)
+def source_of(arguments):
+    """The file that a compile command compiles."""
+    return arguments[arguments.index("-c") + 1]
+
+
+def compile_command(arguments, folder, copy, output):
+    """A compile command of the build, made to compile the same file of the copied folder instead, into output."""
+    source = source_of(arguments)
+    arguments = [str(copy / folder / below(folder, source)) if argument == source else argument for argument in arguments]
     arguments[arguments.index("-o") + 1] = str(output)
     arguments.insert(1, f"-I{copy}")  # "src/..." means the copy's
     arguments.append("-Wno-error")  # a planted bug may look as suspicious as it is
     return arguments
 
 
-def link_command(commands, program):
-    """The command that links a program, out of all that build it."""
+def link_command(commands, program, archive):
+    """The command that links a program with an archive, out of all that build it."""
     for line in commands.splitlines():
         arguments = [argument for argument in shlex.split(line) if argument not in (":", "&&")]
         if "-o" not in arguments or arguments[arguments.index("-o") + 1] != program:
             continue
-        count = sum(pathlib.PurePath(argument).name == CORE_ARCHIVE for argument in arguments)
+        count = sum(pathlib.PurePath(argument).name == archive for argument in arguments)
         if count != 1:
-            raise Broken(f"the link command of {program} names {CORE_ARCHIVE} {count} times, not once")
+            raise Broken(f"the link command of {program} names {archive} {count} times, not once")
         return arguments
     raise Broken(f"the build has no command that links {program}")
 
@@ -124,33 +136,33 @@ def is_input(argument):
     return pathlib.PurePath(argument).suffix in (".o", ".obj", ".a")
 
 
-def prelink_command(arguments, output):
-    """A link command, made to link all but the core into one object: no library, and nothing that is for the whole
+def prelink_command(arguments, archive, output):
+    """A link command, made to link all but an archive into one object: no library, and nothing that is for the whole
     program to say."""
     output_index = arguments.index("-o") + 1
     whole = [i for i, argument in enumerate(arguments) if argument == "-T"]
     dropped = {*whole, *(i + 1 for i in whole)}
     kept = [str(output) if i == output_index else argument for i, argument in enumerate(arguments)
             if i not in dropped and not argument.startswith(("-Wl,", "-fsanitize", "-fno-sanitize"))
-            and pathlib.PurePath(argument).name != CORE_ARCHIVE]
+            and pathlib.PurePath(argument).name != archive]
     return [kept[0], "-r", "-nostdlib", *kept[1:]]
 
 
-def final_command(arguments, harness, objects, output):
-    """A link command, made to link the prelinked harness and the core's objects. Archives stay: the harness may lack
-    what only a whole program asks for, such as its start."""
+def final_command(arguments, archive, harness, objects, output):
+    """A link command, made to link the prelinked harness and the objects of an archive. Other archives stay: the harness
+    may lack what only a whole program asks for, such as its start."""
     inputs = [i for i, argument in enumerate(arguments) if is_input(argument) and arguments[i - 1] != "-o"]
     archives = [arguments[i] for i in inputs if arguments[i].endswith(".a")
-                and pathlib.PurePath(arguments[i]).name != CORE_ARCHIVE]
+                and pathlib.PurePath(arguments[i]).name != archive]
     output_index = arguments.index("-o") + 1
     flags = [str(output) if i == output_index else argument for i, argument in enumerate(arguments) if i not in inputs]
     return [*flags, str(harness), *map(str, objects), *archives]
 
 
-def changed_files(source):
-    """The files of a copy of src/ that a patch has changed, as paths below it."""
-    below = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
-    return {str(path) for path in below if (source / path).read_bytes() != (SOURCE / path).read_bytes()}
+def changed_files(folder, copy):
+    """The files of a copied folder that a patch has changed, as paths below it."""
+    below_copy = {path.relative_to(copy / folder) for path in (copy / folder).rglob("*") if path.is_file()}
+    return {str(path) for path in below_copy if (copy / folder / path).read_bytes() != (folder / path).read_bytes()}
 
 
 def must_compile(name, changed):
@@ -158,29 +170,30 @@ def must_compile(name, changed):
     return name in changed or any(pathlib.PurePath(other).suffix == ".h" for other in changed)
 
 
-# Cores and programs.
+# Code and programs.
 
 
-def make_copy(folder, patch_path):
-    """Makes folder anew, with a copy of src/ in it, patched unless patch_path is None. Returns its absolute path. Raises
-    NotPatched when the patch does not apply."""
+def make_copy(folder, patch_path, code=CORE):
+    """Makes folder anew, with a copy of the code's folder in it, patched unless patch_path is None. Returns its absolute
+    path. Raises NotPatched when the patch does not apply."""
     copy = folder.resolve()
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(SOURCE, copy / SOURCE)
+    shutil.copytree(code.folder, copy / code.folder)
     if patch_path is not None:
         log = folder / "build.log"
-        code, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch_path.resolve())], copy)
+        ended, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch_path.resolve())], copy)
         log.write_text(output, encoding="utf-8")
-        if code != 0:
+        if ended != 0:
             raise NotPatched(DOES_NOT_APPLY, log)
     return copy
 
 
 class Build:
-    """Programs as a preset builds them, ready to be linked with other cores."""
+    """Programs as a preset builds them, ready to be linked with other objects of the code under test."""
 
-    def __init__(self, preset, *programs):
+    def __init__(self, preset, *programs, code=CORE):
         self.preset = preset
+        self.code = code
         self._folder = pathlib.Path("build") / preset
         try:
             entries = json.loads((self._folder / "compile_commands.json").read_text(encoding="utf-8"))
@@ -189,43 +202,43 @@ class Build:
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise Broken(f"{self._folder} is not built: cmake --preset {preset} && cmake --build --preset {preset} "
                          f"({error})") from error
-        self._core = [(entry["directory"], entry["command"]) for entry in entries
-                      if f" -o {CORE_OBJECTS}" in entry["command"]]
-        if not self._core:
-            raise Broken(f"{self._folder}/compile_commands.json has no entry for the core, {CORE_OBJECTS}")
-        self._links = {name: link_command(commands, name) for name in programs}
+        self._compiles = [(entry["directory"], shlex.split(entry["command"])) for entry in entries
+                          if f" -o {code.objects}" in entry["command"]]
+        if not self._compiles:
+            raise Broken(f"{self._folder}/compile_commands.json has no entry for {code.objects}")
+        self._links = {name: link_command(commands, name, code.archive) for name in programs}
         self._harnesses = {name: self._prelink(name) for name in programs}
 
     def _prelink(self, name):
-        """Links all of a program but the core. Returns the object."""
+        """Links all of a program but the code under test. Returns the object."""
         WORK.mkdir(parents=True, exist_ok=True)
         harness = (WORK / f"{self.preset}-{name}.o").resolve()
         own = harness.with_suffix(f".{os.getpid()}.o")  # others may be doing the same
-        code, output = run(prelink_command(self._links[name], own), self._folder)
+        code, output = run(prelink_command(self._links[name], self.code.archive, own), self._folder)
         if code != 0:
-            raise Broken(f"{name} of preset {self.preset} cannot be linked without the core:\n{output}")
+            raise Broken(f"{name} of preset {self.preset} cannot be linked without {self.code.archive}:\n{output}")
         own.replace(harness)
         return harness
 
     def fingerprint(self):
-        """Differs when the programs do, the core's sources apart."""
-        digest = hashlib.sha256(repr((self._core, self._links)).encode())
+        """Differs when the programs do, the sources of the code under test apart."""
+        digest = hashlib.sha256(repr((self._compiles, self._links)).encode())
         for harness in self._harnesses.values():
             digest.update(harness.read_bytes())
         return digest.hexdigest()
 
     def _compile(self, copy):
-        """Compiles what of a copy's core is not as in the build. Returns all objects of the core."""
-        changed = changed_files(copy / SOURCE)
+        """Compiles what of a copy is not as in the build. Returns all objects of the code under test."""
+        folder = self.code.folder
+        changed = changed_files(folder, copy)
         objects = []
-        for directory, command in self._core:
-            arguments = shlex.split(command)
+        for directory, arguments in self._compiles:
             built = pathlib.Path(arguments[arguments.index("-o") + 1])
-            if not must_compile(str(below_source(arguments[arguments.index("-c") + 1])), changed):
+            if not must_compile(below(folder, source_of(arguments)), changed):
                 objects.append(pathlib.Path(directory, built))
                 continue
             objects.append(copy / self.preset / built.name)
-            code, output = run(compile_command(command, copy, objects[-1]), directory)
+            code, output = run(compile_command(arguments, folder, copy, objects[-1]), directory)
             if code != 0:
                 log = copy / "build.log"
                 log.write_text(output, encoding="utf-8")
@@ -233,14 +246,15 @@ class Build:
         return objects
 
     def link(self, copy):
-        """Links the programs with the core in a copy that make_copy has made. Returns their paths. Raises NotPatched when
-        the core does not compile."""
+        """Links the programs with the code in a copy that make_copy has made. Returns their paths. Raises NotPatched when
+        it does not compile."""
         (copy / self.preset).mkdir(exist_ok=True)
         objects = self._compile(copy)
         paths = []
         for name, arguments in self._links.items():
             paths.append(copy / self.preset / name)
-            code, output = run(final_command(arguments, self._harnesses[name], objects, paths[-1]), self._folder)
+            command = final_command(arguments, self.code.archive, self._harnesses[name], objects, paths[-1])
+            code, output = run(command, self._folder)
             if code != 0:
                 raise Broken(f"{copy.name}: {name} cannot be linked:\n{output}")
         return paths

@@ -1,12 +1,12 @@
 """Planted bugs: does the harness find each of them, and through the oracle that its patch names?
 
-Every tests/planted/*.patch puts one bug into the core. The core alone is compiled anew, from a patched copy of src/;
-everything else of the fuzzer is linked as preset `fuzz` has built it. So the checker and the subject keep the healthy
-block.h, as they must: their reading of a header is independent of the bug in the core's. Then libFuzzer runs from an
-empty corpus, with the flags of ci/fuzz, until it finds something or has spent its executions. The budget is counted
-in executions, never in time, so that a slow machine gives the same verdict.
+Every tests/planted/*.patch puts one bug into the code that a fuzz target tests. What it changes is compiled again, from a
+patched copy; everything else of the target is linked as preset `fuzz` has built it (patched.py). Then libFuzzer runs from
+an empty corpus, with the flags of ci/fuzz, until it finds something or has spent its executions. The budget is counted in
+executions, never in time, so that a slow machine gives the same verdict.
 """
 
+import collections
 import concurrent.futures
 import hashlib
 import os
@@ -26,13 +26,35 @@ from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 WORK = pathlib.Path("build/planted")
 PATCHES = pathlib.Path("tests/planted")
 CANARIES = PATCHES / "canaries"
-ORACLE_HEADERS = (pathlib.Path("invariants/invariant.h"), pathlib.Path("fuzz/execute/oracle.h"))
-
-PRESET, TARGET = "fuzz", "heap_fuzzer"
+PRESET = "fuzz"
 LOG, MARK = "fuzzer.log", "fingerprint"  # in a patch's folder
-DEFAULT_RUNS = 500_000
 DEFAULT_SEED = 1
-UNPATCHED = "(unpatched)"
+
+
+class Target(NamedTuple):
+    """A fuzz target: what bugs are planted in, how many executions may find one, and the files that name its oracles."""
+    name: str
+    code: patched.Code
+    runs: int
+    oracle_files: tuple
+
+    @property
+    def program(self):
+        """Its program."""
+        return f"{self.name}_fuzzer"
+
+    @property
+    def control(self):
+        """What the code without a patch is called."""
+        return "(unpatched)" if self.name == "heap" else f"(unpatched {self.name})"
+
+
+TARGETS = {target.name: target for target in (
+    Target("heap", patched.CORE, 500_000, ("invariants/invariant.h", "fuzz/execute/oracle.h")),
+    Target("page", patched.CORE, 30_000, ("invariants/page_invariant.h", "fuzz/targets/page_fuzzer.c")),
+    Target("sv39", patched.CORE, 30_000, ("invariants/sv39_invariant.h", "fuzz/targets/sv39_fuzzer.c")),
+    Target("text", patched.TEXT, 30_000, ("fuzz/targets/text_fuzzer.c",)))}
+HEAP = TARGETS["heap"]
 
 # What an Oracle: header may name besides the oracles' ids.
 SANITIZER = "sanitizer"  # any report of AddressSanitizer or UBSan
@@ -55,11 +77,12 @@ FAILURES = (NOT_FOUND, WRONG_ORACLE, DOES_NOT_APPLY, DOES_NOT_COMPILE)  # those 
 class Patch(NamedTuple):
     """A planted bug. fails is None but for a canary: then the outcome it must have."""
     name: str
-    path: pathlib.Path
+    path: pathlib.Path | None
     bug: str
     origin: str
     oracles: tuple
     fails: str | None
+    target: str = HEAP.name
 
 
 class Result(NamedTuple):
@@ -70,48 +93,62 @@ class Result(NamedTuple):
     executions: int | None = None
     seconds: float | None = None
     detail: str = ""
+    target: str = HEAP.name
+
+    @property
+    def is_control(self):
+        """Is it what came of the code without a patch?"""
+        return self.name == TARGETS[self.target].control
 
 
 # Patches.
 
 
-def parse_patch(path, text, oracle_ids):
-    """The Patch in a file's text. Raises Broken when its header is incomplete or names no oracle there is."""
-    header = {}
-    for line in text.split("\n--- ", 1)[0].splitlines():
-        match = re.match(r"^(Bug|Origin|Oracle|Fails): (\S.*)$", line)
-        if match:
-            header[match.group(1)] = match.group(2).strip()
+def parse_header(text):
+    """The fields in front of a patch's first difference."""
+    return dict(re.findall(r"^(Bug|Origin|Target|Oracle|Fails): (\S.*?)\s*$", text.split("\n--- ", 1)[0], re.MULTILINE))
+
+
+def parse_patch(path, text, oracles):
+    """The Patch in a file's text. oracles: as read_oracles. Raises Broken when its header is incomplete, or names what there
+    is not."""
+    header = parse_header(text)
     missing = [field for field in ("Bug", "Origin", "Oracle") if field not in header]
     if missing:
         raise Broken(f"{path}: the header lacks {', '.join(missing)}")
-    oracles = tuple(oracle.strip() for oracle in header["Oracle"].split(","))
-    for oracle in oracles:
-        if oracle not in (*oracle_ids, SANITIZER, HANG):
-            raise Broken(f"{path}: there is no oracle '{oracle}'")
+    target = header.get("Target", HEAP.name)
+    if target not in oracles:
+        raise Broken(f"{path}: there is no target '{target}' to plant bugs in, but {', '.join(oracles)}")
+    catchers = tuple(oracle.strip() for oracle in header["Oracle"].split(","))
+    for oracle in catchers:
+        if oracle not in (*oracles[target], SANITIZER, HANG):
+            raise Broken(f"{path}: target {target} has no oracle '{oracle}'")
     fails = header.get("Fails")
     if fails is not None and fails not in FAILURES:
         raise Broken(f"{path}: 'Fails: {fails}' is none of {', '.join(FAILURES)}")
-    return Patch(path.stem, path, header["Bug"], header["Origin"], oracles, fails)
+    return Patch(path.stem, path, header["Bug"], header["Origin"], catchers, fails, target)
 
 
 def parse_oracle_ids(text):
-    """The ids in a header's X-macro list, in its order."""
-    return re.findall(r'^\s*X\([A-Z_]+,\s*"([a-z-]+)"', text, re.MULTILINE)
+    """The ids in a file's X-macro list and of its rules (fuzz/targets/rule.h), in its order."""
+    return re.findall(r'^\s*(?:X\(|RULE\(\w+,\s*)\w+,\s*"([a-z0-9-]+)"', text, re.MULTILINE)
 
 
-def read_oracle_ids():
-    """The id of every oracle, the checker's invariants first."""
-    ids = [oracle for path in ORACLE_HEADERS for oracle in parse_oracle_ids(path.read_text(encoding="utf-8"))]
-    if not ids:
-        raise Broken("no oracles were found in " + " and ".join(str(path) for path in ORACLE_HEADERS))
-    return ids
+def read_oracles():
+    """{target: the id of each oracle}, a checker's invariants first."""
+    oracles = {}
+    for target in TARGETS.values():
+        lists = [parse_oracle_ids(pathlib.Path(file).read_text(encoding="utf-8")) for file in target.oracle_files]
+        if not all(lists):
+            raise Broken("no oracles were found in " + " or ".join(target.oracle_files))
+        oracles[target.name] = [oracle for ids in lists for oracle in ids]
+    return oracles
 
 
-def read_patches(folder, oracle_ids):
-    """Every patch in a folder, sorted by name."""
+def read_patches(folder, oracles):
+    """Every patch in a folder, sorted by name. oracles: as read_oracles."""
     paths = sorted(folder.glob("*.patch"))
-    patches = [parse_patch(path, path.read_text(encoding="utf-8"), oracle_ids) for path in paths]
+    patches = [parse_patch(path, path.read_text(encoding="utf-8"), oracles) for path in paths]
     if not patches:
         raise Broken(f"{folder} holds no patches")
     canaries = folder == CANARIES
@@ -119,6 +156,16 @@ def read_patches(folder, oracle_ids):
         if canaries != (patch.fails is not None):
             raise Broken(f"{patch.path}: canaries, and only they, have a line 'Fails:'")
     return patches
+
+
+def read_heap_patches():
+    """Every bug to be planted in the heap."""
+    return [patch for patch in read_patches(PATCHES, read_oracles()) if patch.target == HEAP.name]
+
+
+def targets_of(patches):
+    """The targets that some patches are for, in their order."""
+    return [target for target in TARGETS.values() if target.name in {patch.target for patch in patches}]
 
 
 # One patch.
@@ -148,35 +195,42 @@ def judge_run(code, output, oracles, runs):
     return (FOUND if oracle_of(caught_by) in oracles else WRONG_ORACLE), caught_by, executions
 
 
+def budget(target, settings):
+    """The executions in which a target's bugs are to be found."""
+    return settings["runs"] or TARGETS[target].runs
+
+
 def examine(patch, build, settings):
-    """Plants one bug and fuzzes. patch may be the healthy core's, whose path is None."""
+    """Plants one bug and fuzzes. build: of the patch's target. patch may be a control, whose path is None."""
     try:
-        folder = patched.make_copy(WORK / patch.name, patch.path)
-        target = build.link(folder)[0]
+        folder = patched.make_copy(WORK / patch.name, patch.path, build.code)
+        program = build.link(folder)[0]
     except patched.NotPatched as failure:
         outcome, log = failure.args
-        return Result(patch.name, outcome, detail=str(log))
+        return Result(patch.name, outcome, detail=str(log), target=patch.target)
+    runs = budget(patch.target, settings)
     mark = fingerprint(patch, build, settings)
     environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
     environment.update(fuzzer.ENVIRONMENT)
     environment["ASAN_OPTIONS"] += ":symbolize=0"  # takes longer than most bugs take to be found
-    command = [*settings["prefix"], str(target), *fuzzer.FLAGS, f"-runs={settings['runs']}",
+    command = [*settings["prefix"], str(program), *fuzzer.FLAGS, f"-runs={runs}",
                f"-seed={settings['seed']}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
     started = time.monotonic()
     code, output = patched.run(command, folder, environment)
     seconds = round(time.monotonic() - started, 1)
-    target.unlink()
+    program.unlink()
     log = WORK / patch.name / LOG
     log.write_text(output, encoding="utf-8")
     (folder / MARK).write_text(mark, encoding="ascii")
-    outcome, caught_by, executions = judge_run(code, output, patch.oracles, settings["runs"])
-    return Result(patch.name, outcome, caught_by, executions, seconds, str(log))
+    outcome, caught_by, executions = judge_run(code, output, patch.oracles, runs)
+    return Result(patch.name, outcome, caught_by, executions, seconds, str(log), patch.target)
 
 
 def fingerprint(patch, build, settings):
     """Differs when what examine would do does: a fuzzer's log with this fingerprint beside it need not be made again."""
-    digest = hashlib.sha256(repr((build.fingerprint(), fuzzer.FLAGS, settings["runs"], settings["seed"])).encode())
-    for path in sorted([*patched.SOURCE.rglob("*.[chS]"), *([] if patch.path is None else [patch.path])]):
+    parts = (build.fingerprint(), fuzzer.FLAGS, budget(patch.target, settings), settings["seed"])
+    digest = hashlib.sha256(repr(parts).encode())
+    for path in sorted([*build.code.folder.rglob("*.[chS]"), *([] if patch.path is None else [patch.path])]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -197,11 +251,11 @@ def fuzzer_log(patch, build, settings):
 
 def examine_all(patches, settings):
     """Examines every patch, several at a time; tells on standard error how it goes."""
-    build = patched.Build(PRESET, TARGET)
+    builds = {target.name: patched.Build(PRESET, target.program, code=target.code) for target in targets_of(patches)}
     results = []
     pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
     try:
-        futures = [pool.submit(examine, patch, build, settings) for patch in patches]
+        futures = [pool.submit(examine, patch, builds[patch.target], settings) for patch in patches]
         for future in concurrent.futures.as_completed(futures):
             results.append(future.result())
             print(f"[{len(results):>{len(str(len(patches)))}}/{len(patches)}] {progress_line(results[-1])}",
@@ -211,7 +265,7 @@ def examine_all(patches, settings):
         patched.stop_children()
         pool.shutdown(wait=True)
         patched.allow_children()
-    return sorted(results)
+    return sorted(results, key=lambda result: (result.target, result.name))
 
 
 # Verdicts.
@@ -221,24 +275,25 @@ def judge_patches(results, patches, complete, oracle_ids):
     """What is wrong with the results of the planted bugs, a line each. complete: every bug was planted, so every
     oracle that is not shadowed must have caught one."""
     expected = {patch.name: patch.oracles for patch in patches}
+    controls = [target.control for target in targets_of(patches)]
     problems = []
     for result in results:
-        if result.name == UNPATCHED:
+        if result.is_control:
             if result.outcome != NOT_FOUND:
-                problems.append(f"the unpatched core did not survive: {describe(result)}; see {result.detail}")
+                problems.append(f"{result.name} did not survive: {describe(result)}; see {result.detail}")
         elif result.outcome == WRONG_ORACLE:
             problems.append(f"{result.name}: caught by {result.caught_by}, but its patch names "
                             f"{', '.join(expected[result.name])}; see {result.detail}")
         elif result.outcome != FOUND:
             problems.append(f"{result.name}: {describe(result)}; see {result.detail}")
-    for name in sorted({*expected, UNPATCHED} - {result.name for result in results}):
+    for name in sorted({*expected, *controls} - {result.name for result in results}):
         problems.append(f"{name}: was not examined")
     if complete:
         idle = idle_oracles(results, oracle_ids)
         problems += [f"oracle {oracle}: caught no planted bug; plant one, or say in SHADOWED why there can be none"
                      for oracle in idle if oracle not in SHADOWED]
         problems += [f"oracle {oracle}: caught a planted bug, though SHADOWED says that it cannot"
-                     for oracle in SHADOWED if oracle not in idle]
+                     for oracle in SHADOWED if oracle in oracle_ids and oracle not in idle]
     return problems
 
 
@@ -279,7 +334,7 @@ def describe(result):
     if result.outcome == UNEXPLAINED:
         return "the fuzzer ended for no reason that can be told"
     return {DOES_NOT_APPLY: "the patch does not apply",
-            DOES_NOT_COMPILE: "the patched core does not compile"}[result.outcome]
+            DOES_NOT_COMPILE: "the patched code does not compile"}[result.outcome]
 
 
 def progress_line(result):
@@ -291,7 +346,7 @@ def table(results):
     """The results as text in aligned columns."""
     rows = [("bug", "outcome", "caught by", "executions", "seconds")]
     for result in results:
-        survived = result.name == UNPATCHED and result.outcome == NOT_FOUND
+        survived = result.is_control and result.outcome == NOT_FOUND
         rows.append((result.name, "survived" if survived else result.outcome, (result.caught_by or "-")[:40],
                      "-" if result.executions is None else f"{result.executions:,}",
                      "-" if result.seconds is None else f"{result.seconds:.1f}"))
@@ -301,16 +356,20 @@ def table(results):
     return "\n".join("  ".join(row) for row in map(list.__add__, left, right))
 
 
+def count_outcomes(results):
+    """How many bugs came to what, and what that took, in a few words."""
+    bugs = collections.Counter(result.outcome for result in results if not result.is_control)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(bugs.items()))
+    return f"{bugs.total()} patches: {outcomes}; {sum(result.executions or 0 for result in results):,} executions"
+
+
 def totals(results, problems, seconds):
-    """The line at the end."""
-    bugs = [result for result in results if result.name != UNPATCHED]
-    counts = {}
-    for result in bugs:
-        counts[result.outcome] = counts.get(result.outcome, 0) + 1
-    executions = sum(result.executions or 0 for result in results)
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return (f"{len(bugs)} patches: {outcomes}; {executions:,} executions in {seconds:.0f} s; "
-            f"{'all as it must be' if not problems else f'{len(problems)} wrong'}")
+    """The lines at the end: one for each target, when there are several, and one for all."""
+    by_target = {target: [result for result in results if result.target == target]
+                 for target in sorted({result.target for result in results})}
+    lines = [f"{target}: {count_outcomes(own)}" for target, own in by_target.items() if len(by_target) > 1]
+    return "\n".join([*lines, f"{count_outcomes(results)} in {seconds:.0f} s; "
+                              f"{'all as it must be' if not problems else f'{len(problems)} wrong'}"])
 
 
 def report_json(results, patches, problems, settings, oracle_ids, seconds):
@@ -323,14 +382,17 @@ def report_json(results, patches, problems, settings, oracle_ids, seconds):
         if patch is not None:
             record.update(bug=patch.bug, origin=patch.origin, oracles=list(patch.oracles), fails=patch.fails)
         records.append(record)
+    controls = {record["target"]: record for record, result in zip(records, results) if result.is_control}
+    runs = {target.name: budget(target.name, settings) for target in targets_of(results)}
     return dump_json({
         "seed": settings["seed"],
-        "runs": settings["runs"],
+        "runs": max(runs.values()),
         "seconds": round(seconds, 1),
         "sound": not problems,
         "problems": problems,
-        "unpatched": next((record for record in records if record["name"] == UNPATCHED), None),
-        "patches": [record for record in records if record["name"] != UNPATCHED],
+        "unpatched": next(iter(controls.values()), None),
+        "targets": [{"target": target, "runs": runs[target], "unpatched": controls.get(target)} for target in runs],
+        "patches": [record for record, result in zip(records, results) if not result.is_control],
         "idle_oracles": idle_oracles(results, oracle_ids),
     })
 
@@ -358,18 +420,19 @@ def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="ci/planted",
-        description="Plants each bug of tests/planted in the core, one at a time, and requires the fuzzer to find it "
-                    "from an empty corpus, through an oracle that the patch names. The unpatched core must survive as "
-                    "many executions.",
+        description="Plants each bug of tests/planted, one at a time, in the code that its fuzz target tests, and requires "
+                    "the fuzzer to find it from an empty corpus, through an oracle that the patch names. The unpatched code "
+                    "must survive as many executions.",
         epilog="Exit codes: 0 all found, 1 a bug was missed or caught by the wrong oracle, 2 usage, 3 environment.",
     )
-    parser.add_argument("--runs", type=parse_positive, default=DEFAULT_RUNS, metavar="N",
-                        help=f"executions to find a bug in (default: {DEFAULT_RUNS})")
+    budgets = ", ".join(f"{target.runs} for {target.name}" for target in TARGETS.values())
+    parser.add_argument("--runs", type=parse_positive, metavar="N",
+                        help=f"executions to find a bug in (default: {budgets})")
     parser.add_argument("--seed", type=parse_positive, default=DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {DEFAULT_SEED})")
     parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="patches at a time (default: one per processor)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these patches only, and the unpatched core")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these patches only, and the unpatched code of their targets")
     parser.add_argument("--canaries", action="store_true",
                         help="examine tests/planted/canaries instead: patches that must fail, each in its own way")
     parser.add_argument("--json", action="store_true", help="print a JSON document instead of the table")
@@ -383,11 +446,16 @@ def presets(_options):
     return [PRESET]
 
 
-def require_names(parser, names, folder):
-    """Ends the process with code 2 when a name, of those in names if it is not None, is that of no patch in a folder."""
-    unknown = [name for name in names or () if not (folder / f"{name}.patch").is_file()]
-    if unknown:
-        parser.error(f"there is no patch named {', '.join(unknown)} in {folder}")
+def require_names(parser, names, folder, target=None):
+    """Ends the process with code 2 when a name, of those in names if it is not None, is that of no patch in a folder; or of
+    one for another target, when one is given."""
+    for name in names or ():
+        path = folder / f"{name}.patch"
+        if not path.is_file():
+            parser.error(f"there is no patch named {name} in {folder}")
+        planted_in = parse_header(path.read_text(encoding="utf-8")).get("Target", HEAP.name)
+        if target not in (None, planted_in):
+            parser.error(f"{path} is for the target {planted_in}, not for {target}")
 
 
 def select(patches, names):
@@ -401,12 +469,14 @@ def main(arguments):
     settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": patched.fixed_addresses()}
     started = time.monotonic()
     try:
-        oracle_ids = read_oracle_ids()
-        patches = select(read_patches(CANARIES if options.canaries else PATCHES, oracle_ids), options.only)
+        oracles = read_oracles()
+        patches = select(read_patches(CANARIES if options.canaries else PATCHES, oracles), options.only)
+        oracle_ids = [oracle for target in targets_of(patches) for oracle in oracles[target.name]]
         if not settings["prefix"]:
             print("ci/planted: addresses are random here (setarch -R is refused): counts vary a little between runs",
                   file=sys.stderr)
-        healthy = [] if options.canaries else [Patch(UNPATCHED, None, "", "", (), None)]
+        healthy = [] if options.canaries else [Patch(target.control, None, "", "", (), None, target.name)
+                                               for target in targets_of(patches)]
         results = examine_all(healthy + patches, settings)
     except (Broken, OSError) as error:
         print(f"ci/planted: {visible_lines(error)}", file=sys.stderr)

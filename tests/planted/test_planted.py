@@ -21,6 +21,7 @@ import patched  # pylint: disable=wrong-import-position  # noqa: E402
 import planted  # pylint: disable=wrong-import-position  # noqa: E402
 
 ORACLES = ["block-size", "placement", "recovery"]
+BY_TARGET = {"heap": ORACLES, "page": ["page-zeroed"], "sv39": ["sv39-root"], "text": ["text-memory"]}
 HEADER = "Bug: It rounds down.\nOrigin: here\nOracle: placement\n"
 DIFF = "\n--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1 +1 @@\n-Bug: no header line\n+b\n"
 STATISTICS = "stat::number_of_executed_units: {}\nstat::peak_rss_mb: 60\n"
@@ -29,27 +30,32 @@ VIOLATED = ("VIOLATION placement: Every operation returns the address the model 
             "==1==ERROR: AddressSanitizer: ABRT on unknown address\n" + STATISTICS.format(38))
 
 
-def make_patch(name, oracles=("placement",), fails=None):
+def make_patch(name, oracles=("placement",), fails=None, target="heap"):
     """A Patch as tests need it."""
-    return planted.Patch(name, pathlib.Path(f"{name}.patch"), "It errs.", "here", tuple(oracles), fails)
+    return planted.Patch(name, pathlib.Path(f"{name}.patch"), "It errs.", "here", tuple(oracles), fails, target)
 
 
-def found(name, caught_by="placement"):
+def found(name, caught_by="placement", target="heap"):
     """The Result of a patch that was found."""
-    return planted.Result(name, planted.FOUND, caught_by, 38, 0.1, "log")
+    return planted.Result(name, planted.FOUND, caught_by, 38, 0.1, "log", target)
 
 
-SURVIVOR = planted.Result(planted.UNPATCHED, planted.NOT_FOUND, None, 1000, 0.1, "log")
+def survivor(target="heap"):
+    """The Result of a control that has survived."""
+    return planted.Result(planted.TARGETS[target].control, planted.NOT_FOUND, None, 1000, 0.1, "log", target)
+
+
+SURVIVOR = survivor()
 
 
 class PatchHeader(unittest.TestCase):
     def parse(self, text):
-        return planted.parse_patch(pathlib.Path("tests/planted/some-bug.patch"), text, ORACLES)
+        return planted.parse_patch(pathlib.Path("tests/planted/some-bug.patch"), text, BY_TARGET)
 
     def test_its_fields_and_the_file_name_are_read(self):
         patch = self.parse(HEADER + DIFF)
-        self.assertEqual((patch.name, patch.bug, patch.origin, patch.oracles, patch.fails),
-                         ("some-bug", "It rounds down.", "here", ("placement",), None))
+        self.assertEqual((patch.name, patch.bug, patch.origin, patch.oracles, patch.fails, patch.target),
+                         ("some-bug", "It rounds down.", "here", ("placement",), None, "heap"))
 
     def test_several_oracles_are_separated_by_commas(self):
         patch = self.parse(HEADER.replace("placement", "placement, sanitizer,hang") + DIFF)
@@ -60,8 +66,18 @@ class PatchHeader(unittest.TestCase):
             self.parse("Origin: here\n" + DIFF)
 
     def test_an_unknown_oracle_is_named(self):
-        with self.assertRaisesRegex(planted.Broken, "there is no oracle 'placemnet'"):
+        with self.assertRaisesRegex(planted.Broken, "target heap has no oracle 'placemnet'"):
             self.parse(HEADER.replace("placement", "placemnet") + DIFF)
+
+    def test_the_oracles_of_another_target_are_that_target_s(self):
+        header = HEADER.replace("placement", "sv39-root") + "Target: sv39\n"
+        self.assertEqual(self.parse(header + DIFF).target, "sv39")
+        with self.assertRaisesRegex(planted.Broken, "target text has no oracle 'sv39-root'"):
+            self.parse(header.replace("Target: sv39", "Target: text") + DIFF)
+
+    def test_an_unknown_target_is_named(self):
+        with self.assertRaisesRegex(planted.Broken, "there is no target 'sv48' to plant bugs in, but heap, page"):
+            self.parse(HEADER + "Target: sv48\n" + DIFF)
 
     def test_an_unknown_way_to_fail_is_named(self):
         with self.assertRaisesRegex(planted.Broken, "'Fails: somehow' is none of"):
@@ -72,63 +88,69 @@ class CommittedPatches(unittest.TestCase):
     def setUp(self):
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(ROOT)
-        self.ids = planted.read_oracle_ids()
+        self.oracles = planted.read_oracles()
+        self.ids = [oracle for ids in self.oracles.values() for oracle in ids]
 
-    def test_every_oracle_is_read_from_the_headers(self):
+    def test_every_oracle_is_read_from_the_sources(self):
         self.assertEqual(len(self.ids), len(set(self.ids)))
-        for oracle in ("region", "counters", "inside", "recovery"):
-            self.assertIn(oracle, self.ids)
+        for target, oracles in {"heap": ("region", "counters", "inside", "recovery"), "page": ("page-counter", "page-zeroed"),
+                                "sv39": ("sv39-root", "sv39-pages-held", "sv39-translation", "sv39-pages-sound"),
+                                "text": ("text-encoding-is-stable", "text-memory")}.items():
+            self.assertLessEqual(set(oracles), set(self.oracles[target]))
 
     def test_all_have_a_valid_header(self):
-        self.assertTrue(planted.read_patches(planted.PATCHES, self.ids))
+        self.assertTrue(planted.read_patches(planted.PATCHES, self.oracles))
 
     def test_there_is_a_canary_for_each_way_to_fail(self):
-        canaries = planted.read_patches(planted.CANARIES, self.ids)
+        canaries = planted.read_patches(planted.CANARIES, self.oracles)
         self.assertEqual({patch.fails for patch in canaries}, set(planted.FAILURES))
 
     def test_every_oracle_that_is_not_shadowed_is_named_by_a_patch(self):
-        named = {oracle for patch in planted.read_patches(planted.PATCHES, self.ids) for oracle in patch.oracles}
-        self.assertEqual(set(self.ids) - named, set(planted.SHADOWED))
+        patches = planted.read_patches(planted.PATCHES, self.oracles)
+        named = {oracle for patch in patches for oracle in patch.oracles}
+        ids = {oracle for target in planted.targets_of(patches) for oracle in self.oracles[target.name]}
+        self.assertEqual(ids - named, set(planted.SHADOWED) & ids)
 
 
 class CommandLines(unittest.TestCase):
+    CORE = patched.CORE.archive
     LINK = (": && clang-19 -c x.c -o x.o && :\n"
             ": && clang-19 -O2 -fsanitize=fuzzer main.o -o heap_fuzzer  fuzz/libkmem_host.a  src/libkmem.a && :\n")
 
     def test_a_compile_reads_the_copy_first_and_writes_elsewhere(self):
-        command = "clang-19 -DX=1 -I/tree -Werror -o src/CMakeFiles/kmem.dir/kmem.c.o -c /tree/src/kmem.c"
-        self.assertEqual(patched.compile_command(command, pathlib.Path("/copy"), pathlib.Path("/out/kmem.o")),
+        command = "clang-19 -DX=1 -I/tree -Werror -o src/CMakeFiles/kmem.dir/kmem.c.o -c /tree/src/kmem.c".split()
+        self.assertEqual(patched.compile_command(command, pathlib.Path("src"), pathlib.Path("/copy"), "/out/kmem.o"),
                          ["clang-19", "-I/copy", "-DX=1", "-I/tree", "-Werror", "-o", "/out/kmem.o", "-c",
                           "/copy/src/kmem.c", "-Wno-error"])
 
     def test_all_but_the_core_is_linked_into_one_object_once(self):
-        arguments = patched.link_command(self.LINK, "heap_fuzzer")
-        self.assertEqual(patched.prelink_command(arguments, "/out/harness.o"),
+        arguments = patched.link_command(self.LINK, "heap_fuzzer", self.CORE)
+        self.assertEqual(patched.prelink_command(arguments, self.CORE, "/out/harness.o"),
                          ["clang-19", "-r", "-nostdlib", "-O2", "main.o", "-o", "/out/harness.o", "fuzz/libkmem_host.a"])
 
     def test_an_image_s_linker_script_is_for_the_whole_image_only(self):
         arguments = ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "a.obj", "-o", "replay.elf", "libkmem.a", "libboard.a"]
-        self.assertEqual(patched.prelink_command(arguments, "h.o"),
+        self.assertEqual(patched.prelink_command(arguments, self.CORE, "h.o"),
                          ["clang-19", "-r", "-nostdlib", "a.obj", "-o", "h.o", "libboard.a"])
-        self.assertEqual(patched.final_command(arguments, "h.o", ["k.o"], "out.elf"),
+        self.assertEqual(patched.final_command(arguments, self.CORE, "h.o", ["k.o"], "out.elf"),
                          ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "-o", "out.elf", "h.o", "k.o", "libboard.a"])
 
     def test_the_core_s_archive_is_replaced_by_objects_in_the_link(self):
-        arguments = patched.link_command(self.LINK, "heap_fuzzer")
-        self.assertEqual(patched.final_command(arguments, "/out/harness.o", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
+        arguments = patched.link_command(self.LINK, "heap_fuzzer", self.CORE)
+        self.assertEqual(patched.final_command(arguments, self.CORE, "/out/harness.o", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
                          ["clang-19", "-O2", "-fsanitize=fuzzer", "-o", "/out/fuzzer", "/out/harness.o", "/out/a.o",
                           "/out/b.o", "fuzz/libkmem_host.a"])
 
     def test_a_link_without_the_core_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "0 times, not once"):
-            patched.link_command(self.LINK.replace("src/libkmem.a", ""), "heap_fuzzer")
+            patched.link_command(self.LINK.replace("src/libkmem.a", ""), "heap_fuzzer", self.CORE)
 
     def test_a_build_without_the_fuzzer_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "no command that links heap_fuzzer"):
-            patched.link_command(self.LINK.splitlines()[0], "heap_fuzzer")
+            patched.link_command(self.LINK.splitlines()[0], "heap_fuzzer", self.CORE)
 
     def test_a_changed_header_means_that_every_file_is_compiled(self):
-        self.assertEqual(str(patched.below_source("/home/src/tree/src/riscv/sv39.c")), "riscv/sv39.c")
+        self.assertEqual(patched.below(pathlib.Path("src"), "/home/src/tree/src/riscv/sv39.c"), "riscv/sv39.c")
         self.assertTrue(patched.must_compile("page.c", {"block.h"}))
         self.assertTrue(patched.must_compile("kmem.c", {"kmem.c"}))
         self.assertFalse(patched.must_compile("page.c", {"kmem.c"}))
@@ -193,12 +215,18 @@ class VerdictOnPatches(unittest.TestCase):
             self.assertTrue(problems[0].startswith("a: "), problems)
 
     def test_an_unpatched_core_that_is_found_wrong_is_a_problem(self):
-        problems = self.judge([found(planted.UNPATCHED), found("a")], [make_patch("a")])
-        self.assertIn("the unpatched core did not survive", problems[0])
+        problems = self.judge([found(planted.HEAP.control), found("a")], [make_patch("a")])
+        self.assertIn("(unpatched) did not survive", problems[0])
 
     def test_what_was_not_examined_is_a_problem(self):
         self.assertEqual(self.judge([], [make_patch("a")]),
                          ["(unpatched): was not examined", "a: was not examined"])
+
+    def test_each_target_has_a_control_of_its_own(self):
+        patches = [make_patch("a"), make_patch("b", target="sv39")]
+        results = [SURVIVOR, found("a"), found("b", target="sv39")]
+        self.assertEqual(self.judge(results, patches), ["(unpatched sv39): was not examined"])
+        self.assertEqual(self.judge([*results, survivor("sv39")], patches), [])
 
     def test_an_oracle_that_catches_nothing_is_a_problem_when_every_bug_was_planted(self):
         results, patches = [SURVIVOR, found("a")], [make_patch("a")]
@@ -246,15 +274,16 @@ class VerdictOnCanaries(unittest.TestCase):
 class ExitCodes(unittest.TestCase):
     """main() with the examination of patches replaced."""
 
-    def run_main(self, arguments, results=None, error=None):
-        patches = VerdictOnCanaries.CANARIES if "--canaries" in arguments else [make_patch("a"), make_patch("b")]
+    def run_main(self, arguments, results=None, error=None, patches=(make_patch("a"), make_patch("b"))):
+        patches = VerdictOnCanaries.CANARIES if "--canaries" in arguments else patches
         examine_all = mock.Mock(return_value=results, side_effect=error)
         output, errors = io.StringIO(), io.StringIO()
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         for patch in patches:
             (folder / f"{patch.name}.patch").touch()
-        with mock.patch.multiple(planted, PATCHES=folder, CANARIES=folder, read_oracle_ids=lambda: ORACLES, read_patches=lambda *_: patches,
-                                 examine_all=examine_all, SHADOWED={"recovery": "", "block-size": ""}), \
+        with mock.patch.multiple(planted, PATCHES=folder, CANARIES=folder, read_oracles=lambda: BY_TARGET,
+                                 read_patches=lambda *_: patches, examine_all=examine_all,
+                                 SHADOWED={"recovery": "", "block-size": ""}), \
                 mock.patch.object(patched, "fixed_addresses", lambda: []), \
                 contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
@@ -297,7 +326,7 @@ class ExitCodes(unittest.TestCase):
 
     def test_only_plants_the_named_bugs_and_the_control(self):
         self.assertEqual(self.run_main(["--only", "b"], [SURVIVOR, found("b")])[0], 0)
-        self.assertEqual(self.examined, [planted.UNPATCHED, "b"])
+        self.assertEqual(self.examined, [planted.HEAP.control, "b"])
 
     def test_json_is_one_document(self):
         _, output, _ = self.run_main(["--json", "--runs", "7"], [SURVIVOR, found("a"), found("b")])
@@ -306,6 +335,20 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual(document["idle_oracles"], ["block-size", "recovery"])
         self.assertEqual([patch["name"] for patch in document["patches"]], ["a", "b"])
         self.assertEqual(document["unpatched"]["outcome"], planted.NOT_FOUND)
+
+    def test_every_target_has_its_control_its_budget_and_its_line_in_the_report(self):
+        patches = (make_patch("a"), make_patch("b", ("sv39-root",), target="sv39"))
+        results = [SURVIVOR, found("a"), survivor("sv39"), found("b", "sv39-root", "sv39")]
+        code, output, _ = self.run_main([], results, patches=patches)
+        self.assertEqual((code, self.examined), (0, ["(unpatched)", "(unpatched sv39)", "a", "b"]), output)
+        self.assertEqual([line.split(" executions")[0] for line in output.splitlines()[-3:]],
+                         ["heap: 1 patches: 1 found; 1,038", "sv39: 1 patches: 1 found; 1,038", "2 patches: 2 found; 2,076"])
+        _, output, _ = self.run_main(["--json"], results, patches=patches)
+        document = json.loads(output)
+        self.assertEqual((document["runs"], document["unpatched"]["target"]), (planted.HEAP.runs, "heap"))
+        self.assertEqual([(target["target"], target["runs"], target["unpatched"]["name"]) for target in document["targets"]],
+                         [("heap", planted.HEAP.runs, "(unpatched)"),
+                          ("sv39", planted.TARGETS["sv39"].runs, "(unpatched sv39)")])
 
 
 class Children(unittest.TestCase):

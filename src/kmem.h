@@ -40,7 +40,9 @@ enum kmem_error {
     KMEM_MISALIGNED_POINTER, /* the pointer is not 8-aligned */
     KMEM_INTERIOR_POINTER,   /* the pointer lies in a taken block, but is not its payload */
     KMEM_DOUBLE_FREE,        /* the pointer lies in a free block: what it named was freed before */
-    KMEM_CORRUPT, /* a header cannot be true: size under 16, not a multiple of 8, or past the end */
+    KMEM_CORRUPT,       /* a header cannot be true: size under 16, not a multiple of 8, or past the end */
+    KMEM_CORRUPT_PAGES, /* kernel.h only: the page allocator says that its descriptors cannot be true, or that
+                           the heap's pages are no run of its own */
 };
 
 /* Where more pages come from. extend(context, count) makes the `count` pages that follow the region readable
@@ -132,8 +134,15 @@ size_t kmem_page_count(const struct kmem *heap);
 size_t kmem_size(const struct kmem *heap);
 
 /* Prints the block table through output, a piece of text at a time: a line for each block (address, size in
- * bytes, taken or free), then a line of totals. Numbers are hexadecimal. Stops with a line that says so at an
- * impossible header. Cost: a whole walk. */
+ * bytes, taken or free), then a line of totals, which are those of the lines above. Numbers are hexadecimal.
+ * Stops with a line that says so at an impossible header. output may use the heap: each line is true of the
+ * moment at which its block was looked at, and the next block looked at is the first that starts where the
+ * last one ended, or later. Cost: for each line one walk up to its block. */
 void kmem_print(const struct kmem *heap, void (*output)(void *context, const char *text), void *context);
+
+/* kmem_print for a heap that others use meanwhile: lock and unlock are called before and after each look at a
+ * block, output only outside of them. */
+void kmem_print_shared(const struct kmem *heap, void (*lock)(void), void (*unlock)(void),
+                       void (*output)(void *context, const char *text), void *context);
 
 #endif

@@ -8,6 +8,9 @@
  * run of neighbouring pages). First fit over pages. Pointers are checked before they are obeyed, descriptors
  * before they are believed. Every operation costs at most one walk over the descriptors.
  *
+ * Nothing here locks. Those who share an allocator take turns by one lock, page_last_error and members
+ * included; for the kernel heap's that is PORT_LOCK: see kernel.h.
+ *
  * May be here: runs of pages. May not: blocks, heaps, locks.
  * The design follows the page allocator of Stephen Marz's "The Adventures of OS". */
 #ifndef KMEM_PAGE_H

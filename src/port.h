@@ -57,8 +57,11 @@ void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #endif
 #endif
 
-/* PORT_LOCK() / PORT_UNLOCK(): around every operation on the kernel's single heap (kernel.c), never nested. A
- * kernel with interrupts or several harts defines both; the default suits a single thread of control. */
+/* PORT_LOCK() / PORT_UNLOCK(): the one lock of the kernel layer; kernel.h says what it guards and who takes
+ * it. A kernel with interrupts or several harts defines both; the default suits a single thread of control.
+ * PORT_LOCK() returns when no one else holds the lock and what its last holder wrote is visible, with
+ * interrupts off where their handlers allocate. The core never takes it twice, and may give it back in
+ * another function. */
 #ifndef PORT_LOCK
 #define PORT_LOCK()   ((void)0)
 #define PORT_UNLOCK() ((void)0)

@@ -82,6 +82,7 @@ static enum refusal last_refusal(const void *heap) {
         return REFUSAL_DOUBLE_FREE;
     case KMEM_BAD_REGION:
     case KMEM_CORRUPT:
+    case KMEM_CORRUPT_PAGES:
         break;
     }
     return REFUSAL_CORRUPT;

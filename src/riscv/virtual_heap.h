@@ -21,6 +21,11 @@
  * ever useless. Whoever else takes pages of the same allocator must leave as many free as
  * virtual_heap_owed_count says; a touch that finds none all the same says so, and maps nothing.
  *
+ * Nothing here locks: the lock of the page allocator is held in every call (kernel.h). In lazy mode the
+ * kernel's heap itself can touch a page first, with that lock held, or the owner of a payload, without it:
+ * the handler of the page fault takes the lock iff its own hart does not hold it. No call here or of page_*
+ * can be interrupted by such a fault, since it touches no page of the range.
+ *
  * A page's old contents never show: every byte is set to `fill` before the page is mapped.
  *
  * Sv39 is for 64-bit machines: on a 32-bit one this compiles, and no processor can use the result. The caller

@@ -43,6 +43,7 @@ static void before_init_there_is_nothing_to_see(void **state) {
     assert_null(kmem_kernel_head());
     assert_null(kmem_kernel_page_table());
     assert_int_equal(kmem_kernel_page_count(), 0);
+    assert_int_equal(kmem_kernel_usable_size(memory), 0);
 }
 
 /* The page allocator is as before: nothing taken, and all of it in one run. */
@@ -61,6 +62,19 @@ static void init_without_enough_pages_is_refused_and_takes_none(void **state) {
         assert_init_is_refused(page_counts[i]);
         before_init_there_is_nothing_to_see(state);
         before_init_every_allocation_is_refused(state);
+    }
+}
+
+static void init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page(void **state) {
+    for (size_t index = 0; index <= KMEM_KERNEL_PAGE_COUNT;
+         index += 256) { /* met for the table, or the heap */
+        start_pages(PAGE_COUNT);
+        pages.descriptors[index] = 0x80;
+        assert_int_equal(kmem_kernel_init(&pages), KMEM_CORRUPT_PAGES);
+        assert_int_equal(pages.taken_count, 0);
+        assert_int_equal(pages.descriptors[index == 0], 0);
+        assert_no_fault();
+        before_init_there_is_nothing_to_see(state);
     }
 }
 
@@ -285,6 +299,17 @@ static void coalesce_merges_what_something_else_has_written(void **state) {
     assert_no_fault();
 }
 
+static void usable_size_counts_the_slack_and_is_0_for_what_is_no_payload(void **state) {
+    (void)state;
+    unsigned char *const payload = kmalloc(20);
+    assert_int_equal(kmem_kernel_usable_size(payload), 24);
+    assert_int_equal(kmem_kernel_usable_size(payload + 8), 0);
+    assert_int_equal(kmem_kernel_usable_size(NULL), 0);
+    kfree(payload);
+    assert_int_equal(kmem_kernel_usable_size(payload), 0);
+    assert_no_fault();
+}
+
 /* Growth. */
 
 static void the_heap_grows_by_the_pages_behind_it_until_there_are_no_more(void **state) {
@@ -350,6 +375,7 @@ int main(void) {
         cmocka_unit_test_setup(before_init_every_free_but_that_of_null_is_a_fault, before_init),
         cmocka_unit_test_setup(before_init_there_is_nothing_to_see, before_init),
         cmocka_unit_test_setup(init_without_enough_pages_is_refused_and_takes_none, before_init),
+        cmocka_unit_test_setup(init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page, before_init),
         cmocka_unit_test_setup(init_without_any_page_is_refused, before_init),
         cmocka_unit_test(init_takes_512_zeroed_pages_as_one_free_block),
         cmocka_unit_test(init_takes_one_zeroed_page_for_the_page_table),
@@ -365,6 +391,7 @@ int main(void) {
         cmocka_unit_test_setup(krealloc_keeps_contents_in_place_and_moved, booted),
         cmocka_unit_test_setup(kfree_merges_and_kfree_of_null_does_nothing, booted),
         cmocka_unit_test_setup(coalesce_merges_what_something_else_has_written, booted),
+        cmocka_unit_test_setup(usable_size_counts_the_slack_and_is_0_for_what_is_no_payload, booted),
         cmocka_unit_test_setup(the_heap_grows_by_the_pages_behind_it_until_there_are_no_more, booted),
         cmocka_unit_test_setup(the_heap_grows_by_as_many_pages_as_a_request_needs_at_once, booted),
         cmocka_unit_test_setup(growth_stops_at_a_page_someone_else_has_taken, booted),

@@ -62,6 +62,51 @@ static void running_out_of_memory_is_no_fault(void **state) {
     assert_no_fault();
 }
 
+/* Descriptor 0 is the page table's, 1 to 512 are the heap's, and 513 is that of the first page it can grow
+ * by. */
+static void damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name(void **state) {
+    static const struct {
+        size_t index;
+        unsigned char descriptor;
+    } damages[] = {
+        {1, 0x80},        /* impossible */
+        {1, 0},           /* free: someone else has given the heap's pages back */
+        {0, PAGE_TAKEN},  /* the heap is not the start of a run */
+        {300, 0},         /* the run has no end */
+        {513, PAGE_LAST}, /* impossible, and in the way */
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        booted(state);
+        void *const payload = kmalloc(24);
+        void *const filler = kmalloc(KERNEL_HEAP_SIZE - 40);
+        pages.descriptors[damages[i].index] = damages[i].descriptor;
+        assert_null(kmalloc(8));
+        assert_fault(KMEM_CORRUPT_PAGES, NULL);
+        assert_null(kzmalloc(8));
+        assert_fault(KMEM_CORRUPT_PAGES, NULL);
+        assert_null(kcalloc(8, 8));
+        assert_fault(KMEM_CORRUPT_PAGES, NULL);
+        assert_null(kmalloc_aligned(64, 8));
+        assert_fault(KMEM_CORRUPT_PAGES, NULL);
+        assert_null(krealloc(payload, 100));
+        assert_fault(KMEM_CORRUPT_PAGES, payload);
+        assert_int_equal(kmem_kernel_page_count(), 512);
+        assert_int_equal(pages.taken_count, 513);
+        kfree(filler); /* the heap itself is sound, and serves what needs no growth */
+        assert_ptr_equal(kmalloc(8), filler);
+        assert_no_fault();
+    }
+}
+
+static void damage_that_growth_does_not_meet_is_no_fault(void **state) {
+    (void)state;
+    assert_non_null(kmalloc(KERNEL_HEAP_SIZE - 8));
+    pages.descriptors[514] = 0x80;
+    assert_non_null(kmalloc(8));
+    assert_null(kmalloc(SIZE_MAX)); /* no page is asked for */
+    assert_no_fault();
+}
+
 static void *payload_of_hook;
 
 static void use_the_heap(enum kmem_error error, const void *pointer) {
@@ -138,15 +183,48 @@ static void print_shows_the_block_table(void **state) {
     assert_string_equal(printed, expected);
 }
 
+/* What prints uses the heap: each piece of text takes a block and frees the one before, so that blocks come
+ * and go while the table is printed. */
+static size_t line_count;
+static void *kept;
+
+static void use_the_heap_to_print(void *context, const char *text) {
+    (void)context;
+    assert_null(strstr(text, "corrupt"));
+    line_count += strchr(text, '\n') != NULL;
+    kfree(kept);
+    kept = kmalloc(16 + line_count % 3 * 100);
+    assert_non_null(kept);
+}
+
+static void what_prints_may_use_the_heap(void **state) {
+    (void)state;
+    void *payloads[16];
+    for (size_t i = 0; i < 16; i++) {
+        payloads[i] = kmalloc(40);
+    }
+    for (size_t i = 0; i < 16; i += 2) {
+        kfree(payloads[i]);
+    }
+    line_count = 0;
+    kept = NULL;
+    kmem_kernel_print(use_the_heap_to_print, NULL);
+    assert_in_range(line_count, 16, 20);
+    assert_no_fault();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_misuse_is_a_fault_with_the_pointer_passed, booted),
         cmocka_unit_test_setup(corruption_met_by_any_operation_is_a_fault, booted),
         cmocka_unit_test_setup(running_out_of_memory_is_no_fault, booted),
+        cmocka_unit_test_setup(damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name, booted),
+        cmocka_unit_test_setup(damage_that_growth_does_not_meet_is_no_fault, booted),
         cmocka_unit_test_setup(the_hook_may_use_the_heap, booted),
         cmocka_unit_test_setup(the_hook_need_not_return, booted),
         cmocka_unit_test_setup(null_restores_the_platforms_default, booted),
         cmocka_unit_test_setup(print_shows_the_block_table, booted),
+        cmocka_unit_test_setup(what_prints_may_use_the_heap, booted),
     };
     return cmocka_run_group_tests_name("kernel_fault", tests, NULL, NULL);
 }

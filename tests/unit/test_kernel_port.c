@@ -1,5 +1,7 @@
 /* Specification: the hooks a platform gives the kernel layer. The lock is taken and given back exactly once
- * by every operation, never nested, never held by a fault hook; PORT_FAULT gets what no fault hook takes.
+ * by every operation, never nested, never held by a fault hook or while text is printed, always when pages
+ * are asked for; PORT_FAULT gets what no fault hook takes. Threads that share it are in
+ * test_kernel_threads.c.
  *
  * The kernel layer is compiled into this file, with hooks that watch it. */
 #include <setjmp.h>
@@ -10,25 +12,33 @@
 #include <cmocka.h>
 
 #include "src/kmem.h"
+#include "src/page.h"
 
 static void lock(void);
 static void unlock(void);
+static void require_lock(void);
 static void default_fault(enum kmem_error error, const void *pointer);
 
 #define PORT_LOCK()                lock()
 #define PORT_UNLOCK()              unlock()
 #define PORT_FAULT(error, pointer) default_fault((error), (pointer))
 
+/* What the kernel layer calls of the page allocator's it calls with the lock held. */
+#define page_zalloc(allocator, count)          (require_lock(), page_zalloc((allocator), (count)))
+#define page_extend(allocator, pointer, count) (require_lock(), page_extend((allocator), (pointer), (count)))
+#define page_free(allocator, pointer)          (require_lock(), page_free((allocator), (pointer)))
+
 #include "src/kernel.c"
 
 /* Weak: the program may be linked without a sanitizer. */
 __attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *address, size_t size);
 
-static _Alignas(4096) unsigned char memory[(KMEM_KERNEL_PAGE_COUNT + 2) * PAGE_SIZE];
+static _Alignas(4096) unsigned char memory[(KMEM_KERNEL_PAGE_COUNT + 3) * PAGE_SIZE];
 static struct page_allocator pages;
 
 static size_t lock_count;
 static bool is_locked;
+static size_t page_call_count;
 
 static void lock(void) {
     assert_false(is_locked);
@@ -39,6 +49,11 @@ static void lock(void) {
 static void unlock(void) {
     assert_true(is_locked);
     is_locked = false;
+}
+
+static void require_lock(void) {
+    assert_true(is_locked);
+    page_call_count++;
 }
 
 /* The last fault, and how many there were: by the platform's default, and by a hook. */
@@ -85,7 +100,7 @@ static void assert_locked_once(void) {
 static void collect(void *context, const char *text) {
     (void)context;
     (void)text;
-    assert_true(is_locked);
+    assert_false(is_locked);
 }
 
 static void every_operation_takes_the_lock_once_and_gives_it_back(void **state) {
@@ -104,13 +119,45 @@ static void every_operation_takes_the_lock_once_and_gives_it_back(void **state) 
     assert_locked_once();
     coalesce();
     assert_locked_once();
-    kmem_kernel_print(collect, NULL);
-    assert_locked_once();
     kmem_kernel_set_fault_hook(hook);
     assert_locked_once();
     assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
-    assert_false(is_locked);
+    assert_locked_once();
+    assert_int_equal(kmem_kernel_init_at(NULL, NULL, 1, NULL), KMEM_BAD_REGION);
+    assert_locked_once();
     assert_int_equal(default_fault_count + hook_count, 0);
+}
+
+static void every_question_takes_the_lock_once_and_gives_it_back(void **state) {
+    (void)state;
+    void *const payload = kmalloc(20);
+    lock_count = 0;
+    assert_int_equal(kmem_kernel_usable_size(payload), 24);
+    assert_locked_once();
+    assert_non_null(kmem_kernel_head());
+    assert_locked_once();
+    assert_non_null(kmem_kernel_page_table());
+    assert_locked_once();
+    assert_int_equal(kmem_kernel_page_count(), KMEM_KERNEL_PAGE_COUNT);
+    assert_locked_once();
+}
+
+static void print_holds_the_lock_for_each_look_at_a_block_and_for_no_text(void **state) {
+    (void)state;
+    assert_non_null(kmalloc(8));
+    lock_count = 0;
+    kmem_kernel_print(collect, NULL);
+    assert_int_equal(lock_count, 3); /* two blocks, and the end */
+    assert_false(is_locked);
+}
+
+static void pages_are_asked_for_with_the_lock_held(void **state) {
+    (void)state;
+    page_call_count = 0;
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
+    assert_int_equal(page_call_count, 3); /* the table's page, the refused heap's, and the table's back */
+    assert_non_null(kmalloc(KMEM_KERNEL_PAGE_COUNT * PAGE_SIZE));
+    assert_int_equal(page_call_count, 4);
 }
 
 static void an_operation_that_fails_gives_the_lock_back_too(void **state) {
@@ -169,6 +216,9 @@ static void a_fault_goes_to_the_hook_alone_while_one_is_set(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_operation_takes_the_lock_once_and_gives_it_back, booted),
+        cmocka_unit_test_setup(every_question_takes_the_lock_once_and_gives_it_back, booted),
+        cmocka_unit_test_setup(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text, booted),
+        cmocka_unit_test_setup(pages_are_asked_for_with_the_lock_held, booted),
         cmocka_unit_test_setup(an_operation_that_fails_gives_the_lock_back_too, booted),
         cmocka_unit_test_setup(init_takes_the_lock_once, booted),
         cmocka_unit_test_setup(a_fault_goes_to_the_platform_while_no_hook_is_set, booted),

@@ -180,8 +180,9 @@ static void every_error_has_a_name_of_its_own(void **state) {
                                         "misaligned-pointer",
                                         "interior-pointer",
                                         "double-free",
-                                        "corrupt"};
-    for (unsigned error = KMEM_OK; error <= KMEM_CORRUPT; error++) {
+                                        "corrupt",
+                                        "corrupt-pages"};
+    for (unsigned error = KMEM_OK; error <= KMEM_CORRUPT_PAGES; error++) {
         assert_string_equal(kmem_error_name((enum kmem_error)error), names[error]);
         for (unsigned other = KMEM_OK; other < error; other++) {
             assert_string_not_equal(kmem_error_name((enum kmem_error)other), names[error]);
@@ -191,7 +192,7 @@ static void every_error_has_a_name_of_its_own(void **state) {
 
 static void a_value_that_is_no_error_is_unknown(void **state) {
     (void)state;
-    assert_string_equal(kmem_error_name((enum kmem_error)(KMEM_CORRUPT + 1)), "unknown");
+    assert_string_equal(kmem_error_name((enum kmem_error)(KMEM_CORRUPT_PAGES + 1)), "unknown");
     assert_string_equal(kmem_error_name((enum kmem_error)15), "unknown");
 }
 
@@ -243,6 +244,48 @@ static void totals_may_be_zero(void **state) {
     assert_string_equal(print_heap(), expected);
 }
 
+/* Frees a block once the first line is out: the block after it is then part of another. */
+static void collect_and_free(void *context, const char *text) {
+    collect(context, text);
+    if (strchr(text, '\n') != NULL) {
+        (void)kmem_free(&heap, at(104)); /* done once, and refused from then on */
+    }
+}
+
+static void what_prints_may_use_the_heap_and_each_line_is_true_when_its_block_is_looked_at(void **state) {
+    (void)state;
+    char expected[512];
+    lay_out("taken 32 | free 64 | taken 160 | free 768");
+    const uintptr_t base = (uintptr_t)heap.base;
+    (void)snprintf(expected, sizeof expected,
+                   "0x%" PRIxPTR "  size 0x20  taken\n"
+                   "0x%" PRIxPTR "  size 0x3e0  free\n"
+                   "pages 0x4  taken bytes 0x20  free bytes 0x3e0\n",
+                   base, base + 32);
+    printed[0] = '\0';
+    kmem_print(&heap, collect_and_free, printed);
+    assert_string_equal(printed, expected);
+}
+
+static void write_lock(void) {
+    strcat(printed, "(");
+}
+
+static void write_unlock(void) {
+    strcat(printed, ")");
+}
+
+static void print_shared_prints_nothing_between_lock_and_unlock(void **state) {
+    (void)state;
+    char expected[256];
+    (void)snprintf(expected, sizeof expected,
+                   "()0x%" PRIxPTR "  size 0x400  free\n()pages 0x4  taken bytes 0x0  free bytes 0x400\n",
+                   (uintptr_t)heap.base);
+    printed[0] = '\0';
+    kmem_print_shared(&heap, write_lock, write_unlock, collect, printed);
+    assert_string_equal(printed, expected);
+}
+
 static void printing_stops_at_an_impossible_header_and_says_so(void **state) {
     (void)state;
     static const uint64_t headers[][2] = {{0, 0},     {BLOCK_TAKEN, 0}, {15, 0xf},
@@ -290,6 +333,8 @@ int main(void) {
         ON_FRESH_HEAP(a_value_that_is_no_error_is_unknown),
         ON_FRESH_HEAP(the_block_table_has_a_line_for_each_block_and_one_of_totals),
         ON_FRESH_HEAP(totals_may_be_zero),
+        ON_FRESH_HEAP(what_prints_may_use_the_heap_and_each_line_is_true_when_its_block_is_looked_at),
+        ON_FRESH_HEAP(print_shared_prints_nothing_between_lock_and_unlock),
         ON_FRESH_HEAP(printing_stops_at_an_impossible_header_and_says_so),
         ON_FRESH_HEAP(every_hexadecimal_digit_is_printed_as_itself),
     };

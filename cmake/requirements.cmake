@@ -6,7 +6,7 @@ function(kmem_require found what package)
   endif()
 endfunction()
 
-if(KMEM_ENGINE)
+if(KMEM_ENGINE OR (CMAKE_CROSSCOMPILING AND NOT KMEM_TARGET))
   # Nothing but a compiler; whether it knows the engine shows when it links.
 elseif(NOT KMEM_TARGET)
   find_package(cmocka QUIET)

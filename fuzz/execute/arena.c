@@ -7,13 +7,11 @@
 
 #define DIRT_WORD UINT64_C(0xa5a5a5a5a5a5a5a5)
 
-/* All addresses and sizes here are multiples of 8. */
-static uint64_t *words_at(unsigned char *address) {
-    return (uint64_t *)(void *)address;
-}
+/* A word that may lie over objects of any type. All addresses and sizes here are multiples of 8. */
+typedef uint64_t __attribute__((may_alias)) word;
 
 PORT_UNCHECKED static void fill(unsigned char *address, size_t size) {
-    uint64_t *const words = words_at(address);
+    word *const words = (word *)(void *)address;
     for (size_t i = 0; i < size / sizeof *words; i++) {
         words[i] = DIRT_WORD;
     }
@@ -21,7 +19,7 @@ PORT_UNCHECKED static void fill(unsigned char *address, size_t size) {
 
 /* Size when all is dirt, otherwise the position of the first byte that is not. */
 PORT_UNCHECKED static size_t first_clean(const unsigned char *address, size_t size) {
-    const uint64_t *const words = (const uint64_t *)(const void *)address;
+    const word *const words = (const word *)(const void *)address;
     for (size_t i = 0; i < size / sizeof *words; i++) {
         if (words[i] != DIRT_WORD) {
             size_t byte = i * sizeof *words;
@@ -78,7 +76,7 @@ bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offse
 
 PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size) {
     const unsigned char *const bytes = arena.base + offset;
-    const uint64_t *const words = words_at(arena.base + offset);
+    const word *const words = (const word *)(const void *)bytes;
     for (size_t i = 0; i < size / sizeof *words; i++) {
         if (words[i] != 0) {
             size_t byte = i * sizeof *words;

@@ -11,9 +11,9 @@ void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to)
     for (; index < to && index % PATTERN_WORD_SIZE != 0; index++) {
         payload[index] = pattern_byte(tag, index);
     }
-    uint64_t *const words = (uint64_t *)(void *)payload;
+    pattern_whole *const words = (pattern_whole *)(void *)payload;
     for (; to - index >= PATTERN_WORD_SIZE; index += PATTERN_WORD_SIZE) {
-        words[index / PATTERN_WORD_SIZE] = pattern_word(tag, index / PATTERN_WORD_SIZE);
+        words[index / PATTERN_WORD_SIZE] = little_64(pattern_word(tag, index / PATTERN_WORD_SIZE));
     }
     for (; index < to; index++) {
         payload[index] = pattern_byte(tag, index);

@@ -10,10 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fuzz/program/little.h"
+
 #define PATTERN_WORD_SIZE sizeof(uint64_t)
 #define PATTERN_STEP      UINT64_C(0x0101010101010101) /* every byte of a word changes from word to word */
 
-/* Parts of a word, for payloads that end within one: they may have been written as part of it. */
+/* A word of a payload, and parts of one for payloads that end within: a payload may hold objects of any
+ * type. */
+typedef uint64_t __attribute__((may_alias)) pattern_whole;
 typedef uint32_t __attribute__((may_alias)) pattern_half;
 typedef uint16_t __attribute__((may_alias)) pattern_quarter;
 
@@ -25,7 +29,7 @@ static inline uint64_t pattern_word(uint64_t tag, size_t index) {
     return tag + index * PATTERN_STEP;
 }
 
-/* The byte the pattern has at index. */
+/* The byte the pattern has at index: that of a little-endian word, on every machine. */
 static inline unsigned char pattern_byte(uint64_t tag, size_t index) {
     return (unsigned char)(pattern_word(tag, index / PATTERN_WORD_SIZE) >> (index % PATTERN_WORD_SIZE * 8));
 }
@@ -33,18 +37,19 @@ static inline unsigned char pattern_byte(uint64_t tag, size_t index) {
 /* Do the first word_count words of a payload hold the pattern? Four at a time, added up and not multiplied,
  * and judged at the end, since nearly all do: this is where a fuzzer spends most of its time, and an emulator
  * pays for every branch. */
-static inline bool pattern_words_hold(const uint64_t *words, uint64_t tag, size_t word_count) {
-    const uint64_t *const end = words + word_count;
+static inline bool pattern_words_hold(const pattern_whole *words, uint64_t tag, size_t word_count) {
+    const pattern_whole *const end = words + word_count;
     uint64_t expected = tag;
     uint64_t different = 0; /* the bits that are not the pattern's anywhere */
     for (; end - words >= 4; words += 4, expected += 4 * PATTERN_STEP) {
-        const uint64_t even = (words[0] ^ expected) | (words[2] ^ (expected + 2 * PATTERN_STEP));
-        const uint64_t odd =
-            (words[1] ^ (expected + PATTERN_STEP)) | (words[3] ^ (expected + 3 * PATTERN_STEP));
+        const uint64_t even =
+            (little_64(words[0]) ^ expected) | (little_64(words[2]) ^ (expected + 2 * PATTERN_STEP));
+        const uint64_t odd = (little_64(words[1]) ^ (expected + PATTERN_STEP)) |
+                             (little_64(words[3]) ^ (expected + 3 * PATTERN_STEP));
         different |= even | odd;
     }
     for (; words < end; words++, expected += PATTERN_STEP) {
-        different |= *words ^ expected;
+        different |= little_64(*words) ^ expected;
     }
     return different == 0;
 }
@@ -55,15 +60,14 @@ static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, siz
     uint64_t different = 0;
     if (size % PATTERN_WORD_SIZE != 0) {
         const unsigned char *tail = payload + word_count * PATTERN_WORD_SIZE;
-        uint64_t rest =
-            pattern_word(tag, word_count); /* less what is compared: little-endian, as words are */
+        uint64_t rest = pattern_word(tag, word_count); /* less what is compared, lowest first */
         if ((size & 4) != 0) {
-            different |= *(const pattern_half *)(const void *)tail ^ (uint32_t)rest;
+            different |= little_32(*(const pattern_half *)(const void *)tail) ^ (uint32_t)rest;
             tail += 4;
             rest >>= 32;
         }
         if ((size & 2) != 0) {
-            different |= *(const pattern_quarter *)(const void *)tail ^ (uint16_t)rest;
+            different |= little_16(*(const pattern_quarter *)(const void *)tail) ^ (uint16_t)rest;
             tail += 2;
             rest >>= 16;
         }
@@ -71,7 +75,8 @@ static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, siz
             different |= *tail ^ (unsigned char)rest;
         }
     }
-    return different == 0 && pattern_words_hold((const uint64_t *)(const void *)payload, tag, word_count);
+    return different == 0 &&
+           pattern_words_hold((const pattern_whole *)(const void *)payload, tag, word_count);
 }
 
 /* Writes the pattern of tag to bytes from..to of a payload, which is 8-aligned. */

@@ -10,7 +10,7 @@
  *               ..  the inputs, each from a multiple of 8 on, zeros between them
  *     size-8     8  "KMEMTAIL", which a file cut short does not have
  *
- * All numbers are little-endian, as every machine that runs this is.
+ * All numbers are little-endian, on every machine.
  *
  * May be here: the layout, reading and sealing it. May not: files; that is the tool's. Read on the target and
  * on the host by the same code. */
@@ -45,6 +45,7 @@ enum blob_error {
     BLOB_ERROR_COUNT
 };
 
+/* As they lie in a blob: numbers are little_32's and little_64's (fuzz/program/little.h). */
 struct blob_header {
     char magic[8];
     uint32_t version;
@@ -61,8 +62,8 @@ struct blob_input {
 /* A blob that blob_open has found to be right, in memory it does not own. */
 struct blob {
     const unsigned char *bytes;
-    const struct blob_header *header;
-    const struct blob_input *inputs;
+    size_t size; /* bytes */
+    uint32_t input_count;
 };
 
 /* Looks for a blob at bytes, a multiple of 8, of which `available` may be read, and checks all of it. Returns
@@ -71,7 +72,10 @@ struct blob {
 __attribute__((warn_unused_result)) enum blob_error blob_open(const unsigned char *bytes, size_t available,
                                                               struct blob *blob);
 
-/* The checksum of a blob of header->size bytes, a multiple of 8 and more than the header's, at bytes. */
+/* Where input number index, below blob->input_count, lies. */
+struct blob_input blob_find(const struct blob *blob, size_t index);
+
+/* The checksum of a blob of size bytes, a multiple of 8 and more than the header's, at bytes. */
 uint64_t blob_checksum(const unsigned char *bytes, uint64_t size);
 
 /* The sentence for a person; error is below BLOB_ERROR_COUNT. */

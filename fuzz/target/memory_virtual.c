@@ -69,7 +69,7 @@ const char *memory_open(const struct blob *blob, struct arena *arena) {
     }
     if (!map_same(constants_start, constants_end, SV39_READ) ||
         !map_same(trap_stack_top, data_end, read_write) || !map_same(stack_bottom, stack_top, read_write) ||
-        !map_same(blob->bytes, blob->bytes + blob->header->size, SV39_READ)) {
+        !map_same(blob->bytes, blob->bytes + blob->size, SV39_READ)) {
         return "the image cannot be mapped: the pool is too small for its page tables";
     }
     memory.own_table_count = memory.tables.table_count;

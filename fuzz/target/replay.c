@@ -271,8 +271,8 @@ static struct line describe(const struct run *run, enum stop stop) {
 }
 
 static void replay_input(size_t index) {
-    const struct blob_input *const input = &replay.blob.inputs[index];
-    struct run run = {.program = program_decode(replay.blob.bytes + input->offset, input->size),
+    const struct blob_input input = blob_find(&replay.blob, index);
+    struct run run = {.program = program_decode(replay.blob.bytes + input.offset, input.size),
                       .index = index};
     const struct observer tracing = {.after = trace_step, .context = &run};
     const struct observer debugging = {.before = announce_step, .after = debug_step, .context = &run};
@@ -306,7 +306,7 @@ static void announce(size_t start, size_t end) {
     line_text(&line, "BOOT");
     line_decimal(&line, IMAGE_FORMAT);
     line_decimal(&line, __riscv_xlen);
-    line_decimal(&line, replay.blob.header->input_count);
+    line_decimal(&line, replay.blob.input_count);
     line_decimal(&line, (uint32_t)start);
     line_decimal(&line, (uint32_t)end);
     line_text(&line, "\n");
@@ -337,7 +337,7 @@ static void save_profile(void) {
 }
 
 static void replay_all(void) {
-    const size_t input_count = replay.blob.header->input_count;
+    const size_t input_count = replay.blob.input_count;
     const size_t start = replay.control.start;
     if (start > input_count) {
         end_with_error(IMAGE_START, "the first input asked for lies behind the last");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/program/little.h"
 #include "fuzz/target/blob.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
@@ -41,7 +42,7 @@ static enum exit_code add_input(struct pack *pack, size_t index) {
     const bool fits = input.size <= room;                        /* both ends are multiples of BLOB_GRAIN */
     if (fits) {
         struct blob_input *const inputs = (struct blob_input *)(void *)(pack->bytes + BLOB_HEADER_SIZE);
-        inputs[index] = (struct blob_input){(uint32_t)pack->size, (uint32_t)input.size};
+        inputs[index] = (struct blob_input){little_32((uint32_t)pack->size), little_32((uint32_t)input.size)};
         if (input.size != 0) {
             memcpy(pack->bytes + pack->size, input.bytes, input.size);
         }
@@ -56,10 +57,10 @@ static void seal(struct pack *pack) {
     memcpy(pack->bytes + pack->size, BLOB_TAIL, sizeof header->magic);
     pack->size += BLOB_GRAIN;
     memcpy(header->magic, BLOB_MAGIC, sizeof header->magic);
-    header->version = BLOB_FORMAT;
-    header->input_count = (uint32_t)pack->files.count;
-    header->size = pack->size;
-    header->checksum = blob_checksum(pack->bytes, pack->size);
+    header->version = little_32(BLOB_FORMAT);
+    header->input_count = little_32((uint32_t)pack->files.count);
+    header->size = little_64(pack->size);
+    header->checksum = little_64(blob_checksum(pack->bytes, pack->size));
 }
 
 /* The path of each input, in order, each with a zero byte behind it: a path may hold any other. From malloc.

@@ -29,8 +29,8 @@ static void trace_step(void *context, const struct executor *executor, const str
 
 /* Runs input number index and prints its lines. Returns whether it is sound. */
 static bool replay_input(struct executor *executor, const struct blob *blob, size_t index, bool trace) {
-    const struct blob_input *const input = &blob->inputs[index];
-    const struct program program = program_decode(blob->bytes + input->offset, input->size);
+    const struct blob_input input = blob_find(blob, index);
+    const struct program program = program_decode(blob->bytes + input.offset, input.size);
     const struct observer tracing = {.after = trace_step, .context = &index};
     executor->observer = trace ? &tracing : NULL;
     const struct verdict verdict = executor_run(executor, &program);
@@ -42,7 +42,7 @@ static bool replay_input(struct executor *executor, const struct blob *blob, siz
 }
 
 static enum exit_code replay_blob(const struct blob *blob, const struct options *options) {
-    const size_t input_count = blob->header->input_count;
+    const size_t input_count = blob->input_count;
     if (options->start > input_count) {
         return command_misuse(&command_replay, "there is no input %zu; the blob has %zu", options->start,
                               input_count);

@@ -134,3 +134,24 @@ struct page_answer page_model_free(struct page_model *model, int64_t offset) {
     }
     return without_page(error);
 }
+
+size_t page_model_run_count(const struct page_model *model, int64_t offset) {
+    size_t found = 0;
+    return judge(model, offset, &found) == PAGE_OK ? model->live[found].page_count : 0;
+}
+
+size_t page_model_size_of(size_t start, size_t page_count) {
+    size_t base = 0;
+    while (base < start + page_count) {
+        base += PAGE_SIZE;
+    }
+    return base + page_count * PAGE_SIZE - start;
+}
+
+size_t page_model_fit(size_t start, size_t size) {
+    size_t page_count = 0;
+    while (page_model_size_of(start, page_count + 1) <= size) {
+        page_count++;
+    }
+    return page_count;
+}

@@ -39,6 +39,14 @@ struct page_answer page_model_alloc(struct page_model *model, size_t count);
 struct page_answer page_model_extend(struct page_model *model, int64_t offset, size_t count);
 struct page_answer page_model_free(struct page_model *model, int64_t offset);
 
+/* How many pages page_run_count counts. */
+size_t page_model_run_count(const struct page_model *model, int64_t offset);
+
+/* Bytes that page_count pages and their descriptors take at least in memory that starts that many bytes after
+ * a page boundary, and how many pages fit in size bytes of it. Found by trying. Cost: a step per page. */
+size_t page_model_size_of(size_t start, size_t page_count);
+size_t page_model_fit(size_t start, size_t size);
+
 /* The free pages in front of live run number gap; for gap == live_count those behind the last one. */
 struct live_run page_model_gap(const struct page_model *model, size_t gap);
 

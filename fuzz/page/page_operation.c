@@ -21,6 +21,20 @@ void page_operation_describe_pointer(int64_t offset, char text[PAGE_POINTER_TEXT
     }
 }
 
+static void describe_init(const struct page_operation *operation, char text[PAGE_OPERATION_TEXT_SIZE]) {
+    const size_t size = PAGE_OPERATION_TEXT_SIZE;
+    const long long offset = (long long)operation->offset;
+    if (operation->offset == PAGE_MODEL_NULL) {
+        (void)snprintf(text, size, "page_init(another, NULL, %zu bytes)", operation->count);
+    } else if (offset < 0) {
+        (void)snprintf(text, size, "page_init(another, the last %lld bytes of all, %zu bytes)", -offset,
+                       operation->count);
+    } else {
+        (void)snprintf(text, size, "page_init(another, a page + %lld bytes, %zu bytes)", offset,
+                       operation->count);
+    }
+}
+
 void page_operation_describe(const struct page_operation *operation, char text[PAGE_OPERATION_TEXT_SIZE]) {
     const size_t size = PAGE_OPERATION_TEXT_SIZE;
     char pointer[PAGE_POINTER_TEXT_SIZE];
@@ -28,6 +42,9 @@ void page_operation_describe(const struct page_operation *operation, char text[P
     switch (operation->kind) {
     case PAGE_OPERATION_INIT:
         (void)snprintf(text, size, "page_init(memory for %zu pages)", operation->count);
+        return;
+    case PAGE_OPERATION_INIT_ELSEWHERE:
+        describe_init(operation, text);
         return;
     case PAGE_OPERATION_ALLOC:
         (void)snprintf(text, size, "page_alloc(%zu)", operation->count);
@@ -143,10 +160,43 @@ static struct page_operation decode_scribble(const struct page_model *model,
         return (struct page_operation){.kind = PAGE_OPERATION_REPAIR, .page_index = model->impossible_index};
     }
     const bool is_possible = bytes[2] == 0 || bytes[2] == PAGE_TAKEN || bytes[2] == (PAGE_TAKEN | PAGE_LAST);
-    const unsigned char descriptor = (unsigned char)(is_possible ? bytes[2] + 4 : bytes[2]);
+    const unsigned char impossible = bytes[2] == 0 ? PAGE_LAST : (unsigned char)(bytes[2] + 4);
+    const unsigned char descriptor = is_possible ? impossible : bytes[2];
     return (struct page_operation){.kind = PAGE_OPERATION_SCRIBBLE,
                                    .page_index = bytes[1] % model->page_count,
                                    .descriptor = descriptor};
+}
+
+/* Init elsewhere. kind:
+ *     8          NULL
+ *     9          in front of the end of all addresses: no page fits, or the memory wraps
+ *     10         memory that wraps
+ *     11         less than a page
+ *     12 to 15   1 to PAGE_ELSEWHERE_COUNT pages, by 8 bytes more or less */
+static struct page_operation decode_init(unsigned kind, unsigned first, unsigned second) {
+    struct page_operation operation = {.kind = PAGE_OPERATION_INIT_ELSEWHERE};
+    const size_t start = first < 0x80 ? first * (size_t)32 : PAGE_SIZE - (first & 0x7f);
+    operation.offset = (int64_t)start;
+    switch (kind) {
+    case 8:
+        operation.offset = PAGE_MODEL_NULL;
+        operation.count = first * (size_t)256 + second;
+        break;
+    case 9:
+        operation.offset = -1 - (int64_t)start;
+        operation.count = second % 2 == 0 ? start : second * (size_t)16;
+        break;
+    case 10:
+        operation.count = SIZE_MAX - second; /* no memory lies in the first page of all addresses */
+        break;
+    case 11:
+        operation.count = second * (size_t)16;
+        break;
+    default:
+        operation.count =
+            page_model_size_of(start, 1 + (second >> 4) % PAGE_ELSEWHERE_COUNT) + second % 16 - 8;
+    }
+    return operation;
 }
 
 struct page_operation page_operation_decode(const struct page_model *model,
@@ -160,6 +210,9 @@ struct page_operation page_operation_decode(const struct page_model *model,
         [15] = PAGE_OPERATION_SCRIBBLE,
     };
     const unsigned code = bytes[0] & 0xf;
+    if (kinds[code] == PAGE_OPERATION_SCRIBBLE && bytes[0] >= 0x80) {
+        return decode_init(bytes[0] >> 4, bytes[1], bytes[2]);
+    }
     if (kinds[code] == PAGE_OPERATION_SCRIBBLE) {
         return decode_scribble(model, bytes);
     }

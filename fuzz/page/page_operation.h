@@ -6,22 +6,26 @@
  *
  *     byte 0, bits 3..0   0 to 3 alloc        13 free, misused
  *                         4 to 5 zalloc       14 extend, misused
- *                         6 to 8 extend       15 scribble, or repair
+ *                         6 to 8 extend       15 scribble, or repair; init elsewhere
  *                         9 to 12 free
  *     byte 0, bits 7..4   the misuse, modulo 5: 0 a free page, 1 an interior page, 2 a misaligned pointer,
  *                         3 a foreign pointer, 4 NULL
+ *                         scribble: 0 to 7; init elsewhere: 8 to 15, of which kind (decode_init)
  *     byte 1              extend, free: which live run, modulo how many there are
  *                         misuse, scribble: which page, modulo how many there are
  *                         foreign pointer: which way it is foreign, modulo 6
  *     byte 2              alloc, zalloc, extend: how many pages, on a scale of its own (decode_count)
  *                         misaligned and foreign pointer: how far off
- *                         scribble: the descriptor (one that is possible has 4 added)
+ *                         scribble: the descriptor (0 is PAGE_LAST; 1 and 3 have 4 added)
+ *                         init elsewhere: bytes 1 and 2 place and measure its memory
  *
  * What names nothing becomes the next that is: extend and free with nothing live are alloc; a free page where
  * there is none is an interior page, and that, where there is none, a misaligned pointer.
  *
  * Scribble overwrites one descriptor with an impossible one; while one is overwritten, the same bytes repair
  * it. In between the allocator must call corrupt what it meets there, and serve everything else as ever.
+ *
+ * Init elsewhere makes another allocator, of good memory or bad, and forgets it once it has been checked.
  */
 #ifndef KMEM_PAGE_OPERATION_H
 #define KMEM_PAGE_OPERATION_H
@@ -34,9 +38,11 @@
 #define PAGE_OPERATION_SIZE      3  /* bytes an operation is decoded from */
 #define PAGE_OPERATION_TEXT_SIZE 96 /* bytes of an operation's text, the final 0 included */
 #define PAGE_POINTER_TEXT_SIZE   56 /* bytes of a pointer's text, the final 0 included */
+#define PAGE_ELSEWHERE_COUNT     4  /* pages that init elsewhere makes, give or take one */
 
 enum page_operation_kind {
     PAGE_OPERATION_INIT, /* never decoded: the first of every run */
+    PAGE_OPERATION_INIT_ELSEWHERE,
     PAGE_OPERATION_ALLOC,
     PAGE_OPERATION_ZALLOC,
     PAGE_OPERATION_EXTEND,
@@ -47,8 +53,10 @@ enum page_operation_kind {
 
 struct page_operation {
     enum page_operation_kind kind;
-    int64_t offset;           /* extend, free: the pointer's distance from page 0; PAGE_MODEL_NULL */
-    size_t count;             /* alloc, zalloc, extend, init: pages */
+    int64_t offset;           /* extend, free: the pointer's distance from page 0; PAGE_MODEL_NULL.
+                                 init elsewhere: the memory's distance from a page boundary, or, below 0, from
+                                 the end of all addresses; PAGE_MODEL_NULL */
+    size_t count;             /* alloc, zalloc, extend, init: pages. init elsewhere: bytes */
     size_t page_index;        /* scribble, repair */
     unsigned char descriptor; /* scribble: the new one */
 };

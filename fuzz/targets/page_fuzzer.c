@@ -43,6 +43,10 @@ RULE(page, REFUSAL_UNTOUCHED, "page-refusal-untouched",
 RULE(page, ZEROED, "page-zeroed", "Every byte of a zeroed run is 0.");
 RULE(page, CONTAINED, "page-contained", "Nothing is written but descriptors and the pages of a zeroed run.");
 
+RULE(page, RUN_COUNT, "page-run-count",
+     "A live run's pages are counted, and 0 for any other pointer; asking changes nothing.");
+RULE(page, INIT, "page-init", "Memory is given exactly the pages that fit in it, or refused when none does.");
+
 /* How an operation ended. */
 struct outcome {
     enum page_error error;
@@ -65,6 +69,7 @@ struct run {
 
 /* A page in front of page 0 for the descriptors, and one behind the last to see what is written there. */
 static _Alignas(4096) unsigned char arena[(1 + PAGE_MODEL_PAGE_LIMIT + 1) * PAGE_SIZE];
+static _Alignas(4096) unsigned char elsewhere[(1 + 1 + PAGE_ELSEWHERE_COUNT + 1) * PAGE_SIZE];
 static unsigned char dirty_page[PAGE_SIZE];
 static const unsigned char zero_page[PAGE_SIZE];
 
@@ -144,6 +149,11 @@ __attribute__((noreturn)) static void fail_byte(const struct run *run, const str
 }
 
 /* The checks. */
+
+/* The pointer an operation names. */
+static void *pointer_at(const struct run *run, int64_t offset) {
+    return offset == PAGE_MODEL_NULL ? NULL : (void *)((uintptr_t)run->base + (uintptr_t)offset);
+}
 
 /* size, at most PAGE_SIZE, bytes at address are those of pattern, a whole page of one byte. */
 static void check_bytes(const struct run *run, const struct rule *rule, const unsigned char *pattern,
@@ -232,6 +242,63 @@ static void check_placement(const struct run *run, const unsigned char *pointer,
     }
 }
 
+/* Asks for the pages of the run an operation names, which is still to be done. */
+static void check_run_count(const struct run *run, const struct page_operation *operation) {
+    const size_t expected = page_model_run_count(&run->model, operation->offset);
+    const size_t observed = page_run_count(&run->pages, pointer_at(run, operation->offset));
+    if (expected != observed) {
+        fail_values(run, &page_rule_RUN_COUNT, 0, expected, observed);
+    }
+    if (memcmp(&run->pages, &run->before, sizeof run->pages) != 0 ||
+        memcmp(run->memory, run->descriptors_before, run->model.page_count) != 0) {
+        fail(run, &page_rule_RUN_COUNT, "the allocator as before", "one that changed");
+    }
+}
+
+static void require_init(const struct run *run, const char *what, uint64_t expected, uint64_t observed) {
+    if (expected != observed) {
+        char expected_text[PAGE_OPERATION_TEXT_SIZE];
+        char observed_text[PAGE_OPERATION_TEXT_SIZE];
+        (void)snprintf(expected_text, PAGE_OPERATION_TEXT_SIZE, "%s %llu", what,
+                       (unsigned long long)expected);
+        (void)snprintf(observed_text, PAGE_OPERATION_TEXT_SIZE, "%llu", (unsigned long long)observed);
+        fail(run, &page_rule_INIT, expected_text, observed_text);
+    }
+}
+
+/* Makes another allocator. Its memory lies one page into `elsewhere`, if it is any at all. */
+static void init_elsewhere(const struct run *run, const struct page_operation *operation) {
+    const bool is_memory = operation->offset >= 0;
+    const size_t start = (size_t)(is_memory ? operation->offset : 0);
+    unsigned char *const memory = is_memory ? elsewhere + PAGE_SIZE + start
+                                  : operation->offset == PAGE_MODEL_NULL
+                                      ? NULL
+                                      : (void *)(uintptr_t)operation->offset;
+    const bool wraps = operation->count > SIZE_MAX - (uintptr_t)memory;
+    const size_t page_count = is_memory && !wraps ? page_model_fit(start, operation->count) : 0;
+    const enum page_error error = page_count == 0 ? PAGE_BAD_REGION : PAGE_OK;
+    struct page_allocator pages;
+    memset(&pages, DIRT, sizeof pages);
+    require_init(run, "error", error, page_init(&pages, memory, operation->count));
+    require_init(run, "last error", error, page_last_error(&pages));
+    require_init(run, "pages", page_count, pages.page_count);
+    require_init(run, "taken pages", 0, pages.taken_count);
+    if (page_count == 0) {
+        require_init(run, "first page", 0, page_alloc(&pages, 1) != NULL);
+    } else {
+        const size_t base = page_model_size_of(start, page_count) + start - page_count * PAGE_SIZE;
+        require_init(run, "descriptors at", 0, (uint64_t)(pages.descriptors - memory));
+        require_init(run, "page 0 at", base - start, (uint64_t)(pages.base - memory));
+    }
+    for (size_t i = 0; i < page_count; i++) {
+        require_init(run, "descriptor", 0, memory[i]);
+        memory[i] = DIRT;
+    }
+    for (size_t i = 0; i < sizeof elsewhere; i += PAGE_SIZE) {
+        check_bytes(run, &page_rule_CONTAINED, dirty_page, elsewhere + i, PAGE_SIZE);
+    }
+}
+
 static void check(const struct run *run, const struct page_operation *operation, struct outcome outcome,
                   struct page_answer answer) {
     check_placement(run, outcome.pointer, answer.page_index);
@@ -253,11 +320,6 @@ static void check(const struct run *run, const struct page_operation *operation,
 
 /* Doing. */
 
-/* The pointer an operation names. */
-static void *pointer_at(const struct run *run, int64_t offset) {
-    return offset == PAGE_MODEL_NULL ? NULL : (void *)((uintptr_t)run->base + (uintptr_t)offset);
-}
-
 static struct page_answer predict(struct run *run, const struct page_operation *operation) {
     switch (operation->kind) {
     case PAGE_OPERATION_ALLOC:
@@ -268,6 +330,7 @@ static struct page_answer predict(struct run *run, const struct page_operation *
     case PAGE_OPERATION_FREE:
         return page_model_free(&run->model, operation->offset);
     case PAGE_OPERATION_INIT:
+    case PAGE_OPERATION_INIT_ELSEWHERE:
     case PAGE_OPERATION_SCRIBBLE:
     case PAGE_OPERATION_REPAIR:
         break;
@@ -296,6 +359,7 @@ static struct outcome execute(struct run *run, const struct page_operation *oper
     case PAGE_OPERATION_INIT:
         outcome.error = page_init(pages, run->memory, run->size);
         break;
+    case PAGE_OPERATION_INIT_ELSEWHERE:
     case PAGE_OPERATION_SCRIBBLE:
     case PAGE_OPERATION_REPAIR:
         break;
@@ -348,8 +412,15 @@ static void do_operation(struct run *run, const struct page_operation *operation
         scribble(run, operation);
         return;
     }
+    if (operation->kind == PAGE_OPERATION_INIT_ELSEWHERE) {
+        init_elsewhere(run, operation);
+        return;
+    }
     run->before = run->pages;
     memcpy(run->descriptors_before, run->memory, run->model.page_count);
+    if (operation->kind == PAGE_OPERATION_EXTEND || operation->kind == PAGE_OPERATION_FREE) {
+        check_run_count(run, operation);
+    }
     const struct page_answer answer = predict(run, operation);
     const struct outcome outcome = execute(run, operation);
     if (steps_are_wanted()) {
@@ -366,6 +437,7 @@ static void prepare(struct run *run, const unsigned char header[3]) {
     if (dirty_page[0] != DIRT) {
         memset(dirty_page, DIRT, sizeof dirty_page);
         memset(arena, DIRT, sizeof arena);
+        memset(elsewhere, DIRT, sizeof elsewhere);
     }
     memcpy(arena, dirty_page, PAGE_SIZE);
     page_model_init(&run->model, page_count);

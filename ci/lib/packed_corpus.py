@@ -5,6 +5,7 @@ import struct
 import subprocess
 
 import board
+import corpus
 from command_line import EXIT_ENVIRONMENT, EXIT_USAGE
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
@@ -36,8 +37,9 @@ class Corpus:
             return pathlib.Path(self.name(index))
         content = self.blob.read_bytes()
         offset, size = struct.unpack_from("<II", content, 32 + 8 * index)  # as fuzz/target/blob.h draws it
-        path = self._folder.parent / f"input-{index}"  # where it stays, for the replay command
-        path.write_bytes(content[offset:offset + size])
+        content = content[offset:offset + size]
+        path = self._folder.parent / corpus.content_name(content)  # where it stays, for the replay command: a name of bytes
+        path.write_bytes(content)
         return path
 
     def operations(self, index):
@@ -68,7 +70,8 @@ def make_corpus(options, folder):
     if options.blob is not None:
         return Corpus(options.blob, folder, options.command)
     blob = folder / "corpus.blob"
-    run_tool("pack", *options.paths, "-o", blob, "--force")
+    paths = [path for path in options.paths if corpus.inputs(path)]  # one may be empty, but not all
+    run_tool("pack", *(paths or options.paths), "-o", blob, "--force")
     return Corpus(blob, folder, options.command)
 
 

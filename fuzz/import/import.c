@@ -6,6 +6,7 @@
 
 #include "fuzz/execute/model.h"
 #include "fuzz/import/import_build.h"
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 
 #define HEADER_SIZE       ((size_t)8)    /* bytes */
@@ -191,12 +192,10 @@ bool import_fit(struct import *import) {
 
 void import_print(const struct import *import, const char *name, FILE *stream) {
     const struct program_header *const header = &import->header;
-    fprintf(stream, TEXT_SIGNATURE "\n# Imported from ");
-    for (; *name != '\0'; name++) {
-        fputc(*name >= ' ' && *name <= '~' ? *name : '?', stream);
-    }
-    fprintf(stream, ", a log of format %s.\nheap page=%zu pages=%zu slots=%zu\n",
-            import_format_name(import->format), header->page_size, header->page_count, header->slot_count);
+    fprintf(stream,
+            TEXT_SIGNATURE "\n# Imported from %s, a log of format %s.\nheap page=%zu pages=%zu slots=%zu\n",
+            shown(name), import_format_name(import->format), header->page_size, header->page_count,
+            header->slot_count);
     for (size_t i = 0; i < import->operation_count; i++) {
         char text[TEXT_OPERATION_SIZE];
         fprintf(stream, "%-24s # line %zu\n", text_operation(&import->operations[i].operation, text),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fuzz/execute/oracle.h"
+#include "fuzz/program/shown.h"
 
 bool failure_is_same(const struct failure *left, const struct failure *right) {
     return left->kind == right->kind && left->verdict.oracle == right->verdict.oracle &&
@@ -51,6 +52,6 @@ const char *failure_text(const struct failure *failure, char buffer[FAILURE_TEXT
         break;
     }
     snprintf(buffer, FAILURE_TEXT_SIZE, "%s%s%s", name, failure->place[0] == '\0' ? "" : " in ",
-             failure->place);
+             shown(failure->place));
     return buffer;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "fuzz/program/shown.h"
+
 #define REPLACEMENT "\\ufffd"
 
 struct json json_start(FILE *stream) {
@@ -17,34 +19,6 @@ static void write_indent(const struct json *json) {
     fprintf(json->stream, "\n%*s", (int)(json->depth * 2), "");
 }
 
-/* Bytes of the UTF-8 sequence that text begins with; 0 when it begins with none. The NUL at its end is no
- * continuation, so nothing behind it is read. (Unicode, table 3-7.) */
-static size_t sequence_size(const unsigned char *text) {
-    const unsigned first = text[0];
-    if (first < 0x80) {
-        return 1;
-    }
-    const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    unsigned low = 0x80; /* what the second byte may be */
-    unsigned high = 0xbf;
-    if (first < 0xc2 || first > 0xf4) {
-        return 0;
-    }
-    if (first == 0xe0 || first == 0xf0) {
-        low = first == 0xe0 ? 0xa0 : 0x90;
-    } else if (first == 0xed || first == 0xf4) {
-        high = first == 0xed ? 0x9f : 0x8f;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if (text[i] < low || text[i] > high) {
-            return 0;
-        }
-        low = 0x80;
-        high = 0xbf;
-    }
-    return size;
-}
-
 static void write_character(unsigned character, FILE *stream) {
     if (character == '"' || character == '\\') {
         fprintf(stream, "\\%c", (int)character);
@@ -57,19 +31,18 @@ static void write_character(unsigned character, FILE *stream) {
     }
 }
 
-static void write_string(const char *text, FILE *stream) {
-    const unsigned char *at = (const unsigned char *)text;
+void json_print_string(const char *text, FILE *stream) {
     fputc('"', stream);
-    while (*at != '\0') { /* a byte less each time */
-        const size_t size = sequence_size(at);
+    while (*text != '\0') { /* a byte less each time */
+        const size_t size = utf8_size(text, UTF8_SIZE_MAXIMUM);
         if (size == 0) {
             fputs(REPLACEMENT, stream);
-            at++;
+            text++;
         } else if (size == 1) {
-            write_character(*at++, stream);
+            write_character((unsigned char)*text++, stream);
         } else {
-            (void)fwrite(at, 1, size, stream); /* the caller asks the stream for errors */
-            at += size;
+            (void)fwrite(text, 1, size, stream); /* the caller asks the stream for errors */
+            text += size;
         }
     }
     fputc('"', stream);
@@ -85,7 +58,7 @@ static void write_key(struct json *json, const char *key) {
         write_indent(json);
     }
     if (key != NULL) {
-        write_string(key, json->stream);
+        json_print_string(key, json->stream);
         fputs(": ", json->stream);
     }
 }
@@ -137,7 +110,7 @@ void json_null(struct json *json, const char *key) {
 
 void json_string(struct json *json, const char *key, const char *text) {
     write_key(json, key);
-    write_string(text, json->stream);
+    json_print_string(text, json->stream);
 }
 
 void json_path(struct json *json, const char *key, const char *path) {

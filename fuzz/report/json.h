@@ -36,6 +36,9 @@ void json_null(struct json *json, const char *key);
  * byte each. */
 void json_string(struct json *json, const char *key, const char *text);
 
+/* The same string alone, for a document that is not written by this writer. */
+void json_print_string(const char *text, FILE *stream);
+
 /* A path as a URI (RFC 3986): every byte but the unreserved and '/' as %XX, so that the path can be had from
  * it whatever its bytes are. An absolute path becomes file://..., a relative one a relative reference. */
 void json_path(struct json *json, const char *key, const char *path);

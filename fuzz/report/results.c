@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "fuzz/isolate/sanitizer.h"
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
+#include "fuzz/tool/file_list.h"
 #include "fuzz/tool/output.h"
 
 #define JSON_FORMAT 1u /* of this document; a change that breaks a reader counts it up */
@@ -18,7 +20,7 @@ enum exit_code results_start(struct results *results, bool to_json, const char *
     if (sarif_path != NULL) {
         FILE *const stream = open_memstream(&results->sarif_text, &results->sarif_size);
         if (stream == NULL) {
-            fprintf(stderr, "kmemfuzz run: no memory for %s: %s\n", sarif_path, strerror(errno));
+            fprintf(stderr, "kmemfuzz run: no memory for %s: %s\n", shown(sarif_path), strerror(errno));
             return EXIT_ENVIRONMENT;
         }
         results->sarif = json_start(stream);
@@ -138,14 +140,28 @@ void results_add(struct results *results, const struct result *result) {
     }
 }
 
-static void end_json(struct results *results) {
+static void write_left_out(struct json *json, const struct file_list *files) {
+    json_open_array(json, "left_out");
+    for (size_t i = 0; i < files->left_out_count; i++) {
+        json_open_object(json, NULL);
+        json_string(json, "file", files->left_out[i].path);
+        json_path(json, "uri", files->left_out[i].path);
+        json_string(json, "reason", files->left_out[i].reason);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
+static void end_json(struct results *results, const struct file_list *files) {
     struct json *const json = &results->json;
     json_close_array(json);
+    write_left_out(json, files);
     json_open_object(json, "totals");
     json_number(json, "sound", results->sound_count);
     json_number(json, "violations", results->violation_count);
     json_number(json, "died", results->death_count);
     json_number(json, "unusable", results->unusable_count);
+    json_number(json, "left_out", files->left_out_count);
     json_close_object(json);
     json_close_object(json);
     json_end(json);
@@ -157,7 +173,7 @@ static enum exit_code end_sarif(struct results *results, bool replace) {
     const bool whole = ferror(stream) == 0;
     enum exit_code code = EXIT_ENVIRONMENT;
     if (fclose(stream) != 0 || !whole) {
-        fprintf(stderr, "kmemfuzz run: no memory for %s\n", results->sarif_path);
+        fprintf(stderr, "kmemfuzz run: no memory for %s\n", shown(results->sarif_path));
     } else {
         code = output_write(results->sarif_path, (const uint8_t *)results->sarif_text, results->sarif_size,
                             replace);
@@ -166,9 +182,9 @@ static enum exit_code end_sarif(struct results *results, bool replace) {
     return code;
 }
 
-enum exit_code results_end(struct results *results, bool replace) {
+enum exit_code results_end(struct results *results, const struct file_list *files, bool replace) {
     if (results->to_json) {
-        end_json(results);
+        end_json(results, files);
     }
     return results->sarif_path == NULL ? EXIT_SOUND : end_sarif(results, replace);
 }

@@ -9,6 +9,8 @@
 #include "fuzz/report/json.h"
 #include "fuzz/tool/exit_code.h"
 
+struct file_list;
+
 /* What came of one input. */
 struct result {
     const char *path;
@@ -42,8 +44,10 @@ void results_add(struct results *results, const struct result *result);
 void results_write_members(struct json *json, const struct result *result);
 
 /* Ends them and writes the SARIF file, whole or not at all; an existing one is replaced only when `replace`
- * is true. Returns EXIT_SOUND; or prints why not and returns EXIT_USAGE or EXIT_ENVIRONMENT. */
-__attribute__((warn_unused_result)) enum exit_code results_end(struct results *results, bool replace);
+ * is true. The JSON lists what `files` has left out. Returns EXIT_SOUND; or prints why not and returns
+ * EXIT_USAGE or EXIT_ENVIRONMENT. */
+__attribute__((warn_unused_result)) enum exit_code results_end(struct results *results,
+                                                               const struct file_list *files, bool replace);
 
 /* The parts of a SARIF document (sarif.c). unusable_count is known when it ends. */
 void sarif_start(struct json *json);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/tool/input.h"
+#include "fuzz/program/shown.h"
+#include "fuzz/tool/file_list.h"
 
 const char *command_tool_path = "kmemfuzz";
 
@@ -73,7 +74,7 @@ static enum exit_code take_operand(const struct command *command, const struct c
     }
     const size_t limit = sizeof syntax->operands / sizeof syntax->operands[0];
     if (index >= limit || syntax->operands[index] == NULL) {
-        return command_misuse(command, "'%s' is one argument too many", argument);
+        return command_misuse(command, "'%s' is one argument too many", shown(argument));
     }
     *syntax->operands[index] = argument;
     return EXIT_SOUND;
@@ -115,7 +116,7 @@ enum exit_code command_parse(const struct command *command, char **arguments,
             code = take_value(command, option, next[1]);
             next += code == EXIT_SOUND; /* then there is one */
         } else if (*argument == '-' && argument[1] != '\0') {
-            code = command_misuse(command, "there is no option '%s'", argument);
+            code = command_misuse(command, "there is no option '%s'", shown(argument));
         } else {
             code = take_operand(command, syntax, operand_count++, argument);
         }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz/program/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/debugger.h"
 #include "fuzz/tool/diagnosis.h"
@@ -23,6 +24,7 @@ struct options {
     bool debug;
     bool json;
     bool replace;
+    bool as_bytes;
 };
 
 /* Where the files go. */
@@ -60,7 +62,7 @@ static enum exit_code refuse_existing(const struct diagnosis_files *files) {
         struct stat status;
         if (lstat(files->paths[i], &status) == 0) {
             fprintf(stderr, "kmemfuzz: %s exists; choose another place with -o, or --force to replace it\n",
-                    files->paths[i]);
+                    shown(files->paths[i]));
             return EXIT_USAGE;
         }
     }
@@ -76,7 +78,7 @@ static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct
         printf("%s: sound, digest %016" PRIx64
                ", %zu operations: there is nothing to explain, and nothing is "
                "written\n",
-               options->source, diagnosis->recording.outcome.digest,
+               input_name(options->source), diagnosis->recording.outcome.digest,
                diagnosis->recording.outcome.operation_count);
     }
     return EXIT_SOUND;
@@ -110,7 +112,8 @@ static enum exit_code fail_temporary(const char *path) {
 static enum exit_code debug(const struct diagnosis *diagnosis, const struct options *options) {
     char path[] = TEMPORARY;
     char run[] = "run";
-    char *const arguments[] = {run, path, NULL};
+    char as_bytes[] = "--bytes";
+    char *const arguments[] = {run, path, as_bytes, NULL};
     const struct debugger_options debugger = {.operation = DEBUGGER_FAILING,
                                               .commands = options->debugger_commands};
     const struct reduced *const reduced = &diagnosis->reduced;
@@ -159,7 +162,7 @@ static enum exit_code explain_input(const struct input *input, const struct diag
 
 static enum exit_code explain_file(const struct options *options) {
     struct input input;
-    enum exit_code code = input_open(options->source, &input);
+    enum exit_code code = input_open(options->source, options->as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -210,11 +213,12 @@ static enum exit_code run(char **arguments) {
          .needs = "a name: of a folder, or what those of the files begin with",
          .text = &options.place},
         {.name = "--gdb-commands", .needs = DEBUGGER_COMMANDS, .text = &options.debugger_commands},
+        {.name = "--bytes", .flag = &options.as_bytes},
         {.name = "--force", .flag = &options.replace},
         {.name = "--json", .flag = &options.json},
         {.name = "--gdb", .flag = &options.debug},
     };
-    const struct command_syntax syntax = {table, 5, .operands = {&options.source}};
+    const struct command_syntax syntax = {table, 6, .operands = {&options.source}};
     enum exit_code code = command_parse(&command_explain, arguments, &syntax);
     if (code == EXIT_SOUND) {
         code = check(&options);
@@ -237,6 +241,7 @@ const struct command command_explain = {
         "  FILE.html         its run as a page for a browser\n\n"
         "all or none of them. Of a sound program nothing is written.\n\n"
         "  -o PLACE        write into the folder PLACE; when it is none, let the names begin with PLACE\n"
+        "  --bytes         take FILE as bytes, whatever it is called and holds\n"
         "  --force         replace files that exist\n"
         "  --json          print the explanation for a machine (docs/crash.md)\n"
         "  --gdb           write nothing; start gdb-multiarch on the reduced program, stopped before the\n"

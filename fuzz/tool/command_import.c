@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz/import/import.h"
+#include "fuzz/program/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/output.h"
@@ -17,7 +18,7 @@ struct options {
 };
 
 static enum exit_code fail_memory(const struct options *options) {
-    fprintf(stderr, "kmemfuzz import: no memory for %s\n", options->log);
+    fprintf(stderr, "kmemfuzz import: no memory for %s\n", input_name(options->log));
     return EXIT_ENVIRONMENT;
 }
 
@@ -25,7 +26,7 @@ static enum exit_code fail_memory(const struct options *options) {
  */
 static bool report_problems(const struct options *options, const struct import *import) {
     for (size_t i = 0; i < import->problem_count; i++) {
-        fprintf(stderr, "%s:%zu: %s: %s\n", options->log, import->problems[i].line,
+        fprintf(stderr, "%s:%zu: %s: %s\n", input_name(options->log), import->problems[i].line,
                 options->skip ? "skipped" : "error", import->problems[i].message);
     }
     if (import->problem_count == 0) {
@@ -64,7 +65,7 @@ static enum exit_code convert(const struct options *options, struct import *impo
         return EXIT_USAGE;
     }
     if (import->operation_count == 0) {
-        fprintf(stderr, "%s: error: there is no call in it\n", options->log);
+        fprintf(stderr, "%s: error: there is no call in it\n", input_name(options->log));
         return EXIT_USAGE;
     }
     const size_t problem_count = import->problem_count;
@@ -73,7 +74,7 @@ static enum exit_code convert(const struct options *options, struct import *impo
             return fail_memory(options);
         }
         const struct import_problem *const problem = &import->problems[problem_count];
-        fprintf(stderr, "%s:%zu: error: %s\n", options->log, problem->line, problem->message);
+        fprintf(stderr, "%s:%zu: error: %s\n", input_name(options->log), problem->line, problem->message);
         return EXIT_USAGE;
     }
     const enum exit_code code = write_program(options, import);
@@ -92,7 +93,7 @@ static enum exit_code import_log(const struct options *options, const char *log,
         format = import_detect(log, size);
     }
     if (format == IMPORT_FORMAT_COUNT) {
-        fprintf(stderr, "%s: error: %s\n", options->log,
+        fprintf(stderr, "%s: error: %s\n", input_name(options->log),
                 size == 0 ? "it is empty"
                           : "its first line is of no format that is known; --format names one: plain, mtrace "
                             "or ltrace");
@@ -114,7 +115,7 @@ static enum exit_code check_format(const char *name, struct options *options) {
     return name == NULL || options->format != IMPORT_FORMAT_COUNT
                ? EXIT_SOUND
                : command_misuse(&command_import,
-                                "there is no format '%s'; there are plain, mtrace and ltrace", name);
+                                "there is no format '%s'; there are plain, mtrace and ltrace", shown(name));
 }
 
 static enum exit_code import_file(const struct options *options) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/host.h"
@@ -20,6 +21,7 @@
 struct options {
     const char *source;
     const char *name;
+    bool as_bytes;
 };
 
 /* The file. */
@@ -70,20 +72,23 @@ static void tell(const struct input *input, const struct reduced *reduced, const
     char what[FAILURE_TEXT_SIZE];
     const size_t before = input->program.operation_count;
     if (reduced->failure.kind == FAILURE_NONE) {
-        printf("%s: kept as it is, with %zu operation%s: it is sound in this build\n", path, before,
+        printf("%s: kept as it is, with %zu operation%s: it is sound in this build\n", shown(path), before,
                before == 1 ? "" : "s");
     } else {
-        printf("%s: fails by %s, %zu operation%s reduced to %zu\n", path,
+        printf("%s: fails by %s, %zu operation%s reduced to %zu\n", shown(path),
                failure_text(&reduced->failure, what), before, before == 1 ? "" : "s",
                reduced->program.operation_count);
     }
     printf(
         "\nFrom now on ./ci/replay requires in three builds that it is sound, ./ci/target on the boards, and "
         "./ci/fuzz\nstarts from it. What to do next:\n"
-        "  1. Mend the bug, until kmemfuzz run %s says that it is sound.\n"
-        "  2. Say in the comment below its first line what was wrong.\n"
-        "  3. git add %s, and commit it with the change that mends the bug.\n",
-        path, path);
+        "  1. Fix the bug, until kmemfuzz run ");
+    shown_print_word(path, stdout);
+    printf(" says that it is sound.\n"
+           "  2. Say in the comment below its first line what was wrong.\n"
+           "  3. git add ");
+    shown_print_word(path, stdout);
+    printf(", and commit it with the change that fixes the bug.\n");
 }
 
 static enum exit_code keep_program(const struct input *input, const struct options *options,
@@ -111,13 +116,14 @@ static enum exit_code refuse_existing(const char *path) {
     if (lstat(path, &status) != 0) {
         return EXIT_SOUND;
     }
-    fprintf(stderr, "kmemfuzz: %s exists; choose another name: what is kept is never replaced\n", path);
+    fprintf(stderr, "kmemfuzz: %s exists; choose another name: what is kept is never replaced\n",
+            shown(path));
     return EXIT_USAGE;
 }
 
 static enum exit_code keep_file(const struct options *options) {
     struct input input;
-    enum exit_code code = input_open(options->source, &input);
+    enum exit_code code = input_open(options->source, options->as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -141,7 +147,8 @@ static bool is_name(const char *name) {
 
 static enum exit_code run(char **arguments) {
     struct options options = {.source = NULL};
-    const struct command_syntax syntax = {.operands = {&options.source, &options.name}};
+    const struct command_option table[] = {{.name = "--bytes", .flag = &options.as_bytes}};
+    const struct command_syntax syntax = {table, 1, .operands = {&options.source, &options.name}};
     const enum exit_code code = command_parse(&command_keep, arguments, &syntax);
     if (code != EXIT_SOUND) {
         return code;
@@ -154,14 +161,14 @@ static enum exit_code run(char **arguments) {
             &command_keep,
             "'%s' is no name: it may have letters, digits, - and _, at most %zu, and begins "
             "with no -; such as merge-left-forgotten",
-            options.name, NAME_SIZE_MAXIMUM);
+            shown(options.name), NAME_SIZE_MAXIMUM);
     }
     return keep_file(&options);
 }
 
 const struct command command_keep = {
     .name = "keep",
-    .synopsis = "FILE NAME",
+    .synopsis = "FILE NAME [--bytes]",
     .summary = "keep a program that failed as a test",
     .help =
         "FILE is a program that fails, text or binary; - is standard input. It is made as small as it can "
@@ -171,7 +178,9 @@ const struct command command_keep = {
         "letters, digits, - and _, and says what was wrong; one that is in use is refused. A program that "
         "is\n"
         "sound, because the bug is mended already, is kept as it is: nobody can tell any more what in it\n"
-        "matters. So keep it with the build that still has the bug.\n\n"
+        "matters. So keep it with the build that still has the bug. --bytes takes FILE as bytes, whatever it "
+        "is\n"
+        "called and holds.\n\n"
         "Exit codes: 0 kept, 2 a wrong argument, a text with an error or a name in use, 3 a file that "
         "cannot\n"
         "be read or written.\n\n"

@@ -7,6 +7,7 @@
 #include "fuzz/program/little.h"
 #include "fuzz/target/blob.h"
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/file_list.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/output.h"
 
@@ -34,7 +35,7 @@ static enum exit_code fail_size(void) {
 /* Puts the program of file number index behind the ones before it. */
 static enum exit_code add_input(struct pack *pack, size_t index) {
     struct input input;
-    const enum exit_code code = input_open(pack->files.paths[index], &input);
+    const enum exit_code code = input_open(pack->files.paths[index], pack->files.as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -128,8 +129,9 @@ static enum exit_code run(char **arguments) {
     const struct command_option options[] = {
         {.name = "-o", .needs = COMMAND_OUTPUT, .text = &destination},
         {.name = "--force", .flag = &pack.replace},
+        {.name = "--bytes", .flag = &pack.files.as_bytes},
     };
-    const struct command_syntax syntax = {options, 2, .files = &pack.files};
+    const struct command_syntax syntax = {options, 3, .files = &pack.files};
     enum exit_code code = command_parse(&command_pack, arguments, &syntax);
     if (code == EXIT_SOUND) {
         code = pack.files.count != 0 && destination != NULL
@@ -138,6 +140,7 @@ static enum exit_code run(char **arguments) {
                                     "it takes programs, or folders with programs in them, and -o BLOB");
     }
     if (code == EXIT_SOUND) {
+        file_list_print_left_out(&pack.files, 0, stdout);
         printf("%zu input%s, %zu bytes\n", pack.files.count, pack.files.count == 1 ? "" : "s", pack.size);
     }
     file_list_close(&pack.files);
@@ -146,12 +149,14 @@ static enum exit_code run(char **arguments) {
 
 const struct command command_pack = {
     .name = "pack",
-    .synopsis = "FILE|DIR... -o BLOB [--force]",
+    .synopsis = "FILE|DIR... -o BLOB [OPTION...]",
     .summary = "pack programs into one file for a board to replay",
     .help =
-        "A folder means all files below it, in the order of their names; texts are packed as the bytes they\n"
-        "mean. BLOB.names is written as well: the path of each input, in order, each ended by a zero byte.\n"
-        "Existing files are not replaced unless --force is given. docs/target-images.md has the format.\n\n"
+        "A folder means all programs below it, in the order of their names; what else is there is listed.\n"
+        "Texts are packed as the bytes they mean. BLOB.names is written as well: the path of each input, in\n"
+        "order, each ended by a zero byte. docs/target-images.md has the format.\n\n"
+        "  --bytes  take every file as bytes, whatever it is called and holds\n"
+        "  --force  replace BLOB and BLOB.names if they exist\n\n"
         "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
     .run = run,
 };

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
+#include "fuzz/report/json.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
@@ -17,6 +19,7 @@ struct options {
     const char *destination;
     bool replace;
     bool json;
+    bool as_bytes;
 };
 
 /* Writing. */
@@ -57,15 +60,14 @@ static void print_figures(const struct input *input, const struct reduced *reduc
     (void)text_print(&reduced->program, stdout); /* command_finish reports what could not be written */
 }
 
-/* A failure's name has letters, digits and punctuation that JSON takes as it is. */
 static void print_json(const struct input *input, const struct reduced *reduced) {
     char failure[FAILURE_TEXT_SIZE];
-    printf(
-        "{\"failure\": \"%s\", \"operations_before\": %zu, \"operations_after\": %zu, \"size_before\": %zu, "
-        "\"size_after\": %zu, \"replays\": %zu, \"milliseconds\": %.3f}\n",
-        failure_text(&reduced->failure, failure), input->program.operation_count,
-        reduced->program.operation_count, input->size, reduced->size, reduced->replay_count,
-        reduced->milliseconds);
+    printf("{\"failure\": ");
+    json_print_string(failure_text(&reduced->failure, failure), stdout);
+    printf(", \"operations_before\": %zu, \"operations_after\": %zu, \"size_before\": %zu, "
+           "\"size_after\": %zu, \"replays\": %zu, \"milliseconds\": %.3f}\n",
+           input->program.operation_count, reduced->program.operation_count, input->size, reduced->size,
+           reduced->replay_count, reduced->milliseconds);
 }
 
 static enum exit_code finish(const struct input *input, const struct reduced *reduced,
@@ -78,16 +80,16 @@ static enum exit_code finish(const struct input *input, const struct reduced *re
 }
 
 static enum exit_code fail_sound(const struct options *options) {
-    fprintf(
-        stderr,
-        "%s: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run %s says so too\n",
-        options->source, options->source);
+    fprintf(stderr, "%s: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run ",
+            input_name(options->source));
+    shown_print_word(options->source, stderr);
+    fprintf(stderr, " says so too\n");
     return EXIT_USAGE;
 }
 
 static enum exit_code reduce_file(const struct options *options) {
     struct input input;
-    enum exit_code code = input_open(options->source, &input);
+    enum exit_code code = input_open(options->source, options->as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -111,8 +113,9 @@ static enum exit_code run(char **arguments) {
         {.name = "-o", .needs = COMMAND_OUTPUT, .text = &options.destination},
         {.name = "--force", .flag = &options.replace},
         {.name = "--json", .flag = &options.json},
+        {.name = "--bytes", .flag = &options.as_bytes},
     };
-    const struct command_syntax syntax = {table, 3, .operands = {&options.source}};
+    const struct command_syntax syntax = {table, 4, .operands = {&options.source}};
     const enum exit_code code = command_parse(&command_reduce, arguments, &syntax);
     if (code != EXIT_SOUND) {
         return code;
@@ -125,14 +128,16 @@ static enum exit_code run(char **arguments) {
 
 const struct command command_reduce = {
     .name = "reduce",
-    .synopsis = "FILE -o OUT [--force] [--json]",
+    .synopsis = "FILE -o OUT [OPTION...]",
     .summary = "make a failing program as small as it can be",
     .help =
         "FILE is a program that fails, text or binary; - is standard input. What it fails by (an oracle, a\n"
         "sanitizer's report, a signal, a hang) stays the same. OUT is written as text when its name ends in\n"
-        ".ops, else as canonical bytes; it is not replaced unless --force is given. Prints what became of\n"
-        "operations and bytes, the programs run for it and the time, and the program as text.\n\n"
-        "  --json   print the figures for a machine, and no program\n\n"
+        ".ops, else as canonical bytes. Prints what became of operations and bytes, the programs run for it\n"
+        "and the time, and the program as text.\n\n"
+        "  --json   print the figures for a machine, and no program\n"
+        "  --bytes  take FILE as bytes, whatever it is called and holds\n"
+        "  --force  replace OUT if it exists\n\n"
         "Exit codes: 0 reduced, 2 a wrong argument, a text with an error, or a program that is sound, 3 a "
         "file\n"
         "that cannot be read or written.\n\n"

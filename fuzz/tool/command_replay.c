@@ -70,7 +70,7 @@ static enum exit_code replay_file(const struct options *options) {
     if (error == BLOB_OK) {
         code = replay_blob(&blob, options);
     } else {
-        fprintf(stderr, "kmemfuzz: %s: %s\n", options->path, blob_error_text(error));
+        fprintf(stderr, "kmemfuzz: %s: %s\n", input_name(options->path), blob_error_text(error));
         code = EXIT_USAGE;
     }
     free(bytes);

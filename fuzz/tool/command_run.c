@@ -6,11 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/results.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/debugger.h"
+#include "fuzz/tool/file_list.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/reduced.h"
@@ -63,20 +65,6 @@ static bool is_oracle_option(const char *argument) {
     return strcmp(argument, "--only") == 0 || strcmp(argument, "--without") == 0;
 }
 
-/* Prints a word so that a shell reads it as that one word. */
-static void print_word(const char *word, FILE *stream) {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:@%";
-    if (*word != '\0' && strspn(word, plain) == strlen(word)) {
-        fputs(word, stream);
-        return;
-    }
-    fputc('\'', stream);
-    for (; *word != '\0'; word++) {
-        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, stream);
-    }
-    fputc('\'', stream);
-}
-
 /* The command that runs the file at path again, asking the same oracles; from malloc. */
 static char *replay_command(const struct options *options, const char *path) {
     char *command = NULL;
@@ -85,13 +73,14 @@ static char *replay_command(const struct options *options, const char *path) {
     if (stream == NULL) {
         abort(); /* a few hundred bytes */
     }
-    print_word(command_tool_path, stream);
+    shown_print_word(command_tool_path, stream);
     fputs(" run ", stream);
-    print_word(path, stream);
+    shown_print_word(path, stream);
+    fputs(options->files.as_bytes ? " --bytes" : "", stream);
     for (char **argument = options->arguments; *argument != NULL; argument++) {
         if (is_oracle_option(*argument)) {
             fprintf(stream, " %s ", *argument++);
-            print_word(*argument, stream);
+            shown_print_word(*argument, stream);
         }
     }
     if (fclose(stream) != 0) {
@@ -111,9 +100,9 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     const bool sound = verdict_is_sound(verdict);
     if (sound) {
         printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
-               path);
+               shown(path));
     } else {
-        fprintf(stdout, "%s: ", path);
+        fprintf(stdout, "%s: ", shown(path));
         report_violation(executor, &input->program, replay, stdout);
     }
     free(replay); /* no run is under way that would ask for it */
@@ -124,7 +113,8 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
 static void print_death(const struct outcome *outcome, const char *path) {
     char operation[TEXT_OPERATION_SIZE];
     fflush(stdout);
-    fprintf(stderr, "%s%s: DIED in the subject, %s: %s\n", outcome->report, path, outcome_id(outcome),
+    shown_print_lines(outcome->report, stderr);
+    fprintf(stderr, "%s: DIED in the subject, %s: %s\n", shown(path), outcome_id(outcome),
             outcome_sentence(outcome));
     if (outcome->has_step) {
         fprintf(stderr, "  operation  %zu: %s\n", outcome->step.index,
@@ -162,8 +152,8 @@ static enum exit_code run_for_results(struct executor *executor, const struct in
 
 /* The most serious of what came of all files, counted by code: what could not be checked outweighs what was
  * found wrong, that what was sound. */
-static enum exit_code worst(const size_t counts[EXIT_ENVIRONMENT + 1]) {
-    static const enum exit_code codes[] = {EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION};
+static enum exit_code worst(const size_t counts[EXIT_CODE_COUNT]) {
+    static const enum exit_code codes[] = {EXIT_INTERNAL, EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (counts[codes[i]] != 0) {
             return codes[i];
@@ -176,7 +166,7 @@ static enum exit_code run_file(struct executor *executor, const char *path, cons
                                struct results *results) {
     const bool wanted = options->to_json || options->sarif_path != NULL;
     struct input input;
-    enum exit_code code = input_open(path, &input);
+    enum exit_code code = input_open(path, options->files.as_bytes, &input);
     if (code != EXIT_SOUND) {
         results_add(results, &(struct result){.path = path});
         return code;
@@ -185,6 +175,20 @@ static enum exit_code run_file(struct executor *executor, const char *path, cons
                   : run_input(executor, &input, path, options);
     input_close(&input);
     return code;
+}
+
+/* What was left out, and the counts of all: of one file its line says enough. */
+static void print_end(const struct file_list *files, const size_t counts[EXIT_CODE_COUNT]) {
+    file_list_print_left_out(files, 0, stdout);
+    if (files->count + files->left_out_count == 1) {
+        return;
+    }
+    printf("%zu sound, %zu with violations, %zu unusable", counts[EXIT_SOUND], counts[EXIT_VIOLATION],
+           counts[EXIT_USAGE] + counts[EXIT_ENVIRONMENT] + counts[EXIT_INTERNAL]);
+    if (files->left_out_count != 0) {
+        printf(", %zu left out", files->left_out_count);
+    }
+    putchar('\n');
 }
 
 static enum exit_code run_files(const struct options *options) {
@@ -196,15 +200,14 @@ static enum exit_code run_files(const struct options *options) {
     if (started != EXIT_SOUND) {
         return started;
     }
-    size_t counts[EXIT_ENVIRONMENT + 1] = {0};
+    size_t counts[EXIT_CODE_COUNT] = {0};
     for (size_t i = 0; i < options->files.count; i++) {
         counts[run_file(executor, options->files.paths[i], options, &results)]++;
     }
-    if (options->files.count != 1 && !options->to_json) {
-        printf("%zu sound, %zu with violations, %zu unusable\n", counts[EXIT_SOUND], counts[EXIT_VIOLATION],
-               counts[EXIT_USAGE] + counts[EXIT_ENVIRONMENT]);
+    if (!options->to_json) {
+        print_end(&options->files, counts);
     }
-    counts[results_end(&results,
+    counts[results_end(&results, &options->files,
                        options->replace)]++; /* a file that was not written counts like one not read */
     return worst(counts);
 }
@@ -244,7 +247,7 @@ static enum exit_code debug_file(const struct options *options) {
         return command_misuse(&command_run, "--gdb takes one file, and not standard input");
     }
     struct input input;
-    enum exit_code code = input_open(options->files.paths[0], &input);
+    enum exit_code code = input_open(options->files.paths[0], options->files.as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -276,8 +279,8 @@ static bool parse_oracles(const char *list, uint64_t *oracles) {
         const size_t length = strcspn(list, ",");
         const unsigned oracle = find_oracle(list, length);
         if (oracle == 0) {
-            fprintf(stderr, "kmemfuzz run: there is no oracle '%.*s'; kmemfuzz oracles lists them\n",
-                    (int)length, list);
+            fprintf(stderr, "kmemfuzz run: there is no oracle '%s'; kmemfuzz oracles lists them\n",
+                    shown_part(list, length));
             return false;
         }
         *oracles |= ORACLE_BIT(oracle);
@@ -331,6 +334,7 @@ static enum exit_code parse(char **arguments, struct options *options) {
          .needs = "the number of an operation, from 0",
          .number = &options->debugger.operation},
         {.name = "--gdb-commands", .needs = DEBUGGER_COMMANDS, .text = &options->debugger.commands},
+        {.name = "--bytes", .flag = &options->files.as_bytes},
         {.name = "--json", .flag = &options->to_json},
         {.name = "--sarif", .needs = COMMAND_OUTPUT, .text = &options->sarif_path},
         {.name = "--force", .flag = &options->replace},
@@ -357,7 +361,8 @@ const struct command command_run = {
     .summary = "run programs and check every operation",
     .help =
         "Prints a line for each sound program (its digest, the operations checked, recovery included) and a\n"
-        "report for each violation. A folder means all files below it but *.md; - is standard input.\n\n"
+        "report for each violation. A folder means all programs below it, and what else is there is listed;\n"
+        "names that begin with a dot are passed over. - is standard input.\n\n"
         "  --trace         print every operation, the heap after it, and the digest so far\n"
         "  --only IDS      ask only these oracles (ids separated by commas)\n"
         "  --without IDS   ask all oracles but these\n"
@@ -366,14 +371,16 @@ const struct command command_run = {
         "                  first when it is sound; in gdb, kmem-map prints the heap's blocks\n"
         "  --operation N   with --gdb: stop before operation N, from 0\n"
         "  --gdb-commands FILE   with --gdb: run these commands at the stop, and end\n"
+        "  --bytes         take every file as bytes, whatever it is called and holds\n"
         "  --json          print one JSON document in place of lines and reports (docs/output.md)\n"
         "  --sarif OUT     write what was found to OUT as SARIF 2.1.0 as well\n"
         "  --force         replace OUT if it exists\n\n"
         "With --json or --sarif each input runs in a process of its own: one that kills the subject is a "
         "result\n"
         "like others, and does not end the command.\n\n"
-        "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument or a text with an error, 3 a file that\n"
-        "cannot be read.\n\n"
+        "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, a text with an error, a file that is "
+        "no\n"
+        "program or a folder without one, 3 a file that cannot be read, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n  kmemfuzz run corpus --json\n"
         "  kmemfuzz run crash-1a2b --gdb\n",
     .run = run,

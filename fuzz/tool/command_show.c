@@ -19,6 +19,7 @@ struct options {
     const char *svg;
     bool map;
     bool as_c;
+    bool as_bytes;
     bool replace;
 };
 
@@ -70,7 +71,7 @@ static enum exit_code show_c(const char *path, const struct program *program) {
         reproducer_write(program, &outcome, &plan, path, stdout);
         plan_close(&plan);
     } else {
-        fprintf(stderr, "kmemfuzz show: %s cannot be run: no memory for its steps\n", path);
+        fprintf(stderr, "kmemfuzz show: %s cannot be run: no memory for its steps\n", input_name(path));
     }
     outcome_close(&outcome);
     return planned ? EXIT_SOUND : EXIT_ENVIRONMENT;
@@ -78,7 +79,7 @@ static enum exit_code show_c(const char *path, const struct program *program) {
 
 static enum exit_code show(const struct options *options) {
     struct input input;
-    enum exit_code code = input_open(options->source, &input);
+    enum exit_code code = input_open(options->source, options->as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -102,9 +103,10 @@ static enum exit_code run(char **arguments) {
         {.name = "--svg", .needs = COMMAND_OUTPUT, .text = &options.svg},
         {.name = "--map", .flag = &options.map},
         {.name = "--c", .flag = &options.as_c},
+        {.name = "--bytes", .flag = &options.as_bytes},
         {.name = "--force", .flag = &options.replace},
     };
-    const struct command_syntax syntax = {table, 5, .operands = {&options.source}};
+    const struct command_syntax syntax = {table, 6, .operands = {&options.source}};
     const enum exit_code code = command_parse(&command_show, arguments, &syntax);
     if (code != EXIT_SOUND) {
         return code;
@@ -126,6 +128,7 @@ const struct command command_show = {
         "  --svg OUT    write a still picture of the last operations\n"
         "  --map        print a line of characters for each operation; in colour on a terminal, unless\n"
         "               NO_COLOR is set\n"
+        "  --bytes      take FILE as bytes, whatever it is called and holds\n"
         "  --force      replace OUT where it exists\n\n"
         "docs/pictures.md says how to read them. Exit codes: 0 shown, whatever the run came to, 2 a wrong\n"
         "argument or a text with an error, 3 a file that cannot be read or written.\n\n"

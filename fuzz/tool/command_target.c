@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/program/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/tree.h"
 
@@ -26,7 +27,7 @@ static enum exit_code run(char **arguments) {
     command[0] = script;
     memcpy(command + 1, arguments, count * sizeof *command);
     execv(script, command);
-    fprintf(stderr, "kmemfuzz target: %s cannot be started: %s\n", script, strerror(errno));
+    fprintf(stderr, "kmemfuzz target: %s cannot be started: %s\n", shown(script), strerror(errno));
     free(command);
     free(script);
     return EXIT_ENVIRONMENT;

@@ -96,7 +96,7 @@ static bool make_file(const struct diagnosis *diagnosis, const struct diagnosis_
 }
 
 static enum exit_code fail(const char *path, const char *what) {
-    fprintf(stderr, "kmemfuzz: %s cannot be explained: %s: %s\n", path, what, strerror(errno));
+    fprintf(stderr, "kmemfuzz: %s cannot be explained: %s: %s\n", input_name(path), what, strerror(errno));
     return EXIT_ENVIRONMENT;
 }
 

@@ -3,6 +3,7 @@
 
 #include "fuzz/draw/map.h"
 #include "fuzz/draw/picture.h"
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/json.h"
@@ -83,7 +84,7 @@ static void print_files(const struct diagnosis_files *files, FILE *stream) {
         [DIAGNOSIS_PAGE] = "its run as a page for a browser, to step through"};
     fprintf(stream, "\n  written\n");
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
-        fprintf(stream, "    %s: %s\n", files->paths[i], words[i]);
+        fprintf(stream, "    %s: %s\n", shown(files->paths[i]), words[i]);
     }
 }
 
@@ -91,7 +92,7 @@ void diagnosis_print(const struct diagnosis *diagnosis, const struct diagnosis_f
                      bool colour, FILE *stream) {
     const size_t before = diagnosis->input->program.operation_count;
     const size_t after = diagnosis->reduced.program.operation_count;
-    fprintf(stream, "%s: %zu operation%s, reduced to %zu\n\n", diagnosis->path, before,
+    fprintf(stream, "%s: %zu operation%s, reduced to %zu\n\n", input_name(diagnosis->path), before,
             before == 1 ? "" : "s", after);
     map_print(&diagnosis->recording, width, colour, stream);
     print_program(diagnosis, stream);

@@ -9,6 +9,8 @@ enum exit_code {
     EXIT_VIOLATION = 1,   /* an oracle or a sanitizer found the subject at fault */
     EXIT_USAGE = 2,       /* a wrong argument, or a file whose contents cannot be used */
     EXIT_ENVIRONMENT = 3, /* a file, memory or tool that could not be had */
+    EXIT_INTERNAL = 4,    /* a bug of the harness */
+    EXIT_CODE_COUNT,
 };
 
 #endif

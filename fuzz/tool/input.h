@@ -1,6 +1,7 @@
-/* Programs from files and folders.
+/* Programs from files: what is read, and what of it is a program (the one place that decides).
  *
- * May be here: finding and reading files. May not: running what is in them, writing (output.h). */
+ * May be here: reading files. May not: finding them (file_list.h), running what is in them, writing
+ * (output.h). */
 #ifndef KMEM_INPUT_H
 #define KMEM_INPUT_H
 
@@ -11,7 +12,12 @@
 #include "fuzz/program/program.h"
 #include "fuzz/tool/exit_code.h"
 
-/* A program as a file holds it, text or binary. */
+/* What a file holds.
+ * - Text: its first line that is neither blank nor a comment begins with "kmem-program".
+ * - Else bytes, when it is named as fuzzers name what they save (crash-*, timeout-*, oom-*, leak-*, slow-unit-* and
+ *   minimized-from-* without an ending, 40 hexadecimal digits, id:NUMBER* of AFL++), when it is not printable UTF-8,
+ *   as no canonical program is, or when it is empty.
+ * - Else it is no program, but somebody's text. */
 struct input {
     uint8_t *bytes; /* the program's, canonical when the file was text; from malloc */
     size_t size;
@@ -21,10 +27,12 @@ struct input {
 
 #define INPUT_SIZE_MAXIMUM ((size_t)256 << 20) /* bytes; more than any program or log that makes sense */
 
-/* Reads the program in the file at path; "-" is standard input. Returns EXIT_SOUND, and the caller closes
- * *input; or prints what is wrong, where, and the mend to standard error and returns EXIT_ENVIRONMENT (the
- * file cannot be read, or there is no memory for it) or EXIT_USAGE (it is a text with an error). */
-__attribute__((warn_unused_result)) enum exit_code input_open(const char *path, struct input *input);
+/* Reads the program in the file at path; "-" is standard input. as_bytes: it is bytes, whatever it holds.
+ * Says so when it is empty. Returns EXIT_SOUND, and the caller closes *input; or prints what is wrong, where,
+ * and how to fix it to standard error and returns EXIT_ENVIRONMENT (the file cannot be read, or there is no
+ * memory for it) or EXIT_USAGE (it is a text with an error, or no program). */
+__attribute__((warn_unused_result)) enum exit_code input_open(const char *path, bool as_bytes,
+                                                              struct input *input);
 
 void input_close(struct input *input);
 
@@ -34,17 +42,10 @@ void input_close(struct input *input);
 __attribute__((warn_unused_result)) enum exit_code input_read(const char *path, uint8_t **bytes,
                                                               size_t *size);
 
-/* Paths of files, in memory of their own. */
-struct file_list {
-    char **paths;
-    size_t count;
-};
+/* What to call a path in a message: shown(path), or "standard input". */
+const char *input_name(const char *path);
 
-/* Adds path, or, when it is a folder, every file below it, in the order of their names; those whose names
- * begin with a dot or end in .md are passed over. Returns EXIT_SOUND; or prints why not and returns
- * EXIT_ENVIRONMENT. */
-__attribute__((warn_unused_result)) enum exit_code file_list_add(struct file_list *list, const char *path);
-
-void file_list_close(struct file_list *list);
+/* Can the file at path be read, and is it then no program, nor named as one (.ops)? */
+bool input_is_something_else(const char *path);
 
 #endif

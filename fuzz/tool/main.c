@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fuzz/program/program.h"
+#include "fuzz/program/shown.h"
 #include "fuzz/tool/command.h"
 
 static const struct command *const commands[] = {
@@ -24,7 +25,9 @@ static void print_help(FILE *stream) {
     fprintf(stream, "\n  kmemfuzz COMMAND --help says more; kmemfuzz --version names the version.\n\n"
                     "A program is a file, binary (what a fuzzer saves) or text (what a person writes); which "
                     "one is told\n"
-                    "from its contents. Exit codes: 0 sound, 1 violation, 2 usage, 3 environment.\n");
+                    "from its contents and its name (docs/programs.md), and a text that is no program is "
+                    "refused; --bytes\ntakes any file as bytes. Exit codes: 0 sound, 1 violation, 2 usage, "
+                    "3 environment, 4 internal error.\n");
 }
 
 static void print_command_help(const struct command *command) {
@@ -52,22 +55,20 @@ static enum exit_code run_command(const char *name, char **arguments) {
         }
         return commands[i]->run(arguments);
     }
-    fprintf(stderr, "kmemfuzz: there is no command '%s'; kmemfuzz --help lists them\n", name);
+    fprintf(stderr, "kmemfuzz: there is no command '%s'; kmemfuzz --help lists them\n", shown(name));
     return EXIT_USAGE;
 }
 
 /* Were one of the three standard files closed, the next file to be opened would take its place, and what is
- * printed would go there. Only for reading: so printing to what was closed fails. */
+ * printed would go there. In its place comes one that fails as it would: it cannot be read, or written. */
 static bool keep_standard_files(void) {
-    int file;
-    do { /* at most one for each, and one more */
-        file = open("/dev/null", O_RDONLY);
-    } while (file >= 0 && file <= STDERR_FILENO);
-    if (file < 0) {
-        fprintf(stderr, "kmemfuzz: cannot read /dev/null: %s\n", strerror(errno));
-        return false;
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+        const int flags = file == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", flags) < 0) {
+            fprintf(stderr, "kmemfuzz: cannot open /dev/null: %s\n", strerror(errno));
+            return false;
+        }
     }
-    close(file);
     return true;
 }
 

@@ -14,7 +14,7 @@ int main(int argument_count, char **arguments) {
         return EXIT_USAGE;
     }
     struct input input;
-    const enum exit_code outcome = input_open(arguments[1], &input);
+    const enum exit_code outcome = input_open(arguments[1], false, &input);
     if (outcome != EXIT_SOUND) {
         return (int)outcome;
     }

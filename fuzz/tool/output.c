@@ -8,14 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz/program/shown.h"
+
 #define SUFFIX ".XXXXXX"
 
 static enum exit_code fail_write(const char *path, int error) {
     if (error == EEXIST) {
-        fprintf(stderr, "kmemfuzz: %s exists; choose another name, or --force to replace it\n", path);
+        fprintf(stderr, "kmemfuzz: %s exists; choose another name, or --force to replace it\n", shown(path));
         return EXIT_USAGE;
     }
-    fprintf(stderr, "kmemfuzz: cannot write %s: %s\n", path, strerror(error));
+    fprintf(stderr, "kmemfuzz: cannot write %s: %s\n", shown(path), strerror(error));
     return EXIT_ENVIRONMENT;
 }
 
@@ -72,7 +74,7 @@ static enum exit_code check_names(const struct output *outputs, size_t count) {
             return fail_write(path, EISDIR);
         }
         fprintf(stderr, "kmemfuzz: cannot write %s: it is a device or a pipe; choose the name of a file\n",
-                path);
+                shown(path));
         return EXIT_ENVIRONMENT;
     }
     return EXIT_SOUND;

@@ -7,6 +7,7 @@
 
 #include "fuzz/isolate/isolated.h"
 #include "fuzz/reduce/reduce.h"
+#include "fuzz/tool/input.h"
 
 #define REPLAY_LIMIT       ((size_t)1000000) /* programs run: hours for a hang, and minutes for all else */
 #define CANDIDATE_LIMIT    30u /* milliseconds a candidate may compute, beyond what the program itself does */
@@ -88,7 +89,7 @@ static enum exit_code make(const char *path, struct judge *judge, const struct p
     }
     fprintf(stderr,
             "%s: error: it fails now one way, now another, or memory has run out: it cannot be reduced\n",
-            path);
+            input_name(path));
     return EXIT_ENVIRONMENT;
 }
 

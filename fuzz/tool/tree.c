@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/program/shown.h"
+
 char *tree_find(const char *file) {
     const char *const moved = getenv("KMEM_TREE");
     const char *const tree = moved != NULL && *moved != '\0' ? moved : KMEM_SOURCE_FOLDER;
@@ -21,7 +23,7 @@ char *tree_find(const char *file) {
     fprintf(stderr,
             "kmemfuzz: there is no %s in the tree %s; say where the tree is with KMEM_TREE=FOLDER, or build "
             "kmemfuzz there again\n",
-            file, tree);
+            file, shown(tree));
     free(path);
     return NULL;
 }

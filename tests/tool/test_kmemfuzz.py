@@ -70,9 +70,13 @@ class Run(ToolTest):
         _, output, _ = self.run_tool("run", "inputs")
         self.assertEqual(output, EXAMPLE_SOUND + "inputs/seen\n")
 
-    def test_a_folder_without_files_is_a_wrong_argument(self):
+    def test_a_folder_without_a_program_ends_with_2(self):
         (self.folder / "inputs" / "deeper").mkdir(parents=True)
-        self.require_misuse("run", "it needs a file, or a folder with files in it", "inputs")
+        self.write("notes/a.md", "# Notes\n")
+        for folder, left_out in (("inputs", ""), ("notes", "left out  notes/a.md: no program\n")):
+            for command in (("run",), ("pack", "-o", "blob")):
+                self.require(USAGE, "", f"{left_out}kmemfuzz: there is no program in {folder}; name a folder that holds some, "
+                             "such as corpus/seeds\n", *command, folder)
 
     def test_a_missing_file_ends_with_3(self):
         self.require(ENVIRONMENT, "", "kmemfuzz: cannot read missing: No such file or directory\n", "run", "missing")
@@ -124,15 +128,16 @@ class Run(ToolTest):
     def test_garbage_of_every_length_is_a_program_and_sound(self):
         for size in range(65):
             self.write(f"inputs/{size:02}", random_bytes(size, size))
-        code, output, errors = self.run_tool("run", "inputs")
-        self.assertEqual((code, errors), (SOUND, ""))
+        code, output, errors = self.run_tool("run", "inputs", "--bytes")
+        self.assertEqual((code, errors), (SOUND, "kmemfuzz: inputs/00 is empty: a program with no operation\n"))
         self.assertEqual(output.splitlines()[-1], "65 sound, 0 with violations, 0 unusable")
 
     def test_one_byte_repeated_is_a_program_and_sound(self):
         for byte in range(256):
             self.write(f"inputs/{byte:02x}", bytes([byte]) * 61)
-        code, _, errors = self.run_tool("run", "inputs")
+        code, output, errors = self.run_tool("run", "inputs", "--bytes")
         self.assertEqual((code, errors), (SOUND, ""))
+        self.assertEqual(output.splitlines()[-1], "256 sound, 0 with violations, 0 unusable")
 
     def test_random_bytes_are_programs_and_sound(self):
         for seed in range(200):
@@ -152,7 +157,7 @@ class Run(ToolTest):
     def test_the_corpus_is_sound(self):
         code, output, errors = self.run_tool("run", ROOT / "corpus")
         self.assertEqual((code, errors), (SOUND, ""))
-        self.assertRegex(output, r"\n\d+ sound, 0 with violations, 0 unusable\n$")
+        self.assertRegex(output, r"\n\d+ sound, 0 with violations, 0 unusable, 2 left out\n$")  # READMEs
 
     def test_the_same_run_prints_the_same(self):
         for seed in range(30):
@@ -248,7 +253,7 @@ class ShowAndAsm(ToolTest):
     def test_text_and_bytes_go_round(self):
         for seed in range(40):
             with self.subTest(seed=seed):
-                self.write("input", random_bytes(seed, seed * 7))
+                self.write("input", random_bytes(seed, 1 + seed * 7))
                 self.require(SOUND, "", "", "asm", "input", "-o", "bytes", "--force")
                 code, text, _ = self.run_tool("show", "bytes")
                 self.assertEqual(code, SOUND)
@@ -366,7 +371,7 @@ class Tool(ToolTest):
         code, output, errors = self.run_tool("--help")
         self.assertEqual((code, errors), (SOUND, ""))
         self.assertEqual(tuple(re.findall(r"^  ([a-z]+) .*  [a-z]", output, re.MULTILINE)), COMMANDS)
-        self.assertIn("Exit codes: 0 sound, 1 violation, 2 usage, 3 environment.", output)
+        self.assertIn("Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.", output)
         self.assertEqual(self.run_tool("-h"), (code, output, errors))
 
     def test_help_of_every_command_has_its_usage_and_an_example(self):

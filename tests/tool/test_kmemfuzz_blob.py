@@ -23,17 +23,19 @@ class Pack(ToolTest):
         self.write("a", b"\1\2\3")
         self.write("b", b"")
         self.write("c", EXAMPLE)
-        self.require(SOUND, "3 inputs, 128 bytes\n", "", "pack", "a", "b", "c", "-o", "blob")
+        self.require(SOUND, "3 inputs, 128 bytes\n", "kmemfuzz: b is empty: a program with no operation\n", "pack", "a", "b",
+                     "c", "-o", "blob")
         content = (self.folder / "blob").read_bytes()
         self.assertEqual(struct.unpack_from("<8sIIQQ", content), (b"KMEMBLOB", 1, 3, 128, checksum(content)))
         self.assertEqual(struct.unpack_from("<6I", content, 32), (56, 3, 64, 0, 64, len(EXAMPLE_BYTES)))
         self.assertEqual(content[56:], b"\1\2\3" + bytes(5) + EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL")
         self.assertEqual((self.folder / "blob.names").read_bytes(), b"a\0b\0c\0")
 
-    def test_a_folder_means_all_files_below_it(self):
+    def test_a_folder_means_all_programs_below_it(self):
         for name in ("folder/b", "folder/a", "folder/c/d"):
-            self.write(name, b"")
-        self.require(SOUND, "3 inputs, 64 bytes\n", "", "pack", "folder", "-o", "blob")
+            self.write(name, b"\1")
+        self.write("folder/README.md", "# Notes\n")
+        self.require(SOUND, "left out  folder/README.md: no program\n3 inputs, 88 bytes\n", "", "pack", "folder", "-o", "blob")
         self.assertEqual((self.folder / "blob.names").read_bytes(), b"folder/a\0folder/b\0folder/c/d\0")
 
     def test_a_text_with_an_error_is_not_packed(self):
@@ -44,12 +46,12 @@ class Pack(ToolTest):
         self.assertEqual(self.names(), ["wrong"])
 
     def test_existing_files_are_replaced_only_with_force(self):
-        self.write("a", b"")
+        self.write("a", b"\1")
         self.write("blob", "old")
         self.require(USAGE, "", "kmemfuzz: blob exists; choose another name, or --force to replace it\n", "pack", "a", "-o",
                      "blob")
         self.assertEqual((self.folder / "blob").read_bytes(), b"old")
-        self.require(SOUND, "1 input, 48 bytes\n", "", "pack", "a", "-o", "blob", "--force")
+        self.require(SOUND, "1 input, 56 bytes\n", "", "pack", "a", "-o", "blob", "--force")
 
     def test_more_than_a_board_has_room_for_is_refused(self):
         size = (32 << 20) - 32 - 8 - 8  # all but the header, one entry and the tail
@@ -62,7 +64,7 @@ class Pack(ToolTest):
         self.assertNotIn("other", self.names())
 
     def test_the_blob_and_its_names_are_written_both_or_not_at_all(self):
-        self.write("a", b"")
+        self.write("a", b"\1")
         self.write("blob.names", b"precious")
         self.require(USAGE, "", "kmemfuzz: blob.names exists; choose another name, or --force to replace it\n",
                      "pack", "a", "-o", "blob")
@@ -70,7 +72,7 @@ class Pack(ToolTest):
         self.assertEqual((self.folder / "blob.names").read_bytes(), b"precious")
 
     def test_wrong_arguments(self):
-        self.write("a", b"")
+        self.write("a", b"\1")
         nothing = "it takes programs, or folders with programs in them, and -o BLOB"
         self.require_misuse("pack", nothing)
         self.require_misuse("pack", nothing, "a")

@@ -104,7 +104,7 @@ class Json(OutputTest):
             "format": 1, "tool": "kmemfuzz", "version": document["version"],
             "results": [{"file": "a.ops", "uri": "a.ops", "verdict": "sound", "digest": digest,
                          "operations": int(operations)}],
-            "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 0}})
+            "left_out": [], "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 0, "left_out": 0}})
 
     def test_a_violation_says_what_the_report_says(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
@@ -144,7 +144,7 @@ class Json(OutputTest):
         self.assertEqual((died["place"]["function"], died["place"]["file"]), ("kmem_zalloc", "src/kmem.c"))
         self.assertGreater(died["place"]["line"], 100)
         self.assertIn("AddressSanitizer", died["report"])
-        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 1, "unusable": 0})
+        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 1, "unusable": 0, "left_out": 0})
 
     def test_a_hang_is_a_result(self):
         tool = broken.tool(PRESET, "walk-stands-still")
@@ -168,7 +168,7 @@ class Json(OutputTest):
         code, document = self.run_json("typo.ops", "b.ops")
         self.assertEqual(code, USAGE)
         self.assertEqual(document["results"][0], {"file": "typo.ops", "uri": "typo.ops", "verdict": "unusable"})
-        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 0, "unusable": 1})
+        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 0, "unusable": 1, "left_out": 0})
 
     def test_a_name_that_is_not_utf_8_can_be_had_from_the_uri(self):
         path = os.path.join(os.fsencode(self.folder), RAW_NAME)

@@ -145,7 +145,7 @@ class Page(PictureTest):
         self.assertEqual(run["steps"][1][1], "-> died")
 
     def test_a_program_without_operations_has_one_heap(self):
-        run = run_of(self.picture("--html", b"", name="empty"))
+        run = run_of(self.picture("--html", b"\1", name="header"))
         self.assertEqual((run["end"], run["steps"], len(run["first"])), ("sound", [], 1))
 
 

@@ -93,11 +93,16 @@ static inline void catch_errors(void) {
     close(file);
 }
 
-/* Ends that, and requires what was printed to be this. */
-static inline void assert_errors(const char *expected) {
+/* Ends that. */
+static inline void release_errors(void) {
     fflush(stderr);
     dup2(saved_errors, STDERR_FILENO);
     close(saved_errors);
+}
+
+/* The same, and requires what was printed to be this. */
+static inline void assert_errors(const char *expected) {
+    release_errors();
     char text[1024] = "";
     FILE *const file = fopen(path_of(".errors"), "rb");
     assert_non_null(file);
@@ -105,6 +110,14 @@ static inline void assert_errors(const char *expected) {
     fclose(file);
     unlink(path_of(".errors"));
     assert_string_equal(text, expected);
+}
+
+/* Errors of a call on a path, with the path in the place of %s. */
+static inline const char *message(const char *format, const char *path) {
+    static char line[2 * PATH_SIZE];
+    const char *const at = strstr(format, "%s");
+    snprintf(line, sizeof line, "%.*s%s%s", (int)(at - format), format, path, at + 2);
+    return line;
 }
 
 /* How a child process that calls function(argument) ends; _exit(0) when it returns. */

@@ -1,5 +1,6 @@
-/* Specification: programs from files, lists of files, and files written whole or not at all. */
+/* Specification: programs from files, and files written whole or not at all. */
 #define _XOPEN_SOURCE 700 /* nftw */
+#include "fuzz/program/text.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/output.h"
 #include "tests/unit/file_fixture.h"
@@ -7,21 +8,13 @@
 static const uint8_t binary[] = {1, 0, 1, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 1, 5, 0, 0, 0, 0};
 static const char text[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nalloc 0 24\nfree 5\n";
 
-/* Errors of a call on a path, with the path in the place of %s. */
-static const char *message(const char *format, const char *path) {
-    static char line[2 * PATH_SIZE];
-    const char *const at = strstr(format, "%s");
-    snprintf(line, sizeof line, "%.*s%s%s", (int)(at - format), format, path, at + 2);
-    return line;
-}
-
 /* Programs. */
 
 static void a_binary_program_is_read_as_it_is(void **state) {
     (void)state;
     struct input input;
     make_file("program", binary, sizeof binary);
-    assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+    assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
     assert_false(input.was_text);
     assert_int_equal(input.size, sizeof binary);
     assert_memory_equal(input.bytes, binary, sizeof binary);
@@ -35,7 +28,7 @@ static void a_text_is_read_as_the_program_it_means(void **state) {
     (void)state;
     struct input input;
     make_file("program", text, strlen(text));
-    assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+    assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
     assert_true(input.was_text);
     assert_int_equal(input.size, sizeof binary);
     assert_memory_equal(input.bytes, binary, sizeof binary);
@@ -43,14 +36,110 @@ static void a_text_is_read_as_the_program_it_means(void **state) {
     input_close(&input);
 }
 
-static void an_empty_file_is_the_empty_program(void **state) {
+static void an_empty_file_is_called_a_program_with_no_operation(void **state) {
     (void)state;
     struct input input;
     make_file("program", "", 0);
-    assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+    const char *const path = path_of("program");
+    catch_errors();
+    const enum exit_code code = input_open(path, false, &input);
+    assert_errors(message("kmemfuzz: %s is empty: a program with no operation\n", path));
+    assert_int_equal(code, EXIT_SOUND);
     assert_int_equal(input.size, 0);
     assert_int_equal(input.program.operation_count, 0);
     input_close(&input);
+}
+
+/* What files with these names and contents are taken for. */
+enum form {
+    BYTES,
+    TEXT,
+    REFUSED,
+};
+
+#define PROGRAM TEXT_SIGNATURE "\nheap page=64 pages=4 growth=2 slots=16\nalloc 0 24\n"
+
+static const struct {
+    const char *name;
+    const char *contents;
+    enum form form;
+    bool is_something_else; /* left out where it lies in a folder */
+} forms[] = {
+    {"program", PROGRAM, TEXT, false},
+    {"program.ops", "# why\n\n" PROGRAM, TEXT, false},
+    {"crash-1a2b", PROGRAM, TEXT, false}, /* as the fuzz target reads it */
+    {"0123456789abcdef0123456789abcdef01234567", "\n" PROGRAM, TEXT, false},
+    {"program", "\x01\x02", BYTES, false},
+    {"program.ops", "abc\x7f", BYTES, false},
+    {"notes.txt", "form feed \f, bell \a, \x1b[1mbold\x1b[0m, \t, \r\n", REFUSED, true},
+    {"notes.txt", "\v", BYTES, false},
+    {"notes.txt", "\x0e", BYTES, false},
+    {"latin", "b\xe4r", BYTES, false},
+    {"cut", "b\xc3", BYTES, false},
+    {"utf8", "b\xc3\xa4r", REFUSED, true},
+    {"crash-1a2b", "abc", BYTES, false},
+    {"timeout-1", "abc", BYTES, false},
+    {"oom-1", "abc", BYTES, false},
+    {"leak-1", "abc", BYTES, false},
+    {"slow-unit-1", "abc", BYTES, false},
+    {"minimized-from-1", "abc", BYTES, false},
+    {"0123456789abcdef0123456789abcdef01234567", "abc", BYTES, false},
+    {"id:000000,time:0,execs:0,orig:first_fit.ops", "abc", BYTES, false},
+    {"id_000012,src_000000", "abc", BYTES, false},
+    {"0123456789abcdef0123456789abcdef0123456", "abc", REFUSED, true},
+    {"0123456789ABCDEF0123456789abcdef01234567", "abc", REFUSED, true},
+    {"crash-1a2b.c", "int main(void) {}\n", REFUSED, true},
+    {"crash-1a2b.html", "<html>\n", REFUSED, true},
+    {"crash-1a2b.log", "INFO: Seed: 1\n", REFUSED, true},
+    {"crash", "abc", REFUSED, true},
+    {"id:0", "abc", REFUSED, true},
+    {"README.md", "# kmem\n\nA heap.\n", REFUSED, true},
+    {"program", "kmem-program one\n", REFUSED, false},
+    {"program", "kmem-programs 1\n", REFUSED, false},
+    {"program", "\n \n", REFUSED, true},
+    {"program.ops", "alloc 0 24\n", REFUSED, false}, /* its name says that it is to be a program */
+    {"program.ops", "kmem-porgram 1\nalloc 0 24\n", REFUSED, false},
+    {"program.ops", "Kmem-program 1\nalloc 0 24\n", REFUSED, false},
+    {"program.ops", "\n", REFUSED, false},
+};
+
+static void a_file_is_text_or_bytes_or_is_refused(void **state) {
+    (void)state;
+    for (size_t i = 0; i < LENGTH(forms); i++) {
+        struct input input;
+        const char *const path = path_of(forms[i].name);
+        make_file(forms[i].name, forms[i].contents, strlen(forms[i].contents));
+        catch_errors();
+        const enum exit_code code = input_open(path, false, &input);
+        release_errors();
+        assert_int_equal(code, forms[i].form == REFUSED ? EXIT_USAGE : EXIT_SOUND);
+        if (code == EXIT_SOUND) {
+            assert_int_equal(input.was_text, forms[i].form == TEXT);
+        }
+        input_close(&input);
+        assert_int_equal(input_is_something_else(path), forms[i].is_something_else);
+        assert_int_equal(input_open(path, true, &input), EXIT_SOUND);
+        assert_int_equal(input.size, strlen(forms[i].contents));
+        input_close(&input);
+    }
+}
+
+static void what_is_refused_is_told_the_line_and_what_it_should_be(void **state) {
+    (void)state;
+    static const char contents[] = "# kmem\n\nA heap.\n";
+    struct input input;
+    char expected[2 * PATH_SIZE];
+    make_file("README.md", contents, strlen(contents));
+    const char *const path = path_of("README.md");
+    snprintf(expected, sizeof expected,
+             "%s:3:1: error: the first line must be '" TEXT_SIGNATURE
+             "', not 'A heap.'; --bytes takes any file as bytes\n",
+             path);
+    catch_errors();
+    const enum exit_code code = input_open(path, false, &input);
+    assert_errors(expected);
+    assert_int_equal(code, EXIT_USAGE);
+    assert_null(input.bytes);
 }
 
 static void large_files_are_read_whole(void **state) {
@@ -63,7 +152,7 @@ static void large_files_are_read_whole(void **state) {
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         struct input input;
         make_file("program", bytes, sizes[i]);
-        assert_int_equal(input_open(path_of("program"), &input), EXIT_SOUND);
+        assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
         assert_int_equal(input.size, sizes[i]);
         assert_memory_equal(input.bytes, bytes, sizes[i]);
         input_close(&input);
@@ -77,7 +166,7 @@ static void a_text_with_an_error_is_a_usage_error_that_says_where(void **state) 
     make_file("program", wrong, strlen(wrong));
     const char *const path = path_of("program");
     catch_errors();
-    const enum exit_code code = input_open(path, &input);
+    const enum exit_code code = input_open(path, false, &input);
     fflush(stderr);
     char printed[1024] = "";
     FILE *const errors = fopen(path_of(".errors"), "rb");
@@ -96,7 +185,7 @@ static void a_missing_file_is_named(void **state) {
     struct input input;
     const char *const path = path_of("none");
     catch_errors();
-    const enum exit_code code = input_open(path, &input);
+    const enum exit_code code = input_open(path, false, &input);
     assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
     assert_int_equal(code, EXIT_ENVIRONMENT);
     assert_null(input.bytes);
@@ -106,7 +195,7 @@ static void a_folder_is_no_program(void **state) {
     (void)state;
     struct input input;
     catch_errors();
-    const enum exit_code code = input_open(folder, &input);
+    const enum exit_code code = input_open(folder, false, &input);
     assert_errors(message("kmemfuzz: cannot read %s: Is a directory\n", folder));
     assert_int_equal(code, EXIT_ENVIRONMENT);
     assert_null(input.bytes);
@@ -135,7 +224,7 @@ static void a_file_without_end_is_given_up(void **state) {
 static void read_standard_input(unsigned unused) {
     (void)unused;
     struct input input;
-    if (freopen(path_of("program"), "rb", stdin) == NULL || input_open("-", &input) != EXIT_SOUND) {
+    if (freopen(path_of("program"), "rb", stdin) == NULL || input_open("-", false, &input) != EXIT_SOUND) {
         _exit(1);
     }
     const bool right = input.size == sizeof binary && memcmp(input.bytes, binary, sizeof binary) == 0;
@@ -148,105 +237,6 @@ static void a_dash_is_standard_input(void **state) {
     make_file("program", binary, sizeof binary);
     const int status = status_of(read_standard_input, 0);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 42);
-}
-
-/* Lists. */
-
-static void assert_listed(const struct file_list *list, size_t index, const char *name) {
-    assert_true(index < list->count);
-    assert_string_equal(list->paths[index], path_of(name));
-}
-
-static void a_folder_is_every_visible_file_below_it_in_the_order_of_names(void **state) {
-    (void)state;
-    struct file_list list = {.paths = NULL};
-    assert_int_equal(mkdir(path_of("b"), 0700), 0);
-    assert_int_equal(mkdir(path_of(".git"), 0700), 0);
-    static const char *const names[] = {"c", "a", "b/2", "b/10", "Z", ".hidden", "b/.hidden", ".git/x"};
-    for (size_t i = 0; i < LENGTH(names); i++) {
-        make_file(names[i], "", 0);
-    }
-    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
-    assert_int_equal(list.count, 5);
-    assert_listed(&list, 0, "Z");
-    assert_listed(&list, 1, "a");
-    assert_listed(&list, 2, "b/10");
-    assert_listed(&list, 3, "b/2");
-    assert_listed(&list, 4, "c");
-    file_list_close(&list);
-    assert_int_equal(list.count, 0);
-    assert_null(list.paths);
-}
-
-static void files_are_listed_as_given_hidden_ones_too(void **state) {
-    (void)state;
-    struct file_list list = {.paths = NULL};
-    make_file(".named", "", 0);
-    make_file("a", "", 0);
-    assert_int_equal(file_list_add(&list, path_of(".named")), EXIT_SOUND);
-    assert_int_equal(file_list_add(&list, "-"), EXIT_SOUND);
-    assert_int_equal(file_list_add(&list, path_of("a")), EXIT_SOUND);
-    assert_int_equal(list.count, 3);
-    assert_listed(&list, 0, ".named");
-    assert_string_equal(list.paths[1], "-");
-    assert_listed(&list, 2, "a");
-    file_list_close(&list);
-}
-
-static void an_empty_folder_adds_nothing(void **state) {
-    (void)state;
-    struct file_list list = {.paths = NULL};
-    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
-    assert_int_equal(list.count, 0);
-    file_list_close(&list);
-}
-
-static void a_path_that_is_not_there_is_named(void **state) {
-    (void)state;
-    struct file_list list = {.paths = NULL};
-    const char *const path = path_of("none");
-    catch_errors();
-    const enum exit_code code = file_list_add(&list, path);
-    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
-    assert_int_equal(list.count, 0);
-    file_list_close(&list);
-}
-
-static void a_file_that_cannot_be_followed_stops_the_list(void **state) {
-    (void)state;
-    struct file_list list = {.paths = NULL};
-    make_file("a", "", 0);
-    make_file("z", "", 0);
-    assert_int_equal(symlink("nowhere", path_of("link")), 0);
-    const char *const path = path_of("link");
-    catch_errors();
-    const enum exit_code code = file_list_add(&list, folder);
-    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
-    assert_int_equal(list.count, 1);
-    file_list_close(&list);
-}
-
-/* As a user whom the folder's mode binds. */
-static void list_unreadable_folder(unsigned unused) {
-    (void)unused;
-    struct file_list list = {.paths = NULL};
-    if (geteuid() == 0 && seteuid(65534) != 0) {
-        _exit(2);
-    }
-    _exit(file_list_add(&list, path_of("closed")) == EXIT_ENVIRONMENT && list.count == 0 ? 42 : 1);
-}
-
-static void an_unreadable_folder_is_an_error(void **state) {
-    (void)state;
-    assert_int_equal(chmod(folder, 0755), 0);
-    assert_int_equal(mkdir(path_of("closed"), 0), 0);
-    const char *const path = path_of("closed");
-    catch_errors();
-    const int status = status_of(list_unreadable_folder, 0);
-    assert_errors(message("kmemfuzz: cannot read %s: Permission denied\n", path));
     assert_int_equal(WEXITSTATUS(status), 42);
 }
 
@@ -361,7 +351,11 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_binary_program_is_read_as_it_is, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_text_is_read_as_the_program_it_means, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(an_empty_file_is_the_empty_program, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(an_empty_file_is_called_a_program_with_no_operation, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_is_text_or_bytes_or_is_refused, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_refused_is_told_the_line_and_what_it_should_be, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(large_files_are_read_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_text_with_an_error_is_a_usage_error_that_says_where, make_folder,
                                         remove_folder),
@@ -369,15 +363,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_folder_is_no_program, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_without_end_is_given_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_dash_is_standard_input, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_folder_is_every_visible_file_below_it_in_the_order_of_names,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(files_are_listed_as_given_hidden_ones_too, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(an_empty_folder_adds_nothing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_path_that_is_not_there_is_named, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_followed_stops_the_list, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(an_unreadable_folder_is_an_error, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_new_file_is_written_whole_and_readable_by_all, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(an_existing_file_is_kept_unless_it_is_to_be_replaced, make_folder,

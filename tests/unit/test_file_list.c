@@ -1,0 +1,218 @@
+/* Specification: the files to be run. */
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "fuzz/tool/file_list.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "fuzz/program/text.h"
+#include "tests/unit/file_fixture.h"
+
+static const char program[] = TEXT_SIGNATURE "\nalloc 0 24\n";
+
+static void make_program(const char *name) {
+    make_file(name, program, strlen(program));
+}
+
+static void assert_listed(const struct file_list *list, size_t index, const char *name) {
+    assert_true(index < list->count);
+    assert_string_equal(list->paths[index], path_of(name));
+}
+
+static void assert_left_out(const struct file_list *list, size_t index, const char *name,
+                            const char *reason) {
+    assert_true(index < list->left_out_count);
+    assert_string_equal(list->left_out[index].path, path_of(name));
+    assert_string_equal(list->left_out[index].reason, reason);
+}
+
+static void a_folder_is_every_visible_program_below_it_in_the_order_of_names(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    assert_int_equal(mkdir(path_of("b"), 0700), 0);
+    assert_int_equal(mkdir(path_of(".git"), 0700), 0);
+    static const char *const names[] = {"c", "a", "b/2", "b/10", "Z", ".hidden", "b/.hidden", ".git/x"};
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        make_program(names[i]);
+    }
+    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+    assert_int_equal(list.count, 5);
+    assert_listed(&list, 0, "Z");
+    assert_listed(&list, 1, "a");
+    assert_listed(&list, 2, "b/10");
+    assert_listed(&list, 3, "b/2");
+    assert_listed(&list, 4, "c");
+    file_list_close(&list);
+    assert_int_equal(list.count, 0);
+    assert_null(list.paths);
+}
+
+static void files_are_listed_as_given_hidden_ones_too(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    make_file(".named", "", 0);
+    make_file("a", "", 0);
+    assert_int_equal(file_list_add(&list, path_of(".named")), EXIT_SOUND);
+    assert_int_equal(file_list_add(&list, "-"), EXIT_SOUND);
+    assert_int_equal(file_list_add(&list, path_of("a")), EXIT_SOUND);
+    assert_int_equal(list.count, 3);
+    assert_listed(&list, 0, ".named");
+    assert_string_equal(list.paths[1], "-");
+    assert_listed(&list, 2, "a");
+    file_list_close(&list);
+}
+
+static void a_folder_without_a_program_is_a_usage_error(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    assert_int_equal(mkdir(path_of("empty"), 0700), 0);
+    assert_int_equal(mkdir(path_of("notes"), 0700), 0);
+    make_file("notes/a.txt", "text\n", 5);
+    make_program("notes/.hidden");
+    char expected[4 * PATH_SIZE];
+    snprintf(expected, sizeof expected,
+             "kmemfuzz: there is no program in %s; name a folder that holds some, such as corpus/seeds\n"
+             "left out  %s: no program\n"
+             "kmemfuzz: there is no program in %s; name a folder that holds some, such as corpus/seeds\n",
+             path_of("empty"), path_of("notes/a.txt"), path_of("notes"));
+    const char *const empty = path_of("empty");
+    const char *const notes = path_of("notes");
+    catch_errors();
+    const enum exit_code first = file_list_add(&list, empty);
+    const enum exit_code second = file_list_add(&list, notes);
+    assert_errors(expected);
+    assert_int_equal(first, EXIT_USAGE);
+    assert_int_equal(second, EXIT_USAGE);
+    assert_int_equal(list.count, 0);
+    file_list_close(&list);
+}
+
+static void what_is_no_program_is_left_out_of_a_folder_unless_all_are_bytes(void **state) {
+    (void)state;
+    for (int as_bytes = 0; as_bytes <= 1; as_bytes++) {
+        struct file_list list = {.as_bytes = as_bytes != 0};
+        make_program("a");
+        make_file("b.c", "int main(void);\n", 16);
+        make_file("c.ops", "alloc 0 24\n", 11);
+        assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+        assert_int_equal(list.count, as_bytes ? 3 : 2);
+        assert_listed(&list, 0, "a");
+        assert_listed(&list, list.count - 1, "c.ops"); /* opening it says what is wrong */
+        assert_int_equal(list.left_out_count, as_bytes ? 0 : 1);
+        if (!as_bytes) {
+            assert_left_out(&list, 0, "b.c", "no program");
+        }
+        file_list_close(&list);
+    }
+}
+
+/* None of them blocks. */
+static void pipes_sockets_and_devices_are_left_out_of_a_folder(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    make_program("a");
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+    assert_int_equal(symlink("/dev/zero", path_of("device")), 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%.80s/socket", folder);
+    const int socket_file = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(socket_file, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+    close(socket_file);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.left_out_count, 3);
+    assert_left_out(&list, 0, "device", "a device");
+    assert_left_out(&list, 1, "pipe", "a pipe");
+    assert_left_out(&list, 2, "socket", "a socket");
+    file_list_close(&list);
+}
+
+static void links_are_followed_but_not_in_a_circle(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    assert_int_equal(mkdir(path_of("b"), 0700), 0);
+    assert_int_equal(mkdir(path_of("b/c"), 0700), 0);
+    make_program("b/c/program");
+    assert_int_equal(symlink("b/c/program", path_of("a")), 0);
+    assert_int_equal(symlink("..", path_of("b/c/up")), 0);
+    assert_int_equal(symlink(".", path_of("b/self")), 0);
+    assert_int_equal(symlink("b/c", path_of("d")), 0);
+    assert_int_equal(symlink("e", path_of("e")), 0);
+    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+    static const char *const listed[] = {"a", "b/c/program", "d/program", "e"};
+    static const char *const left_out[] = {"b/c/up", "b/self", "d/up/c", "d/up/self"};
+    assert_int_equal(list.count, LENGTH(listed));
+    assert_int_equal(list.left_out_count, LENGTH(left_out));
+    for (size_t i = 0; i < LENGTH(listed); i++) {
+        assert_listed(&list, i, listed[i]);
+        assert_left_out(&list, i, left_out[i], "a link to a folder that it lies in");
+    }
+    file_list_close(&list);
+}
+
+static void a_path_that_is_not_there_is_named(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    const char *const path = path_of("none");
+    catch_errors();
+    const enum exit_code code = file_list_add(&list, path);
+    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
+    assert_int_equal(code, EXIT_ENVIRONMENT);
+    assert_int_equal(list.count, 0);
+    file_list_close(&list);
+}
+
+static void what_cannot_be_read_in_a_folder_is_listed_for_opening_it_to_say_so(void **state) {
+    (void)state;
+    struct file_list list = {.paths = NULL};
+    make_program("a");
+    make_program("z");
+    assert_int_equal(symlink("nowhere", path_of("link")), 0);
+    assert_int_equal(file_list_add(&list, folder), EXIT_SOUND);
+    assert_int_equal(list.count, 3);
+    assert_listed(&list, 1, "link");
+    assert_int_equal(list.left_out_count, 0);
+    file_list_close(&list);
+}
+
+/* As a user whom the folder's mode binds. */
+static void list_unreadable_folder(unsigned unused) {
+    (void)unused;
+    struct file_list list = {.paths = NULL};
+    if (geteuid() == 0 && seteuid(65534) != 0) {
+        _exit(2);
+    }
+    _exit(file_list_add(&list, path_of("closed")) == EXIT_ENVIRONMENT && list.count == 0 ? 42 : 1);
+}
+
+static void an_unreadable_folder_is_an_error(void **state) {
+    (void)state;
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(mkdir(path_of("closed"), 0), 0);
+    const char *const path = path_of("closed");
+    catch_errors();
+    const int status = status_of(list_unreadable_folder, 0);
+    assert_errors(message("kmemfuzz: cannot read %s: Permission denied\n", path));
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_folder_is_every_visible_program_below_it_in_the_order_of_names,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(files_are_listed_as_given_hidden_ones_too, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_folder_without_a_program_is_a_usage_error, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_no_program_is_left_out_of_a_folder_unless_all_are_bytes,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(pipes_sockets_and_devices_are_left_out_of_a_folder, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(links_are_followed_but_not_in_a_circle, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_path_that_is_not_there_is_named, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_in_a_folder_is_listed_for_opening_it_to_say_so,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(an_unreadable_folder_is_an_error, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

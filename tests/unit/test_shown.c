@@ -1,0 +1,143 @@
+/* Specification: text from outside in a form that can be printed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fuzz/program/shown.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+static const struct {
+    const char *text;
+    const char *shown;
+    const char *word; /* of a shell */
+} cases[] = {
+    {"", "", "''"},
+    {"corpus/a_b-c.ops", "corpus/a_b-c.ops", "corpus/a_b-c.ops"},
+    {"id:000000,src:1+2@3%=4", "id:000000,src:1+2@3%=4", "id:000000,src:1+2@3%=4"},
+    {"a b", "a b", "'a b'"},
+    {"it's $HOME `x` \"y\" !", "it's $HOME `x` \"y\" !", "'it'\\''s $HOME `x` \"y\" !'"},
+    {"~#;&|<>(){}[]*?^", "~#;&|<>(){}[]*?^", "'~#;&|<>(){}[]*?^'"},
+    {"a\\b", "a\\b", "'a\\b'"},
+    {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+     "'\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80'"},
+    {"a\nsound  b", "a\\nsound  b", "$'a\\nsound  b'"},
+    {"\x1b]0;title\x07", "\\x1b]0;title\\x07", "$'\\x1b]0;title\\x07'"},
+    {"it's\r\\\t\x7f", "it's\\r\\\\t\\x7f", "$'it\\'s\\r\\\\\\t\\x7f'"},
+    {"bad\xff\xc3", "bad\\xff\\xc3", "$'bad\\xff\\xc3'"},
+    {"\xc0\xaf \xed\xa0\x80", "\\xc0\\xaf \\xed\\xa0\\x80",
+     "$'\\xc0\\xaf \\xed\\xa0\\x80'"}, /* too long; a surrogate */
+    {"\xc2\x9b"
+     "31m",
+     "\\u009b"
+     "31m",
+     "$'\\xc2\\x9b"
+     "31m'"},                                                      /* a control in UTF-8 */
+    {"\xe2\x80\xaeops.", "\\u202eops.", "$'\\xe2\\x80\\xaeops.'"}, /* turns the line around */
+    {"\xe2\x80\xa8\xe2\x81\xa6\xef\xbb\xbf", "\\u2028\\u2066\\ufeff",
+     "$'\\xe2\\x80\\xa8\\xe2\\x81\\xa6\\xef\\xbb\\xbf'"},
+    {"\xf3\xa0\x80\x81", "\\U000e0001", "$'\\xf3\\xa0\\x80\\x81'"},
+    {"\xe2\x80\xa6", "\xe2\x80\xa6", "'\xe2\x80\xa6'"}, /* three dots */
+};
+
+static void text_is_shown_as_it_is_or_with_its_other_bytes_in_numbers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        assert_string_equal(shown(cases[i].text), cases[i].shown);
+        assert_string_equal(shown_part(cases[i].text, SIZE_MAX), cases[i].shown);
+    }
+    assert_string_equal(shown_part("first,\nsecond", 5), "first");
+}
+
+static void no_byte_is_shown_that_is_no_character(void **state) {
+    (void)state;
+    for (unsigned byte = 1; byte < 256; byte++) {
+        const char text[] = {(char)byte, 'a', '\0'};
+        const bool as_it_is = byte >= ' ' && byte <= '~';
+        assert_int_equal(strcmp(shown(text), text) == 0, as_it_is);
+        for (const char *at = shown(text); *at != '\0'; at++) {
+            assert_in_range(*at, ' ', '~');
+        }
+    }
+}
+
+static void what_is_shown_lasts_for_a_message(void **state) {
+    (void)state;
+    const char *texts[SHOWN_COUNT];
+    for (unsigned i = 0; i < SHOWN_COUNT; i++) {
+        const char text[] = {'\n', (char)('a' + i), '\0'};
+        texts[i] = shown(text);
+    }
+    for (unsigned i = 0; i < SHOWN_COUNT; i++) {
+        assert_int_equal(texts[i][2], 'a' + i);
+    }
+}
+
+static void require_printed(void (*print)(const char *text, FILE *stream), const char *text,
+                            const char *expected) {
+    char *printed = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&printed, &size);
+    assert_non_null(stream);
+    print(text, stream);
+    assert_int_equal(fclose(stream), 0);
+    assert_string_equal(printed, expected);
+    free(printed);
+}
+
+static void a_word_of_a_shell_is_quoted_as_far_as_it_must_be(void **state) {
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        require_printed(shown_print_word, cases[i].text, cases[i].word);
+    }
+}
+
+/* As bash reads it; a name has no NUL and may have any other byte. */
+static void a_shell_reads_a_word_as_the_bytes_that_it_was(void **state) {
+    (void)state;
+    char text[256];
+    for (unsigned byte = 1; byte < 256; byte++) {
+        text[byte - 1] = (char)byte;
+    }
+    text[255] = '\0';
+    char *command = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&command, &size);
+    assert_non_null(stream);
+    fputs("exec bash -c \"$(cat <<'END'\nprintf %s ", stream);
+    shown_print_word(text, stream);
+    fputs("\nEND\n)\"", stream);
+    assert_int_equal(fclose(stream), 0);
+    FILE *const shell = popen(command, "r"); /* NOLINT(cert-env33-c): it is a shell that is asked */
+    assert_non_null(shell);
+    char read[512];
+    const size_t read_size = fread(read, 1, sizeof read, shell);
+    assert_int_equal(pclose(shell), 0);
+    assert_int_equal(read_size, 255);
+    assert_memory_equal(read, text, 255);
+    free(command);
+}
+
+static void lines_stay_lines(void **state) {
+    (void)state;
+    require_printed(shown_print_lines, "a\\b\n\tc\x1b[2J\r\nd\xff", "a\\b\n\tc\\x1b[2J\\r\nd\\xff");
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_shown_as_it_is_or_with_its_other_bytes_in_numbers),
+        cmocka_unit_test(no_byte_is_shown_that_is_no_character),
+        cmocka_unit_test(what_is_shown_lasts_for_a_message),
+        cmocka_unit_test(a_word_of_a_shell_is_quoted_as_far_as_it_must_be),
+        cmocka_unit_test(a_shell_reads_a_word_as_the_bytes_that_it_was),
+        cmocka_unit_test(lines_stay_lines),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

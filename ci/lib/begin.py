@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
+from command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE
+from entry import enter
 
 PREPARE = '. ci/lib/common.sh && ci/setup && build "$@"'
 
@@ -28,9 +29,9 @@ def main(arguments):
             print("Stopped before it began", file=sys.stderr)
             return EXIT_ENVIRONMENT
         if code != EXIT_SOUND:
-            return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
-    return os.execv(sys.executable, [sys.executable, f"ci/lib/{name}.py", *rest])
+            return code if code in (EXIT_USAGE, EXIT_INTERNAL) else EXIT_ENVIRONMENT
+    return os.execv(sys.executable, [sys.executable, "ci/lib/entry.py", name, *rest])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/lib/begin.py", main, sys.argv[1:])

@@ -12,6 +12,7 @@ import tempfile
 import corpus
 import fuzzer
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_positive
+from entry import enter
 from outside_text import dump_json, visible
 
 BUILD = pathlib.Path("build/fuzz")
@@ -101,4 +102,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/bench", main)

@@ -21,6 +21,7 @@ import fuzzer
 import patched
 import planted
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_count, parse_positive
+from entry import enter
 from outside_text import dump_json, visible_lines
 
 WORK = pathlib.Path("build/reduction")
@@ -245,4 +246,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/bench reduce", main, sys.argv[1:])

@@ -12,8 +12,9 @@ import board
 import corpus
 import instructions
 import packed_corpus
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, parse_positive,
-                          place_paths)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+                          parse_positive, place_paths)
+from entry import enter
 from outside_text import dump_json, visible, visible_lines
 
 INPUT_COUNT = 2000
@@ -29,7 +30,7 @@ def parse_arguments(arguments):
         prog="ci/bench target",
         description="Counts the instructions of operations on both boards and compares them with the baseline, exactly; then "
                     "times the replay of a corpus in every configuration, which decides nothing.",
-        epilog="Exit codes: 0 the counts are the baseline's, 1 they are not, 2 usage, 3 environment.")
+        epilog=exit_codes("the counts are the baseline's", "they are not"))
     parser.add_argument("--instructions", action="store_true", help="only count instructions")
     parser.add_argument("--accept", action="store_true", help="make the counts the baseline")
     parser.add_argument("--baseline", type=pathlib.Path, default=instructions.BASELINE, metavar="FILE",
@@ -203,4 +204,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/bench target", main)

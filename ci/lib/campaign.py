@@ -17,8 +17,9 @@ import findings
 import series
 from campaign_folder import Folders
 from campaign_status import Status, measure, summarise
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, add_caller,
-                          end_missing, parse_duration, parse_positive, place_paths)
+from command_line import (EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, add_caller,
+                          end_missing, exit_codes, parse_duration, parse_positive, place_paths)
+from entry import enter
 from outside_text import shell_word, visible, visible_lines
 from workers import Workers
 
@@ -36,7 +37,7 @@ def parse_arguments(arguments):
     parser = Parser(
         prog="ci/fuzz",
         description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation.",
-        epilog="Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment.",
+        epilog=exit_codes("nothing found", "a violation"),
     )
     parser.add_argument("--for", dest="seconds", type=parse_duration, default=60, metavar="TIME",
                         help="how long: 60s, 10m, 2h (default: 60s)")
@@ -208,7 +209,7 @@ def main():
     options = parse_arguments(sys.argv[1:])
     code = prepare_build(PRESET, stop)
     if code != EXIT_SOUND and not stop.received:
-        return code if code == EXIT_USAGE else EXIT_ENVIRONMENT
+        return code if code in (EXIT_USAGE, EXIT_INTERNAL) else EXIT_ENVIRONMENT
     if stop.received:
         print("Stopped before the fuzzing began", file=sys.stderr)
         return EXIT_ENVIRONMENT
@@ -229,4 +230,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/fuzz", main)

@@ -24,10 +24,11 @@ import sys
 import tempfile
 
 import command_table
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
 from document_blocks import NOT_RUN, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
+from entry import enter
 from outside_text import visible, visible_lines
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpus/README.md", "tests/planted/README.md", "docs/*.md")
@@ -107,7 +108,7 @@ def parse_arguments(arguments):
     parser = Parser(
         prog="ci/check-docs", formatter_class=argparse.RawDescriptionHelpFormatter,
         description=__doc__, epilog=f"Not run, only looked at:\n{skipped}\n\n"
-        "Exit codes: 0 all true, 1 something is not, 2 usage, 3 environment.")
+        + exit_codes("all true", "something is not"))
     parser.add_argument("--kmemfuzz", type=pathlib.Path, default=KMEMFUZZ, metavar="FILE",
                         help=f"the kmemfuzz to run (default: {KMEMFUZZ})")
     add_caller(parser)
@@ -138,4 +139,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/check-docs", main, sys.argv[1:])

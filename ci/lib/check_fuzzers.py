@@ -22,8 +22,9 @@ import time
 import fuzzer
 import fuzzer_files
 import fuzzer_trace
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, parse_positive,
-                          place_paths)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes,
+                          parse_positive, place_paths)
+from entry import enter
 from outside_text import visible, visible_lines
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
@@ -365,7 +366,7 @@ def parse_arguments(arguments):
         description="Judges a folder of built libFuzzer targets as OSS-Fuzz and ClusterFuzzLite will, and more: names, "
                     "sanitizer, instrumentation, libraries, seeds, dictionary, options; runs without arguments, from another "
                     "folder, on inputs of any length and with the flags of others; and what it writes and where.",
-        epilog="Exit codes: 0 all sound, 1 something is broken, 2 usage, 3 environment.")
+        epilog=exit_codes("all sound", "something is broken"))
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=pathlib.Path("build/engines/address"),
                         metavar="FOLDER", help="where the targets are (default: build/engines/address)")
     parser.add_argument("--sanitizer", choices=("address", "undefined", "memory", "coverage"),
@@ -417,4 +418,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/check-fuzzers", main, sys.argv[1:])

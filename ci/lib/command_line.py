@@ -9,7 +9,13 @@ import signal
 
 from outside_text import open_streams, visible
 
-EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT = range(4)
+EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERNAL = range(5)
+
+
+def exit_codes(sound, violation=None, usage="usage", environment="environment"):
+    """The sentence of a command's help that says what its exit codes mean; without violation it never ends with 1."""
+    meanings = enumerate((sound, violation, usage, environment, "internal error"))
+    return "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in meanings if meaning) + "."
 
 
 def parse_duration(text):

@@ -1,29 +1,78 @@
 # What the commands in ci/ share. Sourced, not run; leaves the shell at the top of the tree.
 # shellcheck shell=bash
 
-set -euo pipefail
+set -Eeuo pipefail
 CALLER_FOLDER=$PWD # what a path on the command line is relative to
 export CALLER_FOLDER
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+EXIT_VIOLATION=1
 EXIT_USAGE=2
 EXIT_ENVIRONMENT=3
-export EXIT_USAGE EXIT_ENVIRONMENT
+EXIT_INTERNAL=4
+export EXIT_VIOLATION EXIT_USAGE EXIT_ENVIRONMENT EXIT_INTERNAL
+
+# exit_codes SOUND [VIOLATION [USAGE]]: the line of a command's help that says what its exit codes mean; those of a command
+# that never ends with 1 are SOUND alone.
+exit_codes() {
+    local violation=${2:+1 $2, }
+    printf 'Exit codes: 0 %s, %s%s %s, %s environment, %s internal error.\n' "$1" "$violation" "$EXIT_USAGE" \
+        "${3:-usage}" "$EXIT_ENVIRONMENT" "$EXIT_INTERNAL"
+}
 
 # say TEXT: a line about what is going on. On standard error, so that figures can be piped.
 say() {
     printf '%s\n' "$*" >&2
 }
 
-# become PROGRAM ARGUMENT...: runs a program of ci/lib in place of this shell.
+# print TEXT: a line of the result, on standard output.
+print() {
+    printf '%s\n' "$*" || end_environment "Standard output cannot be written"
+}
+
+# end_environment TEXT: ends the shell since something cannot be had.
+end_environment() {
+    say "$*"
+    exit "$EXIT_ENVIRONMENT"
+}
+
+# A command that fails where the script does not expect it is a bug of ours, and no violation. Where a code is passed on
+# the script says so: `ci/setup || exit`. One of 4 has been explained already.
+end_internal() {
+    [ "$1" -eq "$EXIT_INTERNAL" ] ||
+        say "Internal error, a bug of ours: '$3' ended with code $1 at $2; please report this with what stands above"
+    exit "$EXIT_INTERNAL"
+}
+trap 'end_internal "$?" "${BASH_SOURCE[0]-$0}:$LINENO" "$BASH_COMMAND"' ERR
+
+true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
+
+# make_folder FOLDER...: makes folders that can be written, or ends the shell.
+make_folder() {
+    local folder
+    for folder in "$@"; do
+        if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
+            end_environment "The folder $folder cannot be made or written; free its name, or run this in a copy of the tree that is yours"
+        fi
+    done
+}
+
+# keep_log LOG COMMAND...: runs a command, its output in a file; ends the shell when there can be no such file.
+keep_log() {
+    make_folder "$(dirname "$1")"
+    true 2>/dev/null >"$1" || end_environment "$1 cannot be written; remove it, or run this as the user it belongs to"
+    "${@:2}" >"$1" 2>&1
+}
+
+# become MODULE ARGUMENT...: runs a program of ci/lib in place of this shell.
 become() {
-    command -v python3 >/dev/null || ci/setup
-    exec python3 "ci/lib/$1" "${@:2}"
+    command -v python3 >/dev/null || ci/setup || exit
+    exec python3 ci/lib/entry.py "$@"
 }
 
 # begin MODULE ARGUMENT...: the same for one that needs builds. Its arguments are checked before anything is set up or built.
 begin() {
-    become begin.py "$@"
+    become begin "$@"
 }
 
 # no_arguments "$@" <<<TEXT: for commands that take none: prints usage and TEXT when there are any, and ends.
@@ -36,17 +85,37 @@ no_arguments() {
     exit "$EXIT_USAGE"
 }
 
-# build PRESET...: configures and builds, showing output only when something fails.
+# conclude PASSED FAILED: prints the counts; ends the shell when something has failed.
+conclude() {
+    print "$1 passed, $2 failed"
+    [ "$2" -eq 0 ] || exit "$EXIT_VIOLATION"
+}
+
+# changed_unseen PRESET: a source that has changed since the last build and is older than it, such as one that was moved
+# back to its place. Ninja goes by that age, and would leave what was built of another content.
+changed_unseen() {
+    local built=build/$1/.ninja_log
+    [ ! -e "$built" ] || find CMakeLists.txt CMakePresets.json cmake src invariants fuzz tests -type f -cnewer "$built" \
+        ! -newer "$built" -print -quit
+}
+
+# compile PRESET: configures and builds.
+compile() {
+    local again=()
+    [ -z "$(changed_unseen "$1")" ] || again=(--clean-first)
+    cmake --preset "$1" && cmake --build --preset "$1" "${again[@]}"
+}
+
+# build PRESET...: the same, showing output only when something fails; then it ends the shell. What is in build/PRESET when
+# it returns is of this tree.
 build() {
     local preset log
     for preset in "$@"; do
-        log="build/logs/build-$preset.log"
-        mkdir -p build/logs
+        log=build/logs/build-$preset.log
         say "Building $preset"
-        if ! { cmake --preset "$preset" && cmake --build --preset "$preset"; } >"$log" 2>&1; then
+        if ! keep_log "$log" compile "$preset"; then
             grep -E -A5 'error|CMake Error|FAILED' "$log" >&2 || cat "$log" >&2
-            say "The build of preset '$preset' failed; the whole log is $log"
-            return "$EXIT_ENVIRONMENT"
+            end_environment "The build of preset '$preset' failed; the whole log is $log"
         fi
     done
 }

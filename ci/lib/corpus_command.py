@@ -7,7 +7,8 @@ import tempfile
 
 import corpus
 from campaign_folder import CAMPAIGNS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
+from entry import enter
 from outside_text import dump_json, visible, visible_lines
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
@@ -26,7 +27,7 @@ def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="ci/corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
-        epilog="Exit codes: 0 done, 1 the corpus would be too large or reach less, 2 usage, 3 environment.")
+        epilog=exit_codes("done", "the corpus would be too large or reach less"))
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
     words.add_parser("prune", help="drop from corpus/minimised what reaches nothing that the rest does not")
     merge = words.add_parser("merge", help="take into corpus/minimised what reaches something new")
@@ -162,4 +163,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/corpus", main)

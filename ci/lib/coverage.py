@@ -11,7 +11,8 @@ import sys
 import board
 import coverage_target
 import measurement
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
+from entry import enter
 from outside_text import dump_json, visible_lines
 
 BUILD = pathlib.Path("build/coverage")
@@ -85,7 +86,7 @@ def parse_arguments(arguments):
         prog="ci/coverage", description="Coverage of src/ and invariants/ by the unit tests and the corpus. Fails below "
         f"{LEAST['lines']} % of lines or {LEAST['branches']} % of branches or of MC/DC conditions, and when an uncovered "
         f"branch or condition is not explained in {EXPLANATIONS}.",
-        epilog="Exit codes: 0 all covered that must be, 1 not, 2 usage, 3 environment.")
+        epilog=exit_codes("all covered that must be", "not"))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--target", action="store_true",
                         help="measure the corpus on the emulated RISC-V boards too, and fail where it covers less there "
@@ -142,4 +143,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/coverage", main)

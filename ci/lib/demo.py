@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import board
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, parse_seconds
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_seconds
+from entry import enter
 from outside_text import visible, visible_lines
 
 HANG_SECONDS = 30.0  # far more than it takes, on a busy machine too
@@ -16,7 +17,7 @@ def parse_arguments(arguments):
         prog="ci/demo",
         description="Builds a kernel that uses the heap, boots it on an emulated RISC-V board, and prints what it writes "
                     "to the board's UART.",
-        epilog="Exit codes: 0 it ran to its end, 1 it found something wrong, trapped or hung, 2 usage, 3 environment.",
+        epilog=exit_codes("it ran to its end", "it found something wrong, trapped or hung"),
     )
     parser.add_argument("--board", choices=tuple(board.EMULATORS), default="rv64", help="which board (default: rv64)")
     parser.add_argument("--virtual", action="store_true",
@@ -65,4 +66,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/demo", main)

@@ -22,7 +22,8 @@ import fuzzer
 import patched
 import planted
 import sanitizer
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
+from entry import enter
 from outside_text import dump_json, visible_lines
 from packed_corpus import KMEMFUZZ
 
@@ -214,7 +215,7 @@ def parse_arguments(arguments):
         prog="ci/detection",
         description="Runs every planted bug and every kind of misuse on the host and on the boards, all under their "
                     "sanitizers, and requires that the boards find what the host finds, and the same.",
-        epilog="Exit codes: 0 all the same, 1 a board missed something or found something else, 2 usage, 3 environment.",
+        epilog=exit_codes("all the same", "a board missed something or found something else"),
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs only, and no misuse")
     parser.add_argument("--misuse", action="store_true", help="only the kinds of misuse")
@@ -265,4 +266,4 @@ def main(arguments):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, planted.interrupt)
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/detection", main, sys.argv[1:])

@@ -14,8 +14,9 @@ import tempfile
 import corpus
 import fuzzer
 from campaign import TARGETS
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, parse_positive,
-                          place_paths)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+                          parse_positive, place_paths)
+from entry import enter
 from outside_text import visible, visible_lines
 
 BUILD = pathlib.Path("build/fuzz")
@@ -30,7 +31,7 @@ def parse_arguments(arguments):
     parser = Parser(
         prog="ci/determinism", description="Requires that what an input does depends on the input alone: run twice, in "
         "any order, in one process or many, it has the same digest and the same coverage.",
-        epilog="Exit codes: 0 so it is, 1 it is not, 2 usage, 3 environment.")
+        epilog=exit_codes("so it is", "it is not"))
     parser.add_argument("paths", nargs="*", type=pathlib.Path, metavar="PATH",
                         help="files and folders of inputs (default: the committed corpus)")
     parser.add_argument("--target", choices=TARGETS, default="heap",
@@ -161,4 +162,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/determinism", main)

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import fuzzer
 import patched
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, parse_positive
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
+from entry import enter
 from outside_text import dump_json, visible_lines
 from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 
@@ -423,7 +424,7 @@ def parse_arguments(arguments):
         description="Plants each bug of tests/planted, one at a time, in the code that its fuzz target tests, and requires "
                     "the fuzzer to find it from an empty corpus, through an oracle that the patch names. The unpatched code "
                     "must survive as many executions.",
-        epilog="Exit codes: 0 all found, 1 a bug was missed or caught by the wrong oracle, 2 usage, 3 environment.",
+        epilog=exit_codes("all found", "a bug was missed or caught by the wrong oracle"),
     )
     budgets = ", ".join(f"{target.runs} for {target.name}" for target in TARGETS.values())
     parser.add_argument("--runs", type=parse_positive, metavar="N",
@@ -498,4 +499,4 @@ def interrupt(_signal, _frame):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, interrupt)
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/planted", main, sys.argv[1:])

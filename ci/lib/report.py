@@ -14,7 +14,8 @@ import tempfile
 
 import report_data
 import report_pages
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, place_paths
+from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
+from entry import enter
 from outside_text import dump_json, visible
 
 CAMPAIGNS = pathlib.Path("build/campaign")
@@ -32,8 +33,8 @@ def parse_arguments(arguments):
         description="Makes pages for a browser about a campaign or a night of several: coverage, executions and corpus over "
                     "time, every finding with its explanation, planted bugs, replay on target, coverage of the sources. "
                     "They need no network. All their figures are in report.json beside them.",
-        epilog="Exit codes: 0 made, whatever the campaigns have found, 1 what was read is damaged, 2 usage, or a folder that "
-               "must not be replaced, 3 environment.")
+        epilog=exit_codes("made, whatever the campaigns have found", "what was read is damaged",
+                          "usage, or a folder that must not be replaced"))
     parser.add_argument("--campaign", type=pathlib.Path, default=CAMPAIGNS, metavar="DIR",
                         help=f"a campaign's folder, or a folder of several (default: {CAMPAIGNS})")
     parser.add_argument("--out", type=pathlib.Path, default=OUT, metavar="DIR",
@@ -149,4 +150,4 @@ def main(arguments):
 if __name__ == "__main__":
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left behind
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/report", main, sys.argv[1:])

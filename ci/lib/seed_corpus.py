@@ -8,6 +8,7 @@ import sys
 import zipfile
 
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
+from entry import enter
 from outside_text import visible
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip file can name
@@ -44,4 +45,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    enter("ci/lib/seed_corpus.py", main, sys.argv[1:])

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import corpus
 from campaign import PRESET, TARGETS
 from campaign_folder import CAMPAIGNS
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, parse_duration,
-                          parse_positive)
+from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, exit_codes,
+                          parse_duration, parse_positive)
+from entry import enter
 from outside_text import visible, visible_lines
 
 # The builds whose targets run in turn: the preset that ci/fuzz builds, and what ci/engine NAME builds for others' engines.
@@ -42,7 +43,7 @@ def parse_arguments(arguments):
     parser = Parser(
         prog="ci/soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
         "gives one verdict: for a release.",
-        epilog="Exit codes: 0 sound, 1 not, 2 usage, 3 environment or stopped early.")
+        epilog=exit_codes("sound", "not", environment="environment or stopped early"))
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--hours", type=parse_positive, metavar="N", help="how long all campaigns take together")
     length.add_argument("--minutes", type=parse_positive, metavar="N", help="the same in minutes, to try it")
@@ -167,4 +168,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/soak", main)

@@ -13,7 +13,8 @@ import board
 import corpus
 import debug
 from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
-                          from_caller, parse_count, parse_seconds)
+                          exit_codes, from_caller, parse_count, parse_seconds)
+from entry import enter
 from outside_text import dump_json, visible, visible_lines
 from packed_corpus import PackFailure, make_corpus, replay_on_host
 from target_finding import Finding
@@ -30,7 +31,7 @@ def parse_arguments(arguments):
         prog="ci/target",
         description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
                     "requires the verdicts and digests of the host.",
-        epilog="Exit codes: 0 all sound and equal, 1 a violation, fault, hang or difference, 2 usage, 3 environment.",
+        epilog=exit_codes("all sound and equal", "a violation, fault, hang or difference"),
     )
     parser.add_argument("--configuration", choices=board.CONFIGURATIONS, action="append", metavar="NAME",
                         help=f"one of {', '.join(board.CONFIGURATIONS)}; may be given several times (default: all)")
@@ -272,4 +273,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("ci/target", main)

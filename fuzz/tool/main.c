@@ -1,6 +1,7 @@
 /* kmemfuzz: what a person does with programs. This file finds the command; command_*.c are the commands. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,7 @@ static bool keep_standard_files(void) {
 }
 
 static enum exit_code start(int argument_count, char **arguments) {
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of writing, and no death */
     if (!keep_standard_files()) {
         return EXIT_ENVIRONMENT;
     }

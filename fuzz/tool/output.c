@@ -1,7 +1,9 @@
 /* Writing files, whole or not at all. output.h is the contract. */
+#define _GNU_SOURCE /* renameat2 */
 #include "fuzz/tool/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,9 @@
 
 #include "fuzz/program/shown.h"
 
-#define SUFFIX ".XXXXXX"
+#define TEMPORARY     ".kmemfuzz-%ld-%u" /* process, number: in the folder of the file, where none looks */
+#define NUMBER_SIZE   ((size_t)40)       /* bytes: room for both */
+#define ATTEMPT_COUNT 1000u              /* names that killed processes may have left behind */
 
 static enum exit_code fail_write(const char *path, int error) {
     if (error == EEXIST) {
@@ -33,33 +37,74 @@ static bool write_all(int file, const uint8_t *bytes, size_t size) {
     return fsync(file) == 0;
 }
 
+/* Creates a file beside path under a name of its own, with the rights that the umask leaves. Returns its
+ * descriptor and in *temporary its path, from malloc; or -1, with errno set. */
+static int create_beside(const char *path, char **temporary) {
+    static unsigned number;
+    const char *const slash = strrchr(path, '/');
+    const size_t folder_length = slash == NULL ? 0 : (size_t)(slash + 1 - path);
+    const size_t size = folder_length + sizeof TEMPORARY + NUMBER_SIZE;
+    *temporary = malloc(size);
+    if (*temporary == NULL) {
+        return -1;
+    }
+    memcpy(*temporary, path, folder_length);
+    int file = -1;
+    for (unsigned attempt = 0; file < 0 && attempt < ATTEMPT_COUNT; attempt++) {
+        snprintf(*temporary + folder_length, size - folder_length, TEMPORARY, (long)getpid(), number++);
+        file = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0 && errno != EEXIST) {
+            break;
+        }
+    }
+    if (file < 0) {
+        free(*temporary);
+    }
+    return file;
+}
+
 /* The finished file under a temporary name beside its own, from malloc; NULL, with errno set, when it cannot
  * be had, and then nothing is left behind. */
 static char *store(const struct output *output) {
-    const size_t size = strlen(output->path) + sizeof SUFFIX;
-    char *const temporary = malloc(size);
-    if (temporary == NULL) {
+    char *temporary;
+    const int file = create_beside(output->path, &temporary);
+    if (file < 0) {
         return NULL;
     }
-    snprintf(temporary, size, "%s%s", output->path, SUFFIX);
-    const int file = mkstemp(temporary);
-    int error = file < 0 ? errno : 0;
-    if (file >= 0) {
-        error = write_all(file, output->bytes, output->size) && fchmod(file, 0644) == 0 ? 0 : errno;
-        error = close(file) != 0 && error == 0 ? errno : error;
-        if (error == 0) {
-            return temporary;
-        }
-        unlink(temporary);
+    int error = write_all(file, output->bytes, output->size) ? 0 : errno;
+    error = close(file) != 0 && error == 0 ? errno : error;
+    if (error == 0) {
+        return temporary;
     }
+    unlink(temporary);
     free(temporary);
     errno = error;
     return NULL;
 }
 
-/* Gives a finished temporary file its name. link refuses a name in use, rename takes it over. */
+/* Gives a file a name that is not in use, on a filesystem that can neither rename without replacing nor link:
+ * takes the name first, by an empty file. */
+static bool take_name(const char *temporary, const char *path) {
+    const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0 || close(file) != 0) {
+        return false;
+    }
+    if (rename(temporary, path) == 0) {
+        return true;
+    }
+    const int error = errno;
+    unlink(path);
+    errno = error;
+    return false;
+}
+
+/* Gives a finished temporary file its name: one in use is refused, or taken over. */
 static bool put_in_place(const char *temporary, const char *path, bool replace) {
-    return replace ? rename(temporary, path) == 0 : link(temporary, path) == 0;
+    if (replace) {
+        return rename(temporary, path) == 0;
+    }
+    return renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0 ||
+           (errno != EEXIST && link(temporary, path) == 0) || (errno != EEXIST && take_name(temporary, path));
 }
 
 /* Refuses names of what no file is to take over: folders, and devices, which a rename would do away with. */

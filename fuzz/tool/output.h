@@ -18,9 +18,9 @@ struct output {
 };
 
 /* Writes files, all of them whole or none at all: first to temporary files beside them, then renamed.
- * Existing files are replaced only when `replace` is true, and what is no file, such as a folder or a device,
- * never. Returns EXIT_SOUND; or prints why not and returns EXIT_USAGE (one exists) or EXIT_ENVIRONMENT, and
- * nothing is left behind. (Should a rename over an existing
+ * A new file has the rights that the umask leaves. Existing files are replaced only when `replace` is true,
+ * and what is no file, such as a folder or a device, never. Returns EXIT_SOUND; or prints why not and returns
+ * EXIT_USAGE (one exists) or EXIT_ENVIRONMENT, and nothing is left behind. (Should a rename over an existing
  * file be refused although a file could be written beside it, those renamed before it stay.) */
 __attribute__((warn_unused_result)) enum exit_code output_write_all(const struct output *outputs,
                                                                     size_t count, bool replace);

@@ -242,13 +242,18 @@ static void a_dash_is_standard_input(void **state) {
 
 /* Writing. */
 
-static void a_new_file_is_written_whole_and_readable_by_all(void **state) {
+static void a_new_file_is_written_whole_with_the_rights_the_umask_leaves(void **state) {
     (void)state;
+    static const mode_t masks[] = {0, 022, 027, 077};
     struct stat status;
-    assert_int_equal(output_write(path_of("new"), binary, sizeof binary, false), EXIT_SOUND);
+    for (size_t i = 0; i < LENGTH(masks); i++) {
+        const mode_t before = umask(masks[i]);
+        assert_int_equal(output_write(path_of("new"), binary, sizeof binary, i != 0), EXIT_SOUND);
+        umask(before);
+        assert_int_equal(stat(path_of("new"), &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0666 & ~masks[i]);
+    }
     assert_file_holds("new", binary, sizeof binary);
-    assert_int_equal(stat(path_of("new"), &status), 0);
-    assert_int_equal(status.st_mode & 0777, 0644);
     assert_int_equal(output_write(path_of("empty"), binary, 0, true), EXIT_SOUND);
     assert_file_holds("empty", "", 0);
     assert_int_equal(entry_count(), 2);
@@ -363,8 +368,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_folder_is_no_program, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_without_end_is_given_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_dash_is_standard_input, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_new_file_is_written_whole_and_readable_by_all, make_folder,
-                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_new_file_is_written_whole_with_the_rights_the_umask_leaves,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_existing_file_is_kept_unless_it_is_to_be_replaced, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_is_not_replaced_and_nothing_is_left_behind, make_folder,

@@ -54,7 +54,7 @@ TARGETS = {target.name: target for target in (
     Target("heap", patched.CORE, 500_000, ("invariants/invariant.h", "fuzz/execute/oracle.h")),
     Target("page", patched.CORE, 30_000, ("invariants/page_invariant.h", "fuzz/targets/page_fuzzer.c")),
     Target("sv39", patched.CORE, 30_000, ("invariants/sv39_invariant.h", "fuzz/targets/sv39_fuzzer.c")),
-    Target("text", patched.TEXT, 30_000, ("fuzz/targets/text_fuzzer.c",)))}
+    Target("text", patched.TEXT, 10_000, ("fuzz/targets/text_fuzzer.c",)))}
 HEAP = TARGETS["heap"]
 
 # What an Oracle: header may name besides the oracles' ids.

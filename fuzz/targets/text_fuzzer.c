@@ -22,6 +22,10 @@ RULE(text, PRINT_THEN_PARSE, "text-print-then-parse",
      "Printing a program and parsing that gives its canonical encoding.");
 RULE(text, PRINT_IS_STABLE, "text-print-is-stable",
      "A program and its canonical encoding print the same text.");
+RULE(text, COMMENTS_IGNORED, "text-comments-ignored",
+     "A printed program with comments and carriage returns parses as without.");
+RULE(text, DIGITS_KEPT, "text-digits-kept",
+     "A printed program with another digit in an operation does not parse, or prints with that digit.");
 RULE(text, PARSED_IS_CANONICAL, "text-parsed-is-canonical", "Parsing gives a canonical encoding.");
 RULE(text, PARSED_IS_TEXT, "text-parsed-is-text", "What parses is told to be text.");
 RULE(text, OPERATION_FITS, "text-operation-fits", "An operation in text fits its buffer.");
@@ -79,6 +83,126 @@ static void check_operations(const struct program *program) {
     }
 }
 
+static void check_error(const struct text_error *error, const uint8_t *program) {
+    if (error->line < 1 || error->column < 1) {
+        rule_break(&text_rule_ERROR_HAS_LINE);
+    }
+    if (!rule_is_message(error->message, sizeof error->message)) {
+        rule_break(&text_rule_ERROR_HAS_MESSAGE);
+    }
+    if (program != NULL) {
+        rule_break(&text_rule_ERROR_HAS_NO_PROGRAM);
+    }
+}
+
+/* Parses a text, whatever it is, into *parsed. Returns whether it parses. */
+static bool parse(const uint8_t *text, size_t size, struct buffer *parsed) {
+    struct text_error error;
+    if (!text_parse(text, size, &parsed->bytes, &parsed->size, &error)) {
+        if (steps_are_wanted()) {
+            (void)fprintf(stderr, "  does not parse: line %zu, column %zu: %.*s\n", error.line, error.column,
+                          (int)sizeof error.message, error.message);
+        }
+        check_error(&error, parsed->bytes);
+        return false;
+    }
+    if (error.line != 0) {
+        rule_break(&text_rule_SUCCESS_HAS_NO_ERROR);
+    }
+    if (!text_is_text(text, size)) {
+        rule_break(&text_rule_PARSED_IS_TEXT);
+    }
+    const struct program program = program_decode(parsed->bytes, parsed->size);
+    const struct buffer encoded = encode(&program);
+    if (!buffers_equal(*parsed, encoded)) {
+        rule_break(&text_rule_PARSED_IS_CANONICAL);
+    }
+    free(encoded.bytes);
+    return true;
+}
+
+/* A number that nearly every change of a text changes. */
+static uint32_t hash(struct buffer text) {
+    uint32_t value = UINT32_C(2166136261);
+    for (size_t i = 0; i < text.size; i++) {
+        value = (value ^ text.bytes[i]) * UINT32_C(16777619);
+    }
+    return value ^ value >> 16;
+}
+
+/* Parses the text of a program whose canonical encoding is known, with a carriage return at the end of each
+ * line and the same comment behind all but the first: any byte but a newline. */
+static void check_comments(struct buffer text, struct buffer encoded) {
+    const uint8_t comment = (uint8_t)hash(text);
+    uint8_t *const bytes = malloc(text.size * 5); /* at most 4 bytes more for each newline */
+    if (bytes == NULL) {
+        rule_break(&text_rule_MEMORY);
+    }
+    size_t size = 0;
+    size_t line_count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.bytes[i] == '\n' && line_count++ > 0) {
+            bytes[size++] = ' ';
+            bytes[size++] = '#';
+            bytes[size++] = comment == '\n' ? '#' : comment;
+        }
+        if (text.bytes[i] == '\n') {
+            bytes[size++] = '\r';
+        }
+        bytes[size++] = text.bytes[i];
+    }
+    struct buffer parsed;
+    struct text_error error;
+    if (!text_is_text(bytes, size)) {
+        rule_break(&text_rule_PARSED_IS_TEXT);
+    }
+    if (!text_parse(bytes, size, &parsed.bytes, &parsed.size, &error) || !buffers_equal(parsed, encoded)) {
+        rule_break(&text_rule_COMMENTS_IGNORED);
+    }
+    free(parsed.bytes);
+    free(bytes);
+}
+
+/* The index of the first digit of an operation, at index or behind it; the text's size when there is none.
+ * The first two lines are no operations. */
+static size_t find_digit(struct buffer text, size_t index) {
+    size_t operations = 0;
+    for (size_t line = 0; line < 2; operations++) {
+        line += text.bytes[operations] == '\n';
+    }
+    index = index < operations ? operations : index;
+    while (index < text.size && (text.bytes[index] < '0' || text.bytes[index] > '9')) {
+        index++;
+    }
+    return index;
+}
+
+/* Parses the text of a program with another digit, not 0, in one place, and prints what that means. */
+static void check_digits(struct buffer text) {
+    const uint32_t choice = hash(text);
+    const size_t index = find_digit(text, choice / 9 % text.size);
+    if (index == text.size) {
+        return;
+    }
+    const uint8_t digit = text.bytes[index];
+    struct buffer parsed;
+    text.bytes[index] = (uint8_t)('1' + choice % 9);
+    if (steps_are_wanted()) {
+        (void)fprintf(stderr, "  with '%c' in place of '%c', the byte %zu of it\n", text.bytes[index], digit,
+                      index);
+    }
+    if (parse(text.bytes, text.size, &parsed)) {
+        const struct program program = program_decode(parsed.bytes, parsed.size);
+        const struct buffer printed = print(&program);
+        if (!buffers_equal(printed, text)) {
+            rule_break(&text_rule_DIGITS_KEPT);
+        }
+        free(printed.bytes);
+        free(parsed.bytes);
+    }
+    text.bytes[index] = digit;
+}
+
 /* Prints a program whose canonical encoding is known, and parses that. */
 static void check_text_of(const struct program *program, struct buffer encoded) {
     const struct buffer text = print(program);
@@ -98,6 +222,8 @@ static void check_text_of(const struct program *program, struct buffer encoded) 
     if (!buffers_equal(text, text_again)) {
         rule_break(&text_rule_PRINT_IS_STABLE);
     }
+    check_comments(text, encoded);
+    check_digits(text);
     free(text_again.bytes);
     free(parsed.bytes);
     free(text.bytes);
@@ -141,47 +267,18 @@ static void check_binary(const uint8_t *bytes, size_t size) {
     free(encoded.bytes);
 }
 
-static void check_error(const struct text_error *error, const uint8_t *program) {
-    if (error->line < 1 || error->column < 1) {
-        rule_break(&text_rule_ERROR_HAS_LINE);
-    }
-    if (!rule_is_message(error->message, sizeof error->message)) {
-        rule_break(&text_rule_ERROR_HAS_MESSAGE);
-    }
-    if (program != NULL) {
-        rule_break(&text_rule_ERROR_HAS_NO_PROGRAM);
-    }
-}
-
 static void check_text(const uint8_t *text, size_t size) {
     struct buffer parsed;
-    struct text_error error;
     if (steps_are_wanted()) {
         (void)fprintf(stderr, "a text of %zu bytes\n", size);
         steps_print_text(text, size);
     }
-    if (!text_parse(text, size, &parsed.bytes, &parsed.size, &error)) {
-        if (steps_are_wanted()) {
-            (void)fprintf(stderr, "  does not parse: line %zu, column %zu: %.*s\n", error.line, error.column,
-                          (int)sizeof error.message, error.message);
-        }
-        check_error(&error, parsed.bytes);
+    if (!parse(text, size, &parsed)) {
         return;
     }
-    if (error.line != 0) {
-        rule_break(&text_rule_SUCCESS_HAS_NO_ERROR);
-    }
-    if (!text_is_text(text, size)) {
-        rule_break(&text_rule_PARSED_IS_TEXT);
-    }
     const struct program program = program_decode(parsed.bytes, parsed.size);
-    const struct buffer encoded = encode(&program);
-    if (!buffers_equal(parsed, encoded)) {
-        rule_break(&text_rule_PARSED_IS_CANONICAL);
-    }
     check_operations(&program);
-    check_text_of(&program, encoded);
-    free(encoded.bytes);
+    check_text_of(&program, parsed);
     free(parsed.bytes);
 }
 

@@ -1,5 +1,5 @@
-"""A fuzzing campaign: libFuzzer's fork mode on a corpus, a live status, every crash kept, a closing summary. Here is the
-order of things; what they are is in campaign_folder, workers, crashes, findings, explanation and campaign_status."""
+"""A fuzzing campaign: libFuzzer processes on a corpus, a live status, every crash kept, a closing summary. Here is the order
+of things; what they are is in campaign_folder, workers, crashes, findings, explanation and campaign_status."""
 
 import contextlib
 import functools
@@ -8,12 +8,14 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import corpus
 import crashes as crash_list
 import explanation
 import findings
+import fuzzer
 import series
 from campaign_folder import Folders
 from campaign_status import Status, measure, summarise
@@ -29,6 +31,7 @@ TARGETS = ("heap", "page", "sv39", "text", "import")
 EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are reduced by waiting for them
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
 LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, where there is no explanation
+FAULT_SIZE = 2000  # characters of a worker's words that are shown when it has ended without a finding
 SPACE_SECONDS = 0.5  # between looks at the space left
 
 
@@ -79,24 +82,6 @@ def prepare_build(preset, stop):
     return None
 
 
-def watch(workers, folders, crashes, status, get_figures, stop, options):
-    """Shows the status and collects crashes until the time is over, a stop was requested, or libFuzzer has ended."""
-    looked = time.monotonic()
-    deadline = looked + options.seconds
-    while workers.is_running() and not stop.received and time.monotonic() < deadline:
-        time.sleep(0.1)
-        workers.read()
-        crashes.add(folders.take_artifacts())
-        if options.until_crash and crashes.ids:
-            break
-        if crashes.failure:
-            raise crashes.failure
-        if time.monotonic() - looked >= SPACE_SECONDS:
-            looked = time.monotonic()
-            folders.require_space()
-        status.show(get_figures, crashes.names)
-
-
 class Campaign:
     """One campaign, from its folders to its summary."""
 
@@ -107,14 +92,56 @@ class Campaign:
         self.folders = Folders(options.target, options.corpus)
         self.crashes = crash_list.Crashes(self.binary)
         self.figures = None
+        self.fault = None  # what a worker that found nothing ended with, in words
+
+    def attend(self, worker):
+        """Takes what a worker that has ended has found. Returns whether another may take its place: not when it would only
+        end as this one did."""
+        output, code = worker.output(), worker.process.returncode
+        artifact = fuzzer.parse_artifact(output)
+        found = self.folders.take_words(output)
+        if found:
+            self.crashes.examine(found)
+        if artifact is None:
+            self.fault = f"a worker ended with code {code} and has saved no input; it said:\n{output[-FAULT_SIZE:]}"
+            return worker.has_begun and code < 0  # it was killed: as good as any other
+        if not worker.has_begun:  # by an input it was given
+            self.folders.set_aside(artifact)
+            if artifact in worker.stumbled:
+                return False
+            worker.stumbled.add(artifact)
+        return True
+
+    def watch(self, workers, status, get_figures):
+        """Shows the status and collects crashes until the time is over, a stop was requested, or no worker is left."""
+        looked = time.monotonic()
+        deadline = looked + self.options.seconds
+        if not self.stop.received:
+            workers.start()
+        while workers.are_left() and not self.stop.received and time.monotonic() < deadline:
+            time.sleep(0.1)
+            ended = workers.read()
+            self.crashes.add(self.folders.take_artifacts())
+            for worker in ended:
+                if self.attend(worker):
+                    workers.restart(worker)
+                else:
+                    workers.lose(worker)
+            if self.options.until_crash and self.crashes.ids:
+                break
+            if time.monotonic() - looked >= SPACE_SECONDS:
+                looked = time.monotonic()
+                self.folders.require_space()
+            status.show(get_figures, self.crashes.names)
 
     def run(self):
-        """Fuzzes. Returns whether libFuzzer did as it should. Raises OSError when a disk is full or a folder or program
-        cannot be used; what was found is then in the working folder, or where it should be."""
+        """Fuzzes. Raises OSError when a disk is full or a folder or program cannot be used; what was found is then in the
+        working folder, or where it should be."""
         folders, options = self.folders, self.options
         if not self.binary.exists():
             raise OSError(f"{self.binary} is not there; preset {PRESET} does not build it")
         folders.prepare()
+        tempfile.tempdir = os.environ["TMPDIR"] = str(folders.temporary.absolute())  # or kill -9 would leave something there
         folders.require_space()
         corpus.prepare_seeds(options.target, folders.work / "seeds")
         untold = folders.take_over(self.binary)
@@ -132,18 +159,21 @@ class Campaign:
 
         def get_figures():
             return measure(workers, self.crashes, time.monotonic() - started, options)
+        ended = []
         try:
-            watch(workers, folders, self.crashes, status, get_figures, self.stop, options)
-            sound = workers.is_running()
+            self.watch(workers, status, get_figures)
             elapsed = time.monotonic() - started
         finally:
-            workers.stop()
+            ended = workers.stop()
             status.close()
         self.crashes.add(folders.take_artifacts())
+        for output in workers.outputs():
+            found = folders.take_words(output)
+            if found:
+                self.crashes.examine(found)
+        for worker in ended:
+            self.attend(worker)
         self.crashes.finish(self.stop)
-        if not sound:
-            print(f"\nci/fuzz: libFuzzer ended with code {workers.process.returncode}; it said:\n"
-                  f"{visible_lines(workers.output()[-2000:])}", file=sys.stderr, flush=True)
         added, failure = folders.harvest(self.binary)
         if failure:
             print(f"ci/fuzz: all inputs are kept, since choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
@@ -152,8 +182,13 @@ class Campaign:
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
                             findings=self.crashes.findings())
         record.add(self.figures, self.crashes.names())
+        if not self.figures["executions"] and not self.fault:
+            said = "\n".join(workers.outputs())[-FAULT_SIZE:].strip()
+            self.fault = ("it was stopped before it executed anything" if self.stop.received else
+                          f"nothing was executed; the workers said:\n{said or 'nothing'}")
+        if self.fault:
+            print(f"\nci/fuzz: {visible_lines(self.fault)}", file=sys.stderr, flush=True)
         folders.clear()
-        return sound
 
     def report(self):
         """Tells what was found, and sums up. A stop that is requested meanwhile, or was requested twice before, leaves the
@@ -215,7 +250,7 @@ def main():
         return EXIT_ENVIRONMENT
     campaign = Campaign(options, stop)
     try:
-        sound = campaign.run()
+        campaign.run()
         campaign.report()
     except (OSError, subprocess.CalledProcessError, corpus.CorpusError) as error:
         print(f"ci/fuzz: {visible_lines(error)}", file=sys.stderr)
@@ -226,7 +261,7 @@ def main():
         return EXIT_ENVIRONMENT
     if campaign.figures["findings"]:
         return EXIT_VIOLATION
-    return EXIT_SOUND if sound else EXIT_ENVIRONMENT
+    return EXIT_ENVIRONMENT if campaign.fault else EXIT_SOUND
 
 
 if __name__ == "__main__":

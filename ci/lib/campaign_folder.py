@@ -23,6 +23,11 @@ MINIMUM_FREE_SIZE = 16 << 20
 _ARTIFACT_NAME = re.compile(r"(crash|timeout|oom|leak|slow-unit)-([0-9a-f]{40})")
 
 
+def log_of(finding):
+    """Where what a finding's run has said is kept."""
+    return finding.with_name(finding.name + ".log")
+
+
 class Folders:
     """The folders of one campaign."""
 
@@ -37,6 +42,11 @@ class Folders:
     def _untold(self, work):
         """The notes of findings that a campaign has yet to tell: empty files with their names."""
         return work / "untold"
+
+    @property
+    def temporary(self):
+        """For what this campaign and all that it starts need for a moment."""
+        return self.work / "temporary"
 
     def prepare(self):
         """Makes all folders, and this campaign's own. Raises OSError when one cannot be made or written."""
@@ -60,7 +70,8 @@ class Folders:
                 continue
             self.work, self.lock = work, lock
         self._untold(self.work).mkdir()
-        corpus.write_whole(self.work / "corpus-path", str(self.corpus.absolute()).encode())
+        self.temporary.mkdir()
+        corpus.write_whole(self.work / "corpus-path", os.fsencode(self.corpus.absolute()))
 
     def require_space(self):
         """Raises OSError when a disk is as good as full."""
@@ -99,10 +110,23 @@ class Folders:
                 taken.append(destination)
         return taken
 
-    def _candidates(self, work):
-        """All inputs that jobs have written, merged by libFuzzer or not."""
-        for folder in (work / "corpus", *work.glob("jobs/libFuzzerTemp.*/C[0-9]*")):
-            yield from (path for path in folder.glob("*") if path.is_file() and path.stat().st_size > 0)
+    def take_words(self, output):
+        """Puts what a worker said when it ended beside the finding that ended it, which take_artifacts has taken. Returns the
+        finding; None when there is none."""
+        artifact = fuzzer.parse_artifact(output)
+        finding = self.findings / pathlib.Path(artifact).name if artifact else None
+        if not finding or not finding.exists():
+            return None
+        corpus.write_whole(log_of(finding), fuzzer.last_words(output).encode())
+        return finding
+
+    def set_aside(self, finding):
+        """Takes an input that was found to fail from those that workers start from. It is in the findings."""
+        name = finding.rpartition("-")[2]
+        for folder in ("start", "seeds", "corpus"):
+            for path in corpus.inputs(self.work / folder):
+                if corpus.content_name(path.read_bytes()[:fuzzer.MAXIMUM_INPUT_SIZE]) == name:
+                    path.unlink()
 
     def harvest(self, binary, work=None, lock=None):
         """Brings to the corpus what a set cover needs of the inputs in a working folder; all of them when the set cover
@@ -112,8 +136,10 @@ class Folders:
         for folder in (candidates, cover):
             shutil.rmtree(folder, ignore_errors=True)
         candidates.mkdir()
-        for path in self._candidates(work):
-            corpus.add(candidates, path.read_bytes())
+        for path in (work / "corpus").glob("*"):
+            data = path.read_bytes()
+            if data:
+                corpus.add(candidates, data)
         if not any(candidates.iterdir()):
             return 0, None
         merged, failure, count = candidates, None, 0
@@ -137,7 +163,7 @@ class Folders:
     def _is_of_this_corpus(self, work):
         """Whether a working folder belongs to a campaign on the same corpus. One without a note has found nothing yet."""
         try:
-            return (work / "corpus-path").read_text(encoding="utf-8") == str(self.corpus.absolute())
+            return (work / "corpus-path").read_bytes() == os.fsencode(self.corpus.absolute())
         except FileNotFoundError:
             return True
 
@@ -164,6 +190,8 @@ class Folders:
                 if not work.exists():
                     continue  # another campaign has taken it over
                 findings += dict.fromkeys([*self._take_untold(work), *self.take_artifacts(work)])
+                for log in work.glob("worker-*.log"):
+                    self.take_words(log.read_text(encoding="utf-8", errors="replace"))
                 self.harvest(binary, work, lock)
                 shutil.rmtree(work)
             except BlockingIOError:
@@ -175,7 +203,7 @@ class Folders:
     def clear(self):
         """Removes what has been harvested from this campaign's own folder. What has yet to be told stays noted."""
         for path in self.work.iterdir():
-            if path.is_dir() and path != self._untold(self.work):
+            if path.is_dir() and path not in (self._untold(self.work), self.temporary):
                 shutil.rmtree(path, ignore_errors=True)
 
     def forget(self, findings):

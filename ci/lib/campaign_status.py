@@ -38,10 +38,12 @@ def measure(workers, crashes, elapsed, options):
         "executions_per_second": round(executions / elapsed),
         "checked_operations": operations,
         "checked_operations_per_second": round(operations / elapsed),
-        "coverage_edges": workers.coverage,
-        "features": workers.features,
-        "corpus_files": workers.corpus_size,
+        "coverage_edges": workers.best("coverage"),
+        "features": workers.best("features"),
+        "corpus_files": workers.best("corpus_size"),
         "crashes": crashes.counts(),
+        "restarts": workers.restarts,
+        "workers_lost": workers.lost_count(),
     }
 
 
@@ -52,9 +54,11 @@ def status_line(figures, options):
     if options.target == "heap":
         operations = f"{human(figures['checked_operations_per_second'])} checked operations/s  "
     crashes = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items()) or "none"
+    restarts = f"  restarts {figures['restarts']}" if figures["restarts"] else ""
+    lost = f"  workers lost {figures['workers_lost']}" if figures["workers_lost"] else ""
     return (f"{figures['seconds']:.0f}s, {left:.0f}s left  {human(figures['executions_per_second'])} executions/s  "
             f"{operations}coverage {figures['coverage_edges']}  features {figures['features']}  "
-            f"corpus {figures['corpus_files']}  crashes {crashes}")
+            f"corpus {figures['corpus_files']}  crashes {crashes}{restarts}{lost}")
 
 
 class Status:
@@ -100,4 +104,7 @@ def summarise(figures, options):
     found = sum(figures["crashes"].values())
     kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
     print(f"  crashes             {found}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))
+    if figures["restarts"] or figures["workers_lost"]:
+        print(f"  workers             started again {figures['restarts']:,} times; {figures['workers_lost']} of {options.jobs} "
+              "came to nothing")
     print(f"  violations          {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")

@@ -18,9 +18,14 @@ def exit_codes(sound, violation=None, usage="usage", environment="environment"):
     return "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in meanings if meaning) + "."
 
 
+DIGITS = 9  # that a whole number on a command line may have
+
+
 def parse_duration(text):
     """Seconds in a duration such as 90, 60s, 10m or 2h."""
-    match = re.fullmatch(r"(\d+)([smh]?)", text)
+    match = re.fullmatch(r"([0-9]+)([smh]?)", text)
+    if match and len(match.group(1)) > DIGITS:
+        raise argparse.ArgumentTypeError(f"a duration of {len(match.group(1))} digits; at most {DIGITS} are taken")
     if not match or int(match.group(1)) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is no duration; write it like 60s, 10m or 2h")
     return int(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
@@ -28,7 +33,7 @@ def parse_duration(text):
 
 def parse_positive(text):
     """A whole number above 0."""
-    if not text.isdigit() or int(text) == 0:
+    if len(text) > DIGITS or not re.fullmatch("[0-9]+", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return int(text)
 
@@ -46,7 +51,7 @@ def parse_seconds(text):
 
 def parse_count(text):
     """A whole number from 0."""
-    if not text.isdecimal() or len(text) > 9:
+    if len(text) > DIGITS or not re.fullmatch("[0-9]+", text):
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
     return int(text)
 
@@ -58,8 +63,10 @@ def add_caller(parser):
 
 def from_caller(caller, path):
     """A path of the command line for this process, which runs at the top of the tree: as it is when it was typed there,
-    otherwise in full."""
-    return path if path is None or caller == pathlib.Path.cwd() else pathlib.Path(os.path.abspath(caller / path))
+    otherwise in full; so is one that a program would take for an option."""
+    if path is None or (caller == pathlib.Path.cwd() and not str(path).startswith("-")):
+        return path
+    return pathlib.Path(os.path.abspath(caller / path))
 
 
 def place_paths(parser, options, *names):

@@ -161,16 +161,16 @@ def prepare_seeds(target, folder):
         (folder / "-".join(path.relative_to("corpus").parts)).write_bytes(program)
 
 
-def run_fuzzer(binary, *arguments, holding=()):
-    """Runs a target on what the arguments name; it keeps the handles of holding open, in case it outlives us. Returns (exit
-    code, output)."""
+def run_fuzzer(binary, *arguments, folder=None, holding=()):
+    """Runs a target on what the arguments name, in a folder; it keeps the handles of holding open, in case it outlives us.
+    Returns (exit code, output)."""
     environment = dict(os.environ, **fuzzer.ENVIRONMENT)
     for name in ("KMEM_STATISTICS", "KMEM_STEPS"):
         environment.pop(name, None)
     try:
         done = subprocess.run([binary, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=environment, text=True, errors="replace", timeout=MERGE_SECONDS,
-                              check=False, start_new_session=True, pass_fds=holding)
+                              check=False, start_new_session=True, pass_fds=holding, cwd=folder)
     except subprocess.TimeoutExpired:
         raise CorpusError(f"{binary} took more than {MERGE_SECONDS} s; its folders hold too much, or it hangs") from None
     except OSError as error:
@@ -199,8 +199,11 @@ def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE, holding=(
     """Adds to the folder output what the fewest of the candidates need to reach all that they reach and it does not. An
     input that kills the target is left out. Nothing else may write there meanwhile."""
     with tempfile.TemporaryDirectory() as temporary:
-        code, said = run_fuzzer(binary, "-set_cover_merge=1", f"-max_len={input_size}", "-seed=1", "-timeout=10",
-                                f"-artifact_prefix={temporary}/", f"-merge_control_file={temporary}/control",
-                                output, candidates, holding=holding)
+        # libFuzzer starts the processes that measure through a shell, and quotes nothing. So what it gets has plain names.
+        for name, path in (("target", binary), ("output", output), ("candidates", candidates)):
+            pathlib.Path(temporary, name).symlink_to(os.path.abspath(path))
+        code, said = run_fuzzer("./target", "-set_cover_merge=1", f"-max_len={input_size}", "-seed=1", "-timeout=10",
+                                "-artifact_prefix=./", "-merge_control_file=control", "output", "candidates",
+                                folder=temporary, holding=holding)
     if code != 0:
         raise CorpusError(f"the set cover of {candidates} failed:\n{said[-2000:]}")

@@ -1,33 +1,31 @@
-"""The crashes of a campaign: which rule each breaks, and how many there are of each. libFuzzer's fork mode keeps the words
-of a job that crashed to itself, so every input that was saved is run once more, in the background, and what that prints
-is kept beside it as NAME.log."""
+"""The findings of a campaign: which rule each breaks, and how many there are of each. What a worker said of an input is kept
+beside it; an input without that, which a full disk or kill -9 may leave, is run once more."""
 
 import os
-import queue
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 
 import corpus
 import fuzzer
+import guarded
+from campaign_folder import log_of
 
 REPLAY_SECONDS = 15  # that running an input again may take; a hang would take for ever
-EXAMINE_SECONDS = 60  # that examining what is left may take when a campaign has ended
+EXAMINE_SECONDS = 60  # that running inputs again may take when a campaign has ended
 LOG_SIZE = 1 << 20  # bytes of a run's output that are kept
 
 UNEXAMINED = "unexamined"
+UNREPEATED = "\nVIOLATION that did not happen again when the input was run by itself\n"
 
 
 def run_again(binary, artifact, environment=None):
     """Runs a target once on an input, with more of an environment when given. Returns (exit code, output); a run that does
     not end is aborted, which prints where it stands."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
-        process = subprocess.Popen([binary, *fuzzer.FLAGS, f"-artifact_prefix={folder}/", artifact],
-                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                   env=dict(os.environ, **{**fuzzer.ENVIRONMENT, **(environment or {})}),
-                                   start_new_session=True)
+        process = guarded.start([binary, *fuzzer.FLAGS, f"-artifact_prefix={folder}/", artifact], stdout=output,
+                                stderr=subprocess.STDOUT, env=dict(os.environ, **{**fuzzer.ENVIRONMENT, **(environment or {})}))
         try:
             code = process.wait(timeout=REPLAY_SECONDS)
         except subprocess.TimeoutExpired:
@@ -51,49 +49,46 @@ def identify(code, output):
 
 
 class Crashes:
-    """The crashes so far. Examined by a thread of its own, one at a time."""
+    """The findings so far."""
 
     def __init__(self, binary):
         self.binary = binary
-        self.ids = {}  # of each artifact's path; in the order found
-        self.failure = None  # what kept an examination from being done
-        self._queue = queue.Queue()
-        threading.Thread(target=self._work, daemon=True).start()
+        self.ids = {}  # of each finding's path; in the order found
 
-    def add(self, artifacts):
-        """Takes files that a target was saved from, in order to examine them."""
-        for artifact in artifacts:
-            if artifact not in self.ids:
-                self.ids[artifact] = UNEXAMINED
-                self._queue.put(artifact)
+    def add(self, findings):
+        """Takes findings, whatever is known of them."""
+        for finding in findings:
+            if finding not in self.ids:
+                self.ids[finding] = UNEXAMINED
+                self.examine(finding)
 
-    def _work(self):
-        while True:
-            artifact = self._queue.get()
-            try:
-                code, output = run_again(self.binary, artifact)
-                self.ids[artifact] = identify(code, output)
-                corpus.write_whole(artifact.with_name(artifact.name + ".log"), output.encode())
-            except OSError as error:
-                self.failure = error
-            self._queue.task_done()
+    def examine(self, finding):
+        """Looks what was said of a finding, if that is known by now."""
+        try:
+            self.ids[finding] = fuzzer.parse_finding(log_of(finding).read_text(encoding="utf-8", errors="replace")) or "unknown"
+        except FileNotFoundError:
+            pass
 
     def finish(self, stop):
-        """Waits until all are examined, or until that takes too long or a second wish to stop arrives. What is not is
-        kept and counted all the same."""
+        """Runs those again of which nothing is known, until that takes too long or a second wish to stop arrives. What is not
+        examined is kept and counted all the same."""
         deadline = time.monotonic() + EXAMINE_SECONDS
-        while self._queue.unfinished_tasks and time.monotonic() < deadline and stop.count < 2:
-            time.sleep(0.02)
+        for finding in [finding for finding, name in self.ids.items() if name == UNEXAMINED]:
+            if time.monotonic() >= deadline or stop.count >= 2:
+                break
+            code, output = run_again(self.binary, finding)
+            corpus.write_whole(log_of(finding), (output + ("" if code else UNREPEATED)).encode())
+            self.examine(finding)
 
     def counts(self):
-        """How many crashes there are of each id, the most frequent first."""
+        """How many findings there are of each id, the most frequent first."""
         ids = list(self.ids.values())
         return {name: ids.count(name) for name in sorted(set(ids), key=lambda name: (-ids.count(name), name))}
 
     def names(self):
-        """The names of the crashing files, by id."""
+        """The names of the files, by id."""
         result = {}
-        for path, name in list(self.ids.items()):
+        for path, name in self.ids.items():
             result.setdefault(name, []).append(path.name)
         return result
 

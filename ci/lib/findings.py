@@ -11,9 +11,9 @@ import sys
 import time
 
 import fuzzer
+import guarded
 from command_line import EXIT_SOUND, EXIT_VIOLATION
 from explanation import CARRIED_SIZE, Cut, carry
-from guarded import Guarded
 from outside_text import shell_word, visible, visible_lines
 
 POLL_SECONDS = 0.1  # between looks at whether someone still waits
@@ -26,23 +26,23 @@ def _never():
 def _run(command, seconds, is_cut):
     """Runs a command, which is ended when it takes longer or nobody waits for it any more. Returns its code, or None when
     it took longer, standard output and standard error. Raises Cut."""
-    guarded = Guarded(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-                      env=dict(os.environ, **fuzzer.ENVIRONMENT))
+    process = guarded.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                            env=dict(os.environ, **fuzzer.ENVIRONMENT))
     deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline:
             if is_cut():
                 raise Cut
             try:
-                output, errors = guarded.process.communicate(timeout=POLL_SECONDS)
-                return guarded.process.returncode, output, errors
+                output, errors = process.communicate(timeout=POLL_SECONDS)
+                return process.returncode, output, errors
             except subprocess.TimeoutExpired:
                 continue
         return None, "", ""
     finally:
-        guarded.end()
-        guarded.process.stdout.close()
-        guarded.process.stderr.close()
+        guarded.end(process)
+        process.stdout.close()
+        process.stderr.close()
 
 
 def _carry_program(path, tool):

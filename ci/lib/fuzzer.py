@@ -1,5 +1,6 @@
 """How this project runs its libFuzzer targets: the flags every run shares, and what their output means."""
 
+import os
 import re
 import struct
 
@@ -33,7 +34,10 @@ _UNWRITTEN = re.compile(r"WARNING: MemorySanitizer: ([\w-]+)")  # it ends the pr
 _UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
 _FRAME = re.compile(r"^    #(\d+) 0x[0-9a-f]+ (?: \((.*\+0x[0-9a-f]+)\)|in (.+?) (?:\S*/)?((?:src|invariants|fuzz)/\S+?):\d+)?")
-_ARTIFACT = re.compile(r"Test unit written to (\S+)")
+_BEGIN = re.compile(r"^#\d+\s+INITED\b")
+_TOTAL = re.compile(r"^stat::number_of_executed_units:\s+(\d+)")
+_CHATTER = re.compile(r"^stat::\w+:\s")
+_ARTIFACT = re.compile(r"Test unit written to (.*)$", re.MULTILINE)
 
 
 def read_statistics(path):
@@ -49,6 +53,28 @@ def parse_progress(line):
     """(executions, coverage, features, corpus size) of a libFuzzer status line; None for any other line."""
     match = _PROGRESS.match(line)
     return tuple(int(group) for group in match.groups()) if match else None
+
+
+def is_begin(line):
+    """Whether libFuzzer says in a line that it has run what it was given, and begins with inputs of its own."""
+    return _BEGIN.match(line) is not None
+
+
+def parse_total(line):
+    """The executions that libFuzzer names when it ends, as -print_final_stats asks for; 0 for any other line."""
+    match = _TOTAL.match(line)
+    return int(match.group(1)) if match else 0
+
+
+def last_words(output):
+    """What of a process's output came after it was last well: all when it never was."""
+    words = []
+    for line in output.splitlines():
+        if _PROGRESS.match(line):
+            words.clear()
+        elif not _CHATTER.match(line):
+            words.append(line)
+    return "\n".join([*words, ""])
 
 
 def find_rule(output):
@@ -105,6 +131,6 @@ def find_function(output, folders):
 
 
 def parse_artifact(output):
-    """The file libFuzzer saved the failing input in; None when it saved none."""
-    match = _ARTIFACT.search(output)
-    return match.group(1) if match else None
+    """The file libFuzzer saved the failing input in; None when it saved none. (A slow input is saved, too.)"""
+    files = [file for file in _ARTIFACT.findall(output) if not os.path.basename(file).startswith("slow-unit-")]
+    return files[-1] if files else None

@@ -1,127 +1,141 @@
-"""The processes of a campaign: libFuzzer in its fork mode, which runs one job after another on every worker, and a guard
-that ends them all when the campaign is killed. Knows nothing of what is done with what they find.
+"""The workers of a campaign: places in each of which one libFuzzer process runs after another, all on one folder of inputs,
+where each looks every second for what the others have found. Knows nothing of what is done with what they find.
 
-Jobs write what they find to files of their own at once. So the way to end libFuzzer is to stop it and take those files;
-ended in its own way, it throws away what running jobs have found."""
+libFuzzer ends with the first input that fails, which it has saved by then, and with its report of that in the log."""
 
 import os
-import pathlib
-import re
 import signal
 import subprocess
 import time
 
 import fuzzer
-from guarded import Guarded
+import guarded
 
-STOP_SECONDS = 10  # that jobs may take to end when told to: for the input they run, and the report of a crash
+STOP_SECONDS = 10  # that workers may take to end when told to: for the input they run, and the report of a crash
+OUTPUT_SIZE = 1 << 20  # bytes of a process's output that are kept: the last
 
-_JOB = re.compile(r"^#(\d+): cov: (\d+) ft: (\d+) corp: (\d+) exec/s:? \d+ oom/timeout/crash: (\d+)/(\d+)/(\d+)",
-                  re.MULTILINE)
 
-class Tail:
-    """The new lines of a growing file."""
+class Worker:
+    """One place, the process in it, and what that has said so far."""
 
-    def __init__(self, path):
-        self.path = path
-        self.offset = 0
+    def __init__(self, command, log, **more):
+        self.log = log
+        self.process = None
+        self.stumbled = set()  # the inputs that have ended its processes before they fuzzed
+        self.coverage = self.features = self.corpus_size = 0
+        self.finished_executions = self.executions = 0  # of the processes before, and of this one
+        self.has_begun = False  # whether the process has come to inputs of its own
+        self._offset = 0
+        self._command, self._more = command, more
 
-    def lines(self):
-        """Whole lines written since the last call."""
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self.offset)
-                new = file.read()
-        except OSError:
-            return []
+    def start(self):
+        """Starts a process in this place. Raises OSError when it cannot be started."""
+        self.finished_executions += self.executions
+        self.executions, self.has_begun, self._offset = 0, False, 0
+        with open(self.log, "wb") as log:
+            self.process = guarded.start(self._command, stdout=subprocess.DEVNULL, stderr=log, **self._more)
+
+    def has_ended(self):
+        """Whether there was a process, and has ended."""
+        return self.process is not None and self.process.poll() is not None
+
+    def read(self):
+        """Reads what the process has said since the last call."""
+        with open(self.log, "rb") as file:
+            file.seek(self._offset)
+            new = file.read()
         whole = new[:new.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return whole.decode(errors="replace").splitlines()
+        self._offset += len(whole)
+        for line in whole.decode(errors="replace").splitlines():
+            self.has_begun = self.has_begun or fuzzer.is_begin(line)
+            figures = fuzzer.parse_progress(line)
+            if figures:
+                self.executions = figures[0]
+                self.coverage, self.features, self.corpus_size = map(
+                    max, zip((self.coverage, self.features, self.corpus_size), figures[1:]))
+            self.executions = max(self.executions, fuzzer.parse_total(line))
+
+    def output(self):
+        """The end of what the process has said."""
+        with open(self.log, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - OUTPUT_SIZE))
+            return file.read().decode(errors="replace")
 
 
 class Workers:
-    """A campaign's processes, and what their output has said so far."""
+    """All workers of a campaign."""
 
     def __init__(self, binary, jobs, work, inputs, lock):
-        """Starts them. work is a folder of this campaign's own; inputs are folders to start from; lock is a handle that
-        stays open as long as any process lives. Raises OSError when they cannot be started."""
-        self.temporary = work / "jobs"
-        self.corpus = work / "corpus"
-        self.artifacts = work / "artifacts"
-        for folder in (self.temporary, self.corpus, self.artifacts):
+        """work is a folder of this campaign's own; inputs are folders to start from; lock is a handle that stays open as long
+        as any process lives."""
+        corpus, artifacts = work / "corpus", work / "artifacts"
+        for folder in (corpus, artifacts):
             folder.mkdir()
-        self.statistics_path = work / "statistics"
-        self.log = Tail(work / "fuzzer.log")
-        self.job_logs = {}
-        self.job_executions = {}
-        self.finished_executions = self.coverage = self.features = self.corpus_size = 0
-        environment = dict(os.environ, KMEM_STATISTICS=str(self.statistics_path.absolute()),
-                           TMPDIR=str(self.temporary.absolute()), **fuzzer.ENVIRONMENT)
+        self._statistics = work / "statistics"
+        environment = dict(os.environ, KMEM_STATISTICS=str(self._statistics.absolute()), **fuzzer.ENVIRONMENT)
         environment.pop("KMEM_STEPS", None)  # of each input of a campaign nobody wants to hear all
-        # No -seed: every job would inherit it, and do what the others do.
-        command = [binary, *fuzzer.FLAGS, f"-fork={jobs}", "-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1",
-                   f"-artifact_prefix={self.artifacts}/", self.corpus, *inputs]
-        with open(work / "fuzzer.log", "wb") as log:
-            self.guarded = Guarded(command, [lock], stdout=subprocess.DEVNULL, stderr=log, env=environment)
-        self.process, self.group = self.guarded.process, self.guarded.group
+        # No -seed: it would make all of them do the same.
+        command = [binary, *fuzzer.FLAGS, "-reload=1", "-print_final_stats=1", f"-artifact_prefix={artifacts}/", corpus, *inputs]
+        self._places = [Worker(command, work / f"worker-{number}.log", env=environment, pass_fds=[lock])
+                        for number in range(1, jobs + 1)]
+        self._lost = []
+        self.restarts = 0
 
-    def is_running(self):
-        """Whether libFuzzer has yet to end. It does not end by itself, but when something is wrong."""
-        return self.process.poll() is None
+    def start(self):
+        """Starts them. Raises OSError when they cannot be started."""
+        for worker in self._places:
+            worker.start()
+
+    def restart(self, worker):
+        """Starts another process in the place of one that has ended."""
+        self.restarts += 1
+        worker.start()
+
+    def lose(self, worker):
+        """Does without a worker from now on."""
+        self._lost.append(worker)
+
+    def lost_count(self):
+        """How many workers the campaign does without."""
+        return len(self._lost)
+
+    def are_left(self):
+        """Whether there are workers to go on with."""
+        return len(self._lost) < len(self._places)
 
     def read(self):
-        """Reads what the output says since the last call."""
-        for line in self.log.lines():
-            match = _JOB.match(line)
-            if match:
-                figures = [int(group) for group in match.groups()]
-                self.finished_executions = figures[0]
-                self.coverage, self.features, self.corpus_size = (
-                    max(pair) for pair in zip((self.coverage, self.features, self.corpus_size), figures[1:4]))
-        logs = set(self.temporary.glob("*/[0-9]*.log"))
-        for path in logs - self.job_logs.keys():
-            self.job_logs[path] = Tail(path)
-        for path in self.job_logs.keys() - logs:  # the job has ended, and libFuzzer's own figure has its executions
-            del self.job_logs[path]
-            self.job_executions.pop(path, None)
-        for path, log in self.job_logs.items():
-            for progress in filter(None, map(fuzzer.parse_progress, log.lines())):
-                self.job_executions[path] = progress[0]
-                self.coverage = max(self.coverage, progress[1])
-                self.features = max(self.features, progress[2])
-                self.corpus_size = max(self.corpus_size, progress[3])
+        """Reads what they have said since the last call. Returns those that have ended since they were started, all of whose
+        words have been read."""
+        ended = [worker for worker in self._places if worker not in self._lost and worker.has_ended()]
+        for worker in self._places:
+            if worker.process:
+                worker.read()
+        return ended
+
+    def outputs(self):
+        """What each has said last."""
+        return [worker.output() for worker in self._places if worker.process]
 
     def counts(self):
         """(executions, checked operations) so far."""
-        executions, operations, _ = fuzzer.read_statistics(self.statistics_path)
-        return max(executions, self.finished_executions + sum(self.job_executions.values())), operations
+        executions, operations, _ = fuzzer.read_statistics(self._statistics)
+        said = sum(worker.finished_executions + worker.executions for worker in self._places)
+        return max(executions, said), operations
 
-    def _job_processes(self):
-        """How many processes of the group run, besides the first."""
-        running = 0
-        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                state, _, group = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
-            except (OSError, ValueError):
-                continue  # it has ended
-            running += int(group) == self.group and state not in "ZX" and int(path.parent.name) != self.group
-        return running
+    def best(self, name):
+        """The most that one of them has of a figure."""
+        return max(getattr(worker, name) for worker in self._places)
 
     def stop(self):
-        """Ends all processes, jobs in good order if they do so in time, and reads the rest of their output."""
-        if self.is_running():
-            os.kill(self.group, signal.SIGSTOP)  # or it would begin new jobs
-            for folder in self.temporary.glob("libFuzzerTemp.*"):
-                try:
-                    (folder / "STOP").write_bytes(b"\1")  # what libFuzzer itself tells its jobs by
-                except OSError:
-                    continue  # a full disk: they are killed
-            deadline = time.monotonic() + STOP_SECONDS
-            while self._job_processes() and time.monotonic() < deadline:
-                time.sleep(0.02)
-        self.guarded.end()
+        """Ends all processes, in good order if they do so in time. Returns the workers that had ended by themselves, as read."""
+        ended = self.read()
+        running = [worker for worker in self._places if worker.process and worker not in [*ended, *self._lost]]
+        for worker in running:
+            worker.process.send_signal(signal.SIGUSR1)  # libFuzzer ends by it when the input that runs is done
+        deadline = time.monotonic() + STOP_SECONDS
+        while not all(worker.has_ended() for worker in running) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for worker in running:
+            guarded.end(worker.process)
         self.read()
-
-    def output(self):
-        """Everything libFuzzer has printed, but for its jobs."""
-        return self.log.path.read_text(encoding="utf-8", errors="replace")
+        return ended

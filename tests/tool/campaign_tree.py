@@ -26,27 +26,28 @@ def name_of(data):
     return hashlib.sha1(data).hexdigest()
 
 
-# As libFuzzer: in its fork mode it does what the file behaviour says, for which there are words; a set cover takes all
-# candidates; on one file it says what violated holds.
+# As libFuzzer: as a worker it does what the file behaviour says, for which there are words, of which each crash happens once;
+# a set cover takes all candidates; on one file it says what violated holds.
 FUZZER = r"""#!/bin/sh
 for argument in "$@"; do
     case $argument in
-    -fork=*) mode=fork ;;
+    -reload=*) mode=worker ;;
     -set_cover_merge=1) mode=merge ;;
     -artifact_prefix=*) prefix=${argument#-artifact_prefix=} ;;
     -*) ;;
-    *) before=$last; last=$argument ;;
+    *) first=${first:-$argument}; before=$last; last=$argument ;;
     esac
 done
 name() { printf '%s' "$1" | sha1sum | cut -c1-40; }
-finds() { jobs=$TMPDIR/libFuzzerTemp.FuzzWithFork1.dir; mkdir -p "$jobs/C1"; printf '%s' "$1" >"$jobs/C1/$(name "$1")"; }
-crashes() { printf '%s' "$1" >"$prefix/crash-$(name "$1")"; }
+begins() { printf '#100\tINITED cov: 8 ft: 9 corp: 1/1b exec/s: 10 rss: 1Mb\n' >&2; }
+finds() { printf '%s' "$1" >"$first/$(name "$1")"; }
+saves() { saved=${prefix}crash-$(name "$1"); printf '%s' "$1" >"$saved"; }
+dies() { cat violated >&2; echo "artifact_prefix='$prefix'; Test unit written to $saved" >&2; exit 77; }
+crashes() { [ -e "$first/../did-$1" ] || { : >"$first/../did-$1"; saves "$1"; dies; }; }
 runs_on() { : >ready; while :; do sleep 0.05; done; }
 case $mode in
-fork)
-    printf '#100: cov: 8 ft: 9 corp: 1 exec/s: 10 oom/timeout/crash: 0/0/0 time: 1s job: 1 dft_time: 0\n' >&2
-    . ./behaviour ;;
-merge) . ./merging; cp "$last"/* "$before" ;;
+worker) . ./behaviour ;;
+merge) cd "$TREE"; . ./merging; cp "$TMPDIR"/tmp*/candidates/* "$TMPDIR"/tmp*/output ;;
 *) cat violated >&2; exit 77 ;;
 esac
 """
@@ -72,15 +73,20 @@ esac
 SLOW_TOOL = TOOL.replace("pack) ", "pack) : >preparing; sleep 1; ")
 
 RUNNER = """
-import json, os, signal, sys
+import functools, json, os, signal, sys, time
 sys.path.insert(0, sys.argv.pop(1))
+os.environ["TREE"] = os.getcwd()
 import campaign, campaign_folder, campaign_status, crashes, guarded, workers
 campaign.prepare_build = lambda preset, stop: 0
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20
 for name, value in json.loads(sys.argv.pop(1)).items():
-    module, name = name.split(".")
-    setattr(globals()[module], name, (lambda *_: os.kill(os.getpid(), signal.SIGKILL)) if value == "kill -9" else value)
+    *place, name = name.split(".")
+    if value == "kill -9":
+        value = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    elif isinstance(value, str):
+        value = eval(value)
+    setattr(functools.reduce(getattr, place[1:], globals()[place[0]]), name, value)
 sys.exit(campaign.main())
 """
 
@@ -112,13 +118,14 @@ class CampaignTree(FolderTest):
 
     def command(self, *arguments, settings=None):
         """The command line of a campaign. settings are values for names of its modules, such as "workers.STOP_SECONDS";
-        with "kill -9" for a function the campaign is killed where it would call that."""
-        return [sys.executable, "-B", "-c", RUNNER, str(LIBRARY), json.dumps(settings or {}), *map(str, arguments)]
+        with "kill -9" for a function the campaign is killed where it would call that; other texts are Python."""
+        return [sys.executable, "-B", "-c", RUNNER, str(LIBRARY), json.dumps(settings or {}), "--jobs", "1",
+                *map(str, arguments)]
 
-    def start(self, behaviour, *arguments, settings=None, prefix=(), **more):
-        """Starts a campaign in which libFuzzer behaves so."""
+    def start(self, behaviour, *arguments, settings=None, prefix=(), before="begins; ", **more):
+        """Starts a campaign in which libFuzzer behaves so, after what it does before."""
         (self.tree / "ready").unlink(missing_ok=True)
-        self.write("behaviour", behaviour)
+        self.write("behaviour", before + behaviour)
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         return subprocess.Popen([*prefix, *self.command(*arguments, settings=settings)], cwd=self.tree, text=True,
                                 stdin=subprocess.DEVNULL, start_new_session=True, **streams)

@@ -87,13 +87,19 @@ class Figures(unittest.TestCase):
             number += number // 50 + 1
 
     FIGURES = {"seconds": 12.3, "executions_per_second": 14990, "checked_operations_per_second": 703436,
-               "coverage_edges": 100, "features": 684, "corpus_files": 236, "crashes": {"free-merged": 3, "hang": 1}}
+               "coverage_edges": 100, "features": 684, "corpus_files": 236, "crashes": {"free-merged": 3, "hang": 1},
+               "restarts": 0, "workers_lost": 0}
 
     def test_the_status_is_one_line_with_all_figures(self):
         options = types.SimpleNamespace(seconds=60, target="heap")
         self.assertEqual(campaign_status.status_line(self.FIGURES, options),
                          "12s, 48s left  15.0k executions/s  703k checked operations/s  coverage 100  features 684  "
                          "corpus 236  crashes free-merged 3, hang 1")
+
+    def test_the_status_says_how_often_a_worker_was_started_again_and_how_many_came_to_nothing(self):
+        options = types.SimpleNamespace(seconds=60, target="heap")
+        figures = {**self.FIGURES, "restarts": 4, "workers_lost": 1}
+        self.assertTrue(campaign_status.status_line(figures, options).endswith("hang 1  restarts 4  workers lost 1"))
 
     def test_only_the_heap_target_counts_checked_operations(self):
         options = types.SimpleNamespace(seconds=60, target="page")
@@ -130,7 +136,7 @@ class End(CampaignTree):
         self.require_kept(inputs=[b"one", b"two"])
 
     def test_crashes_do_not_end_it_and_all_are_kept_counted_by_id_and_reported_once(self):
-        code, output, errors = self.run_until_said(r"(?m)^\d+s, \d+s left .* crashes free-merged 2$", CRASHES_TWICE)
+        code, output, errors = self.run_until_said(r"(?m)^\d+s, \d+s left .* crashes free-merged 2  restarts 2$", CRASHES_TWICE)
         self.assertEqual(code, VIOLATION)
         self.require_kept(crashes=[b"one", b"second"])
         self.assertIn("\nFound: free-merged (2 inputs)\n", errors)
@@ -167,10 +173,21 @@ class End(CampaignTree):
         self.assertEqual((code, figures["crashes"]), (VIOLATION, {"free-merged": 1}))
         self.require_kept(inputs=[b"three"], crashes=[b"one"])
 
-    def test_a_crash_that_does_not_happen_again_is_kept_as_such(self):
+    def test_a_crash_that_does_not_happen_again_is_kept_with_what_it_said(self):
         self.write("build/fuzz/heap_fuzzer", self.script_with("cat violated >&2; exit 77", "exit 0"))
         code, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json")
-        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"unrepeated": 1}))
+        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"free-merged": 1}))
+
+    def test_an_input_of_which_nothing_was_said_is_run_again(self):
+        script = (self.build / "heap_fuzzer").read_text(encoding="utf-8")
+        for replay, name in (("cat violated >&2; exit 77", "free-merged"), ("exit 0", "unrepeated"), ("exit 1", "unknown"),
+                             ("exec sleep 600", "hang")):
+            with self.subTest(replay=replay):
+                shutil.rmtree(self.base, ignore_errors=True)
+                self.write("build/fuzz/heap_fuzzer", script.replace("cat violated >&2; exit 77", replay))
+                code, output, _ = self.run_until_ready("saves one; runs_on\n", "--json",
+                                                       settings={"crashes.REPLAY_SECONDS": 0.5})
+                self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {name: 1}))
 
     def script_with(self, old, new):
         """The script that is libFuzzer, changed."""
@@ -181,12 +198,6 @@ class End(CampaignTree):
     def test_no_target_tells_its_steps_in_a_campaign_whatever_the_environment_says(self):
         self.run_until_ready('echo "steps: $KMEM_STEPS" >told; runs_on\n', env=dict(os.environ, KMEM_STEPS="1"))
         self.assertEqual((self.tree / "told").read_text(encoding="utf-8"), "steps: \n")
-
-    def test_a_replay_that_hangs_is_a_hang(self):
-        self.write("build/fuzz/heap_fuzzer", self.script_with("cat violated >&2; exit 77", "exec sleep 600"))
-        code, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json",
-                                               settings={"crashes.REPLAY_SECONDS": 0.5})
-        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"hang": 1}))
 
     # The page target on one file: it fails when an x is in it.
     PAGE_REPLAY = 'case $(cat "$last") in *x*) cat violated >&2; exit 77 ;; esac; exit 0'
@@ -235,10 +246,56 @@ class End(CampaignTree):
     def test_a_libfuzzer_that_ends_is_no_violation_and_what_it_said_is_shown(self):
         code, output, errors = self.run_campaign("finds one; echo 'ERROR: it cannot be' >&2; exit 1\n", "--for", "1h")
         self.assertEqual(code, ENVIRONMENT)
-        self.assertIn("libFuzzer ended with code 1; it said:", errors)
+        self.assertIn("ci/fuzz: a worker ended with code 1 and has saved no input; it said:\n", errors)
         self.assertIn("ERROR: it cannot be", errors)
         self.require_summary(output, 0)
         self.require_kept(inputs=[b"one"])
+
+    def test_a_campaign_that_executes_nothing_ends_with_3_and_says_what_the_workers_said(self):
+        process = self.start("echo 'what it says'; echo 'and complains' >&2; runs_on\n", "--for", "1s", before="")
+        code, output, errors = self.finish(process)
+        self.assertEqual(code, ENVIRONMENT)
+        self.assertIn("\nci/fuzz: nothing was executed; the workers said:\nand complains\n", errors)
+        self.assertIn("\n  executions          0 (0/s)\n", output)
+
+    def test_workers_that_end_at_once_end_the_campaign_with_3_and_are_not_started_again(self):
+        process = self.start("echo one >>starts; echo 'no such flag' >&2; exit 1\n", "--for", "1h", "--jobs", "3", "--json",
+                             before="")
+        code, output, errors = self.finish(process)
+        figures = json.loads(output)
+        self.assertEqual((code, figures["executions"], figures["workers_lost"], figures["restarts"]), (ENVIRONMENT, 0, 3, 0))
+        self.assertEqual((self.tree / "starts").read_text(encoding="utf-8"), "one\n" * 3)
+        self.assertIn("ci/fuzz: a worker ended with code 1 and has saved no input; it said:\nno such flag\n", errors)
+
+    def test_a_worker_that_was_killed_is_started_again_but_the_campaign_is_not_sound(self):
+        code, output, errors = self.run_until_ready("[ -e killed ] || { : >killed; kill -9 $$; }; runs_on\n", "--json")
+        figures = json.loads(output)
+        self.assertEqual((code, figures["executions"], figures["restarts"], figures["workers_lost"]), (ENVIRONMENT, 200, 1, 0))
+        self.assertIn("ci/fuzz: a worker ended with code -9 and has saved no input", errors)
+
+    def test_an_input_to_start_from_that_fails_is_a_finding_and_the_others_are_fuzzed(self):
+        fails = '[ -e "$last/seeds-b.ops" ] && { saved=${prefix}crash-$(sha1sum <"$last/seeds-b.ops" | cut -c1-40); ' \
+                'cp "$last/seeds-b.ops" "$saved"; dies; }; '
+        seed = (self.tree / "corpus/seeds/b.ops").read_bytes()
+        process = self.start(fails + 'begins; ls "$last" >left; runs_on\n', "--for", "1h", "--json", before="")
+        self.wait_until_ready()
+        os.kill(process.pid, signal.SIGINT)
+        code, output, _ = self.finish(process)
+        figures = json.loads(output)
+        self.assertEqual((code, figures["crashes"], figures["restarts"], figures["workers_lost"]),
+                         (VIOLATION, {"free-merged": 1}, 1, 0))
+        self.require_kept(crashes=[seed])
+        self.assertEqual((self.tree / "left").read_text(encoding="utf-8"), "regressions-a\n")
+        self.assertEqual((self.tree / "corpus/seeds/b.ops").read_bytes(), seed)
+
+    def test_a_target_that_fails_on_what_no_worker_can_do_without_ends_the_campaign_and_the_figures_show_it(self):
+        process = self.start('saves ""; dies\n', "--for", "1h", "--jobs", "2", before="")
+        code, output, errors = self.finish(process)
+        self.assertEqual(code, VIOLATION)
+        self.assertIn("\n  executions          0 (0/s)\n", output)
+        self.assertIn("\n  workers             started again 2 times; 2 of 2 came to nothing\n", output)
+        self.assertIn("nothing was executed", errors)
+        self.require_summary(output, 1)
 
     def test_a_target_that_is_not_there_is_no_violation(self):
         (self.build / "heap_fuzzer").unlink()

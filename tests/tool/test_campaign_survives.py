@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True  # the tree is not for litter
 import campaign_folder  # pylint: disable=wrong-import-position  # noqa: E402
 from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
     SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of)
+from fuzzer_words import VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
 from folders import FolderTest, write_script  # pylint: disable=wrong-import-position  # noqa: E402
 from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
     end_processes_in, processes_in, wait_until, wait_until_none)
@@ -30,7 +31,7 @@ from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 RUNS_ON = "runs_on\n"
 FINDS_AND_CRASHES = "finds one; crashes second; runs_on\n"
-IS_DEAF = "trap '' INT TERM HUP; runs_on\n"
+IS_DEAF = "trap '' INT TERM HUP USR1; runs_on\n"
 
 
 class Signals(CampaignTree):
@@ -61,12 +62,9 @@ class Signals(CampaignTree):
         code, output, _ = self.interrupt(RUNS_ON, "--json")
         self.assertEqual((code, json.loads(output)["interrupted"]), (SOUND, True))
 
-    def test_a_job_in_the_middle_of_reporting_a_crash_is_let_finish(self):
-        behaviour = ('mkdir -p "$TMPDIR/libFuzzerTemp.1"\n'
-                     '(while [ ! -e "$TMPDIR/libFuzzerTemp.1/STOP" ]; do sleep 0.01; done; sleep 0.3; crashes late) &\n'
-                     "runs_on\n")
-        code, _, _ = self.interrupt(behaviour)
-        self.assertEqual(code, VIOLATION)
+    def test_a_worker_in_the_middle_of_reporting_a_crash_is_let_finish(self):
+        code, output, _ = self.interrupt('trap "sleep 0.3; crashes late" USR1; runs_on\n', "--json")
+        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"free-merged": 1}))
         self.require_kept(crashes=[b"late"])
 
     def test_while_the_seeds_are_prepared_nothing_is_cut_short_and_the_summary_appears(self):
@@ -74,8 +72,9 @@ class Signals(CampaignTree):
         process = self.start(RUNS_ON, "--for", "1h")
         wait_until((self.tree / "preparing").exists, "the seeds to be prepared")
         os.killpg(process.pid, signal.SIGINT)
-        code, output, _ = self.finish(process)
-        self.assertEqual(code, SOUND)
+        code, output, errors = self.finish(process)
+        self.assertEqual(code, ENVIRONMENT)
+        self.assertIn("ci/fuzz: it was stopped before it executed anything\n", errors)
         self.require_summary(output, 0)
 
     def test_while_the_corpus_is_merged_the_merge_is_finished(self):
@@ -129,11 +128,13 @@ class Killed(CampaignTree):
         self.kill(RUNS_ON, "preparing")
         self.require_continuation()
 
-    def test_between_the_start_of_libfuzzer_and_that_of_its_guard(self):
-        process = self.start(RUNS_ON, "--for", "1h", settings={"guarded.start_guard": "kill -9"})
+    def test_between_the_start_of_a_process_and_its_tie_to_the_campaign(self):
+        tie = "lambda parent, tie=guarded.tie: (os.kill(parent, 9), time.sleep(0.2), tie(parent))"
+        process = self.start(RUNS_ON, "--for", "1h", settings={"guarded.tie": tie})
         process.communicate()
         self.assertEqual(process.returncode, -signal.SIGKILL)
         self.require_nothing_runs()
+        self.assertFalse((self.tree / "ready").exists())
         self.require_continuation()
 
     def test_while_it_merges(self):
@@ -143,18 +144,27 @@ class Killed(CampaignTree):
         self.write("merging", ":\n")
         self.require_continuation(inputs=[b"before", b"one"])
 
-    def test_while_it_examines_a_crash(self):
+    def test_while_it_runs_an_input_again(self):
         fuzzer = (self.build / "heap_fuzzer").read_text(encoding="utf-8")
-        self.write("build/fuzz/heap_fuzzer", fuzzer.replace("cat violated >&2; exit 77", ": >examines; exec sleep 1"))
-        self.kill("finds one; crashes second; runs_on\n", "examines")
-        self.require_kept(crashes=[b"second"])
+        self.write("build/fuzz/heap_fuzzer", fuzzer.replace("cat violated >&2; exit 77", ": >examines; exec sleep 600"))
+        self.kill("finds one; saves second; runs_on\n", "examines", "1s")
+        self.require_kept(inputs=[], crashes=[b"second"])
         self.write("build/fuzz/heap_fuzzer", fuzzer)
         self.require_continuation(inputs=[b"one"], crashes=[b"second"])
 
+    def test_between_a_workers_report_and_its_collection(self):
+        process = self.start(FINDS_AND_CRASHES, "--for", "1h", settings={"campaign_folder.Folders.take_artifacts": "kill -9"})
+        process.communicate()
+        self.require_nothing_runs()
+        code, output, _ = self.run_until_ready(RUNS_ON, "--json")
+        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"free-merged": 1}))
+        self.require_kept(inputs=[b"one"], crashes=[b"second"])
+        self.assertEqual((self.findings / f"crash-{name_of(b'second')}.log").read_text(encoding="utf-8").splitlines()[:2],
+                         VIOLATED.splitlines()[:2])
+
     def test_an_input_that_was_half_written_is_not_taken_for_a_whole_one(self):
-        self.kill('finds one; printf half >"$TMPDIR/libFuzzerTemp.FuzzWithFork1.dir/C1/'
-                  f'{name_of(b"half and more")}"; printf half >"$prefix/crash-{name_of(b"half and more")}"; runs_on\n',
-                  "ready")
+        whole = name_of(b"half and more")
+        self.kill(f'finds one; printf half >"$first/{whole}"; printf half >"$prefix/crash-{whole}"; runs_on\n', "ready")
         self.require_continuation(inputs=[b"one"])  # and every name in the corpus is that of its contents
 
 
@@ -360,16 +370,16 @@ class Disk(CampaignTree):
         return int(done.stdout.rpartition("\ncode ")[2].split()[0]), done.stdout
 
     OLD = f"printf old >build/campaign/heap/corpus/{name_of(b'old')}"
-    SHOW = "echo corpus; cat build/campaign/heap/corpus/*; echo; echo jobs; cat build/campaign/heap/running/*/jobs/*/C1/*"
+    SHOW = "echo corpus; cat build/campaign/heap/corpus/*; echo; echo running; cat build/campaign/heap/running/*/corpus/*"
 
     def test_a_disk_that_fills_up_ends_it_with_3_says_so_and_the_corpus_is_whole(self):
-        fills = 'finds one; head -c 20000000 /dev/zero >"$TMPDIR/big"; runs_on\n'
+        fills = 'finds one; head -c 20000000 /dev/zero >"$first/../big"; runs_on\n'
         code, said = self.run_on_disk(fills, self.OLD, self.SHOW)
         self.assertEqual(code, ENVIRONMENT, said)
         self.assertRegex(said, r"ci/fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
                                r"\d+ MiB\. Make room, and start it again: it continues\n")
         self.assertIn("ci/fuzz: nothing found is lost;", said)
-        self.assertTrue(said.endswith("corpus\nold\njobs\none"), said)
+        self.assertTrue(said.endswith("corpus\nold\nrunning\none"), said)
 
     def test_a_disk_that_is_full_already_is_said_at_once(self):
         code, said = self.run_on_disk(RUNS_ON, f"{self.OLD}; head -c 7900000 /dev/zero >build/campaign/big",
@@ -469,7 +479,7 @@ class RealFuzzerKilled(unittest.TestCase):
                 return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1",
                                          *arguments], cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, start_new_session=True)
-            for moment in ("running/*", "running/*/fuzzer.log", "running/*/jobs/*/C*/*"):
+            for moment in ("running/*", "running/*/worker-1.log", "running/*/corpus/*"):
                 before = set(held.parent.glob(moment))
                 process = start("--for", "1h")
                 wait_until(lambda: set(held.parent.glob(moment)) - before, moment)  # pylint: disable=cell-var-from-loop

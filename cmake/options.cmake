@@ -33,7 +33,7 @@ add_library(kmem_options INTERFACE)
 target_include_directories(kmem_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(kmem_options INTERFACE
   -g -Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Wcast-qual -Wpointer-arith -Wwrite-strings
-  -Wstrict-prototypes -Wmissing-prototypes -Wvla)
+  -Wvla $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>)
 # A compiler that we do not choose may know warnings that we do not; they are no reason not to fuzz.
 if(NOT KMEM_ENGINE)
   target_compile_options(kmem_options INTERFACE -Werror)

@@ -16,6 +16,10 @@
 #include "invariants/verdict.h"
 #include "src/kmem.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Every invariant: its name in C, its id, and its sentence. They are checked in this order at each block, and
  * the first one broken is the verdict. What offset, expected and observed mean for each stands in
  * invariant.c. */
@@ -76,5 +80,9 @@ __attribute__((warn_unused_result)) struct verdict invariant_check(const struct 
 /* The id and the sentence of an invariant, 1 <= invariant < INVARIANT_COUNT; NULL for any other. */
 const char *invariant_id(unsigned invariant);
 const char *invariant_sentence(unsigned invariant);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

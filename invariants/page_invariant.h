@@ -15,6 +15,10 @@
 #include "invariants/verdict.h"
 #include "src/page.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Every invariant: its name in C, its id, and its sentence. The region is checked first, then all
  * descriptors, then the next three in this order at each run, then the counter; the first one broken is the
  * verdict. A verdict's offset is a page index, not a number of bytes; what expected and observed mean for
@@ -70,5 +74,9 @@ page_invariant_check(const struct page_allocator *pages, const struct page_expec
 /* The id and the sentence of an invariant, 1 <= invariant < PAGE_INVARIANT_COUNT; NULL for any other. */
 const char *page_invariant_id(unsigned invariant);
 const char *page_invariant_sentence(unsigned invariant);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 #include "src/page.h"
 #include "src/riscv/sv39.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Every invariant: its name in C, its id, and its sentence. The root is checked first; then at each entry, in
  * the order of virtual addresses, those that apply to it, in this order (live mappings passed over before the
  * leaf behind them), and at each table's end that it is not empty; then the counters and the pages held. The
@@ -86,5 +90,9 @@ sv39_invariant_check(const struct sv39 *tree, const struct sv39_expectation *exp
 /* The id and the sentence of an invariant, 1 <= invariant < SV39_INVARIANT_COUNT; NULL for any other. */
 const char *sv39_invariant_id(unsigned invariant);
 const char *sv39_invariant_sentence(unsigned invariant);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -30,6 +30,9 @@
     ((size_t)16) /* bytes; a header and the smallest payload; also the split threshold */
 #define BLOCK_TAKEN (UINT64_C(1) << 63)
 
+/* A word of a region: a header, or 8 bytes of a payload, which may hold objects of any type. */
+typedef uint64_t __attribute__((may_alias)) block_word;
+
 /* A header as its parts. Not how it lies in memory. */
 struct block {
     uint64_t size; /* bytes, header included; as read, so it may be anything when the heap is corrupt */
@@ -39,14 +42,15 @@ struct block {
 /* The header at address, whatever it says: nothing is judged here. address is 8-aligned. May read poisoned
  * memory. Cost: one load. */
 PORT_UNCHECKED static inline struct block block_read(const unsigned char *address) {
-    const uint64_t header = *(const uint64_t *)(const void *)address;
-    return (struct block){.size = header & ~BLOCK_TAKEN, .taken = (header & BLOCK_TAKEN) != 0};
+    const uint64_t header = *(const block_word *)(const void *)address;
+    const struct block block = {header & ~BLOCK_TAKEN, (header & BLOCK_TAKEN) != 0}; /* C++ reads it too */
+    return block;
 }
 
 /* Writes a header at address: size in bytes, header included, below 2^63. May write poisoned memory. Cost:
  * one store. */
 PORT_UNCHECKED static inline void block_write(unsigned char *address, uint64_t size, bool taken) {
-    *(uint64_t *)(void *)address = size | (taken ? BLOCK_TAKEN : 0);
+    *(block_word *)(void *)address = size | (taken ? BLOCK_TAKEN : 0);
 }
 
 /* Can this header be true for a block with `room` bytes between its start and the region's end? A walk that

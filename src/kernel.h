@@ -28,6 +28,10 @@
 #include "kmem.h"
 #include "page.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define KMEM_KERNEL_PAGE_COUNT ((size_t)512) /* pages the heap starts with: 2 MiB */
 
 /* Called with every misuse and corruption: what it was, and the pointer the caller passed (NULL when the
@@ -77,5 +81,9 @@ size_t kmem_kernel_usable_size(const void *pointer);
 
 /* Prints the block table, as kmem_print_shared does: the lock is held for a look at one block at a time. */
 void kmem_kernel_print(void (*output)(void *context, const char *text), void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -308,7 +308,7 @@ void *kmem_zalloc(struct kmem *heap, size_t size) {
     const unsigned char *const header = (const unsigned char *)payload - BLOCK_HEADER_SIZE;
     const size_t usable_size = (size_t)block_read(header).size - BLOCK_HEADER_SIZE;
     PORT_UNPOISON(payload, usable_size);
-    uint64_t *const words = payload;
+    block_word *const words = payload;
     for (size_t i = 0; i < usable_size / sizeof *words; i++) {
         words[i] = 0;
     }
@@ -355,8 +355,8 @@ enum kmem_error kmem_free(struct kmem *heap, void *pointer) {
 
 /* Moves a located block's contents to a new block for `request` bytes, more than the old one holds. */
 static void *move(struct kmem *heap, struct location location, size_t request) {
-    uint64_t *const old_words = (uint64_t *)(void *)(heap->base + location.offset + BLOCK_HEADER_SIZE);
-    uint64_t *const new_words = take(heap, BLOCK_ALIGNMENT, request);
+    block_word *const old_words = (block_word *)(void *)(heap->base + location.offset + BLOCK_HEADER_SIZE);
+    block_word *const new_words = take(heap, BLOCK_ALIGNMENT, request);
     if (new_words == NULL) {
         return NULL;
     }

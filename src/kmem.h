@@ -28,6 +28,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How an operation ended. kmem_error_name() gives the name printed for each. */
 enum kmem_error {
     KMEM_OK = 0,
@@ -144,5 +148,9 @@ void kmem_print(const struct kmem *heap, void (*output)(void *context, const cha
  * block, output only outside of them. */
 void kmem_print_shared(const struct kmem *heap, void (*lock)(void), void (*unlock)(void),
                        void (*output)(void *context, const char *text), void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

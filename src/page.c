@@ -6,6 +6,9 @@
 
 #define PAGE_FREE 0u /* the descriptor of a free page */
 
+/* A word of a page, which may hold objects of any type. */
+typedef uint64_t __attribute__((may_alias)) word;
+
 /* Neighbouring pages. */
 struct run {
     size_t first; /* page index */
@@ -117,7 +120,7 @@ static void take(struct page_allocator *pages, size_t first, size_t count) {
 enum page_error page_init(struct page_allocator *pages, void *memory, size_t size) {
     const uintptr_t start = (uintptr_t)memory;
     *pages = (struct page_allocator){.descriptors = NULL, .error = PAGE_BAD_REGION};
-    if (memory == NULL || size > UINTPTR_MAX - start) {
+    if (memory == NULL || size > UINTPTR_MAX - start || size > PTRDIFF_MAX) {
         return PAGE_BAD_REGION;
     }
     /* As many pages fit as if they lay at the very end, on page boundaries, and their descriptors at the
@@ -160,7 +163,7 @@ void *page_zalloc(struct page_allocator *pages, size_t count) {
     if (run == NULL) {
         return NULL;
     }
-    uint64_t *const words = run;
+    word *const words = run;
     for (size_t i = 0; i < count * (PAGE_SIZE / sizeof *words); i++) {
         words[i] = 0;
     }

@@ -20,6 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PAGE_SIZE ((size_t)4096) /* bytes */
 
 /* Descriptor bits; the other six are always 0. */
@@ -29,8 +33,8 @@
 /* How an operation ended. page_error_name() gives the name printed for each. */
 enum page_error {
     PAGE_OK = 0,
-    PAGE_EXHAUSTED,          /* no run of free pages is long enough */
-    PAGE_BAD_REGION,         /* page_init: the memory is NULL, wraps the address space, or holds no page */
+    PAGE_EXHAUSTED,  /* no run of free pages is long enough */
+    PAGE_BAD_REGION, /* page_init: the memory is NULL, too large, wraps the address space, or holds no page */
     PAGE_FOREIGN_POINTER,    /* the pointer lies outside the pages */
     PAGE_MISALIGNED_POINTER, /* the pointer is not at the start of a page */
     PAGE_INTERIOR_POINTER,   /* the pointer names a taken page, but not the first of its run */
@@ -55,8 +59,8 @@ struct page_allocator {
 /* Makes pages manage as many whole pages as fit in size bytes at memory, after their descriptors; all are
  * free. Page 0 starts at the first page boundary at or after the last descriptor's end. The memory may start
  * anywhere; it stays the caller's, who keeps it alive. Returns PAGE_OK, or PAGE_BAD_REGION iff memory is
- * NULL, memory + size does not fit in a size_t, or not one page and its descriptor fit; pages is then an
- * allocator without a page, which refuses everything. Cost: one store per page. */
+ * NULL, size is over PTRDIFF_MAX, memory + size does not fit in a size_t, or not one page and its descriptor
+ * fit; pages is then an allocator without a page, which refuses everything. Cost: one store per page. */
 enum page_error page_init(struct page_allocator *pages, void *memory, size_t size);
 
 /* Takes the lowest run of count free pages and returns the first, PAGE_SIZE-aligned, contents unspecified.
@@ -92,5 +96,9 @@ enum page_error page_last_error(const struct page_allocator *pages);
 
 /* The name of an error, such as "double-free"; "unknown" for a value that is none. Static storage. */
 const char *page_error_name(enum page_error error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -47,8 +47,14 @@
  */
 #ifndef PORT_POISON
 #if PORT_ADDRESS_SANITIZER
+#ifdef __cplusplus
+extern "C" {
+#endif
 void __asan_poison_memory_region(const volatile void *address, size_t size);
 void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+#ifdef __cplusplus
+}
+#endif
 #define PORT_POISON(address, size)   __asan_poison_memory_region((address), (size))
 #define PORT_UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
 #else

@@ -16,6 +16,10 @@
 #include "fuzz/execute/refusal.h"
 #include "invariants/invariant.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SUBJECT_HEAP_SIZE ((size_t)256) /* bytes: room for any subject's heap structure */
 
 /* Where a heap is to be made. */
@@ -70,5 +74,9 @@ struct subject {
 
 /* This project's own allocator. */
 extern const struct subject subject_kmem;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

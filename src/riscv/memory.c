@@ -13,9 +13,8 @@ int memcmp(const void *left, const void *right, size_t size);
 /* A word that may lie over objects of any type. */
 typedef uintptr_t __attribute__((may_alias)) word;
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size) {
-    unsigned char *const target = to;
-    const unsigned char *const source = from;
+/* From the start on. The target may overlap the source's start. */
+static inline void copy_up(unsigned char *target, const unsigned char *source, size_t size) {
     size_t i = 0;
     if (((uintptr_t)target | (uintptr_t)source) % WORD_SIZE ==
         0) { /* as with every structure the compiler copies */
@@ -26,6 +25,10 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size) {
     for (; i < size; i++) {
         target[i] = source[i];
     }
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size) {
+    copy_up(to, from, size);
     return to;
 }
 
@@ -34,7 +37,8 @@ void *memmove(void *to, const void *from, size_t size) {
     const unsigned char *const source = from;
     if ((uintptr_t)target - (uintptr_t)source >=
         size) { /* modulo 2^N: also true when target lies below source */
-        return memcpy(to, from, size);
+        copy_up(target, source, size);
+        return to;
     }
     for (size_t i = size; i > 0; i--) { /* from the end: the target's start overlaps the source's end */
         target[i - 1] = source[i - 1];

@@ -44,6 +44,10 @@
 
 #include "../page.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SV39_LEVEL_COUNT ((unsigned)3)
 #define SV39_ENTRY_COUNT ((size_t)512) /* entries in a table */
 
@@ -136,5 +140,9 @@ uint64_t sv39_satp(const struct sv39 *tree);
 
 /* The name of an error, such as "not-canonical"; "unknown" for a value that is none. Static storage. */
 const char *sv39_error_name(enum sv39_error error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

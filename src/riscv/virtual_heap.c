@@ -46,8 +46,11 @@ static size_t owed_for(const struct virtual_heap *heap, size_t granted_count) {
 
 /* Mapping and unmapping one page. */
 
+/* A word of a page, which may hold objects of any type. */
+typedef uint64_t __attribute__((may_alias)) word;
+
 static void fill_page(void *page, unsigned char fill) {
-    uint64_t *const words = page;
+    word *const words = page;
     for (size_t i = 0; i < PAGE_SIZE / sizeof *words; i++) {
         words[i] = UINT64_C(0x0101010101010101) * fill;
     }

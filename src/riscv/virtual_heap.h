@@ -42,6 +42,10 @@
 
 #include "sv39.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum virtual_heap_mode {
     VIRTUAL_HEAP_MAPPED,
     VIRTUAL_HEAP_LAZY,
@@ -109,5 +113,9 @@ size_t virtual_heap_owed_count(const struct virtual_heap *heap);
 
 /* The name of an error, such as "out-of-pages"; "unknown" for a value that is none. Static storage. */
 const char *virtual_heap_error_name(enum virtual_heap_error error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

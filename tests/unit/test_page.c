@@ -1,10 +1,12 @@
 /* The page allocator's contract (src/page.h), sentence by sentence: making one, taking pages, names. How
  * pages are extended and freed stands in test_page_pointer.c; what the pictures mean, in page_fixture.h. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -102,6 +104,31 @@ static void init_of_memory_at_the_end_of_the_address_space_without_room_is_a_bad
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX), 0), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX - 1), 1), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX - PAGE_SIZE), PAGE_SIZE), PAGE_BAD_REGION);
+}
+
+static void init_of_more_memory_than_a_ptrdiff_can_say_is_a_bad_region(void **state) {
+    (void)state;
+    assert_int_equal(page_init(&pages, address(PAGE_SIZE), (size_t)PTRDIFF_MAX + 1), PAGE_BAD_REGION);
+}
+
+/* Its start is less than its size, so that arithmetic with the two mixed up shows. */
+static void init_of_memory_below_its_own_size_is_fine(void **state) {
+    (void)state;
+    const uintptr_t start = (uintptr_t)1 << 16;
+    const size_t size = 2 * start;
+    void *const memory =
+        mmap(address(start), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != address(start)) {
+        print_message("not at 64 KiB: vm.mmap_min_addr is higher, or something else lies there\n");
+        if (memory != MAP_FAILED) {
+            munmap(memory, size);
+        }
+        skip();
+    }
+    assert_int_equal(page_init(&pages, memory, size), PAGE_OK);
+    assert_int_equal(pages.page_count, size / PAGE_SIZE - 1);
+    assert_ptr_equal(pages.base, address(start + PAGE_SIZE));
+    munmap(memory, size);
 }
 
 static void init_with_too_little_memory_is_a_bad_region(void **state) {
@@ -314,6 +341,8 @@ int main(void) {
         cmocka_unit_test(init_of_null_is_a_bad_region),
         cmocka_unit_test(init_of_memory_that_wraps_is_a_bad_region),
         cmocka_unit_test(init_of_memory_at_the_end_of_the_address_space_without_room_is_a_bad_region),
+        cmocka_unit_test(init_of_more_memory_than_a_ptrdiff_can_say_is_a_bad_region),
+        cmocka_unit_test(init_of_memory_below_its_own_size_is_fine),
         cmocka_unit_test(init_with_too_little_memory_is_a_bad_region),
         cmocka_unit_test(an_allocator_without_a_page_refuses_everything),
         cmocka_unit_test(alloc_takes_the_lowest_run_that_is_long_enough),

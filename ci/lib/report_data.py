@@ -86,13 +86,8 @@ def per_second(now, before, name):
     return round(count / seconds) if seconds > 0 and count >= 0 else None
 
 
-def count_findings(line):
-    """How many files a line's findings have."""
-    return sum(len(files) for files in line["findings"].values())
-
-
 def samples_of(lines):
-    """What is plotted: the lines of one run, thinned, with what happened in a second since the line before."""
+    """What is plotted: the lines of one run, each with how many files were `found` by then, thinned, with what happened in a second since the line before."""
     samples, before = [], None
     for line in thin(lines, SAMPLES):
         sample = {"seconds": line["seconds"]}
@@ -100,7 +95,7 @@ def samples_of(lines):
             sample[name] = line[name]
             if name in ("executions", "checked_operations"):
                 sample[f"{name}_per_second"] = per_second(line, before, name)
-        sample["findings"] = count_findings(line)
+        sample["findings"] = line["found"]
         samples.append(sample)
         before = line
     return samples
@@ -114,7 +109,7 @@ def totals_of(run, lines):
             "executions_per_second": per_second(last, None, "executions"),
             "checked_operations_per_second": per_second(last, None, "checked_operations"),
             **{name: last[name] for name in ("coverage_edges", "features", "corpus_files")},
-            "findings": count_findings(last)}
+            "findings": last["found"]}
 
 
 def read_program(path):
@@ -215,8 +210,8 @@ def read_campaign(folder, page):
     if not lines:
         raise Missing(f"{path} has no lines yet; run ./ci/fuzz for a few seconds")
     builds = {}
-    for line in lines:
-        builds.setdefault(line["build"], []).append(line)
+    for line, found in zip(lines, series.count_found(lines)):
+        builds.setdefault(line["build"], []).append({**line, "found": found})
     findings = read_findings(folder, lines, page)
     return {
         "name": folder.name, "page": f"{page}.html", "target": lines[-1]["target"], "cut": cut,

@@ -21,6 +21,7 @@ COUNTS = ("executions", "checked_operations", "coverage_edges", "features", "cor
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 10.0  # between two lines
 LINES_A_LENGTH = 60  # a campaign's next line comes after this part of the time it has taken, within the bounds above
 TAIL_SIZE = 1 << 16  # bytes: no line is longer
+NAMED_COUNT = 500  # findings that a line names at most: far from that
 
 
 class SeriesError(Exception):
@@ -34,24 +35,13 @@ def new_run():
 
 def entry(run, figures, findings):
     """A line's object. figures has seconds, target, build and the COUNTS, and may have jobs and seed; findings has the names
-    of the files found so far, by id."""
+    of files by id: those that no line of the run has named so."""
     line = {"run": run, "target": figures["target"], "build": figures["build"]}
     line.update({name: figures[name] for name in ("jobs", "seed") if name in figures})
     line["seconds"] = figures["seconds"]
     line.update({name: figures[name] for name in COUNTS})
     line["findings"] = {name: list(files) for name, files in findings.items()}
     return line
-
-
-def by_id(found):
-    """The names of the files of findings, each with the members id and file, by id. One without a file counts still."""
-    result = {}
-    for finding in found:
-        names = result.setdefault(finding["id"] or "unknown", [])
-        name = pathlib.Path(finding["file"]).name if finding["file"] else ""
-        if name not in names:
-            names.append(name)
-    return result
 
 
 def _cut_tail(descriptor):
@@ -89,6 +79,7 @@ class Series:
         self.run = new_run()
         self._next = 0.0  # seconds into the campaign
         self._broken = False
+        self._named = {}  # the id of each finding by its name, as the lines have them
 
     def note(self, seconds, get_figures, get_findings=dict):
         """Adds a line when it is time to; seconds is how long the campaign has run."""
@@ -97,15 +88,30 @@ class Series:
             self.add(get_figures(), get_findings())
 
     def add(self, figures, findings):
-        """Adds a line."""
+        """Adds a line; findings has the names of all files found so far, by id. Many that are new take several lines."""
         if self._broken:
             return
+        new = [(name, its) for its, names in findings.items() for name in names if self._named.get(name) != its]
         try:
-            append(self.folder, entry(self.run, figures, findings))
+            for first in range(0, max(len(new), 1), NAMED_COUNT):
+                part = new[first:first + NAMED_COUNT]
+                append(self.folder, entry(self.run, figures, {its: [name for name, other in part if other == its]
+                                                              for its in dict.fromkeys(other for _, other in part)}))
+                self._named.update(part)
         except OSError as error:
             self._broken = True
             print(f"ci/fuzz: {visible(pathlib.Path(self.folder, NAME))} cannot be written, so ./ci/report will lack "
                   f"the rest of this campaign: {visible(error)}", file=sys.stderr)
+
+
+def count_found(lines):
+    """How many files the runs of these lines had found by each of them. (Once each line named them all.)"""
+    found, counts = {}, []
+    for line in lines:
+        its = found.setdefault(line["run"], set())
+        its.update(file for files in line["findings"].values() for file in files)
+        counts.append(len(its))
+    return counts
 
 
 def _is_count(value):

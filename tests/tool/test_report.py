@@ -256,6 +256,16 @@ class Structure(ReportTest):
         self.assertNotIn("crash-0a0b2", pages["index.html"].all("main")[0]["text"])
         self.assertIn("timeout-1a", pages["index.html"].all("main")[0]["text"])
 
+    def test_findings_are_counted_whether_each_line_names_all_or_only_the_new(self):
+        named = [[fixture.CRASH], [], [fixture.SAME, fixture.HANG], []]
+        for findings in (named, [sum(named[:number + 1], []) for number in range(4)]):
+            fixture.write_series(self.night / "heap", [
+                fixture.series_line(number=number, findings={"free-merged": files} if files else {})
+                for number, files in enumerate(findings)])
+            build = self.make("--force")["campaigns"][0]["builds"][0]
+            self.assertEqual([sample["findings"] for sample in build["samples"]], [1, 1, 3, 3])
+            self.assertEqual(build["totals"]["findings"], 3)
+
     def test_what_is_wrong_is_said_on_the_first_page(self):
         text = self.pages()["index.html"].all("p", class_="verdict failed")[0]["text"]
         self.assertIn("6 findings, 4 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not",

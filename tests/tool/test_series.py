@@ -124,11 +124,29 @@ class Writing(SeriesTest):
             record.add(FIGURES, {})
         self.assertEqual(errors.getvalue().count("missing/series.jsonl cannot be written"), 1)
 
-    def test_findings_are_named_by_id_without_their_folder_and_each_once(self):
-        found = [{"id": "hang", "file": "a/b/timeout-1"}, {"id": "free-merged", "file": "a/crash-2"},
-                 {"id": "hang", "file": "a/timeout-3"}, {"id": "hang", "file": "a/timeout-3"}, {"id": None, "file": None}]
-        self.assertEqual(series.by_id(found), {"hang": ["timeout-1", "timeout-3"], "free-merged": ["crash-2"],
-                                               "unknown": [""]})
+    def test_each_finding_is_named_once_and_again_when_its_id_has_changed(self):
+        record = series.Series(self.folder)
+        for findings in ({}, {"unexamined": ["crash-1"]}, {"unexamined": ["crash-1"], "hang": ["timeout-2"]},
+                         {"free-merged": ["crash-1"], "hang": ["timeout-2"]}, {"free-merged": ["crash-1"], "hang": ["timeout-2"]}):
+            record.add(FIGURES, findings)
+        lines = series.read(self.path)[0]
+        self.assertEqual([line["findings"] for line in lines],
+                         [{}, {"unexamined": ["crash-1"]}, {"hang": ["timeout-2"]}, {"free-merged": ["crash-1"]}, {}])
+        self.assertEqual(series.count_found(lines), [0, 1, 2, 2, 2])
+
+    def test_thousands_of_findings_at_once_make_lines_that_are_no_longer(self):
+        record = series.Series(self.folder)
+        names = [f"crash-{number:040x}" for number in range(5000)]
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            record.add(FIGURES, {"ubsan: " + 60 * "x": names[:3000]})
+            record.add(FIGURES, {"ubsan: " + 60 * "x": names[:3000], "hang": names[3000:]})
+            for _ in range(100):
+                record.add({**FIGURES, "seconds": 9}, {"ubsan: " + 60 * "x": names[:3000], "hang": names[3000:]})
+        self.assertEqual(errors.getvalue(), "")
+        lines, cut = series.read(self.path)
+        self.assertEqual((cut, series.count_found(lines)[-1], lines[-1]["seconds"]), (False, 5000, 9))
+        self.assertLess(max(map(len, self.path.read_bytes().split(b"\n"))), series.TAIL_SIZE // 2)
+        self.assertEqual(sorted(name for line in lines for files in line["findings"].values() for name in files), names)
 
 
 class Reading(SeriesTest):

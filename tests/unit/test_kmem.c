@@ -1,6 +1,7 @@
 /* Specification: kmem_init, the questions a heap answers, the names of errors and the printed block table.
  * What allocates, frees, reallocates, grows, and meets corruption has files of its own beside this one. */
 #include "tests/unit/heap_fixture.h"
+#include "tests/unit/skip_fixture.h"
 
 /* kmem_init. */
 
@@ -103,7 +104,7 @@ static void a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region(void **state) 
 static void the_largest_region_is_a_page_less_than_2_to_the_63_bytes(void **state) {
     (void)state;
     if (__asan_address_is_poisoned != NULL) {
-        skip();
+        SKIP("AddressSanitizer would poison all of this region");
     }
     arena_prepare();
     assert_int_equal(kmem_init(&heap, arena, TWO_TO_THE_63 / 256 - 1, 256, NULL), KMEM_OK);

@@ -1,6 +1,7 @@
 /* Specification: under AddressSanitizer the bytes a caller asked for are accessible, and no others: headers,
  * slack and free payloads are poisoned after every kind of operation. Skipped where no sanitizer watches. */
 #include "tests/unit/heap_fixture.h"
+#include "tests/unit/skip_fixture.h"
 
 /* What a caller may touch: size bytes at a payload offset bytes from base. */
 struct request {
@@ -35,7 +36,7 @@ static void assert_accessible(const struct request *requests, size_t count) {
 
 static void skip_without_sanitizer(void) {
     if (__asan_address_is_poisoned == NULL) {
-        skip();
+        SKIP("there is no poison without AddressSanitizer");
     }
 }
 

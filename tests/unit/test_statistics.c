@@ -11,6 +11,7 @@
 #include "fuzz/tool/statistics.h"
 #include "src/port.h"
 #include "tests/unit/file_fixture.h"
+#include "tests/unit/skip_fixture.h"
 
 /* Statistics. */
 
@@ -116,7 +117,7 @@ static void ask_for_too_much(unsigned unused) {
 static void too_little_memory_for_the_host_s_executor_ends_the_process(void **state) {
     (void)state;
 #if PORT_ADDRESS_SANITIZER
-    skip(); /* the sanitizer itself needs more than what is left */
+    SKIP("AddressSanitizer itself needs more memory than this leaves");
 #endif
     catch_errors();
     const int status = status_of(ask_for_too_much, 0);

@@ -1,0 +1,107 @@
+"""What the log of a step of ci/test counts: tests that passed, failed and were skipped, each skip with its reason.
+
+Usage: step_log.py STEP CODE SECONDS LOG, with the code the step ended with. The first line printed has the three counts and
+the code that the step is judged to have; the other lines are for the reader of ci/test.
+"""
+
+import pathlib
+import re
+import sys
+
+from command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_VIOLATION
+from entry import enter
+from outside_text import visible, visible_lines
+
+# The fewest tests that each step has to run, so that none can vanish unseen: a little under what it runs today. What is
+# skipped with a reason counts. Raise it when you add many; lower it only for what you remove.
+LEAST = {"setup": 5, "freestanding": 8, "lint": 9, "unit": 2100, "replay": 470, "fuzzers": 5, "tool": 640, "browser": 40,
+         "target": 700, "instructions": 150, "planted": 166, "detection": 90, "canaries": 6, "coverage": 22, "docs": 700,
+         "engines": 38, "workflows": 20}
+SHOWN_LINES = 80  # of the log of a step that failed
+
+# (what a line of a log looks like, what its numbers count): the closing lines of cmocka, unittest and our own commands.
+CLOSING = (
+    (r"\[  PASSED  \] (\d+) test", "passed"),
+    (r"\[  FAILED  \] (\d+) test", "failed"),
+    (r"\[  SKIPPED \] (\d+) test", "skipped"),
+    (r"(\d+) passed, (\d+) failed", "passed failed"),
+    (r"(\d+) patch(?:es)?: .*(?:all as it must be|\d+ wrong)$", "passed"),
+    (r"(\d+) planted bugs and (\d+) kinds of misuse: ", "passed passed"),
+    (r"all \d+ configurations +([\d,]+) inputs?, ", "passed"),
+    (r"(\d+) counts of instructions, all as in ", "passed"),
+    (r"()total +\d+/\d+ ", "passed"),  # a table of coverage
+)
+
+
+def count_log(lines):
+    """{"passed": …, "failed": …, "skipped": …} by the lines of a log."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    ran = 0
+    for line in lines:
+        for pattern, kinds in CLOSING:
+            match = re.match(pattern, line)
+            for kind, number in zip(kinds.split(), match.groups() if match else ()):
+                counts[kind] += int(number.replace(",", "") or 1)
+        match = re.match(r"Ran (\d+) tests? in ", line)
+        if match:
+            ran = int(match[1])
+        match = re.match(r"(?:OK|FAILED)(?: \((.*)\))?$", line)
+        if match:  # unittest counts all of them among what ran
+            own = dict(re.findall(r"(\w+(?: \w+)?)=(\d+)", match[1] or ""))
+            failed = sum(int(own.get(kind, 0)) for kind in ("failures", "errors", "unexpected successes"))
+            skipped = int(own.get("skipped", 0))
+            counts["passed"] += max(ran - failed - skipped, 0)
+            counts["failed"] += failed
+            counts["skipped"] += skipped
+            ran = 0
+    return counts
+
+
+def skips_of(lines):
+    """A line for each test that was skipped, with the reason that it gave: cmocka's print it as "skipped: REASON"."""
+    skips, told, reason = {}, set(), None
+    for line in lines:
+        if re.match(r"\[ RUN ", line):
+            reason = None
+        elif line.startswith("skipped: "):
+            reason = line.removeprefix("skipped: ")
+        match = re.match(r"\[  SKIPPED \] ([a-z]\w+)", line)
+        if match and (reason or match[1] not in told):
+            told.add(match[1])
+            skips[f"{match[1]}: {reason or 'it does not say why'}"] = None
+        match = re.search(r" \.\.\. skipped (['\"])(.*)\1$", line)
+        if match:
+            skips[match[2]] = None
+    return sorted(skips)
+
+
+def main(arguments):
+    """Prints what came of a step."""
+    step, code, seconds, log = arguments[0], int(arguments[1]), int(arguments[2]), pathlib.Path(arguments[3])
+    text = log.read_text(encoding="utf-8", errors="surrogateescape")
+    lines = [re.sub(r"^\d+: ", "", line) for line in text.splitlines()]  # ctest puts a number in front
+    counts = count_log(lines)
+    problem = None
+    if code == EXIT_SOUND and counts["failed"]:
+        problem = "tests failed, and it ended with 0"
+    elif code == EXIT_SOUND and sum(counts.values()) < LEAST[step]:
+        problem = f"it ran {sum(counts.values())} tests, and {LEAST[step]} are the least (ci/lib/step_log.py)"
+    if problem or code not in (EXIT_SOUND, EXIT_ENVIRONMENT, EXIT_INTERNAL):
+        code = EXIT_VIOLATION
+        counts["failed"] = counts["failed"] or 1
+    print(counts["passed"], counts["failed"], counts["skipped"], code)
+    if code == EXIT_SOUND:
+        print(f"ok      {step:<14} {counts['passed']:5} passed, {counts['skipped']} skipped, {seconds} s")
+    else:
+        word = {EXIT_ENVIRONMENT: "LACKING", EXIT_INTERNAL: "BROKEN "}.get(code, "FAILED ")
+        what = problem or f"it ended with code {arguments[1]}"
+        print(f"{word} {step:<14} {counts['passed']:5} passed, {counts['failed']} failed, {seconds} s: {what}; the whole output "
+              f"is {log}, its end:")
+        print("".join(f"    {visible_lines(line)}\n" for line in text.splitlines()[-SHOWN_LINES:]), end="")
+    for skip in skips_of(lines):
+        print(f"        skipped: {visible(skip)}")
+    return EXIT_SOUND
+
+
+if __name__ == "__main__":
+    enter("ci/test", main, sys.argv[1:])

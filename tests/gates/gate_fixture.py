@@ -1,0 +1,66 @@
+"""A copy of ci/ in which what a command calls is a stub: what tests of the commands at the top start from. No tests here."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOUND, VIOLATION, USAGE, ENVIRONMENT, INTERNAL = range(5)
+TIMEOUT = 60  # seconds before a command counts as hanging
+
+
+class GateTest(unittest.TestCase):
+    """The copy, a folder of programs in front of the others, and a list of the calls of all stubs."""
+
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree = pathlib.Path(folder.name) / "tree"
+        self.programs = pathlib.Path(folder.name) / "programs"
+        self.list = pathlib.Path(folder.name) / "calls"
+        self.programs.mkdir()
+        for name in ("ci", ".ci"):
+            shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        self.stub("ci/setup")
+        self.stub("cmake")
+
+    def write(self, path, text=""):
+        """Writes a file of the tree."""
+        file = self.tree / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def stub(self, name, output="", code=0, script=""):
+        """Puts a program in the place of a file of the tree, or on the PATH when name is a plain word. It notes its call."""
+        path = self.tree / name if "/" in name else self.programs / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/bash\necho \"{name} $*\" >>'{self.list}'\n{script}\ncat <<'OUTPUT'\n{output}\nOUTPUT\n"
+                        f"exit {code}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run_command(self, *command):
+        """Runs a command at the top of the tree. Returns (exit code, standard output, standard error)."""
+        environment = dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(command, cwd=self.tree, env=environment, executable=str(self.tree / command[0]),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def calls(self):
+        """What the stubs were called with, since the last time."""
+        lines = self.list.read_text(encoding="utf-8").splitlines() if self.list.exists() else []
+        self.list.unlink(missing_ok=True)
+        return [line.rstrip() for line in lines]
+
+    def require(self, code, words, *command):
+        """Runs a command that must end with this code and say these words; returns all it said."""
+        ended, output, errors = self.run_command(*command)
+        self.assertEqual(ended, code, output + errors)
+        self.assertIn(words, output + errors)
+        return output + errors

@@ -1,0 +1,238 @@
+"""Tests of ci/test and .ci/run: every step is run, no code is swallowed, and no check vanishes unseen. All that the steps call
+is a stub. Run: python3 tests/gates/test_ci_test.py
+"""
+
+import pathlib
+import re
+import shutil
+import sys
+import unittest
+
+from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, USAGE, VIOLATION, GateTest
+
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+
+from step_log import LEAST, count_log, skips_of
+
+MANY = "100000 passed, 0 failed"
+PRESETS = ("release", "dev", "everything-instrumented")
+# Executions of each target: fewer would find less.
+RUNS = {"heap": 60000, "page": 30000, "sv39": 30000, "text": 30000, "import": 20000}
+# What each step calls, in order; cmake's calls apart.
+CALLS = {
+    "setup": ["ci/setup"],
+    "freestanding": ["ci/check-freestanding"],
+    "lint": ["ci/lint"],
+    "unit": [f"ctest --preset {preset} --no-tests=error --verbose" for preset in PRESETS],
+    "replay": ["ci/replay", "ci/determinism"],
+    "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
+    "tool": ["tests/gates", "tests/planted", "tests/tool"],
+    "browser": ["tests/browser"],
+    "target": ["ci/target", "tests/target"],
+    "instructions": ["ci/bench target --instructions"],
+    "planted": ["ci/planted"],
+    "detection": ["ci/detection"],
+    "canaries": ["ci/planted --canaries"],
+    "coverage": ["ci/coverage", "ci/coverage --target", "tests/coverage"],
+    "docs": ["ci/check-docs"],
+}
+NIGHT = {
+    "engines": [*(f"{command}{name}" for name in ("address", "undefined", "memory", "coverage")
+                  for command in ("ci/engine ", "ci/check-fuzzers build/engines/")), "ci/engine afl", "tests/engines"],
+    "workflows": ["tests/workflows"],
+}
+MODULE = """\
+import pathlib, unittest
+class Test(unittest.TestCase):
+    def test_it(self):
+        with open({calls!r}, "a") as file:
+            file.write({folder!r} + "\\n")
+        {body}
+"""
+
+
+class TestStepsTest(GateTest):
+    """A tree in which every step passes."""
+
+    def setUp(self):
+        super().setUp()
+        steps = [*CALLS.values(), *NIGHT.values()]
+        for call in {call.split()[0] for calls in steps for call in calls}:
+            if call.startswith("tests/"):
+                self.module(call, "pass")
+            elif call.startswith("build/"):
+                self.fuzzer(call)
+            else:
+                self.stub(call, "[  PASSED  ] 100000 test(s)." if call == "ctest" else MANY)
+
+    def module(self, folder, body):
+        """The one module of a folder of tests, whose test has this body."""
+        self.write(f"{folder}/test_{pathlib.Path(folder).name}.py",
+                   MODULE.format(calls=str(self.list), folder=folder, body=body))
+
+    def fuzzer(self, path, done="$runs"):
+        """A fuzz target, which says that it has run so often."""
+        self.stub(path, script='runs=${2#-runs=}; [ $# -lt 3 ] || [ "$(ls "${@: -1}")" = empty ] || exit 9\n'
+                               f'[ $# -lt 3 ] || echo "Done {done} runs in 0 second(s)" >&2')
+
+    def lower(self, *steps):
+        """Takes the least counts from these steps, whose modules have one test each."""
+        path = self.tree / "ci/lib/step_log.py"
+        text = path.read_text(encoding="utf-8")
+        for step in steps:
+            text = re.sub(rf'"{step}": \d+', f'"{step}": 1', text)
+        path.write_text(text, encoding="utf-8")
+
+    def made_calls(self):
+        """The calls of the stubs; those of fuzzers without their folders, those of folders of tests sorted."""
+        calls = [re.sub(r"(_fuzzer -seed=1 -runs=\d+) .*| /\S+/empty$", r"\1", call) for call in self.calls()]
+        return [call + " " * call.endswith("_fuzzer") for call in calls if not call.startswith("cmake")]
+
+
+class Steps(TestStepsTest):
+    def expect(self, steps):
+        """Every step has passed, and the calls are those expected."""
+        made = self.made_calls()
+        expected = [call for calls in steps.values() for call in calls]
+        self.assertEqual(sorted(made), sorted(expected))
+        self.assertEqual([call for call in made if not call.startswith("tests/")],
+                         [call for call in expected if not call.startswith("tests/")])
+
+    def test_without_a_name_every_usual_step_makes_all_of_its_checks(self):
+        self.lower("tool", "browser")
+        output = self.require(SOUND, " passed, 0 failed, 0 skipped\n", "ci/test")
+        self.assertEqual(re.findall(r"^ok +(\w+) ", output, re.MULTILINE), list(CALLS))
+        self.expect(CALLS)
+
+    def test_a_night_runs_the_steps_that_only_it_runs(self):
+        self.lower("engines", "workflows")
+        self.require(SOUND, "ok      workflows", "ci/test", "night")
+        self.expect({**NIGHT, "engines": NIGHT["engines"]})
+
+    def test_every_step_there_is_has_a_least_count_and_is_run_by_day_or_night(self):
+        steps = re.findall(r"^step_(\w+)\(\)", (ROOT / "ci/test").read_text(encoding="utf-8"), re.MULTILINE)
+        self.assertEqual(sorted(steps), sorted([*CALLS, *NIGHT]))
+        self.assertEqual(sorted(LEAST), sorted(steps))
+        self.assertGreater(min(LEAST.values()), 0)
+
+    def test_a_step_that_is_not_there_is_wrong_usage(self):
+        self.require(USAGE, "there is no step 'nights'", "ci/test", "lint", "nights")
+        self.assertEqual(self.calls(), [])
+
+    def test_a_call_that_fails_fails_its_step(self):
+        self.lower("tool", "browser", "coverage", "target")
+        programs = {step: list(dict.fromkeys(call.split()[0] for call in calls)) for step, calls in CALLS.items()}
+        for index in range(max(map(len, programs.values()))):  # all that are called first, then all that are second
+            failing = {step: names[index] for step, names in programs.items() if index < len(names)}
+            for program in failing.values():
+                if program.startswith("tests/"):
+                    self.module(program, "self.fail()")
+                else:
+                    self.stub(program, MANY, code=1)
+            output = self.require(VIOLATION, " failed, ", "ci/test", *failing)
+            self.assertEqual(re.findall(r"^FAILED +(\w+) ", output, re.MULTILINE), list(failing))
+            for program in failing.values():
+                if program.startswith("tests/"):
+                    self.module(program, "pass")
+                elif program.startswith("build/"):
+                    self.fuzzer(program)
+                else:
+                    self.stub(program, MANY)
+
+    def test_a_call_whose_code_is_swallowed_but_counts_a_failure_fails_its_step(self):
+        self.stub("ci/lint", "8 passed, 1 failed")
+        self.require(VIOLATION, "tests failed, and it ended with 0", "ci/test", "lint")
+
+    def test_what_cannot_be_had_and_an_internal_error_are_no_failed_test(self):
+        self.stub("ci/lint", code=ENVIRONMENT)
+        self.require(ENVIRONMENT, "LACKING lint", "ci/test", "lint", "freestanding")
+        self.stub("ci/check-freestanding", code=INTERNAL)
+        self.require(INTERNAL, "BROKEN  freestanding", "ci/test", "lint", "freestanding")
+        self.stub("ci/planted", code=1)
+        self.require(VIOLATION, "FAILED  planted", "ci/test", "lint", "freestanding", "planted")
+
+    def test_a_folder_that_cannot_be_made_is_the_environment(self):
+        shutil.rmtree(self.tree / "build")
+        self.write("build")
+        self.require(ENVIRONMENT, "The folder build/logs cannot be made or written", "ci/test", "lint")
+        self.assertEqual(self.calls(), [])
+
+    def test_a_build_that_never_happened_is_the_environment(self):
+        (self.tree / "build/logs/build-release.log").mkdir(parents=True)
+        output = self.require(ENVIRONMENT, "LACKING setup", "ci/test", "setup")
+        self.assertIn("build/logs/build-release.log cannot be written", output)
+
+
+class Counts(TestStepsTest):
+    def test_a_step_that_runs_too_few_tests_fails(self):
+        for text, count in (("", 0), ("1 passed, 0 failed", 1), ("No tests were found!!!", 0)):
+            self.stub("ctest", text)
+            self.require(VIOLATION, f"it ran {3 * count} tests, and {LEAST['unit']} are the least", "ci/test", "unit")
+
+    def test_a_module_without_a_test_fails(self):
+        self.lower("browser")
+        self.write("tests/browser/test_browser.py", "# nothing\n")
+        self.write("tests/browser/test_other.py", MODULE.format(calls="/dev/null", folder="", body="pass"))
+        self.require(VIOLATION, "tests/browser/test_browser.py ran no test", "ci/test", "browser")
+
+    def test_a_folder_without_a_module_fails(self):
+        self.lower("tool")
+        (self.tree / "tests/planted/test_planted.py").unlink()
+        self.require(VIOLATION, "There is no test in tests/planted", "ci/test", "tool")
+
+    def test_a_fuzzer_that_runs_less_often_than_asked_fails(self):
+        self.fuzzer("build/fuzz/text_fuzzer", done=30)
+        self.require(VIOLATION, "4 passed, 1 failed", "ci/test", "fuzzers")
+
+    def test_every_kind_of_closing_line_is_counted(self):
+        log = """\
+[  PASSED  ] 3 test(s).
+[  FAILED  ] 2 test(s), listed below:
+[  SKIPPED ] 1 test(s), listed below:
+7 passed, 1 failed
+Ran 10 tests in 0.1s
+FAILED (failures=1, errors=2, skipped=3)
+Ran 4 tests in 0.1s
+OK
+Ran 2 tests in 0.1s
+OK (skipped=2)
+166 patches: 166 found; 9,000 executions in 1 s; all as it must be
+sv39: 34 patches: 34 found
+86 planted bugs and 9 kinds of misuse: rv64-sanitized the same 95; 9 s; all as it must be
+all 6 configurations  1,392 inputs, 9,999 checked operations: all sound and equal
+154 counts of instructions, all as in tests/target/instructions.txt
+total                                    900/900 100.00 %
+"""
+        self.assertEqual(count_log(log.splitlines()), {"passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1,
+                                                       "failed": 2 + 1 + 3, "skipped": 1 + 3 + 2})
+
+    def test_a_skip_is_shown_with_the_reason_it_gives(self):
+        log = """\
+[ RUN      ] first_test
+skipped: no poison here
+[  SKIPPED ] first_test
+[ RUN      ] second_test
+[  SKIPPED ] second_test
+[  SKIPPED ] 2 test(s), listed below:
+[  SKIPPED ] first_test
+[  SKIPPED ] second_test
+test_it (test_x.X.test_it) ... skipped 'needs a "browser"'
+"""
+        self.assertEqual(skips_of(log.splitlines()), ["first_test: no poison here", 'needs a "browser"',
+                                                      "second_test: it does not say why"])
+
+    def test_every_skip_of_a_unit_test_gives_a_reason(self):
+        for path in (ROOT / "tests/unit").glob("*.c"):
+            self.assertNotRegex(path.read_text(encoding="utf-8"), r"\bskip\(\)", path.name)
+
+
+class Hosting(GateTest):
+    def test_what_the_hosting_runs_is_ci_test_and_ends_with_its_code(self):
+        for code in range(5):
+            self.stub("ci/test", "words", code=code)
+            self.require(code, "words", ".ci/run")
+            self.assertEqual(self.calls(), ["ci/test"])
+
+
+if __name__ == "__main__":
+    unittest.main()

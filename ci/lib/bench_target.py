@@ -124,7 +124,7 @@ def timed(call):
 def boot_alone(image, blob, index):
     """Boots for one input."""
     boot = board.Boot(board.boot_command(image, blob, start=index, count=1), board.START_SECONDS)
-    if not [line for line in boot.lines() if line.startswith("END 1 1 ")]:  # one input, one sound
+    if [line for line in boot.lines() if line.startswith("END ")] != ["END 1 1 0 0 0 0"] or boot.code != 0:  # one sound input
         raise board.EnvironmentFailure(f"input {index} is not sound on {image.configuration.name}: ./ci/target says why")
 
 

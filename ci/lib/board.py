@@ -3,26 +3,28 @@
 import functools
 import os
 import pathlib
-import re
-import selectors
 import shutil
-import subprocess
+import struct
 import time
 from typing import NamedTuple
 
+import child
+from board_lines import LINE_SIZE, BadLine, EnvironmentFailure, Outcome, Reader
+from outside_text import excerpt, visible
+
 MEMORY = "128M"  # as src/riscv/link.ld draws it
+XLEN = {"rv64": 64, "rv32": 32}
 EMULATORS = {"rv64": "qemu-system-riscv64", "rv32": "qemu-system-riscv32"}
 FLAGS = ["-M", "virt", "-m", MEMORY, "-display", "none", "-monitor", "none", "-bios", "none"]
 # Not -nographic, which makes standard output non-blocking: output would be lost without a word.
 SEMIHOSTING = ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
 
-ARENA_SIZE = (2 << 20) + 4096  # ARENA_CAPACITY in fuzz/execute/arena.h: what a heap can reserve at most
-
+TOOL_SECONDS = 60.0  # far more than one of llvm's tools takes for an image
+STALL_SECONDS = 1.0  # what it may be silent for, on top of two inputs that the watchdog stops
 START_SECONDS = 30.0  # the most an emulator may take to its first line, on a busy machine too
 TRACE = 1  # IMAGE_TRACE in fuzz/target/image.h
 FLUSH = 2  # IMAGE_FLUSH
 DEBUG = 4  # IMAGE_DEBUG
-FORMAT = 1  # IMAGE_FORMAT
 TRAP_OUTSIDE = 23  # IMAGE_TRAP
 
 _CAUSES = {
@@ -31,10 +33,6 @@ _CAUSES = {
     8: "environment call from user mode", 9: "environment call from supervisor mode",
     11: "environment call", 12: "instruction page fault", 13: "load page fault", 15: "store page fault",
 }
-
-
-class EnvironmentFailure(Exception):
-    """Something the replay needs is not there or not as it must be: exit code 3."""
 
 
 def cause_name(cause):
@@ -66,6 +64,17 @@ CONFIGURATIONS = {configuration.name: configuration for configuration in (
 )}
 
 
+class Symbols(dict):
+    """Addresses by name, of an image in which each that is asked for must be."""
+
+    def __init__(self, path, addresses):
+        super().__init__(addresses)
+        self._path = path
+
+    def __missing__(self, name):
+        raise EnvironmentFailure(f"{self._path} is no image of this tree: it has no symbol {name}; build it again")
+
+
 class Image:
     """An image of a configuration, and what its symbols say."""
 
@@ -80,8 +89,14 @@ class Image:
     @functools.cached_property
     def symbols(self):
         """Address by name."""
-        output = _tool_output(["llvm-nm-19", self.path], "llvm-19")
-        return {name: int(address, 16) for address, _, name in (line.split() for line in output.splitlines())}
+        output = _tool_output(["llvm-nm-19", "--defined-only", self.path], "llvm-19")
+        return Symbols(self.path, ((name, int(address, 16)) for address, _, name in (
+            line.split() for line in output.splitlines())))
+
+    @property
+    def has_sanitizers(self):
+        """Is it an image that can report what they find?"""
+        return "sanitizer_start" in self.symbols
 
     def place(self, address):
         """The function and the line an address belongs to, such as 'kmem_alloc (src/kmem.c:120)'."""
@@ -122,11 +137,12 @@ class Image:
 
 def _tool_output(command, package):
     try:
-        return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
+        result = child.run(command, TOOL_SECONDS)
     except FileNotFoundError as error:
         raise EnvironmentFailure(f"{command[0]} is missing; install the Debian package {package}") from error
-    except subprocess.CalledProcessError as error:
-        raise EnvironmentFailure(f"{command[0]} failed: {error.stderr.strip()}") from error
+    if result.returncode != 0:
+        raise EnvironmentFailure(f"{command[0]} failed: {excerpt(result.stderr.strip())}")
+    return result.stdout
 
 
 def find_emulator(board):
@@ -157,160 +173,50 @@ def boot_command(image, blob, start=0, count=0, flags=0, watchdog_ms=0, profile=
 class Boot:
     """One boot, from power on until the emulator ends or nothing has come from it for too long."""
 
-    _running = set()
-    _stopping = False
-
-    @classmethod
-    def stop_all(cls):
-        """Ends every emulator there is, and lets no other begin: the user has had enough."""
-        cls._stopping = True
-        for boot in list(cls._running):
-            boot._process.kill()
-
     def __init__(self, command, stall_seconds):
         self.stalled = False
+        self.held = False  # the emulator has ended, but something it has started holds its output
         self.code = None
         self.errors = ""
+        self.rest = ""  # what came after the last whole line
         self._stall_seconds = stall_seconds
-        if Boot._stopping:
-            raise EnvironmentFailure("interrupted")
-        # In a session of its own, or an interrupt meant for this process would look like an image that has died.
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE, start_new_session=True)
-        Boot._running.add(self)
+        self._child = child.Child(command)
 
     def lines(self):
-        """Every whole line the image writes; a last one without its end is not one."""
+        """Every whole line the image writes. Raises BadLine, and EnvironmentFailure when all boots are ended."""
         pending = b""
         patience = START_SECONDS
-        output = self._process.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(output, selectors.EVENT_READ)
-            while True:
-                if not selector.select(timeout=patience):
-                    self.stalled = True
-                    break
-                chunk = os.read(output.fileno(), 65536)
-                if not chunk:
-                    break
+        try:
+            while chunk := self._child.read(patience):
                 patience = self._stall_seconds
                 *whole, pending = (pending + chunk).split(b"\n")
+                for line in (*whole, pending):
+                    if len(line) > LINE_SIZE:
+                        raise BadLine(f"a line that is longer than any: {excerpt(line)}")
                 for line in whole:
-                    yield line.decode("ascii", errors="replace")
-        self.close()
+                    yield line.decode("ascii", errors="surrogateescape")
+        except TimeoutError:
+            self.stalled = True
+            self.held = self._child.has_ended()
+        except child.Stopped as error:
+            raise EnvironmentFailure(str(error)) from error
+        finally:
+            self.rest = pending.decode("ascii", errors="surrogateescape")
+            self.close()
 
     def close(self):
-        """Ends the emulator, however far it is."""
-        if self.stalled or self._process.poll() is None:
-            try:
-                self._process.wait(timeout=0 if self.stalled else 1)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self.errors = self._process.stderr.read().decode(errors="replace").strip()
-        self.code = self._process.wait()
-        self._process.stdout.close()
-        self._process.stderr.close()
-        Boot._running.discard(self)
+        """Ends the emulator, however far it is, with what it has started."""
+        self.code = self._child.end()
+        self.errors = self._child.errors.decode(errors="surrogateescape").strip()
 
     def ending(self):
         """How it ended, in words."""
+        if self.held:
+            return "the emulator has ended, but something that it has started still holds its output"
         if self.stalled:
             return f"nothing came from it for {self._stall_seconds:g} s, not even its own watchdog"
-        if self.code < 0:
-            return f"the emulator was ended by signal {-self.code}"
-        return f"the emulator ended with code {self.code}" + (f": {self.errors}" if self.errors else "")
-
-
-class Memory(NamedTuple):
-    """The virtual memory of an input's heap: where it starts, and pages of 4 KiB."""
-    start: int
-    reserved: int
-    granted: int
-    mapped: int
-    page_faults: int
-
-    @staticmethod
-    def parse(line):
-        """(index of the input, its memory) of an M line; None when it is no such line."""
-        match = re.fullmatch(r"M (\d+) ([0-9a-f]+) (\d+) (\d+) (\d+) (\d+)", line)
-        if match is None:
-            return None
-        index, start, *counts = match.groups()
-        return int(index), Memory(int(start, 16), *map(int, counts))
-
-    def place(self, address):
-        """Where an address lies, as seen from the heap; None when it is far away."""
-        if self.reserved == 0:  # there is no heap yet
-            return None
-        end = self.start + 4096 * self.granted
-        if self.start <= address < end:
-            return "in the heap's pages"
-        if self.start - 4096 <= address < self.start:
-            return "in front of the heap's pages"
-        if end <= address < self.start + ARENA_SIZE:
-            reserved = address < self.start + 4096 * self.reserved
-            return f"past the mapped end of the heap, {end:#x}" + ("" if reserved else ", and past what is reserved")
-        return None
-
-
-class Outcome:
-    """What became of one input."""
-
-    # Line letter to kind, and the names of the numbers that follow it.
-    _KINDS = {
-        "V": ("verdict", ("index", "operations", "oracle", "offset", "expected", "observed", "digest")),
-        "F": ("fault", ("index", "operation", "cause", "value", "program_counter", "ra", "sp")),
-        "H": ("hang", ("index", "operation", "program_counter", "ra", "sp")),
-        "S": ("address", ("index", "operation", "error", "access", "address", "size", "bad", "program_counter", "ra", "sp",
-                          "shadow")),
-        "U": ("undefined", ("index", "operation", "error", "access", "file", "file_line", "column", "type", "left", "right",
-                            "program_counter", "ra", "sp")),
-    }
-    _DECIMAL = ("index", "operations", "operation", "file_line", "column")
-    _TEXT = ("oracle", "error", "access", "file", "type", "shadow")  # their blanks come as tabs
-
-    def __init__(self, kind, index, line="", **values):
-        self.kind = kind  # "verdict", "fault", "hang", "dead"; of a sanitizer: "address", "undefined"
-        self.index = index
-        self.line = line
-        self.values = values
-        self.memory = None  # a Memory, from an image whose heap lies in virtual memory
-
-    @staticmethod
-    def parse(line):
-        """The outcome a line tells of; None when it is no such line."""
-        letter, *words = line.split(" ")
-        if letter not in Outcome._KINDS:
-            return None
-        kind, names = Outcome._KINDS[letter]
-        if len(words) != len(names):
-            return None
-        try:
-            values = {name: word.replace("\t", " ") if name in Outcome._TEXT else
-                      int(word, 10 if name in Outcome._DECIMAL else 16) for name, word in zip(names, words)}
-        except ValueError:
-            return None
-        return Outcome(kind, line=line, **values)
-
-    @staticmethod
-    def dead(index, reason):
-        """Of an input that the image did not survive."""
-        return Outcome("dead", index, reason=reason)
-
-    @property
-    def sound(self):
-        """Did it run to its end, with nothing found wrong?"""
-        return self.kind == "verdict" and self.values["oracle"] == "-"
-
-    @property
-    def category(self):
-        """Which of the END line's counts it is part of."""
-        if self.kind == "verdict":
-            return "sound" if self.sound else "violation"
-        return "report" if self.kind in ("address", "undefined") else self.kind
-
-
-CATEGORIES = ("sound", "violation", "fault", "hang", "report")
+        words = f"was ended by signal {-self.code}" if self.code < 0 else f"ended with code {self.code}"
+        return f"the emulator {words}" + (f": {excerpt(self.errors)}" if self.errors else "")
 
 
 class Replay:
@@ -322,121 +228,116 @@ class Replay:
         self._profile = profile
         self.outcomes = []
         self.boots = 0
+        self.errors = []  # what the emulators of boots that did as they should have said on standard error, each once
         self.first_verdict_seconds = None  # of the first boot
         self.seconds = 0.0
         self._watchdog_ms = int(watchdog_seconds * 1000)
-        self._stall_seconds = watchdog_seconds * 2 + 1
+        self._stall_seconds = watchdog_seconds * 2 + STALL_SECONDS
         self._report = report
 
     def run(self):
         """Replays all. Raises EnvironmentFailure when the output cannot be trusted to be whole."""
         started = time.monotonic()
-        total = None
-        while total is None or len(self.outcomes) < total:
-            total, complete = self._boot_once(total)
-            if complete:
-                break
+        try:
+            while not self._boot_once():
+                pass
+        except EnvironmentFailure as error:
+            raise failure_of(self.image, error) from error
         self.seconds = time.monotonic() - started
         return self.outcomes
 
-    def _boot_once(self, total):
-        """Boots at the first input without an outcome. Returns (inputs in the blob, whether END came)."""
+    def _boot_once(self):
+        """Boots at the first input without an outcome. Returns whether that was the last boot."""
         first = len(self.outcomes)
         # The first boot may keep verdicts back for a moment, for the sake of speed. Once one has died none does: so it
         # is known which input the next death is of.
         flags = FLUSH if self.boots > 0 else 0
+        total = blob_count(self.blob)
         boot = Boot(boot_command(self.image, self.blob, start=first, flags=flags, watchdog_ms=self._watchdog_ms,
-                                 profile=self._profile),
-                    self._stall_seconds)
+                                 profile=self._profile), self._stall_seconds)
         started = time.monotonic()
         self.boots += 1
-        trap = None
-        memory = None
-        complete = False
+        reader = Reader(first, total, XLEN[self.image.configuration.board], bool(self.image.configuration.memory),
+                        self.image.has_sanitizers)
         try:
             for line in boot.lines():
-                outcome = Outcome.parse(line)
-                word = line.split(" ", 1)[0]
-                if outcome is not None:
-                    outcome.memory = self._memory_of(outcome, memory)
-                    self._add(outcome, started)
-                    self._report(len(self.outcomes), total)
-                elif word == "M":
-                    memory = Memory.parse(line)
-                elif word == "BOOT":
-                    total = self._parse_boot(line)
-                elif word == "END":
-                    self._check_end(line, first)
-                    complete = True
-                elif word == "TRAP":
-                    trap = line
-                elif word == "ERROR":
-                    self._fail_unless_trap(line)
-                else:
-                    raise EnvironmentFailure(f"the image wrote a line of no known kind: {line!r}")
+                reader.take(line)
+                if reader.outcomes:
+                    if self.first_verdict_seconds is None:
+                        self.first_verdict_seconds = time.monotonic() - started
+                    self._report(reader.due, total)
         finally:
             if boot.code is None:
                 boot.close()
-        if total is None:
-            raise EnvironmentFailure(f"the image did not start: {boot.ending()}")
-        if not complete:
-            self._survive(boot, first, total, trap)
-        return total, complete
+        self.outcomes += reader.outcomes
+        require_start(reader, boot)
+        if reader.end is None:
+            self._survive(boot, reader, total)
+            return False
+        require_end(reader, boot)
+        if boot.errors and boot.errors not in self.errors:
+            self.errors.append(boot.errors)
+        return True
 
-    def _memory_of(self, outcome, memory):
-        """The memory of the M line that came last, which must be this input's, where the image writes them."""
-        if not self.image.configuration.memory:
-            return None
-        if memory is None or memory[0] != outcome.index:
-            raise EnvironmentFailure(f"the image's output is not whole: input {outcome.index} has no M line")
-        return memory[1]
-
-    def _add(self, outcome, started):
-        if outcome.index != len(self.outcomes):
-            raise EnvironmentFailure(f"the image's output is not whole: input {outcome.index} came where input "
-                                     f"{len(self.outcomes)} was due")
-        if self.first_verdict_seconds is None:
-            self.first_verdict_seconds = time.monotonic() - started
-        self.outcomes.append(outcome)
-
-    @staticmethod
-    def _parse_boot(line):
-        match = re.fullmatch(r"BOOT (\d+) (\d+) (\d+) (\d+) (\d+)", line)
-        if match is None or int(match.group(1)) != FORMAT:
-            raise EnvironmentFailure(f"the image is of another version than this command: {line!r}")
-        return int(match.group(3))
-
-    def _check_end(self, line, first):
-        outcomes = self.outcomes[first:]
-        counts = [len(outcomes)] + [sum(outcome.category == name for outcome in outcomes) for name in CATEGORIES]
-        if line.split(" ")[1:] != [str(count) for count in counts]:
-            raise EnvironmentFailure(f"the image's output is not whole: its last line is {line!r}, but what came "
-                                     f"before adds up to {' '.join(map(str, counts))}")
-
-    @staticmethod
-    def _fail_unless_trap(line):
-        _, code, text = line.split(" ", 2)
-        if int(code) != TRAP_OUTSIDE:
-            raise EnvironmentFailure(f"the image cannot replay: {text} (its exit code {code})")
-
-    def _survive(self, boot, first, total, trap):
+    def _survive(self, boot, reader, total):
         """The image has died. Its input is the first without an outcome; but damage may tell only later, so that one
         is booted alone first, unless it was the first of this boot already."""
         due = len(self.outcomes)
         if due == total:
             raise EnvironmentFailure("the image's output is not whole: every input has its line, but the END line is "
                                      f"missing; {boot.ending()}")
-        if due == first:
+        if not reader.outcomes:
             reason = boot.ending()
-            if trap is not None:
-                cause, value, counter = (int(word, 16) for word in trap.split(" ")[1:4])
-                reason = (f"a trap in the image's own code: {cause_name(cause)}, address {value:#x}, at {counter:#x} "
-                          f"{self.image.place(counter)}")
+            if reader.trap is not None:
+                counter = reader.trap["program_counter"]
+                reason = (f"a trap in the image's own code: {cause_name(reader.trap['cause'])}, address "
+                          f"{reader.trap['value']:#x}, at {counter:#x} {self.image.place(counter)}")
             self.outcomes.append(Outcome.dead(due, reason))
 
 
+def failure_of(image, error):
+    """The same failure with the configuration it is of, and for a line that is wrong what that means."""
+    words = "the image's output cannot be trusted: " if isinstance(error, BadLine) else ""
+    return EnvironmentFailure(f"{image.configuration.name}: {words}{error}")
+
+
+def blob_count(blob):
+    """How many inputs a blob says it has (fuzz/target/blob.h); 0 when it is too short to say."""
+    with open(blob, "rb") as file:
+        header = file.read(16)
+    return struct.unpack_from("<I", header, 12)[0] if len(header) == 16 else 0
+
+
+def require_start(reader, boot):
+    """Raises EnvironmentFailure unless the image has begun to run inputs, and has found nothing wrong itself."""
+    if reader.error is not None and not (reader.trap and reader.error["code"] == TRAP_OUTSIDE):
+        raise EnvironmentFailure(f"the image cannot replay: {visible(reader.error['text'])} (its exit code "
+                                 f"{reader.error['code']})")
+    if not reader.booted:
+        raise EnvironmentFailure(f"the image did not start: {boot.ending()}")
+
+
+def require_end(reader, boot):
+    """Raises EnvironmentFailure unless nothing came after the END line, and the emulator ended as that implies."""
+    if boot.rest:
+        raise EnvironmentFailure(f"the image's output cannot be trusted: after its last line came {excerpt(boot.rest)}")
+    if boot.stalled or boot.code != reader.end_code:
+        raise EnvironmentFailure(f"the image's output cannot be trusted: its last line says that all has been run, after which "
+                                 f"the emulator ends with code {reader.end_code}, but {boot.ending()}")
+
+
 def trace(image, blob, index, watchdog_seconds, flags=TRACE):
-    """The T lines of one input on the target, without their letter and index; with DEBUG none is lost when it dies."""
-    command = boot_command(image, blob, index, 1, flags, int(watchdog_seconds * 1000))
-    lines = list(Boot(command, watchdog_seconds * 2 + 1).lines())
-    return [line.split(" ")[2:] for line in lines if line.startswith("T ")]
+    """The steps of one input on the target, as Reader has them. With DEBUG none is lost when it dies."""
+    boot = Boot(boot_command(image, blob, index, 1, flags, int(watchdog_seconds * 1000)),
+                watchdog_seconds * 2 + STALL_SECONDS)
+    reader = Reader(index, None, XLEN[image.configuration.board], bool(image.configuration.memory), image.has_sanitizers)
+    try:
+        for line in boot.lines():
+            reader.take(line)
+        require_start(reader, boot)
+    except EnvironmentFailure as error:
+        raise failure_of(image, error) from error
+    finally:
+        if boot.code is None:
+            boot.close()
+    return reader.steps

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import board
+import child
 import measurement
 from command_line import EXIT_SOUND, EXIT_VIOLATION
 from outside_text import dump_json
@@ -59,7 +60,7 @@ def measure_machines(binaries, unit_raws, folder, html):
         try:
             list(pool.map(lambda name: replay_on_board(BOARDS[name], blob, raws[name], host_lines), BOARDS))
         except BaseException:
-            board.Boot.stop_all()
+            child.stop_all()
             raise
     images = {name: board.Image(configuration).path for name, configuration in BOARDS.items()}
     files = {HOST: measure_machine([KMEMFUZZ], [raws[HOST]], folder, HOST)}

@@ -7,6 +7,8 @@ import subprocess
 import time
 
 import board
+import child
+from outside_text import excerpt
 
 DEBUGGER = "gdb-multiarch"
 SUPPORT = pathlib.Path("fuzz/gdb/kmem_gdb.py")
@@ -35,18 +37,16 @@ def _start_board(image, blob, index, socket):
     """A board that waits for a debugger at the socket."""
     command = board.boot_command(image, blob, index, 1, board.DEBUG, int(WATCHDOG_SECONDS * 1000))
     command += ["-S", "-gdb", f"unix:{socket},server=on,wait=off"]
-    # In a session of its own: ^C is the debugger's.
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               start_new_session=True)
+    emulator = child.Child(command, quiet=True)  # in a session of its own: ^C is the debugger's
     deadline = time.monotonic() + board.START_SECONDS
     while not socket.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            errors = process.stderr.read().decode(errors="replace").strip()
-            process.wait()
-            raise board.EnvironmentFailure(f"the emulator does not wait for a debugger: {errors or 'no word of why'}")
+        if emulator.has_ended() or time.monotonic() > deadline:
+            emulator.end()
+            errors = emulator.errors.decode(errors="surrogateescape").strip()
+            raise board.EnvironmentFailure("the emulator does not wait for a debugger: "
+                                           f"{excerpt(errors) if errors else 'no word of why'}")
         time.sleep(POLL_SECONDS)
-    return process
+    return emulator
 
 
 def _debugger_command(image, socket, operation, script):
@@ -72,9 +72,9 @@ def run(image, blob, index, operation, script, folder):
         code = debugger.wait()
     finally:
         signal.signal(signal.SIGINT, interrupt)
-        for process in filter(None, (debugger, emulator)):
-            process.kill()
-            process.wait()
-        emulator.stderr.close()
+        if debugger is not None:
+            debugger.kill()
+            debugger.wait()
+        emulator.end()
     if code != 0:
         raise board.EnvironmentFailure(f"{DEBUGGER} ended with code {code}")

@@ -1,12 +1,12 @@
 """Runs a demo, a kernel that uses the heap (src/riscv/demo.c, demo_virtual.c), on an emulated RISC-V board."""
 
-import subprocess
 import sys
 
 import board
+import child
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_seconds
 from entry import enter
-from outside_text import visible, visible_lines
+from outside_text import excerpt, visible, visible_lines
 
 HANG_SECONDS = 30.0  # far more than it takes, on a busy machine too
 
@@ -39,12 +39,17 @@ def run_demo(name, memory, timeout):
     """Boots the demo once. Returns (what came from its UART, what is wrong with how it ended or None)."""
     image = board.Image(board.Configuration(name, name, "demo", memory))
     command = [board.find_emulator(name), *board.FLAGS, "-serial", "stdio", "-kernel", str(image.path)]
+    emulator = child.Child(command)  # its own pipe: the emulator makes what it is given non-blocking
     try:
-        # Its own pipe: the emulator makes what it is given non-blocking.
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired as error:
-        return error.stdout or b"", f"it did not end within {timeout:g} s"
-    return result.stdout, None if result.returncode == 0 else f"the emulator ended with code {result.returncode}"
+        output, ended = emulator.read_all(timeout)
+    finally:
+        code = emulator.end()
+    if not ended:
+        return output, f"it did not end within {timeout:g} s"
+    if code != 0 and not output:
+        raise board.EnvironmentFailure(f"the demo did not start: the emulator ended with code {code}: "
+                                       f"{excerpt(emulator.errors)}")
+    return output, None if code == 0 else f"the emulator ended with code {code}"
 
 
 def main():

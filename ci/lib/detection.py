@@ -18,6 +18,7 @@ import time
 from typing import NamedTuple
 
 import board
+import child
 import fuzzer
 import patched
 import planted
@@ -156,7 +157,7 @@ def examine_all(patches, with_misuse, settings):
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         patched.stop_children()
-        board.Boot.stop_all()
+        child.stop_all()
         raise
     finally:
         pool.shutdown(wait=True)

@@ -8,10 +8,13 @@ import re
 import tempfile
 
 import board
+from command_line import EXIT_SOUND
+from outside_text import excerpt
 
 BASELINE = pathlib.Path("tests/target/instructions.txt")
 ACCEPT = "./ci/bench target --instructions --accept"
 BOARDS = ("rv32", "rv64")
+EXIT_BROKEN = 1  # of the bench image (fuzz/target/bench.c): an operation did not do what was to be measured
 BOOT_SECONDS = 120.0  # the most an image may be silent for; it takes about a second
 _HEADER = "# Instructions, counted by `./ci/bench target --instructions`; docs/target-images.md says of what. Not to be edited."
 # What of a command line makes the code what it is. Not paths, not warnings.
@@ -53,16 +56,17 @@ def _read_image(lines, boot, name):
     """The (compiler, counts by operation) an image has written."""
     counts = {}
     for line in lines:
-        if match := re.fullmatch(r"I (\S+) (\d+)", line):
+        if match := re.fullmatch(r"I ([a-z0-9-]+) ([0-9]{1,10})", line):
             counts[match.group(1)] = int(match.group(2))
-        elif match := re.fullmatch(r"END (\S+) (\d+)", line):
-            if int(match.group(2)) != len(counts):
-                break
-            return match.group(1), counts
-        elif line.startswith("ERROR "):
+        elif match := re.fullmatch(r"END ([!-~]+) ([0-9]{1,10})", line):
+            ended = line == lines[-1] and int(match.group(2)) == len(counts) == len(lines) - 1
+            if ended and boot.code == EXIT_SOUND and not boot.rest:
+                return match.group(1), counts
+            break
+        elif line.startswith("ERROR ") and boot.code == EXIT_BROKEN:
             raise BrokenCount(f"{name}: {line.removeprefix('ERROR ')}")
         else:
-            raise board.EnvironmentFailure(f"the bench image of {name} wrote a line of no known kind: {line!r}")
+            raise board.EnvironmentFailure(f"the bench image of {name} wrote a line of no known kind: {excerpt(line)}")
     raise board.EnvironmentFailure(f"the counts of {name} are not whole: {len(counts)} lines came; {boot.ending()}")
 
 
@@ -92,18 +96,18 @@ def read(path):
     if not path.is_file():
         raise board.EnvironmentFailure(f"there is no baseline {path}; to write it: {ACCEPT}")
     compiler, flags, numbers = None, {}, {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(), 1):
         if match := re.fullmatch(r"# compiler (\S+)", line):
             compiler = match.group(1)
         elif match := re.fullmatch(r"# flags (\S+) (.*)", line):
             flags[match.group(1)] = match.group(2)
-        elif match := re.fullmatch(r"(\S+) (\S+) (\d+)", line):
+        elif match := re.fullmatch(r"([!-~]+) ([!-~]+) ([0-9]{1,10})", line):
             key = match.group(1, 2)
             if key in numbers:
                 raise board.EnvironmentFailure(f"{path}:{number}: {' '.join(key)} is there twice; to write it anew: {ACCEPT}")
             numbers[key] = int(match.group(3))
         elif line != _HEADER:
-            raise board.EnvironmentFailure(f"{path}:{number}: not a line of a baseline: {line!r}; to write it anew: {ACCEPT}")
+            raise board.EnvironmentFailure(f"{path}:{number}: not a line of a baseline: {excerpt(line)}; to write it anew: {ACCEPT}")
     if compiler is None:
         raise board.EnvironmentFailure(f"{path} does not name its compiler; to write it anew: {ACCEPT}")
     return Counts(compiler, flags, numbers)

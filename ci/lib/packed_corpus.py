@@ -1,14 +1,18 @@
 """A corpus as it is replayed on a board: packed into a blob, with the names of its inputs, and what the host says of each."""
 
+import os
 import pathlib
 import struct
-import subprocess
 
 import board
+import child
 import corpus
-from command_line import EXIT_ENVIRONMENT, EXIT_USAGE
+from board_lines import BadLine, Outcome, Reader
+from command_line import EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION
+from outside_text import excerpt
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
+TOOL_SECONDS = 600.0  # far more than kmemfuzz takes for any corpus that a board has room for
 
 
 class Corpus:
@@ -28,7 +32,7 @@ class Corpus:
     def name(self, index):
         """What a person knows an input by."""
         if index < len(self._names):
-            return self._names[index].decode(errors="surrogateescape")
+            return os.fsdecode(self._names[index])
         return f"input {index} of {self.blob}"
 
     def file(self, index):
@@ -50,9 +54,8 @@ class Corpus:
 
 def run_tool(*arguments):
     """Runs kmemfuzz; a violation is an answer, anything worse an exception."""
-    result = subprocess.run([KMEMFUZZ, *map(str, arguments)], capture_output=True, text=True, errors="replace",
-                            check=False)
-    if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
+    result = child.run([KMEMFUZZ, *arguments], TOOL_SECONDS)
+    if result.returncode > EXIT_VIOLATION:
         raise PackFailure(result.stderr.strip(), result.returncode)
     return result
 
@@ -76,15 +79,37 @@ def make_corpus(options, folder):
 
 
 def replay_on_host(blob):
-    """Every input's outcome on the host, or None for one that killed the process."""
+    """Every input's outcome on the host, one that killed the process among them; None for a blob that it does not take. Raises
+    EnvironmentFailure when kmemfuzz writes what it never does."""
     outcomes = []
     while True:
-        result = subprocess.run([KMEMFUZZ, "replay", blob, "--start", str(len(outcomes))], capture_output=True, text=True,
-                                check=False)
+        result = child.run([KMEMFUZZ, "replay", blob, "--start", len(outcomes)], TOOL_SECONDS)
         if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
             return None  # the image says better what is wrong with the blob
-        lines = result.stdout.splitlines()
-        outcomes += filter(None, map(board.Outcome.parse, lines))
-        if lines and lines[-1].startswith("END "):
+        *lines, rest = result.stdout.split("\n")
+        if result.returncode > EXIT_VIOLATION:
+            raise PackFailure(result.stderr.strip(), result.returncode)
+        reader = Reader(len(outcomes), board.blob_count(blob), on_host=True)
+        try:
+            for line in lines:
+                reader.take(line)
+        except BadLine as error:
+            raise board.EnvironmentFailure(f"{KMEMFUZZ} replay cannot be trusted: {error}") from error
+        outcomes += reader.outcomes
+        if reader.end is not None:
+            if rest or result.returncode != reader.end_code:
+                raise board.EnvironmentFailure(f"{KMEMFUZZ} replay cannot be trusted: it ended with code {result.returncode} "
+                                               f"after its last line and {excerpt(rest)}")
             return outcomes
-        outcomes.append(board.Outcome.dead(len(outcomes), f"the process ended with code {result.returncode}"))
+        outcomes.append(Outcome.dead(len(outcomes), f"the process ended with code {result.returncode}"))
+
+
+def trace_on_host(blob, index):
+    """The steps of one input on the host, as board.trace has the target's."""
+    reader = Reader(index, on_host=True)
+    try:
+        for line in run_tool("replay", blob, "--start", index, "--count", 1, "--trace").stdout.split("\n")[:-1]:
+            reader.take(line)
+    except BadLine as error:
+        raise board.EnvironmentFailure(f"{KMEMFUZZ} replay cannot be trusted: {error}") from error
+    return reader.steps

@@ -162,14 +162,9 @@ def _shadow(values, image):
     return lines
 
 
-def is_linked(image):
-    """Is it an image with sanitizers?"""
-    return "sanitizer_start" in image.symbols
-
-
 def shadowed(address, image):
     """For the address of a fault: the first of the 8 bytes it would be the shadow of, were there any; None in an image
     without sanitizers, and for an address that is no shadow of anything."""
-    if not is_linked(image) or address < image.symbols["shadow_offset"]:
+    if not image.has_sanitizers or address < image.symbols["shadow_offset"]:
         return None
     return (address - image.symbols["shadow_offset"]) * GRANULE

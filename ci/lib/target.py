@@ -10,14 +10,15 @@ import tempfile
 import time
 
 import board
+import child
 import corpus
 import debug
 from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
                           exit_codes, from_caller, parse_count, parse_seconds)
 from entry import enter
-from outside_text import dump_json, visible, visible_lines
+from outside_text import dump_json, excerpt, visible, visible_lines
 from packed_corpus import PackFailure, make_corpus, replay_on_host
-from target_finding import Finding
+from target_finding import Finding, require_known_oracles
 
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
@@ -130,6 +131,10 @@ def replay_configuration(configuration, options, packed, host, progress):
     operations = sum(outcome.values.get("operations", 0) for outcome in outcomes)
     count = {name: sum(finding.kind == name for finding in findings)
              for name in ("violation", "fault", "hang", "report", "dead", "difference")}
+    require_known_oracles(outcomes, configuration)
+    if replay.errors:
+        progress.clear()
+        print(f"ci/target: {configuration.name}: the emulator says: {'; '.join(map(excerpt, replay.errors))}", file=sys.stderr)
     figures = {
         "configuration": configuration.name, "inputs": len(outcomes), "checked_operations": operations,
         "sound": sum(outcome.sound for outcome in outcomes), "violations": count["violation"], "faults": count["fault"],
@@ -187,7 +192,7 @@ def replay_all(options, folder):
             replays = list(pool.map(lambda configuration: replay_configuration(configuration, options, packed, host, progress),
                                     options.configurations))
         except BaseException:
-            board.Boot.stop_all()
+            child.stop_all()
             raise
         finally:
             progress.clear()
@@ -232,7 +237,8 @@ def debug_program(options, folder):
     if operation is None:
         operation, why = find_stop(image, finding, options)
     name = packed.name(0)
-    print(f"{name} on {image.configuration.name}: {why}; stopping before operation {operation}", file=sys.stderr, flush=True)
+    print(f"{visible(name)} on {image.configuration.name}: {why}; stopping before operation {operation}", file=sys.stderr,
+          flush=True)
     debug.run(image, packed.blob, 0, operation, options.gdb_commands, folder)
     return EXIT_SOUND
 
@@ -255,8 +261,13 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as ^C: no emulator is left behind
     folder = pathlib.Path("build/target")
-    folder.mkdir(parents=True, exist_ok=True)
-    own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob
+    except OSError as error:
+        print(f"ci/target: {folder} cannot be made or written to, and what is replayed is packed there: {visible(error)}",
+              file=sys.stderr)
+        return EXIT_ENVIRONMENT
     try:
         return (debug_program if options.gdb else replay_all)(options, own)
     except PackFailure as error:

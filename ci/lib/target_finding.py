@@ -2,11 +2,12 @@
 JSON for machines."""
 
 import pathlib
-import subprocess
 
 import board
+import child
 import sanitizer
-from packed_corpus import run_tool
+from outside_text import excerpt, shell_word, visible
+from packed_corpus import TOOL_SECONDS, run_tool, trace_on_host
 
 SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
                    "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}
@@ -40,8 +41,7 @@ class Finding:
         """Runs the input once more on both machines, with a line for every operation: the first that differs."""
         index = self.outcome.index
         target = board.trace(self.image, self.corpus.blob, index, watchdog_seconds)
-        lines = run_tool("replay", self.corpus.blob, "--start", index, "--count", 1, "--trace").stdout.splitlines()
-        host = [line.split(" ")[2:] for line in lines if line.startswith("T ")]
+        host = trace_on_host(self.corpus.blob, index)
         for ours, theirs in zip(target, host):
             if ours != theirs:
                 self.difference = (int(theirs[0]), ours[1:], theirs[1:])
@@ -70,7 +70,7 @@ class Finding:
         """The report, as a list of lines."""
         values = self.outcome.values
         name = self.corpus.name(self.outcome.index)
-        title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentence(values['oracle'])}",
+        title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentences()[values['oracle']]}",
                  "fault": lambda: f"FAULT {board.cause_name(values['cause'])}",
                  "report": lambda: sanitizer.title(self.outcome),
                  "hang": lambda: "HANG: stopped by the watchdog",
@@ -81,8 +81,9 @@ class Finding:
         lines.append(f"  replay     {self._replay_command()}")
         if self.same and self.kind == "violation":
             lines += ["", "  The host's report of the same violation:", ""]
-            lines += ["  " + line for line in run_tool("run", self.corpus.file(self.outcome.index)).stdout.splitlines()]
-        return lines
+            report = run_tool("run", self.corpus.file(self.outcome.index)).stdout
+            lines += ["  " + line for line in report.rstrip("\n").split("\n")]
+        return [visible(line) for line in lines]
 
     def _operation_lines(self):
         number = self.operation()
@@ -134,7 +135,7 @@ class Finding:
         return [f"  target     offset {target[0]}, digest {target[1]}", f"  host       offset {host[0]}, digest {host[1]}"]
 
     def _host_verdict(self):
-        if self.kind in ("report", "fault") and sanitizer.is_linked(self.image):
+        if self.kind in ("report", "fault") and self.image.has_sanitizers:
             finding = self._host_finding()
             if finding is not None:
                 return finding
@@ -153,8 +154,7 @@ class Finding:
         tool = SANITIZED_TOOLS.get(self.image.configuration.image)
         if tool is None or not tool[0].is_file():
             return None
-        result = subprocess.run([*tool, self.corpus.file(self.outcome.index)], capture_output=True, text=True,
-                                errors="replace", check=False)
+        result = child.run([*tool, self.corpus.file(self.outcome.index)], TOOL_SECONDS)
         host = sanitizer.finding_of_host(result.stdout + result.stderr)
         if host == sanitizer.finding_of_board(self.outcome):
             return f"its sanitizers say the same: {host}"
@@ -164,14 +164,20 @@ class Finding:
         path = self.corpus.file(self.outcome.index)
         name, image = self.image.configuration.name, self.image.configuration.image
         own = board.CONFIGURATIONS[name].image
-        return (f"{self.corpus.command} --configuration {name} {'' if image == own else f'--image {image} '}"
-                f"{path if self.corpus.command.startswith('.') else path.absolute()}")
+        return (f"{shell_word(self.corpus.command)} --configuration {name} {'' if image == own else f'--image {image} '}"
+                f"{shell_word(path if self.corpus.command.startswith('.') else path.absolute())}")
 
 
-def oracle_sentence(oracle):
-    """What an oracle demands."""
-    for line in run_tool("oracles").stdout.splitlines():
-        name, _, sentence = line.partition(" ")
-        if name == oracle:
-            return sentence.strip()
-    return "an oracle this host does not know"
+def oracle_sentences():
+    """What each oracle demands, by its id."""
+    return {name: sentence.strip() for name, _, sentence in
+            (line.partition(" ") for line in run_tool("oracles").stdout.splitlines())}
+
+
+def require_known_oracles(outcomes, configuration):
+    """Raises EnvironmentFailure when a board names an oracle that the host does not have."""
+    named = {outcome.values["oracle"] for outcome in outcomes if outcome.category == "violation"}
+    unknown = named - oracle_sentences().keys() if named else ()
+    if unknown:
+        raise board.EnvironmentFailure(f"{configuration.name}: the image's output cannot be trusted: there is no oracle "
+                                       f"{excerpt(min(unknown))}")

@@ -83,7 +83,7 @@ class TheStop(Session):
 
     def test_the_board_that_fails_is_the_one_debugged(self):
         program = self.program(SOUND)
-        fails_on_rv32 = self.fake_emulator('"$REAL" "$@" | sed "s/^V 0 5 - /V 0 5 guards /; s/^END 1 1 0/END 1 0 1/"', "rv32")
+        fails_on_rv32 = self.fake_emulator('"$REAL" "$@" | sed "s/^V 0 5 - /V 0 5 guards /; s/^END 1 1 0/END 1 0 1/"; exit 1', "rv32")
         result = self.debug(program, "", environment=fails_on_rv32)
         self.assertIn("on rv32: violation; stopping before operation 4", result.stderr)
 

@@ -407,7 +407,8 @@ def main(arguments):
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for target in pool.map(lambda name: Target(options.folder, name, options, tracing).judge(), names):
             for check, problem in target.results:
-                print(f"ok      {target.name} {check}" if problem is None else f"FAILED  {target.name} {check}: {problem}")
+                print(f"ok      {target.name} {check}" if problem is None else
+                      f"FAILED  {target.name} {check}: {visible_lines(problem)}")
                 passed += problem is None
                 failed += problem is not None
             for check, reason in target.skipped:

@@ -13,7 +13,7 @@ import coverage_target
 import measurement
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
 from entry import enter
-from outside_text import dump_json, visible_lines
+from outside_text import dump_json, visible, visible_lines
 
 BUILD = pathlib.Path("build/coverage")
 RAW = BUILD / "raw"
@@ -138,7 +138,7 @@ def main():
         for place in uncovered:
             print(f"\n{place['file']}:{place['line']}: never {place['never']}: {place['source']}\n  {place['reason']}")
     for problem in problems:
-        print(f"ci/coverage: {problem}", file=sys.stderr)
+        print(f"ci/coverage: {visible(problem)}", file=sys.stderr)
     return EXIT_VIOLATION if problems else EXIT_SOUND
 
 

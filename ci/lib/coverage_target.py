@@ -12,7 +12,7 @@ import board
 import child
 import measurement
 from command_line import EXIT_SOUND, EXIT_VIOLATION
-from outside_text import dump_json
+from outside_text import dump_json, visible
 
 KMEMFUZZ = pathlib.Path("build/coverage/kmemfuzz")
 EXPLANATIONS = pathlib.Path("tests/uncovered_target.txt")
@@ -163,5 +163,5 @@ def compare_machines(binaries, unit_raws, as_json, html):
         print_table(rows, list(files))
         print_boards(boards, differences)
     for problem in problems:
-        print(f"ci/coverage: {problem}", file=sys.stderr)
+        print(f"ci/coverage: {visible(problem)}", file=sys.stderr)
     return EXIT_VIOLATION if problems else EXIT_SOUND

@@ -25,7 +25,7 @@ import planted
 import sanitizer
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
 from entry import enter
-from outside_text import dump_json, visible_lines
+from outside_text import dump_json, visible, visible_lines
 from packed_corpus import KMEMFUZZ
 
 CONFIGURATIONS = [configuration for configuration in board.CONFIGURATIONS.values()
@@ -150,7 +150,8 @@ def examine_all(patches, with_misuse, settings):
         futures = [pool.submit(examine, patch, builds, settings) for patch in patches]
         for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
             row = future.result()
-            print(f"[{done:>{len(str(len(patches)))}}/{len(patches)}] {row.name}: {row.host}", file=sys.stderr, flush=True)
+            print(f"[{done:>{len(str(len(patches)))}}/{len(patches)}] {row.name}: {visible(row.host)}", file=sys.stderr,
+                  flush=True)
             rows.append(row)
         rows.sort()
         return rows + (examine_misuse(pool) if with_misuse else [])
@@ -258,9 +259,9 @@ def main(arguments):
     if options.json:
         print(report_json(rows, problems, seconds))
     else:
-        print(table(rows) + "\n")
+        print(visible_lines(table(rows)) + "\n")
         for problem in problems:
-            print(f"WRONG  {problem}")
+            print(f"WRONG  {visible(problem)}")
         print(totals(rows, problems, seconds))
     return EXIT_VIOLATION if problems else EXIT_SOUND
 

@@ -121,11 +121,11 @@ class Judge:
                 differences.append(f"        {path}: {describe(first, answer)}")
         if differences:
             self.failed += 1
-            print(f"FAILED  {self.what}, {name}: {len(differences)} of {len(order)} answers differ")
-            print("\n".join(differences[:SHOWN]))
+            print(f"FAILED  {visible(self.what)}, {name}: {len(differences)} of {len(order)} answers differ")
+            print("\n".join(map(visible, differences[:SHOWN])))
         else:
             self.passed += 1
-            print(f"ok      {self.what}, {name}: {len(order)} answers")
+            print(f"ok      {visible(self.what)}, {name}: {len(order)} answers")
 
     def judge(self, orders):
         """All comparisons."""

@@ -50,10 +50,17 @@ def _carry_program(path, tool):
     it cannot be read; no input when a log has no room for it."""
     try:
         data = pathlib.Path(path).read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no file can have that name
         return None, None, ""
     replay = f"{shell_word(tool)} run {shell_word(path)}"
     return base64.b64encode(data).decode() if len(data) < CARRIED_SIZE else None, replay, carry(data, replay)
+
+
+def _is_explanation(document):
+    """Whether a document is what kmemfuzz explain prints of a finding."""
+    return (isinstance(document, dict) and all(isinstance(document.get(name), str) for name in ("id", "program", "text"))
+            and all(type(document.get(name)) is int for name in ("operations_before", "operations_after"))
+            and isinstance(document.get("files"), dict) and all(isinstance(path, str) for path in document["files"].values()))
 
 
 def explain_program(artifact, tool, seconds, is_cut=_never):
@@ -76,13 +83,13 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
     code, output, errors = _run([str(tool), "explain", "--json", "--force", str(artifact)], seconds, is_cut)
     try:
         document = json.loads(output)
-    except ValueError:
-        document = {}
+    except (ValueError, RecursionError):
+        document = None
     if code is None:
         finding["problem"] = f"kmemfuzz explain did not end within {seconds} s"
-    elif code == EXIT_SOUND and document.get("verdict") == "sound":
+    elif code == EXIT_SOUND and isinstance(document, dict) and document.get("verdict") == "sound":
         finding["problem"] = "it is sound when kmemfuzz runs it"
-    elif "id" in document:
+    elif _is_explanation(document):
         finding.update({name: document[name] for name in ("id", "program", "files", "text")},
                        operations=(document["operations_before"], document["operations_after"]))
         finding["input"], finding["replay"], words = _carry_program(finding["files"].get("reduced", artifact), tool)

@@ -410,7 +410,7 @@ def report(results, patches, problems, options, settings, oracle_ids, seconds):
             print(f"No bug is caught by {oracle} first: {SHADOWED.get(oracle, 'none is planted')}.")
         print()
     for problem in problems:
-        print(f"WRONG  {problem}")
+        print(f"WRONG  {visible_lines(problem)}")
     print(totals(results, problems, seconds))
 
 

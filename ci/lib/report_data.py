@@ -13,10 +13,12 @@ import re
 
 import explanation
 import series
+from outside_text import visible
 
 FORMAT = "kmem-report 2"
 FORMATS = ("kmem-report 1", FORMAT)  # of reports that were made here at some time
 SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
+LARGEST = 1 << 63  # than which every figure is smaller: larger ones, infinity and no number come from no command
 PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
 EXPLANATION_SIZE = 1 << 20  # bytes that the explanation of a finding may have
 # What kmemfuzz explain writes beside a file, by kind (docs/crash.md).
@@ -165,7 +167,8 @@ def read_findings(folder, lines, page):
     findings, first = [], {}
     for name in [*ids, *(name for name in saved if name not in ids)]:
         path = place / name
-        inside = name == pathlib.PurePath(name).name and name not in ("", ".", "..")
+        # A name that cannot be shown as it is has no link either: JSON, and so report.json, could not hold it.
+        inside = name == pathlib.PurePath(name).name == visible(name) and name not in ("", ".", "..")
         kept = {kind: name + ending for kind, ending in {"file": "", **EXPLANATIONS}.items()
                 if inside and (place / (name + ending)).is_file() and not (place / (name + ending)).is_symlink()}
         explained = read_explanation(place / (name + EXPLANATION)) if "file" in kept else None
@@ -240,6 +243,8 @@ def is_kind(value, *kinds):
     """value, when it is of one of the kinds; raises TypeError when not."""
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise TypeError(f"{value!r} where a {' or '.join(kind.__name__ for kind in kinds)} must be")
+    if isinstance(value, (int, float)) and not abs(value) < LARGEST:
+        raise ValueError(f"a number that is none or is larger than {LARGEST}")
     return value
 
 

@@ -6,6 +6,7 @@ Run: python3 tests/tool/test_findings.py
 
 import functools
 import io
+import json
 import pathlib
 import sys
 import tempfile
@@ -17,6 +18,7 @@ sys.dont_write_bytecode = True  # the tree is not for litter
 
 import explanation  # pylint: disable=wrong-import-position  # noqa: E402
 import findings  # pylint: disable=wrong-import-position  # noqa: E402
+from outside_text import dump_json  # pylint: disable=wrong-import-position  # noqa: E402
 
 SECONDS = 60  # more than a script takes on a busy machine
 
@@ -93,6 +95,29 @@ class Findings(unittest.TestCase):
         found, _ = self.explain("a/x:1", "a/x:1")
         self.assertEqual(len(found), 1)
         self.assertEqual((self.folder / "calls").read_text(), "explain --json --force a/x:1\n")
+
+    def test_what_is_no_explanation_is_a_problem_and_never_a_crash(self):
+        whole = {"verdict": "violation", "id": "free-merged", "program": "p", "operations_before": 9, "operations_after": 1,
+                 "files": {}, "text": "t"}
+        for document in (5, None, [], "id", ["id"], {"id": "free-merged"}, {**whole, "id": None}, {**whole, "text": 5},
+                         {**whole, "files": ["c"]}, {**whole, "files": {"reduced": 5}}, {**whole, "operations_before": "9"}):
+            with self.subTest(document=document):
+                self.write_tool(f"#!/bin/sh\necho '{json.dumps(document)}'\necho no words >&2\nexit 1\n")
+                self.require_problem("kmemfuzz explain ended with code 1: no words")
+        self.write_tool("#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' '['\nexit 1\n")
+        self.require_problem("kmemfuzz explain ended with code 1: it said nothing")
+
+    def test_an_explanation_is_shown_so_that_nothing_in_it_commands_a_terminal(self):
+        for path in ("\ud800", "\0", "\udcff\033]0;title\a"):
+            with self.subTest(path=path):
+                document = {"verdict": "violation", "id": "free-merged", "program": "\ud800", "operations_before": 9,
+                            "operations_after": 1, "files": {"reduced": path}, "text": "\033[31m\ud800\u202eexplained\n"}
+                (self.folder / "document").write_text(json.dumps(document), encoding="ascii")
+                self.write_tool('#!/bin/sh\ncat "$(dirname "$0")/document"\nexit 1\n')
+                found, shown = self.explain("in/free-merged:small")
+                self.assertEqual((found[0]["input"], found[0]["problem"]), (None, None))
+                self.assertEqual(shown, "\\x1b[31m\\ud800\\u202eexplained\n")
+                dump_json(findings.summary(found[0])).encode("ascii")
 
     def require_problem(self, problem, **options):
         found, shown = self.explain("a/x:1", "b/x:1", **options)

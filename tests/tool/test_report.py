@@ -5,6 +5,7 @@ Run: python3 tests/tool/test_report.py
 """
 
 import contextlib
+import copy
 import html.parser
 import io
 import json
@@ -401,6 +402,39 @@ class Names(ReportTest):
         self.assertIn(fixture.HOSTILE, pages["index.html"].all("main")[0]["text"])
         self.assertEqual([path for path in self.folder.rglob("passwd")], [])
         self.assertTrue((self.out / document["campaigns"][1]["page"]).is_file())
+
+    def test_names_that_no_page_and_no_json_can_hold_are_shown(self):
+        outside = "\ud800 \udcff \u202e \0 \033]0;title\a \x9b\n<b>"
+        shown = "\\ud800 \\xff \\u202e \\x00 \\x1b]0;title\\x07 \\u009b\n&lt;b&gt;"
+        named = os.fsdecode(b"bad\xff\033[2J")
+        fixture.write_series(self.night / named, [fixture.series_line(target=outside, findings={
+            outside: [outside, named, outside.replace("\0", "")]})])
+        (self.night / named / "findings").mkdir()
+        for name in (named, f"{named}.reduced.ops", f"{named}.c"):
+            (self.night / named / "findings" / name).write_bytes(b"\xff\0\033")
+        target = copy.deepcopy(fixture.TARGET)
+        target["findings"] = [{"file": outside, "configuration": outside, "kind": outside, "host_agrees": False}]
+        (self.night / "target.json").write_text(json.dumps(target), encoding="utf-8")
+        document = self.make()
+        json.dumps(document, ensure_ascii=False).encode()
+        self.assertEqual(document["campaigns"][0]["name"], "bad\\xff\033[2J")
+        self.assertEqual(len(self.pages()), 2)
+        for name, page in self.pages().items():
+            self.assertEqual((page.problems, page.all("b")), ([], []), name)
+        for path in self.out.glob("*.html"):
+            text = path.read_text(encoding="utf-8")
+            self.assertEqual([c for c in text if not c.isprintable() and c not in "\n\t"], [], path)
+            self.assertIn(shown, text, path)
+
+    def test_a_report_of_damaged_json_says_so_in_one_line(self):
+        fixture.write_night(self.night)
+        number = json.dumps({**fixture.TARGET, "configurations": [{**fixture.TARGET["configurations"][0], "seconds": 9.5}]})
+        for text in ("5", "[]", '"\\ud800"', *(number.replace("9.5", wrong) for wrong in ("NaN", "1e999", "9" * 4000)),
+                      '{"configurations": "\\ud800"}', '{"configurations": [{"configuration": 1}]}', "[" * 100000):
+            (self.night / "target.json").write_text(text, encoding="utf-8")
+            result = fixture.run_report("--campaign", self.night, "--out", self.out)
+            self.assertEqual((result.returncode, result.stderr.count("\n")), (DAMAGED, 1), result.stderr)
+            self.assertIn("target.json is not what `./ci/target --json` prints", result.stderr)
 
     def test_pages_of_folders_with_like_names_are_apart(self):
         self.assertEqual(report_data.page_names(["a b", "a?b", "A-B", "index", "report", "", "..", "a-b-2"]),

@@ -63,7 +63,7 @@ def print_table(figures, total):
 
 def judge(total, uncovered, explanations):
     """What is wrong with the coverage, as sentences."""
-    problems = []
+    problems = [] if total["lines"] else ["nothing was measured"]
     for kind, least in LEAST.items():
         reached = measurement.percent(total[f"{kind}_covered"], total[kind])
         if reached < least:

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/page_fixture.h"
+#include "tests/unit/skip_fixture.h"
 
 /* page_init. */
 
@@ -119,11 +120,10 @@ static void init_of_memory_below_its_own_size_is_fine(void **state) {
     void *const memory =
         mmap(address(start), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory != address(start)) {
-        print_message("not at 64 KiB: vm.mmap_min_addr is higher, or something else lies there\n");
         if (memory != MAP_FAILED) {
             munmap(memory, size);
         }
-        skip();
+        SKIP("no memory at 64 KiB: vm.mmap_min_addr is higher, or something else lies there");
     }
     assert_int_equal(page_init(&pages, memory, size), PAGE_OK);
     assert_int_equal(pages.page_count, size / PAGE_SIZE - 1);

@@ -13,6 +13,7 @@ GITLAB = pathlib.Path(".gitlab-ci.yml")
 LONGEST_MINUTES = 360  # a host ends jobs after this
 # The only permissions to write, as workflow, job and name. Such a job runs nothing of ours.
 WRITES = {("pull-request.yml", "results", "security-events")}
+GITLAB_LONGEST_MINUTES = 180  # GitLab's shared runners do
 GITLAB_WORDS = ("workflow", "stages", "default", "variables")  # all other words at the top are jobs
 
 _RELEASE = re.compile(r"uses: +([\w.-]+(?:/[\w.-]+)+)@([0-9a-f]{40}) # (v\d+(?:\.\d+)*)$")
@@ -191,11 +192,22 @@ def pins(workflows):
     return found
 
 
+def gitlab_minutes(job):
+    """The minutes that a job of GitLab's may take; None when it does not say so in minutes."""
+    match = re.fullmatch(r"(\d+) minutes", str(job.get("timeout")))
+    return int(match[1]) if match else None
+
+
 def check_gitlab(content, github_commands, tree=TREE):
     """What is wrong with GitLab's file: an empty list when nothing is."""
     problems = []
     for name, job in gitlab_jobs(content).items():
         problems += [f"job {name} has no {word}" for word in ("timeout", "rules") if word not in job]
+        minutes = gitlab_minutes(job)
+        if minutes is None and "timeout" in job:
+            problems.append(f"job {name} has a timeout of '{job['timeout']}': write it as N minutes")
+        elif minutes and minutes > GITLAB_LONGEST_MINUTES:
+            problems.append(f"job {name} may take {minutes} minutes, and a shared runner stops it at {GITLAB_LONGEST_MINUTES}")
     for name, command in gitlab_commands(content):
         problems += check_command(command, tree)
         if command not in github_commands:

@@ -1,0 +1,235 @@
+"""Tests of what judges in ci/lib: check_docs, coverage, determinism and planted. What they measure by is a stub; each must see
+what it is there to see, and end with the code for it. Run: python3 tests/gates/test_python_gates.py
+"""
+
+import contextlib
+import io
+import pathlib
+import re
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+from gate_fixture import ENVIRONMENT, ROOT, SOUND, VIOLATION
+
+sys.path.insert(0, str(ROOT / "ci" / "lib"))
+
+import check_docs
+import coverage
+import coverage_target
+import determinism
+import measurement
+import patched
+import planted
+
+
+class JudgeTest(unittest.TestCase):
+    def run_main(self, main, *arguments):
+        """Runs a main function. Returns (exit code, all it printed)."""
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            code = main(*arguments)
+        return code, output.getvalue()
+
+
+class CheckDocs(JudgeTest):
+    def main(self, failures):
+        """What comes of documents with these failures."""
+        tally = check_docs.Tally()
+        tally.passed, tally.failures = 5, failures
+        with mock.patch.object(check_docs, "check_tree", return_value=tally):
+            return self.run_main(check_docs.main, [])
+
+    def test_a_failure_ends_it_with_1(self):
+        self.assertEqual(self.main([]), (SOUND, "5 passed, 0 failed\n"))
+        self.assertEqual(self.main(["a.md:1: no"]), (VIOLATION, "FAILED  a.md:1: no\n5 passed, 1 failed\n"))
+
+    def test_documents_that_are_not_there_are_failures(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(check_docs, "Commands"):
+            tally = check_docs.check_tree(pathlib.Path(folder), pathlib.Path("/nowhere/kmemfuzz"))
+        self.assertEqual(len(tally.failures), len(check_docs.DOCUMENTS))
+
+    def test_a_tool_that_cannot_be_run_is_the_environment(self):
+        with mock.patch.object(check_docs, "check_tree", side_effect=FileNotFoundError(2, "No such file", "kmemfuzz")):
+            self.assertEqual(self.run_main(check_docs.main, [])[0], ENVIRONMENT)
+
+
+class Coverage(JudgeTest):
+    PLACE = {"file": "src/kmem.c", "line": 7, "column": 3, "never": "true", "source": "if (x) {"}
+    FIGURES = {"lines": 1000, "lines_covered": 1000, "branches": 500, "branches_covered": 499, "conditions": 90,
+               "conditions_covered": 90}
+
+    def main(self, uncovered, explanations, **figures):
+        """What comes of these figures, with these places uncovered and these explained."""
+        file = mock.Mock()
+        file.figures.return_value = {**self.FIGURES, **figures}
+        with mock.patch.multiple(coverage, host_binaries=mock.DEFAULT, run_everything=mock.DEFAULT,
+                                 find_uncovered=mock.Mock(return_value=[dict(place) for place in uncovered])), \
+                mock.patch.multiple(measurement, merge=mock.DEFAULT, measure=mock.Mock(return_value={"src/kmem.c": file}),
+                                    read_explanations=mock.Mock(return_value=explanations)), \
+                mock.patch.object(sys, "argv", ["coverage.py"]):
+            return self.run_main(coverage.main)
+
+    def test_a_place_that_is_not_explained_ends_it_with_1(self):
+        key = ("src/kmem.c", "if (x) {")
+        self.assertEqual(self.main([self.PLACE], {key: "because"})[0], SOUND)
+        code, output = self.main([self.PLACE], {})
+        self.assertEqual(code, VIOLATION)
+        self.assertIn("src/kmem.c:7:3: never true, and not explained in tests/uncovered.txt: if (x) {", output)
+
+    def test_an_explanation_of_what_is_covered_ends_it_with_1(self):
+        code, output = self.main([], {("src/kmem.c", "if (y) {"): "because"})
+        self.assertEqual(code, VIOLATION)
+        self.assertIn("explains what is covered or gone: src/kmem.c | if (y) {", output)
+
+    def test_less_than_the_floor_ends_it_with_1(self):
+        for kind in coverage.LEAST:
+            code, output = self.main([], {}, **{f"{kind}_covered": self.FIGURES[kind] * 9 // 10})
+            self.assertEqual(code, VIOLATION)
+            self.assertIn(f"90.00 % of all {kind} are covered, and {coverage.LEAST[kind]} % must be", output)
+
+    def test_nothing_measured_ends_it_with_1(self):
+        code, output = self.main([], {}, **dict.fromkeys(self.FIGURES, 0))
+        self.assertEqual(code, VIOLATION)
+        self.assertIn("nothing was measured", output)
+
+    def test_the_floors_are_not_lower_than_they_were(self):
+        self.assertEqual(coverage.LEAST, {"lines": 99.0, "branches": 97.0, "conditions": 97.0})
+
+    def test_a_place_that_a_board_does_not_reach_must_be_explained(self):
+        place = {**self.PLACE, "board": "rv64"}
+        self.assertEqual(coverage_target.judge([dict(place)], {("rv64", "src/kmem.c", "if (x) {"): "because"}), [])
+        self.assertEqual(len(coverage_target.judge([dict(place)], {})), 1)
+        self.assertEqual(len(coverage_target.judge([], {("rv64", "src/kmem.c", "if (x) {"): "because"})), 1)
+
+
+class Determinism(JudgeTest):
+    PATHS = [f"input-{number:02}" for number in range(20)]
+
+    def judge(self, ask, orders=3):
+        """A judge that has asked for all answers."""
+        judge = determinism.Judge("digest", ask, self.PATHS)
+        self.run_main(judge.judge, orders)
+        return judge
+
+    def test_every_order_is_another_and_has_every_file(self):
+        asked = []
+        judge = self.judge(lambda paths: asked.append(list(paths)) or ["same" for _ in paths])
+        orders = [order for order in asked if len(order) == len(self.PATHS)]
+        self.assertEqual((judge.passed, judge.failed, len(orders)), (5, 0, 3))
+        self.assertEqual(len({tuple(order) for order in [self.PATHS, sorted(self.PATHS, reverse=True), *orders]}), 5)
+        for order in orders:
+            self.assertEqual(sorted(order), sorted(self.PATHS))
+        self.assertIn([path for path in self.PATHS for _ in range(2)], asked)
+        self.assertEqual([order for order in asked if len(order) == 1], [[path] for path in self.PATHS])
+
+    def test_an_answer_that_depends_on_the_order_is_caught_by_shuffling(self):
+        def ask(paths):
+            return [str(any(other > path for other in paths[:index])) for index, path in enumerate(paths)]
+
+        judge = self.judge(ask)
+        self.assertEqual((judge.passed, judge.failed), (2, 3))
+
+    def test_an_answer_that_depends_on_the_run_before_is_caught_by_running_twice(self):
+        judge = self.judge(lambda paths: [str(path in paths[:index]) for index, path in enumerate(paths)])
+        self.assertEqual((judge.passed, judge.failed), (4, 1))
+
+    def test_a_difference_ends_it_with_1(self):
+        with tempfile.TemporaryDirectory() as folder:
+            build = pathlib.Path(folder)
+            for name in ("a", "b"):
+                (build / "inputs").mkdir(exist_ok=True)
+                (build / "inputs" / name).write_text("x", encoding="utf-8")
+            for name in ("heap_fuzzer", "kmemfuzz"):
+                (build / name).touch()
+            for answers, expected in (("same", SOUND), (None, VIOLATION)):
+                count = iter(range(1000))
+                with mock.patch.multiple(
+                        determinism, coverage=lambda _build, _target, paths: [frozenset("1") for _ in paths],
+                        digests=lambda _build, paths: [answers or str(next(count)) for _ in paths]), \
+                        mock.patch.object(sys, "argv", ["determinism.py", "--build", folder, f"{folder}/inputs"]):
+                    code, output = self.run_main(determinism.main)
+                self.assertEqual(code, expected, output)
+                self.assertRegex(output, r"\n10 passed, 0 failed\n$" if expected == SOUND else r"\n6 passed, 4 failed\n$")
+
+
+class Planted(JudgeTest):
+    """A build that links nothing, and a fuzzer that runs nothing."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.enterContext(mock.patch.object(planted, "WORK", self.folder / "work"))
+        self.enterContext(contextlib.chdir(ROOT))
+        self.patch = self.folder / "bug.patch"
+        self.patch.write_text("a bug", encoding="utf-8")
+        (self.folder / "src").mkdir()
+        (self.folder / "src" / "kmem.c").write_text("the core", encoding="utf-8")
+        self.build = mock.Mock()
+        self.build.fingerprint.return_value = "build"
+        self.build.code.folder = self.folder / "src"
+        self.commands = []
+        self.enterContext(mock.patch.object(patched, "make_copy", self.make_copy))
+        self.enterContext(mock.patch.object(patched, "run", self.run_fuzzer))
+        self.build.link = self.link
+
+    def make_copy(self, folder, *_):
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder.resolve()
+
+    def link(self, copy):
+        (copy / "fuzzer").touch()
+        return [copy / "fuzzer"]
+
+    def run_fuzzer(self, command, *_):
+        self.commands.append(command)
+        return 0, f"run {len(self.commands)}\nstat::number_of_executed_units: 60\n"
+
+    def log(self, runs=500, seed=1):
+        """The fuzzer's log of the patch."""
+        patch = planted.Patch("bug", self.patch, "a bug", "here", ("placement",), None, planted.HEAP.name)
+        return planted.fuzzer_log(patch, self.build, {"runs": runs, "seed": seed, "prefix": []})
+
+    def test_the_fuzzer_is_given_the_seed_and_the_executions_asked_for(self):
+        self.log(runs=700, seed=3)
+        self.assertIn("-seed=3", self.commands[-1])
+        self.assertIn("-runs=700", self.commands[-1])
+
+    def test_a_log_is_taken_again_only_when_nothing_has_changed(self):
+        changes = {
+            "nothing": (lambda: None, {}),
+            "the seed": (lambda: None, {"seed": 2}),
+            "the executions": (lambda: None, {"seed": 2, "runs": 600}),
+            "the patch": (lambda: self.patch.write_text("another bug", encoding="utf-8"), {"seed": 2, "runs": 600}),
+            "the core": (lambda: (self.folder / "src/kmem.c").write_text("changed", encoding="utf-8"), {"seed": 2, "runs": 600}),
+            "the harness": (lambda: setattr(self.build.fingerprint, "return_value", "new"), {"seed": 2, "runs": 600}),
+        }
+        self.log()
+        for name, (change, settings) in changes.items():
+            count = len(self.commands)
+            change()
+            self.log(**settings)
+            self.assertEqual(len(self.commands) - count, name != "nothing", name)
+
+    def test_a_fuzzer_that_ends_before_its_executions_has_not_shown_that_there_is_nothing(self):
+        outcome, _, executions = planted.judge_run(0, "stat::number_of_executed_units: 60\n", ("placement",), 60000)
+        self.assertEqual((outcome, executions), (planted.UNEXPLAINED, 60))
+
+    def test_a_problem_ends_it_with_1(self):
+        for problems, expected in (([], SOUND), (["a bug was missed"], VIOLATION)):
+            with mock.patch.multiple(planted, examine_all=mock.Mock(return_value=[]), report=mock.DEFAULT,
+                                     judge_patches=mock.Mock(return_value=problems),
+                                     judge_canaries=mock.Mock(return_value=problems)):
+                for arguments in ([], ["--canaries"]):
+                    self.assertEqual(self.run_main(planted.main, arguments)[0], expected)
+
+    def test_there_is_a_canary_for_every_way_to_fail(self):
+        told = {re.search(r"^Fails: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
+                for path in (ROOT / planted.CANARIES).glob("*.patch")}
+        self.assertEqual(told, set(planted.FAILURES))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,233 @@
+"""Tests of the commands in ci/ that are scripts, on trees that are broken in one way each: what they call is a stub, what they
+judge is not. Run: python3 tests/gates/test_shell_gates.py
+"""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+from gate_fixture import ENVIRONMENT, INTERNAL, SOUND, VIOLATION, GateTest
+
+NOBODY = 65534
+
+
+class Build(GateTest):
+    def test_a_build_whose_log_cannot_be_written_has_not_happened(self):
+        (self.tree / "build/logs/build-release.log").mkdir(parents=True)
+        self.stub("cmake", script='[[ $1 != --list-presets* ]] || echo \'  "release"\'')
+        for command in (("ci/build", "release"), ("ci/sarif", "out.sarif"), ("ci/fuzz", "--for", "1s")):
+            (self.tree / "build/logs/build-fuzz.log").mkdir(exist_ok=True)
+            self.stub("build/fuzz/kmemfuzz", "yesterday's")
+            self.stub("build/fuzz/heap_fuzzer", "yesterday's")
+            output = self.require(ENVIRONMENT, ".log cannot be written", *command)
+            self.assertNotIn("yesterday", output)
+            self.assertEqual([call for call in self.calls() if call.startswith(("build/", "cmake --build"))], [])
+
+    @unittest.skipIf(os.getuid() != 0, "only root can become another user")
+    def test_in_a_tree_of_another_user_every_command_that_builds_says_which_folder_cannot_be_made(self):
+        for folder in (self.tree.parent, self.tree, self.programs):
+            folder.chmod(0o755)
+        self.list.touch()
+        self.list.chmod(0o666)
+        self.write("src/kmem.c")
+        for command in (["ci/build", "release"], ["ci/replay"], ["ci/check-freestanding"], ["ci/lint"], ["ci/test", "unit"],
+                        [".ci/run"], ["ci/sarif", "/tmp/out.sarif"], ["ci/fuzz", "--for", "1s"], ["ci/coverage"],
+                        ["ci/determinism", "ci/build"], ["ci/check-docs"]):
+            self.stub("cmake", script='[[ $1 != --list-presets* ]] || echo \'  "release"\'')
+            shell = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+            done = subprocess.run(shell, cwd=self.tree, env=dict(os.environ, PATH=f"{self.programs}:/usr/bin:/bin"),
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, ENVIRONMENT, (command, done.stderr))
+            self.assertRegex(done.stderr, r"The folder build/\S+ cannot be made or written; ", command)
+
+    def test_a_build_that_fails_is_the_environment(self):
+        self.stub("cmake", "FAILED: kmem.o", code=1)
+        for command in ("ci/replay", "ci/lint"):
+            self.require(ENVIRONMENT, "The build of preset", command)
+
+    def test_a_source_that_is_older_than_what_was_built_of_another_is_built_again(self):
+        self.write("src/kmem.c", "the one")
+        self.write("kept", "the other")
+        os.utime(self.tree / "kept", (1, 1))
+        self.write("build/release/.ninja_log")
+        build = '. ci/lib/common.sh; build release'
+        for moved, expected in ((False, ""), (True, " --clean-first")):
+            if moved:
+                stamp = self.tree / "build/release/.ninja_log"
+                os.utime(stamp, ns=(stamp.stat().st_mtime_ns - 10**9,) * 2)  # what comes now is later
+                (self.tree / "kept").rename(self.tree / "src/kmem.c")
+            done = subprocess.run(["bash", "-c", build], cwd=self.tree, env=dict(os.environ, PATH=f"{self.programs}:/usr/bin:/bin"),
+                                  capture_output=True, check=False)
+            self.assertEqual(done.returncode, SOUND)
+            self.assertEqual(self.calls(), ["cmake --preset release", f"cmake --build --preset release{expected}"])
+
+
+class Replay(GateTest):
+    """A corpus of three programs, and four builds of kmemfuzz that agree."""
+
+    PRESETS = ("release", "dev", "everything-instrumented", "s390x")
+    SOUND = "\n".join(f"sound  {number:016x}  1 operations  corpus/{number}" for number in range(3))
+
+    def setUp(self):
+        super().setUp()
+        for path in ("corpus/README.md", "corpus/seeds/a.ops", "corpus/seeds/b.ops", "corpus/minimised/c"):
+            self.write(path)
+        self.stub("qemu-s390x", script='exec "$@"')
+        for preset in self.PRESETS:
+            self.kmemfuzz(preset)
+
+    def kmemfuzz(self, preset, output=SOUND, code=0, packed="", canonical="", other=0):
+        """A build of kmemfuzz: what it prints of the corpus, and how it ends; what it packs and makes canonical."""
+        self.stub(f"build/{preset}/kmemfuzz", output, code=f"$(( {other} ))", script=f"""\
+case $1 in
+run) printf '%s\\n' '{output}'; exit {code} ;;
+pack) printf '{packed}' >"$4" ;;
+asm) printf '{canonical}' >"$4" ;;
+esac""")
+
+    def test_builds_that_agree_pass(self):
+        output = self.require(SOUND, "17 passed, 0 failed\n", "ci/replay")
+        self.assertIn("ok      digests of s390x equal those of release\n", output)
+
+    def test_another_digest_in_any_build_fails(self):
+        for preset in self.PRESETS[1:]:
+            self.kmemfuzz(preset, self.SOUND.replace(f"{1:016x}", f"{9:016x}"))
+            self.require(VIOLATION, f"FAILED  digests of {preset} differ from those of release", "ci/replay")
+            self.kmemfuzz(preset)
+
+    def test_a_program_that_is_not_sound_fails_in_any_build(self):
+        for preset in self.PRESETS:
+            self.kmemfuzz(preset, "VIOLATION placement", code=1)
+            self.require(VIOLATION, f"FAILED  {preset}: kmemfuzz run corpus ended with code 1", "ci/replay")
+            self.kmemfuzz(preset)
+
+    def test_programs_that_were_left_out_fail(self):
+        for preset in self.PRESETS:
+            self.kmemfuzz(preset, self.SOUND.splitlines()[0])
+        self.require(VIOLATION, "FAILED  dev: 1 programs sound, but the corpus has 3", "ci/replay")
+
+    def test_other_bytes_fail(self):
+        self.kmemfuzz("s390x", packed="other")
+        self.require(VIOLATION, "FAILED  kmemfuzz pack writes other bytes", "ci/replay")
+        self.kmemfuzz("s390x")
+        self.kmemfuzz("release", canonical="other")
+        self.require(VIOLATION, "FAILED  corpus/minimised/c is not canonical", "ci/replay")
+
+    def test_what_is_no_violation_ends_it_with_its_own_code(self):
+        for code in (ENVIRONMENT, INTERNAL):
+            self.kmemfuzz("dev", "there is no memory", code=code)
+            self.require(code, "there is no memory", "ci/replay")
+
+
+class Freestanding(GateTest):
+    """A file of each kind, and compilers that compile nothing."""
+
+    def setUp(self):
+        super().setUp()
+        for path in ("src/kmem.c", "src/kmem.h", "src/riscv/board.c", "src/riscv/board.h", "src/riscv/sv39.c",
+                     "src/riscv/virtual_heap.c", "invariants/invariant.c", "invariants/live.h", "fuzz/execute/model.c",
+                     "fuzz/execute/model.h", "fuzz/execute/refusal.h", "fuzz/subjects/subject_kmem.c", "fuzz/program/program.c",
+                     "fuzz/target/blob.c", "fuzz/target/line.c"):
+            self.write(path, '#include <stddef.h>\n')
+        for compiler in ("clang-19", "gcc"):
+            self.stub(compiler)
+        self.nm()
+
+    def nm(self, undefined="memcpy\nkmem_free", defined="kmem_alloc\nkmem_free", code=0):
+        """What is left to be linked, and what is there."""
+        self.stub("llvm-nm-19", code=code, script=f"""case $1 in
+-uj) printf '\\na.o:\\n{undefined}\\n' ;;
+-jU) printf '\\na.o:\\n{defined}\\n' ;;
+esac""")
+
+    def require_failure(self, words):
+        self.require(VIOLATION, words, "ci/check-freestanding")
+
+    def test_the_tree_as_it_is_passes(self):
+        self.require(SOUND, " passed, 0 failed\n", "ci/check-freestanding")
+
+    def test_an_undefined_symbol_fails_for_every_machine(self):
+        self.nm(undefined="memcpy\\nprintf")
+        output = self.require(VIOLATION, "these symbols are nowhere: printf", "ci/check-freestanding")
+        self.assertEqual(output.count("these symbols are nowhere: printf"), 5)
+
+    def test_symbols_that_cannot_be_listed_are_the_environment(self):
+        self.nm(code=1)
+        self.require(ENVIRONMENT, "llvm-nm-19 cannot read", "ci/check-freestanding")
+
+    def test_objects_without_the_core_fail(self):
+        self.nm(undefined="", defined="")
+        self.require_failure("what was compiled defines no kmem_alloc")
+
+    def test_a_source_that_does_not_compile_fails(self):
+        self.stub("gcc", code=1)
+        self.require_failure("FAILED  gcc-x86-64: src/kmem.c does not compile")
+
+    def test_an_include_that_goes_the_wrong_way_fails(self):
+        for path, include, words in (
+                ("fuzz/execute/model.c", '"src/block.h"', "the model includes nothing of the core"),
+                ("fuzz/execute/model.h", '"src/kmem.h"', "the model includes nothing of the core"),
+                ("src/kmem.c", "<stdio.h>", "src includes only itself and three headers"),
+                ("src/riscv/board.c", '"fuzz/target/image.h"', "src includes only itself and three headers"),
+                ("invariants/invariant.c", '"fuzz/execute/model.h"', "invariants includes only itself and src")):
+            self.write(path, f" # include {include}\n")
+            self.require_failure(f"FAILED  {words}: ")
+            self.write(path, "#include <stddef.h>\n")
+
+
+class Lint(GateTest):
+    """A tree with a file of each kind, and tools that object to nothing."""
+
+    TOOLS = {"clang-format-19": ["clang-format"], "cppcheck": ["cppcheck"], "shellcheck": ["shellcheck"], "pyflakes3": ["pyflakes"],
+             "clang-tidy-19": ["clang-tidy", "clang-tidy-fuzzers", "clang-tidy-target", "clang-tidy-sanitized"]}
+
+    def setUp(self):
+        super().setUp()
+        for path in ("src/kmem.c", "fuzz/targets/heap_fuzzer.c", "src/riscv/board.c", "src/riscv/sanitizer/shadow.c", "ci/lib/x.py",
+                     "src/kmem.h"):
+            self.write(path)
+        for tool in self.TOOLS:
+            self.stub(tool)
+        subprocess.run(["git", "init", "--quiet"], cwd=self.tree, check=True)
+
+    def test_a_tree_that_no_tool_objects_to_passes(self):
+        self.require(SOUND, "10 passed, 0 failed\n", "ci/lint")
+
+    def test_each_tool_that_objects_fails(self):
+        for tool, names in self.TOOLS.items():
+            self.stub(tool, code=1)
+            output = self.require(VIOLATION, f"{len(names)} failed\n", "ci/lint")
+            for name in names:
+                self.assertIn(f"FAILED  {name}: ", output)
+            self.stub(tool)
+
+    def test_a_negated_group_is_refused(self):
+        for text in ("if ! { true; } >log; then :; fi", "! (true) >log", "while ! [[ a ]] >log; do :; done",
+                     "x && ! for y in z; do :; done >log", "if !  ((1)) >log; then :; fi"):
+            self.write("ci/example", f"#!/usr/bin/env bash\n{text}\n")
+            self.require(VIOLATION, "FAILED  negated-groups", "ci/lint")
+        self.write("ci/example", "#!/usr/bin/env bash\nif ! true >log || [ ! -e x ] || [[ ! a ]]; then :; fi\n")
+        self.require(SOUND, "ok      negated-groups", "ci/lint")
+
+    def test_a_list_of_files_that_is_empty_fails(self):
+        (self.tree / "src/riscv/sanitizer/shadow.c").unlink()
+        self.require(VIOLATION, "the list sanitized_sources is empty", "ci/lint")
+
+    def test_files_that_git_does_not_list_are_the_environment(self):
+        shutil.rmtree(self.tree / ".git")
+        self.require(ENVIRONMENT, "git cannot list the files", "ci/lint")
+
+
+class Wrappers(GateTest):
+    def test_a_command_that_is_a_program_of_ci_lib_ends_with_its_code(self):
+        (self.tree / "ci/lib/begin.py").write_text("import sys\nfrom entry import enter\nenter('x', lambda: int(sys.argv[-1]))\n",
+                                                   encoding="utf-8")
+        for name in ("check-docs", "coverage", "determinism", "planted", "detection", "target"):
+            script = (self.tree / "ci" / name).read_text(encoding="utf-8")
+            self.assertIn("\nbegin ", script)
+            self.assertEqual(self.run_command(f"ci/{name}", str(VIOLATION))[0], VIOLATION, name)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -25,6 +25,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "fuzz/isolate/abort.h"
 #include "fuzz/isolate/sanitizer.h"
 
 #define MEMORY_LIMIT   ((rlim_t)1 << 30)   /* bytes a child may map beyond what its caller has */
@@ -89,6 +90,17 @@ static void hear_sanitizer(const char *name, uintptr_t pc, const char *place) {
     tell_dying(address, size);
 }
 
+/* Its file and line are the place of the abort that follows. */
+static void hear_assertion(const char *file, unsigned line) {
+    struct failure *const failure = &child_share->outcome.failure;
+    const char *const slash = strrchr(file, '/');
+    if (failure->kind == FAILURE_NONE) {
+        failure->kind = FAILURE_SIGNAL;
+        failure->number = SIGABRT;
+        snprintf(failure->place, sizeof failure->place, "%s:%u", slash == NULL ? file : slash + 1, line);
+    }
+}
+
 static uintptr_t interrupted_pc(const void *context) {
 #if defined(__x86_64__)
     const ucontext_t *const machine = context;
@@ -109,19 +121,25 @@ static void hear_signal(int number, siginfo_t *information, void *context) {
     if (failure->kind == FAILURE_NONE) {
         failure->kind = FAILURE_SIGNAL;
         failure->number = number;
-        child_share->pc = number == SIGABRT ? 0 : interrupted_pc(context); /* abort is never the place */
+        child_share->pc = number == SIGABRT ? abort_caller() : interrupted_pc(context);
     }
     if (!child_reports) {
         _exit(EXIT_VIOLATION);
     }
     const bool faulted = number == SIGSEGV || number == SIGBUS;
     tell_dying(faulted && information->si_code > 0 ? (uintptr_t)information->si_addr : 0, 1);
+    const struct sigaction *before = NULL;
     for (size_t i = 0; i < DEADLY_COUNT; i++) { /* it happens again, and those before have their say */
         sigaction(deadly[i], &actions_before[i], NULL);
+        before = deadly[i] == number ? &actions_before[i] : before;
     }
-    if (information->si_code <= 0) { /* it was sent, and does not come again by itself */
-        raise(number);
+    if (information->si_code > 0) {
+        return;
     }
+    if (((unsigned)before->sa_flags & SA_SIGINFO) != 0) { /* it was sent, and does not come again by itself */
+        before->sa_sigaction(number, information, context);
+    }
+    raise(number);
 }
 
 /* The time is over. Heard again, while the hook takes too long, it ends the process at once. */
@@ -247,6 +265,7 @@ __attribute__((noreturn)) static void serve(const struct isolated *isolated) {
     redirect(isolated->report);
     hear_signals();
     sanitizer_listen(hear_sanitizer);
+    assertion_listen(hear_assertion);
     uint8_t byte[sizeof isolated->limit_milliseconds];
     unsigned limit_milliseconds;
     while (read(isolated->socket, byte, sizeof byte) == (ssize_t)sizeof byte) { /* ends with the caller */

@@ -24,7 +24,7 @@ static const char *const death_words[][2] = {
     [FAILURE_VERDICT] = {NULL, NULL},
     [FAILURE_SANITIZER] = {"sanitizer",
                            "No operation accesses memory it may not, or does what C leaves undefined."},
-    [FAILURE_SIGNAL] = {"signal", "No operation is stopped by the processor."},
+    [FAILURE_SIGNAL] = {"signal", "No operation is stopped by a signal."},
     [FAILURE_HANG] = {"hang", "Every operation ends."},
     [FAILURE_EXIT] = {"exit", "No operation ends the process."},
 };

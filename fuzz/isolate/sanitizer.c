@@ -4,9 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fuzz/isolate/abort.h"
 #include "src/port.h"
 
 static sanitizer_listener *current;
+static bool has_reported;
+
+bool sanitizer_has_reported(void) {
+    return has_reported;
+}
 
 void sanitizer_listen(sanitizer_listener *listener) {
     current = listener;
@@ -43,6 +49,7 @@ static const char *base_name(const char *path) {
 }
 
 void __asan_on_error(void) {
+    has_reported = true;
     if (current != NULL) {
         /* The counter is a return address, which may lie behind its function's end. */
         const uintptr_t pc = (uintptr_t)__asan_get_report_pc();
@@ -51,6 +58,7 @@ void __asan_on_error(void) {
 }
 
 void __ubsan_on_report(void) {
+    has_reported = true;
     if (current == NULL) {
         return;
     }
@@ -132,6 +140,11 @@ static bool parse_frame(const char *line, size_t length, struct sanitizer_source
 }
 
 bool sanitizer_find_source(const char *report, struct sanitizer_source *source) {
+    struct assertion assertion;
+    if (assertion_find(report, &assertion)) {
+        *source = assertion.source;
+        return true;
+    }
     while (*report != '\0') {
         const size_t length = strcspn(report, "\n");
         if (parse_frame(report, length, source)) {

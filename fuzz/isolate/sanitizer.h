@@ -17,6 +17,9 @@ typedef void sanitizer_listener(const char *name, uintptr_t pc, const char *plac
 /* From now on `listener` hears of every report of this process; NULL: nobody does. */
 void sanitizer_listen(sanitizer_listener *listener);
 
+/* Has a sanitizer found anything in this process, heard or not? */
+bool sanitizer_has_reported(void);
+
 /* Writes the innermost function a program counter lies in or, when there is no symbolizer, its place in its
  * file; nothing when there is no sanitizer to ask. size is place's, in bytes. */
 void sanitizer_place(uintptr_t pc, char *place, size_t size);
@@ -35,8 +38,8 @@ struct sanitizer_source {
     unsigned long line;             /* from 1 */
 };
 
-/* The innermost function of src/ that a sanitizer's report names. Returns false iff it names none: no
- * symbolizer, or no stack. */
+/* Where a run's report says that it failed: at its failed assertion (abort.h) or else in the innermost
+ * function of src/ that a sanitizer names. Returns false iff it says neither: no symbolizer, or no stack. */
 bool sanitizer_find_source(const char *report, struct sanitizer_source *source);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/isolate/sanitizer.h"
+#include "fuzz/isolate/abort.h"
 #include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
@@ -87,6 +87,7 @@ static void write_violation(struct json *json, struct verdict verdict) {
 
 static void write_death(struct json *json, const struct outcome *outcome) {
     struct sanitizer_source place;
+    struct assertion assertion;
     if (outcome->failure.kind == FAILURE_SIGNAL) {
         json_string(json, "signal", strsignal(outcome->failure.number));
     }
@@ -98,6 +99,9 @@ static void write_death(struct json *json, const struct outcome *outcome) {
         json_close_object(json);
     } else {
         json_null(json, "place");
+    }
+    if (assertion_find(outcome->report, &assertion)) {
+        json_string(json, "assertion", assertion.text);
     }
     json_string(json, "report", outcome->report);
 }

@@ -2,7 +2,7 @@
  * results.h is the contract. */
 #include <stdlib.h>
 
-#include "fuzz/isolate/sanitizer.h"
+#include "fuzz/isolate/abort.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/results.h"
@@ -95,6 +95,10 @@ static void print_message(const struct result *result, FILE *stream) {
         explain_verdict(outcome->failure.verdict, &explanation);
         fprintf(stream, "where %s\nexpected %s\nobserved %s\n", explanation.where, explanation.expected,
                 explanation.observed);
+    }
+    struct assertion assertion;
+    if (assertion_find(outcome->report, &assertion)) {
+        fprintf(stream, "assertion %s\n", assertion.text);
     }
     fputc('\n', stream);
     print_program(result, stream);

@@ -5,7 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "fuzz/isolate/sanitizer.h"
+#include "fuzz/isolate/abort.h"
+#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 
@@ -54,12 +55,16 @@ static void say_violation(const struct history *history, struct summary *summary
 static void say_death(const struct recording *recording, struct summary *summary) {
     char failure[FAILURE_TEXT_SIZE];
     struct sanitizer_source source;
+    struct assertion assertion;
     const struct outcome *const outcome = &recording->outcome;
     snprintf(summary->title, sizeof summary->title, "DIED in the subject");
     snprintf(summary->sentence, sizeof summary->sentence, "%s", failure_text(&outcome->failure, failure));
     add_failed_step(summary, recording->history);
     if (sanitizer_find_source(outcome->report, &source)) {
-        add(summary, "where", "%s, %s:%lu", source.function, source.file, source.line);
+        add(summary, "where", "%s, %s:%lu", shown(source.function), shown(source.file), source.line);
+    }
+    if (assertion_find(outcome->report, &assertion)) {
+        add(summary, "assertion", "%s", shown(assertion.text));
     }
 }
 

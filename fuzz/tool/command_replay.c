@@ -5,6 +5,7 @@
 #include "fuzz/target/blob.h"
 #include "fuzz/target/line.h"
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/death.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
 
@@ -33,7 +34,9 @@ static bool replay_input(struct executor *executor, const struct blob *blob, siz
     const struct program program = program_decode(blob->bytes + input.offset, input.size);
     const struct observer tracing = {.after = trace_step, .context = &index};
     executor->observer = trace ? &tracing : NULL;
+    death_expect(true);
     const struct verdict verdict = executor_run(executor, &program);
+    death_expect(false);
     executor->observer = NULL;
     const struct line line = line_verdict(index, executor, verdict);
     print_line(&line);

@@ -1,6 +1,5 @@
 /* kmemfuzz run: programs against the heap, with every oracle asked. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +10,12 @@
 #include "fuzz/report/report.h"
 #include "fuzz/report/results.h"
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/death.h"
 #include "fuzz/tool/debugger.h"
 #include "fuzz/tool/file_list.h"
 #include "fuzz/tool/host.h"
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/reduced.h"
-#include "src/port.h"
 
 struct options {
     bool trace;
@@ -29,35 +28,6 @@ struct options {
     char **arguments; /* as given: the oracles chosen belong to the command that runs a file again */
     struct file_list files;
 };
-
-/* When the subject dies. */
-
-static void print_last_words(void) {
-    fflush(stdout);
-    report_last_words(stderr);
-}
-
-#if PORT_ADDRESS_SANITIZER
-void __sanitizer_set_death_callback(void (*callback)(void));
-
-static void watch_for_death(void) {
-    __sanitizer_set_death_callback(print_last_words);
-}
-#else
-/* stdio is not made for signal handlers, but the process is lost anyway, and what it has to say is wanted. */
-static void die(int number) {
-    fprintf(stderr, "\nSignal %d: the subject was stopped by the processor\n", number);
-    print_last_words();
-    _exit(EXIT_VIOLATION);
-}
-
-static void watch_for_death(void) {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
-        signal(deadly[i], die);
-    }
-}
-#endif
 
 /* The command that runs a file again. */
 
@@ -95,6 +65,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
                                 const struct options *options) {
     char *const replay = replay_command(options, path);
     report_watch(executor, replay);
+    death_expect(true);
     const struct verdict verdict = options->trace ? report_trace(executor, &input->program, stdout)
                                                   : executor_run(executor, &input->program);
     const bool sound = verdict_is_sound(verdict);
@@ -105,6 +76,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
         fprintf(stdout, "%s: ", shown(path));
         report_violation(executor, &input->program, replay, stdout);
     }
+    death_expect(false);
     free(replay); /* no run is under way that would ask for it */
     return sound ? EXIT_SOUND : EXIT_VIOLATION;
 }
@@ -195,7 +167,6 @@ static enum exit_code run_files(const struct options *options) {
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     struct results results;
     executor->oracles = options->oracles;
-    watch_for_death();
     const enum exit_code started = results_start(&results, options->to_json, options->sarif_path);
     if (started != EXIT_SOUND) {
         return started;

@@ -14,9 +14,9 @@
 
 /* What a file holds.
  * - Text: its first line that is neither blank nor a comment begins with "kmem-program".
- * - Else bytes, when it is named as fuzzers name what they save (crash-*, timeout-*, oom-*, leak-*, slow-unit-* and
- *   minimized-from-* without an ending, 40 hexadecimal digits, id:NUMBER* of AFL++), when it is not printable UTF-8,
- *   as no canonical program is, or when it is empty.
+ * - Else bytes, when it is named as fuzzers name what they save (crash-*, timeout-*, oom-*, leak-*,
+ * slow-unit-* and minimized-from-* without an ending, 40 hexadecimal digits, id:NUMBER* of AFL++), when it is
+ * not printable UTF-8, as no canonical program is, or when it is empty.
  * - Else it is no program, but somebody's text. */
 struct input {
     uint8_t *bytes; /* the program's, canonical when the file was text; from malloc */

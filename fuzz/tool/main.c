@@ -10,6 +10,7 @@
 #include "fuzz/program/program.h"
 #include "fuzz/program/shown.h"
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/death.h"
 
 static const struct command *const commands[] = {
     &command_run,    &command_show,    &command_asm,  &command_explain, &command_reduce, &command_keep,
@@ -98,5 +99,8 @@ static enum exit_code start(int argument_count, char **arguments) {
 }
 
 int main(int argument_count, char **arguments) {
-    return (int)start(argument_count, arguments);
+    death_watch();
+    const enum exit_code code = start(argument_count, arguments);
+    death_at_end();
+    return (int)code;
 }

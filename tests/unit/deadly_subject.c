@@ -1,6 +1,8 @@
 /* The subject that kills. deadly_subject.h says how. Compiled as the core is, so that sanitizers watch it. */
 #include "tests/unit/deadly_subject.h"
 
+#undef NDEBUG
+#include <assert.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,6 +106,9 @@ static void die(enum death death, const unsigned char *freed) {
         exit(7);
     case DEATH_FLOOD:
         flood();
+        break;
+    case DEATH_ASSERTION:
+        assert(sink == UINT_MAX && "it holds");
         break;
     case DEATH_ABORT:
     case DEATH_COUNT:

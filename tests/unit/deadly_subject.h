@@ -25,6 +25,7 @@ enum death {
     DEATH_SLEEP,        /* 2100: waits for ever */
     DEATH_ORPHAN,       /* 2200: ends with status 7, and leaves a process behind that waits for seconds */
     DEATH_FLOOD,        /* 2300: prints 32 MiB; aborts if more than 16 MiB of that went anywhere */
+    DEATH_ASSERTION,    /* 2400: an assertion that fails */
     DEATH_COUNT
 };
 

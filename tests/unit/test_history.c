@@ -233,6 +233,7 @@ static void a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in(void 
         assert_true(recording.history->under_way);
         assert_int_equal(history_failed_step(recording.history), 3);
         assert_int_equal(recording.outcome.step.index, 3);
+        recording.outcome.failure.place[0] = '\0'; /* which a signal that is sent has only in some builds */
         assert_string_equal(failure_text(&recording.outcome.failure, words), deaths[i].words);
         recording_close(&recording);
     }

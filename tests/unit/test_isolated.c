@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fuzz/isolate/abort.h"
 #include "fuzz/isolate/isolated.h"
 
 #define CAPACITY    ((size_t)1024) /* bytes of the largest program here */
@@ -97,10 +98,57 @@ static void an_impossible_instruction_is_a_signal(void **state) {
     assert_still_works();
 }
 
-static void an_abort_is_a_signal_without_a_place(void **state) {
+static void an_abort_is_a_signal_at_its_caller(void **state) {
     (void)state;
-    assert_failure(run_asking(DEADLY(DEATH_ABORT)), "SIGABRT");
+    assert_failure_in(run_asking(DEADLY(DEATH_ABORT)), "SIGABRT in die", "SIGABRT");
     assert_still_works();
+}
+
+static void a_failed_assertion_is_named_with_its_line_and_kept_with_its_text(void **state) {
+    (void)state;
+    const struct failure failure = run_asking(DEADLY(DEATH_ASSERTION));
+    assert_int_equal(failure.kind, FAILURE_SIGNAL);
+    assert_int_equal(failure.number, SIGABRT);
+    assert_memory_equal(failure.place, "deadly_subject.c:", strlen("deadly_subject.c:"));
+    assert_still_works();
+    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_ASSERTION))};
+    const struct program program = program_of(operations, 1);
+    struct outcome outcome;
+    struct assertion assertion;
+    struct sanitizer_source source;
+    isolated_examine(&executor, &program, NULL, &outcome);
+    assert_true(failure_is_same(&outcome.failure, &failure));
+    assert_true(assertion_find(outcome.report, &assertion));
+    assert_string_equal(assertion.text, "sink == UINT_MAX && \"it holds\"");
+    assert_true(sanitizer_find_source(outcome.report, &source));
+    assert_string_equal(source.function, "die");
+    assert_non_null(strstr(source.file, "deadly_subject.c"));
+    char place[FAILURE_PLACE_SIZE];
+    snprintf(place, sizeof place, "deadly_subject.c:%lu", source.line);
+    assert_string_equal(failure.place, place);
+    outcome_close(&outcome);
+}
+
+static void only_a_line_of_an_assertion_is_taken_for_one(void **state) {
+    (void)state;
+    struct assertion assertion;
+    static const char *const others[] = {"",
+                                         "Assertion `x' failed.",
+                                         "a: b.c:0: f: Assertion `x' failed.",
+                                         "a: b.c:x: f: Assertion `x' failed.",
+                                         "a: b.c:1: f: Assertion `x'",
+                                         "a: b.c:1:\nf: Assertion `x' failed."};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_false(assertion_find(others[i], &assertion));
+    }
+    assert_true(assertion_find("said\nkmemfuzz: /src/a/src/kmem.c:12: kmem_free: Assertion `a' failed.\nmore",
+                               &assertion));
+    assert_string_equal(assertion.source.file, "src/kmem.c");
+    assert_string_equal(assertion.source.function, "kmem_free");
+    assert_int_equal(assertion.source.line, 12);
+    assert_true(assertion_find("k: b.c:1: void *kmem_alloc(struct kmem *, size_t): Assertion `a' failed.",
+                               &assertion));
+    assert_string_equal(assertion.source.function, "kmem_alloc");
 }
 
 static void a_sanitizer_s_report_is_named_with_its_place(void **state) {
@@ -208,7 +256,7 @@ static void what_the_subject_prints_is_kept_when_it_is_wanted(void **state) {
     const struct program program = program_of(operations, 1);
     struct outcome outcome;
     isolated_examine(&executor, &program, NULL, &outcome);
-    assert_failure(outcome.failure, "SIGABRT");
+    assert_failure_in(outcome.failure, "SIGABRT in die", "SIGABRT");
     assert_non_null(strstr(outcome.report, "and said by it\n"));
     outcome_close(&outcome);
 }
@@ -424,7 +472,9 @@ int main(void) {
         ISOLATED_TEST(a_verdict_comes_back_whole_with_its_operation),
         ISOLATED_TEST(a_signal_is_named_with_its_place),
         ISOLATED_TEST(an_impossible_instruction_is_a_signal),
-        ISOLATED_TEST(an_abort_is_a_signal_without_a_place),
+        ISOLATED_TEST(an_abort_is_a_signal_at_its_caller),
+        ISOLATED_TEST(a_failed_assertion_is_named_with_its_line_and_kept_with_its_text),
+        ISOLATED_TEST(only_a_line_of_an_assertion_is_taken_for_one),
         ISOLATED_TEST(a_sanitizer_s_report_is_named_with_its_place),
         ISOLATED_TEST(undefined_behaviour_is_named_with_its_line),
         ISOLATED_TEST(a_hang_is_ended),

@@ -1,0 +1,89 @@
+/* Ends by signals and sanitizers. death.h is the contract. */
+#include "fuzz/tool/death.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz/isolate/sanitizer.h"
+#include "fuzz/report/report.h"
+#include "fuzz/tool/exit_code.h"
+#include "src/port.h"
+
+static pid_t watched;    /* children have ends of their own */
+static bool is_expected; /* of the subject, which runs */
+static bool is_at_end;
+
+/* stdio is not made for signal handlers, but the process is lost anyway, and what it has to say is wanted. */
+__attribute__((noreturn)) static void end(const char *what) {
+    fflush(stdout);
+    if (is_expected) {
+        report_last_words(stderr);
+        _exit(EXIT_VIOLATION);
+    }
+    fprintf(stderr,
+            "kmemfuzz: internal error, a bug of ours: %s outside the subject; please report it with the "
+            "command\n",
+            what);
+    _exit(EXIT_INTERNAL);
+}
+
+#if PORT_ADDRESS_SANITIZER
+/* Of the runtime. What it finds at its own start (a bad option, no symbolizer, no memory) ends with this
+ * code. */
+const char *__asan_default_options(void);
+void __sanitizer_set_death_callback(void (*callback)(void));
+
+const char *__asan_default_options(void) {
+    return "exitcode=3:handle_abort=1:handle_sigill=1:handle_sigtrap=1";
+}
+
+_Static_assert(EXIT_ENVIRONMENT == 3, "the options say so");
+
+static void die(void) {
+    if (getpid() != watched) {
+        return;
+    }
+    if (sanitizer_has_reported() || is_at_end) {
+        end("the sanitizer's report");
+    }
+}
+
+void death_watch(void) {
+    watched = getpid();
+    __sanitizer_set_death_callback(die);
+}
+#else
+static void die(int number) {
+    char what[64];
+    if (getpid() != watched) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+        return;
+    }
+    (void)snprintf(what, sizeof what, "signal %d (%s)", number, strsignal(number));
+    if (is_expected) {
+        fprintf(stderr, "\nSignal %d: the subject %s\n", number,
+                number == SIGABRT ? "has aborted" : "was stopped by the processor");
+    }
+    end(what);
+}
+
+void death_watch(void) {
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
+    watched = getpid();
+    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
+        signal(deadly[i], die);
+    }
+}
+#endif
+
+void death_expect(bool expected) {
+    is_expected = expected;
+}
+
+void death_at_end(void) {
+    is_at_end = true;
+}

@@ -1,0 +1,117 @@
+"""Tests of subjects that abort: a failed assertion of theirs is a finding with file, line and text, in every build and by every
+command; and of ends that are no subject's doing, which are no violation."""
+
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+import broken
+from tool_fixture import ENVIRONMENT, EXAMPLE, PRESET, ROOT, SOUND, VIOLATION, ToolTest
+
+_ZALLOC = "void *kmem_zalloc(struct kmem *heap, size_t size) {"
+ASSERTS = (_ZALLOC, f"#include <assert.h>\n{_ZALLOC}\n    assert(size != 40);")
+ABORTS = (_ZALLOC, f"#include <stdlib.h>\n{_ZALLOC}\n    if (size == 40) {{ abort(); }}")
+TRAPS = (_ZALLOC, f"{_ZALLOC}\n    if (size == 40) {{ __builtin_trap(); }}")
+PROGRAM = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n"
+INTERNAL = 4
+SANITIZED = ROOT / "build/dev/kmemfuzz"
+
+
+class Aborts(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.write("a.ops", PROGRAM)
+
+    def run_json(self, tool):
+        """The one result of the program."""
+        code, output, _ = self.run_tool("run", "a.ops", "--json", tool=tool)
+        self.assertEqual(code, VIOLATION)
+        return json.loads(output)["results"][0]
+
+    def line_of(self, tool, words):
+        """The number of the line of the broken core that says so."""
+        lines = (tool.parent / "src/kmem.c").read_text(encoding="utf-8").splitlines()
+        return next(number for number, line in enumerate(lines, 1) if words in line)
+
+    def test_a_failed_assertion_has_file_line_and_text_in_every_build(self):
+        for preset in {PRESET, "dev"}:
+            with self.subTest(preset=preset):
+                tool = broken.tool(preset, ASSERTS)
+                line = self.line_of(tool, "assert(size != 40);")
+                result = self.run_json(tool)
+                self.assertEqual((result["oracle"], result["signal"], result["assertion"]), ("signal", "Aborted", "size != 40"))
+                self.assertEqual(result["place"], {"function": "kmem_zalloc", "file": "src/kmem.c", "line": line})
+                self.assertEqual(result["operation"]["text"], "zalloc 1 40")
+                code, output, errors = self.run_tool("run", "a.ops", tool=tool)
+                self.assertEqual(code, VIOLATION)
+                self.assertRegex(errors, rf"src/kmem\.c:{line}: .*kmem_zalloc.*: Assertion `size != 40' failed\.\n")
+                self.assertIn("\n  operation  1: zalloc 1 40\n", errors)
+                code, output, errors = self.run_tool("explain", "a.ops", "--force", tool=tool)
+                self.assertEqual((code, errors), (VIOLATION, ""))
+                self.assertIn(f"SIGABRT in kmem.c:{line}\n", output)
+                self.assertRegex(output, rf"\n  where +kmem_zalloc, src/kmem\.c:{line}\n")
+                self.assertRegex(output, r"\n  assertion +size != 40\n")
+                self.assertIn("reduced to 1\n", output)
+                self.run_tool("run", "a.ops", "--sarif", "out", "--force", tool=tool)
+                sarif = json.loads((self.folder / "out").read_text())["runs"][0]["results"][0]
+                self.assertIn("\nassertion size != 40\n", sarif["message"]["text"])
+                self.assertEqual(sarif["locations"][1]["physicalLocation"],
+                                 {"artifactLocation": {"uri": "src/kmem.c"}, "region": {"startLine": line}})
+
+    def test_an_abort_and_a_trap_have_the_place_of_the_call_under_a_sanitizer(self):
+        for bug, name, words in ((ABORTS, "SIGABRT", "abort();"), (TRAPS, "SIGILL", "__builtin_trap();")):
+            with self.subTest(name=name):
+                tool = broken.tool("dev", bug)
+                place = self.run_json(tool)["place"]
+                self.assertEqual(place, {"function": "kmem_zalloc", "file": "src/kmem.c", "line": self.line_of(tool, words)})
+                self.assertIn(f"{name} in kmem_zalloc", self.run_tool("explain", "a.ops", "--force", tool=tool)[1])
+                code, _, errors = self.run_tool("run", "a.ops", tool=tool)
+                self.assertEqual(code, VIOLATION)
+                self.assertIn("\n  operation  1: zalloc 1 40\n", errors)
+
+    def test_what_a_fuzzer_prints_of_an_assertion_has_file_line_and_text(self):
+        folder = broken.tree("fuzz", ASSERTS, "heap_fuzzer")
+        done = subprocess.run([folder / "heap_fuzzer", self.folder / "a.ops"], capture_output=True, text=True, check=False,
+                              cwd=self.folder, env={**os.environ, "ASAN_OPTIONS": "handle_abort=1"})
+        self.assertNotEqual(done.returncode, SOUND)
+        self.assertRegex(done.stderr, r"src/kmem\.c:\d+: .*Assertion `size != 40' failed\.")
+        self.assertRegex(done.stderr, r"#\d+ 0x[0-9a-f]+ in kmem_zalloc .*/src/kmem\.c:\d+")
+
+
+class NotTheSubjects(ToolTest):
+    """Ends that say nothing of the heap."""
+
+    @unittest.skipUnless(SANITIZED.exists(), "build it: cmake --build --preset dev")
+    def test_a_sanitizer_that_cannot_start_ends_with_3(self):
+        self.write("a.ops", EXAMPLE)
+        for variable, value in (("ASAN_SYMBOLIZER_PATH", "/nonexistent"), ("ASAN_OPTIONS", "nonsense"),
+                                ("ASAN_OPTIONS", "detect_stack_use_after_return=perhaps")):
+            with self.subTest(value=value):
+                code, output, errors = self.run_tool("run", "a.ops", tool=SANITIZED, env={**os.environ, variable: value})
+                self.assertEqual((code, output), (ENVIRONMENT, ""))
+                self.assertIn("ERROR: ", errors)
+
+    def test_a_signal_outside_the_subject_is_an_internal_error(self):
+        for tool in {ROOT / "build" / PRESET / "kmemfuzz", SANITIZED}:
+            process = subprocess.Popen([tool, "show", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       text=True)
+            process.stdin.write("kmem-program 1\n")
+            process.stdin.flush()
+            self.await_reading(process)
+            process.send_signal(signal.SIGABRT)
+            _, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, INTERNAL, errors)
+            self.assertRegex(errors, "(?m)^kmemfuzz: internal error, a bug of ours: .* outside the subject; please report ")
+
+    def await_reading(self, process):
+        """Until the process waits for more of its input: from then on its handlers are in place."""
+        reading = ""
+        while not reading.startswith("0 0x0 "):
+            with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
+                reading = file.read()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -45,6 +45,14 @@ end_internal() {
 }
 trap 'end_internal "$?" "${BASH_SOURCE[0]-$0}:$LINENO" "$BASH_COMMAND"' ERR
 
+# end_violation: ends the shell since the heap is at fault, or a test failed. Nothing else may end it with 1, not even bash.
+judged=false
+end_violation() {
+    judged=true
+    exit "$EXIT_VIOLATION"
+}
+trap '[ "$?" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION" "$0" "a line that bash refused"' EXIT
+
 true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
 
 # make_folder FOLDER...: makes folders that can be written, or ends the shell.
@@ -88,7 +96,7 @@ no_arguments() {
 # conclude PASSED FAILED: prints the counts; ends the shell when something has failed.
 conclude() {
     print "$1 passed, $2 failed"
-    [ "$2" -eq 0 ] || exit "$EXIT_VIOLATION"
+    [ "$2" -eq 0 ] || end_violation
 }
 
 # changed_unseen PRESET: a source that has changed since the last build and is older than it, such as one that was moved

@@ -143,13 +143,14 @@ class Shell(EntryTest):
     COMMON = ". ci/lib/common.sh\n"
 
     def test_a_command_that_fails_unexpectedly_is_an_internal_error(self):
-        for script in ("false", "x=$(false)", "f() { grep nothing /dev/null; }; f", "(exit 3)", "{ true; } >/nowhere/x"):
+        for script in ("false", "x=$(false)", "f() { grep nothing /dev/null; }; f", "(exit 3)", "echo $no_such_variable", "exit 1", "{ true; } >/nowhere/x"):
             code, output, errors = self.run_shell(f"{self.COMMON}{script}\necho went on")
             self.assertEqual((code, output), (EXIT_INTERNAL, ""), script)
             self.assertEqual(errors.count("Internal error, a bug of ours: "), 1, errors)
 
     def test_a_code_is_passed_on_where_the_script_says_so(self):
         self.assertEqual(self.run_shell(f"{self.COMMON}(exit 3) || exit"), (EXIT_ENVIRONMENT, "", ""))
+        self.assertEqual(self.run_shell(f"{self.COMMON}(exit 1) || exit")[0], EXIT_INTERNAL)
         self.assertEqual(self.run_shell(f"{self.COMMON}conclude 2 1"), (EXIT_VIOLATION, "2 passed, 1 failed\n", ""))
 
     def test_a_folder_or_log_that_cannot_be_made_is_the_environment(self):

@@ -6,11 +6,17 @@
 
 #define TEXT_MAXIMUM ((size_t)64) /* bytes of a text that are printed: a line has to be whole */
 
-/* A blank ends a text, so those in it become tabs. */
+/* A character as a line can have it: a blank would end the text, and so is a tab. A path may hold anything, a
+ * newline too, which would forge a line. */
+static char shown_character(char character) {
+    const bool is_plain = character > ' ' && character <= '~';
+    return is_plain ? character : character == ' ' ? '\t' : '?';
+}
+
 static void append_text(struct line *line, const char *text) {
-    line_text(line, " ");
+    line_text(line, text[0] == '\0' ? " -" : " ");
     for (size_t i = 0; i < TEXT_MAXIMUM && text[i] != '\0'; i++) {
-        line_text(line, (const char[]){text[i] == ' ' ? '\t' : text[i], '\0'});
+        line_text(line, (const char[]){shown_character(text[i]), '\0'});
     }
 }
 

@@ -1,5 +1,5 @@
-/* Specification: the line that an image with sanitizers prints of an access. The shadow is a small one here,
- * with something else before and behind it, and the image ends by coming back. */
+/* Specification: the line that an image with sanitizers prints of what they found. The shadow is a small one
+ * here, with something else before and behind it, and the image ends by coming back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -33,25 +33,42 @@ unsigned char *shadow_of(uintptr_t address) {
 }
 
 static jmp_buf stopped;
+static char said_letter;
 static struct line said;
 
 void image_stop(const char *letter, const struct line *details) {
-    assert_string_equal(letter, "S");
+    said_letter = letter[0];
     said = *details;
     longjmp(stopped, 1);
 }
 
+static const char *said_text(void) {
+    static char text[LINE_SIZE + 1];
+    memcpy(text, said.text, said.size);
+    text[said.size] = '\0';
+    return text;
+}
+
 /* The line about an access to these 8 bytes. */
 static const char *line_about(uintptr_t address) {
-    static char text[LINE_SIZE + 1];
     const struct sanitizer_access access = {
         .kind = "use-after-poison", .address = address, .size = 8, .bad = address};
     if (setjmp(stopped) == 0) {
         sanitizer_stop_access(&access);
     }
-    memcpy(text, said.text, said.size);
-    text[said.size] = '\0';
-    return text;
+    assert_int_equal(said_letter, 'S');
+    return said_text();
+}
+
+/* The line about undefined behaviour in this file, of this type. */
+static const char *line_about_undefined(const char *file, const char *type) {
+    const struct sanitizer_undefined undefined = {
+        .kind = "add-overflow", .access = "-", .file = file, .line = 7, .type = type, .left = -1};
+    if (setjmp(stopped) == 0) {
+        sanitizer_stop_undefined(&undefined);
+    }
+    assert_int_equal(said_letter, 'U');
+    return said_text();
 }
 
 static void assert_shadow(uintptr_t address, const char *shadow) {
@@ -93,11 +110,28 @@ static void an_address_without_a_shadow_is_told_as_such(void **state) {
     assert_shadow(MEMORY + COUNT * GRANULE, "-");
 }
 
+static void a_text_from_outside_is_one_word_of_plain_characters_and_forges_no_line(void **state) {
+    (void)state;
+    assert_string_equal(line_about_undefined("a\nEND 1 1\r\t\x1b\x7f\xc3\xa4.c", "'unsigned int'"),
+                        " add-overflow - a?END\t1\t1???"
+                        "???.c 7 0 'unsigned\tint' -1 0 0 0 0\n");
+    assert_string_equal(line_about_undefined("", ""), " add-overflow - - 7 0 - -1 0 0 0 0\n");
+}
+
+static void the_longest_texts_leave_the_line_whole(void **state) {
+    (void)state;
+    static const char text[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
+    const char *const line = line_about_undefined(text, text);
+    assert_string_equal(strrchr(line, ' '), " 0\n");
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_shadow_is_three_rows_with_the_address_in_the_second, fill),
         cmocka_unit_test_setup(past_the_ends_of_the_shadow_nothing_is_read, fill),
         cmocka_unit_test_setup(an_address_without_a_shadow_is_told_as_such, fill),
+        cmocka_unit_test(a_text_from_outside_is_one_word_of_plain_characters_and_forges_no_line),
+        cmocka_unit_test(the_longest_texts_leave_the_line_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

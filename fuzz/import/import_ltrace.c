@@ -52,8 +52,12 @@ static struct import_text trimmed(struct import_text text) {
     return text;
 }
 
+/* Is it a line such as "--- SIGCHLD (Child exited) ---", and nothing more? */
 static bool is_mark(struct import_text line) {
-    return import_starts_with(line, "+++ ") || import_starts_with(line, "--- ");
+    const bool exited = import_starts_with(line, "+++ ");
+    const struct import_text end = {.start = line.start + line.size - 4, .size = 4};
+    return (exited || import_starts_with(line, "--- ")) && line.size > 8 &&
+           import_equals(end, exited ? " +++" : " ---");
 }
 
 bool import_is_ltrace(struct import_text line) {
@@ -105,6 +109,7 @@ static struct import_event parse_call(struct import_text call, struct import_tex
     function = trimmed(function);
     struct import_text arguments = read_until(&rest, ")");
     const struct import_text first = trimmed(read_until(&arguments, ","));
+    const bool has_second = arguments.size != 0;
     const struct import_text second = trimmed(read_until(&arguments, ","));
     uint64_t number = 0;
     uint64_t count = 1;
@@ -127,12 +132,19 @@ static struct import_event parse_call(struct import_text call, struct import_tex
         return import_broken(message, "'%.*s' is none of malloc, free, realloc and calloc",
                              IMPORT_SHOWN(function));
     }
+    const bool takes_two = event.kind == IMPORT_RESIZE || event.kind == IMPORT_ZALLOC;
+    const struct import_text behind = trimmed(rest);
+    if (arguments.size != 0 || has_second != takes_two || (behind.size != 0 && !import_equals(behind, ")"))) {
+        return import_broken(message, "this is more, or less, than one call of %.*s", IMPORT_SHOWN(function));
+    }
     const bool takes_pointer = event.kind == IMPORT_FREE || event.kind == IMPORT_RESIZE;
     if (takes_pointer && !import_pointer(first, &event.id)) {
         return import_broken(message, "'%.*s' is no pointer", IMPORT_SHOWN(first));
     }
     if (event.kind == IMPORT_FREE) {
-        return event;
+        return import_equals(result, "<void>")
+                   ? event
+                   : import_broken(message, "' = <void>', and no more, belongs behind a free");
     }
     if (number == 0) {
         return import_broken(message, "the arguments of %.*s are no sizes", IMPORT_SHOWN(function));
@@ -158,17 +170,25 @@ struct import_event import_parse_ltrace(struct import_state *state, struct impor
         if (call.size == 0) {
             return import_broken(message, "this thread has begun no call that could be resumed");
         }
-        (void)read_until(&line, RESUMED);
+        const struct import_text name = read_until(&line, RESUMED);
+        if (import_find(name, "(") != name.start + name.size) {
+            return import_broken(message, "there is another call before '%s'", RESUMED);
+        }
     } else if (import_find(line, "(") == end) {
         return import_broken(message, "this is no call: NAME(ARGUMENTS) = RESULT belongs here");
     }
     struct import_text result = line;
     const struct import_text before = read_until(&result, RESULT);
     if (import_find(line, UNFINISHED) != end) {
-        return begin_call(state, thread, read_until(&line, UNFINISHED), message);
+        call = read_until(&line, UNFINISHED);
+        return line.size == 0
+                   ? begin_call(state, thread, call, message)
+                   : import_broken(message, "'%.*s' stands behind an unfinished call", IMPORT_SHOWN(line));
     }
     if (call.start == line.start) {
         call = before;
+    } else if (trimmed(before).size != 0 && !import_equals(trimmed(before), ")")) {
+        return import_broken(message, "'%.*s' stands in a resumed call", IMPORT_SHOWN(before));
     }
     return parse_call(call, trimmed(result), message);
 }

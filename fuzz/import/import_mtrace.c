@@ -25,6 +25,13 @@ bool import_is_mtrace(struct import_text line) {
     return import_starts_with(line, "= Start") || read_sign(&line).size != 0;
 }
 
+/* The event, once nothing follows it in its line: that would be a call of another writer, and be lost. */
+static struct import_event end_line(struct import_event event, struct import_text line,
+                                    char message[IMPORT_MESSAGE_SIZE]) {
+    const struct import_text rest = import_word(&line);
+    return rest.size == 0 ? event : import_broken(message, "'%.*s' is one word too many", IMPORT_SHOWN(rest));
+}
+
 static struct import_event parse_sized(struct import_event event, struct import_text line,
                                        char message[IMPORT_MESSAGE_SIZE]) {
     const struct import_text size = import_word(&line);
@@ -32,22 +39,23 @@ static struct import_event parse_sized(struct import_event event, struct import_
         return import_broken(message, "'%.*s' is no size: a number such as 0x18 belongs there",
                              IMPORT_SHOWN(size));
     }
-    const struct import_text rest = import_word(&line);
-    if (rest.size != 0) {
-        return import_broken(message, "'%.*s' is one word too many", IMPORT_SHOWN(rest));
-    }
-    return event;
+    return end_line(event, line, message);
 }
 
 struct import_event import_parse_mtrace(struct import_state *state, struct import_text line,
                                         char message[IMPORT_MESSAGE_SIZE]) {
-    if (import_starts_with(line, "= ")) {
-        return (struct import_event){.kind = IMPORT_NOTHING};
-    }
+    const struct import_event nothing = {.kind = IMPORT_NOTHING};
     struct import_text rest = line;
-    struct import_text first = import_word(&rest);
+    const struct import_text first = import_word(&rest);
     if (first.size == 0) {
-        return (struct import_event){.kind = IMPORT_NOTHING};
+        return nothing;
+    }
+    if (import_equals(first, "=")) {
+        const struct import_text mark = import_word(&rest);
+        return import_equals(mark, "Start") || import_equals(mark, "End")
+                   ? end_line(nothing, rest, message)
+                   : import_broken(message,
+                                   "'%.*s' is no mark: Start or End belongs behind =", IMPORT_SHOWN(mark));
     }
     const struct import_text sign = read_sign(&line);
     const struct import_text word = import_word(&line);
@@ -68,10 +76,10 @@ struct import_event import_parse_mtrace(struct import_state *state, struct impor
     case '+':
         return parse_sized((struct import_event){.kind = IMPORT_ALLOC, .new_id = pointer}, line, message);
     case '-':
-        return (struct import_event){.kind = IMPORT_FREE, .id = pointer};
+        return end_line((struct import_event){.kind = IMPORT_FREE, .id = pointer}, line, message);
     case '<':
         state->moving = pointer;
-        return (struct import_event){.kind = IMPORT_NOTHING};
+        return end_line(nothing, line, message);
     case '>':
         if (moving.size == 0) {
             return import_broken(message, "no realloc was begun (<) on the line before");

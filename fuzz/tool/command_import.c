@@ -60,15 +60,31 @@ static enum exit_code write_program(const struct options *options, const struct 
     return code;
 }
 
+static bool has_allocation(const struct import *import) {
+    for (size_t i = 0; i < import->operation_count; i++) {
+        const enum operation_kind kind = import->operations[i].operation.kind;
+        if (kind == OPERATION_ALLOC || kind == OPERATION_ZALLOC) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum exit_code convert(const struct options *options, struct import *import) {
     if (!report_problems(options, import)) {
         return EXIT_USAGE;
     }
     if (import->operation_count == 0) {
-        fprintf(stderr, "%s: error: there is no call in it\n", input_name(options->log));
+        fprintf(stderr, "%s: error: there is no call in it that can be used\n", input_name(options->log));
         return EXIT_USAGE;
     }
     const size_t problem_count = import->problem_count;
+    if (problem_count != 0 && !has_allocation(import)) {
+        fprintf(stderr,
+                "%s: error: without the lines that are skipped nothing in it allocates: nothing is written\n",
+                input_name(options->log));
+        return EXIT_USAGE;
+    }
     if (!import_fit(import)) {
         if (import->problem_count == problem_count) {
             return fail_memory(options);
@@ -162,7 +178,8 @@ const struct command command_import = {
         "smallest heap that holds it. Every line that cannot be used is reported, and then nothing is "
         "written.\n\n"
         "  --format NAME   plain, mtrace or ltrace; without it the log's first line tells\n"
-        "  --skip          leave the lines out that cannot be used, report each, and write the program\n"
+        "  --skip          leave the lines out that cannot be used, report each, and write the program,\n"
+        "                  unless nothing in it allocates then\n"
         "  --force         replace FILE if it exists\n\n"
         "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be read or\n"
         "written.\n\n"

@@ -167,9 +167,20 @@ class Plain(ImportTest):
                                                  "freed\nlog:3: skipped: 'boo' is none of a, z, r and f\n2 lines skipped\n"))
         self.assertEqual(self.operations(), (["alloc 0 24", "free 0"], [1, 4]))
 
+    def test_skipping_every_allocation_is_an_error(self):
+        for log in ("a 1\na 2\n", "a 1\nf 1\n", "a 1 x\na 2 0x\nr 2 8\n"):
+            code, output, errors = self.import_log(log, "--skip")
+            self.assertEqual((code, output), (USAGE, ""))
+            self.assertRegex(errors.splitlines()[-1], "^log: error: (there is no call in it that can be used|without the lines that "
+                             "are skipped nothing in it allocates: nothing is written)$")
+            self.assertFalse((self.folder / "out.ops").exists())
+        code, output, errors = self.import_log("malloc(x) = 0x10\nfree(nil) = <void>\n", "--skip")
+        self.assertEqual((code, output), (USAGE, ""))
+        self.assertIn("log: error: without the lines that are skipped nothing in it allocates", errors)
+
     def test_a_log_without_a_call_is_an_error(self):
         for log, message in (("# nothing\n", "its first line is of no format that is known"), ("", "it is empty"),
-                             ("+++ exited (status 0) +++\n", "there is no call in it"),
+                             ("+++ exited (status 0) +++\n", "there is no call in it that can be used"),
                              ("hello world\n", "its first line is of no format that is known")):
             code, output, errors = self.import_log(log)
             self.assertEqual((code, output), (USAGE, ""))
@@ -219,7 +230,46 @@ class Mtrace(ImportTest):
                             "log:9: error: the log ends in the middle of a realloc")
 
 
+    def test_no_call_is_lost_that_another_writer_put_on_a_line(self):
+        for line, message in (("- 0x10 + 0x20 0x8", "'+' is one word too many"),
+                              ("@ a:[1] - 0x10 @ a:[2] + 0x20 0x8", "'@' is one word too many"),
+                              ("- 0x10@ a:[2] + 0x20 0x8", "'0x10@' is no pointer: a number such as 0x5562b258e2a0 belongs there"),
+                              ("< 0x10 > 0x20 0x8", "'>' is one word too many"),
+                              ("+ 0x20 0x8 - 0x20", "'-' is one word too many"),
+                              ("= End + 0x20 0x8", "'+' is one word too many"),
+                              ("= End@ + 0x20 0x8", "'End@' is no mark: Start or End belongs behind =")):
+            with self.subTest(line=line):
+                self.require_errors(f"= Start\n+ 0x10 0x8\n{line}\n", f"log:3: error: {message}")
+
+
 class Ltrace(ImportTest):
+    def test_no_call_is_lost_that_another_writer_put_on_a_line(self):
+        one = "this is more, or less, than one call of"
+        for line, message in (("free(0x10) = <void>malloc(32) = 0x20", "' = <void>', and no more, belongs behind a free"),
+                              ("free(0x10)malloc(32) = 0x20", f"{one} free"),
+                              ("free(0x10, malloc(32) = 0x20", f"{one} free"),
+                              ("malloc(8) = 0x20free(0x10) = <void>",
+                               "what malloc returned is missing: a pointer belongs behind ' = '"),
+                              ("malloc(8, free(0x10) = 0x20", f"{one} malloc"),
+                              ("realloc(0x10) = 0x20", f"{one} realloc"),
+                              ("calloc(1, 2, 3) = 0x20", f"{one} calloc"),
+                              ("free(0x10)", "' = <void>', and no more, belongs behind a free"),
+                              ("+++ exited (status 0) +++malloc(8) = 0x20",
+                               "'+++ exited' is none of malloc, free, realloc and calloc"),
+                              ("--- SIGCHLD (Child exited) ---malloc(8) = 0x20",
+                               "'--- SIGCHLD' is none of malloc, free, realloc and calloc"),
+                              ("free(0x10 <unfinished ...>malloc(8) = 0x20", "'malloc(8) = 0x20' stands behind an unfinished call")):
+            with self.subTest(line=line):
+                self.require_errors(f"malloc(24) = 0x10\n{line}\n", f"log:2: error: {message}")
+
+    def test_no_call_is_lost_in_one_that_is_resumed(self):
+        for line, message in (("<... malloc(8) = 0x20free resumed> ) = <void>", "there is another call before 'resumed>'"),
+                              ("<... free resumed> )malloc(8) = <void>", "' )malloc(8)' stands in a resumed call"),
+                              ("<... free resumed> ) = <void>malloc(8) = 0x20", "' = <void>', and no more, belongs behind a free")):
+            with self.subTest(line=line):
+                self.require_errors(f"malloc(24) = 0x10\n1 free(0x10 <unfinished ...>\n1 {line}\n", f"log:3: error: {message}",
+                                    arguments=("--format", "ltrace"))
+
     def test_threads_and_interrupted_calls(self):
         self.require("[pid 7] a->malloc(24 <unfinished ...>\n8 a->malloc(8) = 0x20\n[pid 7] <... malloc resumed> ) = 0x10\n"
                      "--- SIGCHLD (Child exited) ---\nfree(0x10) = <void>\nfree(0x20) = <void>\nfree(nil) = <void>\n",

@@ -4,7 +4,7 @@ import os
 import re
 import struct
 
-# An input is at most this long: 168 operations. Longer ones cost more and find no more.
+# An input is at most this long, in bytes. Longer ones cost more and find no more.
 MAXIMUM_INPUT_SIZE = 1024
 
 FLAGS = [

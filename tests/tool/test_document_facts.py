@@ -1,0 +1,75 @@
+"""What documents say in numbers is what the sources say. Each fact has its place in a source or in a baseline; where a document
+repeats it, a test here holds the two together."""
+
+import itertools
+import pathlib
+import re
+import unittest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+
+
+def read(path):
+    """A file of the tree."""
+    return (TREE / path).read_text(encoding="utf-8")
+
+
+def number_of(path, pattern):
+    """The one number that a pattern finds in a file."""
+    found = re.findall(pattern, read(path))
+    assert len(found) == 1, f"{path} has {len(found)} of {pattern}"
+    return int(found[0].replace(",", ""))
+
+
+def table_rows(document, head):
+    """The cells of each row of a document's table, whose head begins so."""
+    lines = itertools.takewhile(lambda line: line.startswith("|"), document[document.index(head):].splitlines())
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in list(lines)[2:]]
+
+
+class Facts(unittest.TestCase):
+    """Numbers in documents."""
+
+    maxDiff = None
+
+    def test_the_instructions_that_a_document_shows_are_the_baselines(self):
+        counts = {tuple(line.split()[:2]): f"{int(line.split()[2]):,}"
+                  for line in read("tests/target/instructions.txt").splitlines() if not line.startswith("#")}
+        rows = table_rows(read("docs/target-images.md"), "| what | line | 64 bits | 32 bits |")
+        self.assertGreater(len(rows), 20)
+        for _, operations, *figures in rows:
+            names = re.findall("`(.*?)`", operations)
+            self.assertTrue(any((name, operation) in counts for name in ("rv64", "rv32") for operation in names), operations)
+            for board, shown in zip(("rv64", "rv32"), figures):
+                self.assertEqual(shown, ", ".join(counts.get((board, name), "-") for name in names), operations)
+
+    def test_the_exit_codes_of_an_image_are_those_of_its_header_in_order(self):
+        codes = [int(code) for code in re.findall(r"IMAGE_\w+ = (\d+),", read("fuzz/target/image.h"))]
+        *codes, first_of_blobs = [code for code in codes if code > 1]
+        errors = re.findall(r"X\((\w+), ?\\?\s*\"", read("fuzz/target/blob.h"))
+        self.assertEqual(errors[0], "OK")
+        codes += [first_of_blobs + index for index in range(1, len(errors))]
+        rows = table_rows(read("docs/target.md"), "| code | what is wrong |")
+        self.assertEqual([int(code) for code, _ in rows], codes)
+
+    def test_the_kinds_of_damage_and_misuse_are_counted_right_and_begin_at_the_sizes_shown(self):
+        text = read("docs/target-images.md")
+        for path, request, counts in (
+                ("fuzz/target/faults.h", "FAULT_REQUEST", r"the (\d+) kinds in `fuzz/target/faults.h`"),
+                ("fuzz/subjects/misuse.h", "MISUSE_REQUEST", r"(\d+) kinds of misuse")):
+            kinds = re.findall(r"X\(([A-Z]\w+), ?\\?\s*\"", read(path))
+            found = re.findall(counts, text)
+            self.assertTrue(found and all(int(count) == len(kinds) for count in found), (path, len(kinds), found))
+            size = int(re.search(rf"{request}\s+\(?(?:\(\w+\))?(0x[0-9a-f]+)", read(path)).group(1), 16)
+            self.assertIn(f"`{size} + N` bytes", text)
+
+    def test_the_operations_of_the_largest_input_are_what_a_decoder_finds_in_its_bytes(self):
+        size = number_of("ci/lib/fuzzer.py", r"MAXIMUM_INPUT_SIZE = (\d+)")
+        header, operation = (number_of("fuzz/program/program.h", rf"#define PROGRAM_{name}_SIZE\s+\(\(size_t\)(\d+)\)")
+                             for name in ("HEADER", "OPERATION"))
+        self.assertIn(f"at most {size} bytes, {-(-(size - header) // operation)} operations", read("docs/harness.md"))
+        self.assertEqual(number_of("fuzz/fuzzer.options", r"max_len = (\d+)"), size)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -14,7 +14,7 @@ import tempfile
 import corpus
 import fuzzer
 from campaign import TARGETS
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+from command_line import (EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
                           parse_positive, place_paths)
 from entry import enter
 from outside_text import visible, visible_lines
@@ -73,6 +73,9 @@ def run(command):
 def digests(build, paths):
     """What kmemfuzz run says of each path, in order: digest and count of operations."""
     code, output = run([build / "kmemfuzz", "run", *paths])
+    if code in (EXIT_ENVIRONMENT, EXIT_INTERNAL):
+        print(visible_lines(output[-1500:]), end="", file=sys.stderr)
+        sys.exit(code)
     lines = _SOUND.findall(output)
     if code != 0 or len(lines) != len(paths):
         raise corpus.CorpusError(f"kmemfuzz run ended with code {code} on the corpus:\n{output[-1500:]}")

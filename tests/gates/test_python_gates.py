@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from gate_fixture import ENVIRONMENT, ROOT, SOUND, VIOLATION
+from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, VIOLATION
 
 sys.path.insert(0, str(ROOT / "ci" / "lib"))
 
@@ -152,6 +152,13 @@ class Determinism(JudgeTest):
                     code, output = self.run_main(determinism.main)
                 self.assertEqual(code, expected, output)
                 self.assertRegex(output, r"\n10 passed, 0 failed\n$" if expected == SOUND else r"\n6 passed, 4 failed\n$")
+
+    def test_a_kmemfuzz_that_cannot_do_its_work_is_no_violation(self):
+        for ended in (ENVIRONMENT, INTERNAL):
+            with mock.patch.object(determinism, "run", return_value=(ended, "there is no memory\n")), \
+                    self.assertRaises(SystemExit) as end:
+                self.run_main(determinism.digests, pathlib.Path("build"), ["a"])
+            self.assertEqual(end.exception.code, ended)
 
 
 class Planted(JudgeTest):

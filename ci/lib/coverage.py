@@ -33,8 +33,8 @@ def run_everything(binaries):
 
     def run(binary):
         arguments = ["run", "corpus"] if binary.name == "kmemfuzz" else []
-        finished = subprocess.run([binary, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  check=False)
+        finished = subprocess.run([binary, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, errors="replace", check=False)
         if finished.returncode != 0:
             raise measurement.MeasurementFailure(f"{binary} ended with code {finished.returncode}:\n"
                                                  f"{finished.stdout[-2000:]}{finished.stderr[-2000:]}")

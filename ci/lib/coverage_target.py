@@ -25,7 +25,7 @@ HOST, MERGED = "host", "merged"
 def run_tool(raw, *arguments):
     """What kmemfuzz prints, its profile left in a file."""
     result = subprocess.run([KMEMFUZZ, *arguments], env=dict(os.environ, LLVM_PROFILE_FILE=str(raw)), capture_output=True,
-                            text=True, check=False)
+                            text=True, errors="surrogateescape", check=False)
     if result.returncode != 0:
         raise measurement.MeasurementFailure(f"{KMEMFUZZ} {arguments[0]} ended with code {result.returncode}:\n"
                                              f"{result.stdout[-2000:]}{result.stderr[-2000:]}")

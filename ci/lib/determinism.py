@@ -87,10 +87,10 @@ def coverage(build, target, paths):
     libFuzzer's merge talks to its own processes, lets us choose the order and holds the answer."""
     with tempfile.TemporaryDirectory() as folder:
         control = pathlib.Path(folder) / "control"
-        control.write_text("\n".join([str(len(paths)), "0", *map(str, paths)]) + "\n", encoding="utf-8")
+        control.write_bytes(b"".join(os.fsencode(line) + b"\n" for line in (str(len(paths)), "0", *paths)))
         code, output = run([build / f"{target}_fuzzer", "-merge_inner=2", f"-merge_control_file={control}",
                             f"-max_len={corpus.WHOLE_INPUT_SIZE}", f"-artifact_prefix={folder}/"])
-        found = [line.split()[2:] for line in control.read_text(encoding="utf-8").splitlines()
+        found = [line.split()[2:] for line in control.read_text(encoding="utf-8", errors="replace").splitlines()
                  if line.startswith("FT ")]
     if code != 0 or len(found) != len(paths):
         raise corpus.CorpusError(f"{target}_fuzzer ended with code {code} on the corpus:\n{output[-1500:]}")

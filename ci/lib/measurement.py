@@ -20,7 +20,7 @@ def _run(*command):
     """What one of llvm's tools prints. A warning of theirs is about counts that are left out, so it is an error."""
     words = [str(word) for word in command]
     try:
-        result = subprocess.run(words, capture_output=True, text=True, check=False)
+        result = subprocess.run(words, capture_output=True, text=True, errors="surrogateescape", check=False)
     except FileNotFoundError as error:
         raise MeasurementFailure(f"{words[0]} is missing; install the Debian package llvm-19") from error
     if result.returncode != 0 or result.stderr:

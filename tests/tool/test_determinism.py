@@ -5,6 +5,7 @@ Needs the build of preset fuzz. Run: python3 tests/tool/test_determinism.py
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -51,6 +52,13 @@ class Determinism(unittest.TestCase):
         self.assertIn("FAILED  digests, each file twice, in one process: ", output)
         self.assertIn("FAILED  digests, in one process, order 1: ", output)
         self.assertNotIn("FAILED  coverage", output)
+
+    def test_programs_of_any_name_are_judged(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in (b"bad\xff.ops", b"\033]0;title\a.ops", "\u00e4 b.ops".encode()):
+                shutil.copyfile(ROOT / "corpus/seeds/growth.ops", os.path.join(os.fsencode(folder), name))
+            code, output, errors = determinism(folder, "--orders", 1)
+        self.assertEqual((code, errors), (SOUND, ""), output)
 
     def test_wrong_arguments_end_with_2_and_what_is_not_there_with_3(self):
         for code, arguments in ((USAGE, ["--orders", "0"]), (USAGE, ["--target", "x"]), (ENVIRONMENT, ["nowhere"])):

@@ -170,7 +170,7 @@ static struct page_operation decode_scribble(const struct page_model *model,
 /* Init elsewhere. kind:
  *     8          NULL
  *     9          in front of the end of all addresses: no page fits, or the memory wraps
- *     10         memory that wraps
+ *     10         memory that wraps, or of more than PTRDIFF_MAX bytes
  *     11         less than a page
  *     12 to 15   1 to PAGE_ELSEWHERE_COUNT pages, by 8 bytes more or less */
 static struct page_operation decode_init(unsigned kind, unsigned first, unsigned second) {
@@ -187,7 +187,7 @@ static struct page_operation decode_init(unsigned kind, unsigned first, unsigned
         operation.count = second % 2 == 0 ? start : second * (size_t)16;
         break;
     case 10:
-        operation.count = SIZE_MAX - second; /* no memory lies in the first page of all addresses */
+        operation.count = second % 2 == 0 ? SIZE_MAX - second : (size_t)PTRDIFF_MAX + second;
         break;
     case 11:
         operation.count = second * (size_t)16;

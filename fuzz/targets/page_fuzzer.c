@@ -274,8 +274,9 @@ static void init_elsewhere(const struct run *run, const struct page_operation *o
                                   : operation->offset == PAGE_MODEL_NULL
                                       ? NULL
                                       : (void *)(uintptr_t)operation->offset;
-    const bool wraps = operation->count > SIZE_MAX - (uintptr_t)memory;
-    const size_t page_count = is_memory && !wraps ? page_model_fit(start, operation->count) : 0;
+    const bool is_possible =
+        operation->count <= PTRDIFF_MAX; /* `elsewhere` is far from the end of all addresses */
+    const size_t page_count = is_memory && is_possible ? page_model_fit(start, operation->count) : 0;
     const enum page_error error = page_count == 0 ? PAGE_BAD_REGION : PAGE_OK;
     struct page_allocator pages;
     memset(&pages, DIRT, sizeof pages);

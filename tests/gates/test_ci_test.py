@@ -107,7 +107,7 @@ class Steps(TestStepsTest):
     def test_a_night_runs_the_steps_that_only_it_runs(self):
         self.lower("engines", "workflows")
         self.require(SOUND, "ok      workflows", "ci/test", "night")
-        self.expect({**NIGHT, "engines": NIGHT["engines"]})
+        self.expect({"setup": ["ci/setup"], **NIGHT})
 
     def test_every_step_there_is_has_a_least_count_and_is_run_by_day_or_night(self):
         steps = re.findall(r"^step_(\w+)\(\)", (ROOT / "ci/test").read_text(encoding="utf-8"), re.MULTILINE)
@@ -122,6 +122,7 @@ class Steps(TestStepsTest):
     def test_a_call_that_fails_fails_its_step(self):
         self.lower("tool", "browser", "coverage", "target")
         programs = {step: list(dict.fromkeys(call.split()[0] for call in calls)) for step, calls in CALLS.items()}
+        del programs["setup"]
         for index in range(max(map(len, programs.values()))):  # all that are called first, then all that are second
             failing = {step: names[index] for step, names in programs.items() if index < len(names)}
             for program in failing.values():
@@ -131,6 +132,7 @@ class Steps(TestStepsTest):
                     self.stub(program, MANY, code=1)
             output = self.require(VIOLATION, " failed, ", "ci/test", *failing)
             self.assertEqual(re.findall(r"^FAILED +(\w+) ", output, re.MULTILINE), list(failing))
+            self.assertIn("ok      setup", output)
             for program in failing.values():
                 if program.startswith("tests/"):
                     self.module(program, "pass")
@@ -140,7 +142,7 @@ class Steps(TestStepsTest):
                     self.stub(program, MANY)
 
     def test_a_call_whose_code_is_swallowed_but_counts_a_failure_fails_its_step(self):
-        self.stub("ci/lint", "8 passed, 1 failed")
+        self.stub("ci/lint", "9 passed, 1 failed")
         self.require(VIOLATION, "tests failed, and it ended with 0", "ci/test", "lint")
 
     def test_what_cannot_be_had_and_an_internal_error_are_no_failed_test(self):
@@ -157,10 +159,20 @@ class Steps(TestStepsTest):
         self.require(ENVIRONMENT, "The folder build/logs cannot be made or written", "ci/test", "lint")
         self.assertEqual(self.calls(), [])
 
-    def test_a_build_that_never_happened_is_the_environment(self):
+    def test_nothing_that_lies_in_build_is_judged_when_it_cannot_be_built(self):
         (self.tree / "build/logs/build-release.log").mkdir(parents=True)
-        output = self.require(ENVIRONMENT, "LACKING setup", "ci/test", "setup")
-        self.assertIn("build/logs/build-release.log cannot be written", output)
+        for steps in ([], ["unit"], ["lint", "fuzzers"], ["tool"], ["browser"], ["target"], ["coverage"], ["night"]):
+            output = self.require(ENVIRONMENT, "LACKING setup", "ci/test", *steps)
+            self.assertIn("build/logs/build-release.log cannot be written", output)
+            self.assertEqual(self.made_calls(), ["ci/setup"])
+
+    def test_what_a_step_judges_is_built_first(self):
+        self.require(SOUND, "ok      fuzzers", "ci/test", "fuzzers")
+        calls = self.calls()
+        self.assertEqual(calls[0], "ci/setup")
+        built = [call.split()[-1] for call in calls if call.startswith("cmake --build")]
+        self.assertEqual(built, [*PRESETS, "fuzz"])
+        self.assertLess(calls.index("cmake --build --preset fuzz"), calls.index(next(c for c in calls if "_fuzzer" in c)))
 
 
 class Counts(TestStepsTest):

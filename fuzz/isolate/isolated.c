@@ -346,17 +346,24 @@ static bool poll_answer(const struct isolated *isolated, unsigned milliseconds) 
     return ready != 0;
 }
 
-/* The end of a child is looked for by itself: what it has left behind may keep its socket open. */
+/* The end of a child is looked for by itself: what it has left behind may keep its socket open. The time
+ * until the child comes to the program is not the program's. */
 static enum answer wait_for_answer(const struct isolated *isolated) {
-    unsigned left = isolated->wait_milliseconds;
-    while (!poll_answer(isolated, left < LOOK_INTERVAL ? left : LOOK_INTERVAL)) {
+    unsigned left_to_begin = ISOLATED_WAIT_MILLISECONDS;
+    unsigned left_to_run = isolated->wait_milliseconds;
+    for (;;) { /* less is left each time */
+        unsigned *const left = isolated->share->begun ? &left_to_run : &left_to_begin;
+        const unsigned interval = *left < LOOK_INTERVAL ? *left : LOOK_INTERVAL;
+        if (poll_answer(isolated, interval)) {
+            break;
+        }
         if (child_has_ended(isolated) && !poll_answer(isolated, 0)) {
             return ANSWER_NONE;
         }
-        if (left <= LOOK_INTERVAL) {
+        *left -= interval;
+        if (*left == 0) {
             return ANSWER_LATE;
         }
-        left -= LOOK_INTERVAL;
     }
     uint8_t byte;
     ssize_t got;

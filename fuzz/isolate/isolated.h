@@ -26,7 +26,8 @@ struct isolated {
     /* May be changed between runs. */
     unsigned limit_milliseconds; /* processor time after which a run is a hang, and a millisecond more for
                                   * each of its operations: a busy machine makes no hang */
-    unsigned wait_milliseconds;  /* real time after which it is one too: for a child that does not compute */
+    unsigned wait_milliseconds;  /* real time, from its beginning, after which it is one too: for a
+                                  * child that does not compute */
     bool fresh;                  /* a child for each program: nothing one leaves behind reaches another */
 
     /* isolated.c's own. */

@@ -23,7 +23,7 @@ enum death {
     DEATH_NOISE,        /* 1900: prints, then aborts */
     DEATH_TRAP,         /* 2000: an instruction there is none of */
     DEATH_SLEEP,        /* 2100: waits for ever */
-    DEATH_ORPHAN,       /* 2200: ends with status 7, and leaves a process behind that waits for seconds */
+    DEATH_ORPHAN,       /* 2200: ends with status 7, and leaves a process behind (see deadly_leash) */
     DEATH_FLOOD,        /* 2300: prints 32 MiB; aborts if more than 16 MiB of that went anywhere */
     DEATH_ASSERTION,    /* 2400: an assertion that fails */
     DEATH_COUNT
@@ -35,5 +35,9 @@ enum death {
 #define DEADLY(death) ((int32_t)(DEADLY_SIZE + 100 * (size_t)(death)))
 
 struct subject deadly_subject(void);
+
+/* A pipe that the caller may open. What is left behind ends when its writing end is closed: at once where
+ * there is none. */
+extern int deadly_leash[2];
 
 #endif

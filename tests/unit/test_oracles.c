@@ -142,6 +142,20 @@ static void a_payload_that_reaches_into_the_next_is_disjoint_s(void **state) {
     });
 }
 
+static void a_payload_over_one_in_any_slot_is_disjoint_s(void **state) {
+    (void)state;
+    static const uint64_t payloads[] = {8, 40, 72};
+    for (size_t i = 0; i < LENGTH(payloads); i++) {
+        assert_caught((struct scenario){
+            .fault = {FAULT_ANSWER, 3, (ptrdiff_t)payloads[i], 0},
+            OPERATIONS(THREE_HIGH, ALLOC(3, 16)),
+            .verdict = {ORACLE_DISJOINT, payloads[i], payloads[i], i == 2 ? 112 : payloads[i] + 24},
+            .then = {ORACLE_PLACEMENT, 120, 120, payloads[i]},
+            .slot_count = TWO_WORDS_OF_SLOTS,
+        });
+    }
+}
+
 static void payloads_that_touch_are_disjoint(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -427,6 +441,7 @@ int main(void) {
         cmocka_unit_test_setup(an_alignment_that_is_no_power_of_two_asks_for_8, start_executor),
         cmocka_unit_test_setup(a_payload_over_another_is_disjoint_s, start_executor),
         cmocka_unit_test_setup(a_payload_that_reaches_into_the_next_is_disjoint_s, start_executor),
+        cmocka_unit_test_setup(a_payload_over_one_in_any_slot_is_disjoint_s, start_executor),
         cmocka_unit_test_setup(payloads_that_touch_are_disjoint, start_executor),
         cmocka_unit_test_setup(a_payload_resized_over_its_old_self_is_disjoint, start_executor),
         cmocka_unit_test_setup(a_shifted_payload_is_placement_s, start_executor),

@@ -19,6 +19,34 @@ static void a_byte_of_another_payload_changed_is_contents_kept_s(void **state) {
     assert_kept_catches(40, 23);
 }
 
+static void a_byte_changed_in_the_payload_of_any_slot_is_contents_kept_s(void **state) {
+    (void)state;
+    static const size_t payloads[] = {8, 40, 72};
+    for (size_t i = 0; i < LENGTH(payloads); i++) {
+        assert_caught((struct scenario){
+            .fault = {FAULT_WRITE_BYTE, 3, (ptrdiff_t)payloads[i] + 5, 0},
+            OPERATIONS(THREE_HIGH, ALLOC(3, 16)),
+            .verdict = {ORACLE_CONTENTS_KEPT, payloads[i] + 5, pattern_of_step(i, 5), 0},
+            .then = {SOUND, 0, 0, 0},
+            .slot_count = TWO_WORDS_OF_SLOTS,
+        });
+    }
+}
+
+/* The last block left is that of a slot in the second word, so a recovery that frees the first word's only
+ * would leave it. */
+static void the_payload_of_any_slot_is_freed_at_the_end(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_ACCEPT, 5, 0, 0},
+        OPERATIONS(THREE_HIGH),
+        .verdict = {ORACLE_RECOVERY, 0, 1, 3},
+        .then = {SOUND, 0, 0, 0},
+        .without = ORACLE_BIT(INVARIANT_TAKEN_IS_LIVE),
+        .slot_count = TWO_WORDS_OF_SLOTS,
+    });
+}
+
 static void the_last_byte_of_a_payload_is_watched_and_slack_is_not(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -179,6 +207,8 @@ static void free_blocks_left_apart_are_recovery_s(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_byte_of_another_payload_changed_is_contents_kept_s, start_executor),
+        cmocka_unit_test_setup(a_byte_changed_in_the_payload_of_any_slot_is_contents_kept_s, start_executor),
+        cmocka_unit_test_setup(the_payload_of_any_slot_is_freed_at_the_end, start_executor),
         cmocka_unit_test_setup(the_last_byte_of_a_payload_is_watched_and_slack_is_not, start_executor),
         cmocka_unit_test_setup(a_payload_changed_by_a_free_or_a_refused_call_is_contents_kept_s,
                                start_executor),

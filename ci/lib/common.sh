@@ -55,6 +55,11 @@ trap '[ "$?" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION
 
 true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
 
+# All other characters work, and so do bytes that are no characters.
+UNUSABLE=$'[][;"\\\n|]|[$][({]'
+[[ ! $PWD =~ $UNUSABLE ]] ||
+    end_environment "The path of this tree, $(printf '%q' "$PWD"), has one of ; \" \\ | [ ] \$( \${ or a newline in it, which CMake cannot take; move the tree"
+
 # make_folder FOLDER...: makes folders that can be written, or ends the shell.
 make_folder() {
     local folder

@@ -1,14 +1,16 @@
 /* SARIF 2.1.0 (OASIS): one run, a rule for each oracle and each way to die, a result for each failing input.
  * results.h is the contract. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz/isolate/abort.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
+#include "fuzz/report/places.h"
 #include "fuzz/report/results.h"
 
-#define SCHEMA       "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-#define ORACLES_PAGE KMEM_DOCUMENTS_URI "/harness.md#oracles"
+#define SCHEMA "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 /* The rules: the oracles, numbered from 1 as they are, and behind them the deaths. */
 
@@ -25,6 +27,18 @@ static size_t rule_index(const struct outcome *outcome) {
     return outcome->failure.verdict.oracle - 1;
 }
 
+/* A link into the documents. */
+static void write_document(struct json *json, const char *key, const char *place) {
+    const size_t size = strlen(places_documents) + strlen(place) + 1;
+    char *const uri = malloc(size);
+    if (uri == NULL) {
+        abort(); /* a path */
+    }
+    (void)snprintf(uri, size, "%s%s", places_documents, place);
+    json_string(json, key, uri);
+    free(uri);
+}
+
 static void write_text(struct json *json, const char *key, const char *text) {
     json_open_object(json, key);
     json_string(json, "text", text);
@@ -35,7 +49,7 @@ static void write_rule(struct json *json, const char *id, const char *sentence) 
     json_open_object(json, NULL);
     json_string(json, "id", id);
     write_text(json, "shortDescription", sentence);
-    json_string(json, "helpUri", ORACLES_PAGE);
+    write_document(json, "helpUri", "/harness.md#oracles");
     json_open_object(json, "defaultConfiguration");
     json_string(json, "level", "error");
     json_close_object(json);
@@ -63,7 +77,7 @@ void sarif_start(struct json *json) {
     json_open_object(json, "driver");
     json_string(json, "name", "kmemfuzz");
     json_string(json, "version", KMEM_VERSION);
-    json_string(json, "informationUri", KMEM_DOCUMENTS_URI "/output.md");
+    write_document(json, "informationUri", "/output.md");
     write_rules(json);
     json_close_object(json);
     json_close_object(json);

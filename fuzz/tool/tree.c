@@ -1,4 +1,4 @@
-/* The tree of sources. tree.h is the contract. KMEM_SOURCE_FOLDER comes from the build. */
+/* The tree of sources. tree.h is the contract. */
 #include "fuzz/tool/tree.h"
 
 #include <stdio.h>
@@ -6,11 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/report/places.h"
+
 #include "fuzz/program/shown.h"
 
 char *tree_find(const char *file) {
     const char *const moved = getenv("KMEM_TREE");
-    const char *const tree = moved != NULL && *moved != '\0' ? moved : KMEM_SOURCE_FOLDER;
+    const char *const tree = moved != NULL && *moved != '\0' ? moved : places_tree;
     const size_t size = strlen(tree) + strlen(file) + 2; /* the slash, the end */
     char *const path = malloc(size);
     if (path == NULL) {

@@ -1,5 +1,5 @@
-"""A campaign wherever it is: names of folders with every printable character, with such as are not ASCII, and with bytes that
-are not UTF-8. With the real libFuzzer, which starts processes of its own.
+"""The tree and its campaigns wherever they are: names of folders with every printable character, with such as are not ASCII,
+and with bytes that are not UTF-8. With the real CMake, and the real libFuzzer, which starts processes of its own.
 
 Run: python3 tests/tool/test_campaign_places.py
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
@@ -47,6 +48,53 @@ class Places(unittest.TestCase):
                 self.assertEqual(len(list(held.iterdir())), figures["corpus_files"])
                 self.assertEqual(list(temporary.iterdir()), [])
                 self.assertEqual(list((tree / "build/campaign/text/running").iterdir()), [])
+
+
+class Trees(unittest.TestCase):
+    REFUSED = [*';"\\\n|[]', "$(", "${"]  # by CMake
+
+    def copy(self, folder, name, *patterns):
+        """Makes a copy of these files of the tree in a folder of that name."""
+        tree = pathlib.Path(folder, name)
+        for path in (path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()):
+            (tree / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tree / path.relative_to(ROOT))
+        return tree
+
+    def run_in(self, tree, *command):
+        """Runs a command there. Returns (code, output, errors)."""
+        done = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, timeout=1200, check=False)
+        return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+    def test_it_builds_in_a_folder_of_any_name_that_is_not_refused(self):
+        name = "".join(character for kind in NAMES.values() for character in kind if character not in self.REFUSED)
+        self.assertFalse([refused for refused in self.REFUSED if refused in name])
+        with tempfile.TemporaryDirectory() as folder:
+            tree = self.copy(folder, name, "CMake*", "cmake/*", "src/**/*", "invariants/*", "fuzz/**/*", "tests/CMakeLists.txt",
+                             "tests/unit/*", "corpus/seeds/*", "docs/output.md")
+            for command in (("cmake", "--preset", "release"), ("ninja", "-C", "build/release", "-j2", "kmemfuzz")):
+                code, output, errors = self.run_in(tree, *command)
+                self.assertEqual(code, 0, output.decode(errors="replace")[-3000:] + errors)
+            kmemfuzz = tree / "build" / "release" / "kmemfuzz"
+            code, _, errors = self.run_in(folder, kmemfuzz, "run", tree / "corpus" / "seeds", "--sarif", "results.sarif")
+            self.assertEqual(code, 0, errors)
+            sarif = json.loads(pathlib.Path(folder, "results.sarif").read_text(encoding="utf-8"))
+            uri = sarif["runs"][0]["tool"]["driver"]["informationUri"]
+            self.assertEqual(urllib.request.url2pathname(uri.removeprefix("file://")),
+                             os.fsencode(tree / "docs" / "output.md").decode(errors="replace"))
+
+    def test_a_name_that_cmake_cannot_take_is_refused_before_anything_is_configured(self):
+        for refused in self.REFUSED:
+            with self.subTest(refused=refused), tempfile.TemporaryDirectory() as folder:
+                tree = self.copy(folder, f"a{refused}b", "CMake*", "ci/**/*")
+                for command in (["ci/fuzz", "--for", "1s"], ["ci/build", "release"]):
+                    code, output, errors = self.run_in(tree, *command)
+                    self.assertEqual((code, output), (3, b""), errors)
+                    self.assertRegex(errors, r"\AThe path of this tree, .*, has one of .* in it, which CMake cannot take; move the tree\n\Z")
+                if refused != "\\":  # takes it for a slash, and finds nothing
+                    code, _, errors = self.run_in(tree, "cmake", "--preset", "release")
+                    self.assertIn("kmem: the path of the tree, '", errors)
+                self.assertFalse((tree / "build" / "logs").exists())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def number_of(path, pattern):
     """The one number that a pattern finds in a file."""
     found = re.findall(pattern, read(path))
     assert len(found) == 1, f"{path} has {len(found)} of {pattern}"
-    return int(found[0].replace(",", ""))
+    return int(found[0].replace(",", "").replace("_", ""))
 
 
 def table_rows(document, head):
@@ -69,6 +69,16 @@ class Facts(unittest.TestCase):
                              for name in ("HEADER", "OPERATION"))
         self.assertIn(f"at most {size} bytes, {-(-(size - header) // operation)} operations", read("docs/harness.md"))
         self.assertEqual(number_of("fuzz/fuzzer.options", r"max_len = (\d+)"), size)
+        for path in ("ci/test", "docs/harness.md", "docs/engines.md", "tests/tool/test_violation.py"):
+            self.assertEqual(number_of(path, r"-max_len=(\d+)"), size, path)
+
+    def test_no_document_counts_the_planted_bugs(self):
+        for path in ("README.md", "CONTRIBUTING.md", "tests/planted/README.md", *map(str, (TREE / "docs").glob("*.md"))):
+            self.assertEqual(re.findall(r"\d+ (?:planted |heap )?(?:bugs|patches)\b", read(path)), [], path)
+
+    def test_the_programs_that_may_find_a_planted_bug_are_the_heap_s_budget(self):
+        budget = number_of("ci/lib/planted.py", r'Target\("heap", patched.CORE, ([\d_]+),')
+        self.assertIn(f"within {budget:,} programs", " ".join(read("README.md").split()))
 
 
 if __name__ == "__main__":

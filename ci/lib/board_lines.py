@@ -1,5 +1,5 @@
-"""What a board writes, line by line, as fuzz/target/line.h and replay.c draw it. A line is taken as it must be, character by
-character, or refused: nothing that could be read as a number is."""
+"""What a board writes, line by line, as fuzz/target/line.h and replay.c draw it. A line matches what an image writes,
+character by character, or is refused."""
 
 import re
 from typing import NamedTuple
@@ -16,10 +16,10 @@ class EnvironmentFailure(Exception):
 
 
 class BadLine(EnvironmentFailure):
-    """A line that no image writes, or not there."""
+    """A line that no image writes, or that may not stand where it does."""
 
 
-# Words, each without a name in the way they are written; int takes underscores, signs, blanks and the digits of every script.
+# How each kind of word is written. That is not left to int, which takes underscores, signs, blanks and digits of any script.
 _DECIMAL = r"(?:0|[1-9][0-9]{0,9})"
 _HEXADECIMAL = r"(?:0|[1-9a-f][0-9a-f]{0,15})"
 _WORDS = {"decimal": _DECIMAL, "hexadecimal": _HEXADECIMAL, "signed": f"-?{_HEXADECIMAL}", "id": r"(?:-|[a-z][a-z0-9-]*)",
@@ -214,6 +214,8 @@ class Reader:
                                                  for name in CATEGORIES}}
 
     def _take_end(self, values, line):
+        if self._memory is not None:
+            raise BadLine(f"its last line where input {self.due} was due: {excerpt(line)}")
         counts = self._counts()
         if values != counts:
             raise BadLine(f"its last line is {excerpt(line)}, but what came before adds up to "

@@ -9,8 +9,13 @@
 /* A character as a line can have it: a blank would end the text, and so is a tab. A path may hold anything, a
  * newline too, which would forge a line. */
 static char shown_character(char character) {
-    const bool is_plain = character > ' ' && character <= '~';
-    return is_plain ? character : character == ' ' ? '\t' : '?';
+    if (character == ' ') {
+        return '\t';
+    }
+    if (character > ' ' && character <= '~') {
+        return character;
+    }
+    return '?';
 }
 
 static void append_text(struct line *line, const char *text) {

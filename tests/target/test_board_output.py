@@ -99,7 +99,7 @@ class Lines(unittest.TestCase):
     def test_in_virtual_memory_each_input_has_one_line_about_its_memory_in_front(self):
         memory = "M 0 40200000 765 728 513 0"
         self.assertEqual(self.reader(memory, V0, virtual=True).outcomes[0].memory.mapped, 513)
-        for lines in ([V0], [memory, memory], [memory.replace("M 0", "M 1")], [memory, V0, V1]):
+        for lines in ([V0], [memory, memory], [memory.replace("M 0", "M 1")], [memory, V0, V1], [memory, "END 0 0 0 0 0 0"]):
             self.assertRaises(BadLine, self.reader, *lines, virtual=True)
 
     def test_an_image_without_sanitizers_reports_nothing_of_theirs(self):

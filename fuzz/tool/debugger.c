@@ -108,6 +108,7 @@ static enum exit_code start_debugger(char *const *words) {
     const pid_t process = fork();
     if (process == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* what ends this tool ends the session */
+        (void)setenv("SHELL", "/bin/sh", 1);    /* by whose rules gdb quotes what it starts */
         execvp(words[0], words);
         const bool missing = errno == ENOENT;
         fprintf(stderr, "kmemfuzz: %s %s%s\n", DEBUGGER, missing ? "is missing" : "cannot be started: ",
@@ -147,7 +148,7 @@ static enum exit_code debug_operation_of(const char *support, size_t operation, 
         add_word(&line, "-batch");
     }
     add_execution(&line, "set confirm off");
-    add_execution(&line, "set startup-with-shell off");
+    add_execution(&line, "set startup-with-shell on"); /* without one, words are cut at blanks */
     add_execution(&line, source);
     add_execution(&line, stop);
     add_execution(&line, "run");

@@ -15,7 +15,7 @@ ZEROED_REDUCED = "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nzalloc
 HANGING = "kmem-program 1\nheap pages=4\nalloc 0 24\nalloc 1 24\nnull\nfree 0\nfree 1\n"
 
 # In one place of src/kmem.c: what it says, and what it is made to say. Both fail in a zalloc of 40 bytes.
-WRITES_TO_NULL = ("    uint64_t *const words = payload;\n",
-                  "    uint64_t *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
-HANGS = ("    uint64_t *const words = payload;\n",
-         "    uint64_t *const words = payload;\n    while (*(volatile size_t *)&usable_size == 40) {\n    }\n")
+WRITES_TO_NULL = ("    block_word *const words = payload;\n",
+                  "    block_word *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
+HANGS = ("    block_word *const words = payload;\n",
+         "    block_word *const words = payload;\n    while (*(volatile size_t *)&usable_size == 40) {\n    }\n")

@@ -35,8 +35,8 @@ RIGHT_MERGE_FORGOTTEN = ("    write_block(heap, start, right_offset + right_size
                          "    write_block(heap, start, right_offset + 0 * right_size - start, false);\n")
 ONE_WORD_TOO_MANY_ZEROED = ("    for (size_t i = 0; i < usable_size / sizeof *words; i++) {\n        words[i] = 0;\n",
                             "    for (size_t i = 0; i <= usable_size / sizeof *words; i++) {\n        words[i] = 0;\n")
-NULL_WRITTEN = ("    uint64_t *const words = payload;\n",
-                "    uint64_t *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
+NULL_WRITTEN = ("    block_word *const words = payload;\n",
+                "    block_word *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
 
 # `free 0` leaves a free block of 32 bytes in front of the free rest of the heap.
 UNMERGED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nfree 0\n"

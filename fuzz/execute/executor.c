@@ -51,6 +51,14 @@ static void fold_step(struct executor *executor, const struct step *step) {
 
 /* Predict, act, settle. */
 
+/* A question leaves the last refusal as it was. */
+static struct prediction predict_usable(const struct executor *executor, const struct step *step) {
+    struct prediction prediction =
+        step->null_pointer ? model_nothing() : model_usable(&executor->model, step->pointer_offset);
+    prediction.refusal = executor->refusal;
+    return prediction;
+}
+
 static struct prediction predict(struct executor *executor, const struct step *step) {
     struct model *const model = &executor->model;
     switch (step->call) {
@@ -65,6 +73,8 @@ static struct prediction predict(struct executor *executor, const struct step *s
                                   : model_realloc(model, step->pointer_offset, step->size);
     case CALL_FREE:
         return step->null_pointer ? model_nothing() : model_free(model, step->pointer_offset);
+    case CALL_USABLE:
+        return predict_usable(executor, step);
     case CALL_NONE:
     case CALL_COALESCE:
         break;
@@ -78,7 +88,7 @@ static size_t machine_size(uint64_t size) {
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
-static void *call_subject(struct executor *executor, const struct step *step) {
+static void *call_subject(struct executor *executor, struct step *step) {
     const struct subject *const subject = executor->subject;
     void *const heap = executor->heap;
     void *const pointer = step->null_pointer ? NULL : executor_pointer(executor, step->pointer_offset);
@@ -103,6 +113,9 @@ static void *call_subject(struct executor *executor, const struct step *step) {
         }
         subject->coalesce(heap);
         break;
+    case CALL_USABLE:
+        step->usable_size = subject->usable_size(heap, pointer);
+        break;
     case CALL_NONE:
         break;
     }
@@ -123,6 +136,7 @@ static void act(struct executor *executor, struct step *step) {
         step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
     }
     step->refusal = executor->subject->last_refusal(executor->heap);
+    executor->refusal = step->refusal;
     step->asked_pages = executor->asked_pages;
     step->ask_count = executor->ask_count;
 }
@@ -236,6 +250,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->region.base += header->page_size;
     executor->region.capacity -= header->page_size;
     executor->exact = true;
+    executor->refusal = REFUSAL_NONE;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
     executor->given_pages = header->page_count;

@@ -70,6 +70,7 @@ struct executor {
     bool exact;             /* the model is still in step with the subject */
     size_t slot_count;      /* of the program */
     size_t operation_count; /* steps done since executor_start */
+    enum refusal refusal;   /* as the subject last reported it */
     size_t asked_pages;     /* asked for in the step under way, by all its asks */
     size_t ask_count;       /* times the page source was asked in it */
     bool grant;             /* the page source grants the next ask of the step under way */

@@ -197,9 +197,23 @@ static bool is_misuse(const struct executor *executor, const struct step *step) 
            step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
 }
 
+/* offset of the pointer, 0 for NULL; bytes predicted; bytes answered. Without the model: at least what was
+ * asked for. */
+static struct verdict check_usable_answer(const struct executor *executor, const struct step *step) {
+    const bool live = !step->null_pointer && step->slot != STEP_NO_SLOT;
+    const size_t least = live ? executor->tables.slots[step->slot].size : 0;
+    const size_t predicted = executor->exact ? step->predicted.usable_size : least;
+    const bool right = executor->exact || !live ? step->usable_size == predicted : step->usable_size >= least;
+    return right ? verdict_sound()
+                 : (struct verdict){ORACLE_USABLE_SIZE, step->pointer_offset, predicted, step->usable_size};
+}
+
 /* offset of the payload; bytes predicted; bytes reported. Without the model: at least the request. A pointer
  * that is no payload has none. */
 static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
+    if (step->call == CALL_USABLE) {
+        return check_usable_answer(executor, step);
+    }
     const bool misuse = is_misuse(executor, step);
     if (step->offset == MODEL_NOTHING && !misuse) {
         return verdict_sound();

@@ -255,6 +255,13 @@ struct prediction model_free(struct model *model, size_t offset) {
     return prediction;
 }
 
+struct prediction model_usable(const struct model *model, size_t offset) {
+    const size_t block_size = model_block_size(model, offset);
+    struct prediction prediction = nothing;
+    prediction.usable_size = block_size == 0 ? 0 : block_size - HEADER_SIZE;
+    return prediction;
+}
+
 struct prediction model_realloc(struct model *model, size_t offset, uint64_t size) {
     const enum refusal refusal = model_judge_pointer(model, offset);
     if (refusal != REFUSAL_NONE) {

@@ -57,6 +57,9 @@ struct prediction model_calloc(struct model *model, uint64_t count, uint64_t siz
 struct prediction model_realloc(struct model *model, size_t offset, uint64_t size);
 struct prediction model_free(struct model *model, size_t offset);
 
+/* Predicts the usable size of a pointer, which is 0 for what is no live payload. */
+struct prediction model_usable(const struct model *model, size_t offset);
+
 /* What freeing a pointer at this offset must answer: NONE for a live payload, otherwise the name of the
  * misuse. */
 enum refusal model_judge_pointer(const struct model *model, size_t offset);

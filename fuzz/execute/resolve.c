@@ -7,9 +7,8 @@
 
 #include "fuzz/execute/slots.h"
 
-#define WORD            ((size_t)8)    /* bytes between the pointers a block has to choose from */
-#define MISUSED_REQUEST UINT64_C(64)   /* bytes a misuse through realloc asks for */
-#define FOREIGN_SPREAD  UINT32_C(4096) /* words beyond the region a foreign pointer may lie */
+#define WORD           ((size_t)8)    /* bytes between the pointers a block has to choose from */
+#define FOREIGN_SPREAD UINT32_C(4096) /* words beyond the region a foreign pointer may lie */
 
 static uint64_t add(uint64_t base, int32_t amount) {
     if (amount >= 0) {
@@ -99,10 +98,39 @@ static void resolve_realloc(struct step *step, const struct executor *executor) 
 
 /* Misuses. */
 
-static void pass_bad(struct step *step, size_t offset) {
-    step->call = step->operation.through_realloc ? CALL_REALLOC : CALL_FREE;
-    step->size = MISUSED_REQUEST;
+static enum call call_through(const struct step *step) {
+    static const enum call calls[THROUGH_COUNT] = {
+        [THROUGH_FREE] = CALL_FREE, [THROUGH_REALLOC] = CALL_REALLOC, [THROUGH_USABLE] = CALL_USABLE};
+    return calls[step->operation.through];
+}
+
+static void pass_bad(struct step *step, const struct executor *executor, size_t offset) {
+    step->call = call_through(step);
+    step->size = resolve_size(executor, step->operation.size, step->operation.slot);
     step->pointer_offset = offset;
+}
+
+/* NULL, which is no misuse. What realloc then allocates goes into the lowest empty slot; when all are full
+ * NULL is freed instead. */
+static void resolve_null(struct step *step, const struct executor *executor) {
+    pass_null(step, call_through(step));
+    if (step->call == CALL_REALLOC) {
+        const size_t empty = slots_find(executor->tables.live_bits, executor->slot_count, 0, false);
+        const bool full = empty == executor->slot_count;
+        step->call = full ? CALL_FREE : CALL_REALLOC;
+        step->slot = full ? STEP_NO_SLOT : empty;
+        step->size = resolve_size(executor, step->operation.size, step->operation.slot);
+    }
+}
+
+/* The next live slot's payload; NULL when none is live. */
+static void resolve_usable(struct step *step, const struct executor *executor) {
+    const size_t live = executor_next_live(executor, step->operation.slot);
+    if (live == executor->slot_count) {
+        pass_null(step, CALL_USABLE);
+    } else {
+        pass_live(step, executor, CALL_USABLE, live);
+    }
 }
 
 /* What a slot once held, if that is no live payload by now; else of the next slot with such a pointer. */
@@ -116,7 +144,7 @@ static void resolve_double(struct step *step, const struct executor *executor) {
         }
         const size_t offset = tables->slots[slot].stale_offset;
         if (model_judge_pointer(&executor->model, offset) != REFUSAL_NONE) {
-            pass_bad(step, offset);
+            pass_bad(step, executor, offset);
             return;
         }
         slot = (slot + 1) % executor->slot_count;
@@ -138,20 +166,20 @@ static void resolve_interior(struct step *step, const struct executor *executor)
     const size_t payload = executor->tables.slots[live].offset;
     const size_t word_count = model_block_size(&executor->model, payload) / WORD;
     const size_t choice = step->operation.step % (word_count - 1); /* a block has two words at least */
-    pass_bad(step, payload - WORD + (choice == 0 ? 0 : choice + 1) * WORD);
+    pass_bad(step, executor, payload - WORD + (choice == 0 ? 0 : choice + 1) * WORD);
 }
 
 static void resolve_misaligned(struct step *step, const struct executor *executor) {
     const size_t live = executor_next_live(executor, step->operation.slot);
     const size_t payload = live == executor->slot_count ? WORD : executor->tables.slots[live].offset;
-    pass_bad(step, payload + 1 + step->operation.step % (WORD - 1));
+    pass_bad(step, executor, payload + 1 + step->operation.step % (WORD - 1));
 }
 
 static void resolve_foreign(struct step *step, const struct executor *executor) {
     const size_t end = model_region_size(&executor->model);
     const size_t beyond = WORD * (1 + step->operation.step / 4 % FOREIGN_SPREAD);
     const size_t offsets[4] = {end, 0 - WORD, end + beyond, 0 - beyond};
-    pass_bad(step, offsets[step->operation.step % 4]);
+    pass_bad(step, executor, offsets[step->operation.step % 4]);
 }
 
 static void resolve_misuse(struct step *step, const struct executor *executor) {
@@ -193,7 +221,8 @@ void resolve(const struct executor *executor, const struct operation *operation,
         resolve_alloc(step, executor, CALL_CALLOC);
         break;
     case OPERATION_ALIGNED:
-        step->alignment = program_alignments[operation->choice];
+        /* What a size_t cannot say becomes the most it can, for the model as for the subject. */
+        step->alignment = operation->alignment > SIZE_MAX ? SIZE_MAX : operation->alignment;
         resolve_alloc(step, executor, CALL_ALLOC_ALIGNED);
         break;
     case OPERATION_REALLOC:
@@ -206,7 +235,10 @@ void resolve(const struct executor *executor, const struct operation *operation,
         step->call = CALL_COALESCE;
         break;
     case OPERATION_NULL_FREE:
-        pass_null(step, CALL_FREE);
+        resolve_null(step, executor);
+        break;
+    case OPERATION_USABLE:
+        resolve_usable(step, executor);
         break;
     case OPERATION_REFUSE:
     case OPERATION_KIND_COUNT:

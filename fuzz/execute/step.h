@@ -24,6 +24,7 @@ enum call {
     CALL_REALLOC,
     CALL_FREE,
     CALL_COALESCE,
+    CALL_USABLE, /* asks for the usable size */
 };
 
 struct step {
@@ -43,7 +44,8 @@ struct step {
     struct prediction predicted; /* by the model; model_nothing() when it was not asked */
 
     /* Observed. */
-    size_t offset; /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
+    size_t offset;      /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
+    size_t usable_size; /* of CALL_USABLE, as the subject answers */
     enum refusal refusal; /* as the subject reports it */
     size_t asked_pages;   /* pages asked of the page source, by all asks */
     size_t ask_count;     /* times it was asked */

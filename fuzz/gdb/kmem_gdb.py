@@ -49,6 +49,8 @@ def _oracles():
 
 OPERATIONS = _operation_words()
 SIZE_BASES = [word for _, word, _ in _entries("fuzz/program/program.h", "SIZE_BASE_LIST")]
+THROUGHS = [word for _, word, _ in _entries("fuzz/program/program.h", "THROUGH_LIST")]
+MISUSED_REQUEST = "64"  # bytes a misuse through realloc asks for when its text does not say
 ORACLES = _oracles()
 
 
@@ -86,6 +88,18 @@ def _choice(table, index):
         return f"choice-{index}"
 
 
+def _number(number):
+    """A count or an alignment: in hexadecimal at the arithmetic edge."""
+    return f"{number:#x}" if isinstance(number, int) and number > 99_999_999 else str(number)
+
+
+def _size(size):
+    """A struct size_operand as text."""
+    base, amount = int(size["base"]), int(size["amount"])
+    name = SIZE_BASES[base] if 0 <= base < len(SIZE_BASES) else f"base-{base}"
+    return f"{name}{amount:+d}" if name and amount else name or str(amount)
+
+
 def operation_text(operation):
     """A struct operation as its text says it, such as `alloc 0 largest+8`."""
     kind = int(operation["kind"])
@@ -96,18 +110,19 @@ def operation_text(operation):
     if "SLOT" in operands:
         words.append(str(int(operation["slot"])))
     if "ALIGNMENT" in operands:
-        words.append(str(_choice("program_alignments", int(operation["choice"]))))
+        words.append(_number(int(operation["alignment"])))
     if "COUNT" in operands:
         count = _choice("program_counts", int(operation["choice"]))
-        words.append(f"{count:#x}" if isinstance(count, int) and count > 0xffffff else str(count))
+        words.append(_number(count))
     if "SIZE" in operands:
-        base, amount = int(operation["size"]["base"]), int(operation["size"]["amount"])
-        name = SIZE_BASES[base] if 0 <= base < len(SIZE_BASES) else f"base-{base}"
-        words.append(f"{name}{amount:+d}" if name and amount else name or str(amount))
+        words.append(_size(operation["size"]))
     if "STEP" in operands:
         words.append(str(int(operation["step"])))
-    if operation["through_realloc"]:
-        words.append("realloc")
+    through = int(operation["through"])
+    if through:
+        words.append(THROUGHS[through] if through < len(THROUGHS) else f"through-{through}")
+        if words[-1] == "realloc" and _size(operation["size"]) != MISUSED_REQUEST:
+            words.append(_size(operation["size"]))
     return " ".join(words)
 
 

@@ -94,6 +94,7 @@ bool import_read(const char *log, size_t size, enum import_format format, struct
         }
     }
     close_state(&build, &state);
+    import->header.version = 1;
     import->header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM;
     while (import->header.slot_count < build.ids.slot_limit) { /* at most PROGRAM_SLOT_COUNT_MAXIMUM */
         import->header.slot_count *= 2;
@@ -150,7 +151,7 @@ static size_t lay_out(const struct import *import, struct layout *layout) {
 
 /* The smallest heap of at least `size` bytes, in the smallest pages that are enough. */
 static void choose_pages(struct program_header *header, size_t size) {
-    header->page_size = PROGRAM_PAGE_SIZE_MINIMUM;
+    header->page_size = program_format(header->version)->page_size_minimum;
     while (header->page_size * PROGRAM_PAGE_COUNT_MAXIMUM < size) { /* ends: size fits the largest */
         header->page_size *= 2;
     }
@@ -193,7 +194,7 @@ bool import_fit(struct import *import) {
 void import_print(const struct import *import, const char *name, FILE *stream) {
     const struct program_header *const header = &import->header;
     fprintf(stream,
-            TEXT_SIGNATURE "\n# Imported from %s, a log of format %s.\nheap page=%zu pages=%zu slots=%zu\n",
+            TEXT_MAGIC " 1\n# Imported from %s, a log of format %s.\nheap page=%zu pages=%zu slots=%zu\n",
             shown(name), import_format_name(import->format), header->page_size, header->page_count,
             header->slot_count);
     for (size_t i = 0; i < import->operation_count; i++) {

@@ -1,12 +1,12 @@
-/* Bytes to operations and back. program.h is the contract, docs/programs.md the table of bytes. */
+/* Bytes to operations and back: what all versions of the format share. program.h is the contract,
+ * docs/programs.md the table of bytes; program_1.c and program_2.c are the versions. */
 #include "fuzz/program/program.h"
 
-const uint32_t program_alignments[PROGRAM_CHOICE_COUNT] = {1,   2,   4,    8,    16,   32, 64, 128,
-                                                           256, 512, 1024, 2048, 4096, 0,  24, 65536};
+#include "fuzz/program/program_format.h"
 
 /* From 8 on: a product of such a count and a small size is too large, or wraps a 32-bit or a 64-bit size_t.
  */
-const uint64_t program_counts[PROGRAM_CHOICE_COUNT] = {
+const uint64_t program_counts[PROGRAM_COUNT_COUNT] = {
     1,
     2,
     3,
@@ -25,6 +25,8 @@ const uint64_t program_counts[PROGRAM_CHOICE_COUNT] = {
     100,
 };
 
+/* Words. */
+
 static const struct {
     const char *word;
     unsigned operands; /* enum operand, or-ed */
@@ -38,38 +40,33 @@ bool operation_takes(enum operation_kind kind, enum operand operand) {
     return (operations[kind].operands & (unsigned)operand) != 0;
 }
 
+bool operation_has_size(const struct operation *operation) {
+    return operation_takes(operation->kind, OPERAND_SIZE) || operation->through == THROUGH_REALLOC;
+}
+
 const char *operation_word(enum operation_kind kind) {
     return operations[kind].word;
 }
 
-/* Where each kind of operation keeps what, in its 6 bytes:
- *     byte 0   low half: kind           high half: size form
- *     byte 1   slot, low 8 bits
- *     byte 2   low half: slot, high 4   high half: choice, or bit 0: through realloc
- *     byte 3-5 value, lowest byte first: the size's amount, or the step */
-#define KIND_CODE_COUNT 16u
+const char *size_base_word(enum size_base base) {
+    static const char *const words[SIZE_BASE_COUNT] = {
+#define SIZE_BASE_TEXT(name, word) [SIZE_BASE_##name] = word,
+        SIZE_BASE_LIST(SIZE_BASE_TEXT)
+#undef SIZE_BASE_TEXT
+    };
+    return words[base];
+}
 
-/* The last three codes say again what random programs need most. */
-static const enum operation_kind kind_codes[KIND_CODE_COUNT] = {
-    OPERATION_ALLOC,    OPERATION_FREE,       OPERATION_REALLOC,  OPERATION_ZALLOC,
-    OPERATION_CALLOC,   OPERATION_ALIGNED,    OPERATION_COALESCE, OPERATION_DOUBLE,
-    OPERATION_INTERIOR, OPERATION_MISALIGNED, OPERATION_FOREIGN,  OPERATION_NULL_FREE,
-    OPERATION_REFUSE,   OPERATION_ALLOC,      OPERATION_FREE,     OPERATION_FREE,
-};
+const char *through_word(enum through through) {
+    static const char *const words[THROUGH_COUNT] = {
+#define THROUGH_TEXT(name, word) [THROUGH_##name] = word,
+        THROUGH_LIST(THROUGH_TEXT)
+#undef THROUGH_TEXT
+    };
+    return words[through];
+}
 
-/* Size forms, the high half of byte 0. Those below SIZE_BASE_COUNT are the canonical ones: the size base
- * itself, with the value as its amount. The others exist because a random literal is nearly always far too
- * large: they decode to literals of the magnitudes that matter. */
-enum size_form {
-    SIZE_FORM_SMALL = SIZE_BASE_COUNT, /* literal: value modulo 64 */
-    SIZE_FORM_MEDIUM,                  /* literal: value modulo 1024 */
-    SIZE_FORM_LOGARITHMIC, /* literal: 2^e + m, e the low 5 bits modulo 16, m the rest modulo 2^e */
-    SIZE_FORM_PAGES,       /* literal: low 4 bits times the page size, plus a near boundary */
-    SIZE_FORM_SMALL_AGAIN,
-    SIZE_FORM_LARGEST_AGAIN,
-    SIZE_FORM_USABLE_AGAIN,
-    SIZE_FORM_MEDIUM_AGAIN,
-};
+/* Sizes, as both versions read them. */
 
 /* Distances from a boundary at which allocators err: rounding, the header, the split threshold, both, and one
  * off each. A relative size's amount is one of these unless bits 8 and 9 of its value are 0. */
@@ -89,16 +86,20 @@ static int32_t relative_amount(uint32_t value) {
     return byte < 128 ? byte : byte - 256;
 }
 
-static struct size_operand literal(int64_t size) {
+struct size_operand size_literal(int64_t size) {
     return (struct size_operand){.base = SIZE_BASE_LITERAL, .amount = size < 0 ? 0 : (int32_t)size};
 }
 
-static struct size_operand logarithmic(uint32_t value) {
+struct size_operand size_logarithmic(uint32_t value) {
     const uint32_t power = UINT32_C(1) << ((value & 31) % 16);
-    return literal((int64_t)power + ((value >> 5) & (power - 1)));
+    return size_literal((int64_t)power + ((value >> 5) & (power - 1)));
 }
 
-static struct size_operand relative(enum size_base base, uint32_t value) {
+struct size_operand size_pages(uint32_t value, size_t page_size) {
+    return size_literal((int64_t)((value & 15) * page_size) + boundary(value >> 4));
+}
+
+struct size_operand size_relative(enum size_base base, uint32_t value) {
     const int32_t amount = relative_amount(value);
     if (base == SIZE_BASE_MAXIMUM && amount > 0) {
         return (struct size_operand){.base = base, .amount = -amount};
@@ -106,128 +107,26 @@ static struct size_operand relative(enum size_base base, uint32_t value) {
     return (struct size_operand){.base = base, .amount = amount};
 }
 
-static struct size_operand decode_size(unsigned form, uint32_t value, size_t page_size) {
-    switch (form) {
-    case SIZE_BASE_LITERAL:
-        return literal((int64_t)value);
-    case SIZE_FORM_SMALL:
-    case SIZE_FORM_SMALL_AGAIN:
-        return literal((int64_t)(value & 63));
-    case SIZE_FORM_MEDIUM:
-    case SIZE_FORM_MEDIUM_AGAIN:
-        return literal((int64_t)(value & 1023));
-    case SIZE_FORM_LOGARITHMIC:
-        return logarithmic(value);
-    case SIZE_FORM_PAGES:
-        return literal((int64_t)((value & 15) * page_size) + boundary(value >> 4));
-    case SIZE_FORM_LARGEST_AGAIN:
-        return relative(SIZE_BASE_LARGEST, value);
-    case SIZE_FORM_USABLE_AGAIN:
-        return relative(SIZE_BASE_USABLE, value);
-    default:
-        return relative((enum size_base)form, value);
+uint32_t size_value(struct size_operand size) {
+    const uint32_t amount = (uint32_t)size.amount;
+    return size.base == SIZE_BASE_LITERAL ? amount : amount & 0xff;
+}
+
+uint32_t number_at(const uint8_t *bytes, unsigned count) {
+    uint32_t number = 0;
+    for (unsigned i = count; i-- > 0;) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+void put_number(uint8_t *bytes, unsigned count, uint32_t number) {
+    for (unsigned i = 0; i < count; i++) {
+        bytes[i] = (uint8_t)(number >> 8 * i & 0xff);
     }
 }
 
-/* The byte at index, 0 past the end. */
-static uint8_t byte_at(const uint8_t *bytes, size_t size, size_t index) {
-    return index < size ? bytes[index] : 0;
-}
-
-/* The header's bytes:
- *     0    version; 1 when canonical, any value is read as 1
- *     1    scale: SCALE_LARGE allows the full ranges of what follows, any other value means the small ones
- *     2    page size: 32 bytes times 2 to this, modulo 4 (small) or 8 (large)
- *     3-4  page count less one, modulo 16 or 512
- *     5    growth limit, modulo 8 or 64
- *     6    slot count: 16 times 2 to this, modulo 3 or 9
- *     7-8  refused asks
- *     9-10 disabled kinds
- * Large heaps take long to check and show nothing that small ones do not; so random bytes mean a small one
- * but for one value of the scale, which is none that mutations favour. */
-#define SCALE_LARGE 0x4c /* 'L' */
-
-/* How many values each field can take, small and large. */
-struct scale {
-    unsigned page_sizes;
-    unsigned page_counts;
-    unsigned growth_limits;
-    unsigned slot_counts;
-};
-
-static const struct scale small_scale = {4, 16, 8, 3};
-static const struct scale large_scale = {PROGRAM_PAGE_SIZE_COUNT, PROGRAM_PAGE_COUNT_MAXIMUM,
-                                         PROGRAM_GROWTH_LIMIT_MAXIMUM + 1, PROGRAM_SLOT_COUNT_CODES};
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static struct program_header decode_header(const uint8_t *bytes, size_t size) {
-    uint8_t raw[PROGRAM_HEADER_SIZE];
-    for (size_t i = 0; i < PROGRAM_HEADER_SIZE; i++) {
-        raw[i] = byte_at(bytes, size, i);
-    }
-    const struct scale *const scale = raw[1] == SCALE_LARGE ? &large_scale : &small_scale;
-    struct program_header header;
-    header.page_size = PROGRAM_PAGE_SIZE_MINIMUM << (raw[2] % scale->page_sizes);
-    header.page_count = 1 + (raw[3] | (unsigned)raw[4] << 8) % scale->page_counts;
-    header.growth_limit =
-        smaller(raw[5] % scale->growth_limits, PROGRAM_PAGE_COUNT_MAXIMUM - header.page_count);
-    header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << (raw[6] % scale->slot_counts);
-    header.refused_asks = (uint16_t)(raw[7] | raw[8] << 8);
-    const unsigned all_kinds = (1u << OPERATION_KIND_COUNT) - 1;
-    const unsigned disabled = (raw[9] | (unsigned)raw[10] << 8) & all_kinds;
-    header.disabled_kinds = (uint16_t)(disabled == all_kinds ? 0 : disabled);
-    return header;
-}
-
-struct program program_decode(const uint8_t *bytes, size_t size) {
-    const size_t body = size > PROGRAM_HEADER_SIZE ? size - PROGRAM_HEADER_SIZE : 0;
-    return (struct program){
-        .header = decode_header(bytes, size),
-        .bytes = bytes,
-        .size = size,
-        .operation_count = body / PROGRAM_OPERATION_SIZE + (body % PROGRAM_OPERATION_SIZE != 0),
-    };
-}
-
-/* The first kind, from `kind` on and round again, that is enabled; at least one is. */
-static enum operation_kind enabled_kind(enum operation_kind kind, uint16_t disabled_kinds) {
-    while ((disabled_kinds >> kind & 1) != 0) {
-        kind = (enum operation_kind)((kind + 1) % OPERATION_KIND_COUNT);
-    }
-    return kind;
-}
-
-struct operation program_operation(const struct program *program, size_t index) {
-    const size_t start = PROGRAM_HEADER_SIZE + index * PROGRAM_OPERATION_SIZE;
-    uint8_t raw[PROGRAM_OPERATION_SIZE];
-    for (size_t i = 0; i < PROGRAM_OPERATION_SIZE; i++) {
-        raw[i] = byte_at(program->bytes, program->size, start + i);
-    }
-    const uint32_t value = raw[3] | (uint32_t)raw[4] << 8 | (uint32_t)raw[5] << 16;
-    const enum operation_kind kind = enabled_kind(kind_codes[raw[0] & 15], program->header.disabled_kinds);
-    struct operation operation = {.kind = kind};
-    if (operation_takes(kind, OPERAND_SLOT)) {
-        const unsigned slot = raw[1] | (raw[2] & 15u) << 8;
-        operation.slot = (uint16_t)(slot & (program->header.slot_count - 1));
-    }
-    if (operation_takes(kind, OPERAND_SIZE)) {
-        operation.size = decode_size(raw[0] >> 4, value, program->header.page_size);
-    }
-    if (operation_takes(kind, OPERAND_ALIGNMENT) || operation_takes(kind, OPERAND_COUNT)) {
-        operation.choice = raw[2] >> 4;
-    }
-    if (operation_takes(kind, OPERAND_STEP)) {
-        operation.step = value;
-    }
-    operation.through_realloc = operation_takes(kind, OPERAND_THROUGH) && (raw[2] >> 4 & 1) != 0;
-    return operation;
-}
-
-/* log2 of value / unit, which is a power of two. */
-static uint8_t code_of(size_t value, size_t unit) {
+uint8_t code_of(size_t value, size_t unit) {
     uint8_t code = 0;
     while (unit << code < value) {
         code++;
@@ -235,60 +134,75 @@ static uint8_t code_of(size_t value, size_t unit) {
     return code;
 }
 
-void program_encode_header(const struct program_header *header, uint8_t *bytes) {
-    const uint8_t page_size = code_of(header->page_size, PROGRAM_PAGE_SIZE_MINIMUM);
-    const uint8_t slot_count = code_of(header->slot_count, PROGRAM_SLOT_COUNT_MINIMUM);
-    const size_t page_count = header->page_count - 1;
-    const bool small = page_size < small_scale.page_sizes && page_count < small_scale.page_counts &&
-                       header->growth_limit < small_scale.growth_limits &&
-                       slot_count < small_scale.slot_counts;
-    bytes[0] = PROGRAM_VERSION;
-    bytes[1] = small ? 0 : SCALE_LARGE;
-    bytes[2] = page_size;
-    bytes[3] = (uint8_t)(page_count & 0xff);
-    bytes[4] = (uint8_t)(page_count >> 8);
-    bytes[5] = (uint8_t)header->growth_limit;
-    bytes[6] = slot_count;
-    bytes[7] = (uint8_t)(header->refused_asks & 0xff);
-    bytes[8] = (uint8_t)(header->refused_asks >> 8);
-    bytes[9] = (uint8_t)(header->disabled_kinds & 0xff);
-    bytes[10] = (uint8_t)(header->disabled_kinds >> 8);
+enum operation_kind enabled_kind(enum operation_kind kind, uint32_t disabled_kinds, unsigned kind_count) {
+    while ((disabled_kinds >> kind & 1) != 0) {
+        kind = (enum operation_kind)((kind + 1) % kind_count);
+    }
+    return kind;
 }
 
-void program_encode_operation(const struct operation *operation, uint8_t *bytes) {
-    uint32_t value = operation->step;
-    if (operation_takes(operation->kind, OPERAND_SIZE)) {
-        const uint32_t amount = (uint32_t)operation->size.amount;
-        value = operation->size.base == SIZE_BASE_LITERAL ? amount : amount & 0xff;
+/* Programs. */
+
+const struct program_format *program_format(unsigned version) {
+    return version == program_format_1.version ? &program_format_1 : &program_format_2;
+}
+
+static const struct program_format *format_of(const struct program *program) {
+    return program_format(program->header.version);
+}
+
+/* Copies count bytes from index on; those past the end read as 0. */
+static void read_bytes(const uint8_t *bytes, size_t size, size_t index, uint8_t *raw, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        raw[i] = index + i < size ? bytes[index + i] : 0;
     }
-    const unsigned high = operation->through_realloc ? 1 : operation->choice;
-    /* A kind's own number is also its first code. */
-    bytes[0] = (uint8_t)((unsigned)operation->kind | (unsigned)operation->size.base << 4);
-    bytes[1] = (uint8_t)(operation->slot & 0xff);
-    bytes[2] = (uint8_t)((operation->slot >> 8 & 15u) | high << 4);
-    bytes[3] = (uint8_t)(value & 0xff);
-    bytes[4] = (uint8_t)(value >> 8 & 0xff);
-    bytes[5] = (uint8_t)(value >> 16 & 0xff);
+}
+
+struct program program_decode(const uint8_t *bytes, size_t size) {
+    const struct program_format *const format = program_format(size == 0 ? 0 : bytes[0]);
+    const size_t body = size > format->header_size ? size - format->header_size : 0;
+    uint8_t raw[PROGRAM_HEADER_SIZE_MAXIMUM];
+    read_bytes(bytes, size, 0, raw, format->header_size);
+    return (struct program){
+        .header = format->decode_header(raw),
+        .bytes = bytes,
+        .size = size,
+        .operation_count = body / format->operation_size + (body % format->operation_size != 0),
+    };
+}
+
+struct operation program_operation(const struct program *program, size_t index) {
+    const struct program_format *const format = format_of(program);
+    const size_t start = format->header_size + index * format->operation_size;
+    uint8_t raw[PROGRAM_OPERATION_SIZE_MAXIMUM];
+    read_bytes(program->bytes, program->size, start, raw, format->operation_size);
+    return format->decode_operation(&program->header, raw);
+}
+
+size_t program_size(unsigned version, size_t operation_count) {
+    const struct program_format *const format = program_format(version);
+    return format->header_size + operation_count * format->operation_size;
+}
+
+void program_encode_header(const struct program_header *header, uint8_t *bytes) {
+    program_format(header->version)->encode_header(header, bytes);
+}
+
+void program_encode_operation(const struct program_header *header, size_t index,
+                              const struct operation *operation, uint8_t *bytes) {
+    const struct program_format *const format = program_format(header->version);
+    format->encode_operation(operation, bytes + format->header_size + index * format->operation_size);
 }
 
 size_t program_encoded_size(const struct program *program) {
-    return PROGRAM_HEADER_SIZE + program->operation_count * PROGRAM_OPERATION_SIZE;
+    return program_size(program->header.version, program->operation_count);
 }
 
 void program_encode(const struct program *program, uint8_t *bytes) {
     /* Each operation is read before its bytes are written, and lies no further on than those. */
     for (size_t i = 0; i < program->operation_count; i++) {
         const struct operation operation = program_operation(program, i);
-        program_encode_operation(&operation, bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+        program_encode_operation(&program->header, i, &operation, bytes);
     }
     program_encode_header(&program->header, bytes);
-}
-
-const char *size_base_word(enum size_base base) {
-    static const char *const words[SIZE_BASE_COUNT] = {
-#define SIZE_BASE_TEXT(name, word) [SIZE_BASE_##name] = word,
-        SIZE_BASE_LIST(SIZE_BASE_TEXT)
-#undef SIZE_BASE_TEXT
-    };
-    return words[base];
 }

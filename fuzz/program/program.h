@@ -14,33 +14,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROGRAM_VERSION              1u
-#define PROGRAM_HEADER_SIZE          ((size_t)11) /* bytes */
-#define PROGRAM_OPERATION_SIZE       ((size_t)6)  /* bytes */
-#define PROGRAM_PAGE_SIZE_MINIMUM    ((size_t)32) /* bytes; the others are this times a power of two */
-#define PROGRAM_PAGE_SIZE_COUNT      8u           /* 32 to 4096 bytes */
-#define PROGRAM_PAGE_COUNT_MAXIMUM   ((size_t)512)
-#define PROGRAM_GROWTH_LIMIT_MAXIMUM ((size_t)63)
-#define PROGRAM_REGION_SIZE_MAXIMUM  (PROGRAM_PAGE_COUNT_MAXIMUM * 4096) /* bytes; growth included */
-#define PROGRAM_SLOT_COUNT_MINIMUM   ((size_t)16) /* the others are this times a power of two */
-#define PROGRAM_SLOT_COUNT_CODES     9u           /* 16 to 4096 slots */
-#define PROGRAM_SLOT_COUNT_MAXIMUM   ((size_t)4096)
-#define PROGRAM_REFUSED_ASK_COUNT    16u /* asks after which the refusal schedule repeats */
-#define PROGRAM_LITERAL_MAXIMUM      UINT32_C(0xffffff)
-#define PROGRAM_CHOICE_COUNT         16u /* entries in the tables of alignments and of counts */
+#define PROGRAM_VERSION                2u           /* the latest version of the format */
+#define PROGRAM_HEADER_SIZE_MAXIMUM    ((size_t)16) /* bytes, of any version */
+#define PROGRAM_OPERATION_SIZE_MAXIMUM ((size_t)8)  /* bytes, of any version */
+#define PROGRAM_PAGE_SIZE_MAXIMUM      ((size_t)4096)
+#define PROGRAM_PAGE_COUNT_MAXIMUM     ((size_t)512)
+#define PROGRAM_GROWTH_LIMIT_MAXIMUM   ((size_t)63)
+#define PROGRAM_REGION_SIZE_MAXIMUM    (PROGRAM_PAGE_COUNT_MAXIMUM * 4096) /* bytes; growth included */
+#define PROGRAM_SLOT_COUNT_MINIMUM     ((size_t)16) /* the others are this times a power of two */
+#define PROGRAM_SLOT_COUNT_CODES       9u           /* 16 to 4096 slots */
+#define PROGRAM_SLOT_COUNT_MAXIMUM     ((size_t)4096)
+#define PROGRAM_REFUSED_ASK_COUNT      16u /* asks after which the refusal schedule repeats */
+#define PROGRAM_LITERAL_MAXIMUM        UINT32_C(0xffffff)
+#define PROGRAM_COUNT_COUNT            16u         /* entries in the table of counts */
+#define PROGRAM_MISUSED_REQUEST        INT32_C(64) /* bytes a misuse through realloc asks for, unless it says */
 
 /* What an operation takes, in the order its text gives it. */
 enum operand {
     OPERAND_SLOT = 1,
-    OPERAND_ALIGNMENT = 2, /* the choice is an index into program_alignments */
-    OPERAND_COUNT = 4,     /* the choice is an index into program_counts */
+    OPERAND_ALIGNMENT = 2,
+    OPERAND_COUNT = 4, /* the choice is an index into program_counts */
     OPERAND_SIZE = 8,
     OPERAND_STEP = 16,
-    OPERAND_THROUGH = 32, /* optionally the word `realloc` */
+    OPERAND_THROUGH = 32, /* optionally the call a misuse goes through; for realloc, also a size */
 };
 
 /* Every kind of operation: its name in C, its word in text, and its operands. A kind's number is its code in
- * the bytes, so new ones go at the end. */
+ * the bytes, so new ones go at the end. Format 1 has the first 13; there `null` has no operand. */
 #define OPERATION_LIST(X)                                                                                    \
     X(ALLOC, "alloc", OPERAND_SLOT | OPERAND_SIZE)                   /* allocate into an empty slot */       \
     X(FREE, "free", OPERAND_SLOT)                                    /* free a live slot's payload */        \
@@ -55,8 +55,9 @@ enum operand {
     X(MISALIGNED, "misaligned",                                                                              \
       OPERAND_SLOT | OPERAND_STEP | OPERAND_THROUGH)      /* misuse: off the 8-byte grid */                  \
     X(FOREIGN, "foreign", OPERAND_STEP | OPERAND_THROUGH) /* misuse: outside the region */                   \
-    X(NULL_FREE, "null", 0)                               /* free NULL, which does nothing */                \
-    X(REFUSE, "refuse", 0)                                /* the page source refuses its next ask */
+    X(NULL_FREE, "null", OPERAND_THROUGH)                 /* pass NULL; to free, it does nothing */          \
+    X(REFUSE, "refuse", 0)                                /* the page source refuses its next ask */         \
+    X(USABLE, "usable", OPERAND_SLOT)                     /* ask for the usable size of a live payload */
 
 enum operation_kind {
 #define OPERATION_ENUMERATOR(name, word, operands) OPERATION_##name,
@@ -88,23 +89,38 @@ struct size_operand {
     int32_t amount; /* bytes added to the base: 0..PROGRAM_LITERAL_MAXIMUM for a literal, else -128..127 */
 };
 
+/* The call through which a misuse reaches the heap: its name in C, its word in text. */
+#define THROUGH_LIST(X)                                                                                      \
+    X(FREE, "free") /* 0: what it is when nothing is said */                                                 \
+    X(REALLOC, "realloc")                                                                                    \
+    X(USABLE, "usable")
+
+enum through {
+#define THROUGH_ENUMERATOR(name, word) THROUGH_##name,
+    THROUGH_LIST(THROUGH_ENUMERATOR)
+#undef THROUGH_ENUMERATOR
+    THROUGH_COUNT
+};
+
 /* One operation, canonical: the operands its kind does not take are 0. */
 struct operation {
     enum operation_kind kind;
     uint16_t slot; /* below the program's slot count */
     struct size_operand size;
-    uint8_t choice;       /* index into program_alignments or program_counts */
-    bool through_realloc; /* a misuse reaches the heap through realloc instead of free */
-    uint32_t step;        /* which of the possible bad pointers; up to PROGRAM_LITERAL_MAXIMUM */
+    uint8_t choice;       /* index into program_counts */
+    enum through through; /* of a misuse */
+    uint32_t step;        /* which of the possible bad pointers; up to the format's step_maximum */
+    uint64_t alignment;   /* bytes; any that the format can say */
 };
 
 struct program_header {
-    size_t page_size;        /* bytes; a power of two, 32 to 4096 */
+    size_t page_size;        /* bytes; a power of two, the format's page_size_minimum to 4096 */
     size_t page_count;       /* pages the heap starts with, 1 to 512 */
     size_t growth_limit;     /* pages the page source can give, 0 to 63, and 512 in all */
     size_t slot_count;       /* a power of two, 16 to 4096 */
     uint16_t refused_asks;   /* bit i: the source refuses every ask whose number, from 0, is i modulo 16 */
-    uint16_t disabled_kinds; /* bit k: kind k is decoded as the next enabled kind (swarm testing) */
+    uint32_t disabled_kinds; /* bit k: kind k is decoded as the next enabled kind (swarm testing) */
+    unsigned version;        /* of the program's format, 1 or 2; any other means 2 */
 };
 
 /* A program over bytes it does not own. */
@@ -115,37 +131,72 @@ struct program {
     size_t operation_count;
 };
 
-/* The alignments and counts an operation can choose from. */
-extern const uint32_t program_alignments[PROGRAM_CHOICE_COUNT]; /* bytes; some are not powers of two */
-extern const uint64_t program_counts[PROGRAM_CHOICE_COUNT];     /* things */
+/* What the versions of the format do not share. */
+struct program_format {
+    unsigned version;
+    size_t header_size;       /* bytes */
+    size_t operation_size;    /* bytes */
+    size_t page_size_minimum; /* bytes; a power of two */
+    unsigned kind_count;      /* kinds of operation it has: those below this */
+    uint32_t step_maximum;
 
-/* The program that size bytes at bytes mean; bytes may be NULL when size is 0. Missing bytes read as 0, so
- * that the header and the last operation are always whole. Never fails. The bytes stay the caller's, and must
- * outlive the program. Cost: constant; operations are decoded as they are asked for. */
+    /* Of as many bytes as a header or an operation has. */
+    struct program_header (*decode_header)(const uint8_t *bytes);
+    struct operation (*decode_operation)(const struct program_header *header, const uint8_t *bytes);
+    void (*encode_header)(const struct program_header *header, uint8_t *bytes);
+    void (*encode_operation)(const struct operation *operation, uint8_t *bytes);
+
+    bool (*has_alignment)(uint64_t alignment); /* can an operation say this alignment? */
+};
+
+/* The format of a version: 1 is format 1, any other the latest. */
+const struct program_format *program_format(unsigned version);
+
+/* The counts an operation can choose from, and the alignments it can in format 1. */
+extern const uint64_t program_counts[PROGRAM_COUNT_COUNT]; /* things */
+extern const uint32_t program_1_alignments[16];            /* bytes; some are not powers of two */
+
+/* The program that size bytes at bytes mean; bytes may be NULL when size is 0. The first byte is the version.
+ * Missing bytes read as 0, so that the header and the last operation are always whole. Never fails. The bytes
+ * stay the caller's, and must outlive the program. Cost: constant; operations are decoded as they are asked
+ * for. */
 struct program program_decode(const uint8_t *bytes, size_t size);
 
 /* Operation number index, below program->operation_count, canonical. Cost: constant. */
 struct operation program_operation(const struct program *program, size_t index);
 
-/* Writes the canonical header, PROGRAM_HEADER_SIZE bytes. header must be as program_decode makes it. */
+/* Bytes a program of this version with so many operations takes. */
+size_t program_size(unsigned version, size_t operation_count);
+
+/* Writes the canonical header to the start of a program's bytes. header must be as program_decode makes it,
+ * or of version 0, which means the latest. */
 void program_encode_header(const struct program_header *header, uint8_t *bytes);
 
-/* Writes one canonical operation, PROGRAM_OPERATION_SIZE bytes. */
-void program_encode_operation(const struct operation *operation, uint8_t *bytes);
+/* Writes operation number index, in canonical form, to its place among the bytes of a program with this
+ * header. */
+void program_encode_operation(const struct program_header *header, size_t index,
+                              const struct operation *operation, uint8_t *bytes);
 
 /* Bytes the canonical encoding of a program takes. */
 size_t program_encoded_size(const struct program *program);
 
-/* Writes the canonical encoding, program_encoded_size(program) bytes, which may be the program's own. */
+/* Writes the canonical encoding, program_encoded_size(program) bytes, which may be the program's own. It is
+ * of the program's version. */
 void program_encode(const struct program *program, uint8_t *bytes);
 
 /* Does this kind take that operand? */
 bool operation_takes(enum operation_kind kind, enum operand operand);
+
+/* Does this operation have a size: because its kind takes one, or as a misuse through realloc? */
+bool operation_has_size(const struct operation *operation);
 
 /* The word of a kind, such as "alloc"; kind is below OPERATION_KIND_COUNT. */
 const char *operation_word(enum operation_kind kind);
 
 /* The word of a size base, "" for a literal. */
 const char *size_base_word(enum size_base base);
+
+/* The word of a call a misuse goes through. */
+const char *through_word(enum through through);
 
 #endif

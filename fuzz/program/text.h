@@ -1,13 +1,13 @@
 /* The text form of a program: what a report prints, what a person writes, and what the tool parses.
  *
- *     kmem-program 1
+ *     kmem-program 2
  *     # first fit must reuse the hole in front of slot 1
  *     heap page=64 pages=2 growth=1 slots=16 refuse=0,3 disable=foreign,null
  *     alloc 0 24
  *     aligned 1 64 largest-8
  *     calloc 2 3 16
  *     free 0
- *     double 0 realloc
+ *     double 0 realloc 0
  *     interior 1 5
  *
  * docs/programs.md describes it in full. Printing a program and parsing the text gives the program's
@@ -26,9 +26,10 @@
 
 /* The first line of every program in text, without its newline. Only blank lines and comments may stand in
  * front of it. */
-#define TEXT_SIGNATURE "kmem-program 1"
+#define TEXT_MAGIC     "kmem-program"
+#define TEXT_SIGNATURE "kmem-program 2" /* of the latest version; others have another number */
 
-#define TEXT_OPERATION_SIZE 96 /* bytes: room for any operation in text, with its NUL */
+#define TEXT_OPERATION_SIZE 128 /* bytes: room for any operation in text, with its NUL */
 
 /* Are these bytes a program in text? They are iff their first line that is neither blank nor a comment begins
  * with "kmem-program", which no fuzzer writes by chance: a text of another version, or with a broken first
@@ -43,8 +44,8 @@ struct text_error {
 };
 
 /* Parses size bytes of text into the canonical encoding: *program receives a buffer from malloc, which the
- * caller frees, and *program_size its size in bytes. Returns true; or false, with *error set and *program
- * NULL, iff the text is not a program of version 1 in every line, or memory ran out (line 0 and a message
+ * caller frees, and *size_of_program its size in bytes. Returns true; or false, with *error set and *program
+ * NULL, iff the text is not a program of its version in every line, or memory ran out (line 0 and a message
  * then). */
 __attribute__((warn_unused_result)) bool text_parse(const uint8_t *text, size_t size, uint8_t **program,
                                                     size_t *program_size, struct text_error *error);

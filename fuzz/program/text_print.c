@@ -17,27 +17,29 @@ static struct operand_text slot_text(const struct operation *operation) {
     return slot;
 }
 
-/* Counts that no literal reaches are the arithmetic edge, which reads better in hexadecimal. */
-static struct operand_text choice_text(const struct operation *operation) {
-    struct operand_text choice = {""};
-    if (operation_takes(operation->kind, OPERAND_ALIGNMENT)) {
-        const uint32_t alignment = program_alignments[operation->choice];
-        (void)snprintf(choice.text, sizeof choice.text, " %" PRIu32, alignment);
-    }
-    if (operation_takes(operation->kind, OPERAND_COUNT)) {
-        const uint64_t count = program_counts[operation->choice];
-        const bool literal = count <= PROGRAM_LITERAL_MAXIMUM;
-        (void)snprintf(choice.text, sizeof choice.text, literal ? " %" PRIu64 : " 0x%" PRIx64, count);
-    }
-    return choice;
+#define DECIMAL_MAXIMUM 99999999u /* what is larger is the arithmetic edge, and reads better in hexadecimal  \
+                                   */
+
+static struct operand_text number_text(uint64_t number) {
+    struct operand_text text;
+    const bool decimal = number <= DECIMAL_MAXIMUM;
+    (void)snprintf(text.text, sizeof text.text, decimal ? " %" PRIu64 : " 0x%" PRIx64, number);
+    return text;
 }
 
-static struct operand_text size_text(const struct operation *operation) {
-    struct operand_text text = {""};
-    const struct size_operand size = operation->size;
-    if (!operation_takes(operation->kind, OPERAND_SIZE)) {
-        return text;
+/* The alignment or the count. */
+static struct operand_text choice_text(const struct operation *operation) {
+    if (operation_takes(operation->kind, OPERAND_ALIGNMENT)) {
+        return number_text(operation->alignment);
     }
+    if (operation_takes(operation->kind, OPERAND_COUNT)) {
+        return number_text(program_counts[operation->choice]);
+    }
+    return (struct operand_text){""};
+}
+
+static struct operand_text size_text(struct size_operand size) {
+    struct operand_text text;
     if (size.base == SIZE_BASE_LITERAL) {
         (void)snprintf(text.text, sizeof text.text, " %" PRId32, size.amount);
     } else if (size.amount == 0) {
@@ -56,13 +58,32 @@ static struct operand_text step_text(const struct operation *operation) {
     return step;
 }
 
+/* The call a misuse goes through; nothing when it is free. */
+struct through_text {
+    char text[sizeof(struct operand_text) + sizeof " realloc"]; /* a size may follow the word */
+};
+
+static struct through_text through_text(const struct operation *operation) {
+    struct through_text text = {""};
+    const struct size_operand size = operation->size;
+    if (operation->through != THROUGH_FREE) {
+        const bool usual = size.base == SIZE_BASE_LITERAL && size.amount == PROGRAM_MISUSED_REQUEST;
+        const bool sized = operation->through == THROUGH_REALLOC && !usual;
+        (void)snprintf(text.text, sizeof text.text, " %s%s", through_word(operation->through),
+                       sized ? size_text(size).text : "");
+    }
+    return text;
+}
+
 const char *text_operation(const struct operation *operation, char buffer[TEXT_OPERATION_SIZE]) {
     const struct operand_text slot = slot_text(operation);
     const struct operand_text choice = choice_text(operation);
-    const struct operand_text size = size_text(operation);
+    const struct operand_text size = operation_takes(operation->kind, OPERAND_SIZE)
+                                         ? size_text(operation->size)
+                                         : (struct operand_text){""};
     const struct operand_text step = step_text(operation);
     (void)snprintf(buffer, TEXT_OPERATION_SIZE, "%s%s%s%s%s%s", operation_word(operation->kind), slot.text,
-                   choice.text, size.text, step.text, operation->through_realloc ? " realloc" : "");
+                   choice.text, size.text, step.text, through_text(operation).text);
     return buffer;
 }
 
@@ -87,7 +108,7 @@ static void print_heap(const struct program_header *header, FILE *stream) {
 }
 
 int text_print(const struct program *program, FILE *stream) {
-    (void)fputs(TEXT_SIGNATURE "\n", stream);
+    (void)fprintf(stream, TEXT_MAGIC " %u\n", program->header.version);
     print_heap(&program->header, stream);
     for (size_t i = 0; i < program->operation_count; i++) {
         char buffer[TEXT_OPERATION_SIZE];

@@ -48,10 +48,13 @@ static size_t region_size(const struct program_header *header) {
     return header->page_size * header->page_count;
 }
 
+static size_t smallest_page(const struct reducer *reducer) {
+    return program_format(reducer->best.header.version)->page_size_minimum;
+}
+
 /* Every geometry of `size` bytes, fewest pages first. */
 static bool try_geometries(struct reducer *reducer, size_t size, try_region *try) {
-    for (size_t code = PROGRAM_PAGE_SIZE_COUNT; code-- > 0;) {
-        const size_t page_size = PROGRAM_PAGE_SIZE_MINIMUM << code;
+    for (size_t page_size = PROGRAM_PAGE_SIZE_MAXIMUM; page_size >= smallest_page(reducer); page_size /= 2) {
         if (size % page_size != 0 || size / page_size > PROGRAM_PAGE_COUNT_MAXIMUM) {
             continue;
         }
@@ -69,11 +72,11 @@ static bool try_geometries(struct reducer *reducer, size_t size, try_region *try
 /* The smallest region that will do: each multiple of the smallest page, then powers of two. */
 static bool shrink_region(struct reducer *reducer, try_region *try) {
     const size_t size = region_size(&reducer->best.header);
-    for (size_t smaller = PROGRAM_PAGE_SIZE_MINIMUM; smaller <= size;) {
+    for (size_t smaller = smallest_page(reducer); smaller <= size;) {
         if (try_geometries(reducer, smaller, try)) {
             return true;
         }
-        smaller = smaller < FINE_SIZE ? smaller + PROGRAM_PAGE_SIZE_MINIMUM : smaller * 2;
+        smaller = smaller < FINE_SIZE ? smaller + smallest_page(reducer) : smaller * 2;
     }
     return false;
 }
@@ -88,7 +91,7 @@ static bool try_with_size(struct reducer *reducer, size_t difference) {
     const struct program_header header = reducer->next.header;
     for (size_t i = 0; i < reducer->best.count; i++) {
         const struct operation *const operation = &reducer->best.operations[i];
-        if (!operation_takes(operation->kind, OPERAND_SIZE) || operation->size.base != SIZE_BASE_LITERAL ||
+        if (!operation_has_size(operation) || operation->size.base != SIZE_BASE_LITERAL ||
             (size_t)operation->size.amount < difference) {
             continue;
         }

@@ -10,17 +10,16 @@
 
 /* Another kind, with the operands it has in common with the one before. */
 static struct operation of_kind(struct operation operation, enum operation_kind kind) {
-    const bool keeps_choice =
-        (operation_takes(operation.kind, OPERAND_COUNT) && operation_takes(kind, OPERAND_COUNT)) ||
-        (operation_takes(operation.kind, OPERAND_ALIGNMENT) && operation_takes(kind, OPERAND_ALIGNMENT));
-    return (struct operation){
-        .kind = kind,
-        .slot = operation_takes(kind, OPERAND_SLOT) ? operation.slot : 0,
-        .size = operation_takes(kind, OPERAND_SIZE) ? operation.size : (struct size_operand){.amount = 0},
-        .choice = keeps_choice ? operation.choice : 0,
-        .step = operation_takes(kind, OPERAND_STEP) ? operation.step : 0,
-        .through_realloc = operation_takes(kind, OPERAND_THROUGH) && operation.through_realloc,
-    };
+    operation.kind = kind;
+    operation.slot = operation_takes(kind, OPERAND_SLOT) ? operation.slot : 0;
+    operation.choice = operation_takes(kind, OPERAND_COUNT) ? operation.choice : 0;
+    operation.alignment = operation_takes(kind, OPERAND_ALIGNMENT) ? operation.alignment : 0;
+    operation.step = operation_takes(kind, OPERAND_STEP) ? operation.step : 0;
+    operation.through = operation_takes(kind, OPERAND_THROUGH) ? operation.through : THROUGH_FREE;
+    if (!operation_has_size(&operation)) {
+        operation.size = (struct size_operand){.amount = 0};
+    }
+    return operation;
 }
 
 /* The size of count times size bytes as a literal. Returns false when there is none. */
@@ -118,7 +117,7 @@ static void shrink_relative(struct reducer *reducer, size_t index) {
 
 static void shrink_size(struct reducer *reducer, size_t index) {
     const struct operation *const operation = &reducer->best.operations[index];
-    if (!operation_takes(operation->kind, OPERAND_SIZE)) {
+    if (!operation_has_size(operation)) {
         return;
     }
     if (operation->size.base != SIZE_BASE_LITERAL) {
@@ -137,7 +136,7 @@ static void shrink_size(struct reducer *reducer, size_t index) {
 /* Sizes together. */
 
 static bool is_literal(const struct operation *operation) {
-    return operation_takes(operation->kind, OPERAND_SIZE) && operation->size.base == SIZE_BASE_LITERAL;
+    return operation_has_size(operation) && operation->size.base == SIZE_BASE_LITERAL;
 }
 
 static bool try_equals(void *context, uint32_t value) {
@@ -201,6 +200,31 @@ static void shrink_choice(struct reducer *reducer, size_t index) {
     }
 }
 
+static bool try_alignment(struct reducer *reducer, size_t index, uint64_t alignment) {
+    if (alignment >= reducer->best.operations[index].alignment ||
+        !program_format(reducer->best.header.version)->has_alignment(alignment)) {
+        return false;
+    }
+    reducer_draft(reducer)->operations[index].alignment = alignment;
+    return reducer_try(reducer);
+}
+
+/* The least alignments, from 0 on; then powers of two, exactly and one off. */
+static void shrink_alignment(struct reducer *reducer, size_t index) {
+    for (uint64_t alignment = 0; alignment < EXHAUSTED_VALUES; alignment++) {
+        if (try_alignment(reducer, index, alignment)) {
+            return;
+        }
+    }
+    for (uint64_t power = EXHAUSTED_VALUES; power != 0; power *= 2) { /* ends when it wraps to 0 */
+        for (uint64_t alignment = power - 1; alignment <= power + 1; alignment++) {
+            if (try_alignment(reducer, index, alignment)) {
+                return;
+            }
+        }
+    }
+}
+
 static bool try_step(void *context, uint32_t value) {
     const struct place *const place = context;
     reducer_draft(place->reducer)->operations[place->index].step = value;
@@ -212,9 +236,16 @@ static void shrink_step(struct reducer *reducer, size_t index) {
     (void)shrink_number(reducer->best.operations[index].step, try_step, &place);
 }
 
-static void drop_way(struct reducer *reducer, size_t index) {
-    reducer_draft(reducer)->operations[index].through_realloc = false;
-    (void)reducer_try(reducer);
+/* A misuse through a simpler call. */
+static void simplify_way(struct reducer *reducer, size_t index) {
+    for (unsigned through = 0; through < reducer->best.operations[index].through; through++) {
+        struct operation *const operation = &reducer_draft(reducer)->operations[index];
+        operation->through = (enum through)through;
+        *operation = of_kind(*operation, operation->kind);
+        if (reducer_try(reducer)) {
+            return;
+        }
+    }
 }
 
 void reduce_operands(struct reducer *reducer) {
@@ -222,9 +253,10 @@ void reduce_operands(struct reducer *reducer) {
     for (size_t i = 0; i < reducer->best.count; i++) {
         simplify_kind(reducer, i);
         shrink_choice(reducer, i);
+        shrink_alignment(reducer, i);
         shrink_size(reducer, i);
         shrink_step(reducer, i);
-        drop_way(reducer, i);
+        simplify_way(reducer, i);
     }
     shrink_pairs(reducer);
 }

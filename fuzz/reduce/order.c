@@ -35,13 +35,14 @@ static int order_sizes(struct size_operand left, struct size_operand right) {
 
 static int order_operations(const struct operation *left, const struct operation *right) {
     ORDER(left->kind, right->kind);
+    ORDER(left->through, right->through);
     const int sizes = order_sizes(left->size, right->size);
     if (sizes != 0) {
         return sizes;
     }
+    ORDER(left->alignment, right->alignment);
     ORDER(left->choice, right->choice);
     ORDER(left->step, right->step);
-    ORDER(left->through_realloc, right->through_realloc);
     ORDER(left->slot, right->slot);
     return 0;
 }

@@ -27,11 +27,10 @@ struct draft *reducer_draft(struct reducer *reducer) {
 /* Writes the draft's canonical bytes, and takes it apart again: the draft becomes what its bytes mean. */
 static struct program settle(struct reducer *reducer) {
     struct draft *const draft = &reducer->next;
-    const size_t size = PROGRAM_HEADER_SIZE + draft->count * PROGRAM_OPERATION_SIZE;
+    const size_t size = program_size(draft->header.version, draft->count);
     program_encode_header(&draft->header, reducer->bytes);
     for (size_t i = 0; i < draft->count; i++) {
-        program_encode_operation(&draft->operations[i],
-                                 reducer->bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+        program_encode_operation(&draft->header, i, &draft->operations[i], reducer->bytes);
     }
     struct program program = program_decode(reducer->bytes, size);
     program_encode(&program, reducer->bytes);
@@ -122,12 +121,13 @@ uint32_t shrink_number(uint32_t value, shrink_attempt *attempt, void *context) {
 
 /* The whole. */
 
-static bool allocate(struct reducer *reducer, size_t count) {
+static bool allocate(struct reducer *reducer, const struct program *program) {
+    const size_t count = program->operation_count;
     const size_t room = count + 1; /* of nothing malloc may give nothing */
     reducer->best.operations = calloc(room, sizeof *reducer->best.operations);
     reducer->next.operations = calloc(room, sizeof *reducer->next.operations);
     reducer->doomed = calloc(room, sizeof *reducer->doomed);
-    reducer->bytes = malloc(PROGRAM_HEADER_SIZE + count * PROGRAM_OPERATION_SIZE);
+    reducer->bytes = malloc(program_encoded_size(program));
     reducer->rejected = calloc(REJECTED_COUNT, sizeof *reducer->rejected);
     return reducer->best.operations != NULL && reducer->next.operations != NULL && reducer->doomed != NULL &&
            reducer->bytes != NULL && reducer->rejected != NULL;
@@ -180,7 +180,7 @@ enum reduce_outcome reduce(const struct program *program, struct reduction *redu
     reduction->replay_count = 0;
     reduction->step_count = 0;
     enum reduce_outcome outcome = REDUCE_NO_MEMORY;
-    if (allocate(&reducer, program->operation_count)) {
+    if (allocate(&reducer, program)) {
         outcome = run(&reducer, program);
     }
     release(&reducer);

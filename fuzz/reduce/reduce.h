@@ -45,7 +45,7 @@ __attribute__((warn_unused_result)) enum reduce_outcome reduce(const struct prog
 /* The order programs are reduced in: negative when left is smaller than right, 0 when they mean the same,
  * positive otherwise. A program is smaller when it has fewer operations; else, when its heap is simpler (less
  * growth, fewer refusals, fewer bytes, fewer pages, fewer slots); else, when the first operation in which the
- * two differ is simpler (kind by its code, then size, alignment or count, step, way, slot). A literal is
+ * two differ is simpler (kind by its code, then way, size, alignment or count, step, slot). A literal is
  * simpler than any size that follows the heap; amounts are simpler the nearer they are to 0. Well-founded:
  * there is no endless row of programs each smaller than the one before. */
 int reduce_order(const struct program *left, const struct program *right);

@@ -145,6 +145,8 @@ const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME
     char offset[EXPLAIN_VALUE_SIZE];
     if (step->call == CALL_NONE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> nothing called");
+    } else if (step->call == CALL_USABLE) {
+        snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> %zu bytes", step->usable_size);
     } else if (step->refusal != REFUSAL_NONE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> refused: %s", explain_refusal(step->refusal));
     } else if (step->offset != MODEL_NOTHING) {

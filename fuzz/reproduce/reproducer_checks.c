@@ -16,8 +16,8 @@ static bool zeroes(const struct step *step) {
 }
 
 static bool is_wild(const struct step *step) {
-    return (step->call == CALL_FREE || step->call == CALL_REALLOC) && step->slot == STEP_NO_SLOT &&
-           !step->null_pointer;
+    return (step->call == CALL_FREE || step->call == CALL_REALLOC || step->call == CALL_USABLE) &&
+           step->slot == STEP_NO_SLOT && !step->null_pointer;
 }
 
 static bool calls(const struct step *step) {

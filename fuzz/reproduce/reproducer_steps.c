@@ -151,6 +151,10 @@ static void write_call(const struct step *step, FILE *stream) {
     case CALL_COALESCE:
         fputs("kmem_coalesce(&heap", stream);
         break;
+    case CALL_USABLE:
+        fputs("(void)kmem_usable_size(&heap, ", stream);
+        write_pointer(step, stream);
+        break;
     case CALL_NONE:
         break;
     }
@@ -249,7 +253,8 @@ static void write_block_checks(const struct reproducer *file, const struct step 
     if (blocks) {
         fputs(file->every ? "    check_blocks(true);\n" : "    check_blocks();\n", stream);
     }
-    if (reproducer_asks(oracles, ORACLE_USABLE_SIZE) && (reproducer_has_payload(step) || is_misuse(step))) {
+    if (reproducer_asks(oracles, ORACLE_USABLE_SIZE) &&
+        (reproducer_has_payload(step) || is_misuse(step) || step->call == CALL_USABLE)) {
         fputs(CHECK_START "kmem_usable_size(&heap, ", stream);
         if (reproducer_has_payload(step)) {
             write_result(step, stream);

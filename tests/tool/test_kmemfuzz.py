@@ -149,7 +149,7 @@ class Run(ToolTest):
         self.write("large", random_bytes(1, 1_000_000))
         code, output, _ = self.run_tool("run", "large")
         self.assertEqual(code, SOUND)
-        self.assertRegex(output, r" 166\d{3} operations  large\n$")
+        self.assertRegex(output, r" 124\d{3} operations  large\n$")
 
     def test_the_corpus_is_sound(self):
         code, output, errors = self.run_tool("run", ROOT / "corpus")

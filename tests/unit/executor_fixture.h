@@ -73,10 +73,16 @@ static inline struct operation chosen(enum operation_kind kind, unsigned slot, u
     return operation;
 }
 
-/* Choices are indices: alignments 4 is 16 bytes, 5 is 32, 6 is 64, 14 is 24; counts 2 is 3, 11 is 2^61 + 1.
- */
-#define ALIGNED(slot, choice, size) chosen(OPERATION_ALIGNED, (slot), (choice), (size))
-#define CALLOC(slot, choice, size)  chosen(OPERATION_CALLOC, (slot), (choice), (size))
+/* Choices are indices: 2 is a count of 3, 11 is 2^61 + 1. */
+#define CALLOC(slot, choice, size) chosen(OPERATION_CALLOC, (slot), (choice), (size))
+
+static inline struct operation aligned(unsigned slot, uint64_t alignment, int32_t size) {
+    struct operation operation = sized(OPERATION_ALIGNED, slot, size);
+    operation.alignment = alignment;
+    return operation;
+}
+
+#define ALIGNED(slot, alignment, size) aligned((slot), (alignment), (size))
 
 static inline struct operation stepped(enum operation_kind kind, unsigned slot, uint32_t step) {
     struct operation operation = sized(kind, slot, 0);
@@ -88,9 +94,14 @@ static inline struct operation stepped(enum operation_kind kind, unsigned slot, 
 #define MISALIGNED(slot, step) stepped(OPERATION_MISALIGNED, (slot), (step))
 #define FOREIGN(step)          stepped(OPERATION_FOREIGN, 0, (step))
 
-static inline struct operation through_realloc(struct operation operation) {
-    operation.through_realloc = true;
+static inline struct operation through(enum through call, int32_t size, struct operation operation) {
+    operation.through = call;
+    operation.size = size_of(SIZE_BASE_LITERAL, size);
     return operation;
+}
+
+static inline struct operation through_realloc(struct operation operation) {
+    return through(THROUGH_REALLOC, PROGRAM_MISUSED_REQUEST, operation);
 }
 
 /* Runs. */

@@ -15,7 +15,7 @@
 #define RANDOM_TRIAL_COUNT  20000
 #define LENGTH(array)       (sizeof(array) / sizeof *(array))
 #define RANDOM_SIZE_MAXIMUM ((size_t)400) /* bytes */
-#define ENCODED_MAXIMUM     (RANDOM_SIZE_MAXIMUM + PROGRAM_HEADER_SIZE + PROGRAM_OPERATION_SIZE)
+#define ENCODED_MAXIMUM     (RANDOM_SIZE_MAXIMUM + PROGRAM_HEADER_SIZE_MAXIMUM + PROGRAM_OPERATION_SIZE_MAXIMUM)
 
 /* Marsaglia's xorshift: every test starts it afresh, so that each fails alone as it does among the others. */
 static uint64_t random_state;
@@ -33,16 +33,20 @@ static inline uint64_t random_next(void) {
     return random_state;
 }
 
-/* Fills bytes at random and returns how many, 0 to RANDOM_SIZE_MAXIMUM. */
+/* Fills bytes at random and returns how many, 0 to RANDOM_SIZE_MAXIMUM. Half are of format 1. */
 static inline size_t random_bytes(uint8_t *bytes) {
     const size_t size = (size_t)(random_next() % (RANDOM_SIZE_MAXIMUM + 1));
     for (size_t i = 0; i < size; i++) {
         bytes[i] = (uint8_t)(random_next() >> 32);
     }
+    if (random_next() % 2 == 0 && size > 0) {
+        bytes[0] = 1;
+    }
     return size;
 }
 
 static inline void assert_headers_equal(const struct program_header *a, const struct program_header *b) {
+    assert_int_equal(a->version, b->version);
     assert_int_equal(a->page_size, b->page_size);
     assert_int_equal(a->page_count, b->page_count);
     assert_int_equal(a->growth_limit, b->growth_limit);
@@ -57,7 +61,8 @@ static inline void assert_operations_equal(struct operation a, struct operation 
     assert_int_equal(a.size.base, b.size.base);
     assert_int_equal(a.size.amount, b.size.amount);
     assert_int_equal(a.choice, b.choice);
-    assert_int_equal(a.through_realloc, b.through_realloc);
+    assert_int_equal(a.through, b.through);
+    assert_true(a.alignment == b.alignment);
     assert_int_equal(a.step, b.step);
 }
 
@@ -70,14 +75,15 @@ static inline void assert_programs_equal(const struct program *a, const struct p
 }
 
 static inline void assert_header_in_range(const struct program_header *header) {
-    assert_true(header->page_size >= 32 && header->page_size <= 4096);
+    assert_true(header->page_size >= program_format(header->version)->page_size_minimum);
+    assert_true(header->page_size <= 4096);
     assert_int_equal(header->page_size & (header->page_size - 1), 0);
     assert_true(header->page_count >= 1 && header->page_count <= 512);
     assert_true(header->growth_limit <= 63);
     assert_true(header->page_count + header->growth_limit <= 512);
     assert_true(header->slot_count >= 16 && header->slot_count <= 4096);
     assert_int_equal(header->slot_count & (header->slot_count - 1), 0);
-    assert_true(header->disabled_kinds < (1u << OPERATION_KIND_COUNT) - 1);
+    assert_true(header->disabled_kinds < (1u << program_format(header->version)->kind_count) - 1);
 }
 
 static inline void assert_size_in_range(struct size_operand size) {
@@ -91,17 +97,21 @@ static inline void assert_size_in_range(struct size_operand size) {
 
 static inline void assert_operation_in_range(struct operation operation,
                                              const struct program_header *header) {
+    const struct program_format *const format = program_format(header->version);
     const enum operation_kind kind = operation.kind;
-    assert_true((unsigned)kind < OPERATION_KIND_COUNT);
+    assert_true((unsigned)kind < format->kind_count);
     assert_true(operation_takes(kind, OPERAND_SLOT) ? operation.slot < header->slot_count
                                                     : operation.slot == 0);
     assert_size_in_range(operation.size);
-    assert_true(operation_takes(kind, OPERAND_SIZE) ||
+    assert_true(operation_has_size(&operation) ||
                 (operation.size.base == SIZE_BASE_LITERAL && operation.size.amount == 0));
-    const bool chooses = operation_takes(kind, OPERAND_ALIGNMENT) || operation_takes(kind, OPERAND_COUNT);
-    assert_true(chooses ? operation.choice < PROGRAM_CHOICE_COUNT : operation.choice == 0);
-    assert_true(operation_takes(kind, OPERAND_STEP) ? operation.step <= 0xffffff : operation.step == 0);
-    assert_true(operation_takes(kind, OPERAND_THROUGH) || !operation.through_realloc);
+    const bool counts = operation_takes(kind, OPERAND_COUNT);
+    assert_true(counts ? operation.choice < PROGRAM_COUNT_COUNT : operation.choice == 0);
+    const bool aligns = operation_takes(kind, OPERAND_ALIGNMENT);
+    assert_true(aligns ? format->has_alignment(operation.alignment) : operation.alignment == 0);
+    assert_true(operation.step <= (operation_takes(kind, OPERAND_STEP) ? format->step_maximum : 0));
+    assert_true(operation_takes(kind, OPERAND_THROUGH) || operation.through == THROUGH_FREE);
+    assert_true((unsigned)operation.through < THROUGH_COUNT);
 }
 
 /* A test that draws random bytes. */

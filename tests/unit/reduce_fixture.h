@@ -114,7 +114,7 @@ static inline void assert_reduced(const char *text, reduce_predicate *fails, con
 
 struct variant {
     struct program_header header;
-    struct operation operations[CAPACITY / PROGRAM_OPERATION_SIZE];
+    struct operation operations[CAPACITY / 4];
     size_t count;
 };
 
@@ -133,11 +133,10 @@ static inline void assert_passes(const struct variant *variant, const struct pro
     uint8_t bytes[CAPACITY];
     program_encode_header(&variant->header, bytes);
     for (size_t i = 0; i < variant->count; i++) {
-        program_encode_operation(&variant->operations[i],
-                                 bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+        program_encode_operation(&variant->header, i, &variant->operations[i], bytes);
     }
     const struct program program =
-        program_decode(bytes, PROGRAM_HEADER_SIZE + variant->count * PROGRAM_OPERATION_SIZE);
+        program_decode(bytes, program_size(variant->header.version, variant->count));
     if (reduce_order(&program, minimal) < 0 && fails(context, &program)) {
         text_print(minimal, stderr);
         fprintf(stderr, "is not minimal: this fails as well:\n");
@@ -169,6 +168,7 @@ static inline void assert_minimal(const struct program *minimal, reduce_predicat
         if (operation.size.base == SIZE_BASE_LITERAL) {
             ASSERT_EACH_LOWER(size.amount, int32_t, operation.size.amount)
         }
+        ASSERT_EACH_LOWER(alignment, uint64_t, operation.alignment)
         ASSERT_EACH_LOWER(choice, uint8_t, operation.choice)
         ASSERT_EACH_LOWER(step, uint32_t, operation.step)
         ASSERT_EACH_LOWER(slot, uint16_t, operation.slot)
@@ -180,13 +180,13 @@ static inline void assert_minimal(const struct program *minimal, reduce_predicat
         variant.header.member = (type)value;                                                                 \
         assert_passes(&variant, minimal, fails, context);                                                    \
     }
+    const size_t smallest_page = program_format(minimal->header.version)->page_size_minimum;
     ASSERT_EACH_LOWER_SETTING(page_count, size_t, 1)
     ASSERT_EACH_LOWER_SETTING(growth_limit, size_t, 0)
     for (size_t value = 1; value < PROGRAM_SLOT_COUNT_MAXIMUM; value *= 2) {
         variant = variant_of(minimal);
-        variant.header.page_size = value >= PROGRAM_PAGE_SIZE_MINIMUM && value < variant.header.page_size
-                                       ? value
-                                       : variant.header.page_size;
+        variant.header.page_size =
+            value >= smallest_page && value < variant.header.page_size ? value : variant.header.page_size;
         assert_passes(&variant, minimal, fails, context);
         variant = variant_of(minimal);
         variant.header.slot_count = value >= PROGRAM_SLOT_COUNT_MINIMUM && value < variant.header.slot_count

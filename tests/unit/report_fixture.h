@@ -12,7 +12,7 @@
 #include "tests/unit/executor_fixture.h"
 #include "tests/unit/faulty_subject.h"
 
-#define PROGRAM_CAPACITY (PROGRAM_HEADER_SIZE + 300 * PROGRAM_OPERATION_SIZE)
+#define PROGRAM_CAPACITY (PROGRAM_HEADER_SIZE_MAXIMUM + 300 * PROGRAM_OPERATION_SIZE_MAXIMUM)
 
 /* The encoding of these operations, in storage that lasts until the next call. */
 static inline struct program program_of(const struct program_header *header,
@@ -20,9 +20,9 @@ static inline struct program program_of(const struct program_header *header,
     static uint8_t bytes[PROGRAM_CAPACITY];
     program_encode_header(header, bytes);
     for (size_t i = 0; i < count; i++) {
-        program_encode_operation(&operations[i], bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+        program_encode_operation(header, i, &operations[i], bytes);
     }
-    return program_decode(bytes, PROGRAM_HEADER_SIZE + count * PROGRAM_OPERATION_SIZE);
+    return program_decode(bytes, program_size(header->version, count));
 }
 
 /* A stream into memory. */

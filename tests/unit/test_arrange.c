@@ -73,12 +73,30 @@ static void get_there_by_arranging(void) {
 static void every_kind_of_step_is_the_same_from_an_arranged_heap(void **state) {
     (void)state;
     const struct operation operations[] = {
-        ALLOC(4, 24),     ALLOC(4, 25),      ALLOC(4, 0),      ALLOC(4, 200),
-        ALLOC(4, 9999),   ZALLOC(4, 120),    CALLOC(4, 2, 5),  CALLOC(4, 11, 8),
-        ALIGNED(4, 6, 8), ALIGNED(4, 14, 8), REALLOC(0, 56),   REALLOC(0, 57),
-        REALLOC(1, 8),    REALLOC(1, 0),     REALLOC(1, 9999), FREE(0),
-        FREE(1),          COALESCE,          NULL_FREE,        INTERIOR(1, 2),
-        MISALIGNED(0, 3), FOREIGN(0),        FOREIGN(1),       through_realloc(FOREIGN(2)),
+        ALLOC(4, 24),
+        ALLOC(4, 25),
+        ALLOC(4, 0),
+        ALLOC(4, 200),
+        ALLOC(4, 9999),
+        ZALLOC(4, 120),
+        CALLOC(4, 2, 5),
+        CALLOC(4, 11, 8),
+        ALIGNED(4, 64, 8),
+        ALIGNED(4, 24, 8),
+        REALLOC(0, 56),
+        REALLOC(0, 57),
+        REALLOC(1, 8),
+        REALLOC(1, 0),
+        REALLOC(1, 9999),
+        FREE(0),
+        FREE(1),
+        COALESCE,
+        NULL_FREE,
+        INTERIOR(1, 2),
+        MISALIGNED(0, 3),
+        FOREIGN(0),
+        FOREIGN(1),
+        through_realloc(FOREIGN(2)),
         REFUSE,
     };
     for (size_t i = 0; i < LENGTH(operations); i++) {
@@ -215,8 +233,8 @@ static uint16_t arranged_slot(unsigned slot) {
 static void steps_are_the_same_among_a_thousand_blocks(void **state) {
     (void)state;
     const struct operation operations[] = {
-        ALLOC(0, 40), ALLOC(0, 41), ZALLOC(0, 1000), ALIGNED(0, 6, 8), REALLOC(85, 88), REALLOC(85, 89),
-        FREE(44),     FREE(1023),   COALESCE,        INTERIOR(500, 2), FOREIGN(0)};
+        ALLOC(0, 40), ALLOC(0, 41), ZALLOC(0, 1000), ALIGNED(0, 64, 8), REALLOC(85, 88), REALLOC(85, 89),
+        FREE(44),     FREE(1023),   COALESCE,        INTERIOR(500, 2),  FOREIGN(0)};
     for (size_t i = 0; i < LENGTH(operations); i++) {
         struct operation operation = operations[i];
         get_to_a_thousand_by_operations();

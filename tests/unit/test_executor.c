@@ -6,7 +6,7 @@
 #include "tests/unit/faulty_subject.h"
 
 #define BUSY                                                                                                 \
-    ALLOC(0, 24), ALLOC(1, 24), ZALLOC(2, 40), FREE(1), ALIGNED(3, 6, 8), REALLOC(0, 40), DOUBLE(1),         \
+    ALLOC(0, 24), ALLOC(1, 24), ZALLOC(2, 40), FREE(1), ALIGNED(3, 64, 8), REALLOC(0, 40), DOUBLE(1),        \
         CALLOC(4, 2, 5), REFUSE, ALLOC(5, 200), ALLOC(6, 100), COALESCE, NULL_FREE, INTERIOR(0, 3),          \
         through_realloc(MISALIGNED(0, 2)), FOREIGN(2), REALLOC(2, 100), FREE(0)
 
@@ -191,7 +191,7 @@ static void after_a_violation_every_byte_of_the_arena_is_dirt_again(void **state
 
 static void a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses(void **state) {
     (void)state;
-    const struct operation operations[] = {ALIGNED(0, 7, 8), ALIGNED(1, 8, 8)};
+    const struct operation operations[] = {ALIGNED(0, 128, 8), ALIGNED(1, 256, 8)};
     assert_sound(executor_start(&executor, &small_heap));
     assert_sound(perform(operations, LENGTH(operations)));
     assert_ptr_equal(executor.region.base, first_arena.base + 64);

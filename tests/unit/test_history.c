@@ -140,13 +140,13 @@ static void a_heap_wrong_from_the_start_has_no_blocks_and_no_steps(void **state)
 static void a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict(void **state) {
     (void)state;
     const size_t count = HISTORY_STEP_CAPACITY + 10;
-    const size_t size = PROGRAM_HEADER_SIZE + count * PROGRAM_OPERATION_SIZE;
+    const size_t size = program_size(small_heap.version, count);
     uint8_t *const bytes = calloc(1, size);
     assert_non_null(bytes);
     program_encode_header(&small_heap, bytes);
     const struct operation nothing = NULL_FREE;
     for (size_t i = 0; i < count; i++) {
-        program_encode_operation(&nothing, bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+        program_encode_operation(&small_heap, i, &nothing, bytes);
     }
     struct history *const history = record(program_decode(bytes, size));
     assert_true(history->full);

@@ -42,9 +42,9 @@ static struct program program_of(const struct operation *operations, size_t coun
     static uint8_t bytes[CAPACITY];
     program_encode_header(&page_heap, bytes);
     for (size_t i = 0; i < count; i++) {
-        program_encode_operation(&operations[i], bytes + PROGRAM_HEADER_SIZE + i * PROGRAM_OPERATION_SIZE);
+        program_encode_operation(&page_heap, i, &operations[i], bytes);
     }
-    return program_decode(bytes, PROGRAM_HEADER_SIZE + count * PROGRAM_OPERATION_SIZE);
+    return program_decode(bytes, program_size(page_heap.version, count));
 }
 
 /* Runs a program that asks for `size` bytes in its second operation. */

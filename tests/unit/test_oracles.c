@@ -89,7 +89,7 @@ static void an_alignment_below_8_asks_for_8(void **state) {
     (void)state;
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 2, 4, 0},
-        OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), ALIGNED(2, 2, 40)),
+        OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), ALIGNED(2, 4, 40)),
         .verdict = {ORACLE_ALIGNMENT, 76, 8, 4},
         .then = {ORACLE_PLACEMENT, 72, 72, 76},
     });
@@ -99,7 +99,7 @@ static void a_payload_off_the_alignment_asked_for_is_alignment_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 3, 40, 0},
-        OPERATIONS(THREE, ALIGNED(3, 6, 8)),
+        OPERATIONS(THREE, ALIGNED(3, 64, 8)),
         .verdict = {ORACLE_ALIGNMENT, 232, 64, 40},
         .then = {ORACLE_PLACEMENT, 192, 192, 232},
     });
@@ -110,13 +110,13 @@ static void an_alignment_that_is_no_power_of_two_asks_for_8(void **state) {
     (void)state;
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 0, 24, 0},
-        OPERATIONS(ALIGNED(0, 14, 8)),
+        OPERATIONS(ALIGNED(0, 24, 8)),
         .verdict = {ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 24},
         .then = {ORACLE_REFUSAL_NAMED, 0, REFUSAL_BAD_ALIGNMENT, REFUSAL_NONE},
     });
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 0, 28, 0},
-        OPERATIONS(ALIGNED(0, 14, 8)),
+        OPERATIONS(ALIGNED(0, 24, 8)),
         .verdict = {ORACLE_ALIGNMENT, 28, 8, 4},
         .then = {ORACLE_PLACEMENT, NULL_OFFSET, NULL_OFFSET, 28},
     });

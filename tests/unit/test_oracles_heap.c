@@ -180,7 +180,7 @@ static void a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_
     assert_untouched_names(ALLOC(1, 0));
     assert_untouched_names(ALLOC(1, 1000));
     assert_untouched_names(REALLOC(0, 1000));
-    assert_untouched_names(ALIGNED(1, 14, 8));
+    assert_untouched_names(ALIGNED(1, 24, 8));
     assert_untouched_names(CALLOC(1, 11, 8));
 }
 

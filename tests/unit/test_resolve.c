@@ -83,11 +83,11 @@ static void each_kind_of_allocation_makes_its_call_with_its_choice(void **state)
     assert_int_equal(step.size, 8);
     step = meaning(CALLOC(1, 11, 8));
     assert_int_equal(step.count, UINT64_C(0x2000000000000001));
-    step = meaning(ALIGNED(1, 6, 8));
+    step = meaning(ALIGNED(1, 64, 8));
     assert_calls(step, CALL_ALLOC_ALIGNED, 1);
     assert_int_equal(step.alignment, 64);
-    assert_int_equal(meaning(ALIGNED(1, 13, 8)).alignment, 0);
-    assert_int_equal(meaning(ALIGNED(1, 0, 8)).alignment, 1);
+    assert_int_equal(meaning(ALIGNED(1, 0, 8)).alignment, 0);
+    assert_int_equal(meaning(ALIGNED(1, 1, 8)).alignment, 1);
 }
 
 static void an_allocation_when_all_slots_are_full_frees_the_slot_named(void **state) {
@@ -98,7 +98,7 @@ static void an_allocation_when_all_slots_are_full_frees_the_slot_named(void **st
         const struct operation operation = ALLOC(slot, 8);
         assert_sound(executor_step(&executor, &operation));
     }
-    const struct operation all_kinds[] = {ALLOC(7, 8), ZALLOC(7, 8), CALLOC(7, 1, 8), ALIGNED(7, 6, 8)};
+    const struct operation all_kinds[] = {ALLOC(7, 8), ZALLOC(7, 8), CALLOC(7, 1, 8), ALIGNED(7, 64, 8)};
     for (size_t i = 0; i < LENGTH(all_kinds); i++) {
         const struct step step = meaning(all_kinds[i]);
         assert_calls(step, CALL_FREE, 7);

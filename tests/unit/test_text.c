@@ -5,7 +5,7 @@
 #include "fuzz/program/text.h"
 #include "tests/unit/program_fixture.h"
 
-#define FIRST_LINE   TEXT_SIGNATURE "\n"
+#define FIRST_LINE   TEXT_MAGIC " 1\n"
 #define LARGE_HEAP   "heap page=4096 pages=449 growth=63 slots=4096 refuse=0,3,15 disable=coalesce,foreign"
 #define DEFAULT_HEAP "heap page=32 pages=1 growth=0 slots=16"
 
@@ -87,35 +87,35 @@ static const struct {
     const char *text;
     struct operation operation;
 } operations[] = {
-    {"alloc 0 0", {OPERATION_ALLOC, 0, {0}, 0, false, 0}},
-    {"alloc 4095 16777215", {OPERATION_ALLOC, 4095, {0, 16777215}, 0, false, 0}},
-    {"free 3", {OPERATION_FREE, 3, {0}, 0, false, 0}},
-    {"realloc 4 largest", {OPERATION_REALLOC, 4, {SIZE_BASE_LARGEST, 0}, 0, false, 0}},
-    {"zalloc 5 first+127", {OPERATION_ZALLOC, 5, {SIZE_BASE_FIRST, 127}, 0, false, 0}},
-    {"alloc 6 usable-128", {OPERATION_ALLOC, 6, {SIZE_BASE_USABLE, -128}, 0, false, 0}},
-    {"alloc 6 tail+1", {OPERATION_ALLOC, 6, {SIZE_BASE_TAIL, 1}, 0, false, 0}},
-    {"alloc 6 max", {OPERATION_ALLOC, 6, {SIZE_BASE_MAXIMUM, 0}, 0, false, 0}},
-    {"alloc 6 max-7", {OPERATION_ALLOC, 6, {SIZE_BASE_MAXIMUM, -7}, 0, false, 0}},
-    {"alloc 6 2^63+1", {OPERATION_ALLOC, 6, {SIZE_BASE_HALF, 1}, 0, false, 0}},
-    {"alloc 6 2^32-1", {OPERATION_ALLOC, 6, {SIZE_BASE_WORD, -1}, 0, false, 0}},
-    {"calloc 7 3 16", {OPERATION_CALLOC, 7, {0, 16}, 2, false, 0}},
-    {"calloc 7 100 0", {OPERATION_CALLOC, 7, {0, 0}, 15, false, 0}},
-    {"calloc 7 0x20000001 8", {OPERATION_CALLOC, 7, {0, 8}, 8, false, 0}},
-    {"calloc 7 0xffffffffffffffff max", {OPERATION_CALLOC, 7, {SIZE_BASE_MAXIMUM, 0}, 13, false, 0}},
-    {"aligned 8 1 24", {OPERATION_ALIGNED, 8, {0, 24}, 0, false, 0}},
-    {"aligned 8 0 24", {OPERATION_ALIGNED, 8, {0, 24}, 13, false, 0}},
-    {"aligned 8 65536 largest-8", {OPERATION_ALIGNED, 8, {SIZE_BASE_LARGEST, -8}, 15, false, 0}},
-    {"double 9", {OPERATION_DOUBLE, 9, {0}, 0, false, 0}},
-    {"double 9 realloc", {OPERATION_DOUBLE, 9, {0}, 0, true, 0}},
-    {"interior 10 16777215", {OPERATION_INTERIOR, 10, {0}, 0, false, 16777215}},
-    {"interior 10 5 realloc", {OPERATION_INTERIOR, 10, {0}, 0, true, 5}},
-    {"misaligned 11 6", {OPERATION_MISALIGNED, 11, {0}, 0, false, 6}},
-    {"misaligned 11 6 realloc", {OPERATION_MISALIGNED, 11, {0}, 0, true, 6}},
-    {"foreign 2", {OPERATION_FOREIGN, 0, {0}, 0, false, 2}},
-    {"foreign 2 realloc", {OPERATION_FOREIGN, 0, {0}, 0, true, 2}},
-    {"coalesce", {OPERATION_COALESCE, 0, {0}, 0, false, 0}},
-    {"null", {OPERATION_NULL_FREE, 0, {0}, 0, false, 0}},
-    {"refuse", {OPERATION_REFUSE, 0, {0}, 0, false, 0}},
+    {"alloc 0 0", {OPERATION_ALLOC, 0, {0}, 0, 0, 0, 0}},
+    {"alloc 4095 16777215", {OPERATION_ALLOC, 4095, {0, 16777215}, 0, 0, 0, 0}},
+    {"free 3", {OPERATION_FREE, 3, {0}, 0, 0, 0, 0}},
+    {"realloc 4 largest", {OPERATION_REALLOC, 4, {SIZE_BASE_LARGEST, 0}, 0, 0, 0, 0}},
+    {"zalloc 5 first+127", {OPERATION_ZALLOC, 5, {SIZE_BASE_FIRST, 127}, 0, 0, 0, 0}},
+    {"alloc 6 usable-128", {OPERATION_ALLOC, 6, {SIZE_BASE_USABLE, -128}, 0, 0, 0, 0}},
+    {"alloc 6 tail+1", {OPERATION_ALLOC, 6, {SIZE_BASE_TAIL, 1}, 0, 0, 0, 0}},
+    {"alloc 6 max", {OPERATION_ALLOC, 6, {SIZE_BASE_MAXIMUM, 0}, 0, 0, 0, 0}},
+    {"alloc 6 max-7", {OPERATION_ALLOC, 6, {SIZE_BASE_MAXIMUM, -7}, 0, 0, 0, 0}},
+    {"alloc 6 2^63+1", {OPERATION_ALLOC, 6, {SIZE_BASE_HALF, 1}, 0, 0, 0, 0}},
+    {"alloc 6 2^32-1", {OPERATION_ALLOC, 6, {SIZE_BASE_WORD, -1}, 0, 0, 0, 0}},
+    {"calloc 7 3 16", {OPERATION_CALLOC, 7, {0, 16}, 2, 0, 0, 0}},
+    {"calloc 7 100 0", {OPERATION_CALLOC, 7, {0, 0}, 15, 0, 0, 0}},
+    {"calloc 7 0x20000001 8", {OPERATION_CALLOC, 7, {0, 8}, 8, 0, 0, 0}},
+    {"calloc 7 0xffffffffffffffff max", {OPERATION_CALLOC, 7, {SIZE_BASE_MAXIMUM, 0}, 13, 0, 0, 0}},
+    {"aligned 8 1 24", {OPERATION_ALIGNED, 8, {0, 24}, 0, 0, 0, 1}},
+    {"aligned 8 0 24", {OPERATION_ALIGNED, 8, {0, 24}, 0, 0, 0, 0}},
+    {"aligned 8 65536 largest-8", {OPERATION_ALIGNED, 8, {SIZE_BASE_LARGEST, -8}, 0, 0, 0, 65536}},
+    {"double 9", {OPERATION_DOUBLE, 9, {0}, 0, 0, 0, 0}},
+    {"double 9 realloc", {OPERATION_DOUBLE, 9, {0, 64}, 0, THROUGH_REALLOC, 0, 0}},
+    {"interior 10 16777215", {OPERATION_INTERIOR, 10, {0}, 0, 0, 16777215, 0}},
+    {"interior 10 5 realloc", {OPERATION_INTERIOR, 10, {0, 64}, 0, THROUGH_REALLOC, 5, 0}},
+    {"misaligned 11 6", {OPERATION_MISALIGNED, 11, {0}, 0, 0, 6, 0}},
+    {"misaligned 11 6 realloc", {OPERATION_MISALIGNED, 11, {0, 64}, 0, THROUGH_REALLOC, 6, 0}},
+    {"foreign 2", {OPERATION_FOREIGN, 0, {0}, 0, 0, 2, 0}},
+    {"foreign 2 realloc", {OPERATION_FOREIGN, 0, {0, 64}, 0, THROUGH_REALLOC, 2, 0}},
+    {"coalesce", {OPERATION_COALESCE, 0, {0}, 0, 0, 0, 0}},
+    {"null", {OPERATION_NULL_FREE, 0, {0}, 0, 0, 0, 0}},
+    {"refuse", {OPERATION_REFUSE, 0, {0}, 0, 0, 0, 0}},
 };
 
 static void operations_print_as_published(void **state) {
@@ -240,8 +240,76 @@ static void comments_and_blank_lines_may_stand_before_the_first_line(void **stat
         assert_prints(text, size, program);
     }
     assert_false(text_is_text((const uint8_t *)"# kmem-program 1", 16));
-    assert_text_error("# kmem\n\nnone\n", 13, 3, 1, "the first line must be 'kmem-program 1', not 'none'");
-    assert_text_error("\n# none\n", 8, 2, 1, "the first line must be 'kmem-program 1', not '# none'");
+    assert_text_error("# kmem\n\nnone\n", 13, 3, 1, "the first line must be 'kmem-program 2', not 'none'");
+    assert_text_error("\n# none\n", 8, 2, 1, "the first line must be 'kmem-program 2', not '# none'");
+}
+
+/* Format 2. */
+
+#define HEAP_2 "kmem-program 2\nheap page=256 pages=4 growth=4 slots=16\n"
+
+static void format_2_says_more_of_misuses_and_alignments(void **state) {
+    (void)state;
+    assert_same("kmem-program 2\n", HEAP_2);
+    assert_same("kmem-program 2\nheap page=16 pages=1 growth=0\n",
+                "kmem-program 2\nheap page=16 pages=1 growth=0 slots=16\n");
+    static const char *const lines[] = {
+        "double 0",
+        "double 0 realloc",
+        "double 0 realloc 0",
+        "interior 1 65535 realloc largest-8",
+        "misaligned 1 3 usable",
+        "foreign 7 realloc max",
+        "null",
+        "null realloc 24",
+        "null usable",
+        "usable 3",
+        "aligned 0 0 8",
+        "aligned 0 48 8",
+        "aligned 0 8191 first",
+        "aligned 0 65537 8",
+        "aligned 0 0xffffffff 8",
+        "aligned 0 0x8000000000000000 8",
+        "aligned 0 0xffffffffffffffff 8",
+    };
+    for (size_t i = 0; i < LENGTH(lines); i++) {
+        char text[160];
+        (void)snprintf(text, sizeof text, HEAP_2 "%s\n", lines[i]);
+        assert_same(text, text);
+    }
+    assert_same(HEAP_2 "double 0 realloc 64\nnull realloc usable\n",
+                HEAP_2 "double 0 realloc\nnull realloc usable\n");
+}
+
+static void errors_of_format_2_say_what_it_takes(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t column;
+        const char *message;
+    } cases[] = {
+        {"kmem-program 1\nusable 0", 1, "'usable' needs 'kmem-program 2' in the first line"},
+        {"kmem-program 1\nheap disable=usable", 14,
+         "unknown operation 'usable'; one of: alloc free realloc zalloc calloc aligned coalesce double "
+         "interior "
+         "misaligned foreign null refuse"},
+        {"kmem-program 1\nheap page=16", 11, "page must be a power of two from 32 to 4096, not '16'"},
+        {"kmem-program 2\nheap page=8", 11, "page must be a power of two from 16 to 4096, not '8'"},
+        {"kmem-program 2\naligned 0 98304 8", 11,
+         "'98304' is not an alignment: a number below 8192, or one within 64 of a power of two"},
+        {"kmem-program 2\ninterior 0 65536", 12,
+         "'65536' is not a step: a step is a decimal number from 0 to 65535"},
+        {"kmem-program 2\ndouble 0 free", 10,
+         "'free' is neither 'realloc' nor 'usable': only these may stand here"},
+        {"kmem-program 2\ndouble 0 realloc x", 18,
+         "'x' is not a size: a number to 16777215, or, with +K or -K, one of: largest first usable tail max "
+         "2^63 2^32"},
+        {"kmem-program 2\ndouble 0 usable 8", 17,
+         "'double' takes a slot and perhaps a call: double SLOT [realloc [SIZE] | usable]"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        assert_text_error(cases[i].text, strlen(cases[i].text), 2, cases[i].column, cases[i].message);
+    }
 }
 
 /* Round trips. */
@@ -313,16 +381,19 @@ static void the_first_line_is_exactly_the_signature(void **state) {
         size_t column;
         const char *message;
     } cases[] = {
-        {"", 1, "the first line must be 'kmem-program 1', not ''"},
-        {"kmem-program", 1, "the first line must be 'kmem-program 1', not 'kmem-program'"},
-        {" kmem-program 1", 1, "the first line must be 'kmem-program 1', not ' kmem-program 1'"},
-        {"kmem-program\t1", 1, "the first line must be 'kmem-program 1', not 'kmem-program\\x091'"},
-        {"kmem-programs 1", 1, "the first line must be 'kmem-program 1', not 'kmem-programs 1'"},
+        {"", 1, "the first line must be 'kmem-program 2', not ''"},
+        {"kmem-program", 1, "the first line must be 'kmem-program 2', not 'kmem-program'"},
+        {" kmem-program 1", 1, "the first line must be 'kmem-program 2', not ' kmem-program 1'"},
+        {"kmem-program\t1", 1, "the first line must be 'kmem-program 2', not 'kmem-program\\x091'"},
+        {"kmem-programs 1", 1, "the first line must be 'kmem-program 2', not 'kmem-programs 1'"},
         {"\xef\xbb\xbfkmem-program 1", 1,
-         "the first line must be 'kmem-program 1', not '\\xef\\xbb\\xbfkmem-prog...'"},
-        {"kmem-program 2\n", 14, "version '2' is not known; the first line must be 'kmem-program 1'"},
-        {"kmem-program  1", 14, "version ' 1' is not known; the first line must be 'kmem-program 1'"},
-        {"kmem-program 10\r\n", 14, "version '10' is not known; the first line must be 'kmem-program 1'"},
+         "the first line must be 'kmem-program 2', not '\\xef\\xbb\\xbfkmem-prog...'"},
+        {"kmem-program 3\n", 14,
+         "version '3' is not known; the first line must be 'kmem-program 2', or end with an older version"},
+        {"kmem-program  1", 14,
+         "version ' 1' is not known; the first line must be 'kmem-program 2', or end with an older version"},
+        {"kmem-program 10\r\n", 14,
+         "version '10' is not known; the first line must be 'kmem-program 2', or end with an older version"},
         {"kmem-program 1 # x", 15, "nothing may follow 'kmem-program 1' in the first line"},
         {"kmem-program 1\tx", 15, "nothing may follow 'kmem-program 1' in the first line"},
     };
@@ -386,8 +457,8 @@ static void every_error_names_its_place_and_what_would_be_right(void **state) {
         {"free 0x1", 2, 6, "'0x1' is not a slot: a slot is a decimal number from 0 to 15"},
         {"aligned 0 48 8", 2, 11,
          "'48' is not an alignment; one of: 1 2 4 8 16 32 64 128 256 512 1024 2048 4096 0 24 65536"},
-        {"aligned 0 0x8 8", 2, 11,
-         "'0x8' is not an alignment; one of: 1 2 4 8 16 32 64 128 256 512 1024 2048 4096 0 24 65536"},
+        {"aligned 0 0x9 8", 2, 11,
+         "'0x9' is not an alignment; one of: 1 2 4 8 16 32 64 128 256 512 1024 2048 4096 0 24 65536"},
         {"calloc 0 6 8", 2, 10,
          "'6' is no count; one of: 1 2 3 0 4 5 7 16 0x20000001 0x80000001 0x100000000 0x2000000000000001 "
          "0x8000000000000001 0xffffffffffffffff 33 100"},
@@ -508,6 +579,8 @@ int main(void) {
         cmocka_unit_test(a_text_may_be_of_any_length),
         cmocka_unit_test(bytes_are_text_iff_they_begin_with_the_name_of_the_format),
         cmocka_unit_test(comments_and_blank_lines_may_stand_before_the_first_line),
+        cmocka_unit_test(format_2_says_more_of_misuses_and_alignments),
+        cmocka_unit_test(errors_of_format_2_say_what_it_takes),
         RANDOM_TEST(printing_a_program_and_parsing_that_gives_its_canonical_encoding),
         RANDOM_TEST(parsing_a_text_and_printing_the_program_gives_the_same_operations),
         cmocka_unit_test(a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not),

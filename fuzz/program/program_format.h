@@ -1,0 +1,36 @@
+/* What the versions of the program format share: how sizes and numbers lie in bytes. Only the files of
+ * fuzz/program that encode and decode include this. */
+#ifndef KMEM_PROGRAM_FORMAT_H
+#define KMEM_PROGRAM_FORMAT_H
+
+#include "fuzz/program/program.h"
+
+extern const struct program_format program_format_1;
+extern const struct program_format program_format_2;
+
+/* A literal size; a negative one becomes 0. */
+struct size_operand size_literal(int64_t size);
+
+/* 2^e + m: e is the low 5 bits of value modulo 16, m the rest modulo 2^e. */
+struct size_operand size_logarithmic(uint32_t value);
+
+/* The low 4 bits of value times the page size, plus a near boundary. */
+struct size_operand size_pages(uint32_t value, size_t page_size);
+
+/* A size relative to base, which is no literal. */
+struct size_operand size_relative(enum size_base base, uint32_t value);
+
+/* The 24 bits that say a size's amount, whatever its base. */
+uint32_t size_value(struct size_operand size);
+
+/* A number of count bytes, at most 4, lowest byte first. */
+uint32_t number_at(const uint8_t *bytes, unsigned count);
+void put_number(uint8_t *bytes, unsigned count, uint32_t number);
+
+/* log2 of value / unit, which is a power of two. */
+uint8_t code_of(size_t value, size_t unit);
+
+/* The first kind, from `kind` on and round again at kind_count, that is enabled; at least one is. */
+enum operation_kind enabled_kind(enum operation_kind kind, uint32_t disabled_kinds, unsigned kind_count);
+
+#endif

@@ -1,0 +1,211 @@
+/* Specification: the bytes of program format 2, as docs/programs.md tabulates them. */
+#include <string.h>
+
+#include "tests/unit/program_fixture.h"
+
+#define HEADER_SIZE    16
+#define OPERATION_SIZE 8
+
+/* The operation that eight bytes mean on 32-byte pages, 64 of them, with as many slots as there can be. */
+static struct operation decode_operation(const uint8_t operation[OPERATION_SIZE]) {
+    uint8_t bytes[HEADER_SIZE + OPERATION_SIZE] = {2, 'L', 6, 60, 0, 0, 8};
+    memcpy(bytes + HEADER_SIZE, operation, OPERATION_SIZE);
+    const struct program program = program_decode(bytes, sizeof bytes);
+    assert_int_equal(program.operation_count, 1);
+    assert_int_equal(program.header.page_size, 32);
+    assert_int_equal(program.header.page_count, 64);
+    return program_operation(&program, 0);
+}
+
+/* The header. */
+
+static void header_bytes_mean_what_the_table_says(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t bytes[HEADER_SIZE];
+        struct program_header header;
+        uint8_t canonical[HEADER_SIZE];
+    } pinned[] = {
+        /* Nothing but zeros: 1 KiB that may double. */
+        {{0}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        {{2}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        {{255}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        /* Small: any scale but 'L'. */
+        {{2, 0, 1}, {16, 4, 4, 16, 0, 0, 2}, {2, 0, 1}},
+        {{2, 7, 4}, {128, 4, 4, 16, 0, 0, 2}, {2, 0, 4}},
+        {{2, 0, 5}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        {{2, 0, 0, 13}, {256, 1, 4, 16, 0, 0, 2}, {2, 0, 0, 13}},
+        {{2, 0, 0, 12}, {256, 16, 4, 16, 0, 0, 2}, {2, 0, 0, 12}},
+        {{2, 0, 0, 0x11}, {256, 5, 4, 16, 0, 0, 2}, {2, 0, 0, 1}},
+        {{2, 0, 0, 0, 0, 4}, {256, 4, 0, 16, 0, 0, 2}, {2, 0, 0, 0, 0, 4}},
+        {{2, 0, 0, 0, 0, 3}, {256, 4, 7, 16, 0, 0, 2}, {2, 0, 0, 0, 0, 3}},
+        {{2, 0, 0, 0, 0, 0, 5}, {256, 4, 4, 64, 0, 0, 2}, {2, 0, 0, 0, 0, 0, 2}},
+        /* Large; written so only when small does not do. */
+        {{2, 'L'}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        {{2, 'L', 4}, {4096, 4, 4, 16, 0, 0, 2}, {2, 'L', 4}},
+        {{2, 'L', 5}, {16, 4, 4, 16, 0, 0, 2}, {2, 0, 1}},
+        {{2, 'L', 0, 0xfc, 1}, {256, 512, 0, 16, 0, 0, 2}, {2, 'L', 0, 0xfc, 1, 60}},
+        {{2, 'L', 0, 0xf0, 1}, {256, 500, 4, 16, 0, 0, 2}, {2, 'L', 0, 0xf0, 1}},
+        {{2, 'L', 0, 0, 0, 59}, {256, 4, 63, 16, 0, 0, 2}, {2, 'L', 0, 0, 0, 59}},
+        {{2, 'L', 0, 0, 0, 0, 8}, {256, 4, 4, 4096, 0, 0, 2}, {2, 'L', 0, 0, 0, 0, 8}},
+        /* The masks; that of kinds counts only with its highest bit. */
+        {{[0] = 2, [7] = 9, [8] = 0x80}, {256, 4, 4, 16, 0x8009, 0, 2}, {[0] = 2, [7] = 9, [8] = 0x80}},
+        {{[0] = 2, [9] = 4, [10] = 1}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        {{[0] = 2, [9] = 4, [10] = 1, [12] = 0x80},
+         {256, 4, 4, 16, 0, 0x104, 2},
+         {[0] = 2, [9] = 4, [10] = 1, [12] = 0x80}},
+        {{[0] = 2, [9] = 255, [10] = 255, [11] = 255, [12] = 255}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+        {{[0] = 2, [13] = 1, [14] = 2, [15] = 3}, {256, 4, 4, 16, 0, 0, 2}, {2}},
+    };
+    for (size_t i = 0; i < LENGTH(pinned); i++) {
+        uint8_t canonical[HEADER_SIZE];
+        const struct program_header header = program_decode(pinned[i].bytes, HEADER_SIZE).header;
+        assert_headers_equal(&header, &pinned[i].header);
+        program_encode_header(&header, canonical);
+        assert_memory_equal(canonical, pinned[i].canonical, sizeof canonical);
+    }
+}
+
+static void every_geometry_can_be_written_and_read(void **state) {
+    (void)state;
+    struct program_header header = {.slot_count = 16, .version = 2};
+    uint8_t bytes[HEADER_SIZE];
+    for (header.page_size = 16; header.page_size <= 4096; header.page_size *= 2) {
+        for (header.page_count = 1; header.page_count <= 512; header.page_count++) {
+            header.growth_limit = header.page_count <= 449 ? header.page_count % 64 : 512 - header.page_count;
+            program_encode_header(&header, bytes);
+            const struct program_header read = program_decode(bytes, HEADER_SIZE).header;
+            assert_headers_equal(&read, &header);
+        }
+    }
+}
+
+/* Operations. */
+
+static void zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib(void **state) {
+    (void)state;
+    static const uint8_t zeros[HEADER_SIZE + OPERATION_SIZE];
+    const struct program program = program_decode(zeros, sizeof zeros);
+    assert_int_equal(program.operation_count, 1);
+    assert_int_equal(program.header.page_size * program.header.page_count, 1024);
+    const struct operation expected = {.kind = OPERATION_ALLOC, .size = {.amount = 16}};
+    assert_operations_equal(program_operation(&program, 0), expected);
+}
+
+static void each_kind_has_a_code_of_its_own_and_common_ones_have_more(void **state) {
+    (void)state;
+    unsigned counts[OPERATION_KIND_COUNT] = {0};
+    for (uint8_t code = 0; code < 32; code++) {
+        const struct operation operation = decode_operation((const uint8_t[8]){code});
+        assert_true(code >= OPERATION_KIND_COUNT || operation.kind == (enum operation_kind)code);
+        counts[operation.kind]++;
+    }
+    assert_true(counts[OPERATION_ALLOC] >= 6 && counts[OPERATION_FREE] >= 6);
+    for (unsigned kind = 0; kind < OPERATION_KIND_COUNT; kind++) {
+        assert_true(counts[kind] != 0);
+    }
+}
+
+static void operation_bytes_mean_what_the_table_says(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t bytes[OPERATION_SIZE];
+        struct operation operation;
+        uint8_t canonical[OPERATION_SIZE];
+    } pinned[] = {
+        /* Sizes: the canonical forms, 1 to 8. */
+        {{0, 3, 0x10, 24}, {OPERATION_ALLOC, 3, {0, 24}, 0, 0, 0, 0}, {0, 3, 0x10, 24}},
+        {{0, 0xff, 0x1f, 1, 2, 3},
+         {OPERATION_ALLOC, 4095, {0, 0x030201}, 0, 0, 0, 0},
+         {0, 0xff, 0x1f, 1, 2, 3}},
+        {{0, 0, 0x20, 0xf8}, {OPERATION_ALLOC, 0, {SIZE_BASE_LARGEST, -8}, 0, 0, 0, 0}, {0, 0, 0x20, 0xf8}},
+        {{2, 0, 0x40, 8, 1}, {OPERATION_REALLOC, 0, {SIZE_BASE_USABLE, -9}, 0, 0, 0, 0}, {2, 0, 0x40, 0xf7}},
+        {{3, 0, 0x60, 1}, {OPERATION_ZALLOC, 0, {SIZE_BASE_MAXIMUM, -1}, 0, 0, 0, 0}, {3, 0, 0x60, 0xff}},
+        {{3, 0, 0x80, 1}, {OPERATION_ZALLOC, 0, {SIZE_BASE_WORD, 1}, 0, 0, 0, 0}, {3, 0, 0x80, 1}},
+        /* The others: words, bytes, many words, 2^e + m, pages, sixteenths, largest, usable. */
+        {{0, 0, 0, 0xff}, {OPERATION_ALLOC, 0, {0, 72}, 0, 0, 0, 0}, {0, 0, 0x10, 72}},
+        {{0, 0, 0xf0, 0x7f}, {OPERATION_ALLOC, 0, {0, 63}, 0, 0, 0, 0}, {0, 0, 0x10, 63}},
+        {{0x20, 0, 0x30, 0xff}, {OPERATION_ALLOC, 0, {0, 248}, 0, 0, 0, 0}, {0, 0, 0x10, 248}},
+        {{0x20, 0, 0x60, 0xe4, 1}, {OPERATION_ALLOC, 0, {0, 31}, 0, 0, 0, 0}, {0, 0, 0x10, 31}},
+        {{0x20, 0, 0x80, 0x43}, {OPERATION_ALLOC, 0, {0, 88}, 0, 0, 0, 0}, {0, 0, 0x10, 88}},
+        {{0x20, 0, 0xa0, 0x12}, {OPERATION_ALLOC, 0, {0, 257}, 0, 0, 0, 0}, {0, 0, 0x10, 1, 1}},
+        {{0x20, 0, 0xc0, 8}, {OPERATION_ALLOC, 0, {SIZE_BASE_LARGEST, 8}, 0, 0, 0, 0}, {0, 0, 0x20, 8}},
+        {{0x20, 0, 0xf0, 8}, {OPERATION_ALLOC, 0, {SIZE_BASE_USABLE, 8}, 0, 0, 0, 0}, {0, 0, 0x40, 8}},
+        /* What a misuse goes through. */
+        {{7, 1, 0x12, 5, 6, 7, 8, 9}, {OPERATION_DOUBLE, 513, {0}, 0, 0, 0, 0}, {7, 1, 2}},
+        {{0x47, 1, 0x12, 5}, {OPERATION_DOUBLE, 513, {0, 5}, 0, THROUGH_REALLOC, 0, 0}, {0x47, 1, 0x12, 5}},
+        {{0xc7, 1, 0x12, 5}, {OPERATION_DOUBLE, 513, {0, 5}, 0, THROUGH_REALLOC, 0, 0}, {0x47, 1, 0x12, 5}},
+        {{0x88, 1, 0, 5, 0, 0, 1, 2},
+         {OPERATION_INTERIOR, 1, {0}, 0, THROUGH_USABLE, 0x201, 0},
+         {0x88, 1, 0, 0, 0, 0, 1, 2}},
+        {{0x4a, 9, 0x10, 0, 0, 0, 3},
+         {OPERATION_FOREIGN, 0, {0}, 0, THROUGH_REALLOC, 3, 0},
+         {0x4a, 0, 0x10, 0, 0, 0, 3}},
+        {{0x4b, 9, 0x60}, {OPERATION_NULL_FREE, 0, {5, 0}, 0, THROUGH_REALLOC, 0, 0}, {0x4b, 0, 0x60}},
+        {{0x8d, 9, 0x60, 1}, {OPERATION_USABLE, 9, {0}, 0, 0, 0, 0}, {13, 9}},
+        /* Counts and alignments. */
+        {{4, 1, 0x10, 8, 0, 0, 0xfb, 7},
+         {OPERATION_CALLOC, 1, {0, 8}, 11, 0, 0, 0},
+         {4, 1, 0x10, 8, 0, 0, 11}},
+        {{5, 1, 0x10, 8}, {OPERATION_ALIGNED, 1, {0, 8}, 0, 0, 0, 16}, {5, 1, 0x10, 8, 0, 0, 16, 0xa0}},
+        {{5, 1, 0x10, 8, 0, 0, 48, 0xa0},
+         {OPERATION_ALIGNED, 1, {0, 8}, 0, 0, 0, 48},
+         {5, 1, 0x10, 8, 0, 0, 48, 0xa0}},
+        {{0xc6, 1, 2, 3, 4, 5, 6, 7}, {OPERATION_COALESCE, 0, {0}, 0, 0, 0, 0}, {6}},
+    };
+    for (size_t i = 0; i < LENGTH(pinned); i++) {
+        uint8_t canonical[OPERATION_SIZE];
+        const struct operation operation = decode_operation(pinned[i].bytes);
+        assert_operations_equal(operation, pinned[i].operation);
+        program_format(2)->encode_operation(&operation, canonical);
+        assert_memory_equal(canonical, pinned[i].canonical, sizeof canonical);
+        assert_operations_equal(decode_operation(canonical), operation);
+    }
+}
+
+static void alignments_are_any_small_number_and_any_near_a_power_of_two(void **state) {
+    (void)state;
+    static const struct {
+        uint16_t detail;
+        uint64_t alignment;
+    } pinned[] = {
+        {0, 16},
+        {8, 4096},
+        {9, 16},
+        {0x9fff, UINT64_C(16) << (0x9fff % 9)},
+        {0xa000, 0},
+        {0xa030, 48},
+        {0xbfff, 8191},
+        {0xc000 | 16, 65536},
+        {0xc000 | 63, UINT64_C(1) << 63},
+        {0xc000 | 1 << 6 | 13, 8193},
+        {0xc000 | 127 << 6 | 32, UINT64_C(0xffffffff)},
+        {0xc000 | 126 << 6, UINT64_MAX},
+        {0xe000 | 12, 96},
+        {0xf000 | 20, (1 << 20) - 1},
+        {0xf000 | 1 << 6 | 20, 1 << 20},
+        {0xf000 | 2 << 6 | 20, (1 << 20) + 1},
+        {0xf000 | 3 << 6 | 20, (1 << 20) - 1},
+    };
+    for (size_t i = 0; i < LENGTH(pinned); i++) {
+        const uint8_t bytes[8] = {5, [6] = (uint8_t)pinned[i].detail, [7] = (uint8_t)(pinned[i].detail >> 8)};
+        assert_true(decode_operation(bytes).alignment == pinned[i].alignment);
+    }
+    assert_true(program_format(2)->has_alignment(8191));
+    assert_false(program_format(2)->has_alignment(98304));
+    assert_false(program_format(2)->has_alignment(65536 + 64));
+    assert_true(program_format(2)->has_alignment(65536 - 64));
+    assert_true(program_format(2)->has_alignment(UINT64_MAX - 62));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(header_bytes_mean_what_the_table_says),
+        cmocka_unit_test(every_geometry_can_be_written_and_read),
+        cmocka_unit_test(zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib),
+        cmocka_unit_test(each_kind_has_a_code_of_its_own_and_common_ones_have_more),
+        cmocka_unit_test(operation_bytes_mean_what_the_table_says),
+        cmocka_unit_test(alignments_are_any_small_number_and_any_near_a_power_of_two),
+    };
+    return cmocka_run_group_tests_name("program_2", tests, NULL, NULL);
+}

@@ -74,7 +74,8 @@ void coalesce(void);
 const void *kmem_kernel_head(void);
 
 size_t kmem_kernel_page_count(void); /* pages in the heap, growth included (KMEM_ALLOC in the notes) */
-void *kmem_kernel_page_table(void);  /* the root page table, a zeroed page (KMEM_PAGE_TABLE in the notes) */
+void *kmem_kernel_page_table(void);  /* the root page table: a page that was zeroed, or what
+                                        kmem_kernel_init_at was given (KMEM_PAGE_TABLE in the notes) */
 
 /* As kmem_usable_size: no fault, whatever pointer is. */
 size_t kmem_kernel_usable_size(const void *pointer);

@@ -6,7 +6,8 @@
  *
  * A descriptor says whether its page is taken and whether it is the last of its run (one allocation is one
  * run of neighbouring pages). First fit over pages. Pointers are checked before they are obeyed, descriptors
- * before they are believed. Every operation costs at most one walk over the descriptors.
+ * before they are believed. Every operation costs at most one walk over the descriptors, and a store for each
+ * that it changes.
  *
  * Nothing here locks. Those who share an allocator take turns by one lock, page_last_error and members
  * included; for the kernel heap's that is PORT_LOCK: see kernel.h.
@@ -60,7 +61,8 @@ struct page_allocator {
  * free. Page 0 starts at the first page boundary at or after the last descriptor's end. The memory may start
  * anywhere; it stays the caller's, who keeps it alive. Returns PAGE_OK, or PAGE_BAD_REGION iff memory is
  * NULL, size is over PTRDIFF_MAX, memory + size does not fit in a size_t, or not one page and its descriptor
- * fit; pages is then an allocator without a page, which refuses everything. Cost: one store per page. */
+ * fit; pages is then an allocator without a page, to which every pointer but NULL is foreign. Cost: one store
+ * per page. */
 enum page_error page_init(struct page_allocator *pages, void *memory, size_t size);
 
 /* Takes the lowest run of count free pages and returns the first, PAGE_SIZE-aligned, contents unspecified.

@@ -76,7 +76,7 @@ FAILURES = (NOT_FOUND, WRONG_ORACLE, DOES_NOT_APPLY, DOES_NOT_COMPILE)  # those 
 
 
 class Patch(NamedTuple):
-    """A planted bug. fails is None but for a canary: then the outcome it must have."""
+    """A planted bug. fails is None but for a canary: then the outcome it must have, and because are words of its logs."""
     name: str
     path: pathlib.Path | None
     bug: str
@@ -84,6 +84,7 @@ class Patch(NamedTuple):
     oracles: tuple
     fails: str | None
     target: str = HEAP.name
+    because: str | None = None
 
 
 class Result(NamedTuple):
@@ -107,14 +108,15 @@ class Result(NamedTuple):
 
 def parse_header(text):
     """The fields in front of a patch's first difference."""
-    return dict(re.findall(r"^(Bug|Origin|Target|Oracle|Fails): (\S.*?)\s*$", text.split("\n--- ", 1)[0], re.MULTILINE))
+    return dict(re.findall(r"^(Bug|Origin|Target|Oracle|Fails|Because): (\S.*?)\s*$", text.split("\n--- ", 1)[0], re.MULTILINE))
 
 
 def parse_patch(path, text, oracles):
     """The Patch in a file's text. oracles: as read_oracles. Raises Broken when its header is incomplete, or names what there
     is not."""
     header = parse_header(text)
-    missing = [field for field in ("Bug", "Origin", "Oracle") if field not in header]
+    fields = ("Bug", "Origin", "Oracle", *(["Because"] if "Fails" in header else []))
+    missing = [field for field in fields if field not in header]
     if missing:
         raise Broken(f"{path}: the header lacks {', '.join(missing)}")
     target = header.get("Target", HEAP.name)
@@ -127,7 +129,7 @@ def parse_patch(path, text, oracles):
     fails = header.get("Fails")
     if fails is not None and fails not in FAILURES:
         raise Broken(f"{path}: 'Fails: {fails}' is none of {', '.join(FAILURES)}")
-    return Patch(path.stem, path, header["Bug"], header["Origin"], catchers, fails, target)
+    return Patch(path.stem, path, header["Bug"], header["Origin"], catchers, fails, target, header.get("Because"))
 
 
 def parse_oracle_ids(text):
@@ -298,9 +300,14 @@ def judge_patches(results, patches, complete, oracle_ids):
     return problems
 
 
+def read_logs(name):
+    """All that was printed when a patch was applied, compiled and fuzzed."""
+    return "".join(log.read_text(encoding="utf-8") for log in sorted((WORK / name).glob("*.log")))
+
+
 def judge_canaries(results, patches, complete):
-    """What is wrong with the results of the canaries, a line each: each must fail in the way it says. complete: all
-    were examined, so that every way to fail must be among them."""
+    """What is wrong with the results of the canaries, a line each: each must fail in the way it says and for the reason it
+    says. complete: all were examined, so that every way to fail must be among them."""
     outcomes = {result.name: result for result in results}
     problems = []
     for patch in patches:
@@ -309,6 +316,8 @@ def judge_canaries(results, patches, complete):
             problems.append(f"{patch.name}: was not examined")
         elif result.outcome != patch.fails:
             problems.append(f"{patch.name}: must end as '{patch.fails}', but: {describe(result)}; see {result.detail}")
+        elif patch.because not in read_logs(patch.name):
+            problems.append(f"{patch.name}: ends as '{patch.fails}', but nothing says '{patch.because}'; see {result.detail}")
     if complete:
         problems += [f"no canary tells whether '{failure}' is noticed"
                      for failure in FAILURES if failure not in {patch.fails for patch in patches}]

@@ -32,7 +32,8 @@ VIOLATED = ("VIOLATION placement: Every operation returns the address the model 
 
 def make_patch(name, oracles=("placement",), fails=None, target="heap"):
     """A Patch as tests need it."""
-    return planted.Patch(name, pathlib.Path(f"{name}.patch"), "It errs.", "here", tuple(oracles), fails, target)
+    because = None if fails is None else "Hunk #1 FAILED"
+    return planted.Patch(name, pathlib.Path(f"{name}.patch"), "It errs.", "here", tuple(oracles), fails, target, because)
 
 
 def found(name, caught_by="placement", target="heap"):
@@ -81,7 +82,11 @@ class PatchHeader(unittest.TestCase):
 
     def test_an_unknown_way_to_fail_is_named(self):
         with self.assertRaisesRegex(planted.Broken, "'Fails: somehow' is none of"):
-            self.parse(HEADER + "Fails: somehow\n" + DIFF)
+            self.parse(HEADER + "Fails: somehow\nBecause: words\n" + DIFF)
+
+    def test_a_canary_without_a_reason_is_named(self):
+        with self.assertRaisesRegex(planted.Broken, "the header lacks Because"):
+            self.parse(HEADER + "Fails: not-found\n" + DIFF)
 
 
 class CommittedPatches(unittest.TestCase):
@@ -241,6 +246,10 @@ class VerdictOnPatches(unittest.TestCase):
 class VerdictOnCanaries(unittest.TestCase):
     CANARIES = [make_patch(f"canary-{failure}", fails=failure) for failure in planted.FAILURES]
 
+    def setUp(self):
+        self.logs = {patch.name: "Hunk #1 FAILED at 1.\n" for patch in self.CANARIES}
+        self.enterContext(mock.patch.object(planted, "read_logs", lambda name: self.logs[name]))
+
     def judge(self, results, canaries=None, complete=True):
         return planted.judge_canaries(results, self.CANARIES if canaries is None else canaries, complete)
 
@@ -263,6 +272,12 @@ class VerdictOnCanaries(unittest.TestCase):
         results[0] = planted.Result(self.CANARIES[0].name, planted.UNEXPLAINED)
         self.assertEqual(len(self.judge(results)), 1)
 
+    def test_one_that_fails_for_another_reason_is_a_problem(self):
+        name = self.CANARIES[0].name
+        self.logs[name] = "Hunk #2 FAILED at 9.\n"
+        problem, = self.judge(self.results())
+        self.assertIn(f"{name}: ends as 'not-found', but nothing says 'Hunk #1 FAILED'", problem)
+
     def test_one_that_was_not_examined_is_a_problem(self):
         self.assertEqual(self.judge(self.results()[1:]), [f"{self.CANARIES[0].name}: was not examined"])
 
@@ -282,7 +297,7 @@ class ExitCodes(unittest.TestCase):
         for patch in patches:
             (folder / f"{patch.name}.patch").touch()
         with mock.patch.multiple(planted, PATCHES=folder, CANARIES=folder, read_oracles=lambda: BY_TARGET,
-                                 read_patches=lambda *_: patches, examine_all=examine_all,
+                                 read_patches=lambda *_: patches, examine_all=examine_all, read_logs=lambda _: "Hunk #1 FAILED",
                                  SHADOWED={"recovery": "", "block-size": ""}), \
                 mock.patch.object(patched, "fixed_addresses", lambda: []), \
                 contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
@@ -349,6 +364,62 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual([(target["target"], target["runs"], target["unpatched"]["name"]) for target in document["targets"]],
                          [("heap", planted.HEAP.runs, "(unpatched)"),
                           ("sv39", planted.TARGETS["sv39"].runs, "(unpatched sv39)")])
+
+
+class FakeBuild:
+    """A build whose fuzzer prints its arguments, and finds nothing."""
+    code = patched.CORE
+
+    def __init__(self, harness="harness"):
+        self.harness = harness
+
+    def fingerprint(self):
+        """As patched.Build's."""
+        return self.harness
+
+    @staticmethod
+    def link(copy):
+        """As patched.Build's."""
+        program = copy / "fuzzer"
+        program.write_text('#!/bin/sh\necho "arguments: $*"\necho "stat::number_of_executed_units: 7"\n', encoding="ascii")
+        program.chmod(0o755)
+        return [program]
+
+
+class Examination(unittest.TestCase):
+    """A patch's fuzzer, run and not run again."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (self.folder / "src").mkdir()
+        (self.folder / "src" / "kmem.c").write_text("a\n", encoding="ascii")
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        path = self.folder / "bug.patch"
+        path.write_text("--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1 +1 @@\n-a\n+b\n", encoding="ascii")
+        self.patch = make_patch("bug")._replace(path=path)
+
+    def log(self, build=FakeBuild(), **settings):
+        """What fuzzer_log gives for these settings, and how many fuzzers that took."""
+        with mock.patch.object(planted, "examine", wraps=planted.examine) as examine:
+            log = planted.fuzzer_log(self.patch, build, {"runs": 7, "seed": 3, "prefix": [], **settings})
+        return log, examine.call_count
+
+    def test_the_fuzzer_is_given_the_seed_and_the_budget(self):
+        words = self.log(seed=5, runs=9)[0].split()
+        self.assertIn("-seed=5", words)
+        self.assertIn("-runs=9", words)
+        self.assertIn(f"-runs={planted.HEAP.runs}", self.log(runs=None)[0].split())
+
+    def test_a_log_is_taken_again_only_when_nothing_has_changed(self):
+        self.assertEqual(self.log()[1], 1)
+        self.assertEqual(self.log()[1], 0)
+        for change in ({"seed": 4}, {"runs": 8}, {"build": FakeBuild("another harness")}):
+            self.assertEqual((self.log(**change)[1], self.log()[1]), (1, 1), change)
+        for file, text in ((self.patch.path, self.patch.path.read_text(encoding="ascii").replace("+b", "+c")),
+                           (self.folder / "src" / "block.h", "new\n")):
+            file.write_text(text, encoding="ascii")
+            self.assertEqual((self.log()[1], self.log()[1]), (1, 0), file)
 
 
 class Children(unittest.TestCase):

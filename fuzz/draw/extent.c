@@ -30,6 +30,7 @@ static const struct {
     [ORACLE_REFUSAL_NAMED] = {AIM_BYTE, "the pointer passed"},
     [ORACLE_GROWTH] = {AIM_BYTE, "the region's end before the operation"},
     [ORACLE_USABLE_SIZE] = {AIM_PAYLOAD, "the payload"},
+    [ORACLE_POISON] = {AIM_HEADER, "the bytes whose poison is wrong"},
     [ORACLE_CONTENTS_KEPT] = {AIM_BYTE, "the first wrong byte"},
     [ORACLE_CONTENTS_ZEROED] = {AIM_BYTE, "the first byte that is not zero"},
     [ORACLE_CONTENTS_MOVED] = {AIM_BYTE, "the first wrong byte"},

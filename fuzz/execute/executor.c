@@ -5,6 +5,7 @@
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/resolve.h"
 #include "fuzz/execute/slots.h"
+#include "src/port.h"
 
 #define HEADER_SIZE ((size_t)8)  /* bytes */
 #define TAIL_SIZE   ((size_t)64) /* bytes behind the last live block in which a header may be written */
@@ -21,6 +22,13 @@ size_t executor_next_live(const struct executor *executor, size_t from) {
     return slots_find_circular(executor->tables.live_bits, executor->slot_count, from, true);
 }
 
+/* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
+static void give(struct executor *executor, size_t offset, size_t size) {
+    if (executor->subject->poisons) {
+        PORT_UNPOISON(executor_pointer(executor, offset), size);
+    }
+}
+
 /* The page source the subject is given. It answers as the model has just decided; when the subject asks for
  * something else, the growth oracle will say so. */
 static bool extend(void *context, size_t page_count) {
@@ -33,6 +41,7 @@ static bool extend(void *context, size_t page_count) {
         return false;
     }
     executor->grant = false; /* one ask, one answer */
+    give(executor, executor->given_pages * model->page_size, page_count * model->page_size);
     executor->given_pages += page_count;
     return true;
 }
@@ -269,6 +278,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
         .page_count = header->page_count,
         .source = {.extend = extend, .context = executor, .page_limit = page_limit},
     };
+    give(executor, 0, header->page_count * header->page_size);
     if (!executor->subject->start(executor->heap, &region)) {
         return (struct verdict){INVARIANT_REGION, 0, header->page_count, 0};
     }
@@ -314,7 +324,8 @@ struct verdict executor_recover(struct executor *executor) {
             return verdict;
         }
     }
-    return judge_if_on(executor, check_recovery(executor));
+    const struct verdict verdict = judge_if_on(executor, check_recovery(executor));
+    return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }
 
 void executor_end(struct executor *executor, bool violated) {

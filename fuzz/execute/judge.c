@@ -7,7 +7,9 @@
 
 #include "fuzz/execute/slots.h"
 
-#define GRAIN ((size_t)8) /* bytes; the least alignment of a payload */
+#define GRAIN              ((size_t)8)     /* bytes; the least alignment of a payload */
+#define POISON_ALWAYS_SIZE ((size_t)16384) /* bytes; poison in larger regions is judged at every */
+#define POISON_EVERY       16              /* so many steps, and at the end */
 
 /* NULL has offset MODEL_NOTHING, which in a verdict is UINT64_MAX on every machine. */
 static uint64_t verdict_offset(size_t offset) {
@@ -237,8 +239,11 @@ static struct verdict check_guards(const struct executor *executor) {
 }
 
 struct verdict judge_start(struct executor *executor) {
-    const struct verdict verdict = check_heap(executor, INVARIANT_ALL);
-    return verdict_is_sound(verdict) ? judge_if_on(executor, check_guards(executor)) : verdict;
+    struct verdict verdict = check_heap(executor, INVARIANT_ALL);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_guards(executor));
+    }
+    return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }
 
 struct verdict judge_heap(struct executor *executor, const struct step *step) {
@@ -249,5 +254,7 @@ struct verdict judge_heap(struct executor *executor, const struct step *step) {
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_guards(executor));
     }
-    return verdict;
+    const bool due = model_region_size(&executor->model) <= POISON_ALWAYS_SIZE ||
+                     executor->operation_count % POISON_EVERY == 0;
+    return due && verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }

@@ -21,6 +21,8 @@
     X(GROWTH, "growth", "The page source is asked, at most once, for exactly the pages the model predicts.") \
     X(USABLE_SIZE, "usable-size",                                                                            \
       "The usable size is the one the model predicts, and 0 for what is no payload.")                        \
+    X(POISON, "poison",                                                                                      \
+      "Under AddressSanitizer all but what was asked for is poisoned: headers, slack and free memory.")      \
     X(CONTENTS_KEPT, "contents-kept", "Every live payload keeps what was written to it.")                    \
     X(CONTENTS_ZEROED, "contents-zeroed", "Zeroed memory is zero over its whole usable size.")               \
     X(CONTENTS_MOVED, "contents-moved", "A resized payload keeps its contents up to the smaller size.")      \

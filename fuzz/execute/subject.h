@@ -36,6 +36,10 @@ typedef void subject_visit(void *context, size_t offset, uint64_t size, bool tak
 struct subject {
     const char *name;
 
+    /* It keeps headers, slack and free memory poisoned by port.h's hooks: the poison oracle holds it to that.
+     */
+    bool poisons;
+
     /* Makes an empty heap in the region. Returns false iff the subject cannot. */
     bool (*start)(void *heap, const struct subject_region *region);
 

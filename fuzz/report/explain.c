@@ -49,6 +49,8 @@ static const struct wording wordings[ORACLE_COUNT] = {
     [ORACLE_GROWTH] = {"the page source, the region ending at %s", UNIT_COUNT, "to be asked for %s pages",
                        "asked for %s pages"},
     [ORACLE_USABLE_SIZE] = {"the payload at %s", UNIT_BYTES, "%s", "%s"},
+    [ORACLE_POISON] = {"the 8 bytes at %s", UNIT_BYTES, "%s accessible, the others poisoned",
+                       "%s accessible"},
     [ORACLE_CONTENTS_KEPT] = {"the payload byte at %s", UNIT_BYTE, "%s, as written", "%s"},
     [ORACLE_CONTENTS_ZEROED] = {"the byte at %s of zeroed memory", UNIT_BYTE, "%s", "%s"},
     [ORACLE_CONTENTS_MOVED] = {"the payload byte at %s of resized memory", UNIT_BYTE, "%s, as written before",

@@ -45,7 +45,8 @@ static void write_comment(const struct reproducer *file, const char *name) {
         [FAILURE_HANG] = "It ends with 0 on a sound heap, and does not end on this one.",
         [FAILURE_EXIT] = "It ends with 0 on a sound heap, and with another status on this one.",
     };
-    const bool sanitizer = file->outcome->failure.kind == FAILURE_SANITIZER;
+    const bool sanitizer =
+        file->outcome->failure.kind == FAILURE_SANITIZER || reproducer_finds_poison(file->outcome);
     FILE *const stream = file->stream;
     write_finding(file);
     fprintf(stream, " * Written by kmemfuzz show ");
@@ -67,6 +68,9 @@ static void write_includes(const struct reproducer *file) {
           "#include <string.h>\n\n",
           file->stream);
     fputs("#include \"src/block.h\"\n#include \"src/kmem.h\"\n\n", file->stream);
+    if (reproducer_finds_poison(file->outcome)) {
+        fputs("int __asan_address_is_poisoned(const volatile void *address);\n\n", file->stream);
+    }
 }
 
 static void write_properties(const struct reproducer *file) {

@@ -37,6 +37,11 @@ static inline bool reproducer_asks(uint64_t oracles, unsigned oracle) {
     return (oracles >> oracle & 1) != 0;
 }
 
+/* Its finding is poison, which there is only under AddressSanitizer. */
+static inline bool reproducer_finds_poison(const struct outcome *outcome) {
+    return outcome->failure.kind == FAILURE_VERDICT && outcome->failure.verdict.oracle == ORACLE_POISON;
+}
+
 /* Facts of a step. */
 
 /* Its call returns a pointer. */

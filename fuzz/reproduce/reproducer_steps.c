@@ -239,6 +239,18 @@ static void write_answer_checks(const struct step *step, uint64_t oracles, FILE 
     }
 }
 
+/* Of the verdict's first byte that is poisoned and should not be, or the other way round. */
+static void write_poison_check(const struct reproducer *file, uint64_t oracles) {
+    if (!reproducer_asks(oracles, ORACLE_POISON) || !reproducer_finds_poison(file->outcome)) {
+        return;
+    }
+    const struct verdict verdict = file->outcome->failure.verdict;
+    const bool missing = verdict.observed > verdict.expected;
+    const uint64_t byte = verdict.offset + (missing ? verdict.expected : verdict.observed);
+    fprintf(file->stream, CHECK_START "%s__asan_address_is_poisoned(base + %" PRIu64 "), POISON);\n",
+            missing ? "" : "!", byte);
+}
+
 static void write_block_checks(const struct reproducer *file, const struct step *step, uint64_t oracles) {
     FILE *const stream = file->stream;
     const bool untouched =
@@ -266,6 +278,7 @@ static void write_block_checks(const struct reproducer *file, const struct step 
     if (reproducer_asks(oracles, ORACLE_GUARDS)) {
         fputs("    check(guards_hold(), GUARDS);\n", stream);
     }
+    write_poison_check(file, oracles);
 }
 
 /* Which live payload the verdict's byte lies in; the slot count when none does. */
@@ -396,6 +409,7 @@ static void write_start(const struct reproducer *file) {
     if (reproducer_asks(oracles, ORACLE_GUARDS)) {
         fputs("    check(guards_hold(), GUARDS);\n", stream);
     }
+    write_poison_check(file, oracles);
 }
 
 void reproducer_write_steps(struct reproducer *file) {

@@ -131,6 +131,7 @@ static void arrange(void *heap, const struct live_block *live, size_t live_count
 
 const struct subject subject_kmem = {
     .name = "kmem",
+    .poisons = true,
     .start = start,
     .alloc = alloc,
     .zalloc = zalloc,

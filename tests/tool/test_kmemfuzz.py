@@ -20,7 +20,7 @@ NOBODY = 65534  # a user who may not do everything, for tests of permissions whe
 COMMANDS = ("run", "show", "asm", "explain", "reduce", "keep", "import", "oracles", "pack", "replay", "target")
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
-    "disjoint guards placement refusal-named refusal-untouched growth usable-size contents-kept contents-zeroed "
+    "disjoint guards placement refusal-named refusal-untouched growth usable-size poison contents-kept contents-zeroed "
     "contents-moved recovery").split()
 
 

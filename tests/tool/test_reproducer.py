@@ -66,6 +66,12 @@ DEATHS = (
     ("zalloc-clears-one-word-more", "sanitizer", FOUR + "alloc 0 24\nzalloc 1 40"),
     ("walk-stands-still", "hang", FOUR + "alloc 0 24\nalloc 1 24\nfree 0\nfree 1"),
 )
+# Those that need AddressSanitizer to be seen.
+POISON = (
+    ("poison-forgotten-by-init", "poison", FOUR + "alloc 0 24"),
+    ("poison-forgotten-by-free", "poison", FOUR + "alloc 0 24\nfree 0"),
+    ("poison-kept-on-resize", "poison", FOUR + "alloc 0 8\nrealloc 0 21"),
+)
 # No bug can show in recovery first: what it demands, others demand at every free (ci/lib/planted.py, SHADOWED).
 UNREACHABLE = {"recovery"}
 
@@ -192,8 +198,16 @@ class Broken(ReproducerTest):
                 program = self.link("gcc", self.compile("gcc", complete), tree)
                 self.assertEqual(self.verdict_of(program), oracle)
 
+    def test_wrong_poison_is_named_by_a_file_that_is_compiled_with_the_sanitizer(self):
+        for bug, oracle, body in POISON:
+            with self.subTest(bug=bug):
+                tool, tree = self.broken_tool(bug, "dev")
+                source = self.show(tool, text(body), bug)
+                self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *SANITIZERS)
+                self.assertIn("clang -g -fsanitize=address", source.read_text("utf-8"))
+
     def test_there_is_a_bug_for_every_oracle_and_for_every_kind_of_operation(self):
-        self.assertEqual({oracle for _, oracle, _ in CASES} | UNREACHABLE, set(self.sentences()))
+        self.assertEqual({oracle for _, oracle, _ in (*CASES, *POISON)} | UNREACHABLE, set(self.sentences()))
         kinds = set(re.findall(r'^    X\([A-Z_]+, "([a-z]+)",', (ROOT / "fuzz/program/program.h").read_text("utf-8"),
                                re.MULTILINE)) - {"largest", "first", "usable", "tail", "max"}
         self.assertEqual(len(kinds), 13)

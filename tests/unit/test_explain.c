@@ -50,6 +50,8 @@ static const struct reading readings[] = {
     {{ORACLE_GROWTH, 256, 0, 0},
      {"the page source, the region ending at offset 256", "not to be asked", "asked for 0 pages"}},
     {{ORACLE_USABLE_SIZE, 72, 40, 48}, {"the payload at offset 72", "40 bytes", "48 bytes"}},
+    {{ORACLE_POISON, 56, 5, 8},
+     {"the 8 bytes at offset 56", "5 bytes accessible, the others poisoned", "8 bytes accessible"}},
     {{ORACLE_CONTENTS_KEPT, 45, 0x7c, 0},
      {"the payload byte at offset 45", "the byte 0x7c, as written", "the byte 0x00"}},
     {{ORACLE_CONTENTS_ZEROED, 72, 0, 0xa5},

@@ -3,6 +3,9 @@
 
 #include "sanitizer.h"
 
+/* What the harness asks the host's runtime, too. */
+void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
+
 /* Symbols of link.ld whose addresses are what they say. */
 extern unsigned char shadow_offset[], shadow_start[], shadow_end[];
 
@@ -71,6 +74,11 @@ static void poison_from(unsigned char *shadow, size_t position) {
     if (good > position) {
         *shadow = position == 0 ? SHADOW_POISON : (unsigned char)position;
     }
+}
+
+void __asan_get_shadow_mapping(size_t *scale, size_t *offset) {
+    *scale = (size_t)__builtin_ctz(SHADOW_GRANULE);
+    *offset = (size_t)shadow_offset;
 }
 
 void __asan_poison_memory_region(const volatile void *address, size_t size) {

@@ -19,7 +19,7 @@ from outside_text import dump_json, visible, visible_lines
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
-HEADER_SIZE, OPERATION_SIZE = 11, 6  # bytes; fuzz/program/program.h
+HEADER_SIZE, OPERATION_SIZE = 11, 6  # bytes; fuzz/program/program_1.c
 SAMPLE_COUNT = 20  # inputs that are booted one by one
 SOURCES = ("corpus/seeds", "corpus/minimised")  # not the large ones: a campaign has none either
 
@@ -73,7 +73,7 @@ def compare_counts(options):
 # A corpus as a campaign has one: 2,000 inputs of about 65 operations, the same in every run.
 
 def make_header(generator):
-    """A header as mutation makes them, of the larger ones: up to 4 KiB, 32 or 64 slots (fuzz/program/program.c)."""
+    """A header as mutation makes them, of the larger ones: up to 4 KiB, 32 or 64 slots (fuzz/program/program_1.c)."""
     return bytes((1, 0, generator.choice((2, 3)), generator.randrange(8, 16), 0, generator.randrange(8), generator.choice((1, 2)),
                   0, 0, 0, 0))
 

@@ -114,13 +114,13 @@ static void *call_subject(struct executor *executor, struct step *step) {
     case CALL_REALLOC:
         return subject->realloc(heap, pointer, size);
     case CALL_FREE:
-        subject->free(heap, pointer);
+        step->returned = subject->free(heap, pointer);
         break;
     case CALL_COALESCE:
         if (subject->shatter != NULL) {
             subject->shatter(heap); /* or there would be nothing to merge */
         }
-        subject->coalesce(heap);
+        step->returned = subject->coalesce(heap);
         break;
     case CALL_USABLE:
         step->usable_size = subject->usable_size(heap, pointer);
@@ -146,6 +146,9 @@ static void act(struct executor *executor, struct step *step) {
     }
     step->refusal = executor->subject->last_refusal(executor->heap);
     executor->refusal = step->refusal;
+    if (step->call != CALL_FREE && step->call != CALL_COALESCE) {
+        step->returned = step->refusal;
+    }
     step->asked_pages = executor->asked_pages;
     step->ask_count = executor->ask_count;
 }

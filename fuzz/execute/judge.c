@@ -106,13 +106,14 @@ static struct verdict check_placement(const struct step *step) {
     return (struct verdict){ORACLE_PLACEMENT, predicted, predicted, verdict_offset(step->offset)};
 }
 
-/* offset of the pointer passed, 0 when none is; enum refusal predicted; reported. */
+/* offset of the pointer passed, 0 when none is; enum refusal predicted; reported or, when that is right,
+ * returned. */
 static struct verdict check_refusal_named(const struct step *step) {
-    if (step->refusal == step->predicted.refusal) {
-        return verdict_sound();
-    }
-    return (struct verdict){ORACLE_REFUSAL_NAMED, step->pointer_offset, step->predicted.refusal,
-                            step->refusal};
+    const enum refusal predicted = step->predicted.refusal;
+    const enum refusal named = step->refusal == predicted ? step->returned : step->refusal;
+    return named == predicted
+               ? verdict_sound()
+               : (struct verdict){ORACLE_REFUSAL_NAMED, step->pointer_offset, predicted, named};
 }
 
 struct verdict judge_answer(const struct executor *executor, const struct step *step) {

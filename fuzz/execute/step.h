@@ -46,9 +46,10 @@ struct step {
     /* Observed. */
     size_t offset;      /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
     size_t usable_size; /* of CALL_USABLE, as the subject answers */
-    enum refusal refusal; /* as the subject reports it */
-    size_t asked_pages;   /* pages asked of the page source, by all asks */
-    size_t ask_count;     /* times it was asked */
+    enum refusal refusal;  /* as the subject reports it afterwards */
+    enum refusal returned; /* as the call itself says; of one that returns none the same */
+    size_t asked_pages;    /* pages asked of the page source, by all asks */
+    size_t ask_count;      /* times it was asked */
 };
 
 #endif

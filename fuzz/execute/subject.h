@@ -48,8 +48,8 @@ struct subject {
     void *(*calloc)(void *heap, size_t count, size_t size);
     void *(*alloc_aligned)(void *heap, size_t alignment, size_t size);
     void *(*realloc)(void *heap, void *pointer, size_t size);
-    void (*free)(void *heap, void *pointer);
-    void (*coalesce)(void *heap);
+    enum refusal (*free)(void *heap, void *pointer); /* as last_refusal will say */
+    enum refusal (*coalesce)(void *heap);            /* the same */
 
     /* Cuts free blocks into several side by side, as no operation leaves them, within 64 bytes of where each
      * starts: the next call is coalesce, which must undo it. NULL: coalesce is called on the heap as it is.
@@ -59,7 +59,7 @@ struct subject {
     /* Why the last of the above gave nothing or was refused; REFUSAL_NONE when it was not. */
     enum refusal (*last_refusal)(const void *heap);
 
-    /* Bytes usable at a live payload. */
+    /* Bytes usable at a live payload; 0 for any other pointer. Leaves last_refusal as it is. */
     size_t (*usable_size)(const void *heap, const void *pointer);
 
     /* Checks the invariants in mask and fills *census; as invariant_check. */

@@ -17,8 +17,9 @@ static struct operand_text slot_text(const struct operation *operation) {
     return slot;
 }
 
-#define DECIMAL_MAXIMUM 99999999u /* what is larger is the arithmetic edge, and reads better in hexadecimal  \
-                                   */
+#define DECIMAL_MAXIMUM                                                                                      \
+    99999999u /* what is larger is the arithmetic edge, and reads better in hexadecimal                      \
+               */
 
 static struct operand_text number_text(uint64_t number) {
     struct operand_text text;

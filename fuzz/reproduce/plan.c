@@ -50,12 +50,14 @@ static void *resize(void *heap, void *pointer, size_t size) {
     return obey(heap);
 }
 
-static void release(void *heap, void *pointer) {
+static enum refusal release(void *heap, void *pointer) {
     (void)heap, (void)pointer;
+    return under_way->predicted.refusal;
 }
 
-static void coalesce(void *heap) {
+static enum refusal coalesce(void *heap) {
     (void)heap;
+    return REFUSAL_NONE;
 }
 
 static enum refusal last_refusal(const void *heap) {

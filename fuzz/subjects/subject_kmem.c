@@ -32,12 +32,36 @@ static void *call_realloc(void *heap, void *pointer, size_t size) {
     return kmem_realloc(heap, pointer, size);
 }
 
-static void call_free(void *heap, void *pointer) {
-    (void)kmem_free(heap, pointer); /* last_refusal tells */
+static enum refusal refusal_of(enum kmem_error error) {
+    switch (error) {
+    case KMEM_OK:
+        return REFUSAL_NONE;
+    case KMEM_EXHAUSTED:
+        return REFUSAL_EXHAUSTED;
+    case KMEM_BAD_ALIGNMENT:
+        return REFUSAL_BAD_ALIGNMENT;
+    case KMEM_FOREIGN_POINTER:
+        return REFUSAL_FOREIGN;
+    case KMEM_MISALIGNED_POINTER:
+        return REFUSAL_MISALIGNED;
+    case KMEM_INTERIOR_POINTER:
+        return REFUSAL_INTERIOR;
+    case KMEM_DOUBLE_FREE:
+        return REFUSAL_DOUBLE_FREE;
+    case KMEM_BAD_REGION:
+    case KMEM_CORRUPT:
+    case KMEM_CORRUPT_PAGES:
+        break;
+    }
+    return REFUSAL_CORRUPT;
 }
 
-static void coalesce(void *heap) {
-    (void)kmem_coalesce(heap); /* last_refusal tells */
+static enum refusal call_free(void *heap, void *pointer) {
+    return refusal_of(kmem_free(heap, pointer));
+}
+
+static enum refusal coalesce(void *heap) {
+    return refusal_of(kmem_coalesce(heap));
 }
 
 #define SHARD_SIZE  BLOCK_SIZE_MINIMUM
@@ -65,27 +89,7 @@ static void shatter(void *heap) {
 }
 
 static enum refusal last_refusal(const void *heap) {
-    switch (kmem_last_error(heap)) {
-    case KMEM_OK:
-        return REFUSAL_NONE;
-    case KMEM_EXHAUSTED:
-        return REFUSAL_EXHAUSTED;
-    case KMEM_BAD_ALIGNMENT:
-        return REFUSAL_BAD_ALIGNMENT;
-    case KMEM_FOREIGN_POINTER:
-        return REFUSAL_FOREIGN;
-    case KMEM_MISALIGNED_POINTER:
-        return REFUSAL_MISALIGNED;
-    case KMEM_INTERIOR_POINTER:
-        return REFUSAL_INTERIOR;
-    case KMEM_DOUBLE_FREE:
-        return REFUSAL_DOUBLE_FREE;
-    case KMEM_BAD_REGION:
-    case KMEM_CORRUPT:
-    case KMEM_CORRUPT_PAGES:
-        break;
-    }
-    return REFUSAL_CORRUPT;
+    return refusal_of(kmem_last_error(heap));
 }
 
 static size_t usable_size(const void *heap, const void *pointer) {

@@ -148,18 +148,24 @@ static void *call_realloc(void *heap, void *pointer, size_t size) {
     return end(heap, begin() ? subject_kmem.realloc(heap, pointer, size) : NULL);
 }
 
-static void call_free(void *heap, void *pointer) {
-    if (begin()) {
-        subject_kmem.free(heap, pointer);
-    }
+/* After a call that returns its refusal. */
+static enum refusal end_returning(void *heap) {
     (void)end(heap, NULL);
+    return is(FAULT_RETURN) ? (enum refusal)faulty_subject_fault.value : answered;
 }
 
-static void coalesce(void *heap) {
+static enum refusal call_free(void *heap, void *pointer) {
     if (begin()) {
-        subject_kmem.coalesce(heap);
+        (void)subject_kmem.free(heap, pointer);
     }
-    (void)end(heap, NULL);
+    return end_returning(heap);
+}
+
+static enum refusal coalesce(void *heap) {
+    if (begin()) {
+        (void)subject_kmem.coalesce(heap);
+    }
+    return end_returning(heap);
 }
 
 static void shatter(void *heap) {

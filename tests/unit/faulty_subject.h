@@ -17,6 +17,7 @@ enum fault_action {
     FAULT_ACCEPT,        /* do not call; answer base + offset and no refusal (free: just no refusal) */
     FAULT_REFUSE,        /* do not call; answer NULL and the refusal `value` */
     FAULT_REPORT,        /* do the call, report the refusal `value` */
+    FAULT_RETURN,        /* do the call, return the refusal `value`, report the right one */
     FAULT_WRITE_BYTE,    /* do the call, then write the byte `value` at base + offset */
     FAULT_WRITE_HEADER,  /* do the call, then write the header `value` at base + offset */
     FAULT_RESIZE,        /* do the call, then resize the payload at base + offset to `value` bytes as well */

@@ -194,9 +194,10 @@ static void a_failure_marks_the_bytes_it_is_about(void **state) {
 static struct subject dying_subject;
 static int dying_signal;
 
-static void dying_free(void *heap, void *pointer) {
-    subject_kmem.free(heap, pointer);
+static enum refusal dying_free(void *heap, void *pointer) {
+    const enum refusal refusal = subject_kmem.free(heap, pointer);
     raise(dying_signal);
+    return refusal;
 }
 
 static struct recording record_death(int number) {

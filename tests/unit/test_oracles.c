@@ -258,6 +258,22 @@ static void a_misuse_through_realloc_that_is_obeyed_is_placement_s(void **state)
     });
 }
 
+static void a_refusal_that_free_or_coalesce_returns_otherwise_is_refusal_named_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_RETURN, 4, 0, REFUSAL_NONE},
+        OPERATIONS(THREE, FREE(1), DOUBLE(1)),
+        .verdict = {ORACLE_REFUSAL_NAMED, 40, REFUSAL_DOUBLE_FREE, REFUSAL_NONE},
+        .then = {SOUND, 0, 0, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_RETURN, 3, 0, REFUSAL_CORRUPT},
+        OPERATIONS(THREE, COALESCE),
+        .verdict = {ORACLE_REFUSAL_NAMED, 0, REFUSAL_NONE, REFUSAL_CORRUPT},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
 static void a_payload_given_for_a_misuse_belongs_to_no_slot(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -451,6 +467,8 @@ int main(void) {
                                start_executor),
         cmocka_unit_test_setup(a_calloc_that_wraps_is_inside_s, start_executor),
         cmocka_unit_test_setup(a_misuse_through_realloc_that_is_obeyed_is_placement_s, start_executor),
+        cmocka_unit_test_setup(a_refusal_that_free_or_coalesce_returns_otherwise_is_refusal_named_s,
+                               start_executor),
         cmocka_unit_test_setup(a_payload_given_for_a_misuse_belongs_to_no_slot, start_executor),
         cmocka_unit_test_setup(an_accepted_misuse_is_refusal_named_s, start_executor),
         cmocka_unit_test_setup(a_wrong_name_for_a_misuse_is_refusal_named_s, start_executor),

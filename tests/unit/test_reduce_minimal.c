@@ -49,12 +49,13 @@ static void *broken_zalloc(void *heap, size_t size) {
     return result;
 }
 
-static void broken_free(void *heap, void *pointer) {
-    subject_kmem.free(heap, pointer);
-    free_count += subject_kmem.last_refusal(heap) == REFUSAL_NONE && pointer != NULL;
+static enum refusal broken_free(void *heap, void *pointer) {
+    const enum refusal refusal = subject_kmem.free(heap, pointer);
+    free_count += refusal == REFUSAL_NONE && pointer != NULL;
     if (defect == TENTH_FREE_MISCOUNTED && free_count == 10) {
         ((struct kmem *)heap)->taken_count++;
     }
+    return refusal;
 }
 
 static bool fails_by_oracle(void *context, const struct program *program) {

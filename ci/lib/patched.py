@@ -181,7 +181,8 @@ def make_copy(folder, patch_path, code=CORE):
     shutil.copytree(code.folder, copy / code.folder)
     if patch_path is not None:
         log = folder / "build.log"
-        ended, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "-i", str(patch_path.resolve())], copy)
+        ended, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "--no-backup-if-mismatch", "-i",
+                             str(patch_path.resolve())], copy)
         log.write_text(output, encoding="utf-8")
         if ended != 0:
             raise NotPatched(DOES_NOT_APPLY, log)

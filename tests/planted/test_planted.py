@@ -106,6 +106,19 @@ class CommittedPatches(unittest.TestCase):
     def test_all_have_a_valid_header(self):
         self.assertTrue(planted.read_patches(planted.PATCHES, self.oracles))
 
+    def test_all_but_the_canary_that_must_not_apply_to_the_code_as_it_is(self):
+        patches = [*planted.read_patches(planted.PATCHES, self.oracles), *planted.read_patches(planted.CANARIES, self.oracles)]
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        unfit = set()
+        for patch in patches:
+            code = planted.TARGETS[patch.target].code
+            try:
+                copy = patched.make_copy(folder / patch.name, patch.path, code)
+                self.assertTrue(patched.changed_files(code.folder, copy), patch.name)
+            except patched.NotPatched:
+                unfit.add(patch.name)
+        self.assertEqual(unfit, {patch.name for patch in patches if patch.fails == planted.DOES_NOT_APPLY})
+
     def test_there_is_a_canary_for_each_way_to_fail(self):
         canaries = planted.read_patches(planted.CANARIES, self.oracles)
         self.assertEqual({patch.fails for patch in canaries}, set(planted.FAILURES))

@@ -192,6 +192,12 @@ static void check_zeroed(const struct run *run, size_t first_index, size_t count
     }
 }
 
+static bool members_are_as_before(const struct run *run) {
+    return run->pages.descriptors == run->before.descriptors && run->pages.base == run->before.base &&
+           run->pages.page_count == run->before.page_count &&
+           run->pages.taken_count == run->before.taken_count;
+}
+
 /* The allocator is as it was before the operation, but for the error. */
 static void check_untouched(const struct run *run) {
     const size_t index = rule_first_difference(run->memory, run->descriptors_before, run->model.page_count);
@@ -199,9 +205,7 @@ static void check_untouched(const struct run *run) {
         fail_values(run, &page_rule_REFUSAL_UNTOUCHED, index, run->descriptors_before[index],
                     run->memory[index]);
     }
-    if (run->pages.descriptors != run->before.descriptors || run->pages.base != run->before.base ||
-        run->pages.page_count != run->before.page_count ||
-        run->pages.taken_count != run->before.taken_count) {
+    if (!members_are_as_before(run)) {
         fail(run, &page_rule_REFUSAL_UNTOUCHED, "the allocator's members as before", "one that changed");
     }
 }
@@ -249,7 +253,7 @@ static void check_run_count(const struct run *run, const struct page_operation *
     if (expected != observed) {
         fail_values(run, &page_rule_RUN_COUNT, 0, expected, observed);
     }
-    if (memcmp(&run->pages, &run->before, sizeof run->pages) != 0 ||
+    if (!members_are_as_before(run) || run->pages.error != run->before.error ||
         memcmp(run->memory, run->descriptors_before, run->model.page_count) != 0) {
         fail(run, &page_rule_RUN_COUNT, "the allocator as before", "one that changed");
     }

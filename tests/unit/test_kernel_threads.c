@@ -30,7 +30,7 @@
 #define OPERATION_COUNT  3000 /* of a thread in a round */
 #define BLOCK_COUNT      12   /* live at most, of a thread */
 #define RUN_COUNT        3    /* the same of pages */
-#define SPARE_PAGE_COUNT 48   /* behind the heap: for its growth and the threads' runs */
+#define SPARE_PAGE_COUNT 48   /* after the heap: for its growth and the threads' runs */
 #define PAGE_COUNT       (1 + KMEM_KERNEL_PAGE_COUNT + SPARE_PAGE_COUNT)
 #define FREE_SIZE        ((size_t)32 << 10) /* bytes left free at the start, less than what the threads want */
 

@@ -31,9 +31,10 @@ static void *alloc(void *heap, size_t size) {
     return payload;
 }
 
-static void call_free(void *heap, void *pointer) {
-    subject_kmem.free(heap, pointer);
+static enum refusal call_free(void *heap, void *pointer) {
+    const enum refusal refusal = subject_kmem.free(heap, pointer);
     strike();
+    return refusal;
 }
 
 static struct verdict judged(const struct program_header *header, const struct operation *operations,

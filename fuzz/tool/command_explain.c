@@ -249,7 +249,8 @@ const struct command command_explain = {
         "  --gdb-commands COMMANDS   with --gdb: run the commands in that file at the stop, and end\n\n"
         "Exit codes: 0 sound, 1 it fails and is explained, 2 a wrong argument, a text with an error or a "
         "file\n"
-        "that exists, 3 a file that cannot be read or written, or something else that could not be had.\n\n"
+        "that exists, 3 a file that cannot be read or written, or something else that could not be had, 4 an "
+        "internal error.\n\n"
         "Example:\n  kmemfuzz explain crash-1a2b\n  kmemfuzz explain crash-1a2b --gdb\n",
     .run = run,
 };

@@ -182,7 +182,7 @@ const struct command command_import = {
         "                  unless nothing in it allocates then\n"
         "  --force         replace FILE if it exists\n\n"
         "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be read or\n"
-        "written.\n\n"
+        "written, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz import mtrace.log -o report.ops && kmemfuzz run report.ops\n",
     .run = run,
 };

@@ -183,7 +183,7 @@ const struct command command_keep = {
         "called and holds.\n\n"
         "Exit codes: 0 kept, 2 a wrong argument, a text with an error or a name in use, 3 a file that "
         "cannot\n"
-        "be read or written.\n\n"
+        "be read or written, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz keep crash-1a2b merge-left-forgotten\n",
     .run = run,
 };

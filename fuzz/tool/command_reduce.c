@@ -140,7 +140,7 @@ const struct command command_reduce = {
         "  --force  replace OUT if it exists\n\n"
         "Exit codes: 0 reduced, 2 a wrong argument, a text with an error, or a program that is sound, 3 a "
         "file\n"
-        "that cannot be read or written.\n\n"
+        "that cannot be read or written, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz reduce crash-1a2b -o crash.ops\n",
     .run = run,
 };

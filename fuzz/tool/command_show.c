@@ -131,7 +131,7 @@ const struct command command_show = {
         "  --bytes      take FILE as bytes, whatever it is called and holds\n"
         "  --force      replace OUT where it exists\n\n"
         "docs/pictures.md says how to read them. Exit codes: 0 shown, whatever the run came to, 2 a wrong\n"
-        "argument or a text with an error, 3 a file that cannot be read or written.\n\n"
+        "argument or a text with an error, 3 a file that cannot be read or written, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n  kmemfuzz show crash-1a2b --html crash.html\n"
         "  kmemfuzz show crash-1a2b --c > repro.c && cc -I. repro.c src/kmem.c -o repro && ./repro\n",
     .run = run,

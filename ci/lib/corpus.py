@@ -8,6 +8,7 @@ import hashlib
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import struct
 import subprocess
@@ -70,12 +71,11 @@ def afl_inputs(folder):
 
 
 def write_whole(path, data):
-    """Writes a file that is either there with all its bytes or not there."""
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    """Writes a file that is either there with all its bytes or not there. Who may read it, the umask says."""
+    temporary = path.with_name(f".new-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

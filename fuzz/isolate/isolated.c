@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -297,11 +298,16 @@ static void start_child(struct isolated *isolated) {
     }
     isolated->share->start_error = 0;
     fflush(NULL); /* or what is not printed yet would be the child's too */
+    const pid_t caller = getpid();
     const pid_t child = fork();
     if (child < 0) {
         give_up("fork");
     }
     if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a program that waits for ever ends with the caller, too */
+        if (getppid() != caller) {
+            _exit(EXIT_ENVIRONMENT);
+        }
         close(sockets[0]);
         isolated->socket = sockets[1];
         serve(isolated);

@@ -45,9 +45,16 @@ class Arguments(unittest.TestCase):
                 command_line.parse_duration(text)
             self.assertEqual(str(complaint.exception), f"'{text}' is no duration; write it like 60s, 10m or 2h")
 
+    def test_a_duration_that_no_clock_can_hold_is_refused(self):
+        for digits in (10, 400, 5000):
+            with self.subTest(digits=digits), self.assertRaises(argparse.ArgumentTypeError) as complaint:
+                command_line.parse_duration("9" * digits + "h")
+            self.assertEqual(str(complaint.exception), f"a duration of {digits} digits; at most 9 are taken")
+        self.assertEqual(command_line.parse_duration("9" * 9 + "h"), 3600 * (10**9 - 1))
+
     def test_numbers_above_0(self):
         self.assertEqual([command_line.parse_positive(text) for text in ("1", "42", "007")], [1, 42, 7])
-        for text in ("", "0", "-1", "+1", "1.0", "many", "1e3"):
+        for text in ("", "0", "-1", "+1", "1.0", "many", "1e3", "1" * 10, "9" * 5000, "\u00b2", "\u0663"):
             with self.subTest(text=text), self.assertRaises(argparse.ArgumentTypeError):
                 command_line.parse_positive(text)
 
@@ -59,7 +66,7 @@ class Arguments(unittest.TestCase):
 
     def test_wrong_arguments_end_with_2(self):
         for arguments in (["--for", "0s"], ["--jobs", "0"], ["--jobs", "x"], ["--target", "x"], ["--x"], ["file"],
-                          ["--corpus"], ["--corpus", __file__], ["--build"]):
+                          ["--for", "9" * 400], ["--corpus"], ["--corpus", __file__], ["--build"]):
             with self.subTest(arguments=arguments), contextlib.redirect_stderr(io.StringIO()) as errors:
                 with self.assertRaises(SystemExit) as end:
                     campaign.parse_arguments(arguments)

@@ -100,11 +100,14 @@ class Killed(CampaignTree):
 
     def kill(self, behaviour, name, seconds="1h"):
         """Kills a campaign once a file of that name is there; all that it started must end too."""
-        process = self.start(behaviour, "--for", seconds)
+        temporary = self.tree / "temporary"
+        temporary.mkdir(exist_ok=True)
+        process = self.start(behaviour, "--for", seconds, env=dict(os.environ, TMPDIR=str(temporary)))
         wait_until((self.tree / name).exists, name)
         process.kill()
         process.communicate()
         self.require_nothing_runs()
+        self.assertEqual(list(temporary.iterdir()), [])  # what it needed for a moment lies in its own folder
 
     def require_continuation(self, inputs=(), crashes=()):
         """The next campaign must start, have all of it in its place when it ends, and leave nothing behind."""
@@ -151,6 +154,12 @@ class Killed(CampaignTree):
         self.require_kept(inputs=[], crashes=[b"second"])
         self.write("build/fuzz/heap_fuzzer", fuzzer)
         self.require_continuation(inputs=[b"one"], crashes=[b"second"])
+
+    def test_while_it_explains(self):
+        self.write("build/fuzz/kmemfuzz", TOOL.replace("explain) ", 'explain) mktemp >/dev/null; : >explains; exec sleep 600; '))
+        self.kill("crashes second; runs_on\n", "explains", "1s")
+        self.write("build/fuzz/kmemfuzz", TOOL)
+        self.require_continuation(crashes=[b"second"])
 
     def test_between_a_workers_report_and_its_collection(self):
         process = self.start(FINDS_AND_CRASHES, "--for", "1h", settings={"campaign_folder.Folders.take_artifacts": "kill -9"})

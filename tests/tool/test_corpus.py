@@ -173,6 +173,15 @@ class Safety(CorpusTest):
         self.assertEqual(seen - whole, set())
         self.assertGreater(len(seen), 1)
 
+    def test_the_umask_says_who_may_read_what_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for mask in (0o022, 0o077, 0o002):
+                before = os.umask(mask)
+                self.addCleanup(os.umask, before)
+                path = pathlib.Path(folder, f"{mask}")
+                corpus.write_whole(path, b"data")
+                self.assertEqual(path.stat().st_mode & 0o777, 0o666 & ~mask)
+
     def test_a_file_that_cannot_be_written_whole_is_not_there(self):
         with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
             with self.assertRaises(OSError):

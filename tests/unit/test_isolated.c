@@ -296,6 +296,41 @@ static void an_observer_of_the_caller_is_called_in_the_child(void **state) {
     outcome_close(&outcome);
 }
 
+static void tell_step(void *context, const struct executor *watched, const struct step *step) {
+    (void)watched;
+    (void)step;
+    assert_int_equal(write(*(const int *)context, "", 1), 1);
+}
+
+/* The end of the pipe says when all are gone that have it open: the caller and its child. */
+static void a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_killed(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t caller = fork();
+    assert_true(caller >= 0);
+    if (caller == 0) {
+        const struct observer observer = {.before = tell_step, .context = &ends[1]};
+        executor.observer = &observer;
+        struct isolated own;
+        if (isolated_open(&own, &executor, CAPACITY) == EXIT_SOUND) {
+            const struct operation operation = ALLOC(0, DEADLY(DEATH_SLEEP));
+            const struct program program = program_of(&operation, 1);
+            assert_failure(isolated_run(&own, &program), "hang"); /* if it lived so long */
+        }
+        _exit(EXIT_ENVIRONMENT);
+    }
+    close(ends[1]);
+    alarm(ISOLATED_WAIT_MILLISECONDS / 1000 / 2); /* sooner than the child would be ended otherwise */
+    char step;
+    assert_int_equal(read(ends[0], &step, 1), 1);
+    assert_int_equal(kill(caller, SIGKILL), 0);
+    assert_int_equal(waitpid(caller, NULL, 0), caller);
+    assert_int_equal(read(ends[0], &step, 1), 0);
+    alarm(0);
+    close(ends[0]);
+}
+
 static void an_outcome_has_the_last_step_and_the_digest_so_far(void **state) {
     (void)state;
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, DEADLY(DEATH_ABORT)), FREE(0)};
@@ -490,6 +525,7 @@ int main(void) {
         ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted),
         ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted),
         ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child),
+        ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_killed),
         ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far),
         ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure),
         ISOLATED_TEST(a_child_that_was_ended_between_two_programs_is_replaced),

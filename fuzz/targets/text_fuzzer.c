@@ -131,7 +131,7 @@ static uint32_t hash(struct buffer text) {
 }
 
 /* Parses the text of a program whose canonical encoding is known, with a carriage return at the end of each
- * line and the same comment behind all but the first: any byte but a newline. */
+ * line and the same comment after all but the first: any byte but a newline. */
 static void check_comments(struct buffer text, struct buffer encoded) {
     const uint8_t comment = (uint8_t)hash(text);
     uint8_t *const bytes = malloc(text.size * 5); /* at most 4 bytes more for each newline */
@@ -163,7 +163,7 @@ static void check_comments(struct buffer text, struct buffer encoded) {
     free(bytes);
 }
 
-/* The index of the first digit of an operation, at index or behind it; the text's size when there is none.
+/* The index of the first digit of an operation, at index or after it; the text's size when there is none.
  * The first two lines are no operations. */
 static size_t find_digit(struct buffer text, size_t index) {
     size_t operations = 0;

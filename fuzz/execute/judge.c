@@ -7,9 +7,9 @@
 
 #include "fuzz/execute/slots.h"
 
-#define GRAIN              ((size_t)8)     /* bytes; the least alignment of a payload */
-#define POISON_ALWAYS_SIZE ((size_t)16384) /* bytes; poison in larger regions is judged at every */
-#define POISON_EVERY       16              /* so many steps, and at the end */
+#define GRAIN              ((size_t)8)    /* bytes; the least alignment of a payload */
+#define POISON_ALWAYS_SIZE ((size_t)4096) /* bytes; poison in larger regions is judged at every */
+#define POISON_EVERY       16             /* so many steps, and at the end */
 
 /* NULL has offset MODEL_NOTHING, which in a verdict is UINT64_MAX on every machine. */
 static uint64_t verdict_offset(size_t offset) {

@@ -7,9 +7,9 @@
 
 #include "fuzz/execute/slots.h"
 
-#define GRAIN              ((size_t)8)    /* bytes; the least alignment of a payload */
-#define POISON_ALWAYS_SIZE ((size_t)4096) /* bytes; poison in larger regions is judged at every */
-#define POISON_EVERY       16             /* so many steps, and at the end */
+#define GRAIN ((size_t)8) /* bytes; the least alignment of a payload */
+#define POISON_STEP_SIZE                                                                                     \
+    ((size_t)4096) /* bytes: poison in a region of n times as many is judged at every n-th step */
 
 /* NULL has offset MODEL_NOTHING, which in a verdict is UINT64_MAX on every machine. */
 static uint64_t verdict_offset(size_t offset) {
@@ -255,7 +255,7 @@ struct verdict judge_heap(struct executor *executor, const struct step *step) {
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_guards(executor));
     }
-    const bool due = model_region_size(&executor->model) <= POISON_ALWAYS_SIZE ||
-                     executor->operation_count % POISON_EVERY == 0;
+    const size_t every = 1 + (model_region_size(&executor->model) - 1) / POISON_STEP_SIZE;
+    const bool due = executor->operation_count % every == 0;
     return due && verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }

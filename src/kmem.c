@@ -81,7 +81,7 @@ static void write_block(struct kmem *heap, size_t offset, size_t size, bool take
 /* Makes the first `request` bytes of a payload accessible and the rest of its `usable_size` bytes poisoned,
  * as they may not be after a request of another size. Only whole granules of 8 bytes can be poisoned from
  * their start. */
-static void expose(unsigned char *payload, size_t usable_size, size_t request) {
+static void expose(const unsigned char *payload, size_t usable_size, size_t request) {
     const size_t whole = request & ~(BLOCK_ALIGNMENT - 1);
     PORT_POISON(payload + whole, usable_size - whole);
     PORT_UNPOISON(payload, request);

@@ -123,16 +123,16 @@ static const uint8_t size_forms[32] = {
     SIZE_USABLE, SIZE_USABLE,
 };
 
-#define WORD 8 /* bytes */
+#define WORD INT64_C(8) /* bytes */
 
 static struct size_operand decode_size(const struct program_header *header, unsigned form, uint32_t value) {
     switch (size_forms[form]) {
     case SIZE_WORDS:
-        return size_literal(2 * WORD + (int64_t)(value & 7) * WORD);
+        return size_literal(2 * WORD + (value & 7) * WORD);
     case SIZE_BYTES:
         return size_literal((int64_t)(value & 63));
     case SIZE_MANY_WORDS:
-        return size_literal((int64_t)(value & 31) * WORD);
+        return size_literal((value & 31) * WORD);
     case SIZE_LOGARITHMIC:
         return size_logarithmic(value);
     case SIZE_PAGES:

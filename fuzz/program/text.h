@@ -48,7 +48,7 @@ struct text_error {
  * NULL, iff the text is not a program of its version in every line, or memory ran out (line 0 and a message
  * then). */
 __attribute__((warn_unused_result)) bool text_parse(const uint8_t *text, size_t size, uint8_t **program,
-                                                    size_t *program_size, struct text_error *error);
+                                                    size_t *size_of_program, struct text_error *error);
 
 /* Writes one operation as text, such as "alloc 3 largest-8", without a newline. Returns buffer. */
 const char *text_operation(const struct operation *operation, char buffer[TEXT_OPERATION_SIZE]);

@@ -317,7 +317,8 @@ static bool parse_lines(struct parser *parser) {
 
 bool text_parse(const uint8_t *text, size_t size, uint8_t **program, size_t *size_of_program,
                 struct text_error *error) {
-    struct parser parser = {.reader = {.unread = text, .unread_size = size, .error = error}};
+    struct parser parser = {.reader = {.unread = text, .unread_size = size, .error = error},
+                            .format = program_format(PROGRAM_VERSION)};
     if (size == 0) {
         parser.reader.unread = (const uint8_t *)"";
     }

@@ -134,7 +134,7 @@ static uint32_t hash(struct buffer text) {
  * line and the same comment after all but the first: any byte but a newline. */
 static void check_comments(struct buffer text, struct buffer encoded) {
     const uint8_t comment = (uint8_t)hash(text);
-    uint8_t *const bytes = malloc(text.size * 5); /* at most 4 bytes more for each newline */
+    uint8_t *const bytes = malloc(text.size * 5 + 1); /* at most 4 bytes more for each newline */
     if (bytes == NULL) {
         rule_break(&text_rule_MEMORY);
     }
@@ -191,7 +191,7 @@ static bool says_usual_size(struct buffer text) {
 /* Parses the text of a program with another digit, not 0, in one place, and prints what that means. */
 static void check_digits(struct buffer text) {
     const uint32_t choice = hash(text);
-    const size_t index = find_digit(text, choice / 9 % text.size);
+    const size_t index = text.size == 0 ? 0 : find_digit(text, choice / 9 % text.size);
     if (index == text.size) {
         return;
     }

@@ -72,15 +72,16 @@ static bool add_folder(struct file_list *list, const char *path, const struct fo
 
 static void add_entry(struct file_list *list, const char *path, const struct folder *folder) {
     struct stat status;
-    if (stat(path, &status) != 0) {
-        add_path(list, path);
-    } else if (S_ISREG(status.st_mode)) {
-        if (!list->as_bytes && input_is_something_else(path)) {
+    const bool is_there = stat(path, &status) == 0;
+    if (!is_there || S_ISREG(status.st_mode)) {
+        if (is_there && !list->as_bytes && input_is_something_else(path)) {
             leave_out(list, path, "no program");
-        } else {
-            add_path(list, path);
+            return;
         }
-    } else if (!S_ISDIR(status.st_mode)) {
+        add_path(list, path);
+        return;
+    }
+    if (!S_ISDIR(status.st_mode)) {
         leave_out(list, path, name_kind(status.st_mode));
     } else if (is_within(folder, &status)) {
         leave_out(list, path, "a link to a folder that it lies in");

@@ -54,15 +54,16 @@ static uint8_t *read_all(FILE *stream, size_t *size) {
 
 /* All of a file, in memory from malloc. NULL, with errno set, when that fails. */
 static uint8_t *read_file(const char *path, size_t *size) {
-    FILE *const stream = is_standard_input(path) ? stdin : fopen(path, "rb");
+    if (is_standard_input(path)) {
+        return read_all(stdin, size);
+    }
+    FILE *const stream = fopen(path, "rb");
     if (stream == NULL) {
         return NULL;
     }
     uint8_t *const bytes = read_all(stream, size);
     const int read_error = errno;
-    if (stream != stdin) {
-        fclose(stream);
-    }
+    fclose(stream);
     errno = read_error;
     return bytes;
 }

@@ -1,4 +1,5 @@
-/* Specification: the board's memory functions (src/riscv/memory.c), compiled for the host under other names. */
+/* Specification: the board's memory functions (src/riscv/memory.c), compiled for the host under other names.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

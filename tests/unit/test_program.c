@@ -90,9 +90,10 @@ static void a_first_byte_of_1_is_format_1_and_any_other_is_format_2(void **state
     (void)state;
     for (unsigned version = 0; version < 256; version++) {
         const uint8_t bytes[24] = {(uint8_t)version};
-        uint8_t canonical[sizeof bytes];
+        uint8_t canonical[32]; /* format 1: a header of 11 bytes and three operations of 6 */
         const struct program program = program_decode(bytes, sizeof bytes);
         assert_int_equal(program.header.version, version == 1 ? 1 : 2);
+        assert_in_range(program_encoded_size(&program), 1, sizeof canonical);
         program_encode(&program, canonical);
         assert_int_equal(canonical[0], version == 1 ? 1 : 2);
     }

@@ -45,7 +45,7 @@ ZEROED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n"
 SUMMARY_KEYS = {
     "target", "build", "jobs", "seconds", "executions", "executions_per_second", "checked_operations",
     "checked_operations_per_second", "coverage_edges", "features", "corpus_files", "corpus", "crashes", "added", "findings_folder",
-    "interrupted", "findings"}
+    "interrupted", "restarts", "workers_lost", "findings"}
 
 
 def report_in(output):
@@ -415,7 +415,7 @@ $""")
             code, output, errors = run(["./ci/fuzz", option], ROOT)
             self.assertEqual((code, errors), (SOUND, ""))
             self.assertIn("--for TIME", output)
-            self.assertIn("Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment.", output)
+            self.assertIn("Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment, 4 internal error.", " ".join(output.split()))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ static inline struct operation sized(enum operation_kind kind, unsigned slot, in
 #define NULL_FREE           sized(OPERATION_NULL_FREE, 0, 0)
 #define REFUSE              sized(OPERATION_REFUSE, 0, 0)
 #define DOUBLE(slot)        sized(OPERATION_DOUBLE, (slot), 0)
+#define USABLE(slot)        sized(OPERATION_USABLE, (slot), 0)
 
 static inline struct operation chosen(enum operation_kind kind, unsigned slot, unsigned choice,
                                       int32_t size) {
@@ -102,6 +103,10 @@ static inline struct operation through(enum through call, int32_t size, struct o
 
 static inline struct operation through_realloc(struct operation operation) {
     return through(THROUGH_REALLOC, PROGRAM_MISUSED_REQUEST, operation);
+}
+
+static inline struct operation through_usable(struct operation operation) {
+    return through(THROUGH_USABLE, 0, operation);
 }
 
 /* Runs. */

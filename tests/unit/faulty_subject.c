@@ -192,7 +192,6 @@ static struct verdict check(const void *heap, const struct expectation *expectat
 static bool walk(const void *heap, const unsigned char *first, size_t size, subject_visit *visit,
                  void *context) {
     return subject_kmem.walk(heap, first, size, visit, context);
-    return subject_kmem.walk(heap, base, size, visit, context);
 }
 
 static void arrange(void *heap, const struct live_block *live, size_t live_count) {

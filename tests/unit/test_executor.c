@@ -408,6 +408,28 @@ static void without_the_model_a_call_that_gave_nothing_still_may_change_nothing(
     }
 }
 
+static void without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer(void **state) {
+    (void)state;
+    struct program_header header = small_heap;
+    header.slot_count = 128;
+    const struct operation operations[] = {ALLOC(0, 8), ALLOC(127, 20), NULL_FREE, USABLE(127)};
+    static const struct {
+        uint64_t lie;
+        struct verdict verdict;
+    } cases[] = {{100, {SOUND, 0, 0, 0}},
+                 {(uint64_t)-4, {SOUND, 0, 0, 0}},
+                 {(uint64_t)-5, {ORACLE_USABLE_SIZE, 24, 20, 19}}};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        start_deviating((struct fault){FAULT_REPORT, 2, 0, REFUSAL_EXHAUSTED},
+                        ORACLE_BIT(ORACLE_REFUSAL_NAMED), &header);
+        assert_sound(perform(operations, 3));
+        assert_false(executor.exact);
+        faulty_subject_fault = (struct fault){FAULT_USABLE_SIZE, 0, 0, cases[i].lie};
+        assert_verdict(perform(operations + 3, 1), cases[i].verdict);
+        executor_end(&executor, true);
+    }
+}
+
 /* What lies in front of the slots, where number STEP_NO_SLOT would be, names a payload at 200. */
 static void a_payload_given_for_a_misuse_is_not_written_to(void **state) {
     (void)state;
@@ -477,6 +499,8 @@ int main(void) {
         cmocka_unit_test_setup(without_the_model_no_misuse_is_made, start_executor),
         cmocka_unit_test_setup(without_the_model_the_page_source_grants_what_it_has, start_executor),
         cmocka_unit_test_setup(without_the_model_a_request_is_the_least_usable_size, start_executor),
+        cmocka_unit_test_setup(without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer,
+                               start_executor),
         cmocka_unit_test_setup(without_the_model_a_call_that_gave_nothing_still_may_change_nothing,
                                start_executor),
         cmocka_unit_test_setup(a_payload_given_for_a_misuse_is_not_written_to, start_executor),

@@ -216,6 +216,24 @@ static void a_full_heap_has_no_payload_left(void **state) {
     assert_int_equal(model_tail_payload(&model), 0);
 }
 
+static void a_usable_size_is_the_payload_s_and_0_for_what_is_none(void **state) {
+    (void)state;
+    start(4, 4);
+    (void)alloc(24); /* 0..32 */
+    (void)alloc(1);  /* 32..48 */
+    (void)alloc(40); /* 48..96 */
+    assert_freed(model_free(&model, 40), 40);
+    static const size_t cases[][2] = {{8, 24}, {56, 40}, {0, 0},   {9, 0},
+                                      {16, 0}, {40, 0},  {104, 0}, {256, 0}};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct prediction prediction = model_usable(&model, cases[i][0]);
+        assert_int_equal(prediction.usable_size, cases[i][1]);
+        prediction.usable_size = 0;
+        assert_refused(prediction, REFUSAL_NONE, 0);
+    }
+    assert_int_equal(model_usable(&model, (size_t)0 - 8).usable_size, 0);
+}
+
 static void block_sizes_are_told_for_live_payloads_only(void **state) {
     (void)state;
     start_with_a_hole();
@@ -244,6 +262,7 @@ int main(void) {
         cmocka_unit_test(realloc_that_moves_needs_one_live_block_more_and_no_two),
         cmocka_unit_test(payload_questions_name_the_largest_the_first_and_the_last_hole),
         cmocka_unit_test(a_full_heap_has_no_payload_left),
+        cmocka_unit_test(a_usable_size_is_the_payload_s_and_0_for_what_is_none),
         cmocka_unit_test(block_sizes_are_told_for_live_payloads_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,38 @@ static void a_usable_size_of_what_is_no_payload_is_usable_size_s(void **state) {
     });
 }
 
+/* COALESCE is the call that is struck: none after it is asked about but by the operation that follows. */
+static void a_wrong_answer_to_a_usable_size_is_usable_size_s(void **state) {
+    (void)state;
+    const struct {
+        struct operation operation;
+        size_t offset;
+        size_t usable_size;
+    } cases[] = {
+        {USABLE(0), 8, 24},
+        {USABLE(2), 72, 40},
+        {through_usable(INTERIOR(1, 1)), 48, 0},
+        {through_usable(FOREIGN(0)), 256, 0},
+        {through_usable(NULL_FREE), 0, 0},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const size_t usable_size = cases[i].usable_size;
+        assert_caught((struct scenario){
+            .fault = {FAULT_USABLE_SIZE, 3, 0, 8},
+            OPERATIONS(THREE, COALESCE, cases[i].operation),
+            .verdict = {ORACLE_USABLE_SIZE, cases[i].offset, usable_size, usable_size + 8},
+            .then = {SOUND, 0, 0, 0},
+        });
+    }
+    assert_caught((struct scenario){
+        .fault = {FAULT_USABLE_SIZE, 3, 0, (uint64_t)-8},
+        OPERATIONS(THREE_HIGH, COALESCE, USABLE(127)),
+        .verdict = {ORACLE_USABLE_SIZE, 72, 40, 32},
+        .then = {SOUND, 0, 0, 0},
+        .slot_count = TWO_WORDS_OF_SLOTS,
+    });
+}
+
 static void a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -290,6 +322,7 @@ int main(void) {
                                start_executor),
         cmocka_unit_test_setup(a_wrong_usable_size_is_usable_size_s, start_executor),
         cmocka_unit_test_setup(a_usable_size_of_what_is_no_payload_is_usable_size_s, start_executor),
+        cmocka_unit_test_setup(a_wrong_answer_to_a_usable_size_is_usable_size_s, start_executor),
         cmocka_unit_test_setup(a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it,
                                start_executor),
         cmocka_unit_test_setup(a_byte_written_around_the_region_is_guards, start_executor),

@@ -342,6 +342,48 @@ static void a_misuse_goes_through_realloc_when_it_says_so(void **state) {
     }
 }
 
+static void a_misuse_goes_through_the_usable_size_when_it_says_so(void **state) {
+    (void)state;
+    have_two();
+    const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0)};
+    static const size_t offsets[] = {40, 16, 10, 256};
+    for (size_t i = 0; i < LENGTH(misuses); i++) {
+        const struct step step = meaning(through_usable(misuses[i]));
+        assert_calls(step, CALL_USABLE, STEP_NO_SLOT);
+        assert_false(step.null_pointer);
+        assert_int_equal(step.pointer_offset, offsets[i]);
+    }
+}
+
+static void assert_asks_null(struct step step) {
+    assert_calls(step, CALL_USABLE, STEP_NO_SLOT);
+    assert_true(step.null_pointer);
+}
+
+static void a_usable_size_is_that_of_the_next_live_slot_and_round_again(void **state) {
+    (void)state;
+    have_two();
+    static const unsigned slots[][2] = {{3, 3}, {4, 9}, {9, 9}, {10, 3}};
+    for (size_t i = 0; i < LENGTH(slots); i++) {
+        const struct step step = meaning(USABLE(slots[i][0]));
+        assert_calls(step, CALL_USABLE, slots[i][1]);
+        assert_false(step.null_pointer);
+        assert_int_equal(step.pointer_offset, slots[i][1] == 3 ? 8 : 72);
+    }
+}
+
+static void a_usable_size_with_nothing_live_is_that_of_null(void **state) {
+    (void)state;
+    have_nothing();
+    assert_asks_null(meaning(USABLE(3)));
+}
+
+static void null_goes_through_the_usable_size_when_it_says_so(void **state) {
+    (void)state;
+    have_two();
+    assert_asks_null(meaning(through_usable(NULL_FREE)));
+}
+
 /* Each of these is refused by the heap by the name its kind suggests, which the whole executor agrees with.
  */
 static void every_misuse_is_refused_by_its_name(void **state) {
@@ -390,6 +432,10 @@ int main(void) {
         cmocka_unit_test_setup(a_foreign_pointer_is_at_either_end_or_beyond_it, start_executor),
         cmocka_unit_test_setup(a_foreign_pointer_follows_the_region_s_growth, start_executor),
         cmocka_unit_test_setup(a_misuse_goes_through_realloc_when_it_says_so, start_executor),
+        cmocka_unit_test_setup(a_misuse_goes_through_the_usable_size_when_it_says_so, start_executor),
+        cmocka_unit_test_setup(a_usable_size_is_that_of_the_next_live_slot_and_round_again, start_executor),
+        cmocka_unit_test_setup(a_usable_size_with_nothing_live_is_that_of_null, start_executor),
+        cmocka_unit_test_setup(null_goes_through_the_usable_size_when_it_says_so, start_executor),
         cmocka_unit_test_setup(every_misuse_is_refused_by_its_name, start_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

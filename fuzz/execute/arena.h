@@ -24,12 +24,14 @@
 #define ARENA_GUARD_SIZE ((size_t)64) /* bytes */
 #define ARENA_CAPACITY                                                                                       \
     (PROGRAM_REGION_SIZE_MAXIMUM + 4096) /* bytes: the largest region and the page before it */
-#define ARENA_DIRT 0xa5                  /* as a header: taken, and of an impossible size */
+/* bytes: a region starts a page past a multiple of this and ends before half of the way to the next one, so
+ * that a larger alignment fits nowhere in it, wherever the arena lies. */
+#define ARENA_ALIGNMENT (2 * PROGRAM_REGION_SIZE_MAXIMUM)
+#define ARENA_DIRT      0xa5 /* as a header: taken, and of an impossible size */
 
 struct arena {
-    unsigned char
-        *base; /* a multiple of PROGRAM_REGION_SIZE_MAXIMUM; the guards lie before it and after capacity */
-    size_t capacity; /* bytes: ARENA_CAPACITY for every program to fit */
+    unsigned char *base; /* a multiple of ARENA_ALIGNMENT; the guards lie before it and after capacity */
+    size_t capacity;     /* bytes: ARENA_CAPACITY for every program to fit */
     /* 0: all of it is memory, at any time. Otherwise bytes, a power of two: its owner maps pages of this size
      * while a run needs them, from the guard in front of the region to the region's last byte, each full of
      * dirt, and takes them away at the end. What lies on no page of the region's is then no guard: to write

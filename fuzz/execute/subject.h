@@ -24,7 +24,7 @@ extern "C" {
 
 /* Where a heap is to be made. */
 struct subject_region {
-    unsigned char *base; /* a page past a multiple of PROGRAM_REGION_SIZE_MAXIMUM */
+    unsigned char *base; /* a page past a multiple of ARENA_ALIGNMENT */
     size_t page_size;    /* bytes; a power of two */
     size_t page_count;   /* pages to start with */
     struct kmem_page_source source;

@@ -12,7 +12,7 @@ __attribute__((section(".arena"), aligned(4096))) static unsigned char
 const char *memory_open(const struct blob *blob, struct arena *arena) {
     (void)blob;
     *arena = (struct arena){.base = arena_pages + PAGE, .capacity = ARENA_CAPACITY};
-    return (uintptr_t)arena->base % PROGRAM_REGION_SIZE_MAXIMUM == 0 ? NULL : "the arena is not aligned";
+    return (uintptr_t)arena->base % ARENA_ALIGNMENT == 0 ? NULL : "the arena is not aligned";
 }
 
 const struct subject *memory_subject(const struct subject *subject) {

@@ -16,7 +16,7 @@
 #include "src/riscv/trap.h"
 #include "src/riscv/virtual_heap.h"
 
-#define ARENA_BASE ((uintptr_t)0x40200000) /* a multiple of 2 MiB, and no RAM */
+#define ARENA_BASE ((uintptr_t)0x40400000) /* a multiple of ARENA_ALIGNMENT, and no RAM */
 
 /* Level 2: the root. Level 1: one for the arena, one for the image and the blob. Level 0: three for the arena
  * (a page in front of 2 MiB, and one behind), one for the image, 16 for a blob of 32 MiB. That is 23. */

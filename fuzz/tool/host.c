@@ -8,8 +8,6 @@
 
 #include "fuzz/tool/exit_code.h"
 
-#define ALIGNMENT PROGRAM_REGION_SIZE_MAXIMUM /* bytes: more than any a program asks for */
-
 /* size zeroed bytes that live as long as the process. Not from malloc, whose memory AddressSanitizer guards
  * and counts for itself. */
 static void *map(size_t size) {
@@ -24,9 +22,9 @@ static void *map(size_t size) {
 /* Memory for the arena, aligned, with room for the guards: cut out of more than is needed, of which only what
  * is used costs anything. */
 static struct arena map_arena(void) {
-    unsigned char *const memory = map(ARENA_CAPACITY + 2 * ALIGNMENT + ARENA_GUARD_SIZE);
+    unsigned char *const memory = map(ARENA_CAPACITY + 2 * ARENA_ALIGNMENT + ARENA_GUARD_SIZE);
     const uintptr_t first = (uintptr_t)memory + ARENA_GUARD_SIZE;
-    const size_t skip = (size_t)(0 - first) % ALIGNMENT;
+    const size_t skip = (size_t)(0 - first) % ARENA_ALIGNMENT;
     return (struct arena){.base = memory + ARENA_GUARD_SIZE + skip, .capacity = ARENA_CAPACITY};
 }
 

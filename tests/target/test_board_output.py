@@ -38,7 +38,7 @@ BAD = (
     S0[:-1], S0[:-1] + "z", S0 + "f7", S0.replace("f7" * 48, ""), S0.replace("write", "\033"), S0.replace(" 1 ", " one "),
     U0.replace("10 4", "10 -4"), U0.replace("-1", "--1"), U0.replace("src/kmem.c", "src/\u202ekmem.c"),
     U0.replace("src/kmem.c", ""), "U 0 2",
-    "T 0 zz 0 a", "T 0 1 0 a", "T 1 0 0 a", "T 0 0 g a", "T 0 0 - -", "M 0 40200000 1 1 1 0", "M 0 zz 1 1 1 0",
+    "T 0 zz 0 a", "T 0 1 0 a", "T 1 0 0 a", "T 0 0 g a", "T 0 0 - -", "M 0 40400000 1 1 1 0", "M 0 zz 1 1 1 0",
     "TRAP zz", "TRAP 5", "TRAP 5 0 0 0", "ERROR", "ERROR 5", "ERROR five text", "ERROR 5 \033]0;title\a", "ERROR 99999999999 text",
     BOOT, "BOOT", "END", "END 2 2 0 0 0 0", "END 0 0 0 0 0", "END 0 0 0 0 0 0 0", "END zero 0 0 0 0 0", "END 0 0 0 0 0 +0",
     "", " ", "\0", "hello", "\u00ff\ud800", "VIOLATION", "\udcff", "x" * 1000,
@@ -97,7 +97,7 @@ class Lines(unittest.TestCase):
                 self.assertRaises(BadLine, Reader(0, 2, 64).take, line)
 
     def test_in_virtual_memory_each_input_has_one_line_about_its_memory_in_front(self):
-        memory = "M 0 40200000 765 728 513 0"
+        memory = "M 0 40400000 765 728 513 0"
         self.assertEqual(self.reader(memory, V0, virtual=True).outcomes[0].memory.mapped, 513)
         for lines in ([V0], [memory, memory], [memory.replace("M 0", "M 1")], [memory, V0, V1], [memory, "END 0 0 0 0 0 0"]):
             self.assertRaises(BadLine, self.reader, *lines, virtual=True)

@@ -28,7 +28,7 @@ EXPECTED = {
     "STACK_POINTER": ("fault", {STORE}, 0x40),
     "STACK_OVERRUN": ("fault", {STORE}, None),
     "RETURN_ADDRESS": ("fault", {FETCH}, 0x41414140),
-    "STORE_BEFORE": ("fault", {STORE}, 0x801fefff),
+    "STORE_BEFORE": ("fault", {STORE}, 0x803fefff),
     "STORE_PAST": ("fault", {STORE}, None),
     "STORE_TEXT": ("fault", {STORE}, 0x80000100),
     "STORE_CONSTANT": ("fault", {STORE}, None),
@@ -45,7 +45,7 @@ EXPECTED = {
 
 # The same where the heap lies in virtual memory: what is not mapped is a page fault, before any protection is asked.
 PAGE_FAULT = {LOAD: 13, STORE: 15}
-HEAP_END = 0x40201000  # of HEAP's pages, which fit in one of the machine's
+HEAP_END = 0x40401000  # of HEAP's pages, which fit in one of the machine's
 EXPECTED_VIRTUAL = {kind: (category, {PAGE_FAULT.get(cause, cause) for cause in what} if category == "fault" else what,
                            address)
                     for kind, (category, what, address) in EXPECTED.items()}
@@ -126,7 +126,7 @@ class DamageInVirtualMemory(Damage):
     def test_the_pages_an_abandoned_input_had_are_told(self):
         for name in VIRTUAL:
             memory = self.finding(name, "LOAD_NULL")["memory"]
-            self.assertEqual(memory, {"start": 0x40200000, "reserved": 1, "granted": 1, "mapped": 1,
+            self.assertEqual(memory, {"start": 0x40400000, "reserved": 1, "granted": 1, "mapped": 1,
                                       "page_faults": int(name == "rv64-lazy")})
 
 

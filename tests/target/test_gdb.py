@@ -105,7 +105,7 @@ class TheHeap(Session):
                 result = self.debug(self.program(SOUND), "print *(struct kmem *)debug_executor->heap\n"
                                     "kmem-map (struct kmem *)debug_executor->heap\n", "--operation", "1", "--configuration",
                                     preset)
-                self.expect(result, 0, "$1 = heap at 0x80200100, 4 pages of 256 bytes, 1 taken of 32 bytes, last call KMEM_OK")
+                self.expect(result, 0, "$1 = heap at 0x80400100, 4 pages of 256 bytes, 1 taken of 32 bytes, last call KMEM_OK")
                 self.assertEqual(mapped_pictures(result.stdout), ["|#32|.992|"])
 
 

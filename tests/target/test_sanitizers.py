@@ -93,11 +93,11 @@ VALUES = {
     "NULL_WRITE": "store of 'int'",
     "NULL_MEMBER": "member-access of 'struct pair'",
     "NULL_OFFSET": "0x0 became 0x1",
-    "MISALIGNED_READ": "at 0x80200159, which is no multiple of 4",
-    "MISALIGNED_WRITE": "at 0x80200159, which is no multiple of 4",
+    "MISALIGNED_READ": "at 0x80400159, which is no multiple of 4",
+    "MISALIGNED_WRITE": "at 0x80400159, which is no multiple of 4",
     "OBJECT_TOO_SMALL": "where there is less",
-    "POINTER_OVERFLOW": "0x80200158 became 0x8020014a",
-    "ASSUMED_ALIGNMENT": "0x80200159 is no multiple of 8, type 'void *'",
+    "POINTER_OVERFLOW": "0x80400158 became 0x8040014a",
+    "ASSUMED_ALIGNMENT": "0x80400159 is no multiple of 8, type 'void *'",
     "FUNCTION_TYPE": "type 'int (*)(const struct pair *)'",
     "NONNULL_ARGUMENT": "argument 1 is NULL",
     "NONNULL_RETURN": "NULL returned",
@@ -259,16 +259,16 @@ class Reports(MisuseTest):
                     if text.endswith("hide_pointer(address) = 1;"))
         for configuration in SANITIZED:
             self.expect_report(configuration, "HEAP_WRITE_PAST", f"on {configuration}: SANITIZER use-after-poison: a write of 1 byte",
-                        "operation  2: alloc 2", "address    0x80200165, in the arena, 0x165 from its base",
+                        "operation  2: alloc 2", "address    0x80400165, in the arena, 0x165 from its base",
                         "shadow     05: only the first 5 of these 8 bytes may be accessed; behind them: a block's header",
-                        "0x80200100  f7 00 00 00 f7 00 00 00 00 00 f7 00[05]f7 f7 f7",
+                        "0x80400100  f7 00 00 00 f7 00 00 00 00 00 f7 00[05]f7 f7 f7",
                         f"write_at (fuzz/subjects/misuse.c:{line}), inlined in misuse_HEAP_WRITE_PAST",
                         "called by", "misuse (fuzz/subjects/misuse.c:",
                         "its sanitizers say the same: use-after-poison, write of 1 byte",
                         f"./ci/target --configuration {configuration} --image misuse")
 
     def test_a_memory_function_is_shown_with_the_first_byte_that_is_bad(self):
-        self.expect_report("rv64-sanitized", "MEMCPY_FROM_PAST", "a read of 14 bytes", "first bad  0x80200165, 13 bytes in")
+        self.expect_report("rv64-sanitized", "MEMCPY_FROM_PAST", "a read of 14 bytes", "first bad  0x80400165, 13 bytes in")
 
     def test_an_address_without_shadow_is_shown_as_what_it_was_to_be_the_shadow_of(self):
         self.expect_report("rv32-sanitized", "WILD_READ", "FAULT load access fault",

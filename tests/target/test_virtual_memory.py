@@ -48,10 +48,10 @@ class VirtualMemory(TargetTest):
         for name in VIRTUAL:
             self.expect(self.run_target("--configuration", name, "--image", "faults", path), 1,
                         f"{path} on {name}: FAULT store page fault", f"operation  1: alloc 1 {kind}",
-                        "address    0x40206000, past the mapped end of the heap, 0x40206000\n",
+                        "address    0x40406000, past the mapped end of the heap, 0x40406000\n",
                         f"damage (fuzz/target/faults.c:{line})", f"--configuration {name} --image faults {path}")
             self.expect(self.run_target("--configuration", name, "--image", "faults", last), 1,
-                        "past the mapped end of the heap, 0x40206000, and past what is reserved")
+                        "past the mapped end of the heap, 0x40406000, and past what is reserved")
 
     def test_a_trace_is_written_by_requests_whose_memory_is_mapped(self):
         program = HEAP + "alloc 0 24\nfree 0\n" * 600  # more lines than the image's buffer holds

@@ -123,7 +123,7 @@ static void too_little_memory_for_the_host_s_executor_ends_the_process(void **st
     const int status = status_of(ask_for_too_much, 0);
     char expected[128];
     snprintf(expected, sizeof expected, "kmem: no memory for the harness: %zu bytes were refused\n",
-             ARENA_CAPACITY + 2 * PROGRAM_REGION_SIZE_MAXIMUM + ARENA_GUARD_SIZE);
+             ARENA_CAPACITY + 2 * ARENA_ALIGNMENT + ARENA_GUARD_SIZE);
     assert_errors(expected);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
@@ -137,7 +137,7 @@ static void the_host_s_executor_is_one_and_keeps_its_slots(void **state) {
     assert_ptr_equal(executor->subject, &subject_kmem);
     assert_int_equal(executor->oracles, ORACLE_ALL);
     assert_int_equal(executor->arena.capacity, ARENA_CAPACITY);
-    assert_int_equal((uintptr_t)executor->arena.base % PROGRAM_REGION_SIZE_MAXIMUM, 0);
+    assert_int_equal((uintptr_t)executor->arena.base % ARENA_ALIGNMENT, 0);
     assert_null(executor->observer);
 }
 

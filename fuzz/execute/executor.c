@@ -327,7 +327,10 @@ struct verdict executor_recover(struct executor *executor) {
             return verdict;
         }
     }
-    const struct verdict verdict = judge_if_on(executor, check_recovery(executor));
+    struct verdict verdict = judge_if_on(executor, check_recovery(executor));
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_region(executor);
+    }
     return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }
 

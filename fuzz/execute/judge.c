@@ -239,8 +239,30 @@ static struct verdict check_guards(const struct executor *executor) {
                             arena_byte(executor->region, offset)};
 }
 
+/* offset 0; 0 and the head's distance from the base or, when that is 0, the pages there are and those
+ * answered. */
+static struct verdict check_region(const struct executor *executor) {
+    const struct subject *const subject = executor->subject;
+    const size_t page_count = expectation_of(executor).page_count;
+    const uintptr_t base = (uintptr_t)executor->region.base;
+    if (subject->head != NULL && (uintptr_t)subject->head(executor->heap) != base) {
+        return (struct verdict){INVARIANT_REGION, 0, 0, (uintptr_t)subject->head(executor->heap) - base};
+    }
+    if (subject->page_count != NULL && subject->page_count(executor->heap) != page_count) {
+        return (struct verdict){INVARIANT_REGION, 0, page_count, subject->page_count(executor->heap)};
+    }
+    return verdict_sound();
+}
+
+struct verdict judge_region(const struct executor *executor) {
+    return judge_if_on(executor, check_region(executor));
+}
+
 struct verdict judge_start(struct executor *executor) {
     struct verdict verdict = check_heap(executor, INVARIANT_ALL);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_region(executor);
+    }
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_guards(executor));
     }

@@ -22,6 +22,9 @@ __attribute__((warn_unused_result)) struct verdict judge_answer(const struct exe
 /* Judges the heap before a first step. Fills the executor's census. */
 __attribute__((warn_unused_result)) struct verdict judge_start(struct executor *executor);
 
+/* Judges what the subject answers of its region: where it starts, and how many pages it has. */
+__attribute__((warn_unused_result)) struct verdict judge_region(const struct executor *executor);
+
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
  * guards. Fills the executor's census. */
 __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor,

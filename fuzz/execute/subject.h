@@ -62,6 +62,11 @@ struct subject {
     /* Bytes usable at a live payload; 0 for any other pointer. Leaves last_refusal as it is. */
     size_t (*usable_size)(const void *heap, const void *pointer);
 
+    /* Where the first block starts, and the pages of the region, growth included: what it tells its callers.
+     * NULL: it does not. */
+    const void *(*head)(const void *heap);
+    size_t (*page_count)(const void *heap);
+
     /* Checks the invariants in mask and fills *census; as invariant_check. */
     struct verdict (*check)(const void *heap, const struct expectation *expectation, uint64_t mask,
                             struct census *census);

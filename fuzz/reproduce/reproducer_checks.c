@@ -140,7 +140,8 @@ static void write_blocks(const struct reproducer *file) {
     write_if_asked(
         file, INVARIANT_REGION,
         "    check(heap.base == base && heap.page_size == PAGE_SIZE && heap.page_count == page_count, "
-        "REGION);\n");
+        "REGION);\n"
+        "    check(kmem_head(&heap) == base && kmem_page_count(&heap) == page_count, REGION);\n");
     write_walk(file);
     if (live) {
         fprintf(stream, "    check(%sfind_owner(passed, end) == SLOT_COUNT, LIVE_IS_TAKEN);\n",

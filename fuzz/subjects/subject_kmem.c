@@ -96,6 +96,14 @@ static size_t usable_size(const void *heap, const void *pointer) {
     return kmem_usable_size(heap, pointer);
 }
 
+static const void *head(const void *heap) {
+    return kmem_head(heap);
+}
+
+static size_t page_count(const void *heap) {
+    return kmem_page_count(heap);
+}
+
 static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
                             struct census *census) {
     return invariant_check(heap, expectation, mask, census);
@@ -147,6 +155,8 @@ const struct subject subject_kmem = {
     .shatter = shatter,
     .last_refusal = last_refusal,
     .usable_size = usable_size,
+    .head = head,
+    .page_count = page_count,
     .check = check,
     .walk = walk,
     .arrange = arrange,

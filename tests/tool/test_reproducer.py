@@ -33,6 +33,8 @@ FOUR = "heap page=64 pages=4\n"
 # The planted bug, the oracle that finds it, and the program in which it does; the last operation is the one at fault.
 CASES = (
     ("growth-not-counted", "region", GROWS + "alloc 0 100"),
+    ("head-past-first-header", "region", FOUR.rstrip()),
+    ("page-count-of-limit", "region", GROWS.rstrip()),
     ("taken-bit-write-precedence", "walk-ends", FOUR.rstrip()),
     ("split-remainder-lost", "block-size", FOUR + "alloc 0 24"),
     ("merge-size-from-base", "block-tiling", FOUR + "alloc 0 24\nalloc 1 24\nfree 1"),

@@ -178,10 +178,23 @@ static enum refusal last_refusal(const void *heap) {
     return answered;
 }
 
+/* Is this the fault, and the call it begins at made? */
+static bool lies(enum fault_action action) {
+    return faulty_subject_fault.action == action && call_count > faulty_subject_fault.call;
+}
+
 static size_t usable_size(const void *heap, const void *pointer) {
-    const bool lies = faulty_subject_fault.action == FAULT_USABLE_SIZE && //
-                      call_count > faulty_subject_fault.call;
-    return subject_kmem.usable_size(heap, pointer) + (lies ? (size_t)faulty_subject_fault.value : 0);
+    const size_t more = lies(FAULT_USABLE_SIZE) ? (size_t)faulty_subject_fault.value : 0;
+    return subject_kmem.usable_size(heap, pointer) + more;
+}
+
+static const void *head(const void *heap) {
+    const unsigned char *const first = subject_kmem.head(heap);
+    return first + (lies(FAULT_HEAD) ? faulty_subject_fault.offset : 0);
+}
+
+static size_t page_count(const void *heap) {
+    return subject_kmem.page_count(heap) + (lies(FAULT_TOLD_PAGES) ? (size_t)faulty_subject_fault.value : 0);
 }
 
 static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
@@ -212,6 +225,8 @@ const struct subject subject_faulty = {
     .shatter = shatter,
     .last_refusal = last_refusal,
     .usable_size = usable_size,
+    .head = head,
+    .page_count = page_count,
     .check = check,
     .walk = walk,
     .arrange = arrange,

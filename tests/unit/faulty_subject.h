@@ -27,6 +27,8 @@ enum fault_action {
     FAULT_PAGE_SIZE,     /* the same, of the page size */
     FAULT_PAGE_COUNT,    /* the same, of the pages */
     FAULT_BASE,          /* the same, of the base */
+    FAULT_HEAD,          /* from the call on, answer a head `offset` bytes behind it */
+    FAULT_TOLD_PAGES,    /* the same, `value` pages too many; the heap itself counts right */
     FAULT_USABLE_SIZE,   /* from the call on, report usable sizes `value` bytes too large */
     FAULT_ASK_MORE,      /* in the call, ask for `value` pages more than needed */
     FAULT_ASK_NOBODY,    /* in the call, do as if the page source had refused, without asking */

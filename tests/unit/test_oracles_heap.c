@@ -108,6 +108,11 @@ static void wrong_counters_are_counters(void **state) {
     });
 }
 
+static size_t no_pages(const void *heap) {
+    (void)heap;
+    return 0;
+}
+
 static void a_heap_of_another_region_is_region_s(void **state) {
     (void)state;
     assert_caught((struct scenario){
@@ -128,6 +133,44 @@ static void a_heap_of_another_region_is_region_s(void **state) {
         .verdict = {INVARIANT_REGION, 0, 4, 5},
         .then = {SOUND, 0, 0, 0},
     });
+}
+
+/* Asked at a run's start and at its end: here at the end, of four pages and of five. */
+static void a_wrong_answer_about_the_region_is_region_s(void **state) {
+    (void)state;
+    assert_caught((struct scenario){
+        .fault = {FAULT_HEAD, 2, 8, 0},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_REGION, 0, 0, 8},
+        .then = {SOUND, 0, 0, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_TOLD_PAGES, 2, 0, 1},
+        OPERATIONS(THREE),
+        .verdict = {INVARIANT_REGION, 0, 4, 5},
+        .then = {SOUND, 0, 0, 0},
+    });
+    assert_caught((struct scenario){
+        .fault = {FAULT_TOLD_PAGES, 2, 0, (uint64_t)-1},
+        OPERATIONS(THREE, ALLOC(3, 200)),
+        .verdict = {INVARIANT_REGION, 0, 5, 4},
+        .then = {SOUND, 0, 0, 0},
+    });
+}
+
+static void a_wrong_answer_about_a_new_region_is_region_s(void **state) {
+    (void)state;
+    struct subject subject = subject_kmem;
+    subject.page_count = no_pages;
+    make_executor(&subject, first_arena, ORACLE_ALL);
+    assert_verdict(executor_start(&executor, &small_heap), (struct verdict){INVARIANT_REGION, 0, 4, 0});
+    executor_end(&executor, true);
+    make_executor(&subject, first_arena, ORACLE_ALL & ~ORACLE_BIT(INVARIANT_REGION));
+    assert_sound(run(&small_heap, NULL, 0));
+    subject.page_count = NULL;
+    subject.head = NULL;
+    make_executor(&subject, first_arena, ORACLE_ALL);
+    assert_sound(run(&small_heap, NULL, 0));
 }
 
 static void a_heap_that_cannot_start_is_region_s_whatever_is_switched_on(void **state) {
@@ -317,6 +360,8 @@ int main(void) {
         cmocka_unit_test_setup(a_live_block_of_another_size_is_live_is_taken_s, start_executor),
         cmocka_unit_test_setup(wrong_counters_are_counters, start_executor),
         cmocka_unit_test_setup(a_heap_of_another_region_is_region_s, start_executor),
+        cmocka_unit_test_setup(a_wrong_answer_about_the_region_is_region_s, start_executor),
+        cmocka_unit_test_setup(a_wrong_answer_about_a_new_region_is_region_s, start_executor),
         cmocka_unit_test_setup(a_heap_that_cannot_start_is_region_s_whatever_is_switched_on, start_executor),
         cmocka_unit_test_setup(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s,
                                start_executor),

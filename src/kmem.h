@@ -73,8 +73,8 @@ struct kmem {
  * base is 8-aligned; the memory need not be zeroed; it stays the caller's, who keeps it alive and its hands
  * off it while the heap is used. source may be NULL: the heap then never grows. Keeps a copy of *source.
  * Returns KMEM_OK, or KMEM_BAD_REGION, and then heap is not usable, iff base is NULL or not 8-aligned,
- * page_size is under 16 or no power of two, page_count is 0, or the region would wrap the address space.
- * Cost: constant. */
+ * page_size is under 16 or no power of two, page_count is 0, or the region would have more than PTRDIFF_MAX
+ * bytes or reach the end of the address space. Cost: constant. */
 enum kmem_error kmem_init(struct kmem *heap, void *base, size_t page_count, size_t page_size,
                           const struct kmem_page_source *source);
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -110,7 +111,8 @@ def explain_findings(artifacts, explain):
         finding = explain(artifact)
         finding["duplicate_of"] = None
         if finding["problem"] is None:
-            reduced = finding["program"] if "program" in finding else finding["input"]
+            # The format that the bytes are in is no part of what goes wrong.
+            reduced = re.sub(r"\Akmem-program \d+\n", "", finding["program"]) if "program" in finding else finding["input"]
             original = first.setdefault((finding["id"], reduced), finding["file"])
             finding["duplicate_of"] = original if original != finding["file"] else None
         yield finding

@@ -91,6 +91,12 @@ class Findings(unittest.TestCase):
         found, _ = self.explain("a/x:1", "a/x:2", "a/y:1")
         self.assertEqual([finding["duplicate_of"] for finding in found], [None, None, None])
 
+    def test_the_same_program_in_another_format_is_the_same(self):
+        programs = {"a": "kmem-program 1\nalloc 0 1\n", "b": "kmem-program 2\nalloc 0 1\n", "c": "kmem-program 2\nalloc 0 2\n"}
+        found = findings.explain_findings(programs, lambda file: {
+            "file": file, "id": "free-merged", "problem": None, "program": programs[file]})
+        self.assertEqual([finding["duplicate_of"] for finding in found], [None, "a", None])
+
     def test_a_file_named_twice_is_explained_once(self):
         found, _ = self.explain("a/x:1", "a/x:1")
         self.assertEqual(len(found), 1)

@@ -1,6 +1,8 @@
 /* The executor. executor.h is the contract; resolve.c, judge.c and contents.c are its parts. */
 #include "fuzz/execute/executor.h"
 
+#include "fuzz/execute/bad_start.h"
+#include "fuzz/execute/damage.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/resolve.h"
@@ -54,6 +56,9 @@ static void fold(struct executor *executor, uint64_t value) {
 }
 
 static void fold_step(struct executor *executor, const struct step *step) {
+    if (step->call == CALL_DAMAGED) {
+        fold(executor, step->refusal);
+    }
     fold(executor, step->offset == MODEL_NOTHING ? UINT64_MAX : step->offset);
     fold(executor, executor->census.layout);
 }
@@ -86,6 +91,7 @@ static struct prediction predict(struct executor *executor, const struct step *s
         return predict_usable(executor, step);
     case CALL_NONE:
     case CALL_COALESCE:
+    case CALL_DAMAGED:
         break;
     }
     return model_nothing();
@@ -126,6 +132,7 @@ static void *call_subject(struct executor *executor, struct step *step) {
         step->usable_size = subject->usable_size(heap, pointer);
         break;
     case CALL_NONE:
+    case CALL_DAMAGED:
         break;
     }
     return NULL;
@@ -226,6 +233,16 @@ static struct verdict judge(struct executor *executor, struct step *step) {
     return verdict;
 }
 
+/* The call and its judgement. A damage is put right before anything else may see it. */
+static struct verdict perform(struct executor *executor, struct step *step) {
+    if (step->call == CALL_DAMAGED) {
+        executor->grant = false;
+        return damage_perform(executor, step);
+    }
+    act(executor, step);
+    return judge(executor, step);
+}
+
 static struct verdict do_step(struct executor *executor, const struct operation *operation, bool recovery) {
     const struct observer *const observer = executor->observer;
     struct step step;
@@ -235,8 +252,7 @@ static struct verdict do_step(struct executor *executor, const struct operation 
     if (observer != NULL && observer->before != NULL) {
         observer->before(observer->context, executor, &step);
     }
-    act(executor, &step);
-    const struct verdict verdict = judge(executor, &step);
+    const struct verdict verdict = perform(executor, &step);
     if (verdict_is_sound(verdict)) {
         fold_step(executor, &step);
     }
@@ -285,7 +301,8 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     if (!executor->subject->start(executor->heap, &region)) {
         return (struct verdict){INVARIANT_REGION, 0, header->page_count, 0};
     }
-    return judge_start(executor);
+    const struct verdict verdict = judge_bad_starts(executor);
+    return verdict_is_sound(verdict) ? judge_start(executor) : verdict;
 }
 
 struct verdict executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {

@@ -239,6 +239,10 @@ static struct verdict check_guards(const struct executor *executor) {
                             arena_byte(executor->region, offset)};
 }
 
+struct verdict judge_guards(const struct executor *executor) {
+    return judge_if_on(executor, check_guards(executor));
+}
+
 /* offset 0; 0 and the head's distance from the base or, when that is 0, the pages there are and those
  * answered. */
 static struct verdict check_region(const struct executor *executor) {
@@ -264,7 +268,7 @@ struct verdict judge_start(struct executor *executor) {
         verdict = judge_region(executor);
     }
     if (verdict_is_sound(verdict)) {
-        verdict = judge_if_on(executor, check_guards(executor));
+        verdict = judge_guards(executor);
     }
     return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }
@@ -275,7 +279,7 @@ struct verdict judge_heap(struct executor *executor, const struct step *step) {
         verdict = judge_if_on(executor, check_usable_size(executor, step));
     }
     if (verdict_is_sound(verdict)) {
-        verdict = judge_if_on(executor, check_guards(executor));
+        verdict = judge_guards(executor);
     }
     const size_t every = 1 + (model_region_size(&executor->model) - 1) / POISON_STEP_SIZE;
     const bool due = executor->operation_count % every == 0;

@@ -19,6 +19,9 @@ bool judge_is_inside(const struct executor *executor, const struct step *step);
 __attribute__((warn_unused_result)) struct verdict judge_answer(const struct executor *executor,
                                                                 const struct step *step);
 
+/* Judges the guard bytes on both sides of the region. */
+__attribute__((warn_unused_result)) struct verdict judge_guards(const struct executor *executor);
+
 /* Judges the heap before a first step. Fills the executor's census. */
 __attribute__((warn_unused_result)) struct verdict judge_start(struct executor *executor);
 

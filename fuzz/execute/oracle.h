@@ -23,6 +23,12 @@
       "The usable size is the one the model predicts, and 0 for what is no payload.")                        \
     X(POISON, "poison",                                                                                      \
       "Under AddressSanitizer all but what was asked for is poisoned: headers, slack and free memory.")      \
+    X(DAMAGE_INSIDE, "damage-inside",                                                                        \
+      "While a header is damaged, no call returns a payload outside the region or off the grid.")            \
+    X(DAMAGE_REPORTED, "damage-reported",                                                                    \
+      "While a header is impossible, every call that needs it reports a corrupt heap.")                      \
+    X(DAMAGE_UNTOUCHED, "damage-untouched", "A call that reports a corrupt heap has changed nothing.")       \
+    X(START_REFUSED, "start-refused", "No heap starts in a region that cannot be one.")                      \
     X(CONTENTS_KEPT, "contents-kept", "Every live payload keeps what was written to it.")                    \
     X(CONTENTS_ZEROED, "contents-zeroed", "Zeroed memory is zero over its whole usable size.")               \
     X(CONTENTS_MOVED, "contents-moved", "A resized payload keeps its contents up to the smaller size.")      \

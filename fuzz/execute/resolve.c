@@ -5,6 +5,7 @@
  * May be here: operand rules. May not: predictions, calls to the subject, oracles. */
 #include "fuzz/execute/resolve.h"
 
+#include "fuzz/execute/damage.h"
 #include "fuzz/execute/slots.h"
 
 #define WORD           ((size_t)8)    /* bytes between the pointers a block has to choose from */
@@ -14,7 +15,7 @@ static uint64_t add(uint64_t base, int32_t amount) {
     if (amount >= 0) {
         return base + (uint64_t)amount;
     }
-    const uint64_t less = (uint64_t)-(int64_t)amount;
+    const uint64_t less = (uint64_t) - (int64_t)amount;
     return base < less ? 0 : base - less;
 }
 
@@ -202,6 +203,73 @@ static void resolve_misuse(struct step *step, const struct executor *executor) {
     }
 }
 
+/* Damage. */
+
+/* The step: bits 0 and 1 the header, bits 2 to 6 a bit of it, bits 7 and 8 what becomes of that bit's
+ * neighbours. */
+
+/* The slot's own block, the one that follows, the region's first, and its last. */
+static size_t damaged_header(const struct executor *executor, const struct step *step) {
+    const struct model *const model = &executor->model;
+    const size_t end = model_region_size(model);
+    const size_t own = step->pointer_offset - WORD;
+    const size_t next = own + model_block_size(model, step->pointer_offset);
+    const struct live_block *const last_live = &model->live[model->live_count - 1];
+    const size_t behind = last_live->offset + (size_t)last_live->size;
+    const size_t headers[4] = {own, next < end ? next : own, 0, behind < end ? behind : last_live->offset};
+    return headers[step->operation.step & 3];
+}
+
+/* Bits 16 to 47 of a header are left out: what they make of a size, the 15 above them do as well. */
+static uint64_t damage_mask(uint32_t step) {
+    const unsigned number = step >> 2 & 31;
+    const unsigned bit = number < 16 ? number : number + 32;
+    const uint64_t masks[4] = {
+        UINT64_C(1) << bit,
+        UINT64_MAX << bit,
+        UINT64_MAX >> bit,
+        UINT64_C(1) << 63 | UINT64_C(1) << bit,
+    };
+    return masks[step >> 7 & 3];
+}
+
+/* A coalesce looks at all headers, a free at its block's and the next, a resize at least at its own; an
+ * allocation that no region can hold looks nowhere. */
+static bool needs_header(const struct executor *executor, const struct step *step, size_t header_offset) {
+    const size_t own = step->pointer_offset - WORD;
+    switch (step->damage.call) {
+    case CALL_ALLOC:
+        return step->size != 0 && step->size < model_region_size(&executor->model);
+    case CALL_REALLOC:
+        return header_offset == own;
+    case CALL_FREE:
+        return header_offset == own ||
+               header_offset == own + model_block_size(&executor->model, step->pointer_offset);
+    default:
+        return true;
+    }
+}
+
+/* Without the model, or in a region too large to be saved, nothing is damaged: nothing could judge it. */
+static void resolve_damage(struct step *step, const struct executor *executor) {
+    static const enum call calls[THROUGH_COUNT] = {
+        [THROUGH_FREE] = CALL_FREE,   [THROUGH_REALLOC] = CALL_REALLOC,   [THROUGH_USABLE] = CALL_USABLE,
+        [THROUGH_ALLOC] = CALL_ALLOC, [THROUGH_COALESCE] = CALL_COALESCE,
+    };
+    const struct operation *const operation = &step->operation;
+    const size_t live = executor_next_live(executor, operation->slot);
+    if (!executor->exact || !executor->subject->answers_damage || live == executor->slot_count ||
+        model_region_size(&executor->model) > DAMAGE_REGION_MAXIMUM) {
+        return;
+    }
+    pass_live(step, executor, CALL_DAMAGED, live);
+    step->size = resolve_size(executor, operation->size, operation->slot);
+    step->damage = (struct damage){.call = calls[operation->through],
+                                   .header_offset = damaged_header(executor, step),
+                                   .mask = damage_mask(operation->step)};
+    step->damage.needed = needs_header(executor, step, step->damage.header_offset);
+}
+
 void resolve(const struct executor *executor, const struct operation *operation, struct step *step) {
     *step = (struct step){.index = executor->operation_count,
                           .call = CALL_NONE,
@@ -239,6 +307,9 @@ void resolve(const struct executor *executor, const struct operation *operation,
         break;
     case OPERATION_USABLE:
         resolve_usable(step, executor);
+        break;
+    case OPERATION_DAMAGE:
+        resolve_damage(step, executor);
         break;
     case OPERATION_REFUSE:
     case OPERATION_KIND_COUNT:

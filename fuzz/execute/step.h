@@ -24,7 +24,17 @@ enum call {
     CALL_REALLOC,
     CALL_FREE,
     CALL_COALESCE,
-    CALL_USABLE, /* asks for the usable size */
+    CALL_USABLE,  /* asks for the usable size */
+    CALL_DAMAGED, /* the damage's own, while a header is damaged; see damage.h */
+};
+
+/* A header, how it is damaged, and the call made meanwhile; its pointer, slot and size are the step's. */
+struct damage {
+    enum call call;
+    size_t header_offset; /* bytes from base */
+    uint64_t mask;        /* the bits changed */
+    bool needed;          /* whatever the heap's policy, the call has to look at it; of an allocation that may
+                           * stop in front of it, unless its payload lies past it */
 };
 
 struct step {
@@ -40,6 +50,7 @@ struct step {
     uint64_t size;         /* bytes */
     uint64_t alignment;    /* bytes; for an allocation without one 8 */
     uint64_t count;        /* for calloc */
+    struct damage damage;  /* for CALL_DAMAGED */
 
     struct prediction predicted; /* by the model; model_nothing() when it was not asked */
 

@@ -40,8 +40,16 @@ struct subject {
      */
     bool poisons;
 
+    /* Its blocks have the headers of block.h, and it promises an answer when one of them is damaged: the
+     * damage operations and their oracles are for it. */
+    bool answers_damage;
+
     /* Makes an empty heap in the region. Returns false iff the subject cannot. */
     bool (*start)(void *heap, const struct subject_region *region);
+
+    /* Tries to make a heap in a region that cannot be one: any member may be wrong. Returns whether it did.
+     * NULL: start takes good regions only. */
+    bool (*start_badly)(void *heap, const struct subject_region *region);
 
     void *(*alloc)(void *heap, size_t size);
     void *(*zalloc)(void *heap, size_t size);

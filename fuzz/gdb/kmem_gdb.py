@@ -121,7 +121,7 @@ def operation_text(operation):
     through = int(operation["through"])
     if through:
         words.append(THROUGHS[through] if through < len(THROUGHS) else f"through-{through}")
-        if words[-1] == "realloc" and _size(operation["size"]) != MISUSED_REQUEST:
+        if words[-1] in ("realloc", "alloc") and _size(operation["size"]) != MISUSED_REQUEST:
             words.append(_size(operation["size"]))
     return " ".join(words)
 

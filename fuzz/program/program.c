@@ -41,7 +41,8 @@ bool operation_takes(enum operation_kind kind, enum operand operand) {
 }
 
 bool operation_has_size(const struct operation *operation) {
-    return operation_takes(operation->kind, OPERAND_SIZE) || operation->through == THROUGH_REALLOC;
+    return operation_takes(operation->kind, OPERAND_SIZE) || operation->through == THROUGH_REALLOC ||
+           operation->through == THROUGH_ALLOC;
 }
 
 const char *operation_word(enum operation_kind kind) {
@@ -57,13 +58,21 @@ const char *size_base_word(enum size_base base) {
     return words[base];
 }
 
+static const struct {
+    const char *word;
+    unsigned operands; /* enum operand, or-ed: those that can be it */
+} throughs[THROUGH_COUNT] = {
+#define THROUGH_ENTRY(name, word, operands) [THROUGH_##name] = {word, operands},
+    THROUGH_LIST(THROUGH_ENTRY)
+#undef THROUGH_ENTRY
+};
+
 const char *through_word(enum through through) {
-    static const char *const words[THROUGH_COUNT] = {
-#define THROUGH_TEXT(name, word) [THROUGH_##name] = word,
-        THROUGH_LIST(THROUGH_TEXT)
-#undef THROUGH_TEXT
-    };
-    return words[through];
+    return throughs[through].word;
+}
+
+bool operation_takes_through(enum operation_kind kind, enum through through) {
+    return (operations[kind].operands & throughs[through].operands) != 0;
 }
 
 /* Sizes, as both versions read them. */

@@ -37,6 +37,7 @@ enum operand {
     OPERAND_SIZE = 8,
     OPERAND_STEP = 16,
     OPERAND_THROUGH = 32, /* optionally the call a misuse goes through; for realloc, also a size */
+    OPERAND_CALL = 64,    /* optionally the call made on a damaged heap; for realloc and alloc, also a size */
 };
 
 /* Every kind of operation: its name in C, its word in text, and its operands. A kind's number is its code in
@@ -57,7 +58,8 @@ enum operand {
     X(FOREIGN, "foreign", OPERAND_STEP | OPERAND_THROUGH) /* misuse: outside the region */                   \
     X(NULL_FREE, "null", OPERAND_THROUGH)                 /* pass NULL; to free, it does nothing */          \
     X(REFUSE, "refuse", 0)                                /* the page source refuses its next ask */         \
-    X(USABLE, "usable", OPERAND_SLOT)                     /* ask for the usable size of a live payload */
+    X(USABLE, "usable", OPERAND_SLOT)                     /* ask for the usable size of a live payload */    \
+    X(DAMAGE, "damage", OPERAND_SLOT | OPERAND_STEP | OPERAND_CALL) /* a call while a header is damaged */
 
 enum operation_kind {
 #define OPERATION_ENUMERATOR(name, word, operands) OPERATION_##name,
@@ -89,14 +91,17 @@ struct size_operand {
     int32_t amount; /* bytes added to the base: 0..PROGRAM_LITERAL_MAXIMUM for a literal, else -128..127 */
 };
 
-/* The call through which a misuse reaches the heap: its name in C, its word in text. */
+/* The call through which a misuse reaches the heap, or that is made while a header is damaged: its name in C,
+ * its word in text, and which of the two operands can be it. */
 #define THROUGH_LIST(X)                                                                                      \
-    X(FREE, "free") /* 0: what it is when nothing is said */                                                 \
-    X(REALLOC, "realloc")                                                                                    \
-    X(USABLE, "usable")
+    X(FREE, "free", OPERAND_THROUGH | OPERAND_CALL) /* 0: what it is when nothing is said */                 \
+    X(REALLOC, "realloc", OPERAND_THROUGH | OPERAND_CALL)                                                    \
+    X(USABLE, "usable", OPERAND_THROUGH)                                                                     \
+    X(ALLOC, "alloc", OPERAND_CALL)                                                                          \
+    X(COALESCE, "coalesce", OPERAND_CALL)
 
 enum through {
-#define THROUGH_ENUMERATOR(name, word) THROUGH_##name,
+#define THROUGH_ENUMERATOR(name, word, operands) THROUGH_##name,
     THROUGH_LIST(THROUGH_ENUMERATOR)
 #undef THROUGH_ENUMERATOR
     THROUGH_COUNT
@@ -108,8 +113,8 @@ struct operation {
     uint16_t slot; /* below the program's slot count */
     struct size_operand size;
     uint8_t choice;       /* index into program_counts */
-    enum through through; /* of a misuse */
-    uint32_t step;        /* which of the possible bad pointers; up to the format's step_maximum */
+    enum through through; /* of a misuse or a damage */
+    uint32_t step;        /* which of the possible bad pointers or damages; up to the format's step_maximum */
     uint64_t alignment;   /* bytes; any that the format can say */
 };
 
@@ -187,7 +192,10 @@ void program_encode(const struct program *program, uint8_t *bytes);
 /* Does this kind take that operand? */
 bool operation_takes(enum operation_kind kind, enum operand operand);
 
-/* Does this operation have a size: because its kind takes one, or as a misuse through realloc? */
+/* Can this kind's call be that one? */
+bool operation_takes_through(enum operation_kind kind, enum through through);
+
+/* Does this operation have a size: because its kind takes one, or its call does? */
 bool operation_has_size(const struct operation *operation);
 
 /* The word of a kind, such as "alloc"; kind is below OPERATION_KIND_COUNT. */

@@ -78,7 +78,7 @@ static void encode_header(const struct program_header *header, uint8_t *bytes) {
 }
 
 /* An operation's 8 bytes:
- *     byte 0    bits 0-4: kind          bit 5: size form, high bit      bits 6-7: through
+ *     byte 0    bits 0-4: kind          bit 5: size form, high bit      bits 6-7: the call
  *     byte 1    slot, low 8 bits
  *     byte 2    low half: slot, high 4  high half: size form, low 4
  *     byte 3-5  the size's value, lowest byte first
@@ -88,7 +88,7 @@ static void encode_header(const struct program_header *header, uint8_t *bytes) {
 static const uint8_t kind_codes[32] = {
     OPERATION_ALLOC,   OPERATION_FREE,      OPERATION_REALLOC, OPERATION_ZALLOC,   OPERATION_CALLOC,
     OPERATION_ALIGNED, OPERATION_COALESCE,  OPERATION_DOUBLE,  OPERATION_INTERIOR, OPERATION_MISALIGNED,
-    OPERATION_FOREIGN, OPERATION_NULL_FREE, OPERATION_REFUSE,  OPERATION_USABLE,   OPERATION_ALLOC,
+    OPERATION_FOREIGN, OPERATION_NULL_FREE, OPERATION_REFUSE,  OPERATION_USABLE,   OPERATION_DAMAGE,
     OPERATION_FREE,    OPERATION_ALLOC,     OPERATION_ALLOC,   OPERATION_ALLOC,    OPERATION_ALLOC,
     OPERATION_ALLOC,   OPERATION_FREE,      OPERATION_FREE,    OPERATION_FREE,     OPERATION_FREE,
     OPERATION_FREE,    OPERATION_FREE,      OPERATION_REALLOC, OPERATION_REALLOC,  OPERATION_REALLOC,
@@ -96,7 +96,21 @@ static const uint8_t kind_codes[32] = {
 };
 _Static_assert(OPERATION_KIND_COUNT <= 16, "each kind has a code of its own in front of those that repeat");
 
-static const uint8_t through_codes[4] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_USABLE, THROUGH_REALLOC};
+/* The calls of a misuse, and those of a damage. The first of those that are the same is canonical. */
+static const uint8_t misuse_calls[4] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_USABLE, THROUGH_REALLOC};
+static const uint8_t damage_calls[4] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_ALLOC, THROUGH_COALESCE};
+
+static const uint8_t *calls_of(enum operation_kind kind) {
+    return operation_takes(kind, OPERAND_CALL) ? damage_calls : misuse_calls;
+}
+
+static unsigned encode_call(const struct operation *operation) {
+    unsigned code = 0;
+    while (code < 3 && calls_of(operation->kind)[code] != operation->through) {
+        code++;
+    }
+    return code;
+}
 
 /* Size forms. 1 to 8 are the canonical ones: 1 and the size base, with the value as its amount. The others
  * read a random value as a size of the magnitudes that matter. */
@@ -213,8 +227,8 @@ static struct operation decode_operation(const struct program_header *header, co
     if (operation_takes(kind, OPERAND_STEP)) {
         operation.step = detail;
     }
-    if (operation_takes(kind, OPERAND_THROUGH)) {
-        operation.through = (enum through)through_codes[bytes[0] >> 6];
+    if (operation_takes(kind, OPERAND_THROUGH) || operation_takes(kind, OPERAND_CALL)) {
+        operation.through = (enum through)calls_of(kind)[bytes[0] >> 6];
     }
     if (operation_has_size(&operation)) {
         const unsigned form = (unsigned)(bytes[2] >> 4) | (bytes[0] >> 1 & 16u);
@@ -233,7 +247,7 @@ static void encode_operation(const struct operation *operation, uint8_t *bytes) 
     } else if (operation_takes(kind, OPERAND_COUNT)) {
         detail = operation->choice;
     }
-    bytes[0] = (uint8_t)((unsigned)kind | (form & 16) << 1 | (unsigned)operation->through << 6);
+    bytes[0] = (uint8_t)((unsigned)kind | (form & 16) << 1 | encode_call(operation) << 6);
     bytes[1] = (uint8_t)(operation->slot & 0xff);
     bytes[2] = (uint8_t)((operation->slot >> 8 & 15u) | (form & 15) << 4);
     put_number(bytes + 3, 3, has_size ? size_value(operation->size) : 0);

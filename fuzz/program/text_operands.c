@@ -136,23 +136,24 @@ static bool parse_step(const struct parser *parser, struct span token, struct op
     return true;
 }
 
-/* The call a misuse goes through. Realloc asks for PROGRAM_MISUSED_REQUEST bytes unless a size follows. */
-static bool parse_through(const struct parser *parser, struct span token, struct operation *operation) {
-    if (span_equals(token, through_word(THROUGH_REALLOC))) {
-        operation->through = THROUGH_REALLOC;
-        operation->size.amount = PROGRAM_MISUSED_REQUEST;
-        return true;
+/* The call a misuse goes through, or that a damaged heap gets. One that asks for memory asks for
+ * PROGRAM_MISUSED_REQUEST bytes unless a size follows. */
+static bool parse_call(const struct parser *parser, struct span token, struct operation *operation) {
+    const enum through last = parser->format->version == 1 ? THROUGH_REALLOC : THROUGH_COUNT - 1;
+    struct message_list words = {.used = 0};
+    for (enum through through = THROUGH_FREE + 1; through <= last; through++) {
+        if (!operation_takes_through(operation->kind, through)) {
+            continue;
+        }
+        if (span_equals(token, through_word(through))) {
+            operation->through = through;
+            operation->size.amount = operation_has_size(operation) ? PROGRAM_MISUSED_REQUEST : 0;
+            return true;
+        }
+        append(&words, " %s", through_word(through));
     }
-    if (parser->format->version == 1) {
-        return fail(&parser->reader, token.column, "'%s' is not 'realloc', the only word that may stand here",
-                    quote(token).text);
-    }
-    if (span_equals(token, through_word(THROUGH_USABLE))) {
-        operation->through = THROUGH_USABLE;
-        return true;
-    }
-    return fail(&parser->reader, token.column,
-                "'%s' is neither 'realloc' nor 'usable': only these may stand here", quote(token).text);
+    return fail(&parser->reader, token.column, "'%s' cannot stand here; what can:%s", quote(token).text,
+                words.text);
 }
 
 /* Operations. */
@@ -169,7 +170,8 @@ static const struct {
     {OPERAND_COUNT, "a count", "COUNT", parse_count},
     {OPERAND_SIZE, "a size", "SIZE", parse_size},
     {OPERAND_STEP, "a step", "STEP", parse_step},
-    {OPERAND_THROUGH, "perhaps a call", "[realloc [SIZE] | usable]", parse_through},
+    {OPERAND_THROUGH, "perhaps a call", "[realloc [SIZE] | usable]", parse_call},
+    {OPERAND_CALL, "perhaps a call", "[realloc [SIZE] | alloc [SIZE] | coalesce]", parse_call},
 };
 #define OPERAND_COUNT_TOTAL (sizeof operands / sizeof *operands)
 
@@ -219,7 +221,7 @@ bool text_parse_operands(struct parser *parser, enum operation_kind kind, struct
         if (!takes(parser, kind, i)) {
             continue;
         }
-        if (token.size == 0 && operands[i].operand == OPERAND_THROUGH) {
+        if (token.size == 0 && operands[i].operand >= OPERAND_THROUGH) {
             continue;
         }
         if (token.size == 0) {
@@ -230,7 +232,8 @@ bool text_parse_operands(struct parser *parser, enum operation_kind kind, struct
         }
         token = take_token(&parser->reader);
     }
-    if (token.size != 0 && operation->through == THROUGH_REALLOC && parser->format->version != 1) {
+    if (token.size != 0 && operation->through != THROUGH_FREE && operation_has_size(operation) &&
+        parser->format->version != 1) {
         if (!parse_size(parser, token, operation)) {
             return false;
         }

@@ -59,7 +59,7 @@ static struct operand_text step_text(const struct operation *operation) {
     return step;
 }
 
-/* The call a misuse goes through; nothing when it is free. */
+/* The call of a misuse or a damage; nothing when it is free. */
 struct through_text {
     char text[sizeof(struct operand_text) + sizeof " realloc"]; /* a size may follow the word */
 };
@@ -69,7 +69,7 @@ static struct through_text through_text(const struct operation *operation) {
     const struct size_operand size = operation->size;
     if (operation->through != THROUGH_FREE) {
         const bool usual = size.base == SIZE_BASE_LITERAL && size.amount == PROGRAM_MISUSED_REQUEST;
-        const bool sized = operation->through == THROUGH_REALLOC && !usual;
+        const bool sized = operation_has_size(operation) && !usual;
         (void)snprintf(text.text, sizeof text.text, " %s%s", through_word(operation->through),
                        sized ? size_text(size).text : "");
     }

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "fuzz/execute/bad_start.h"
+
 /* How a member of a verdict reads. */
 enum unit {
     UNIT_BYTES,
@@ -55,6 +57,13 @@ static const struct wording wordings[ORACLE_COUNT] = {
     [ORACLE_CONTENTS_ZEROED] = {"the byte at %s of zeroed memory", UNIT_BYTE, "%s", "%s"},
     [ORACLE_CONTENTS_MOVED] = {"the payload byte at %s of resized memory", UNIT_BYTE, "%s, as written before",
                                "%s"},
+    [ORACLE_DAMAGE_INSIDE] = {"the damaged header at %s", UNIT_OFFSET,
+                              "a payload in front of the region's end at %s, at a multiple of 8",
+                              "a payload at %s"},
+    [ORACLE_DAMAGE_REPORTED] = {"the damaged header at %s", UNIT_REFUSAL, "%s", "%s"},
+    [ORACLE_DAMAGE_UNTOUCHED] = {"the damaged header at %s", UNIT_OFFSET,
+                                 "nothing changed up to the region's end at %s", "a change at %s"},
+    [ORACLE_START_REFUSED] = {"", UNIT_COUNT, "no heap there", "a heap"},
     [ORACLE_RECOVERY] = {"the emptied heap", UNIT_COUNT, "%s free block", "%s blocks"},
 };
 
@@ -120,6 +129,15 @@ static void explain_asks(struct verdict verdict, struct explanation *explanation
     }
 }
 
+static const char *bad_start_words(uint64_t index) {
+    static const char *const words[BAD_START_COUNT] = {
+#define BAD_START_WORDS(name, text, base, size, count) [BAD_START_##name] = text,
+        BAD_START_LIST(BAD_START_WORDS)
+#undef BAD_START_WORDS
+    };
+    return index < BAD_START_COUNT ? words[index] : "unknown";
+}
+
 void explain_verdict(struct verdict verdict, struct explanation *explanation) {
     const struct wording *const wording = &wordings[verdict.oracle];
     char value[EXPLAIN_VALUE_SIZE];
@@ -131,6 +149,8 @@ void explain_verdict(struct verdict verdict, struct explanation *explanation) {
     fill_template(wording->observed, value, explanation->observed);
     if (verdict.oracle == ORACLE_GROWTH) {
         explain_asks(verdict, explanation);
+    } else if (verdict.oracle == ORACLE_START_REFUSED) {
+        fill_template("%s", bad_start_words(verdict.observed), explanation->where);
     }
 }
 
@@ -143,10 +163,26 @@ const char *explain_refusal(uint64_t refusal) {
     return refusal < REFUSAL_COUNT ? names[refusal] : "unknown";
 }
 
+/* What a call on a damaged heap gave. */
+static void explain_damaged(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]) {
+    char offset[EXPLAIN_VALUE_SIZE];
+    const char *answer = "done";
+    if (step->refusal != REFUSAL_NONE) {
+        answer = explain_refusal(step->refusal);
+    } else if (step->offset != MODEL_NOTHING) {
+        format_offset(step->offset, offset);
+        answer = offset;
+    }
+    snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> header at offset %zu with 0x%" PRIx64 " flipped: %s",
+             step->damage.header_offset, step->damage.mask, answer);
+}
+
 const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]) {
     char offset[EXPLAIN_VALUE_SIZE];
     if (step->call == CALL_NONE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> nothing called");
+    } else if (step->call == CALL_DAMAGED) {
+        explain_damaged(step, buffer);
     } else if (step->call == CALL_USABLE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> %zu bytes", step->usable_size);
     } else if (step->refusal != REFUSAL_NONE) {

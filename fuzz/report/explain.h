@@ -6,7 +6,7 @@
 
 #include "fuzz/execute/executor.h"
 
-#define EXPLAIN_OUTCOME_SIZE 128 /* bytes */
+#define EXPLAIN_OUTCOME_SIZE 192 /* bytes */
 #define EXPLAIN_VALUE_SIZE   96  /* bytes */
 
 /* A verdict's members in words, units included. */

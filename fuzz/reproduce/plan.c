@@ -81,6 +81,7 @@ static struct verdict check(const void *heap, const struct expectation *expectat
 
 static const struct subject subject_obedient = {
     .name = "the model's",
+    .answers_damage = true,
     .start = start,
     .alloc = alloc,
     .zalloc = alloc,

@@ -20,6 +20,10 @@ static bool is_wild(const struct step *step) {
            step->slot == STEP_NO_SLOT && !step->null_pointer;
 }
 
+static bool damages(const struct step *step) {
+    return step->call == CALL_DAMAGED;
+}
+
 static bool calls(const struct step *step) {
     return step->call != CALL_NONE;
 }
@@ -160,7 +164,7 @@ static bool has_payloads(const struct reproducer *file) {
 }
 
 static bool has_addresses(const struct reproducer *file) {
-    return has_payloads(file) || reproducer_any(file, is_wild);
+    return has_payloads(file) || reproducer_any(file, is_wild) || reproducer_any(file, damages);
 }
 
 static bool compares(const struct reproducer *file) {
@@ -177,7 +181,8 @@ static bool has_table(const struct reproducer *file) {
 }
 
 static bool asks_inside(const struct reproducer *file) {
-    return asks(file, ORACLE_INSIDE) && reproducer_any(file, reproducer_returns_pointer);
+    return (asks(file, ORACLE_INSIDE) && reproducer_any(file, reproducer_returns_pointer)) ||
+           (asks(file, ORACLE_DAMAGE_INSIDE) && reproducer_any(file, damages));
 }
 
 static bool asks_disjoint(const struct reproducer *file) {
@@ -202,6 +207,51 @@ static bool asks_guards(const struct reproducer *file) {
 
 static bool checks_contents(const struct reproducer *file) {
     return file->every && reproducer_any(file, calls);
+}
+
+static bool asks_damage(const struct reproducer *file) {
+    return reproducer_any(file, damages);
+}
+
+static void write_damage(const struct reproducer *file) {
+    FILE *const stream = file->stream;
+    fputs("/* A header is damaged, the heap called, and all put back as it was. */\n"
+          "static unsigned char saved[PAGE_LIMIT * PAGE_SIZE]; /* the region, header damaged */\n"
+          "static struct kmem saved_heap;\n"
+          "static bool impossible; /* no block can have the damaged header */\n\n"
+          "PORT_UNCHECKED static void damage(size_t offset, uint64_t mask) {\n"
+          "    const size_t end = page_count * PAGE_SIZE;\n"
+          "    for (size_t i = 0; i < 8; i++) { /* a header is in the machine's order */\n"
+          "        base[offset + i] ^= ((const unsigned char *)&mask)[i];\n"
+          "    }\n"
+          "    for (size_t i = 0; i < end; i++) {\n"
+          "        saved[i] = base[i];\n"
+          "    }\n"
+          "    saved_heap = heap;\n"
+          "    impossible = !block_is_possible(block_read(base + offset), end - offset);\n"
+          "}\n\n"
+          "PORT_UNCHECKED static void repair(size_t offset, uint64_t mask) {\n"
+          "    const size_t end = page_count * PAGE_SIZE;\n"
+          "    for (size_t i = 0; i < end; i++) {\n"
+          "        base[i] = saved[i];\n"
+          "    }\n"
+          "    for (size_t i = 0; i < 8; i++) {\n"
+          "        base[offset + i] ^= ((const unsigned char *)&mask)[i];\n"
+          "    }\n"
+          "    heap = saved_heap;\n"
+          "    PORT_POISON(base, end);\n"
+          "}\n\n",
+          stream);
+    write_if_asked(file, ORACLE_DAMAGE_UNTOUCHED,
+                   "/* Is the region as it was when its header was damaged? */\n"
+                   "PORT_UNCHECKED static bool is_untouched(void) {\n"
+                   "    for (size_t i = 0; i < page_count * PAGE_SIZE; i++) {\n"
+                   "        if (base[i] != saved[i]) {\n"
+                   "            return false;\n"
+                   "        }\n"
+                   "    }\n"
+                   "    return true;\n"
+                   "}\n\n");
 }
 
 static bool shatters(const struct reproducer *file) {
@@ -315,6 +365,7 @@ static const struct {
      "    return true;\n"
      "}\n\n",
      NULL},
+    {asks_damage, NULL, write_damage},
     {checks_contents,
      "/* Every live payload holds what its owner wrote. */\n"
      "static void check_contents(void) {\n"

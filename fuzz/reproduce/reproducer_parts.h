@@ -61,7 +61,7 @@ static inline bool reproducer_gives_nothing(const struct step *step) {
 
 /* It calls the heap and must leave every header as it was. */
 static inline bool reproducer_changes_nothing(const struct step *step) {
-    return step->call != CALL_NONE && !reproducer_has_payload(step) &&
+    return step->call != CALL_NONE && step->call != CALL_DAMAGED && !reproducer_has_payload(step) &&
            step->predicted.freed_offset == MODEL_NOTHING;
 }
 

@@ -155,6 +155,7 @@ static void write_call(const struct step *step, FILE *stream) {
         fputs("(void)kmem_usable_size(&heap, ", stream);
         write_pointer(step, stream);
         break;
+    case CALL_DAMAGED:
     case CALL_NONE:
         break;
     }
@@ -355,6 +356,65 @@ static void write_contents(const struct reproducer *file, const struct step *ste
     }
 }
 
+/* The call that a damage makes; its answer goes to `answer`. */
+static void write_damaged_call(const struct step *step, FILE *stream) {
+    const bool allocates = step->damage.call == CALL_ALLOC;
+    if (step->damage.call == CALL_FREE) {
+        fprintf(stream, "        (void)kmem_free(&heap, slot[%zu]);\n", step->slot);
+    } else if (step->damage.call == CALL_COALESCE) {
+        fputs("        (void)kmem_coalesce(&heap);\n", stream);
+    } else {
+        fprintf(stream, "        answer = kmem_%s(&heap, ", allocates ? "alloc" : "realloc");
+        if (!allocates) {
+            fprintf(stream, "slot[%zu], ", step->slot);
+        }
+        write_size(step->size, stream);
+        fputs(");\n", stream);
+    }
+}
+
+static void write_damaged_checks(const struct step *step, uint64_t oracles, FILE *stream) {
+    if (reproducer_asks(oracles, ORACLE_DAMAGE_INSIDE)) {
+        fputs("        check((uintptr_t)answer % 8 == 0 && is_inside(answer, ", stream);
+        write_size(step->size, stream);
+        fputs("), DAMAGE_INSIDE);\n", stream);
+    }
+    if (reproducer_asks(oracles, ORACLE_DAMAGE_REPORTED) && step->damage.needed) {
+        fputs("        check(!impossible || ", stream);
+        if (step->damage.call == CALL_ALLOC) { /* it may stop in front of the header */
+            fprintf(stream, "(answer != NULL && answer <= at(%zu)) || ", step->damage.header_offset);
+        }
+        fputs("kmem_last_error(&heap) == KMEM_CORRUPT, DAMAGE_REPORTED);\n", stream);
+    }
+    if (reproducer_asks(oracles, ORACLE_DAMAGE_UNTOUCHED) && step->damage.call != CALL_COALESCE) {
+        fputs("        check(kmem_last_error(&heap) != KMEM_CORRUPT || is_untouched(), DAMAGE_UNTOUCHED);\n",
+              stream);
+    }
+}
+
+static void write_damaged(const struct reproducer *file, const struct step *step, uint64_t oracles) {
+    FILE *const stream = file->stream;
+    fprintf(stream,
+            "    {\n"
+            "        unsigned char *answer = NULL;\n"
+            "        (void)answer;\n"
+            "        damage(%zu, UINT64_C(0x%" PRIx64 "));\n",
+            step->damage.header_offset, step->damage.mask);
+    write_damaged_call(step, stream);
+    write_damaged_checks(step, oracles, stream);
+    fprintf(stream, "        repair(%zu, UINT64_C(0x%" PRIx64 "));\n", step->damage.header_offset,
+            step->damage.mask);
+    for (size_t slot = 0; slot < file->program->header.slot_count; slot++) {
+        if (file->sizes[slot] != 0) {
+            fprintf(stream, "        PORT_UNPOISON(slot[%zu], %zu);\n", slot, file->sizes[slot]);
+        }
+    }
+    fputs("    }\n", stream);
+    if (reproducer_asks(oracles, ORACLE_GUARDS)) {
+        fputs("    check(guards_hold(), GUARDS);\n", stream);
+    }
+}
+
 static void write_step(struct reproducer *file, const struct step *step, bool is_last) {
     FILE *const stream = file->stream;
     const uint64_t oracles = is_last ? file->last : file->each;
@@ -369,6 +429,10 @@ static void write_step(struct reproducer *file, const struct step *step, bool is
     write_before(file, step, oracles);
     if (is_last && file->death) {
         write_death(file);
+    }
+    if (step->call == CALL_DAMAGED) {
+        write_damaged(file, step, oracles);
+        return;
     }
     write_call(step, stream);
     write_answer_checks(step, oracles, stream);

@@ -144,7 +144,9 @@ static void arrange(void *heap, const struct live_block *live, size_t live_count
 const struct subject subject_kmem = {
     .name = "kmem",
     .poisons = true,
+    .answers_damage = true,
     .start = start,
+    .start_badly = start,
     .alloc = alloc,
     .zalloc = zalloc,
     .calloc = call_calloc,

@@ -109,6 +109,11 @@ static inline struct operation through_usable(struct operation operation) {
     return through(THROUGH_USABLE, 0, operation);
 }
 
+/* step: as docs/programs.md has it. */
+static inline struct operation damage(unsigned slot, uint32_t step, enum through call, int32_t size) {
+    return through(call, size, stepped(OPERATION_DAMAGE, slot, step));
+}
+
 /* Runs. */
 
 static inline struct verdict perform(const struct operation *operations, size_t count) {

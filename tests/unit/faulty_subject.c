@@ -45,7 +45,18 @@ static bool extend(void *context, size_t page_count) {
     return source.extend(source.context, page_count + more);
 }
 
+/* How many bad regions have been tried since the start. */
+static size_t bad_start_count;
+
+static bool start_badly(void *heap, const struct subject_region *region) {
+    const bool accepts =
+        faulty_subject_fault.action == FAULT_START_BADLY && faulty_subject_fault.value == bad_start_count;
+    bad_start_count++;
+    return accepts || subject_kmem.start_badly(heap, region);
+}
+
 static bool start(void *heap, const struct subject_region *region) {
+    bad_start_count = 0;
     base = region->base;
     source = region->source;
     reach = region->source.page_limit * region->page_size;
@@ -68,7 +79,7 @@ static bool begin(void) {
     return !is(FAULT_ACCEPT) && !is(FAULT_REFUSE);
 }
 
-static void damage(struct kmem *heap) {
+static void strike(struct kmem *heap) {
     const struct fault fault = faulty_subject_fault;
     switch (fault.action) {
     case FAULT_WRITE_BYTE:
@@ -111,7 +122,7 @@ static void *end(void *heap, void *pointer) {
     const struct fault fault = faulty_subject_fault;
     answered = subject_kmem.last_refusal(heap);
     if (struck) {
-        damage(heap);
+        strike(heap);
     }
     unpoison_all();
     if (is(FAULT_ACCEPT)) {
@@ -214,7 +225,9 @@ static void arrange(void *heap, const struct live_block *live, size_t live_count
 
 const struct subject subject_faulty = {
     .name = "faulty",
+    .answers_damage = true,
     .start = start,
+    .start_badly = start_badly,
     .alloc = alloc,
     .zalloc = zalloc,
     .calloc = call_calloc,

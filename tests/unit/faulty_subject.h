@@ -11,6 +11,7 @@ enum fault_action {
     FAULT_NONE,
     FAULT_START,         /* start() says it cannot */
     FAULT_START_WRITE,   /* start() writes the byte `value` at base + offset */
+    FAULT_START_BADLY,   /* a heap starts in bad region number `value` */
     FAULT_SHIFT_POINTER, /* do the call, answer `offset` bytes behind its result */
     FAULT_ANSWER,        /* do the call, answer base + offset */
     FAULT_ANSWER_NULL,   /* do the call, answer NULL */

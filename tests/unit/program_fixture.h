@@ -110,8 +110,8 @@ static inline void assert_operation_in_range(struct operation operation,
     const bool aligns = operation_takes(kind, OPERAND_ALIGNMENT);
     assert_true(aligns ? format->has_alignment(operation.alignment) : operation.alignment == 0);
     assert_true(operation.step <= (operation_takes(kind, OPERAND_STEP) ? format->step_maximum : 0));
-    assert_true(operation_takes(kind, OPERAND_THROUGH) || operation.through == THROUGH_FREE);
     assert_true((unsigned)operation.through < THROUGH_COUNT);
+    assert_true(operation_takes_through(kind, operation.through) || operation.through == THROUGH_FREE);
 }
 
 /* A test that draws random bytes. */

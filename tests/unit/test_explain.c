@@ -52,6 +52,15 @@ static const struct reading readings[] = {
     {{ORACLE_USABLE_SIZE, 72, 40, 48}, {"the payload at offset 72", "40 bytes", "48 bytes"}},
     {{ORACLE_POISON, 56, 5, 8},
      {"the 8 bytes at offset 56", "5 bytes accessible, the others poisoned", "8 bytes accessible"}},
+    {{ORACLE_DAMAGE_INSIDE, 32, 256, 264},
+     {"the damaged header at offset 32",
+      "a payload in front of the region's end at offset 256, at a multiple of 8", "a payload at offset 264"}},
+    {{ORACLE_DAMAGE_REPORTED, 32, REFUSAL_CORRUPT, REFUSAL_NONE},
+     {"the damaged header at offset 32", "corrupt", "no refusal"}},
+    {{ORACLE_DAMAGE_UNTOUCHED, 32, 256, 40},
+     {"the damaged header at offset 32", "nothing changed up to the region's end at offset 256",
+      "a change at offset 40"}},
+    {{ORACLE_START_REFUSED, 0, 3, 3}, {"a region without a page", "no heap there", "a heap"}},
     {{ORACLE_CONTENTS_KEPT, 45, 0x7c, 0},
      {"the payload byte at offset 45", "the byte 0x7c, as written", "the byte 0x00"}},
     {{ORACLE_CONTENTS_ZEROED, 72, 0, 0xa5},
@@ -130,6 +139,13 @@ static void every_outcome_of_a_step_has_its_words(void **state) {
     assert_outcome(step, "-> done");
     step.call = CALL_REALLOC;
     assert_outcome(step, "-> NULL");
+    step.call = CALL_DAMAGED;
+    step.damage = (struct damage){.header_offset = 32, .mask = 0x18};
+    assert_outcome(step, "-> header at offset 32 with 0x18 flipped: done");
+    step.offset = 72;
+    assert_outcome(step, "-> header at offset 32 with 0x18 flipped: offset 72");
+    step.refusal = REFUSAL_CORRUPT;
+    assert_outcome(step, "-> header at offset 32 with 0x18 flipped: corrupt");
 }
 
 static void every_refusal_has_its_name_and_what_is_none_is_unknown(void **state) {

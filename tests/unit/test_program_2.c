@@ -143,6 +143,13 @@ static void operation_bytes_mean_what_the_table_says(void **state) {
          {0x4a, 0, 0x10, 0, 0, 0, 3}},
         {{0x4b, 9, 0x60}, {OPERATION_NULL_FREE, 0, {5, 0}, 0, THROUGH_REALLOC, 0, 0}, {0x4b, 0, 0x60}},
         {{0x8d, 9, 0x60, 1}, {OPERATION_USABLE, 9, {0}, 0, 0, 0, 0}, {13, 9}},
+        /* What a damage calls. */
+        {{0x0e, 1, 0x12, 5, 0, 0, 3, 1},
+         {OPERATION_DAMAGE, 513, {0}, 0, 0, 0x103, 0},
+         {14, 1, 2, 0, 0, 0, 3, 1}},
+        {{0x4e, 1, 0x10, 5}, {OPERATION_DAMAGE, 1, {0, 5}, 0, THROUGH_REALLOC, 0, 0}, {0x4e, 1, 0x10, 5}},
+        {{0x8e, 1, 0x10, 5}, {OPERATION_DAMAGE, 1, {0, 5}, 0, THROUGH_ALLOC, 0, 0}, {0x8e, 1, 0x10, 5}},
+        {{0xce, 1, 0x10, 5}, {OPERATION_DAMAGE, 1, {0}, 0, THROUGH_COALESCE, 0, 0}, {0xce, 1}},
         /* Counts and alignments. */
         {{4, 1, 0x10, 8, 0, 0, 0xfb, 7},
          {OPERATION_CALLOC, 1, {0, 8}, 11, 0, 0, 0},

@@ -384,6 +384,88 @@ static void null_goes_through_the_usable_size_when_it_says_so(void **state) {
     assert_asks_null(meaning(through_usable(NULL_FREE)));
 }
 
+/* Damage. The mask of bit 0, of bit 4 and above, of all from 62 down, and of the taken bit with bit 3. */
+static void a_damage_says_which_header_which_bits_and_which_call(void **state) {
+    (void)state;
+    have_two();
+    static const struct {
+        uint32_t step;
+        size_t header_offset; /* of slot 9: own, next; the region's first, last */
+        uint64_t mask;
+    } cases[] = {
+        {0, 64, 1},
+        {1 | 4 << 2 | 1 << 7, 112, UINT64_MAX << 4},
+        {2 | 1 << 2 | 2 << 7, 0, UINT64_MAX >> 1},
+        {3 | 3 << 2 | 3 << 7, 112, UINT64_C(1) << 63 | 8},
+        {15 << 2, 64, 0x8000},
+        {16 << 2, 64, UINT64_C(1) << 48},
+        {31 << 2, 64, UINT64_C(1) << 63},
+    };
+    static const enum call calls[] = {CALL_FREE, CALL_REALLOC, CALL_ALLOC, CALL_COALESCE};
+    static const enum through throughs[] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_ALLOC, THROUGH_COALESCE};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        for (size_t call = 0; call < LENGTH(calls); call++) {
+            const struct step step = meaning(damage(5, cases[i].step, throughs[call], 24));
+            assert_calls(step, CALL_DAMAGED, 9);
+            assert_int_equal(step.pointer_offset, 72);
+            assert_int_equal(step.size, 24);
+            assert_int_equal(step.damage.call, calls[call]);
+            assert_int_equal(step.damage.header_offset, cases[i].header_offset);
+            assert_int_equal(step.damage.mask, cases[i].mask);
+        }
+    }
+}
+
+static void a_damage_is_of_the_block_s_own_header_where_nothing_follows(void **state) {
+    (void)state;
+    HAVE(ALLOC(0, 24), ALLOC(1, 216));
+    assert_int_equal(meaning(damage(1, 1, THROUGH_FREE, 0)).damage.header_offset, 32);
+    assert_int_equal(meaning(damage(0, 3, THROUGH_FREE, 0)).damage.header_offset, 32);
+}
+
+static void a_call_needs_the_headers_it_cannot_do_without(void **state) {
+    (void)state;
+    have_two();
+    static const struct {
+        enum through call;
+        bool needed[4]; /* own, next, first, last: the last is the next of slot 9 */
+        int32_t size;
+    } cases[] = {
+        {THROUGH_FREE, {true, true, false, true}, 0},     {THROUGH_REALLOC, {true, false, false, false}, 8},
+        {THROUGH_ALLOC, {true, true, true, true}, 255},   {THROUGH_ALLOC, {false, false, false, false}, 256},
+        {THROUGH_ALLOC, {false, false, false, false}, 0}, {THROUGH_COALESCE, {true, true, true, true}, 0},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        for (uint32_t header = 0; header < 4; header++) {
+            assert_int_equal(meaning(damage(9, header, cases[i].call, cases[i].size)).damage.needed,
+                             cases[i].needed[header]);
+        }
+    }
+}
+
+static void nothing_is_damaged_that_nothing_could_judge(void **state) {
+    (void)state;
+    have_nothing();
+    assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
+    HAVE(ALLOC(0, 24));
+    executor.exact = false;
+    assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
+    struct program_header header = small_heap;
+    for (header.page_size = 4096; header.page_size <= 8192; header.page_size *= 2) {
+        const bool fits = header.page_size == 4096; /* 16 KiB */
+        const struct operation one = ALLOC(0, 24);
+        assert_sound(executor_start(&executor, &header));
+        assert_sound(perform(&one, 1));
+        assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, fits ? CALL_DAMAGED : CALL_NONE);
+        executor_end(&executor, false);
+    }
+    struct subject subject = subject_kmem;
+    subject.answers_damage = false;
+    make_executor(&subject, first_arena, ORACLE_ALL);
+    HAVE(ALLOC(0, 24));
+    assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
+}
+
 /* Each of these is refused by the heap by the name its kind suggests, which the whole executor agrees with.
  */
 static void every_misuse_is_refused_by_its_name(void **state) {
@@ -436,6 +518,10 @@ int main(void) {
         cmocka_unit_test_setup(a_usable_size_is_that_of_the_next_live_slot_and_round_again, start_executor),
         cmocka_unit_test_setup(a_usable_size_with_nothing_live_is_that_of_null, start_executor),
         cmocka_unit_test_setup(null_goes_through_the_usable_size_when_it_says_so, start_executor),
+        cmocka_unit_test_setup(a_damage_says_which_header_which_bits_and_which_call, start_executor),
+        cmocka_unit_test_setup(a_damage_is_of_the_block_s_own_header_where_nothing_follows, start_executor),
+        cmocka_unit_test_setup(a_call_needs_the_headers_it_cannot_do_without, start_executor),
+        cmocka_unit_test_setup(nothing_is_damaged_that_nothing_could_judge, start_executor),
         cmocka_unit_test_setup(every_misuse_is_refused_by_its_name, start_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

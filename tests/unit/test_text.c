@@ -299,11 +299,17 @@ static void errors_of_format_2_say_what_it_takes(void **state) {
          "'98304' is not an alignment: a number below 8192, or one within 64 of a power of two"},
         {"kmem-program 2\ninterior 0 65536", 12,
          "'65536' is not a step: a step is a decimal number from 0 to 65535"},
-        {"kmem-program 2\ndouble 0 free", 10,
-         "'free' is neither 'realloc' nor 'usable': only these may stand here"},
+        {"kmem-program 2\ndouble 0 free", 10, "'free' cannot stand here; what can: realloc usable"},
         {"kmem-program 2\ndouble 0 realloc x", 18,
          "'x' is not a size: a number to 16777215, or, with +K or -K, one of: largest first usable tail max "
          "2^63 2^32"},
+        {"kmem-program 2\ndamage 0 0 usable", 12,
+         "'usable' cannot stand here; what can: realloc alloc coalesce"},
+        {"kmem-program 2\ndamage 0 0 coalesce 8", 21,
+         "'damage' takes a slot, a step and perhaps a call: damage SLOT STEP [realloc [SIZE] | alloc [SIZE] "
+         "| "
+         "coalesce]"},
+        {"kmem-program 1\ndamage 0 0", 1, "'damage' needs 'kmem-program 2' in the first line"},
         {"kmem-program 2\ndouble 0 usable 8", 17,
          "'double' takes a slot and perhaps a call: double SLOT [realloc [SIZE] | usable]"},
     };
@@ -485,7 +491,7 @@ static void every_error_names_its_place_and_what_would_be_right(void **state) {
         {"alloc 0 max+1", 2, 12, "'+1' may not follow 'max': only -128 to +0 may"},
         {"interior 0 x", 2, 12, "'x' is not a step: a step is a decimal number from 0 to 16777215"},
         {"foreign 16777216", 2, 9, "'16777216' is not a step: a step is a decimal number from 0 to 16777215"},
-        {"double 0 twice", 2, 10, "'twice' is not 'realloc', the only word that may stand here"},
+        {"double 0 twice", 2, 10, "'twice' cannot stand here; what can: realloc"},
         {"heap disable=null,free\nnull", 3, 1,
          "the heap line disables 'null': take it out of disable= to use it"},
         /* The heap line. */

@@ -1,0 +1,154 @@
+/* Damaged headers. damage.h is the contract.
+ *
+ * A header that is damaged but possible may make a heap hand out what is live, and no call can know better.
+ * So an answer is judged by what holds whatever a header says: a payload lies in the region, and who reports
+ * a corrupt heap has changed nothing. An impossible header has to be reported by every call that needs it. */
+#include "fuzz/execute/damage.h"
+
+#include "fuzz/execute/judge.h"
+#include "src/port.h"
+
+#define GRAIN              ((size_t)8)  /* bytes; of offsets and of block sizes */
+#define BLOCK_SIZE_MINIMUM ((size_t)16) /* bytes */
+#define TAKEN              (UINT64_C(1) << 63)
+
+typedef uint64_t __attribute__((may_alias)) word;
+
+static uint64_t saved_region[DAMAGE_REGION_MAXIMUM / sizeof(word)];
+static unsigned char saved_heap[SUBJECT_HEAP_SIZE];
+
+static word *words_at(const struct executor *executor, size_t offset) {
+    return (word *)(void *)(executor->region.base + offset);
+}
+
+PORT_UNCHECKED static void copy_words(word *to, const word *from, size_t size) {
+    for (size_t i = 0; i < size / sizeof *to; i++) {
+        to[i] = from[i];
+    }
+}
+
+/* The offset of the first word that is not as saved; size when all are. */
+PORT_UNCHECKED static size_t first_changed(const word *words, size_t size) {
+    size_t i = 0;
+    while (i < size / sizeof *words && words[i] == saved_region[i]) {
+        i++;
+    }
+    return i * sizeof *words;
+}
+
+/* Returns the header as it then is. */
+PORT_UNCHECKED static uint64_t change_header(word *header, uint64_t mask) {
+    *header ^= mask;
+    return *header;
+}
+
+static void save(const struct executor *executor, size_t region_size) {
+    copy_words(saved_region, words_at(executor, 0), region_size);
+    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
+        saved_heap[i] = executor->heap[i];
+    }
+}
+
+/* Poison as a sound heap has it: the call may have left anything. */
+static void poison_again(const struct executor *executor, size_t region_size) {
+    if (!executor->subject->poisons) {
+        return;
+    }
+    PORT_POISON(executor->region.base, region_size);
+    for (size_t slot = 0; slot < executor->slot_count; slot++) {
+        const struct slot *const live = &executor->tables.slots[slot];
+        if (executor_slot_is_live(executor, slot)) {
+            PORT_UNPOISON(executor_pointer(executor, live->offset), live->size);
+        }
+    }
+}
+
+static void restore(struct executor *executor, size_t region_size) {
+    copy_words(words_at(executor, 0), saved_region, region_size);
+    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
+        executor->heap[i] = saved_heap[i];
+    }
+    poison_again(executor, region_size);
+}
+
+static void call(struct executor *executor, struct step *step) {
+    const struct subject *const subject = executor->subject;
+    void *const pointer = executor_pointer(executor, step->pointer_offset);
+    const size_t size = step->size > SIZE_MAX ? SIZE_MAX : (size_t)step->size;
+    const void *result = NULL;
+    switch (step->damage.call) {
+    case CALL_ALLOC:
+        result = subject->alloc(executor->heap, size);
+        break;
+    case CALL_REALLOC:
+        result = subject->realloc(executor->heap, pointer, size);
+        break;
+    case CALL_COALESCE:
+        (void)subject->coalesce(executor->heap);
+        break;
+    default:
+        (void)subject->free(executor->heap, pointer);
+        break;
+    }
+    if (result != NULL) {
+        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
+    }
+    step->refusal = subject->last_refusal(executor->heap);
+    step->returned = step->refusal;
+}
+
+/* Can no block of a region with so many bytes left have this header? */
+static bool is_impossible(uint64_t header, size_t rest) {
+    const uint64_t size = header & ~TAKEN;
+    return size < BLOCK_SIZE_MINIMUM || size % GRAIN != 0 || size > rest;
+}
+
+/* offset of the header; the region's size; the payload's offset. */
+static struct verdict check_inside(const struct executor *executor, const struct step *step) {
+    const bool right =
+        step->offset == MODEL_NOTHING || (step->offset % GRAIN == 0 && judge_is_inside(executor, step));
+    return right ? verdict_sound()
+                 : (struct verdict){ORACLE_DAMAGE_INSIDE, step->damage.header_offset,
+                                    model_region_size(&executor->model), step->offset};
+}
+
+/* offset of the header; enum refusal due; reported. */
+static struct verdict check_reported(const struct executor *executor, const struct step *step,
+                                     uint64_t header) {
+    const size_t rest = model_region_size(&executor->model) - step->damage.header_offset;
+    const bool needed =
+        step->damage.needed && (step->damage.call != CALL_ALLOC || step->offset > step->damage.header_offset);
+    const bool right = !needed || !is_impossible(header, rest) || step->refusal == REFUSAL_CORRUPT;
+    return right ? verdict_sound()
+                 : (struct verdict){ORACLE_DAMAGE_REPORTED, step->damage.header_offset, REFUSAL_CORRUPT,
+                                    step->refusal};
+}
+
+/* offset of the header; the region's end; the offset of the first word changed. Coalesce merges what lies in
+ * front of the header that it reports, and may. */
+static struct verdict check_untouched(const struct step *step, size_t changed, size_t region_size) {
+    const bool right =
+        step->refusal != REFUSAL_CORRUPT || step->damage.call == CALL_COALESCE || changed == region_size;
+    return right
+               ? verdict_sound()
+               : (struct verdict){ORACLE_DAMAGE_UNTOUCHED, step->damage.header_offset, region_size, changed};
+}
+
+struct verdict damage_perform(struct executor *executor, struct step *step) {
+    const size_t region_size = model_region_size(&executor->model);
+    word *const header = words_at(executor, step->damage.header_offset);
+    const uint64_t damaged = change_header(header, step->damage.mask);
+    save(executor, region_size); /* with the damage, to see what the call changes */
+    call(executor, step);
+    const size_t changed = first_changed(words_at(executor, 0), region_size);
+    restore(executor, region_size);
+    (void)change_header(header, step->damage.mask);
+    struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_reported(executor, step, damaged));
+    }
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_untouched(step, changed, region_size));
+    }
+    return verdict_is_sound(verdict) ? judge_guards(executor) : verdict;
+}

@@ -15,7 +15,7 @@ static uint64_t add(uint64_t base, int32_t amount) {
     if (amount >= 0) {
         return base + (uint64_t)amount;
     }
-    const uint64_t less = (uint64_t) - (int64_t)amount;
+    const uint64_t less = (uint64_t)-(int64_t)amount;
     return base < less ? 0 : base - less;
 }
 

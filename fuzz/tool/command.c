@@ -2,6 +2,7 @@
 #include "fuzz/tool/command.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,7 +35,87 @@ enum exit_code command_finish(enum exit_code code) {
     return code;
 }
 
+/* Help. */
+
+#define HELP_WIDTH 100 /* characters of a line */
+
+static const struct command_option help_option = {.name = "--help", .help = "print this and do nothing else"};
+
+static bool is_short(const struct command_option *option) {
+    return option->name[1] != '-';
+}
+
+/* The option as it is typed, such as "--only IDS", in a buffer that the next call uses again. */
+static const char *spell(const struct command_option *option) {
+    static char text[HELP_WIDTH];
+    (void)snprintf(text, sizeof text, "%s%s%s", option->name, option->value == NULL ? "" : " ",
+                   option->value == NULL ? "" : option->value);
+    return text;
+}
+
+/* Prints words up to HELP_WIDTH, each line but the first indented. */
+static void print_wrapped(const char *text, size_t indent) {
+    size_t column = indent;
+    while (*text != '\0') {
+        const size_t word = strcspn(text, " ");
+        if (column != indent && column + 1 + word > HELP_WIDTH) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        }
+        column += (size_t)printf("%s%.*s", column == indent ? "" : " ", (int)word, text);
+        text += word + strspn(text + word, " ");
+    }
+    putchar('\n');
+}
+
+static void print_option(const struct command_option *option, size_t width) {
+    printf("  %-*s  ", (int)width, spell(option));
+    print_wrapped(option->help, width + 4);
+}
+
+void command_print_help(const struct command *command) {
+    size_t width = strlen(spell(&help_option));
+    printf("Usage: kmemfuzz %s %s\n\n%s\n\n%s\n", command->name, command->synopsis, command->summary,
+           command->help);
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct command_option *const option = &command->options[i];
+        if (option->name != NULL && strlen(spell(option)) > width) {
+            width = strlen(spell(option));
+        }
+    }
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (command->options[i].name != NULL) {
+            print_option(&command->options[i], width);
+        }
+    }
+    print_option(&help_option, width);
+    printf("\n%s", command->end);
+}
+
 /* Arguments. */
+
+enum {
+    ASKS_HELP = 'h',
+    OPERAND_IN_PLACE = 1,
+    IS_UNKNOWN = '?',
+    LACKS_VALUE = ':',
+    FIRST_LONG = 256
+};
+
+/* One command's arguments while they are read. */
+struct reading {
+    const struct command *command;
+    char *options;         /* the command's struct */
+    struct option *longs;  /* for getopt_long; option number i of the command is FIRST_LONG + i */
+    char *shorts;          /* likewise */
+    const char **operands; /* as typed */
+    size_t operand_count;
+    bool wants_help;
+};
+
+static void *member(const struct reading *reading, const struct command_option *option) {
+    return reading->options + option->offset;
+}
 
 /* A whole decimal number up to UINT32_MAX; false for anything else. */
 static bool parse_number(const char *text, size_t *number) {
@@ -48,78 +129,205 @@ static bool parse_number(const char *text, size_t *number) {
     return *end == '\0' && errno == 0 && value <= UINT32_MAX;
 }
 
-/* Hands the value behind an option, NULL when there is none, to its receiver. */
-static enum exit_code take_value(const struct command *command, const struct command_option *option,
-                                 const char *value) {
-    const bool is_there = value != NULL && *value != '\0';
-    if (!is_there || (option->number != NULL && !parse_number(value, option->number))) {
-        return command_misuse(command, "%s needs %s", option->name, option->needs);
+static enum exit_code take_text(const struct reading *reading, const struct command_option *option,
+                                const char *value) {
+    const char **const text = member(reading, option);
+    if (*text != NULL) {
+        return command_misuse(reading->command, "%s is given twice", option->name);
     }
-    if (option->text != NULL) {
-        if (*option->text != NULL) {
-            return command_misuse(command, "%s is given twice", option->name);
-        }
-        *option->text = value;
-    }
-    return option->take == NULL ? EXIT_SOUND : option->take(option->context, option->name, value);
-}
-
-static enum exit_code take_operand(const struct command *command, const struct command_syntax *syntax,
-                                   size_t index, const char *argument) {
-    if (*argument == '\0') {
-        return command_misuse(command, "an argument is empty where a name belongs");
-    }
-    if (syntax->files != NULL) {
-        return EXIT_SOUND; /* add_files will see to it */
-    }
-    const size_t limit = sizeof syntax->operands / sizeof syntax->operands[0];
-    if (index >= limit || syntax->operands[index] == NULL) {
-        return command_misuse(command, "'%s' is one argument too many", shown(argument));
-    }
-    *syntax->operands[index] = argument;
+    *text = value;
     return EXIT_SOUND;
 }
 
-static const struct command_option *find_option(const struct command_syntax *syntax, const char *name) {
-    for (size_t i = 0; i < syntax->option_count; i++) {
-        if (strcmp(name, syntax->options[i].name) == 0) {
-            return &syntax->options[i];
+/* Hands an option's value, NULL when there is none, to its receiver. */
+static enum exit_code take_option(const struct reading *reading, const struct command_option *option,
+                                  const char *value) {
+    if (option->receiver == COMMAND_FLAG) {
+        *(bool *)member(reading, option) = true;
+        return EXIT_SOUND;
+    }
+    if (value == NULL || *value == '\0' ||
+        (option->receiver == COMMAND_NUMBER && !parse_number(value, member(reading, option)))) {
+        return command_misuse(reading->command, "%s needs %s", option->name, option->needs);
+    }
+    switch (option->receiver) {
+    case COMMAND_TEXT:
+        return take_text(reading, option, value);
+    case COMMAND_EACH:
+        return option->take(reading->options, option->name, value);
+    default:
+        return EXIT_SOUND; /* a number, which is there already */
+    }
+}
+
+/* The option of the command that getopt_long means by a number or a letter; NULL: none. */
+static const struct command_option *find_option(const struct command *command, int code) {
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct command_option *const option = &command->options[i];
+        if (option->name != NULL &&
+            (code == (int)(FIRST_LONG + i) || (is_short(option) && code == option->name[1]))) {
+            return option;
         }
     }
     return NULL;
 }
 
-/* Once no argument is wrong. */
-static enum exit_code add_files(char *const *arguments, const struct command_syntax *syntax) {
-    enum exit_code code = EXIT_SOUND;
-    for (; *arguments != NULL && code == EXIT_SOUND; arguments++) {
-        const struct command_option *const option = find_option(syntax, *arguments);
-        if (option == NULL) {
-            code = file_list_add(syntax->files, *arguments);
-        } else if (option->needs != NULL) {
-            arguments++; /* its value */
-        }
+/* Reports what getopt_long could not take: `argument` holds it. */
+static enum exit_code refuse(const struct reading *reading, const char *argument) {
+    const struct command_option *const option = find_option(reading->command, optopt);
+    if (option != NULL || optopt == ASKS_HELP) {
+        return command_misuse(reading->command, "%s takes no value",
+                              option == NULL ? help_option.name : option->name);
     }
-    return code;
+    if (optopt != 0) {
+        const char letter[] = {(char)optopt, '\0'};
+        return command_misuse(reading->command, "there is no option '-%s'", shown(letter));
+    }
+    return command_misuse(reading->command, "there is no option '%s'", shown(argument));
 }
 
-enum exit_code command_parse(const struct command *command, char **arguments,
-                             const struct command_syntax *syntax) {
-    size_t operand_count = 0;
-    enum exit_code code = EXIT_SOUND;
-    for (char **next = arguments; *next != NULL && code == EXIT_SOUND; next++) {
-        const char *const argument = *next;
-        const struct command_option *const option = find_option(syntax, argument);
-        if (option != NULL && option->needs == NULL) {
-            *option->flag = true;
-        } else if (option != NULL) {
-            code = take_value(command, option, next[1]);
-            next += code == EXIT_SOUND; /* then there is one */
-        } else if (*argument == '-' && argument[1] != '\0') {
-            code = command_misuse(command, "there is no option '%s'", shown(argument));
-        } else {
-            code = take_operand(command, syntax, operand_count++, argument);
+static enum exit_code take_operand(const struct reading *reading, const struct command_option *operand,
+                                   const char *argument) {
+    if (operand == NULL) {
+        return command_misuse(reading->command, "'%s' is one argument too many", shown(argument));
+    }
+    if (operand->receiver == COMMAND_FILES) {
+        return file_list_add(member(reading, operand), argument);
+    }
+    *(const char **)member(reading, operand) = argument;
+    return EXIT_SOUND;
+}
+
+/* The operand that follows `previous` in the command's table, NULL at its begin: files take all that come. */
+static const struct command_option *next_operand(const struct command *command,
+                                                 const struct command_option *previous) {
+    if (previous != NULL && previous->receiver == COMMAND_FILES) {
+        return previous;
+    }
+    const struct command_option *option = previous == NULL ? command->options : previous + 1;
+    for (; option != command->options + command->option_count; option++) {
+        if (option->name == NULL) {
+            return option;
         }
     }
-    return code == EXIT_SOUND && syntax->files != NULL ? add_files(arguments, syntax) : code;
+    return NULL;
+}
+
+/* Once no option is wrong. */
+static enum exit_code take_operands(const struct reading *reading) {
+    const struct command_option *operand = NULL;
+    for (size_t i = 0; i < reading->operand_count; i++) {
+        if (*reading->operands[i] == '\0') {
+            return command_misuse(reading->command, "an argument is empty where a name belongs");
+        }
+    }
+    for (size_t i = 0; i < reading->operand_count; i++) {
+        operand = next_operand(reading->command, operand);
+        const enum exit_code code = take_operand(reading, operand, reading->operands[i]);
+        if (code != EXIT_SOUND) {
+            return code;
+        }
+    }
+    return EXIT_SOUND;
+}
+
+static enum exit_code take_code(struct reading *reading, int code, char *const *words) {
+    switch (code) {
+    case ASKS_HELP:
+        reading->wants_help = true;
+        return EXIT_SOUND;
+    case OPERAND_IN_PLACE:
+        reading->operands[reading->operand_count++] = optarg;
+        return EXIT_SOUND;
+    case IS_UNKNOWN:
+        return refuse(reading, words[optind - 1]);
+    case LACKS_VALUE:
+        return take_option(reading, find_option(reading->command, optopt), NULL);
+    default:
+        return take_option(reading, find_option(reading->command, code), optarg);
+    }
+}
+
+/* The words are as main has them: the first is no argument. */
+static enum exit_code read_words(struct reading *reading, char **words, size_t count) {
+    enum exit_code code = EXIT_SOUND;
+    optind = 0; /* begins again, in glibc */
+    opterr = 0;
+    while (code == EXIT_SOUND && !reading->wants_help) { /* each turn takes a letter or a word */
+        const int next = getopt_long((int)count, words, reading->shorts, reading->longs, NULL);
+        if (next == -1) {
+            break;
+        }
+        code = take_code(reading, next, words);
+    }
+    for (; optind < (int)count && code == EXIT_SOUND && !reading->wants_help; optind++) { /* after -- */
+        reading->operands[reading->operand_count++] = words[optind];
+    }
+    return code == EXIT_SOUND && !reading->wants_help ? take_operands(reading) : code;
+}
+
+/* The tables of getopt_long. */
+static void fill_tables(struct reading *reading) {
+    struct option *next_long = reading->longs;
+    char *next_short = stpcpy(reading->shorts, "-:h"); /* operands in their place, ':' for a missing value */
+    for (size_t i = 0; i < reading->command->option_count; i++) {
+        const struct command_option *const option = &reading->command->options[i];
+        if (option->name == NULL) {
+            continue;
+        }
+        if (is_short(option)) {
+            next_short = stpcpy(stpcpy(next_short, option->name + 1), option->value == NULL ? "" : ":");
+        } else {
+            *next_long++ =
+                (struct option){option->name + 2, option->value == NULL ? no_argument : required_argument,
+                                NULL, (int)(FIRST_LONG + i)};
+        }
+    }
+    *next_long = (struct option){help_option.name + 2, no_argument, NULL, ASKS_HELP};
+}
+
+static void *reserve(size_t count, size_t size) {
+    void *const memory = calloc(count, size);
+    if (memory == NULL) {
+        abort(); /* a few words */
+    }
+    return memory;
+}
+
+static void close_files(const struct reading *reading) {
+    for (size_t i = 0; i < reading->command->option_count; i++) {
+        if (reading->command->options[i].receiver == COMMAND_FILES) {
+            file_list_close(member(reading, &reading->command->options[i]));
+        }
+    }
+}
+
+enum exit_code command_start(const struct command *command, char **arguments) {
+    char **const words = arguments - 1; /* the command's name */
+    size_t count = 0;
+    while (words[count] != NULL) {
+        count++;
+    }
+    const size_t room = command->option_count + 2; /* help and the end */
+    struct reading reading = {.command = command,
+                              .options = reserve(1, command->size + 1),
+                              .longs = reserve(room, sizeof *reading.longs),
+                              .shorts = reserve(2 * room + 2, 1),
+                              .operands = reserve(count, sizeof *reading.operands)};
+    if (command->defaults != NULL) {
+        memcpy(reading.options, command->defaults, command->size);
+    }
+    fill_tables(&reading);
+    enum exit_code code = read_words(&reading, words, count);
+    if (code == EXIT_SOUND && reading.wants_help) {
+        command_print_help(command);
+    } else if (code == EXIT_SOUND) {
+        code = command->run(reading.options);
+    }
+    close_files(&reading);
+    free(reading.operands);
+    free(reading.shorts);
+    free(reading.longs);
+    free(reading.options);
+    return code;
 }

@@ -1,7 +1,5 @@
-/* The commands of kmemfuzz, one file each. Each is given the arguments after its name, NULL-terminated, and
- * returns the exit code.
- *
- * May be here: what main.c and the commands have in common. May not: what any command does. */
+/* The words of kmemfuzz. A word in C has a file of its own, command_*.c; the others are the Python package's
+ * (package.h). What a word's options are is data, which both the parser and the help read. */
 #ifndef KMEM_COMMAND_H
 #define KMEM_COMMAND_H
 
@@ -9,16 +7,71 @@
 #include <stddef.h>
 
 #include "fuzz/tool/exit_code.h"
+#include "fuzz/tool/file_list.h"
 
-struct file_list;
+/* The type of the member that receives an option's value. */
+enum command_receiver {
+    COMMAND_FLAG,   /* bool: set when the option is given */
+    COMMAND_TEXT,   /* const char *: the value; such an option is given once at most */
+    COMMAND_NUMBER, /* size_t: the value, a whole decimal number up to UINT32_MAX */
+    COMMAND_FILES,  /* struct file_list, for operands: each is a file, or a folder with files in it */
+    COMMAND_EACH    /* none: `take` is given each value */
+};
+
+struct command_option {
+    const char *name;  /* such as "--force" or "-o"; NULL: an operand */
+    const char *value; /* what help calls the value, such as "OUT"; NULL: a flag */
+    const char *needs; /* what the value is, as in "-o needs the name of the file to write" */
+    const char *help;  /* what it does; wrapped when it is printed */
+    enum command_receiver receiver;
+    size_t offset; /* of the receiver, in the command's struct of options */
+    /* Is given that struct, the option's name as typed and the value. Returns EXIT_SOUND, or prints what is
+     * wrong with the value and returns EXIT_USAGE. */
+    enum exit_code (*take)(void *options, const char *name, const char *value);
+};
+
+#define COMMAND_RECEIVER(member)                                                                             \
+    _Generic((member),                                                                                       \
+        bool: COMMAND_FLAG,                                                                                  \
+        const char *: COMMAND_TEXT,                                                                          \
+        size_t: COMMAND_NUMBER,                                                                              \
+        struct file_list: COMMAND_FILES)
+#define COMMAND_MEMBER(member)                                                                               \
+    .receiver = COMMAND_RECEIVER(((struct options *)NULL)->member), .offset = offsetof(struct options, member)
+
+/* Rows of a table of options; `member` is where in the file's `struct options` the value goes. */
+#define FLAG(option, member, text) {.name = (option), .help = (text), COMMAND_MEMBER(member)}
+#define OPTION(option, word, what, member, text)                                                             \
+    {.name = (option), .value = (word), .needs = (what), .help = (text), COMMAND_MEMBER(member)}
+#define EACH(option, word, what, function, text)                                                             \
+    {.name = (option),                                                                                       \
+     .value = (word),                                                                                        \
+     .needs = (what),                                                                                        \
+     .help = (text),                                                                                         \
+     .receiver = COMMAND_EACH,                                                                               \
+     .take = (function)}
+#define OPERAND(member) {.name = NULL, COMMAND_MEMBER(member)}
+
+#define COMMAND_OUTPUT "the name of the file to write" /* what -o and its like need */
+
+/* Help for options that several commands have. */
+#define COMMAND_HELP_BYTES "take FILE as bytes, whatever it is called and holds"
+#define COMMAND_HELP_FORCE "replace OUT if it exists"
 
 struct command {
     const char *name;
-    const char *synopsis; /* its arguments */
-    const char *summary;  /* one line */
-    const char *help;     /* what --help prints below the synopsis */
-    enum exit_code (*run)(char **arguments);
+    const char *synopsis;                 /* its arguments */
+    const char *summary;                  /* one line */
+    const char *help;                     /* what stands below the summary, and ends with a newline */
+    const char *end;                      /* what stands below the options: exit codes, examples */
+    const struct command_option *options; /* operands in their order among them */
+    size_t option_count;
+    size_t size;                          /* of the struct of options */
+    const void *defaults;                 /* the struct before any argument; NULL: all zero */
+    enum exit_code (*run)(void *options); /* given the struct, which is gone when it returns */
 };
+
+#define COMMAND_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof(table)[0]
 
 extern const struct command command_run;
 extern const struct command command_show;
@@ -27,7 +80,6 @@ extern const struct command command_oracles;
 extern const struct command command_import;
 extern const struct command command_pack;
 extern const struct command command_replay;
-extern const struct command command_target;
 extern const struct command command_reduce;
 extern const struct command command_explain;
 extern const struct command command_keep;
@@ -35,36 +87,14 @@ extern const struct command command_keep;
 /* The path this process was started by, for commands to be repeated. */
 extern const char *command_tool_path;
 
-/* An option. It is a flag, or it has a value: the argument behind it, which is not empty. Of the four
- * receivers one is not NULL. */
-struct command_option {
-    const char *name;  /* such as "--force" */
-    const char *needs; /* what the value is, as in "-o needs the name of the file to write"; NULL: a flag */
-    bool *flag;        /* set when the option is given */
-    const char **text; /* receives the value; such an option is given once at most */
-    size_t *number;    /* receives the value, a whole decimal number up to UINT32_MAX */
-    /* Is given the value, and `context`; returns EXIT_SOUND, or prints what is wrong with it and returns
-     * EXIT_USAGE. */
-    enum exit_code (*take)(void *context, const char *name, const char *value);
-    void *context;
-};
+/* Reads the arguments after a command's name, NULL-terminated, as getopt_long does, and runs it. Returns its
+ * exit code; or EXIT_SOUND when help was asked for and printed; or EXIT_USAGE, having printed what is wrong
+ * as command_misuse does (an option there is not, that lacks its value or is given twice, one argument too
+ * many); or what file_list_add returned. What is missing is for the command to report. */
+enum exit_code command_start(const struct command *command, char **arguments);
 
-#define COMMAND_OUTPUT "the name of the file to write" /* what -o and its like need */
-
-/* What the arguments of a command may be. */
-struct command_syntax {
-    const struct command_option *options;
-    size_t option_count;
-    const char **operands[2]; /* receive the arguments that are no options, in turn; NULL: no more */
-    struct file_list *files;  /* or else: each of them is a file, or a folder with files in it */
-};
-
-/* Reads the arguments of `command`. Returns EXIT_SOUND, and what was given is with its receivers, the rest as
- * it was; or prints what is wrong (an option there is not, that lacks its value or is given twice, one
- * argument too many) as command_misuse does, and returns EXIT_USAGE; or else EXIT_ENVIRONMENT, and has said
- * so, when one of `files` is not there. What is missing is for the command to say. */
-__attribute__((warn_unused_result)) enum exit_code
-command_parse(const struct command *command, char **arguments, const struct command_syntax *syntax);
+/* Prints what `command --help` prints, on standard output. */
+void command_print_help(const struct command *command);
 
 /* Prints what is wrong with the arguments of `command`, its synopsis, and where help is; returns EXIT_USAGE.
  */

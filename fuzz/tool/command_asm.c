@@ -5,9 +5,16 @@
 #include "fuzz/tool/input.h"
 #include "fuzz/tool/output.h"
 
-static enum exit_code encode(const char *source, const char *destination, bool as_bytes, bool replace) {
+struct options {
+    const char *source;
+    const char *destination;
+    bool as_bytes;
+    bool replace;
+};
+
+static enum exit_code encode(const struct options *options) {
     struct input input;
-    enum exit_code code = input_open(source, as_bytes, &input);
+    enum exit_code code = input_open(options->source, options->as_bytes, &input);
     if (code != EXIT_SOUND) {
         return code;
     }
@@ -17,42 +24,35 @@ static enum exit_code encode(const char *source, const char *destination, bool a
         abort(); /* a few times the size of a file that was just read */
     }
     program_encode(&input.program, bytes);
-    code = output_write(destination, bytes, size, replace);
+    code = output_write(options->destination, bytes, size, options->replace);
     free(bytes);
     input_close(&input);
     return code;
 }
 
-static enum exit_code run(char **arguments) {
-    const char *source = NULL;
-    const char *destination = NULL;
-    bool replace = false;
-    bool as_bytes = false;
-    const struct command_option options[] = {
-        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &destination},
-        {.name = "--force", .flag = &replace},
-        {.name = "--bytes", .flag = &as_bytes},
-    };
-    const struct command_syntax syntax = {options, 3, .operands = {&source}};
-    const enum exit_code code = command_parse(&command_asm, arguments, &syntax);
-    if (code != EXIT_SOUND) {
-        return code;
-    }
-    if (source == NULL || destination == NULL) {
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    if (options->source == NULL || options->destination == NULL) {
         return command_misuse(&command_asm, "it takes a program and -o OUT");
     }
-    return encode(source, destination, as_bytes, replace);
+    return encode(options);
 }
+
+static const struct command_option table[] = {
+    OPERAND(source),
+    OPTION("-o", "OUT", COMMAND_OUTPUT, destination, "the file to write"),
+    FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
+    FLAG("--force", replace, COMMAND_HELP_FORCE),
+};
 
 const struct command command_asm = {
     .name = "asm",
-    .synopsis = "FILE -o OUT [--force] [--bytes]",
+    .synopsis = "FILE -o OUT [OPTION...]",
     .summary = "write a program as canonical bytes, which fuzzers can take as a seed",
-    .help =
-        "FILE is a program, text or binary; - is standard input. A binary that is not canonical becomes so.\n"
-        "OUT is not replaced unless --force is given. --bytes takes FILE as bytes, whatever it is called "
-        "and\n"
-        "holds.\n\n"
-        "Example:\n  kmemfuzz asm corpus/seeds/first_fit.ops -o /tmp/first_fit\n",
+    .help = "FILE is a program, text or binary; - is standard input. A binary that is not canonical becomes "
+            "so.\n",
+    .end = "Example:\n  kmemfuzz asm corpus/seeds/first_fit.ops -o /tmp/first_fit\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

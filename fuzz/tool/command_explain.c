@@ -206,25 +206,26 @@ static enum exit_code check(const struct options *options) {
     return EXIT_SOUND;
 }
 
-static enum exit_code run(char **arguments) {
-    struct options options = {.source = NULL};
-    const struct command_option table[] = {
-        {.name = "-o",
-         .needs = "a name: of a folder, or what those of the files begin with",
-         .text = &options.place},
-        {.name = "--gdb-commands", .needs = DEBUGGER_COMMANDS, .text = &options.debugger_commands},
-        {.name = "--bytes", .flag = &options.as_bytes},
-        {.name = "--force", .flag = &options.replace},
-        {.name = "--json", .flag = &options.json},
-        {.name = "--gdb", .flag = &options.debug},
-    };
-    const struct command_syntax syntax = {table, 6, .operands = {&options.source}};
-    enum exit_code code = command_parse(&command_explain, arguments, &syntax);
-    if (code == EXIT_SOUND) {
-        code = check(&options);
-    }
-    return code == EXIT_SOUND && options.source != NULL ? explain_file(&options) : code;
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    const enum exit_code code = check(options);
+    return code == EXIT_SOUND ? explain_file(options) : code;
 }
+
+static const struct command_option table[] = {
+    OPERAND(source),
+    OPTION("-o", "PLACE", "a name: of a folder, or what those of the files begin with", place,
+           "write into the folder PLACE; when it is none, let the names begin with PLACE"),
+    FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
+    FLAG("--force", replace, "replace files that exist"),
+    FLAG("--json", json, "print the explanation for a machine (docs/crash.md)"),
+    FLAG(
+        "--gdb", debug,
+        "write nothing; start gdb-multiarch on the reduced program, stopped before the operation that fails; "
+        "in gdb, kmem-map prints the heap's blocks"),
+    OPTION("--gdb-commands", "COMMANDS", DEBUGGER_COMMANDS, debugger_commands,
+           "with --gdb: run the commands in that file at the stop, and end"),
+};
 
 const struct command command_explain = {
     .name = "explain",
@@ -239,18 +240,14 @@ const struct command command_explain = {
         "  FILE.reduced.ops  the same as text\n"
         "  FILE.c            the same in C, without the harness\n"
         "  FILE.html         its run as a page for a browser\n\n"
-        "all or none of them. Of a sound program nothing is written.\n\n"
-        "  -o PLACE        write into the folder PLACE; when it is none, let the names begin with PLACE\n"
-        "  --bytes         take FILE as bytes, whatever it is called and holds\n"
-        "  --force         replace files that exist\n"
-        "  --json          print the explanation for a machine (docs/crash.md)\n"
-        "  --gdb           write nothing; start gdb-multiarch on the reduced program, stopped before the\n"
-        "                  operation that fails; in gdb, kmem-map prints the heap's blocks\n"
-        "  --gdb-commands COMMANDS   with --gdb: run the commands in that file at the stop, and end\n\n"
+        "all or none of them. Of a sound program nothing is written.\n",
+    .end =
         "Exit codes: 0 sound, 1 it fails and is explained, 2 a wrong argument, a text with an error or a "
         "file\n"
         "that exists, 3 a file that cannot be read or written, or something else that could not be had, 4 an "
         "internal error.\n\n"
         "Example:\n  kmemfuzz explain crash-1a2b\n  kmemfuzz explain crash-1a2b --gdb\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

@@ -124,11 +124,11 @@ static enum exit_code import_log(const struct options *options, const char *log,
     return code;
 }
 
-static enum exit_code check_format(const char *name, struct options *options) {
-    if (name != NULL) {
-        options->format = import_find_format(name);
-    }
-    return name == NULL || options->format != IMPORT_FORMAT_COUNT
+static enum exit_code take_format(void *options, const char *option, const char *name) {
+    (void)option;
+    const enum import_format format = import_find_format(name);
+    ((struct options *)options)->format = format;
+    return format != IMPORT_FORMAT_COUNT
                ? EXIT_SOUND
                : command_misuse(&command_import,
                                 "there is no format '%s'; there are plain, mtrace and ltrace", shown(name));
@@ -145,28 +145,26 @@ static enum exit_code import_file(const struct options *options) {
     return code;
 }
 
-static enum exit_code run(char **arguments) {
-    struct options options = {.format = IMPORT_FORMAT_COUNT};
-    const char *format = NULL;
-    const struct command_option table[] = {
-        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &options.destination},
-        {.name = "--format", .needs = "a name: plain, mtrace or ltrace", .text = &format},
-        {.name = "--skip", .flag = &options.skip},
-        {.name = "--force", .flag = &options.replace},
-    };
-    const struct command_syntax syntax = {table, 4, .operands = {&options.log}};
-    enum exit_code code = command_parse(&command_import, arguments, &syntax);
-    if (code == EXIT_SOUND) {
-        code = check_format(format, &options);
-    }
-    if (code != EXIT_SOUND) {
-        return code;
-    }
-    if (options.log == NULL || options.destination == NULL) {
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    if (options->log == NULL || options->destination == NULL) {
         return command_misuse(&command_import, "it takes a log and -o FILE");
     }
-    return import_file(&options);
+    return import_file(options);
 }
+
+static const struct options defaults = {.format = IMPORT_FORMAT_COUNT};
+
+static const struct command_option table[] = {
+    OPERAND(log),
+    OPTION("-o", "FILE", COMMAND_OUTPUT, destination, "the program to write"),
+    EACH("--format", "NAME", "a name: plain, mtrace or ltrace", take_format,
+         "plain, mtrace or ltrace; by default the log's first line decides"),
+    FLAG("--skip", skip,
+         "leave the lines out that cannot be used, report each, and write the program, unless nothing in it "
+         "allocates then"),
+    FLAG("--force", replace, "replace FILE if it exists"),
+};
 
 const struct command command_import = {
     .name = "import",
@@ -174,15 +172,14 @@ const struct command command_import = {
     .summary = "make a program of a log of another program's calls",
     .help =
         "LOG is what glibc's mtrace or ltrace -e malloc+free+realloc+calloc has written, or lines such as\n"
-        "`a ID SIZE` (docs/import.md tells); - is standard input. FILE becomes a program in text, on the\n"
+        "`a ID SIZE` (docs/import.md); - is standard input. FILE becomes a program in text, on the\n"
         "smallest heap that holds it. Every line that cannot be used is reported, and then nothing is "
-        "written.\n\n"
-        "  --format NAME   plain, mtrace or ltrace; without it the log's first line tells\n"
-        "  --skip          leave the lines out that cannot be used, report each, and write the program,\n"
-        "                  unless nothing in it allocates then\n"
-        "  --force         replace FILE if it exists\n\n"
-        "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be read or\n"
-        "written, 4 an internal error.\n\n"
-        "Example:\n  kmemfuzz import mtrace.log -o report.ops && kmemfuzz run report.ops\n",
+        "written.\n",
+    .end = "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be read or\n"
+           "written, 4 an internal error.\n\n"
+           "Example:\n  kmemfuzz import mtrace.log -o report.ops && kmemfuzz run report.ops\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
+    .defaults = &defaults,
     .run = run,
 };

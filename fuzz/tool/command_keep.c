@@ -145,45 +145,46 @@ static bool is_name(const char *name) {
            *name != '-';
 }
 
-static enum exit_code run(char **arguments) {
-    struct options options = {.source = NULL};
-    const struct command_option table[] = {{.name = "--bytes", .flag = &options.as_bytes}};
-    const struct command_syntax syntax = {table, 1, .operands = {&options.source, &options.name}};
-    const enum exit_code code = command_parse(&command_keep, arguments, &syntax);
-    if (code != EXIT_SOUND) {
-        return code;
-    }
-    if (options.name == NULL) {
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    if (options->name == NULL) {
         return command_misuse(&command_keep, "it takes a program and the name to keep it by");
     }
-    if (!is_name(options.name)) {
+    if (!is_name(options->name)) {
         return command_misuse(
             &command_keep,
             "'%s' is no name: it may have letters, digits, - and _, at most %zu, and begins "
             "with no -; such as merge-left-forgotten",
-            shown(options.name), NAME_SIZE_MAXIMUM);
+            shown(options->name), NAME_SIZE_MAXIMUM);
     }
-    return keep_file(&options);
+    return keep_file(options);
 }
+
+static const struct command_option table[] = {
+    OPERAND(source),
+    OPERAND(name),
+    FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
+};
 
 const struct command command_keep = {
     .name = "keep",
-    .synopsis = "FILE NAME [--bytes]",
+    .synopsis = "FILE NAME [OPTION...]",
     .summary = "keep a program that failed as a test",
     .help =
         "FILE is a program that fails, text or binary; - is standard input. It is made as small as it can "
         "be\n"
         "and written as text to corpus/regressions/NAME.ops in the tree this tool was built from, with a\n"
-        "comment that says what it fails by. There ./ci/replay, ./ci/target and ./ci/fuzz find it. NAME has\n"
-        "letters, digits, - and _, and says what was wrong; one that is in use is refused. A program that "
-        "is\n"
-        "sound, because the bug is mended already, is kept as it is: nobody can tell any more what in it\n"
-        "matters. So keep it with the build that still has the bug. --bytes takes FILE as bytes, whatever it "
-        "is\n"
-        "called and holds.\n\n"
-        "Exit codes: 0 kept, 2 a wrong argument, a text with an error or a name in use, 3 a file that "
-        "cannot\n"
-        "be read or written, 4 an internal error.\n\n"
-        "Example:\n  kmemfuzz keep crash-1a2b merge-left-forgotten\n",
+        "comment that says what it fails by. There ./ci/replay, kmemfuzz board and kmemfuzz fuzz find it. "
+        "NAME\n"
+        "has letters, digits, - and _, and says what was wrong; one that is in use is refused. A program "
+        "that\n"
+        "is sound, because the bug is fixed already, is kept as it is: no one can say any more what in it\n"
+        "matters. So keep it with the build that still has the bug.\n",
+    .end = "Exit codes: 0 kept, 2 a wrong argument, a text with an error or a name in use, 3 a file that "
+           "cannot\n"
+           "be read or written, 4 an internal error.\n\n"
+           "Example:\n  kmemfuzz keep crash-1a2b merge-left-forgotten\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

@@ -4,12 +4,8 @@
 #include "fuzz/execute/oracle.h"
 #include "fuzz/tool/command.h"
 
-static enum exit_code run(char **arguments) {
-    const enum exit_code code =
-        command_parse(&command_oracles, arguments, &(const struct command_syntax){.options = NULL});
-    if (code != EXIT_SOUND) {
-        return code;
-    }
+static enum exit_code run(void *given) {
+    (void)given;
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
         printf("%-18s %s\n", oracle_id(oracle), oracle_sentence(oracle));
     }
@@ -20,7 +16,7 @@ const struct command command_oracles = {
     .name = "oracles",
     .synopsis = "",
     .summary = "list every oracle: its id and what it demands",
-    .help = "The ids are what reports name and what `run --only` and `run --without` take.\n\n"
-            "Example:\n  kmemfuzz oracles\n",
+    .help = "The ids are what reports name and what `run --only` and `run --without` take.\n",
+    .end = "Example:\n  kmemfuzz oracles\n",
     .run = run,
 };

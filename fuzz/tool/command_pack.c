@@ -13,8 +13,10 @@
 
 #define NAMES_SUFFIX ".names"
 
-struct pack {
+/* The options, and what is packed. */
+struct options {
     struct file_list files;
+    const char *destination;
     bool replace;
     uint8_t *bytes; /* the blob; from malloc, of BLOB_CAPACITY bytes, zeroed */
     size_t size;    /* bytes used */
@@ -33,7 +35,7 @@ static enum exit_code fail_size(void) {
 }
 
 /* Puts the program of file number index behind the ones before it. */
-static enum exit_code add_input(struct pack *pack, size_t index) {
+static enum exit_code add_input(struct options *pack, size_t index) {
     struct input input;
     const enum exit_code code = input_open(pack->files.paths[index], pack->files.as_bytes, &input);
     if (code != EXIT_SOUND) {
@@ -53,7 +55,7 @@ static enum exit_code add_input(struct pack *pack, size_t index) {
     return fits ? EXIT_SOUND : fail_size();
 }
 
-static void seal(struct pack *pack) {
+static void seal(struct options *pack) {
     struct blob_header *const header = (struct blob_header *)(void *)pack->bytes;
     memcpy(pack->bytes + pack->size, BLOB_TAIL, sizeof header->magic);
     pack->size += BLOB_GRAIN;
@@ -66,7 +68,7 @@ static void seal(struct pack *pack) {
 
 /* The path of each input, in order, each with a zero byte behind it: a path may hold any other. From malloc.
  */
-static uint8_t *list_names(const struct pack *pack, size_t *size) {
+static uint8_t *list_names(const struct options *pack, size_t *size) {
     *size = 0;
     for (size_t i = 0; i < pack->files.count; i++) {
         *size += strlen(pack->files.paths[i]) + 1;
@@ -85,7 +87,7 @@ static uint8_t *list_names(const struct pack *pack, size_t *size) {
 }
 
 /* Writes the blob and, beside it, the names. */
-static enum exit_code write_pack(const struct pack *pack, const char *destination) {
+static enum exit_code write_pack(const struct options *pack, const char *destination) {
     size_t names_size;
     uint8_t *const names = list_names(pack, &names_size);
     const size_t path_size = strlen(destination) + sizeof NAMES_SUFFIX;
@@ -101,7 +103,7 @@ static enum exit_code write_pack(const struct pack *pack, const char *destinatio
     return code;
 }
 
-static enum exit_code pack_files(struct pack *pack, const char *destination) {
+static enum exit_code pack_files(struct options *pack) {
     if (pack->files.count > (BLOB_CAPACITY - BLOB_HEADER_SIZE - BLOB_GRAIN) / sizeof(struct blob_input)) {
         return fail_size();
     }
@@ -117,35 +119,32 @@ static enum exit_code pack_files(struct pack *pack, const char *destination) {
     }
     if (code == EXIT_SOUND) {
         seal(pack);
-        code = write_pack(pack, destination);
+        code = write_pack(pack, pack->destination);
     }
     free(pack->bytes);
     return code;
 }
 
-static enum exit_code run(char **arguments) {
-    struct pack pack = {.replace = false};
-    const char *destination = NULL;
-    const struct command_option options[] = {
-        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &destination},
-        {.name = "--force", .flag = &pack.replace},
-        {.name = "--bytes", .flag = &pack.files.as_bytes},
-    };
-    const struct command_syntax syntax = {options, 3, .files = &pack.files};
-    enum exit_code code = command_parse(&command_pack, arguments, &syntax);
-    if (code == EXIT_SOUND) {
-        code = pack.files.count != 0 && destination != NULL
-                   ? pack_files(&pack, destination)
-                   : command_misuse(&command_pack,
-                                    "it takes programs, or folders with programs in them, and -o BLOB");
+static enum exit_code run(void *given) {
+    struct options *const pack = given;
+    if (pack->files.count == 0 || pack->destination == NULL) {
+        return command_misuse(&command_pack,
+                              "it takes programs, or folders with programs in them, and -o BLOB");
     }
+    const enum exit_code code = pack_files(pack);
     if (code == EXIT_SOUND) {
-        file_list_print_left_out(&pack.files, 0, stdout);
-        printf("%zu input%s, %zu bytes\n", pack.files.count, pack.files.count == 1 ? "" : "s", pack.size);
+        file_list_print_left_out(&pack->files, 0, stdout);
+        printf("%zu input%s, %zu bytes\n", pack->files.count, pack->files.count == 1 ? "" : "s", pack->size);
     }
-    file_list_close(&pack.files);
     return code;
 }
+
+static const struct command_option table[] = {
+    OPERAND(files),
+    OPTION("-o", "BLOB", COMMAND_OUTPUT, destination, "the file to write"),
+    FLAG("--bytes", files.as_bytes, "take every file as bytes, whatever it is called and holds"),
+    FLAG("--force", replace, "replace BLOB and BLOB.names if they exist"),
+};
 
 const struct command command_pack = {
     .name = "pack",
@@ -154,9 +153,9 @@ const struct command command_pack = {
     .help =
         "A folder means all programs below it, in the order of their names; what else is there is listed.\n"
         "Texts are packed as the bytes they mean. BLOB.names is written as well: the path of each input, in\n"
-        "order, each ended by a zero byte. docs/target-images.md has the format.\n\n"
-        "  --bytes  take every file as bytes, whatever it is called and holds\n"
-        "  --force  replace BLOB and BLOB.names if they exist\n\n"
-        "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
+        "order, each ended by a zero byte. docs/target-images.md has the format.\n",
+    .end = "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

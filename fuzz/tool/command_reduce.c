@@ -107,24 +107,22 @@ static enum exit_code reduce_file(const struct options *options) {
 
 /* Arguments. */
 
-static enum exit_code run(char **arguments) {
-    struct options options = {.source = NULL};
-    const struct command_option table[] = {
-        {.name = "-o", .needs = COMMAND_OUTPUT, .text = &options.destination},
-        {.name = "--force", .flag = &options.replace},
-        {.name = "--json", .flag = &options.json},
-        {.name = "--bytes", .flag = &options.as_bytes},
-    };
-    const struct command_syntax syntax = {table, 4, .operands = {&options.source}};
-    const enum exit_code code = command_parse(&command_reduce, arguments, &syntax);
-    if (code != EXIT_SOUND) {
-        return code;
-    }
-    if (options.source == NULL || options.destination == NULL) {
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    if (options->source == NULL || options->destination == NULL) {
         return command_misuse(&command_reduce, "it takes a program that fails and -o OUT");
     }
-    return reduce_file(&options);
+    return reduce_file(options);
 }
+
+static const struct command_option table[] = {
+    OPERAND(source),
+    OPTION("-o", "OUT", COMMAND_OUTPUT, destination,
+           "the file to write: text if its name ends in .ops, else canonical bytes"),
+    FLAG("--json", json, "print the figures for a machine, and no program"),
+    FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
+    FLAG("--force", replace, COMMAND_HELP_FORCE),
+};
 
 const struct command command_reduce = {
     .name = "reduce",
@@ -132,15 +130,13 @@ const struct command command_reduce = {
     .summary = "make a failing program as small as it can be",
     .help =
         "FILE is a program that fails, text or binary; - is standard input. What it fails by (an oracle, a\n"
-        "sanitizer's report, a signal, a hang) stays the same. OUT is written as text when its name ends in\n"
-        ".ops, else as canonical bytes. Prints what became of operations and bytes, the programs run for it\n"
-        "and the time, and the program as text.\n\n"
-        "  --json   print the figures for a machine, and no program\n"
-        "  --bytes  take FILE as bytes, whatever it is called and holds\n"
-        "  --force  replace OUT if it exists\n\n"
-        "Exit codes: 0 reduced, 2 a wrong argument, a text with an error, or a program that is sound, 3 a "
-        "file\n"
-        "that cannot be read or written, 4 an internal error.\n\n"
-        "Example:\n  kmemfuzz reduce crash-1a2b -o crash.ops\n",
+        "sanitizer's report, a signal, a hang) stays the same. Prints what became of operations and bytes,\n"
+        "the programs run for it and the time, and the program as text.\n",
+    .end = "Exit codes: 0 reduced, 2 a wrong argument, a text with an error, or a program that is sound, 3 a "
+           "file\n"
+           "that cannot be read or written, 4 an internal error.\n\n"
+           "Example:\n  kmemfuzz reduce crash-1a2b -o crash.ops\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

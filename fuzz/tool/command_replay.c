@@ -80,33 +80,31 @@ static enum exit_code replay_file(const struct options *options) {
     return code;
 }
 
-static enum exit_code run(char **arguments) {
-    struct options options = {.count = SIZE_MAX};
-    const struct command_option table[] = {
-        {.name = "--start", .needs = "a number", .number = &options.start},
-        {.name = "--count", .needs = "a number", .number = &options.count},
-        {.name = "--trace", .flag = &options.trace},
-    };
-    const struct command_syntax syntax = {table, 3, .operands = {&options.path}};
-    const enum exit_code code = command_parse(&command_replay, arguments, &syntax);
-    if (code != EXIT_SOUND) {
-        return code;
-    }
-    return options.path == NULL ? command_misuse(&command_replay, "it takes a blob") : replay_file(&options);
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    return options->path == NULL ? command_misuse(&command_replay, "it takes a blob") : replay_file(options);
 }
+
+static const struct options defaults = {.count = SIZE_MAX};
+
+static const struct command_option table[] = {
+    OPERAND(path),
+    OPTION("--start", "N", "a number", start, "the first input to run, counted from 0"),
+    OPTION("--count", "N", "a number", count, "how many to run"),
+    FLAG("--trace", trace, "a line `T index operation offset digest` for every operation"),
+};
 
 const struct command command_replay = {
     .name = "replay",
     .synopsis = "BLOB [OPTION...]",
     .summary = "run a packed corpus and print the lines a board prints for it",
-    .help = "BLOB is what pack has written; - is standard input. For comparing with a board: the same lines, "
-            "made by the same code. `V index operations oracle "
-            "offset\n"
-            "expected observed digest` for each input; the oracle is - for a sound one. To have a violation\n"
-            "explained, run the file itself.\n\n"
-            "  --start N   the first input to run, counted from 0\n"
-            "  --count N   how many to run\n"
-            "  --trace     a line `T index operation offset digest` for every operation\n\n"
-            "Example:\n  kmemfuzz replay /tmp/corpus.blob\n",
+    .help =
+        "BLOB is what pack has written; - is standard input. For comparing with a board: the same lines,\n"
+        "made by the same code. `V index operations oracle offset expected observed digest` for each\n"
+        "input; the oracle is - for a sound one. To have a violation explained, run the file itself.\n",
+    .end = "Example:\n  kmemfuzz replay /tmp/corpus.blob\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
+    .defaults = &defaults,
     .run = run,
 };

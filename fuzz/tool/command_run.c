@@ -25,15 +25,11 @@ struct options {
     const char *sarif_path; /* NULL: none */
     bool replace;
     uint64_t oracles;
-    char **arguments; /* as given: the oracles chosen belong to the command that runs a file again */
+    char *choices; /* how they were chosen, as --only=ID --without=ID,ID; from malloc, NULL: not at all */
     struct file_list files;
 };
 
 /* The command that runs a file again. */
-
-static bool is_oracle_option(const char *argument) {
-    return strcmp(argument, "--only") == 0 || strcmp(argument, "--without") == 0;
-}
 
 /* The command that runs the file at path again, asking the same oracles; from malloc. */
 static char *replay_command(const struct options *options, const char *path) {
@@ -45,14 +41,10 @@ static char *replay_command(const struct options *options, const char *path) {
     }
     shown_print_word(command_tool_path, stream);
     fputs(" run ", stream);
+    fputs(*path == '-' && path[1] != '\0' ? "./" : "", stream); /* no option */
     shown_print_word(path, stream);
     fputs(options->files.as_bytes ? " --bytes" : "", stream);
-    for (char **argument = options->arguments; *argument != NULL; argument++) {
-        if (is_oracle_option(*argument)) {
-            fprintf(stream, " %s ", *argument++);
-            shown_print_word(*argument, stream);
-        }
-    }
+    fputs(options->choices == NULL ? "" : options->choices, stream);
     if (fclose(stream) != 0) {
         abort();
     }
@@ -185,35 +177,39 @@ static enum exit_code run_files(const struct options *options) {
 
 /* Under the debugger. */
 
-/* Is this one of the options that only --gdb knows, with a value of its own? */
-static bool is_debugger_option(const char *argument) {
-    return strcmp(argument, "--operation") == 0 || strcmp(argument, "--gdb-commands") == 0;
-}
-
-/* The command that gdb is to run: all that was given but what is meant for gdb; an array from malloc. */
-static char **debugged_command(char **arguments) {
-    size_t count = 0;
-    while (arguments[count] != NULL) {
-        count++;
-    }
-    char **const command = calloc(count + 2, sizeof *command); /* "run", the end */
+/* The command that gdb is to run, `run` and what the run depends on; an array from malloc, which points into
+ * the options: their choices are cut into words. */
+static char **debugged_command(struct options *options) {
+    static char run[] = "run";
+    static char trace[] = "--trace";
+    static char as_bytes[] = "--bytes";
+    static char end_of_options[] = "--";
+    const size_t choices_size = options->choices == NULL ? 0 : strlen(options->choices);
+    char **const command = calloc(choices_size + 6, sizeof *command); /* a word is a character at least */
     if (command == NULL) {
         abort(); /* a few pointers */
     }
-    static char name[] = "run";
     char **end = command;
-    *end++ = name;
-    for (; *arguments != NULL; arguments++) {
-        if (is_debugger_option(*arguments)) {
-            arguments++;
-        } else if (strcmp(*arguments, "--gdb") != 0) {
-            *end++ = *arguments;
-        }
+    *end++ = run;
+    if (options->trace) {
+        *end++ = trace;
     }
+    if (options->files.as_bytes) {
+        *end++ = as_bytes;
+    }
+    char *rest = NULL;
+    for (char *word = choices_size == 0 ? NULL : strtok_r(options->choices, " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
+        *end++ = word;
+    }
+    if (*options->files.paths[0] == '-') {
+        *end++ = end_of_options;
+    }
+    *end = options->files.paths[0];
     return command;
 }
 
-static enum exit_code debug_file(const struct options *options) {
+static enum exit_code debug_file(struct options *options) {
     if (options->files.count != 1 || strcmp(options->files.paths[0], "-") == 0) {
         return command_misuse(&command_run, "--gdb takes one file, and not standard input");
     }
@@ -224,7 +220,7 @@ static enum exit_code debug_file(const struct options *options) {
     }
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     executor->oracles = options->oracles;
-    char **const command = debugged_command(options->arguments);
+    char **const command = debugged_command(options);
     code = debugger_run(executor, &input.program, command, &options->debugger);
     free(command);
     input_close(&input);
@@ -262,13 +258,26 @@ static bool parse_oracles(const char *list, uint64_t *oracles) {
     }
 }
 
+/* Appends an option to those that a command that runs a file again has; its list is ids, which need no
+ * quotes. */
+static void note_choice(struct options *options, const char *name, const char *list) {
+    const size_t length = options->choices == NULL ? 0 : strlen(options->choices);
+    const size_t size = strlen(name) + strlen(list) + sizeof "  ";
+    options->choices = realloc(options->choices, length + size);
+    if (options->choices == NULL) {
+        abort(); /* a few words */
+    }
+    (void)snprintf(options->choices + length, size, " %s %s", name, list);
+}
+
 /* --only and --without, one after another. */
-static enum exit_code take_oracles(void *context, const char *name, const char *list) {
-    struct options *const options = context;
+static enum exit_code take_oracles(void *given, const char *name, const char *list) {
+    struct options *const options = given;
     uint64_t oracles;
     if (!parse_oracles(list, &oracles)) {
         return EXIT_USAGE;
     }
+    note_choice(options, name, list);
     options->oracles = strcmp(name, "--only") == 0 ? oracles : options->oracles & ~oracles;
     return EXIT_SOUND;
 }
@@ -276,6 +285,9 @@ static enum exit_code take_oracles(void *context, const char *name, const char *
 /* What the options need of one another. */
 static enum exit_code check(const struct options *options) {
     const struct debugger_options *const debugger = &options->debugger;
+    if (options->debug && (options->to_json || options->sarif_path != NULL)) {
+        return command_misuse(&command_run, "--gdb writes no files and no JSON");
+    }
     if (debugger->operation != DEBUGGER_FAILING && !options->debug) {
         return command_misuse(&command_run, "--operation belongs to --gdb");
     }
@@ -294,37 +306,39 @@ static enum exit_code check(const struct options *options) {
     return EXIT_SOUND;
 }
 
-static enum exit_code parse(char **arguments, struct options *options) {
-    static const char ids[] = "the ids of oracles, separated by commas";
-    const struct command_option table[] = {
-        {.name = "--trace", .flag = &options->trace},
-        {.name = "--only", .needs = ids, .take = take_oracles, .context = options},
-        {.name = "--without", .needs = ids, .take = take_oracles, .context = options},
-        {.name = "--gdb", .flag = &options->debug},
-        {.name = "--operation",
-         .needs = "the number of an operation, from 0",
-         .number = &options->debugger.operation},
-        {.name = "--gdb-commands", .needs = DEBUGGER_COMMANDS, .text = &options->debugger.commands},
-        {.name = "--bytes", .flag = &options->files.as_bytes},
-        {.name = "--json", .flag = &options->to_json},
-        {.name = "--sarif", .needs = COMMAND_OUTPUT, .text = &options->sarif_path},
-        {.name = "--force", .flag = &options->replace},
-    };
-    const struct command_syntax syntax = {table, sizeof table / sizeof table[0], .files = &options->files};
-    const enum exit_code code = command_parse(&command_run, arguments, &syntax);
-    return code == EXIT_SOUND ? check(options) : code;
-}
-
-static enum exit_code run(char **arguments) {
-    struct options options = {
-        .oracles = ORACLE_ALL, .arguments = arguments, .debugger.operation = DEBUGGER_FAILING};
-    enum exit_code code = parse(arguments, &options);
+static enum exit_code run(void *given) {
+    struct options *const options = given;
+    enum exit_code code = check(options);
     if (code == EXIT_SOUND) {
-        code = options.debug ? debug_file(&options) : run_files(&options);
+        code = options->debug ? debug_file(options) : run_files(options);
     }
-    file_list_close(&options.files);
+    free(options->choices);
     return code;
 }
+
+static const struct options defaults = {.oracles = ORACLE_ALL, .debugger.operation = DEBUGGER_FAILING};
+
+#define IDS "the ids of oracles, separated by commas"
+
+static const struct command_option table[] = {
+    OPERAND(files),
+    FLAG("--trace", trace, "print every operation, the heap after it, and the digest so far"),
+    EACH("--only", "IDS", IDS, take_oracles, "ask only these oracles (ids separated by commas)"),
+    EACH("--without", "IDS", IDS, take_oracles, "ask all oracles but these"),
+    FLAG(
+        "--gdb", debug,
+        "run one file under gdb-multiarch, stopped before the operation it fails in, or the first when it is "
+        "sound; in gdb, kmem-map prints the heap's blocks"),
+    OPTION("--operation", "N", "the number of an operation, from 0", debugger.operation,
+           "with --gdb: stop before operation N, from 0"),
+    OPTION("--gdb-commands", "FILE", DEBUGGER_COMMANDS, debugger.commands,
+           "with --gdb: run these commands at the stop, and end"),
+    FLAG("--bytes", files.as_bytes, "take every file as bytes, whatever it is called and holds"),
+    FLAG("--json", to_json, "print one JSON document in place of lines and reports (docs/output.md)"),
+    OPTION("--sarif", "OUT", COMMAND_OUTPUT, sarif_path,
+           "write what was found to OUT as SARIF 2.1.0 as well"),
+    FLAG("--force", replace, COMMAND_HELP_FORCE),
+};
 
 const struct command command_run = {
     .name = "run",
@@ -334,25 +348,17 @@ const struct command command_run = {
         "Prints a line for each sound program (its digest, the operations checked, recovery included) and a\n"
         "report for each violation. A folder means all programs below it, and what else is there is listed;\n"
         "names that begin with a dot are passed over. - is standard input.\n\n"
-        "  --trace         print every operation, the heap after it, and the digest so far\n"
-        "  --only IDS      ask only these oracles (ids separated by commas)\n"
-        "  --without IDS   ask all oracles but these\n"
-        "  --gdb           run one file under gdb-multiarch, stopped before the operation it fails in, or "
-        "the\n"
-        "                  first when it is sound; in gdb, kmem-map prints the heap's blocks\n"
-        "  --operation N   with --gdb: stop before operation N, from 0\n"
-        "  --gdb-commands FILE   with --gdb: run these commands at the stop, and end\n"
-        "  --bytes         take every file as bytes, whatever it is called and holds\n"
-        "  --json          print one JSON document in place of lines and reports (docs/output.md)\n"
-        "  --sarif OUT     write what was found to OUT as SARIF 2.1.0 as well\n"
-        "  --force         replace OUT if it exists\n\n"
         "With --json or --sarif each input runs in a process of its own: one that kills the subject is a "
         "result\n"
-        "like others, and does not end the command.\n\n"
+        "like others, and does not end the command.\n",
+    .end =
         "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, a text with an error, a file that is "
         "no\n"
         "program or a folder without one, 3 a file that cannot be read, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n  kmemfuzz run corpus --json\n"
         "  kmemfuzz run crash-1a2b --gdb\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
+    .defaults = &defaults,
     .run = run,
 };

@@ -96,43 +96,39 @@ static enum exit_code show(const struct options *options) {
 
 /* Arguments. */
 
-static enum exit_code run(char **arguments) {
-    struct options options = {.source = NULL};
-    const struct command_option table[] = {
-        {.name = "--html", .needs = COMMAND_OUTPUT, .text = &options.html},
-        {.name = "--svg", .needs = COMMAND_OUTPUT, .text = &options.svg},
-        {.name = "--map", .flag = &options.map},
-        {.name = "--c", .flag = &options.as_c},
-        {.name = "--bytes", .flag = &options.as_bytes},
-        {.name = "--force", .flag = &options.replace},
-    };
-    const struct command_syntax syntax = {table, 6, .operands = {&options.source}};
-    const enum exit_code code = command_parse(&command_show, arguments, &syntax);
-    if (code != EXIT_SOUND) {
-        return code;
-    }
-    return options.source == NULL ? command_misuse(&command_show, "it takes a program") : show(&options);
+static enum exit_code run(void *given) {
+    const struct options *const options = given;
+    return options->source == NULL ? command_misuse(&command_show, "it takes a program") : show(options);
 }
+
+static const struct command_option table[] = {
+    OPERAND(source),
+    FLAG(
+        "--c", as_c,
+        "print a C file that makes the same calls without the harness, and fails an assertion that names the "
+        "property which this heap breaks"),
+    OPTION("--html", "OUT", COMMAND_OUTPUT, html,
+           "write a page for a browser: step through the run, ask what each block is"),
+    OPTION("--svg", "OUT", COMMAND_OUTPUT, svg, "write a still picture of the last operations"),
+    FLAG("--map", map,
+         "print a line of characters for each operation; in colour on a terminal, unless NO_COLOR is set"),
+    FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
+    FLAG("--force", replace, "replace OUT where it exists"),
+};
 
 const struct command command_show = {
     .name = "show",
     .synopsis = "FILE [OPTION...]",
     .summary = "print a program as text or as C, or draw its run",
-    .help =
-        "FILE is a program, binary or text; - is standard input. What is printed can be edited and run\n"
-        "again. With --html, --svg or --map the program is run instead, and what its heap looks\n"
-        "like after each operation is drawn, also when the subject dies or hangs.\n\n"
-        "  --c          print a C file that makes the same calls without the harness, and fails an\n"
-        "               assertion that names the property which this heap breaks\n"
-        "  --html OUT   write a page for a browser: step through the run, ask what each block is\n"
-        "  --svg OUT    write a still picture of the last operations\n"
-        "  --map        print a line of characters for each operation; in colour on a terminal, unless\n"
-        "               NO_COLOR is set\n"
-        "  --bytes      take FILE as bytes, whatever it is called and holds\n"
-        "  --force      replace OUT where it exists\n\n"
+    .help = "FILE is a program, binary or text; - is standard input. What is printed can be edited and run\n"
+            "again. With --html, --svg or --map the program is run instead, and what its heap looks\n"
+            "like after each operation is drawn, also when the subject dies or hangs.\n",
+    .end =
         "docs/pictures.md says how to read them. Exit codes: 0 shown, whatever the run came to, 2 a wrong\n"
         "argument or a text with an error, 3 a file that cannot be read or written, 4 an internal error.\n\n"
         "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n  kmemfuzz show crash-1a2b --html crash.html\n"
         "  kmemfuzz show crash-1a2b --c > repro.c && cc -I. repro.c src/kmem.c -o repro && ./repro\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

@@ -1,4 +1,5 @@
-/* kmemfuzz: what a person does with programs. This file finds the command; command_*.c are the commands. */
+/* kmemfuzz: what a person does with a heap. This file finds the word; command_*.c are the words in C, the
+ * Python package has the others. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,54 +12,130 @@
 #include "fuzz/program/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
+#include "fuzz/tool/package.h"
 
-static const struct command *const commands[] = {
-    &command_run,    &command_show,    &command_asm,  &command_explain, &command_reduce, &command_keep,
-    &command_import, &command_oracles, &command_pack, &command_replay,  &command_target};
+struct word {
+    const struct command *command; /* NULL: it is the package's */
+    const char *name;              /* of a word of the package; a command has its own, as the rest */
+    const char *synopsis;
+    const char *summary;
+};
 
-#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+/* In the order of the help. */
+static const struct word words[] = {
+    {.command = &command_run},
+    {.command = &command_explain},
+    {.command = &command_reduce},
+    {.command = &command_show},
+    {.command = &command_keep},
+    {.command = &command_import},
+    {.name = "board",
+     .synopsis = "[PATH...] [OPTION...]",
+     .summary = "run programs on the emulated RISC-V boards, or debug one"},
+    {.command = &command_asm},
+    {.command = &command_oracles},
+    {.command = &command_pack},
+    {.command = &command_replay},
+};
+
+#define WORD_COUNT (sizeof words / sizeof words[0])
+
+static const char *name_of(const struct word *word) {
+    return word->command == NULL ? word->name : word->command->name;
+}
+
+/* The word of that name; NULL: none. */
+static const struct word *find_word(const char *name) {
+    for (size_t i = 0; i < WORD_COUNT; i++) {
+        if (strcmp(name, name_of(&words[i])) == 0) {
+            return &words[i];
+        }
+    }
+    return NULL;
+}
 
 static void print_help(FILE *stream) {
-    fprintf(stream, "kmemfuzz runs heap programs against an allocator and checks every operation.\n\n"
-                    "Usage: kmemfuzz COMMAND [ARGUMENT...]\n\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(stream, "  %-8s %-32s %s\n", commands[i]->name, commands[i]->synopsis, commands[i]->summary);
+    fprintf(stream,
+            "kmemfuzz fuzzes a heap: it runs programs against an allocator and checks every operation.\n\n"
+            "Usage: kmemfuzz WORD [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < WORD_COUNT; i++) {
+        const struct command *const command = words[i].command;
+        fprintf(stream, "  %-8s %-32s %s\n", name_of(&words[i]),
+                command == NULL ? words[i].synopsis : command->synopsis,
+                command == NULL ? words[i].summary : command->summary);
     }
-    fprintf(stream, "\n  kmemfuzz COMMAND --help says more; kmemfuzz --version names the version.\n\n"
-                    "A program is a file, binary (what a fuzzer saves) or text (what a person writes); which "
-                    "one is told\n"
-                    "from its contents and its name (docs/programs.md), and a text that is no program is "
-                    "refused; --bytes\ntakes any file as bytes. Exit codes: 0 sound, 1 violation, 2 usage, "
-                    "3 environment, 4 internal error.\n");
+    fprintf(stream, "\n  kmemfuzz help WORD says more; kmemfuzz --version names the version.\n\n"
+                    "A program is a file, binary (what a fuzzer saves) or text (what a person writes). Its "
+                    "contents and its\n"
+                    "name decide which (docs/programs.md); --bytes takes any file as bytes. Options may "
+                    "stand anywhere, and\n"
+                    "nothing after -- is one.\n"
+                    "Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.\n");
 }
 
-static void print_command_help(const struct command *command) {
-    printf("Usage: kmemfuzz %s %s\n\n%s\n\n%s", command->name, command->synopsis, command->summary,
-           command->help);
+/* Unknown words. */
+
+#define NAME_SIZE_MAXIMUM ((size_t)16) /* of a word, for distances */
+
+static size_t minimum(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
-static bool asks_for_help(char **arguments) {
-    for (; *arguments != NULL; arguments++) {
-        if (strcmp(*arguments, "--help") == 0 || strcmp(*arguments, "-h") == 0) {
-            return true;
+/* The least number of characters to insert, remove or replace that makes one of the other (Levenshtein); b is
+ * shorter than NAME_SIZE_MAXIMUM. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[NAME_SIZE_MAXIMUM];
+    const size_t size = strlen(b);
+    for (size_t i = 0; i <= size; i++) {
+        row[i] = i;
+    }
+    for (; *a != '\0'; a++) {
+        size_t diagonal = row[0]++;
+        for (size_t i = 1; i <= size; i++) {
+            const size_t replaced = diagonal + (*a != b[i - 1]);
+            diagonal = row[i];
+            row[i] = minimum(replaced, minimum(row[i], row[i - 1]) + 1);
         }
     }
-    return false;
+    return row[size];
 }
 
-static enum exit_code run_command(const char *name, char **arguments) {
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(name, commands[i]->name) != 0) {
-            continue;
+static bool is_near(const char *name, const char *word) {
+    return *name != '\0' && (distance(name, word) <= 2 || strncmp(name, word, strlen(name)) == 0);
+}
+
+static enum exit_code refuse_word(const char *name) {
+    const char *before = " (did you mean ";
+    const char *after = "";
+    fprintf(stderr, "kmemfuzz: there is no word '%s'", shown(name));
+    for (size_t i = 0; i < WORD_COUNT; i++) {
+        if (is_near(name, name_of(&words[i]))) {
+            fprintf(stderr, "%s%s", before, name_of(&words[i]));
+            before = " or ";
+            after = "?)";
         }
-        if (asks_for_help(arguments)) {
-            print_command_help(commands[i]);
-            return EXIT_SOUND;
-        }
-        return commands[i]->run(arguments);
     }
-    fprintf(stderr, "kmemfuzz: there is no command '%s'; kmemfuzz --help lists them\n", shown(name));
+    fprintf(stderr, "%s; kmemfuzz help lists all\n", after);
     return EXIT_USAGE;
+}
+
+/* Starting. */
+
+static enum exit_code help(char **arguments) {
+    if (arguments[0] == NULL) {
+        print_help(stdout);
+        return EXIT_SOUND;
+    }
+    const struct word *const word = find_word(arguments[0]);
+    if (word == NULL) {
+        return refuse_word(arguments[0]);
+    }
+    if (word->command == NULL) {
+        static char option[] = "--help";
+        return package_start((char *const[]){arguments[0], option, NULL});
+    }
+    command_print_help(word->command);
+    return EXIT_SOUND;
 }
 
 /* Were one of the three standard files closed, the next file to be opened would take its place, and what is
@@ -74,33 +151,37 @@ static bool keep_standard_files(void) {
     return true;
 }
 
-static enum exit_code start(int argument_count, char **arguments) {
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of writing, and no death */
-    if (!keep_standard_files()) {
-        return EXIT_ENVIRONMENT;
-    }
-    if (argument_count > 0) {
-        command_tool_path = arguments[0];
-    }
-    if (argument_count < 2) {
+/* `arguments` begin with the word. */
+static enum exit_code start(char **arguments) {
+    const char *const name = arguments[0];
+    if (name == NULL) {
         print_help(stderr);
         return EXIT_USAGE;
     }
-    const char *const name = arguments[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        print_help(stdout);
-        return command_finish(EXIT_SOUND);
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        return help(arguments + 1);
     }
     if (strcmp(name, "--version") == 0) {
         printf("kmemfuzz %s, program format %u\n", KMEM_VERSION, PROGRAM_VERSION);
-        return command_finish(EXIT_SOUND);
+        return EXIT_SOUND;
     }
-    return command_finish(run_command(name, arguments + 2));
+    const struct word *const word = find_word(name);
+    return word == NULL ? refuse_word(name) : command_start(word->command, arguments + 1);
 }
 
 int main(int argument_count, char **arguments) {
+    enum exit_code code = EXIT_ENVIRONMENT;
+    if (argument_count > 1 && find_word(arguments[1]) != NULL && find_word(arguments[1])->command == NULL) {
+        return (int)package_start(arguments + 1); /* with this process' files and signals as they came */
+    }
     death_watch();
-    const enum exit_code code = start(argument_count, arguments);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of writing, and no death */
+    if (argument_count > 0) {
+        command_tool_path = arguments[0];
+    }
+    if (keep_standard_files()) {
+        code = command_finish(start(arguments + (argument_count > 0)));
+    }
     death_at_end();
     return (int)code;
 }

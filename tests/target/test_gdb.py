@@ -181,11 +181,11 @@ class WrongUse(Session):
 
 
 class FromTheTool(Session):
-    """kmemfuzz target is ci/target, from anywhere."""
+    """kmemfuzz board is ci/target, from anywhere."""
 
     def run_tool(self, *arguments, folder, **environment):
-        """Runs kmemfuzz target in a folder."""
-        return subprocess.run([KMEMFUZZ, "target", *map(str, arguments)], cwd=folder, env=dict(os.environ, **environment),
+        """Runs kmemfuzz board in a folder."""
+        return subprocess.run([KMEMFUZZ, "board", *map(str, arguments)], cwd=folder, env=dict(os.environ, **environment),
                               capture_output=True, text=True, check=False, timeout=600)
 
     def test_paths_are_relative_to_the_folder_the_command_is_given_in(self):
@@ -209,11 +209,11 @@ class FromTheTool(Session):
 
     def test_a_tree_that_is_gone_is_named_with_what_to_do(self):
         self.expect(self.run_tool(folder="/", KMEM_TREE=str(self.folder)), 3,
-                    f"there is no ci/target in the tree {self.folder}; say where the tree is with KMEM_TREE=FOLDER")
+                    f"there is no fuzz/kmemfuzz/__main__.py in the tree {self.folder}; say where the tree is with KMEM_TREE=FOLDER")
 
     def test_help_names_every_option(self):
         result = self.run_tool("--help", folder="/")
-        self.expect(result, 0, "Usage: kmemfuzz target")
+        self.expect(result, 0, "usage: ci/target")
         options = subprocess.run(target_command("--help"), cwd=TREE, capture_output=True, text=True, check=True).stdout
         for option in set(pathlib.Path(TREE / "ci/lib/target.py").read_text(encoding="utf-8").split('"')):
             if option.startswith("--") and option in options and option.isprintable() and " " not in option:

@@ -348,7 +348,7 @@ class Keep(ExplainTest):
                 (ENVIRONMENT, "cannot read gone: No such file or directory", ("gone", "name")),
                 (USAGE, "it takes a program and the name to keep it by", ("typo.ops",)),
                 (USAGE, "there is no option '--force'", ("--force", "typo.ops", "name")),
-                (USAGE, "there is no option '-name'", ("typo.ops", "-name")),
+                (USAGE, "there is no option '-n'", ("typo.ops", "-name")),
                 (USAGE, "an argument is empty where a name belongs", ("typo.ops", "")),
                 (USAGE, "'c' is one argument too many", ("a", "b", "c"))):
             with self.subTest(arguments):

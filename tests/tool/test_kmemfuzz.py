@@ -17,7 +17,8 @@ from tool_fixture import (
 
 NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
 
-COMMANDS = ("run", "show", "asm", "explain", "reduce", "keep", "import", "oracles", "pack", "replay", "target")
+COMMANDS = ("run", "explain", "reduce", "show", "keep", "import", "asm", "oracles", "pack", "replay")
+PACKAGE = ("board",)  # the words in Python
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size poison contents-kept contents-zeroed "
@@ -233,6 +234,48 @@ class OracleOptions(ToolTest):
                 self.require_misuse("run", f"{option} needs the ids of oracles, separated by commas", "example", option, *ids)
 
 
+class Arguments(ToolTest):
+    """Options are what getopt_long makes of them, for every word."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("example", EXAMPLE)
+        self.write("-x", EXAMPLE)
+
+    def test_a_value_may_stand_in_the_same_argument(self):
+        self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "--only=region,recovery", "example")
+        self.require(SOUND, "", "", "asm", "example", "-oout")
+        self.assertEqual((self.folder / "out").read_bytes(), EXAMPLE_BYTES)
+
+    def test_an_option_may_be_shortened_while_it_is_clear(self):
+        self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "--on", "region", "example")
+        self.require_misuse("run", "there is no option '--o'", "--o", "region", "example")
+
+    def test_after_two_dashes_there_is_no_option(self):
+        self.require(SOUND, EXAMPLE_SOUND + "-x\n", "", "run", "--", "-x")
+        self.require_misuse("show", "'--c' is one argument too many", "--", "-x", "--c")
+        self.require(SOUND, "", "", "asm", "-o", "out", "--", "-x")
+
+    def test_a_flag_takes_no_value(self):
+        for option in ("--force", "--help"):
+            self.require_misuse("show", f"{option} takes no value", f"{option}=yes", "example")
+
+    def test_options_may_stand_after_operands_in_every_environment(self):
+        self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "example", "--only", "region",
+                     env={**os.environ, "POSIXLY_CORRECT": "1"})
+
+    def test_help_lists_every_option_that_is_taken(self):
+        for command in COMMANDS:
+            options = re.findall(r"^  (-\S+)( [A-Z]+)?  ", self.run_tool(command, "--help")[1], re.MULTILINE)
+            self.assertIn(("--help", ""), options)
+            for option, value in options[:-1]:
+                complaint = f"{option} takes no value" if not value else f"{option} needs "
+                ending = "=" if option.startswith("--") else ""
+                code, _, errors = self.run_tool(command, option + ending) if ending else self.run_tool(command, option)
+                self.assertEqual(code, USAGE)
+                self.assertIn(f"kmemfuzz {command}: {complaint}", errors)
+
+
 class ShowAndAsm(ToolTest):
     def test_asm_writes_the_bytes_the_documentation_says(self):
         self.write("example.ops", EXAMPLE)
@@ -367,13 +410,14 @@ class Tool(ToolTest):
     def test_help_lists_every_command_and_the_exit_codes(self):
         code, output, errors = self.run_tool("--help")
         self.assertEqual((code, errors), (SOUND, ""))
-        self.assertEqual(tuple(re.findall(r"^  ([a-z]+) .*  [a-z]", output, re.MULTILINE)), COMMANDS)
+        self.assertEqual(set(re.findall(r"^  ([a-z]+) .*  [a-z]", output, re.MULTILINE)), {*COMMANDS, *PACKAGE})
         self.assertIn("Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.", output)
-        self.assertEqual(self.run_tool("-h"), (code, output, errors))
+        for arguments in (["-h"], ["help"]):
+            self.assertEqual(self.run_tool(*arguments), (code, output, errors))
 
     def test_help_of_every_command_has_its_usage_and_an_example(self):
         for command in COMMANDS:
-            for arguments in ([command, "--help"], [command, "-h"], [command, "file", "--help"]):
+            for arguments in ([command, "--help"], [command, "-h"], [command, "file", "--help"], ["help", command]):
                 code, output, errors = self.run_tool(*arguments)
                 self.assertEqual((code, errors), (SOUND, ""))
                 self.assertRegex(output, rf"^Usage: kmemfuzz {command} ")
@@ -390,8 +434,11 @@ class Tool(ToolTest):
         self.require(USAGE, "", help_text)
 
     def test_an_unknown_command_or_option_is_named(self):
-        for name in ("walk", "--bogus", "", "ru", "RUN"):
-            self.require(USAGE, "", f"kmemfuzz: there is no command '{name}'; kmemfuzz --help lists them\n", name)
+        for name, nearest in (("walk", " (did you mean pack?)"), ("--bogus", ""), ("", ""), ("ru", " (did you mean run?)"), ("RUN", ""),
+                              ("re", " (did you mean run or reduce or replay?)"), ("x" * 1000, "")):
+            complaint = f"kmemfuzz: there is no word '{name}'{nearest}; kmemfuzz help lists all\n"
+            self.require(USAGE, "", complaint, name)
+            self.require(USAGE, "", complaint, "help", name)
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "needs a device that is always full")
     def test_output_that_cannot_be_written_ends_with_3(self):

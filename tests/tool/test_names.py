@@ -104,7 +104,7 @@ class Hostile(ToolTest):
 
     def test_the_tree_and_the_tool_may_have_such_names(self):
         self.make({HOSTILE + b"/a": UNMERGED.encode()})
-        for command in (["keep", HOSTILE + b"/a", "name"], ["target"], ["run", HOSTILE + b"/a", "--gdb"]):
+        for command in (["keep", HOSTILE + b"/a", "name"], ["board"], ["run", HOSTILE + b"/a", "--gdb"]):
             code, output, errors = self.run_raw(TOOL, command, env={**os.environ, "KMEM_TREE": os.fsdecode(HOSTILE)})
             self.assertEqual(code, ENVIRONMENT)
             self.require_harmless(output + errors)

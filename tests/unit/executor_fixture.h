@@ -3,19 +3,10 @@
 #ifndef KMEM_EXECUTOR_FIXTURE_H
 #define KMEM_EXECUTOR_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "fuzz/execute/executor.h"
 #include "fuzz/execute/pattern.h"
 #include "src/port.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#include "tests/unit/test.h"
 
 /* Bytes. No test's region and the page in front of it are larger, and no alignment: so that placements are
  * those of any other arena. */
@@ -40,12 +31,12 @@ static inline void make_executor(const struct subject *subject, struct arena are
     executor_prepare(&executor);
 }
 
-/* cmocka's setup: this project's heap, every oracle on. */
-static inline int start_executor(void **state) {
-    (void)state;
+/* This project's heap, every oracle on. */
+static inline void start_executor(void) {
     make_executor(&subject_kmem, first_arena, ORACLE_ALL);
-    return 0;
 }
+
+#define EXECUTOR_TEST(name) TEST_WITH(name, start_executor, NULL)
 
 /* Operations. */
 

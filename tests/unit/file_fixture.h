@@ -3,16 +3,9 @@
 #ifndef KMEM_FILE_FIXTURE_H
 #define KMEM_FILE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,15 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define PATH_SIZE     512 /* bytes */
+#include "tests/unit/test.h"
+
+#define PATH_SIZE 512 /* bytes */
 
 static char folder[PATH_SIZE];
 
-static inline int make_folder(void **state) {
-    (void)state;
+static inline void make_folder(void) {
     strcpy(folder, "/tmp/kmem-test-XXXXXX");
-    return mkdtemp(folder) == NULL;
+    assert_non_null(mkdtemp(folder));
 }
 
 static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place) {
@@ -39,10 +32,11 @@ static inline int remove_entry(const char *path, const struct stat *status, int 
     return remove(path);
 }
 
-static inline int remove_folder(void **state) {
-    (void)state;
-    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+static inline void remove_folder(void) {
+    assert_int_equal(nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
+
+#define FOLDER_TEST(name) TEST_WITH(name, make_folder, remove_folder)
 
 /* The path of a name in the folder, in storage that lasts for sixteen calls. */
 static inline const char *path_of(const char *name) {

@@ -16,20 +16,14 @@
 #endif
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include <cmocka.h>
-
 #include "src/block.h"
 #include "src/kmem.h"
 #include "src/port.h"
+#include "tests/unit/test.h"
 
 #define HEAP_PAGE_SIZE   ((size_t)256)   /* bytes */
 #define HEAP_PAGE_COUNT  ((size_t)4)     /* pages a test's heap starts with */
@@ -106,12 +100,10 @@ static inline unsigned char *arena_base_for(size_t size) {
 }
 
 /* A heap of 1024 bytes in 4 pages, which never grows. Its base is a multiple of 1024. */
-static inline int fresh_heap(void **state) {
-    (void)state;
+static inline void fresh_heap(void) {
     arena_prepare();
     assert_int_equal(kmem_init(&heap, arena_base_for(HEAP_SIZE), HEAP_PAGE_COUNT, HEAP_PAGE_SIZE, NULL),
                      KMEM_OK);
-    return 0;
 }
 
 /* A heap of 1024 bytes in 4 pages, which may grow to page_limit pages, of which the arena has room for 16. */
@@ -129,14 +121,12 @@ static inline void start_growing_heap(size_t page_limit) {
 }
 
 /* The same with a limit of 16 pages, 4096 bytes. Its base is a multiple of 4096. */
-static inline int growing_heap(void **state) {
-    (void)state;
+static inline void growing_heap(void) {
     start_growing_heap(HEAP_PAGE_LIMIT);
-    return 0;
 }
 
-#define ON_FRESH_HEAP(test)   cmocka_unit_test_setup(test, fresh_heap)
-#define ON_GROWING_HEAP(test) cmocka_unit_test_setup(test, growing_heap)
+#define HEAP_TEST(name)         TEST_WITH(name, fresh_heap, NULL)
+#define GROWING_HEAP_TEST(name) TEST_WITH(name, growing_heap, NULL)
 
 /* Writes the block list of text, which must tile the heap, and the counters that go with it; taken payloads
  * become accessible as a whole. */

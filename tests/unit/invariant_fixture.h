@@ -20,7 +20,7 @@ static struct census census;
 
 /* A fresh heap with this block list, of which every taken block is live. */
 static inline void start_with(const char *blocks) {
-    (void)fresh_heap(NULL);
+    fresh_heap();
     lay_out(blocks);
     expected_heap = (struct expectation){.base = heap.base,
                                          .page_size = HEAP_PAGE_SIZE,

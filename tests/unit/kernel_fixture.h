@@ -4,18 +4,12 @@
 #define KMEM_KERNEL_FIXTURE_H
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "src/block.h"
 #include "src/kernel.h"
+#include "tests/unit/test.h"
 
 #define SPARE_PAGE_COUNT ((size_t)8) /* pages behind the heap and the table */
 #define PAGE_COUNT       (KMEM_KERNEL_PAGE_COUNT + 1 + SPARE_PAGE_COUNT)
@@ -72,13 +66,13 @@ static inline void assert_fault(enum kmem_error error, const void *pointer) {
 }
 
 /* A new heap with 8 free pages behind it. */
-static inline int booted(void **state) {
-    (void)state;
+static inline void booted(void) {
     start_pages(PAGE_COUNT);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     watch_faults();
-    return 0;
 }
+
+#define BOOTED_TEST(name) TEST_WITH(name, booted, NULL)
 
 /* The header of the block at offset, and what the kernel heap lets nobody do: write one. */
 static inline unsigned char *header_at(size_t offset) {

@@ -3,20 +3,11 @@
 #ifndef KMEM_MODEL_FIXTURE_H
 #define KMEM_MODEL_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "fuzz/execute/model.h"
+#include "tests/unit/test.h"
 
 #define NOTHING       MODEL_NOTHING
 #define LIVE_CAPACITY 64
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 static struct live_block live[LIVE_CAPACITY];
 static struct model model;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "src/page.h"
+#include "tests/unit/test.h"
 
 #define PAGE_LIMIT  ((size_t)16) /* pages an allocator under test has at most */
 #define DIRT        0xa5

@@ -2,28 +2,18 @@
 #ifndef KMEM_PROGRAM_FIXTURE_H
 #define KMEM_PROGRAM_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "fuzz/program/program.h"
+#include "tests/unit/test.h"
 
 #define RANDOM_TRIAL_COUNT  20000
-#define LENGTH(array)       (sizeof(array) / sizeof *(array))
 #define RANDOM_SIZE_MAXIMUM ((size_t)400) /* bytes */
 #define ENCODED_MAXIMUM     (RANDOM_SIZE_MAXIMUM + PROGRAM_HEADER_SIZE_MAXIMUM + PROGRAM_OPERATION_SIZE_MAXIMUM)
 
 /* Marsaglia's xorshift: every test starts it afresh, so that each fails alone as it does among the others. */
 static uint64_t random_state;
 
-static inline int start_random(void **state) {
-    (void)state;
+static inline void start_random(void) {
     random_state = UINT64_C(0x9e3779b97f4a7c15);
-    return 0;
 }
 
 static inline uint64_t random_next(void) {
@@ -115,6 +105,6 @@ static inline void assert_operation_in_range(struct operation operation,
 }
 
 /* A test that draws random bytes. */
-#define RANDOM_TEST(name) cmocka_unit_test_setup(name, start_random)
+#define RANDOM_TEST(name) TEST_WITH(name, start_random, NULL)
 
 #endif

@@ -3,21 +3,13 @@
 #ifndef KMEM_REDUCE_FIXTURE_H
 #define KMEM_REDUCE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "fuzz/program/text.h"
 #include "fuzz/reduce/reduce.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#include "tests/unit/test.h"
 
 #define CAPACITY ((size_t)8192) /* bytes: no test's program is larger */
 

@@ -13,6 +13,7 @@
 
 #include "src/page.h"
 #include "src/riscv/sv39.h"
+#include "tests/unit/test.h"
 
 #define PAGE_LIMIT    ((size_t)16) /* pages an allocator under test has at most */
 #define DIRT          0xa5

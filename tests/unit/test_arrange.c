@@ -70,8 +70,7 @@ static void get_there_by_arranging(void) {
     assert_sound(executor_arrange(&executor, two_blocks, LENGTH(two_blocks)));
 }
 
-static void every_kind_of_step_is_the_same_from_an_arranged_heap(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_kind_of_step_is_the_same_from_an_arranged_heap) {
     const struct operation operations[] = {
         ALLOC(4, 24),
         ALLOC(4, 25),
@@ -112,8 +111,7 @@ static void every_kind_of_step_is_the_same_from_an_arranged_heap(void **state) {
     }
 }
 
-static void arranging_nothing_leaves_the_empty_heap(void **state) {
-    (void)state;
+EXECUTOR_TEST(arranging_nothing_leaves_the_empty_heap) {
     const struct operation alloc = ALLOC(0, 248);
     assert_sound(executor_start(&executor, &small_heap));
     assert_sound(executor_arrange(&executor, NULL, 0));
@@ -122,8 +120,7 @@ static void arranging_nothing_leaves_the_empty_heap(void **state) {
     executor_end(&executor, false);
 }
 
-static void a_region_can_be_arranged_full(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_region_can_be_arranged_full) {
     static const struct live_block full[] = {{0, 128}, {128, 128}};
     const struct operation operations[] = {ALLOC(2, 8), FREE(0)};
     assert_sound(executor_start(&executor, &small_heap));
@@ -134,8 +131,7 @@ static void a_region_can_be_arranged_full(void **state) {
     executor_end(&executor, false);
 }
 
-static void a_region_can_be_arranged_to_begin_with_a_hole(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_region_can_be_arranged_to_begin_with_a_hole) {
     static const struct live_block behind = {16, 32};
     const struct operation operations[] = {COALESCE, ALLOC(1, 8), FREE(0)};
     assert_sound(executor_start(&executor, &small_heap));
@@ -146,8 +142,7 @@ static void a_region_can_be_arranged_to_begin_with_a_hole(void **state) {
     executor_end(&executor, false);
 }
 
-static void arranged_slots_hold_whole_payloads_in_order(void **state) {
-    (void)state;
+EXECUTOR_TEST(arranged_slots_hold_whole_payloads_in_order) {
     get_there_by_arranging();
     assert_true(executor_slot_is_live(&executor, 0));
     assert_true(executor_slot_is_live(&executor, 1));
@@ -160,8 +155,7 @@ static void arranged_slots_hold_whole_payloads_in_order(void **state) {
     executor_end(&executor, false);
 }
 
-static void every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own) {
     const struct operation operations[] = {ALLOC(4, 8), ALLOC(5, 8), ALLOC(6, 8)};
     get_there_by_arranging();
     assert_sound(perform(operations, LENGTH(operations)));
@@ -174,8 +168,7 @@ static void every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own(voi
     executor_end(&executor, false);
 }
 
-static void an_arranged_payload_is_watched(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_arranged_payload_is_watched) {
     const struct operation coalesce = COALESCE;
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
     faulty_subject_fault = (struct fault){FAULT_WRITE_BYTE, 0, 72 + 39, 0};
@@ -186,8 +179,7 @@ static void an_arranged_payload_is_watched(void **state) {
     executor_end(&executor, true);
 }
 
-static void an_arranged_run_leaves_the_arena_as_it_found_it(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_arranged_run_leaves_the_arena_as_it_found_it) {
     get_there_by_arranging();
     executor_end(&executor, false);
     for (size_t i = 0; i < 256; i++) {
@@ -230,8 +222,7 @@ static uint16_t arranged_slot(unsigned slot) {
     return (uint16_t)(slot - (slot / FREED_EVERY + 1));
 }
 
-static void steps_are_the_same_among_a_thousand_blocks(void **state) {
-    (void)state;
+EXECUTOR_TEST(steps_are_the_same_among_a_thousand_blocks) {
     const struct operation operations[] = {
         ALLOC(0, 40), ALLOC(0, 41), ZALLOC(0, 1000), ALIGNED(0, 64, 8), REALLOC(85, 88), REALLOC(85, 89),
         FREE(44),     FREE(1023),   COALESCE,        INTERIOR(500, 2),  FOREIGN(0)};
@@ -252,20 +243,4 @@ static void steps_are_the_same_among_a_thousand_blocks(void **state) {
         assert_sound(executor_recover(&executor));
         executor_end(&executor, false);
     }
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(every_kind_of_step_is_the_same_from_an_arranged_heap, start_executor),
-        cmocka_unit_test_setup(arranging_nothing_leaves_the_empty_heap, start_executor),
-        cmocka_unit_test_setup(a_region_can_be_arranged_full, start_executor),
-        cmocka_unit_test_setup(a_region_can_be_arranged_to_begin_with_a_hole, start_executor),
-        cmocka_unit_test_setup(arranged_slots_hold_whole_payloads_in_order, start_executor),
-        cmocka_unit_test_setup(every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own,
-                               start_executor),
-        cmocka_unit_test_setup(an_arranged_payload_is_watched, start_executor),
-        cmocka_unit_test_setup(an_arranged_run_leaves_the_arena_as_it_found_it, start_executor),
-        cmocka_unit_test_setup(steps_are_the_same_among_a_thousand_blocks, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

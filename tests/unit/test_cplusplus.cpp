@@ -1,13 +1,4 @@
 // Specification: a C++ program includes every public header and links the core and the checkers.
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-
-extern "C" {
-#include <cmocka.h>
-}
-
 #include "fuzz/execute/subject.h"
 #include "invariants/invariant.h"
 #include "invariants/page_invariant.h"
@@ -19,10 +10,11 @@ extern "C" {
 #include "src/port.h"
 #include "src/riscv/sv39.h"
 #include "src/riscv/virtual_heap.h"
+#include "tests/unit/test.h"
 
 alignas(4096) static unsigned char region[4096];
 
-static void a_heap_works_from_cplusplus(void **) {
+TEST(a_heap_works_from_cplusplus) {
     struct kmem heap;
     assert_int_equal(kmem_init(&heap, region, 1, sizeof region, nullptr), KMEM_OK);
     void *const payload = kmem_alloc(&heap, 24);
@@ -35,7 +27,7 @@ static void a_heap_works_from_cplusplus(void **) {
     assert_int_equal(census.block_count, 1);
 }
 
-static void every_other_part_links_from_cplusplus(void **) {
+TEST(every_other_part_links_from_cplusplus) {
     struct page_allocator pages;
     assert_int_equal(page_init(&pages, nullptr, 0), PAGE_BAD_REGION);
     assert_string_equal(page_error_name(PAGE_OK), "ok");
@@ -44,12 +36,4 @@ static void every_other_part_links_from_cplusplus(void **) {
     assert_non_null(sv39_error_name(SV39_OK));
     assert_non_null(virtual_heap_error_name(VIRTUAL_HEAP_OK));
     assert_non_null(reinterpret_cast<void *>(&kmalloc));
-}
-
-int main() {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_heap_works_from_cplusplus),
-        cmocka_unit_test(every_other_part_links_from_cplusplus),
-    };
-    return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

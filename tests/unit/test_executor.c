@@ -29,22 +29,19 @@ static uint64_t digest_of_busy(void) {
 
 /* Digests. */
 
-static void a_digest_is_the_same_every_time(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_digest_is_the_same_every_time) {
     const uint64_t digest = digest_of_busy();
     assert_int_equal(digest_of_busy(), digest);
     assert_int_equal(digest_of_busy(), digest);
 }
 
-static void a_digest_does_not_depend_on_the_arena_s_address(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_digest_does_not_depend_on_the_arena_s_address) {
     const uint64_t digest = digest_of_busy();
     make_executor(&subject_kmem, second_arena, ORACLE_ALL);
     assert_int_equal(digest_of_busy(), digest);
 }
 
-static void a_digest_does_not_depend_on_the_run_before(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_digest_does_not_depend_on_the_run_before) {
     const uint64_t digest = digest_of_busy();
     const struct operation others[] = {ALLOC(5, 1000), ALLOC(9, 100), ZALLOC(3, 2000), FREE(5)};
     const struct program_header header = {.page_size = 4096, .page_count = 4, .slot_count = 1024};
@@ -52,8 +49,7 @@ static void a_digest_does_not_depend_on_the_run_before(void **state) {
     assert_int_equal(digest_of_busy(), digest);
 }
 
-static void a_digest_does_not_depend_on_a_violation_in_between(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_digest_does_not_depend_on_a_violation_in_between) {
     static const enum fault_action damages[] = {FAULT_WRITE_BYTE, FAULT_WRITE_HEADER};
     const uint64_t digest = digest_of_busy();
     for (size_t i = 0; i < LENGTH(damages); i++) {
@@ -72,15 +68,13 @@ static void a_digest_does_not_depend_on_a_violation_in_between(void **state) {
     }
 }
 
-static void a_digest_does_not_depend_on_the_oracles_asked(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_digest_does_not_depend_on_the_oracles_asked) {
     const uint64_t digest = digest_of_busy();
     make_executor(&subject_kmem, first_arena, 0);
     assert_int_equal(digest_of_busy(), digest);
 }
 
-static void digests_differ_with_the_layout_and_with_the_answer(void **state) {
-    (void)state;
+EXECUTOR_TEST(digests_differ_with_the_layout_and_with_the_answer) {
     const struct operation twenty_four[] = {ALLOC(0, 24)};
     const struct operation thirty_two[] = {ALLOC(0, 32)};
     const struct operation rounded[] = {ALLOC(0, 17)};
@@ -96,8 +90,7 @@ static void digests_differ_with_the_layout_and_with_the_answer(void **state) {
 }
 
 /* What the target prints for the same bytes: to be changed only with the program format's version. */
-static void digests_of_published_programs_are_pinned(void **state) {
-    (void)state;
+EXECUTOR_TEST(digests_of_published_programs_are_pinned) {
     static const uint8_t empty[1];
     static const uint8_t one[] = {1, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0};
     struct program program = program_decode(empty, 0);
@@ -125,8 +118,7 @@ static uint64_t folded(uint64_t hash, uint64_t value) {
     return ((hash << 5 | hash >> 59) ^ value) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static void a_digest_folds_the_offset_and_the_layout_of_every_step(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_digest_folds_the_offset_and_the_layout_of_every_step) {
     const struct operation operations[] = {ALLOC(0, 24), NULL_FREE};
     const uint64_t layout = folded(folded(0, 32 * 2 + 1), 224 * 2);
     const uint64_t first = folded(folded(0, 8), layout);
@@ -142,8 +134,7 @@ static void a_digest_folds_the_offset_and_the_layout_of_every_step(void **state)
 
 /* The arena. */
 
-static void after_a_run_of_no_operations_the_first_header_is_dirt_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(after_a_run_of_no_operations_the_first_header_is_dirt_again) {
     assert_sound(run(&small_heap, NULL, 0));
     for (ptrdiff_t offset = 0; offset < 8; offset++) {
         assert_int_equal(arena_byte(executor.region, offset), ARENA_DIRT);
@@ -157,8 +148,7 @@ static bool start_on_zeros(void *heap, const struct subject_region *region) {
     return subject_kmem.start(heap, region);
 }
 
-static void a_subject_starts_on_zeros_however_the_last_run_left_them(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_subject_starts_on_zeros_however_the_last_run_left_them) {
     struct subject subject = subject_kmem;
     subject.start = start_on_zeros;
     make_executor(&subject, first_arena, ORACLE_ALL);
@@ -166,8 +156,7 @@ static void a_subject_starts_on_zeros_however_the_last_run_left_them(void **stat
     (void)digest_of_busy();
 }
 
-static void after_a_sound_run_every_byte_of_the_arena_is_dirt_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(after_a_sound_run_every_byte_of_the_arena_is_dirt_again) {
     (void)digest_of_busy();
     const struct operation whole[] = {ZALLOC(0, 376), REALLOC(0, 300), FREE(0), ALLOC(0, 8)};
     assert_sound(run(&small_heap, whole, LENGTH(whole)));
@@ -176,8 +165,7 @@ static void after_a_sound_run_every_byte_of_the_arena_is_dirt_again(void **state
     }
 }
 
-static void after_a_violation_every_byte_of_the_arena_is_dirt_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(after_a_violation_every_byte_of_the_arena_is_dirt_again) {
     const struct operation operations[] = {ALLOC(0, 24)};
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
     faulty_subject_fault = (struct fault){FAULT_WRITE_HEADER, 0, 4096, 0};
@@ -189,8 +177,7 @@ static void after_a_violation_every_byte_of_the_arena_is_dirt_again(void **state
     }
 }
 
-static void a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses) {
     const struct operation operations[] = {ALIGNED(0, 128, 8), ALIGNED(1, 256, 8)};
     assert_sound(executor_start(&executor, &small_heap));
     assert_sound(perform(operations, LENGTH(operations)));
@@ -229,8 +216,7 @@ static void see_after(void *context, const struct executor *observed, const stru
 
 static const struct observer seeing = {.before = see_before, .after = see_after, .context = &sighting_count};
 
-static void an_observer_sees_every_step_before_and_after_recovery_included(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(7, 24), REFUSE, FREE(0)};
     executor.observer = &seeing;
     sighting_count = 0;
@@ -250,8 +236,7 @@ static void an_observer_sees_every_step_before_and_after_recovery_included(void 
     assert_int_equal(executor.operation_count, 5);
 }
 
-static void before_shows_the_prediction_and_after_what_came_of_it(void **state) {
-    (void)state;
+EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 300), DOUBLE(3), FREE(0)};
     executor.observer = &seeing;
     sighting_count = 0;
@@ -270,8 +255,7 @@ static void before_shows_the_prediction_and_after_what_came_of_it(void **state) 
     executor_end(&executor, false);
 }
 
-static void an_observer_sees_the_verdict_of_the_step_that_broke(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 24)};
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
     faulty_subject_fault = (struct fault){FAULT_ANSWER_NULL, 1, 0, 0};
@@ -283,8 +267,7 @@ static void an_observer_sees_the_verdict_of_the_step_that_broke(void **state) {
     assert_int_equal(executor.operation_count, 2);
 }
 
-static void an_observer_may_leave_out_either_side(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_observer_may_leave_out_either_side) {
     const struct observer neither = {.context = NULL};
     executor.observer = &neither;
     (void)digest_of_busy();
@@ -298,8 +281,7 @@ static void start_deviating(struct fault fault, uint64_t off, const struct progr
     assert_sound(executor_start(&executor, header));
 }
 
-static void a_run_goes_on_without_the_model_once_they_disagree(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_run_goes_on_without_the_model_once_they_disagree) {
     const struct operation before[] = {ALLOC(0, 24), NULL_FREE};
     const struct operation after[] = {ALLOC(1, 24), ZALLOC(2, 9),  REALLOC(0, 40), FREE(1),       COALESCE,
                                       ALLOC(3, 0),  REALLOC(2, 0), REFUSE,         ALLOC(4, 9999)};
@@ -317,8 +299,7 @@ static void a_run_goes_on_without_the_model_once_they_disagree(void **state) {
     executor_end(&executor, false);
 }
 
-static void each_kind_of_disagreement_alone_ends_the_model(void **state) {
-    (void)state;
+EXECUTOR_TEST(each_kind_of_disagreement_alone_ends_the_model) {
     static const struct step agreed = {.call = CALL_ALLOC,
                                        .offset = 8,
                                        .predicted = {.offset = 8, .asked_pages = 1},
@@ -341,8 +322,7 @@ static void each_kind_of_disagreement_alone_ends_the_model(void **state) {
     assert_true(judge_disagrees(&step));
 }
 
-static void without_the_model_no_misuse_is_made(void **state) {
-    (void)state;
+EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
     const struct operation operations[] = {ALLOC(0, 24), NULL_FREE,      FREE(0),    ALLOC(1, 24),
                                            DOUBLE(0),    INTERIOR(1, 2), FOREIGN(1), MISALIGNED(1, 1)};
     start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
@@ -357,8 +337,7 @@ static void without_the_model_no_misuse_is_made(void **state) {
     executor_end(&executor, false);
 }
 
-static void without_the_model_the_page_source_grants_what_it_has(void **state) {
-    (void)state;
+EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
     struct program_header header = small_heap;
     header.refused_asks = 0xffff;
     const struct operation operations[] = {ALLOC(0, 24), NULL_FREE, ALLOC(1, 300), ALLOC(2, 100)};
@@ -375,8 +354,7 @@ static void without_the_model_the_page_source_grants_what_it_has(void **state) {
     assert_int_equal(executor.touched_size, executor.region.capacity);
 }
 
-static void without_the_model_a_request_is_the_least_usable_size(void **state) {
-    (void)state;
+EXECUTOR_TEST(without_the_model_a_request_is_the_least_usable_size) {
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 20)};
     static const struct verdict too_small = {ORACLE_USABLE_SIZE, 40, 20, 16};
     const uint64_t off = ORACLE_BIT(ORACLE_REFUSAL_NAMED) | ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED);
@@ -392,8 +370,7 @@ static void without_the_model_a_request_is_the_least_usable_size(void **state) {
     executor_end(&executor, true);
 }
 
-static void without_the_model_a_call_that_gave_nothing_still_may_change_nothing(void **state) {
-    (void)state;
+EXECUTOR_TEST(without_the_model_a_call_that_gave_nothing_still_may_change_nothing) {
     static const struct operation changers[] = {{.kind = OPERATION_COALESCE},
                                                 {.kind = OPERATION_ALLOC, .slot = 5}};
     for (size_t i = 0; i < LENGTH(changers); i++) {
@@ -408,8 +385,7 @@ static void without_the_model_a_call_that_gave_nothing_still_may_change_nothing(
     }
 }
 
-static void without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer(void **state) {
-    (void)state;
+EXECUTOR_TEST(without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer) {
     struct program_header header = small_heap;
     header.slot_count = 128;
     const struct operation operations[] = {ALLOC(0, 8), ALLOC(127, 20), NULL_FREE, USABLE(127)};
@@ -431,8 +407,7 @@ static void without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_a
 }
 
 /* What lies in front of the slots, where number STEP_NO_SLOT would be, names a payload at 200. */
-static void a_payload_given_for_a_misuse_is_not_written_to(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_given_for_a_misuse_is_not_written_to) {
     static struct slot slots[65];
     const struct operation operations[] = {ALLOC(0, 24), FREE(0), through_realloc(DOUBLE(0))};
     slots[0] = (struct slot){.offset = 200, .size = 16};
@@ -448,8 +423,7 @@ static void a_payload_given_for_a_misuse_is_not_written_to(void **state) {
 
 /* Every slot. */
 
-static void a_payload_can_move_while_every_slot_is_live(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_can_move_while_every_slot_is_live) {
     static struct slot slots[64];
     static struct live_block live[67];
     static uint64_t live_bits[1];
@@ -471,40 +445,4 @@ static void a_payload_can_move_while_every_slot_is_live(void **state) {
     assert_int_equal(live[room].size, 2);
     assert_sound(executor_recover(&executor));
     executor_end(&executor, false);
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_digest_is_the_same_every_time, start_executor),
-        cmocka_unit_test_setup(a_digest_does_not_depend_on_the_arena_s_address, start_executor),
-        cmocka_unit_test_setup(a_digest_does_not_depend_on_the_run_before, start_executor),
-        cmocka_unit_test_setup(a_digest_does_not_depend_on_a_violation_in_between, start_executor),
-        cmocka_unit_test_setup(a_digest_does_not_depend_on_the_oracles_asked, start_executor),
-        cmocka_unit_test_setup(digests_differ_with_the_layout_and_with_the_answer, start_executor),
-        cmocka_unit_test_setup(digests_of_published_programs_are_pinned, start_executor),
-        cmocka_unit_test_setup(a_digest_folds_the_offset_and_the_layout_of_every_step, start_executor),
-        cmocka_unit_test_setup(after_a_run_of_no_operations_the_first_header_is_dirt_again, start_executor),
-        cmocka_unit_test_setup(a_subject_starts_on_zeros_however_the_last_run_left_them, start_executor),
-        cmocka_unit_test_setup(after_a_sound_run_every_byte_of_the_arena_is_dirt_again, start_executor),
-        cmocka_unit_test_setup(after_a_violation_every_byte_of_the_arena_is_dirt_again, start_executor),
-        cmocka_unit_test_setup(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses,
-                               start_executor),
-        cmocka_unit_test_setup(an_observer_sees_every_step_before_and_after_recovery_included,
-                               start_executor),
-        cmocka_unit_test_setup(before_shows_the_prediction_and_after_what_came_of_it, start_executor),
-        cmocka_unit_test_setup(an_observer_sees_the_verdict_of_the_step_that_broke, start_executor),
-        cmocka_unit_test_setup(an_observer_may_leave_out_either_side, start_executor),
-        cmocka_unit_test_setup(a_run_goes_on_without_the_model_once_they_disagree, start_executor),
-        cmocka_unit_test_setup(each_kind_of_disagreement_alone_ends_the_model, start_executor),
-        cmocka_unit_test_setup(without_the_model_no_misuse_is_made, start_executor),
-        cmocka_unit_test_setup(without_the_model_the_page_source_grants_what_it_has, start_executor),
-        cmocka_unit_test_setup(without_the_model_a_request_is_the_least_usable_size, start_executor),
-        cmocka_unit_test_setup(without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer,
-                               start_executor),
-        cmocka_unit_test_setup(without_the_model_a_call_that_gave_nothing_still_may_change_nothing,
-                               start_executor),
-        cmocka_unit_test_setup(a_payload_given_for_a_misuse_is_not_written_to, start_executor),
-        cmocka_unit_test_setup(a_payload_can_move_while_every_slot_is_live, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

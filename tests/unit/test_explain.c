@@ -71,8 +71,7 @@ static const struct reading readings[] = {
     {{ORACLE_RECOVERY, 0, 1, 3}, {"the emptied heap", "1 free block", "3 blocks"}},
 };
 
-static void every_oracle_s_verdict_reads_as_written_here(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_oracle_s_verdict_reads_as_written_here) {
     bool read[ORACLE_COUNT] = {false};
     for (size_t i = 0; i < LENGTH(readings); i++) {
         struct explanation text;
@@ -93,8 +92,7 @@ static void assert_whole(const char *text) {
     assert_null(strchr(text, '%'));
 }
 
-static void no_line_is_empty_cut_or_a_template_whatever_the_values(void **state) {
-    (void)state;
+EXECUTOR_TEST(no_line_is_empty_cut_or_a_template_whatever_the_values) {
     static const uint64_t values[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, UINT64_C(1) << 63, INT64_MAX};
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
         for (size_t i = 0; i < LENGTH(values); i++) {
@@ -115,8 +113,7 @@ static void assert_outcome(struct step step, const char *expected) {
     assert_string_equal(buffer, expected);
 }
 
-static void every_outcome_of_a_step_has_its_words(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_outcome_of_a_step_has_its_words) {
     const struct step nothing = {.call = CALL_NONE, .offset = MODEL_NOTHING};
     struct step step = nothing;
     assert_outcome(step, "-> nothing called");
@@ -148,8 +145,7 @@ static void every_outcome_of_a_step_has_its_words(void **state) {
     assert_outcome(step, "-> header at offset 32 with 0x18 flipped: corrupt");
 }
 
-static void every_refusal_has_its_name_and_what_is_none_is_unknown(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_refusal_has_its_name_and_what_is_none_is_unknown) {
     static const char *const names[] = {"none",
                                         "exhausted",
                                         "bad-alignment",
@@ -175,8 +171,7 @@ static void assert_picture(const char *expected) {
     assert_int_equal(picture.length, strlen(expected));
 }
 
-static void a_picture_shows_every_block_and_whose_it_is(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_picture_shows_every_block_and_whose_it_is) {
     const struct operation operations[] = {ALLOC(11, 24), ALLOC(1, 24), ALLOC(2, 40), FREE(1)};
     assert_sound(executor_start(&executor, &small_heap));
     assert_picture("|.256|");
@@ -185,8 +180,7 @@ static void a_picture_shows_every_block_and_whose_it_is(void **state) {
     executor_end(&executor, false);
 }
 
-static void a_picture_shows_taken_blocks_that_are_nobody_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_picture_shows_taken_blocks_that_are_nobody_s) {
     const struct operation operations[] = {ALLOC(0, 24)};
     use_fault((struct fault){FAULT_TAKE, 0, 0, 24});
     assert_sound(executor_start(&executor, &small_heap));
@@ -195,8 +189,7 @@ static void a_picture_shows_taken_blocks_that_are_nobody_s(void **state) {
     executor_end(&executor, true);
 }
 
-static void a_picture_of_a_corrupt_heap_stops_and_says_so(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_picture_of_a_corrupt_heap_stops_and_says_so) {
     static const struct {
         uint64_t header;
         const char *picture;
@@ -215,8 +208,7 @@ static void a_picture_of_a_corrupt_heap_stops_and_says_so(void **state) {
     }
 }
 
-static void a_long_picture_is_cut_and_says_so(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_long_picture_is_cut_and_says_so) {
     static const struct program_header header = {.page_size = 4096, .page_count = 4, .slot_count = 1024};
     assert_sound(executor_start(&executor, &header));
     for (unsigned slot = 0; slot < 200; slot++) {
@@ -230,18 +222,4 @@ static void a_long_picture_is_cut_and_says_so(void **state) {
     assert_string_equal(picture.text + PICTURE_SIZE - 1 - 3, "...");
     assert_memory_equal(picture.text, "|#32 s0|#32 s1|", 15);
     executor_end(&executor, false);
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(every_oracle_s_verdict_reads_as_written_here, start_executor),
-        cmocka_unit_test_setup(no_line_is_empty_cut_or_a_template_whatever_the_values, start_executor),
-        cmocka_unit_test_setup(every_outcome_of_a_step_has_its_words, start_executor),
-        cmocka_unit_test_setup(every_refusal_has_its_name_and_what_is_none_is_unknown, start_executor),
-        cmocka_unit_test_setup(a_picture_shows_every_block_and_whose_it_is, start_executor),
-        cmocka_unit_test_setup(a_picture_shows_taken_blocks_that_are_nobody_s, start_executor),
-        cmocka_unit_test_setup(a_picture_of_a_corrupt_heap_stops_and_says_so, start_executor),
-        cmocka_unit_test_setup(a_long_picture_is_cut_and_says_so, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

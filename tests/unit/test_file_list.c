@@ -26,8 +26,7 @@ static void assert_left_out(const struct file_list *list, size_t index, const ch
     assert_string_equal(list->left_out[index].reason, reason);
 }
 
-static void a_folder_is_every_visible_program_below_it_in_the_order_of_names(void **state) {
-    (void)state;
+FOLDER_TEST(a_folder_is_every_visible_program_below_it_in_the_order_of_names) {
     struct file_list list = {.paths = NULL};
     assert_int_equal(mkdir(path_of("b"), 0700), 0);
     assert_int_equal(mkdir(path_of(".git"), 0700), 0);
@@ -47,8 +46,7 @@ static void a_folder_is_every_visible_program_below_it_in_the_order_of_names(voi
     assert_null(list.paths);
 }
 
-static void files_are_listed_as_given_hidden_ones_too(void **state) {
-    (void)state;
+FOLDER_TEST(files_are_listed_as_given_hidden_ones_too) {
     struct file_list list = {.paths = NULL};
     make_file(".named", "", 0);
     make_file("a", "", 0);
@@ -62,8 +60,7 @@ static void files_are_listed_as_given_hidden_ones_too(void **state) {
     file_list_close(&list);
 }
 
-static void a_folder_without_a_program_is_a_usage_error(void **state) {
-    (void)state;
+FOLDER_TEST(a_folder_without_a_program_is_a_usage_error) {
     struct file_list list = {.paths = NULL};
     assert_int_equal(mkdir(path_of("empty"), 0700), 0);
     assert_int_equal(mkdir(path_of("notes"), 0700), 0);
@@ -87,8 +84,7 @@ static void a_folder_without_a_program_is_a_usage_error(void **state) {
     file_list_close(&list);
 }
 
-static void what_is_no_program_is_left_out_of_a_folder_unless_all_are_bytes(void **state) {
-    (void)state;
+FOLDER_TEST(what_is_no_program_is_left_out_of_a_folder_unless_all_are_bytes) {
     for (int as_bytes = 0; as_bytes <= 1; as_bytes++) {
         struct file_list list = {.as_bytes = as_bytes != 0};
         make_program("a");
@@ -107,8 +103,7 @@ static void what_is_no_program_is_left_out_of_a_folder_unless_all_are_bytes(void
 }
 
 /* None of them blocks. */
-static void pipes_sockets_and_devices_are_left_out_of_a_folder(void **state) {
-    (void)state;
+FOLDER_TEST(pipes_sockets_and_devices_are_left_out_of_a_folder) {
     struct file_list list = {.paths = NULL};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     make_program("a");
@@ -127,8 +122,7 @@ static void pipes_sockets_and_devices_are_left_out_of_a_folder(void **state) {
     file_list_close(&list);
 }
 
-static void links_are_followed_but_not_in_a_circle(void **state) {
-    (void)state;
+FOLDER_TEST(links_are_followed_but_not_in_a_circle) {
     struct file_list list = {.paths = NULL};
     assert_int_equal(mkdir(path_of("b"), 0700), 0);
     assert_int_equal(mkdir(path_of("b/c"), 0700), 0);
@@ -150,8 +144,7 @@ static void links_are_followed_but_not_in_a_circle(void **state) {
     file_list_close(&list);
 }
 
-static void a_path_that_is_not_there_is_named(void **state) {
-    (void)state;
+FOLDER_TEST(a_path_that_is_not_there_is_named) {
     struct file_list list = {.paths = NULL};
     const char *const path = path_of("none");
     catch_errors();
@@ -162,8 +155,7 @@ static void a_path_that_is_not_there_is_named(void **state) {
     file_list_close(&list);
 }
 
-static void what_cannot_be_read_in_a_folder_is_listed_for_opening_it_to_say_so(void **state) {
-    (void)state;
+FOLDER_TEST(what_cannot_be_read_in_a_folder_is_listed_for_opening_it_to_say_so) {
     struct file_list list = {.paths = NULL};
     make_program("a");
     make_program("z");
@@ -185,8 +177,7 @@ static void list_unreadable_folder(unsigned unused) {
     _exit(file_list_add(&list, path_of("closed")) == EXIT_ENVIRONMENT && list.count == 0 ? 42 : 1);
 }
 
-static void an_unreadable_folder_is_an_error(void **state) {
-    (void)state;
+FOLDER_TEST(an_unreadable_folder_is_an_error) {
     assert_int_equal(chmod(folder, 0755), 0);
     assert_int_equal(mkdir(path_of("closed"), 0), 0);
     const char *const path = path_of("closed");
@@ -194,25 +185,4 @@ static void an_unreadable_folder_is_an_error(void **state) {
     const int status = status_of(list_unreadable_folder, 0);
     assert_errors(message("kmemfuzz: cannot read %s: Permission denied\n", path));
     assert_int_equal(WEXITSTATUS(status), 42);
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_folder_is_every_visible_program_below_it_in_the_order_of_names,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(files_are_listed_as_given_hidden_ones_too, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_folder_without_a_program_is_a_usage_error, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(what_is_no_program_is_left_out_of_a_folder_unless_all_are_bytes,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(pipes_sockets_and_devices_are_left_out_of_a_folder, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(links_are_followed_but_not_in_a_circle, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_path_that_is_not_there_is_named, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(what_cannot_be_read_in_a_folder_is_listed_for_opening_it_to_say_so,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(an_unreadable_folder_is_an_error, make_folder, remove_folder),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,13 @@
 /* A program of everything that changes a heap; filled in main, as its operations are made by functions. */
 static struct operation busy[11];
 
+__attribute__((constructor)) static void fill_busy(void) {
+    const struct operation operations[LENGTH(busy)] = {ALLOC(0, 24),   ALLOC(1, 37),   ZALLOC(2, 16), FREE(1),
+                                                       ALLOC(3, 8),    REALLOC(0, 60), COALESCE,      FREE(0),
+                                                       REALLOC(2, 20), DOUBLE(0),      ALLOC(4, 200)};
+    memcpy(busy, operations, sizeof busy);
+}
+
 /* A program, its history, and its trace as the report prints it. */
 static struct history *record(struct program program) {
     struct history *const history = history_open();
@@ -35,8 +42,7 @@ static void draw(const struct history_cursor *cursor, char *line) {
     }
 }
 
-static void played_back_a_history_is_the_trace(void **state) {
-    (void)state;
+EXECUTOR_TEST(played_back_a_history_is_the_trace) {
     char heap[1024];
     struct caught trace;
     const struct program program = program_of(&small_heap, busy, LENGTH(busy));
@@ -65,8 +71,7 @@ static void played_back_a_history_is_the_trace(void **state) {
     free(trace.text);
 }
 
-static void a_step_that_changes_nothing_costs_nothing(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_step_that_changes_nothing_costs_nothing) {
     const struct operation idle[] = {NULL_FREE, ALLOC(0, 100000), COALESCE, FOREIGN(3)};
     struct history *const history = record(program_of(&small_heap, idle, LENGTH(idle)));
     assert_int_equal(history->step_count, LENGTH(idle));
@@ -74,8 +79,7 @@ static void a_step_that_changes_nothing_costs_nothing(void **state) {
     history_close(history);
 }
 
-static void a_block_knows_what_was_asked_and_which_step_made_it(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_block_knows_what_was_asked_and_which_step_made_it) {
     struct history *const history = record(program_of(&small_heap, busy, LENGTH(busy)));
     struct history_cursor cursor = history_cursor_open(history);
     for (size_t i = 0; i < LENGTH(busy); i++) {
@@ -93,8 +97,7 @@ static void a_block_knows_what_was_asked_and_which_step_made_it(void **state) {
     history_close(history);
 }
 
-static void growth_is_in_the_step_it_happened_in(void **state) {
-    (void)state;
+EXECUTOR_TEST(growth_is_in_the_step_it_happened_in) {
     const struct operation two[] = {ALLOC(0, 200), ALLOC(1, 100)};
     struct history *const history = record(program_of(&small_heap, two, LENGTH(two)));
     assert_int_equal(history->steps[0].page_count, 4);
@@ -103,8 +106,7 @@ static void growth_is_in_the_step_it_happened_in(void **state) {
     history_close(history);
 }
 
-static void a_violation_is_the_last_step_with_its_verdict(void **state) {
-    (void)state;
+TEST(a_violation_is_the_last_step_with_its_verdict) {
     struct history *const history = record_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0}, busy, 3);
     assert_int_equal(history->end, HISTORY_VIOLATION);
     assert_int_equal(history->verdict.oracle, ORACLE_PLACEMENT);
@@ -113,8 +115,7 @@ static void a_violation_is_the_last_step_with_its_verdict(void **state) {
     history_close(history);
 }
 
-static void a_broken_header_ends_the_heap_and_is_said(void **state) {
-    (void)state;
+TEST(a_broken_header_ends_the_heap_and_is_said) {
     struct history *const history = record_fault((struct fault){FAULT_WRITE_HEADER, 1, 32, 7}, busy, 2);
     assert_false(history->steps[0].corrupt);
     assert_true(history->steps[1].corrupt);
@@ -127,8 +128,7 @@ static void a_broken_header_ends_the_heap_and_is_said(void **state) {
     history_close(history);
 }
 
-static void a_heap_wrong_from_the_start_has_no_blocks_and_no_steps(void **state) {
-    (void)state;
+TEST(a_heap_wrong_from_the_start_has_no_blocks_and_no_steps) {
     struct history *const history = record_fault((struct fault){.action = FAULT_START}, busy, 2);
     assert_int_equal(history->end, HISTORY_VIOLATION);
     assert_int_equal(history->step_count, 0);
@@ -137,8 +137,7 @@ static void a_heap_wrong_from_the_start_has_no_blocks_and_no_steps(void **state)
     history_close(history);
 }
 
-static void a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict) {
     const size_t count = HISTORY_STEP_CAPACITY + 10;
     const size_t size = program_size(small_heap.version, count);
     uint8_t *const bytes = calloc(1, size);
@@ -172,8 +171,7 @@ static void assert_extents(struct fault fault, size_t count, struct extent first
     history_close(history);
 }
 
-static void a_failure_marks_the_bytes_it_is_about(void **state) {
-    (void)state;
+TEST(a_failure_marks_the_bytes_it_is_about) {
     static const struct extent none = {0};
     assert_extents((struct fault){.action = FAULT_NONE}, 0, none, none);
     assert_extents((struct fault){FAULT_TAKEN_COUNT, 1, 0, 1}, 0, none, none);
@@ -209,8 +207,7 @@ static struct recording record_death(int number) {
     return recording_make(&program);
 }
 
-static void a_recording_of_a_sound_run_is_its_history(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_recording_of_a_sound_run_is_its_history) {
     struct recording recording = record_death(0);
     const struct program program = program_of(&small_heap, busy, LENGTH(busy));
     assert_false(recording_died(&recording));
@@ -220,8 +217,7 @@ static void a_recording_of_a_sound_run_is_its_history(void **state) {
     recording_close(&recording);
 }
 
-static void a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in(void **state) {
-    (void)state;
+TEST(a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in) {
     static const struct {
         int signal;
         const char *words;
@@ -241,8 +237,7 @@ static void a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in(void 
 }
 
 /* The heap after a death in the middle of `free 1`: the block was free already. */
-static void a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then(void **state) {
-    (void)state;
+TEST(a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then) {
     char heap[1024];
     struct recording recording = record_death(SIGPROF);
     struct history_cursor cursor = history_cursor_open(recording.history);
@@ -263,8 +258,7 @@ static void *stray_alloc(void *heap, size_t size) {
     return payload;
 }
 
-static void under_a_sanitizer_the_address_died_at_and_the_report_are_kept(void **state) {
-    (void)state;
+TEST(under_a_sanitizer_the_address_died_at_and_the_report_are_kept) {
     char words[FAILURE_TEXT_SIZE];
     struct extent extents[EXTENT_COUNT_MAXIMUM];
     const struct program program = program_of(&small_heap, busy, LENGTH(busy));
@@ -283,29 +277,3 @@ static void under_a_sanitizer_the_address_died_at_and_the_report_are_kept(void *
     recording_close(&recording);
 }
 #endif
-
-int main(void) {
-    const struct operation operations[LENGTH(busy)] = {ALLOC(0, 24),   ALLOC(1, 37),   ZALLOC(2, 16), FREE(1),
-                                                       ALLOC(3, 8),    REALLOC(0, 60), COALESCE,      FREE(0),
-                                                       REALLOC(2, 20), DOUBLE(0),      ALLOC(4, 200)};
-    memcpy(busy, operations, sizeof busy);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(played_back_a_history_is_the_trace, start_executor),
-        cmocka_unit_test_setup(a_step_that_changes_nothing_costs_nothing, start_executor),
-        cmocka_unit_test_setup(a_block_knows_what_was_asked_and_which_step_made_it, start_executor),
-        cmocka_unit_test_setup(growth_is_in_the_step_it_happened_in, start_executor),
-        cmocka_unit_test_setup(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict,
-                               start_executor),
-        cmocka_unit_test(a_violation_is_the_last_step_with_its_verdict),
-        cmocka_unit_test(a_broken_header_ends_the_heap_and_is_said),
-        cmocka_unit_test(a_heap_wrong_from_the_start_has_no_blocks_and_no_steps),
-        cmocka_unit_test(a_failure_marks_the_bytes_it_is_about),
-        cmocka_unit_test_setup(a_recording_of_a_sound_run_is_its_history, start_executor),
-        cmocka_unit_test(a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in),
-        cmocka_unit_test(a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then),
-#if PORT_ADDRESS_SANITIZER
-        cmocka_unit_test(under_a_sanitizer_the_address_died_at_and_the_report_are_kept),
-#endif
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

@@ -10,8 +10,7 @@ static const char text[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=
 
 /* Programs. */
 
-static void a_binary_program_is_read_as_it_is(void **state) {
-    (void)state;
+FOLDER_TEST(a_binary_program_is_read_as_it_is) {
     struct input input;
     make_file("program", binary, sizeof binary);
     assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
@@ -24,8 +23,7 @@ static void a_binary_program_is_read_as_it_is(void **state) {
     assert_null(input.bytes);
 }
 
-static void a_text_is_read_as_the_program_it_means(void **state) {
-    (void)state;
+FOLDER_TEST(a_text_is_read_as_the_program_it_means) {
     struct input input;
     make_file("program", text, strlen(text));
     assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
@@ -36,8 +34,7 @@ static void a_text_is_read_as_the_program_it_means(void **state) {
     input_close(&input);
 }
 
-static void an_empty_file_is_called_a_program_with_no_operation(void **state) {
-    (void)state;
+FOLDER_TEST(an_empty_file_is_called_a_program_with_no_operation) {
     struct input input;
     make_file("program", "", 0);
     const char *const path = path_of("program");
@@ -103,8 +100,7 @@ static const struct {
     {"program.ops", "\n", REFUSED, false},
 };
 
-static void a_file_is_text_or_bytes_or_is_refused(void **state) {
-    (void)state;
+FOLDER_TEST(a_file_is_text_or_bytes_or_is_refused) {
     for (size_t i = 0; i < LENGTH(forms); i++) {
         struct input input;
         const char *const path = path_of(forms[i].name);
@@ -124,8 +120,7 @@ static void a_file_is_text_or_bytes_or_is_refused(void **state) {
     }
 }
 
-static void what_is_refused_is_told_the_line_and_what_it_should_be(void **state) {
-    (void)state;
+FOLDER_TEST(what_is_refused_is_told_the_line_and_what_it_should_be) {
     static const char contents[] = "# kmem\n\nA heap.\n";
     struct input input;
     char expected[2 * PATH_SIZE];
@@ -142,8 +137,7 @@ static void what_is_refused_is_told_the_line_and_what_it_should_be(void **state)
     assert_null(input.bytes);
 }
 
-static void large_files_are_read_whole(void **state) {
-    (void)state;
+FOLDER_TEST(large_files_are_read_whole) {
     static const size_t sizes[] = {4095, 4096, 4097, 8192, 20000};
     static uint8_t bytes[20000];
     for (size_t i = 0; i < sizeof bytes; i++) {
@@ -159,8 +153,7 @@ static void large_files_are_read_whole(void **state) {
     }
 }
 
-static void a_text_with_an_error_is_a_usage_error_that_says_where(void **state) {
-    (void)state;
+FOLDER_TEST(a_text_with_an_error_is_a_usage_error_that_says_where) {
     static const char wrong[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nallok 0 24\n";
     struct input input;
     make_file("program", wrong, strlen(wrong));
@@ -180,8 +173,7 @@ static void a_text_with_an_error_is_a_usage_error_that_says_where(void **state) 
     input_close(&input);
 }
 
-static void a_missing_file_is_named(void **state) {
-    (void)state;
+FOLDER_TEST(a_missing_file_is_named) {
     struct input input;
     const char *const path = path_of("none");
     catch_errors();
@@ -191,8 +183,7 @@ static void a_missing_file_is_named(void **state) {
     assert_null(input.bytes);
 }
 
-static void a_folder_is_no_program(void **state) {
-    (void)state;
+FOLDER_TEST(a_folder_is_no_program) {
     struct input input;
     catch_errors();
     const enum exit_code code = input_open(folder, false, &input);
@@ -202,8 +193,7 @@ static void a_folder_is_no_program(void **state) {
 }
 
 /* Holes cost no room on a disk. */
-static void a_file_without_end_is_given_up(void **state) {
-    (void)state;
+FOLDER_TEST(a_file_without_end_is_given_up) {
     uint8_t *bytes;
     size_t size;
     make_file("large", "", 0);
@@ -232,8 +222,7 @@ static void read_standard_input(unsigned unused) {
     _exit(right && fileno(stdin) >= 0 ? 42 : 2);
 }
 
-static void a_dash_is_standard_input(void **state) {
-    (void)state;
+FOLDER_TEST(a_dash_is_standard_input) {
     make_file("program", binary, sizeof binary);
     const int status = status_of(read_standard_input, 0);
     assert_true(WIFEXITED(status));
@@ -242,8 +231,7 @@ static void a_dash_is_standard_input(void **state) {
 
 /* Writing. */
 
-static void a_new_file_is_written_whole_with_the_rights_the_umask_leaves(void **state) {
-    (void)state;
+FOLDER_TEST(a_new_file_is_written_whole_with_the_rights_the_umask_leaves) {
     static const mode_t masks[] = {0, 022, 027, 077};
     struct stat status;
     for (size_t i = 0; i < LENGTH(masks); i++) {
@@ -259,8 +247,7 @@ static void a_new_file_is_written_whole_with_the_rights_the_umask_leaves(void **
     assert_int_equal(entry_count(), 2);
 }
 
-static void an_existing_file_is_kept_unless_it_is_to_be_replaced(void **state) {
-    (void)state;
+FOLDER_TEST(an_existing_file_is_kept_unless_it_is_to_be_replaced) {
     make_file("old", "old", 3);
     const char *const path = path_of("old");
     catch_errors();
@@ -274,8 +261,7 @@ static void an_existing_file_is_kept_unless_it_is_to_be_replaced(void **state) {
     assert_int_equal(entry_count(), 1);
 }
 
-static void a_folder_is_not_replaced_and_nothing_is_left_behind(void **state) {
-    (void)state;
+FOLDER_TEST(a_folder_is_not_replaced_and_nothing_is_left_behind) {
     assert_int_equal(mkdir(path_of("folder"), 0700), 0);
     const char *const path = path_of("folder");
     catch_errors();
@@ -285,8 +271,7 @@ static void a_folder_is_not_replaced_and_nothing_is_left_behind(void **state) {
     assert_int_equal(entry_count(), 1);
 }
 
-static void a_device_is_not_replaced(void **state) {
-    (void)state;
+FOLDER_TEST(a_device_is_not_replaced) {
     struct stat status;
     assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
     const char *const path = path_of("pipe");
@@ -301,8 +286,7 @@ static void a_device_is_not_replaced(void **state) {
     assert_int_equal(entry_count(), 1);
 }
 
-static void a_folder_that_is_not_there_cannot_be_written_to(void **state) {
-    (void)state;
+FOLDER_TEST(a_folder_that_is_not_there_cannot_be_written_to) {
     const char *const path = path_of("none/file");
     catch_errors();
     const enum exit_code code = output_write(path, binary, sizeof binary, true);
@@ -319,8 +303,7 @@ static enum exit_code write_three(const char *last, bool replace) {
     return output_write_all(outputs, LENGTH(outputs), replace);
 }
 
-static void several_files_are_written_together(void **state) {
-    (void)state;
+FOLDER_TEST(several_files_are_written_together) {
     assert_int_equal(write_three("three", false), EXIT_SOUND);
     assert_file_holds("one", binary, sizeof binary);
     assert_file_holds("two", binary, 0);
@@ -330,8 +313,7 @@ static void several_files_are_written_together(void **state) {
     assert_int_equal(entry_count(), 3);
 }
 
-static void of_several_files_none_is_written_when_one_cannot_be(void **state) {
-    (void)state;
+FOLDER_TEST(of_several_files_none_is_written_when_one_cannot_be) {
     make_file("old", "old", 3);
     assert_int_equal(mkdir(path_of("folder"), 0700), 0);
     catch_errors();
@@ -350,36 +332,4 @@ static void of_several_files_none_is_written_when_one_cannot_be(void **state) {
     assert_int_equal(nowhere, EXIT_ENVIRONMENT);
     assert_file_holds("old", "old", 3);
     assert_int_equal(entry_count(), 2);
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_binary_program_is_read_as_it_is, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_text_is_read_as_the_program_it_means, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(an_empty_file_is_called_a_program_with_no_operation, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_file_is_text_or_bytes_or_is_refused, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(what_is_refused_is_told_the_line_and_what_it_should_be, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(large_files_are_read_whole, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_text_with_an_error_is_a_usage_error_that_says_where, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_missing_file_is_named, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_folder_is_no_program, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_file_without_end_is_given_up, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_dash_is_standard_input, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_new_file_is_written_whole_with_the_rights_the_umask_leaves,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(an_existing_file_is_kept_unless_it_is_to_be_replaced, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_folder_is_not_replaced_and_nothing_is_left_behind, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_device_is_not_replaced, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_cannot_be_written_to, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(several_files_are_written_together, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(of_several_files_none_is_written_when_one_cannot_be, make_folder,
-                                        remove_folder),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

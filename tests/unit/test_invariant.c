@@ -16,8 +16,7 @@ static void assert_breaks_precisely(enum invariant invariant, uint64_t offset, u
 
 /* region */
 
-static void region_is_broken_by_another_base(void **state) {
-    (void)state;
+TEST(region_is_broken_by_another_base) {
     start_with("taken 32 | free 992");
     heap.base += 256;
     assert_breaks_precisely(INVARIANT_REGION, 0, 0, 256);
@@ -27,15 +26,13 @@ static void region_is_broken_by_another_base(void **state) {
     assert_breaks_precisely(INVARIANT_REGION, 0, 0, 0 - (uintptr_t)expected_heap.base);
 }
 
-static void region_is_broken_by_another_page_size(void **state) {
-    (void)state;
+TEST(region_is_broken_by_another_page_size) {
     start_with("taken 32 | free 992");
     heap.page_size = 512;
     assert_breaks_precisely(INVARIANT_REGION, 0, 256, 512);
 }
 
-static void region_is_broken_by_another_page_count(void **state) {
-    (void)state;
+TEST(region_is_broken_by_another_page_count) {
     start_with("taken 32 | free 992");
     heap.page_count = 3;
     assert_breaks_precisely(INVARIANT_REGION, 0, 4, 3);
@@ -43,8 +40,7 @@ static void region_is_broken_by_another_page_count(void **state) {
     assert_breaks_precisely(INVARIANT_REGION, 0, 4, 5);
 }
 
-static void region_names_base_before_page_size_before_page_count(void **state) {
-    (void)state;
+TEST(region_names_base_before_page_size_before_page_count) {
     start_with("free 1024");
     heap.page_count = 9;
     heap.page_size = 16;
@@ -56,8 +52,7 @@ static void region_names_base_before_page_size_before_page_count(void **state) {
 /* walk-ends, block-size, block-tiling: what is behind such a header is not known, so nothing else is
  * reported. */
 
-static void walk_ends_is_broken_by_a_block_of_size_0(void **state) {
-    (void)state;
+TEST(walk_ends_is_broken_by_a_block_of_size_0) {
     start_with("taken 32 | free 64 | taken 928");
     header_write(32, 0);
     assert_breaks_precisely(INVARIANT_WALK_ENDS, 32, 16, 0);
@@ -66,8 +61,7 @@ static void walk_ends_is_broken_by_a_block_of_size_0(void **state) {
     assert_breaks_precisely(INVARIANT_WALK_ENDS, 0, 16, 0);
 }
 
-static void block_size_is_broken_by_a_size_under_16_or_no_multiple_of_8(void **state) {
-    (void)state;
+TEST(block_size_is_broken_by_a_size_under_16_or_no_multiple_of_8) {
     static const uint64_t sizes[][2] = {{1, 16},  {8, 16},  {15, 16}, {17, 24},
                                         {23, 24}, {25, 32}, {28, 32}, {BLOCK_TAKEN - 1, BLOCK_TAKEN}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -79,8 +73,7 @@ static void block_size_is_broken_by_a_size_under_16_or_no_multiple_of_8(void **s
     }
 }
 
-static void block_tiling_is_broken_by_a_block_that_reaches_past_the_end(void **state) {
-    (void)state;
+TEST(block_tiling_is_broken_by_a_block_that_reaches_past_the_end) {
     static const uint64_t sizes[] = {936, 1024, 4096, UINT64_C(1) << 62, (UINT64_C(1) << 63) - 8};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         start_with("taken 32 | free 64 | taken 928");
@@ -94,24 +87,21 @@ static void block_tiling_is_broken_by_a_block_that_reaches_past_the_end(void **s
 
 /* free-merged */
 
-static void free_merged_is_broken_by_two_adjacent_free_blocks(void **state) {
-    (void)state;
+TEST(free_merged_is_broken_by_two_adjacent_free_blocks) {
     start_with("taken 32 | free 64 | free 928");
     assert_breaks_precisely(INVARIANT_FREE_MERGED, 96, 992, 928);
     start_with("free 16 | free 24 | taken 984");
     assert_breaks_precisely(INVARIANT_FREE_MERGED, 16, 40, 24);
 }
 
-static void free_merged_names_the_first_pair_of_a_longer_run(void **state) {
-    (void)state;
+TEST(free_merged_names_the_first_pair_of_a_longer_run) {
     start_with("free 16 | taken 16 | free 32 | free 48 | free 64 | taken 848");
     assert_breaks_precisely(INVARIANT_FREE_MERGED, 64, 80, 48);
 }
 
 /* taken-is-live */
 
-static void taken_is_live_is_broken_by_a_taken_block_nobody_owns(void **state) {
-    (void)state;
+TEST(taken_is_live_is_broken_by_a_taken_block_nobody_owns) {
     start_with("taken 32 | taken 48 | free 944");
     expected_heap.live_count = 1;
     assert_breaks_precisely(INVARIANT_TAKEN_IS_LIVE, 32, 0, 48);
@@ -127,16 +117,14 @@ static void taken_is_live_is_broken_by_a_taken_block_nobody_owns(void **state) {
 
 /* live-is-taken */
 
-static void live_is_taken_is_broken_by_a_live_block_that_is_free(void **state) {
-    (void)state;
+TEST(live_is_taken_is_broken_by_a_live_block_that_is_free) {
     start_with("taken 32 | free 992");
     live[1] = (struct live_block){.offset = 32, .size = 992};
     expected_heap.live_count = 2;
     assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 32, 992, 0);
 }
 
-static void live_is_taken_is_broken_by_a_taken_block_of_another_size(void **state) {
-    (void)state;
+TEST(live_is_taken_is_broken_by_a_taken_block_of_another_size) {
     start_with("taken 32 | taken 48 | free 944");
     live[1].size = 40;
     assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 32, 40, 48);
@@ -144,8 +132,7 @@ static void live_is_taken_is_broken_by_a_taken_block_of_another_size(void **stat
     assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 32, 56, 48);
 }
 
-static void live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another(void **state) {
-    (void)state;
+TEST(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another) {
     start_with("taken 32 | taken 48 | free 944");
     live[2] = live[1];
     live[1] = (struct live_block){.offset = 16, .size = 16};
@@ -153,8 +140,7 @@ static void live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another(voi
     assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 16, 16, 0);
 }
 
-static void a_live_block_in_the_middle_of_another_is_seen_at_a_free_block_too(void **state) {
-    (void)state;
+TEST(a_live_block_in_the_middle_of_another_is_seen_at_a_free_block_too) {
     start_with("taken 32 | free 48 | taken 944");
     live[2] = live[1];
     live[1] = (struct live_block){.offset = 16, .size = 16};
@@ -163,16 +149,14 @@ static void a_live_block_in_the_middle_of_another_is_seen_at_a_free_block_too(vo
     assert_sound(ONLY(TAKEN_IS_LIVE));
 }
 
-static void live_is_taken_is_broken_by_a_live_block_in_the_middle_of_the_last(void **state) {
-    (void)state;
+TEST(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_the_last) {
     start_with("taken 32 | free 992");
     live[1] = (struct live_block){.offset = 1008, .size = 16};
     expected_heap.live_count = 2;
     assert_breaks_precisely(INVARIANT_LIVE_IS_TAKEN, 1008, 16, 0);
 }
 
-static void live_is_taken_is_broken_by_a_live_block_outside_the_region(void **state) {
-    (void)state;
+TEST(live_is_taken_is_broken_by_a_live_block_outside_the_region) {
     static const size_t offsets[] = {1024, 1032, 4096, SIZE_MAX - 7};
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
         start_with("taken 32 | free 992");
@@ -184,8 +168,7 @@ static void live_is_taken_is_broken_by_a_live_block_outside_the_region(void **st
 
 /* counters */
 
-static void counters_is_broken_by_a_wrong_count_of_taken_blocks(void **state) {
-    (void)state;
+TEST(counters_is_broken_by_a_wrong_count_of_taken_blocks) {
     start_with("taken 32 | free 64 | taken 928");
     heap.taken_count = 3;
     assert_breaks_precisely(INVARIANT_COUNTERS, 0, 2, 3);
@@ -193,8 +176,7 @@ static void counters_is_broken_by_a_wrong_count_of_taken_blocks(void **state) {
     assert_breaks_precisely(INVARIANT_COUNTERS, 0, 2, 1);
 }
 
-static void counters_is_broken_by_a_wrong_count_of_taken_bytes(void **state) {
-    (void)state;
+TEST(counters_is_broken_by_a_wrong_count_of_taken_bytes) {
     start_with("taken 32 | free 64 | taken 928");
     heap.taken_size = 968;
     assert_breaks_precisely(INVARIANT_COUNTERS, 0, 960, 968);
@@ -206,8 +188,7 @@ static void counters_is_broken_by_a_wrong_count_of_taken_bytes(void **state) {
 
 /* Several at once: the first in the order of the list at each block, and of the blocks, is the verdict. */
 
-static void the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next(void **state) {
-    (void)state;
+TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
     start_with("taken 32 | free 48 | free 64 | taken 80 | taken 32 | free 768");
     live[1].size = 72;    /* of "taken 80", at 144 */
     live[2].offset = 500; /* of "taken 32", at 224: nobody's now, and one is missing from the last block */
@@ -230,8 +211,7 @@ static void the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_n
     assert_sound(mask);
 }
 
-static void an_impossible_header_ends_the_walk_whatever_the_mask(void **state) {
-    (void)state;
+TEST(an_impossible_header_ends_the_walk_whatever_the_mask) {
     static const uint64_t headers[] = {0, 28, 4096};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         start_with("taken 32 | free 64 | taken 928");
@@ -244,8 +224,7 @@ static void an_impossible_header_ends_the_walk_whatever_the_mask(void **state) {
     }
 }
 
-static void mask_bits_that_name_no_invariant_mean_nothing(void **state) {
-    (void)state;
+TEST(mask_bits_that_name_no_invariant_mean_nothing) {
     start_with("taken 32 | free 992");
     assert_sound(UINT64_MAX);
     assert_sound(~INVARIANT_ALL);
@@ -254,8 +233,7 @@ static void mask_bits_that_name_no_invariant_mean_nothing(void **state) {
     assert_sound(~INVARIANT_ALL);
 }
 
-static void a_wrong_region_is_never_walked(void **state) {
-    (void)state;
+TEST(a_wrong_region_is_never_walked) {
     start_with("taken 32 | free 992");
     heap.page_count = SIZE_MAX;
     heap.page_size = SIZE_MAX;
@@ -264,32 +242,4 @@ static void a_wrong_region_is_never_walked(void **state) {
     assert_int_equal(census.block_count, 0);
     assert_sound(WITHOUT(REGION));
     assert_int_equal(census.block_count, 2);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(region_is_broken_by_another_base),
-        cmocka_unit_test(region_is_broken_by_another_page_size),
-        cmocka_unit_test(region_is_broken_by_another_page_count),
-        cmocka_unit_test(region_names_base_before_page_size_before_page_count),
-        cmocka_unit_test(walk_ends_is_broken_by_a_block_of_size_0),
-        cmocka_unit_test(block_size_is_broken_by_a_size_under_16_or_no_multiple_of_8),
-        cmocka_unit_test(block_tiling_is_broken_by_a_block_that_reaches_past_the_end),
-        cmocka_unit_test(free_merged_is_broken_by_two_adjacent_free_blocks),
-        cmocka_unit_test(free_merged_names_the_first_pair_of_a_longer_run),
-        cmocka_unit_test(taken_is_live_is_broken_by_a_taken_block_nobody_owns),
-        cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_that_is_free),
-        cmocka_unit_test(live_is_taken_is_broken_by_a_taken_block_of_another_size),
-        cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another),
-        cmocka_unit_test(a_live_block_in_the_middle_of_another_is_seen_at_a_free_block_too),
-        cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_the_last),
-        cmocka_unit_test(live_is_taken_is_broken_by_a_live_block_outside_the_region),
-        cmocka_unit_test(counters_is_broken_by_a_wrong_count_of_taken_blocks),
-        cmocka_unit_test(counters_is_broken_by_a_wrong_count_of_taken_bytes),
-        cmocka_unit_test(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next),
-        cmocka_unit_test(an_impossible_header_ends_the_walk_whatever_the_mask),
-        cmocka_unit_test(mask_bits_that_name_no_invariant_mean_nothing),
-        cmocka_unit_test(a_wrong_region_is_never_walked),
-    };
-    return cmocka_run_group_tests_name("invariant", tests, NULL, NULL);
 }

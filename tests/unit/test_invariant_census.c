@@ -67,11 +67,10 @@ static void operate_at_random(void) {
     expected_heap.page_count = kmem_page_count(&heap);
 }
 
-static void a_healthy_heap_is_sound_in_many_shapes(void **state) {
-    (void)state;
+TEST(a_healthy_heap_is_sound_in_many_shapes) {
     for (uint64_t seed = 1; seed <= 50; seed++) {
         random_state = seed;
-        (void)growing_heap(NULL);
+        growing_heap();
         expected_heap = (struct expectation){
             .base = heap.base, .page_size = 256, .page_count = 4, .live = live, .live_count = 0};
         for (unsigned step = 0; step < 400; step++) {
@@ -102,8 +101,7 @@ static void fill_with_random_headers(void) {
     }
 }
 
-static void whatever_the_bytes_the_checker_ends_inside_the_region(void **state) {
-    (void)state;
+TEST(whatever_the_bytes_the_checker_ends_inside_the_region) {
     size_t longest = 0;
     random_state = 1;
     for (unsigned trial = 0; trial < 2000; trial++) {
@@ -127,8 +125,7 @@ static void whatever_the_bytes_the_checker_ends_inside_the_region(void **state) 
 
 /* The census. */
 
-static void the_census_counts_what_the_walk_saw(void **state) {
-    (void)state;
+TEST(the_census_counts_what_the_walk_saw) {
     start_with("taken 32 | free 64 | taken 48 | taken 24 | free 856");
     assert_sound(INVARIANT_ALL);
     assert_int_equal(census.block_count, 5);
@@ -141,8 +138,7 @@ static void the_census_counts_what_the_walk_saw(void **state) {
     assert_int_equal(census.taken_size, 0);
 }
 
-static void the_census_of_a_broken_heap_covers_the_blocks_before_the_offset(void **state) {
-    (void)state;
+TEST(the_census_of_a_broken_heap_covers_the_blocks_before_the_offset) {
     start_with("taken 32 | free 64 | free 48 | taken 880");
     assert_verdict(INVARIANT_ALL, INVARIANT_FREE_MERGED, 96, 112, 48);
     assert_int_equal(census.block_count, 2);
@@ -163,8 +159,7 @@ static uint64_t layout_of(const char *blocks) {
     return census.layout;
 }
 
-static void equal_block_lists_have_equal_layouts_at_different_addresses(void **state) {
-    (void)state;
+TEST(equal_block_lists_have_equal_layouts_at_different_addresses) {
     const uint64_t layout = layout_of("taken 32 | free 64 | taken 928");
     assert_int_equal(layout_of("taken 32 | free 64 | taken 928"), layout);
     arena_prepare();
@@ -177,8 +172,7 @@ static void equal_block_lists_have_equal_layouts_at_different_addresses(void **s
 }
 
 /* Every heap of two or three blocks, each taken or free. */
-static void different_block_lists_have_different_layouts(void **state) {
-    (void)state;
+TEST(different_block_lists_have_different_layouts) {
     static uint64_t layouts[8192];
     size_t count = 0;
     for (size_t first = 32; first < HEAP_SIZE - 64; first += 32) {
@@ -208,8 +202,7 @@ static void different_block_lists_have_different_layouts(void **state) {
 
 /* Names. */
 
-static void every_invariant_has_an_id_of_its_own_and_a_sentence(void **state) {
-    (void)state;
+TEST(every_invariant_has_an_id_of_its_own_and_a_sentence) {
     static const char *const ids[] = {"region",      "walk-ends",     "block-size",    "block-tiling",
                                       "free-merged", "taken-is-live", "live-is-taken", "counters"};
     assert_int_equal(INVARIANT_COUNT, 1 + sizeof ids / sizeof *ids);
@@ -227,8 +220,7 @@ static void every_invariant_has_an_id_of_its_own_and_a_sentence(void **state) {
     }
 }
 
-static void a_number_that_is_no_invariant_has_neither(void **state) {
-    (void)state;
+TEST(a_number_that_is_no_invariant_has_neither) {
     static const unsigned numbers[] = {INVARIANT_NONE, INVARIANT_COUNT, INVARIANT_COUNT + 1, UINT32_MAX};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         assert_null(invariant_id(numbers[i]));
@@ -236,23 +228,7 @@ static void a_number_that_is_no_invariant_has_neither(void **state) {
     }
 }
 
-static void the_masks_cover_every_invariant(void **state) {
-    (void)state;
+TEST(the_masks_cover_every_invariant) {
     assert_int_equal(INVARIANT_ALL, (UINT64_C(1) << INVARIANT_COUNT) - 2);
     assert_int_equal(INVARIANT_STRUCTURE, INVARIANT_ALL & ~INVARIANT_AGREEMENT);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_healthy_heap_is_sound_in_many_shapes),
-        cmocka_unit_test(whatever_the_bytes_the_checker_ends_inside_the_region),
-        cmocka_unit_test(the_census_counts_what_the_walk_saw),
-        cmocka_unit_test(the_census_of_a_broken_heap_covers_the_blocks_before_the_offset),
-        cmocka_unit_test(equal_block_lists_have_equal_layouts_at_different_addresses),
-        cmocka_unit_test(different_block_lists_have_different_layouts),
-        cmocka_unit_test(every_invariant_has_an_id_of_its_own_and_a_sentence),
-        cmocka_unit_test(a_number_that_is_no_invariant_has_neither),
-        cmocka_unit_test(the_masks_cover_every_invariant),
-    };
-    return cmocka_run_group_tests_name("invariant_census", tests, NULL, NULL);
 }

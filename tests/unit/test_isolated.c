@@ -24,18 +24,17 @@ static const struct program_header page_heap = {.page_size = 4096, .page_count =
 static struct subject deadly;
 static struct isolated isolated;
 
-static int open_isolated(void **state) {
-    (void)state;
+static void open_isolated(void) {
     deadly = deadly_subject();
     make_executor(&deadly, first_arena, ORACLE_ALL);
-    return isolated_open(&isolated, &executor, CAPACITY) == EXIT_SOUND ? 0 : -1;
+    assert_int_equal(isolated_open(&isolated, &executor, CAPACITY), EXIT_SOUND);
 }
 
-static int close_isolated(void **state) {
-    (void)state;
+static void close_isolated(void) {
     isolated_close(&isolated);
-    return 0;
 }
+
+#define ISOLATED_TEST(name) TEST_WITH(name, open_isolated, close_isolated)
 
 /* The program of these operations, in storage that lasts until the next call. */
 static struct program program_of(const struct operation *operations, size_t count) {
@@ -68,14 +67,12 @@ static void assert_still_works(void) {
     assert_failure(run_asking(24), "sound");
 }
 
-static void a_sound_program_is_sound(void **state) {
-    (void)state;
+ISOLATED_TEST(a_sound_program_is_sound) {
     assert_failure(run_asking(24), "sound");
     assert_failure(run_asking(24), "sound");
 }
 
-static void a_verdict_comes_back_whole_with_its_operation(void **state) {
-    (void)state;
+ISOLATED_TEST(a_verdict_comes_back_whole_with_its_operation) {
     const struct failure failure = run_asking((int32_t)DEADLY_WRONG_SIZE);
     assert_failure(failure, "placement");
     assert_verdict(failure.verdict, (struct verdict){ORACLE_PLACEMENT, 40, 40, (uint64_t)-1});
@@ -83,28 +80,24 @@ static void a_verdict_comes_back_whole_with_its_operation(void **state) {
     assert_still_works();
 }
 
-static void a_signal_is_named_with_its_place(void **state) {
-    (void)state;
+ISOLATED_TEST(a_signal_is_named_with_its_place) {
     const struct failure failure = run_asking(DEADLY(DEATH_SIGNAL));
     assert_failure_in(failure, "SIGSEGV in read_nowhere", "SIGSEGV");
     assert_int_equal(failure.operation_index, 1);
     assert_still_works();
 }
 
-static void an_impossible_instruction_is_a_signal(void **state) {
-    (void)state;
+ISOLATED_TEST(an_impossible_instruction_is_a_signal) {
     assert_int_equal(run_asking(DEADLY(DEATH_TRAP)).number, SIGILL);
     assert_still_works();
 }
 
-static void an_abort_is_a_signal_at_its_caller(void **state) {
-    (void)state;
+ISOLATED_TEST(an_abort_is_a_signal_at_its_caller) {
     assert_failure_in(run_asking(DEADLY(DEATH_ABORT)), "SIGABRT in die", "SIGABRT");
     assert_still_works();
 }
 
-static void a_failed_assertion_is_named_with_its_line_and_kept_with_its_text(void **state) {
-    (void)state;
+ISOLATED_TEST(a_failed_assertion_is_named_with_its_line_and_kept_with_its_text) {
     const struct failure failure = run_asking(DEADLY(DEATH_ASSERTION));
     assert_int_equal(failure.kind, FAILURE_SIGNAL);
     assert_int_equal(failure.number, SIGABRT);
@@ -128,8 +121,7 @@ static void a_failed_assertion_is_named_with_its_line_and_kept_with_its_text(voi
     outcome_close(&outcome);
 }
 
-static void only_a_line_of_an_assertion_is_taken_for_one(void **state) {
-    (void)state;
+ISOLATED_TEST(only_a_line_of_an_assertion_is_taken_for_one) {
     struct assertion assertion;
     static const char *const others[] = {"",
                                          "Assertion `x' failed.",
@@ -150,14 +142,12 @@ static void only_a_line_of_an_assertion_is_taken_for_one(void **state) {
     assert_string_equal(assertion.source.function, "kmem_alloc");
 }
 
-static void a_sanitizer_s_report_is_named_with_its_place(void **state) {
-    (void)state;
+ISOLATED_TEST(a_sanitizer_s_report_is_named_with_its_place) {
     assert_failure_in(run_asking(DEADLY(DEATH_POISON)), "use-after-poison in read_poison", "SIGSEGV");
     assert_still_works();
 }
 
-static void undefined_behaviour_is_named_with_its_line(void **state) {
-    (void)state;
+ISOLATED_TEST(undefined_behaviour_is_named_with_its_line) {
     const struct failure failure = run_asking(DEADLY(DEATH_UNDEFINED));
     if (PORT_ADDRESS_SANITIZER) {
         assert_string_equal(failure.name, "signed-integer-overflow");
@@ -166,16 +156,14 @@ static void undefined_behaviour_is_named_with_its_line(void **state) {
     assert_still_works();
 }
 
-static void a_hang_is_ended(void **state) {
-    (void)state;
+ISOLATED_TEST(a_hang_is_ended) {
     const struct failure failure = run_asking(DEADLY(DEATH_HANG));
     assert_failure(failure, "hang");
     assert_int_equal(failure.operation_index, 1);
     assert_still_works();
 }
 
-static void a_subject_that_waits_for_ever_is_ended(void **state) {
-    (void)state;
+ISOLATED_TEST(a_subject_that_waits_for_ever_is_ended) {
     isolated.wait_milliseconds = SHORT_WAIT;
     assert_failure(run_asking(DEADLY(DEATH_SLEEP)), "hang");
     isolated.wait_milliseconds = ISOLATED_WAIT_MILLISECONDS;
@@ -183,8 +171,7 @@ static void a_subject_that_waits_for_ever_is_ended(void **state) {
 }
 
 /* What is left behind keeps the child's socket open until this test has seen how the child ended. */
-static void what_a_subject_leaves_behind_does_not_hide_how_it_ended(void **state) {
-    (void)state;
+ISOLATED_TEST(what_a_subject_leaves_behind_does_not_hide_how_it_ended) {
     assert_int_equal(pipe(deadly_leash), 0);
     assert_failure(run_asking(DEADLY(DEATH_ORPHAN)), "exit 7");
     close(deadly_leash[1]);
@@ -194,8 +181,7 @@ static void what_a_subject_leaves_behind_does_not_hide_how_it_ended(void **state
 }
 
 /* The child of one has the other's socket open. Were that waited for, the alarm would end the test. */
-static void one_place_can_be_closed_while_a_child_of_another_runs_on(void **state) {
-    (void)state;
+ISOLATED_TEST(one_place_can_be_closed_while_a_child_of_another_runs_on) {
     const struct operation operation = ALLOC(0, 24);
     struct isolated other;
     assert_int_equal(isolated_open(&other, &executor, CAPACITY), EXIT_SOUND);
@@ -208,29 +194,25 @@ static void one_place_can_be_closed_while_a_child_of_another_runs_on(void **stat
     assert_still_works();
 }
 
-static void an_end_of_the_process_is_named_with_its_status(void **state) {
-    (void)state;
+ISOLATED_TEST(an_end_of_the_process_is_named_with_its_status) {
     assert_failure(run_asking(DEADLY(DEATH_EXIT)), "exit 7");
     assert_still_works();
 }
 
-static void a_stack_that_overflows_is_survived(void **state) {
-    (void)state;
+ISOLATED_TEST(a_stack_that_overflows_is_survived) {
     const struct failure failure = run_asking(DEADLY(DEATH_STACK));
     assert_int_equal(failure.kind, FAILURE_SIGNAL);
     assert_int_equal(failure.number, SIGSEGV);
     assert_still_works();
 }
 
-static void a_subject_that_takes_all_memory_is_stopped(void **state) {
-    (void)state;
+ISOLATED_TEST(a_subject_that_takes_all_memory_is_stopped) {
     const struct failure failure = run_asking(DEADLY(DEATH_MEMORY));
     assert_true(failure.kind == FAILURE_SIGNAL || failure.kind == FAILURE_SANITIZER);
     assert_still_works();
 }
 
-static void failures_are_the_same_when_kind_and_place_are(void **state) {
-    (void)state;
+ISOLATED_TEST(failures_are_the_same_when_kind_and_place_are) {
     const struct failure signal = run_asking(DEADLY(DEATH_SIGNAL));
     const struct failure again = run_asking(DEADLY(DEATH_SIGNAL) + 1);
     const struct failure elsewhere = run_asking(DEADLY(DEATH_OTHER_SIGNAL));
@@ -244,15 +226,13 @@ static void failures_are_the_same_when_kind_and_place_are(void **state) {
     assert_false(failure_is_same(&wrong, &sound));
 }
 
-static void the_caller_s_executor_is_not_touched(void **state) {
-    (void)state;
+ISOLATED_TEST(the_caller_s_executor_is_not_touched) {
     (void)run_asking((int32_t)DEADLY_WRONG_SIZE);
     assert_int_equal(executor.operation_count, 0);
     assert_null(executor.observer);
 }
 
-static void what_the_subject_prints_is_kept_when_it_is_wanted(void **state) {
-    (void)state;
+ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted) {
     const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_NOISE))};
     const struct program program = program_of(operations, 1);
     struct outcome outcome;
@@ -262,8 +242,7 @@ static void what_the_subject_prints_is_kept_when_it_is_wanted(void **state) {
     outcome_close(&outcome);
 }
 
-static void a_sanitizer_s_whole_report_is_kept_when_it_is_wanted(void **state) {
-    (void)state;
+ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted) {
     const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_POISON))};
     const struct program program = program_of(operations, 1);
     struct outcome outcome;
@@ -282,8 +261,7 @@ static void note_call(void *context, const struct executor *watched, const struc
     printf("step %zu\n", step->index);
 }
 
-static void an_observer_of_the_caller_is_called_in_the_child(void **state) {
-    (void)state;
+ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child) {
     const struct operation operations[] = {ALLOC(0, 1), FREE(0)};
     const struct program program = program_of(operations, 2);
     const struct observer observer = {.before = note_call};
@@ -303,8 +281,7 @@ static void tell_step(void *context, const struct executor *watched, const struc
 }
 
 /* The end of the pipe says when all are gone that have it open: the caller and its child. */
-static void a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_killed(void **state) {
-    (void)state;
+ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_killed) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     const pid_t caller = fork();
@@ -331,8 +308,7 @@ static void a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_kill
     close(ends[0]);
 }
 
-static void an_outcome_has_the_last_step_and_the_digest_so_far(void **state) {
-    (void)state;
+ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far) {
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, DEADLY(DEATH_ABORT)), FREE(0)};
     const struct program program = program_of(operations, LENGTH(operations));
     const struct program beginning = program_of(operations, 0);
@@ -352,8 +328,7 @@ static void an_outcome_has_the_last_step_and_the_digest_so_far(void **state) {
     outcome_close(&outcome);
 }
 
-static void what_a_subject_prints_is_bounded_and_no_failure(void **state) {
-    (void)state;
+ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure) {
     const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_FLOOD))};
     const struct program program = program_of(operations, 1);
     struct outcome outcome;
@@ -363,8 +338,7 @@ static void what_a_subject_prints_is_bounded_and_no_failure(void **state) {
     outcome_close(&outcome);
 }
 
-static void a_child_that_was_ended_between_two_programs_is_replaced(void **state) {
-    (void)state;
+ISOLATED_TEST(a_child_that_was_ended_between_two_programs_is_replaced) {
     siginfo_t ended;
     assert_still_works();
     assert_int_equal(kill(isolated.child, SIGKILL), 0);
@@ -379,6 +353,10 @@ static void meet_ill_luck(void) {
     if (ill_luck != NULL) {
         ill_luck();
     }
+}
+
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, meet_ill_luck);
 }
 
 static void lose_all_files(void) {
@@ -426,8 +404,7 @@ static void assert_environment_error(void (*luck)(void), const char *words) {
 
 #define NO_PROCESS "kmemfuzz: no process to run a program in: "
 
-static void a_child_that_cannot_run_programs_is_no_failure_of_the_subject(void **state) {
-    (void)state;
+ISOLATED_TEST(a_child_that_cannot_run_programs_is_no_failure_of_the_subject) {
     assert_environment_error(lose_all_files, NO_PROCESS "/dev/null in the child: Too many open files\n");
     assert_environment_error(end_at_once, NO_PROCESS "the child ended with code 9 before it ran anything\n");
     assert_environment_error(die_at_once, NO_PROCESS "the child died of signal 9 before it ran anything\n");
@@ -479,8 +456,7 @@ static struct notes examine_dying(enum death death,
     return notes;
 }
 
-static void who_examines_is_told_once_of_a_death_and_of_the_address(void **state) {
-    (void)state;
+ISOLATED_TEST(who_examines_is_told_once_of_a_death_and_of_the_address) {
     const struct notes signal = examine_dying(DEATH_SIGNAL, note_dying, "SIGSEGV in read_nowhere", "SIGSEGV");
     assert_int_equal(signal.run_count, 1);
     assert_int_equal(signal.dying_count, 1);
@@ -493,46 +469,8 @@ static void who_examines_is_told_once_of_a_death_and_of_the_address(void **state
     assert_int_equal(examine_dying(DEATH_EXIT, note_dying, "exit 7", "exit 7").dying_count, 0);
 }
 
-static void a_hook_that_hangs_is_ended_and_the_failure_stays_what_it_was(void **state) {
-    (void)state;
+ISOLATED_TEST(a_hook_that_hangs_is_ended_and_the_failure_stays_what_it_was) {
     const struct notes notes =
         examine_dying(DEATH_SIGNAL, hang_when_dying, "SIGSEGV in read_nowhere", "SIGSEGV");
     assert_int_equal(notes.dying_count, 1);
-}
-
-#define ISOLATED_TEST(name) cmocka_unit_test_setup_teardown(name, open_isolated, close_isolated)
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        ISOLATED_TEST(a_sound_program_is_sound),
-        ISOLATED_TEST(a_verdict_comes_back_whole_with_its_operation),
-        ISOLATED_TEST(a_signal_is_named_with_its_place),
-        ISOLATED_TEST(an_impossible_instruction_is_a_signal),
-        ISOLATED_TEST(an_abort_is_a_signal_at_its_caller),
-        ISOLATED_TEST(a_failed_assertion_is_named_with_its_line_and_kept_with_its_text),
-        ISOLATED_TEST(only_a_line_of_an_assertion_is_taken_for_one),
-        ISOLATED_TEST(a_sanitizer_s_report_is_named_with_its_place),
-        ISOLATED_TEST(undefined_behaviour_is_named_with_its_line),
-        ISOLATED_TEST(a_hang_is_ended),
-        ISOLATED_TEST(a_subject_that_waits_for_ever_is_ended),
-        ISOLATED_TEST(an_end_of_the_process_is_named_with_its_status),
-        ISOLATED_TEST(what_a_subject_leaves_behind_does_not_hide_how_it_ended),
-        ISOLATED_TEST(one_place_can_be_closed_while_a_child_of_another_runs_on),
-        ISOLATED_TEST(a_stack_that_overflows_is_survived),
-        ISOLATED_TEST(a_subject_that_takes_all_memory_is_stopped),
-        ISOLATED_TEST(failures_are_the_same_when_kind_and_place_are),
-        ISOLATED_TEST(the_caller_s_executor_is_not_touched),
-        ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted),
-        ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted),
-        ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child),
-        ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_killed),
-        ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far),
-        ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure),
-        ISOLATED_TEST(a_child_that_was_ended_between_two_programs_is_replaced),
-        ISOLATED_TEST(a_child_that_cannot_run_programs_is_no_failure_of_the_subject),
-        ISOLATED_TEST(who_examines_is_told_once_of_a_death_and_of_the_address),
-        ISOLATED_TEST(a_hook_that_hangs_is_ended_and_the_failure_stays_what_it_was),
-    };
-    pthread_atfork(NULL, NULL, meet_ill_luck);
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,10 @@
 /* Tests of the JSON writer: what each value looks like, and what becomes of bytes that JSON cannot hold. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "fuzz/report/json.h"
+#include "tests/unit/test.h"
 
 /* What a writing function writes as the only value of a document. */
 static char *written(void (*write)(struct json *json, const char *key, const char *text), const char *text) {
@@ -29,27 +25,23 @@ static void require(void (*write)(struct json *json, const char *key, const char
     free(document);
 }
 
-static void plain_text_stands_as_it_is(void **state) {
-    (void)state;
+TEST(plain_text_stands_as_it_is) {
     require(json_string, "", "\"\"");
     require(json_string, "alloc 0 24", "\"alloc 0 24\"");
 }
 
-static void quotes_backslashes_and_controls_are_escaped(void **state) {
-    (void)state;
+TEST(quotes_backslashes_and_controls_are_escaped) {
     require(json_string, "a\"b\\c\nd\te\x01\x1f\x7f", "\"a\\\"b\\\\c\\nd\\u0009e\\u0001\\u001f\\u007f\"");
 }
 
-static void utf_8_stands_as_it_is(void **state) {
-    (void)state;
+TEST(utf_8_stands_as_it_is) {
     require(json_string, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80",
             "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\"");
     require(json_string, "\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf",
             "\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\"");
 }
 
-static void each_byte_that_is_not_utf_8_becomes_a_replacement_character(void **state) {
-    (void)state;
+TEST(each_byte_that_is_not_utf_8_becomes_a_replacement_character) {
     require(json_string,
             "a\xff"
             "b",
@@ -64,15 +56,13 @@ static void each_byte_that_is_not_utf_8_becomes_a_replacement_character(void **s
     require(json_string, "\xf5", "\"\\ufffd\"");
 }
 
-static void a_path_is_a_uri_from_which_every_byte_can_be_had(void **state) {
-    (void)state;
+TEST(a_path_is_a_uri_from_which_every_byte_can_be_had) {
     require(json_path, "corpus/seeds/a-b_c.ops", "\"corpus/seeds/a-b_c.ops\"");
     require(json_path, "/tmp/x", "\"file:///tmp/x\"");
     require(json_path, "a b%c:d#e?f\xff\n\"", "\"a%20b%25c%3Ad%23e%3Ff%FF%0A%22\"");
 }
 
-static void containers_nest_with_a_member_a_line_and_empty_ones_on_one(void **state) {
-    (void)state;
+TEST(containers_nest_with_a_member_a_line_and_empty_ones_on_one) {
     char *document = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&document, &size);
@@ -95,16 +85,4 @@ static void containers_nest_with_a_member_a_line_and_empty_ones_on_one(void **st
     assert_string_equal(document, "{\n  \"n\": 18446744073709551615,\n  \"b\": true,\n  \"z\": null,\n"
                                   "  \"empty\": [],\n  \"full\": [\n    false,\n    {}\n  ]\n}\n");
     free(document);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_text_stands_as_it_is),
-        cmocka_unit_test(quotes_backslashes_and_controls_are_escaped),
-        cmocka_unit_test(utf_8_stands_as_it_is),
-        cmocka_unit_test(each_byte_that_is_not_utf_8_becomes_a_replacement_character),
-        cmocka_unit_test(a_path_is_a_uri_from_which_every_byte_can_be_had),
-        cmocka_unit_test(containers_nest_with_a_member_a_line_and_empty_ones_on_one),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

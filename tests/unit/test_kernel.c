@@ -5,16 +5,15 @@
  * first, and every other test starts a new heap. */
 #include "tests/unit/kernel_fixture.h"
 
-static int before_init(void **state) {
-    (void)state;
+static void before_init(void) {
     watch_faults();
-    return 0;
 }
+
+#define UNBOOTED_TEST(name) TEST_WITH(name, before_init, NULL)
 
 /* Before kmem_kernel_init has succeeded. */
 
-static void before_init_every_allocation_is_refused(void **state) {
-    (void)state;
+UNBOOTED_TEST(before_init_every_allocation_is_refused) {
     assert_null(kmalloc(1));
     assert_null(kzmalloc(1));
     assert_null(kcalloc(1, 1));
@@ -24,8 +23,7 @@ static void before_init_every_allocation_is_refused(void **state) {
     assert_no_fault();
 }
 
-static void before_init_every_free_but_that_of_null_is_a_fault(void **state) {
-    (void)state;
+UNBOOTED_TEST(before_init_every_free_but_that_of_null_is_a_fault) {
     kfree(NULL);
     assert_no_fault();
     kfree(memory);
@@ -36,8 +34,7 @@ static void before_init_every_free_but_that_of_null_is_a_fault(void **state) {
     assert_fault(KMEM_FOREIGN_POINTER, memory);
 }
 
-static void before_init_there_is_nothing_to_see(void **state) {
-    (void)state;
+UNBOOTED_TEST(before_init_there_is_nothing_to_see) {
     coalesce();
     assert_no_fault();
     assert_null(kmem_kernel_head());
@@ -55,17 +52,17 @@ static void assert_init_is_refused(size_t free_count) {
     }
 }
 
-static void init_without_enough_pages_is_refused_and_takes_none(void **state) {
+UNBOOTED_TEST(init_without_enough_pages_is_refused_and_takes_none) {
     static const size_t page_counts[] = {1, 2, KMEM_KERNEL_PAGE_COUNT - 1, KMEM_KERNEL_PAGE_COUNT};
     for (size_t i = 0; i < sizeof page_counts / sizeof *page_counts; i++) {
         start_pages(page_counts[i]);
         assert_init_is_refused(page_counts[i]);
-        before_init_there_is_nothing_to_see(state);
-        before_init_every_allocation_is_refused(state);
+        before_init_there_is_nothing_to_see();
+        before_init_every_allocation_is_refused();
     }
 }
 
-static void init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page(void **state) {
+UNBOOTED_TEST(init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page) {
     for (size_t index = 0; index <= KMEM_KERNEL_PAGE_COUNT;
          index += 256) { /* met for the table, or the heap */
         start_pages(PAGE_COUNT);
@@ -74,21 +71,20 @@ static void init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page(void 
         assert_int_equal(pages.taken_count, 0);
         assert_int_equal(pages.descriptors[index == 0], 0);
         assert_no_fault();
-        before_init_there_is_nothing_to_see(state);
+        before_init_there_is_nothing_to_see();
     }
 }
 
-static void init_without_any_page_is_refused(void **state) {
+UNBOOTED_TEST(init_without_any_page_is_refused) {
     start_pages(PAGE_COUNT);
     assert_non_null(page_alloc(&pages, PAGE_COUNT));
     assert_init_is_refused(0);
-    before_init_there_is_nothing_to_see(state);
+    before_init_there_is_nothing_to_see();
 }
 
 /* kmem_kernel_init. */
 
-static void init_takes_512_zeroed_pages_as_one_free_block(void **state) {
-    (void)state;
+TEST(init_takes_512_zeroed_pages_as_one_free_block) {
     start_pages(PAGE_COUNT);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     assert_int_equal(kmem_kernel_page_count(), 512);
@@ -105,8 +101,7 @@ static void init_takes_512_zeroed_pages_as_one_free_block(void **state) {
     }
 }
 
-static void init_takes_one_zeroed_page_for_the_page_table(void **state) {
-    (void)state;
+TEST(init_takes_one_zeroed_page_for_the_page_table) {
     start_pages(PAGE_COUNT);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     const unsigned char *const table = kmem_kernel_page_table();
@@ -119,8 +114,7 @@ static void init_takes_one_zeroed_page_for_the_page_table(void **state) {
     }
 }
 
-static void exactly_513_pages_are_enough(void **state) {
-    (void)state;
+TEST(exactly_513_pages_are_enough) {
     start_pages(KMEM_KERNEL_PAGE_COUNT + 1);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     watch_faults();
@@ -130,8 +124,7 @@ static void exactly_513_pages_are_enough(void **state) {
     assert_no_fault();
 }
 
-static void a_refused_init_leaves_the_heap_there_was(void **state) {
-    (void)state;
+BOOTED_TEST(a_refused_init_leaves_the_heap_there_was) {
     struct page_allocator none;
     static _Alignas(4096) unsigned char small_memory[2 * PAGE_SIZE];
     const void *const head = kmem_kernel_head();
@@ -155,8 +148,7 @@ static bool grant(void *context, size_t page_count) {
     return *(const bool *)context;
 }
 
-static void init_at_makes_the_heap_of_the_pages_and_the_source_given(void **state) {
-    (void)state;
+BOOTED_TEST(init_at_makes_the_heap_of_the_pages_and_the_source_given) {
     static unsigned char table;
     bool granted = false;
     const struct kmem_page_source source = {.extend = grant, .context = &granted, .page_limit = 8};
@@ -176,16 +168,14 @@ static void init_at_makes_the_heap_of_the_pages_and_the_source_given(void **stat
     assert_no_fault();
 }
 
-static void init_at_without_a_source_makes_a_heap_that_never_grows(void **state) {
-    (void)state;
+BOOTED_TEST(init_at_without_a_source_makes_a_heap_that_never_grows) {
     start_pages(PAGE_COUNT);
     assert_int_equal(kmem_kernel_init_at(NULL, memory, 1, NULL), KMEM_OK);
     assert_null(kmalloc(PAGE_SIZE));
     assert_non_null(kmalloc(PAGE_SIZE - 8));
 }
 
-static void a_refused_init_at_leaves_the_heap_there_was(void **state) {
-    (void)state;
+BOOTED_TEST(a_refused_init_at_leaves_the_heap_there_was) {
     start_pages(PAGE_COUNT);
     watch_faults();
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
@@ -200,8 +190,7 @@ static void a_refused_init_at_leaves_the_heap_there_was(void **state) {
     assert_no_fault();
 }
 
-static void a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken(void **state) {
-    (void)state;
+BOOTED_TEST(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken) {
     static _Alignas(4096) unsigned char second_memory[MEMORY_SIZE];
     struct page_allocator second_pages;
     void *const payload = kmalloc(8);
@@ -222,8 +211,7 @@ static void a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken(void 
 
 /* The operations. */
 
-static void kmalloc_takes_the_first_fit(void **state) {
-    (void)state;
+BOOTED_TEST(kmalloc_takes_the_first_fit) {
     assert_ptr_equal(kmalloc(24), payload_at(0));
     assert_ptr_equal(kmalloc(8), payload_at(32));
     assert_block(0, 32, true);
@@ -233,8 +221,7 @@ static void kmalloc_takes_the_first_fit(void **state) {
     assert_no_fault();
 }
 
-static void kzmalloc_and_kcalloc_zero_what_was_dirty(void **state) {
-    (void)state;
+BOOTED_TEST(kzmalloc_and_kcalloc_zero_what_was_dirty) {
     unsigned char *payload = kmalloc(64);
     memset(payload, DIRT, 64);
     kfree(payload);
@@ -253,16 +240,14 @@ static void kzmalloc_and_kcalloc_zero_what_was_dirty(void **state) {
     assert_no_fault();
 }
 
-static void kmalloc_aligned_honours_the_alignment(void **state) {
-    (void)state;
+BOOTED_TEST(kmalloc_aligned_honours_the_alignment) {
     assert_ptr_equal(kmalloc_aligned(4096, 100), header_at(4096));
     assert_block(0, 4088, false);
     assert_block(4088, 112, true);
     assert_no_fault();
 }
 
-static void krealloc_keeps_contents_in_place_and_moved(void **state) {
-    (void)state;
+BOOTED_TEST(krealloc_keeps_contents_in_place_and_moved) {
     unsigned char *const payload = krealloc(NULL, 16);
     assert_ptr_equal(payload, payload_at(0));
     memcpy(payload, "fifteen letters", 16);
@@ -278,8 +263,7 @@ static void krealloc_keeps_contents_in_place_and_moved(void **state) {
     assert_no_fault();
 }
 
-static void kfree_merges_and_kfree_of_null_does_nothing(void **state) {
-    (void)state;
+BOOTED_TEST(kfree_merges_and_kfree_of_null_does_nothing) {
     void *const first = kmalloc(24);
     void *const second = kmalloc(24);
     kfree(first);
@@ -289,8 +273,7 @@ static void kfree_merges_and_kfree_of_null_does_nothing(void **state) {
     assert_no_fault();
 }
 
-static void coalesce_merges_what_something_else_has_written(void **state) {
-    (void)state;
+BOOTED_TEST(coalesce_merges_what_something_else_has_written) {
     block_write(header_at(0), 32, false);
     block_write(header_at(32), 64, false);
     block_write(header_at(96), KERNEL_HEAP_SIZE - 96, false);
@@ -299,8 +282,7 @@ static void coalesce_merges_what_something_else_has_written(void **state) {
     assert_no_fault();
 }
 
-static void usable_size_counts_the_slack_and_is_0_for_what_is_no_payload(void **state) {
-    (void)state;
+BOOTED_TEST(usable_size_counts_the_slack_and_is_0_for_what_is_no_payload) {
     unsigned char *const payload = kmalloc(20);
     assert_int_equal(kmem_kernel_usable_size(payload), 24);
     assert_int_equal(kmem_kernel_usable_size(payload + 8), 0);
@@ -312,8 +294,7 @@ static void usable_size_counts_the_slack_and_is_0_for_what_is_no_payload(void **
 
 /* Growth. */
 
-static void the_heap_grows_by_the_pages_behind_it_until_there_are_no_more(void **state) {
-    (void)state;
+BOOTED_TEST(the_heap_grows_by_the_pages_behind_it_until_there_are_no_more) {
     void *const payload = kmalloc(KERNEL_HEAP_SIZE - 8);
     assert_non_null(payload);
     assert_int_equal(kmem_kernel_page_count(), 512);
@@ -331,8 +312,7 @@ static void the_heap_grows_by_the_pages_behind_it_until_there_are_no_more(void *
     assert_no_fault();
 }
 
-static void the_heap_grows_by_as_many_pages_as_a_request_needs_at_once(void **state) {
-    (void)state;
+BOOTED_TEST(the_heap_grows_by_as_many_pages_as_a_request_needs_at_once) {
     assert_null(kmalloc(KERNEL_HEAP_SIZE + SPARE_PAGE_COUNT * PAGE_SIZE - 7));
     assert_int_equal(pages.taken_count, 513);
     assert_non_null(kmalloc(KERNEL_HEAP_SIZE + SPARE_PAGE_COUNT * PAGE_SIZE - 8));
@@ -340,8 +320,7 @@ static void the_heap_grows_by_as_many_pages_as_a_request_needs_at_once(void **st
     assert_no_fault();
 }
 
-static void growth_stops_at_a_page_someone_else_has_taken(void **state) {
-    (void)state;
+BOOTED_TEST(growth_stops_at_a_page_someone_else_has_taken) {
     assert_non_null(kmalloc(KERNEL_HEAP_SIZE - 8));
     void *const other = page_alloc(&pages, 1);
     assert_non_null(other);
@@ -355,8 +334,7 @@ static void growth_stops_at_a_page_someone_else_has_taken(void **state) {
 }
 
 /* Where the page allocator's first free pages are not its first pages, fewer lie behind the heap. */
-static void the_page_limit_counts_from_the_heap_and_not_from_the_first_page(void **state) {
-    (void)state;
+TEST(the_page_limit_counts_from_the_heap_and_not_from_the_first_page) {
     start_pages(PAGE_COUNT);
     assert_non_null(page_alloc(&pages, 3));
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
@@ -367,35 +345,4 @@ static void the_page_limit_counts_from_the_heap_and_not_from_the_first_page(void
     assert_int_equal(kmem_kernel_page_count(), 517);
     assert_int_equal(pages.taken_count, PAGE_COUNT);
     assert_no_fault();
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(before_init_every_allocation_is_refused, before_init),
-        cmocka_unit_test_setup(before_init_every_free_but_that_of_null_is_a_fault, before_init),
-        cmocka_unit_test_setup(before_init_there_is_nothing_to_see, before_init),
-        cmocka_unit_test_setup(init_without_enough_pages_is_refused_and_takes_none, before_init),
-        cmocka_unit_test_setup(init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page, before_init),
-        cmocka_unit_test_setup(init_without_any_page_is_refused, before_init),
-        cmocka_unit_test(init_takes_512_zeroed_pages_as_one_free_block),
-        cmocka_unit_test(init_takes_one_zeroed_page_for_the_page_table),
-        cmocka_unit_test(exactly_513_pages_are_enough),
-        cmocka_unit_test_setup(a_refused_init_leaves_the_heap_there_was, booted),
-        cmocka_unit_test_setup(init_at_makes_the_heap_of_the_pages_and_the_source_given, booted),
-        cmocka_unit_test_setup(init_at_without_a_source_makes_a_heap_that_never_grows, booted),
-        cmocka_unit_test_setup(a_refused_init_at_leaves_the_heap_there_was, booted),
-        cmocka_unit_test_setup(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken, booted),
-        cmocka_unit_test_setup(kmalloc_takes_the_first_fit, booted),
-        cmocka_unit_test_setup(kzmalloc_and_kcalloc_zero_what_was_dirty, booted),
-        cmocka_unit_test_setup(kmalloc_aligned_honours_the_alignment, booted),
-        cmocka_unit_test_setup(krealloc_keeps_contents_in_place_and_moved, booted),
-        cmocka_unit_test_setup(kfree_merges_and_kfree_of_null_does_nothing, booted),
-        cmocka_unit_test_setup(coalesce_merges_what_something_else_has_written, booted),
-        cmocka_unit_test_setup(usable_size_counts_the_slack_and_is_0_for_what_is_no_payload, booted),
-        cmocka_unit_test_setup(the_heap_grows_by_the_pages_behind_it_until_there_are_no_more, booted),
-        cmocka_unit_test_setup(the_heap_grows_by_as_many_pages_as_a_request_needs_at_once, booted),
-        cmocka_unit_test_setup(growth_stops_at_a_page_someone_else_has_taken, booted),
-        cmocka_unit_test(the_page_limit_counts_from_the_heap_and_not_from_the_first_page),
-    };
-    return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
 }

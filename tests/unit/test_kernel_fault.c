@@ -4,8 +4,7 @@
 
 /* Faults. */
 
-static void every_misuse_is_a_fault_with_the_pointer_passed(void **state) {
-    (void)state;
+BOOTED_TEST(every_misuse_is_a_fault_with_the_pointer_passed) {
     unsigned char *const payload = kmalloc(24);
     unsigned char *const freed = kmalloc(24);
     kfree(freed);
@@ -27,8 +26,7 @@ static void every_misuse_is_a_fault_with_the_pointer_passed(void **state) {
     assert_no_fault();
 }
 
-static void corruption_met_by_any_operation_is_a_fault(void **state) {
-    (void)state;
+BOOTED_TEST(corruption_met_by_any_operation_is_a_fault) {
     void *const payload = kmalloc(24);
     block_write(header_at(32), 12, false);
     assert_null(kmalloc(8));
@@ -49,8 +47,7 @@ static void corruption_met_by_any_operation_is_a_fault(void **state) {
     assert_fault(KMEM_CORRUPT, NULL);
 }
 
-static void running_out_of_memory_is_no_fault(void **state) {
-    (void)state;
+BOOTED_TEST(running_out_of_memory_is_no_fault) {
     void *const payload = kmalloc(8);
     assert_null(kmalloc(SIZE_MAX));
     assert_null(kzmalloc(SIZE_MAX));
@@ -64,7 +61,7 @@ static void running_out_of_memory_is_no_fault(void **state) {
 
 /* Descriptor 0 is the page table's, 1 to 512 are the heap's, and 513 is that of the first page it can grow
  * by. */
-static void damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name(void **state) {
+BOOTED_TEST(damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name) {
     static const struct {
         size_t index;
         unsigned char descriptor;
@@ -76,7 +73,7 @@ static void damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_nam
         {513, PAGE_LAST}, /* impossible, and in the way */
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
-        booted(state);
+        booted();
         void *const payload = kmalloc(24);
         void *const filler = kmalloc(KERNEL_HEAP_SIZE - 40);
         pages.descriptors[damages[i].index] = damages[i].descriptor;
@@ -98,8 +95,7 @@ static void damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_nam
     }
 }
 
-static void damage_that_growth_does_not_meet_is_no_fault(void **state) {
-    (void)state;
+BOOTED_TEST(damage_that_growth_does_not_meet_is_no_fault) {
     assert_non_null(kmalloc(KERNEL_HEAP_SIZE - 8));
     pages.descriptors[514] = 0x80;
     assert_non_null(kmalloc(8));
@@ -117,8 +113,7 @@ static void use_the_heap(enum kmem_error error, const void *pointer) {
     }
 }
 
-static void the_hook_may_use_the_heap(void **state) {
-    (void)state;
+BOOTED_TEST(the_hook_may_use_the_heap) {
     void *const payload = kmalloc(100);
     kfree(payload);
     kmem_kernel_set_fault_hook(use_the_heap);
@@ -137,8 +132,7 @@ static void never_return(enum kmem_error error, const void *pointer) {
     longjmp(back_to_test, 1);
 }
 
-static void the_hook_need_not_return(void **state) {
-    (void)state;
+BOOTED_TEST(the_hook_need_not_return) {
     kmem_kernel_set_fault_hook(never_return);
     if (setjmp(back_to_test) == 0) {
         kfree(&fault);
@@ -148,8 +142,7 @@ static void the_hook_need_not_return(void **state) {
     assert_ptr_equal(kmalloc(8), payload_at(0));
 }
 
-static void null_restores_the_platforms_default(void **state) {
-    (void)state;
+BOOTED_TEST(null_restores_the_platforms_default) {
     kmem_kernel_set_fault_hook(NULL);
     kfree(&fault);
     assert_no_fault();
@@ -168,8 +161,7 @@ static void collect(void *context, const char *text) {
     strcat(printed, text);
 }
 
-static void print_shows_the_block_table(void **state) {
-    (void)state;
+BOOTED_TEST(print_shows_the_block_table) {
     char expected[512];
     assert_non_null(kmalloc(24));
     const uintptr_t head = (uintptr_t)kmem_kernel_head();
@@ -197,8 +189,7 @@ static void use_the_heap_to_print(void *context, const char *text) {
     assert_non_null(kept);
 }
 
-static void what_prints_may_use_the_heap(void **state) {
-    (void)state;
+BOOTED_TEST(what_prints_may_use_the_heap) {
     void *payloads[16];
     for (size_t i = 0; i < 16; i++) {
         payloads[i] = kmalloc(40);
@@ -211,20 +202,4 @@ static void what_prints_may_use_the_heap(void **state) {
     kmem_kernel_print(use_the_heap_to_print, NULL);
     assert_in_range(line_count, 16, 20);
     assert_no_fault();
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(every_misuse_is_a_fault_with_the_pointer_passed, booted),
-        cmocka_unit_test_setup(corruption_met_by_any_operation_is_a_fault, booted),
-        cmocka_unit_test_setup(running_out_of_memory_is_no_fault, booted),
-        cmocka_unit_test_setup(damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name, booted),
-        cmocka_unit_test_setup(damage_that_growth_does_not_meet_is_no_fault, booted),
-        cmocka_unit_test_setup(the_hook_may_use_the_heap, booted),
-        cmocka_unit_test_setup(the_hook_need_not_return, booted),
-        cmocka_unit_test_setup(null_restores_the_platforms_default, booted),
-        cmocka_unit_test_setup(print_shows_the_block_table, booted),
-        cmocka_unit_test_setup(what_prints_may_use_the_heap, booted),
-    };
-    return cmocka_run_group_tests_name("kernel_fault", tests, NULL, NULL);
 }

@@ -4,15 +4,10 @@
  * test_kernel_threads.c.
  *
  * The kernel layer is compiled into this file, with hooks that watch it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "src/kmem.h"
 #include "src/page.h"
+#include "tests/unit/test.h"
 
 static void lock(void);
 static void unlock(void);
@@ -76,8 +71,7 @@ static void hook(enum kmem_error error, const void *pointer) {
     fault_pointer = pointer;
 }
 
-static int booted(void **state) {
-    (void)state;
+static void booted(void) {
     if (__asan_unpoison_memory_region != NULL) {
         __asan_unpoison_memory_region(memory, sizeof memory);
     }
@@ -87,8 +81,9 @@ static int booted(void **state) {
     lock_count = 0;
     default_fault_count = 0;
     hook_count = 0;
-    return 0;
 }
+
+#define BOOTED_TEST(name) TEST_WITH(name, booted, NULL)
 
 /* Since the last call the lock was taken once, and given back. */
 static void assert_locked_once(void) {
@@ -103,8 +98,7 @@ static void collect(void *context, const char *text) {
     assert_false(is_locked);
 }
 
-static void every_operation_takes_the_lock_once_and_gives_it_back(void **state) {
-    (void)state;
+BOOTED_TEST(every_operation_takes_the_lock_once_and_gives_it_back) {
     void *payload = kmalloc(8);
     assert_locked_once();
     assert_non_null(kzmalloc(8));
@@ -128,8 +122,7 @@ static void every_operation_takes_the_lock_once_and_gives_it_back(void **state) 
     assert_int_equal(default_fault_count + hook_count, 0);
 }
 
-static void every_question_takes_the_lock_once_and_gives_it_back(void **state) {
-    (void)state;
+BOOTED_TEST(every_question_takes_the_lock_once_and_gives_it_back) {
     void *const payload = kmalloc(20);
     lock_count = 0;
     assert_int_equal(kmem_kernel_usable_size(payload), 24);
@@ -142,8 +135,7 @@ static void every_question_takes_the_lock_once_and_gives_it_back(void **state) {
     assert_locked_once();
 }
 
-static void print_holds_the_lock_for_each_look_at_a_block_and_for_no_text(void **state) {
-    (void)state;
+BOOTED_TEST(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text) {
     assert_non_null(kmalloc(8));
     lock_count = 0;
     kmem_kernel_print(collect, NULL);
@@ -151,8 +143,7 @@ static void print_holds_the_lock_for_each_look_at_a_block_and_for_no_text(void *
     assert_false(is_locked);
 }
 
-static void pages_are_asked_for_with_the_lock_held(void **state) {
-    (void)state;
+BOOTED_TEST(pages_are_asked_for_with_the_lock_held) {
     page_call_count = 0;
     assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
     assert_int_equal(page_call_count, 3); /* the table's page, the refused heap's, and the table's back */
@@ -160,8 +151,7 @@ static void pages_are_asked_for_with_the_lock_held(void **state) {
     assert_int_equal(page_call_count, 4);
 }
 
-static void an_operation_that_fails_gives_the_lock_back_too(void **state) {
-    (void)state;
+BOOTED_TEST(an_operation_that_fails_gives_the_lock_back_too) {
     assert_null(kmalloc(SIZE_MAX));
     assert_locked_once();
     assert_null(kzmalloc(SIZE_MAX));
@@ -176,8 +166,7 @@ static void an_operation_that_fails_gives_the_lock_back_too(void **state) {
     assert_locked_once();
 }
 
-static void init_takes_the_lock_once(void **state) {
-    (void)state;
+BOOTED_TEST(init_takes_the_lock_once) {
     assert_int_equal(page_init(&pages, memory, sizeof memory), PAGE_OK);
     if (__asan_unpoison_memory_region != NULL) {
         __asan_unpoison_memory_region(memory, sizeof memory);
@@ -186,8 +175,7 @@ static void init_takes_the_lock_once(void **state) {
     assert_locked_once();
 }
 
-static void a_fault_goes_to_the_platform_while_no_hook_is_set(void **state) {
-    (void)state;
+BOOTED_TEST(a_fault_goes_to_the_platform_while_no_hook_is_set) {
     kfree(&pages);
     assert_int_equal(default_fault_count, 1);
     assert_int_equal(fault_error, KMEM_FOREIGN_POINTER);
@@ -201,8 +189,7 @@ static void a_fault_goes_to_the_platform_while_no_hook_is_set(void **state) {
     assert_int_equal(default_fault_count, 2);
 }
 
-static void a_fault_goes_to_the_hook_alone_while_one_is_set(void **state) {
-    (void)state;
+BOOTED_TEST(a_fault_goes_to_the_hook_alone_while_one_is_set) {
     kmem_kernel_set_fault_hook(hook);
     kfree(&pages);
     assert_int_equal(hook_count, 1);
@@ -211,18 +198,4 @@ static void a_fault_goes_to_the_hook_alone_while_one_is_set(void **state) {
     kfree(&pages);
     assert_int_equal(hook_count, 1);
     assert_int_equal(default_fault_count, 1);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(every_operation_takes_the_lock_once_and_gives_it_back, booted),
-        cmocka_unit_test_setup(every_question_takes_the_lock_once_and_gives_it_back, booted),
-        cmocka_unit_test_setup(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text, booted),
-        cmocka_unit_test_setup(pages_are_asked_for_with_the_lock_held, booted),
-        cmocka_unit_test_setup(an_operation_that_fails_gives_the_lock_back_too, booted),
-        cmocka_unit_test_setup(init_takes_the_lock_once, booted),
-        cmocka_unit_test_setup(a_fault_goes_to_the_platform_while_no_hook_is_set, booted),
-        cmocka_unit_test_setup(a_fault_goes_to_the_hook_alone_while_one_is_set, booted),
-    };
-    return cmocka_run_group_tests_name("kernel_port", tests, NULL, NULL);
 }

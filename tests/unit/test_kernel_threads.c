@@ -9,21 +9,16 @@
  * not, and nothing depends on it. The kernel layer is compiled into this file, so that the checker can see
  * its heap. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "invariants/invariant.h"
 #include "invariants/page_invariant.h"
 #include "src/block.h"
 #include "src/kernel.c"
+#include "tests/unit/test.h"
 
 #define THREAD_COUNT     4
 #define ROUND_COUNT      6
@@ -71,8 +66,19 @@ static atomic_size_t fault_count;
 /* The lock. A thread that takes it twice would wait for itself; an error-checking mutex says so instead. */
 
 static pthread_mutex_t mutex;
-static bool locks_work = true;
-static bool page_calls_lock = true;
+static bool locks_work;
+static bool page_calls_lock;
+
+/* KMEM_TEST_BROKEN names what to take out. */
+static void make_lock(void) {
+    const char *const broken = getenv("KMEM_TEST_BROKEN");
+    locks_work = broken == NULL || strcmp(broken, "without_locks") != 0;
+    page_calls_lock = broken == NULL || strcmp(broken, "unlocked_pages") != 0;
+    pthread_mutexattr_t attributes;
+    assert_int_equal(pthread_mutexattr_init(&attributes), 0);
+    assert_int_equal(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK), 0);
+    assert_int_equal(pthread_mutex_init(&mutex, &attributes), 0);
+}
 
 void threads_lock(void) {
     if (locks_work && pthread_mutex_lock(&mutex) != 0) {
@@ -362,8 +368,7 @@ static void give_back(unsigned char *filler) {
     }
 }
 
-static void threads_that_keep_the_rule_share_heap_and_pages(void **state) {
-    (void)state;
+TEST_WITH(threads_that_keep_the_rule_share_heap_and_pages, make_lock, NULL) {
     size_t grown_count = 0;
     size_t run_count = 0;
     for (uint32_t round = 0; round < ROUND_COUNT; round++) {
@@ -389,20 +394,4 @@ static void threads_that_keep_the_rule_share_heap_and_pages(void **state) {
     }
     assert_true(grown_count > 0); /* growth and runs were at work together */
     assert_true(run_count > ROUND_COUNT * THREAD_COUNT);
-}
-
-int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_that_keep_the_rule_share_heap_and_pages),
-    };
-    const char *const broken = argc > 1 ? argv[1] : "";
-    locks_work = strcmp(broken, "without_locks") != 0;
-    page_calls_lock = strcmp(broken, "unlocked_pages") != 0;
-    pthread_mutexattr_t attributes;
-    if (pthread_mutexattr_init(&attributes) != 0 ||
-        pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK) != 0 ||
-        pthread_mutex_init(&mutex, &attributes) != 0) {
-        return EXIT_FAILURE;
-    }
-    return cmocka_run_group_tests_name("kernel_threads", tests, NULL, NULL);
 }

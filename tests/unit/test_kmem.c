@@ -1,26 +1,22 @@
 /* Specification: kmem_init, the questions a heap answers, the names of errors and the printed block table.
  * What allocates, frees, reallocates, grows, and meets corruption has files of its own beside this one. */
 #include "tests/unit/heap_fixture.h"
-#include "tests/unit/skip_fixture.h"
 
 /* kmem_init. */
 
-static void a_new_heap_is_one_free_block_over_dirty_memory(void **state) {
-    (void)state;
+HEAP_TEST(a_new_heap_is_one_free_block_over_dirty_memory) {
     assert_blocks("free 1024");
     assert_error(KMEM_OK);
     assert_all_bytes(at(8), HEAP_SIZE - 8, DIRT);
 }
 
-static void a_new_heap_knows_its_region(void **state) {
-    (void)state;
+HEAP_TEST(a_new_heap_knows_its_region) {
     assert_ptr_equal(kmem_head(&heap), arena_base_for(HEAP_SIZE));
     assert_int_equal(kmem_page_count(&heap), 4);
     assert_int_equal(kmem_size(&heap), 1024);
 }
 
-static void every_power_of_two_from_16_is_a_page_size(void **state) {
-    (void)state;
+HEAP_TEST(every_power_of_two_from_16_is_a_page_size) {
     for (size_t page_size = 16; page_size <= 4096; page_size *= 2) {
         for (size_t page_count = 1; page_count <= 2; page_count++) {
             arena_prepare();
@@ -35,8 +31,7 @@ static void every_power_of_two_from_16_is_a_page_size(void **state) {
     }
 }
 
-static void a_base_need_only_be_8_aligned(void **state) {
-    (void)state;
+HEAP_TEST(a_base_need_only_be_8_aligned) {
     arena_prepare();
     assert_int_equal(kmem_init(&heap, arena_base_for(HEAP_SIZE + 8), 4, 256, NULL), KMEM_OK);
     assert_blocks("free 1024");
@@ -53,16 +48,14 @@ static void assert_bad_region(void *base, size_t page_count, size_t page_size) {
     assert_all_bytes(arena, ARENA_SIZE, DIRT);
 }
 
-static void a_base_that_is_null_or_not_8_aligned_is_a_bad_region(void **state) {
-    (void)state;
+HEAP_TEST(a_base_that_is_null_or_not_8_aligned_is_a_bad_region) {
     assert_bad_region(NULL, 1, 256);
     for (size_t k = 1; k < 8; k++) {
         assert_bad_region(arena + k, 1, 256);
     }
 }
 
-static void a_page_size_under_16_or_no_power_of_two_is_a_bad_region(void **state) {
-    (void)state;
+HEAP_TEST(a_page_size_under_16_or_no_power_of_two_is_a_bad_region) {
     static const size_t page_sizes[] = {0,       1, 2, 4, 8, 15, 17, 24, 48, 255, 257, TWO_TO_THE_63 + 16,
                                         SIZE_MAX};
     for (size_t i = 0; i < sizeof page_sizes / sizeof *page_sizes; i++) {
@@ -70,13 +63,11 @@ static void a_page_size_under_16_or_no_power_of_two_is_a_bad_region(void **state
     }
 }
 
-static void no_pages_are_a_bad_region(void **state) {
-    (void)state;
+HEAP_TEST(no_pages_are_a_bad_region) {
     assert_bad_region(arena, 0, 256);
 }
 
-static void a_region_that_wraps_the_address_space_is_a_bad_region(void **state) {
-    (void)state;
+HEAP_TEST(a_region_that_wraps_the_address_space_is_a_bad_region) {
     assert_bad_region(arena, SIZE_MAX, 256);
     assert_bad_region(arena, SIZE_MAX / 256, 256);
     assert_bad_region(arena, SIZE_MAX / 256 + 1, 256);
@@ -90,8 +81,7 @@ static void a_region_that_wraps_the_address_space_is_a_bad_region(void **state) 
 }
 
 /* A header has 63 bits for the size. */
-static void a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region(void **state) {
-    (void)state;
+HEAP_TEST(a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region) {
     assert_bad_region(arena, 1, TWO_TO_THE_63);
     assert_bad_region(arena, 2, TWO_TO_THE_63 / 2);
     assert_bad_region(arena, 3, TWO_TO_THE_63 / 2);
@@ -101,8 +91,7 @@ static void a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region(void **state) 
 
 /* Nothing but the first header of a new heap is written, so the memory need not be there. A sanitizer would
  * poison it all. */
-static void the_largest_region_is_a_page_less_than_2_to_the_63_bytes(void **state) {
-    (void)state;
+HEAP_TEST(the_largest_region_is_a_page_less_than_2_to_the_63_bytes) {
     if (__asan_address_is_poisoned != NULL) {
         SKIP("AddressSanitizer would poison all of this region");
     }
@@ -116,16 +105,15 @@ static void the_largest_region_is_a_page_less_than_2_to_the_63_bytes(void **stat
     assert_error(KMEM_EXHAUSTED);
 }
 
-static void a_heap_may_be_started_again(void **state) {
+HEAP_TEST(a_heap_may_be_started_again) {
     assert_non_null(kmem_alloc(&heap, 100));
     assert_null(kmem_alloc(&heap, 2000));
-    (void)fresh_heap(state);
+    fresh_heap();
     assert_error(KMEM_OK);
     assert_blocks("free 1024");
 }
 
-static void the_source_is_copied(void **state) {
-    (void)state;
+HEAP_TEST(the_source_is_copied) {
     struct kmem_page_source source = {.extend = extend, .context = &source, .page_limit = 16};
     start_growing_heap(16);
     assert_int_equal(kmem_init(&heap, heap.base, 4, 256, &source), KMEM_OK);
@@ -135,8 +123,7 @@ static void the_source_is_copied(void **state) {
     assert_ptr_equal(page_source.context, &source);
 }
 
-static void two_heaps_share_nothing(void **state) {
-    (void)state;
+HEAP_TEST(two_heaps_share_nothing) {
     struct kmem other;
     assert_int_equal(kmem_init(&other, arena, 2, 256, NULL), KMEM_OK);
     const void *const payload = kmem_alloc(&other, 500);
@@ -151,8 +138,7 @@ static void two_heaps_share_nothing(void **state) {
 
 /* The last error. */
 
-static void every_operation_that_can_fail_renews_the_last_error(void **state) {
-    (void)state;
+HEAP_TEST(every_operation_that_can_fail_renews_the_last_error) {
     void *const payload = kmem_alloc(&heap, 8);
     assert_null(kmem_alloc_aligned(&heap, 3, 8));
     assert_error(KMEM_BAD_ALIGNMENT);
@@ -171,8 +157,7 @@ static void every_operation_that_can_fail_renews_the_last_error(void **state) {
 
 /* Names. */
 
-static void every_error_has_a_name_of_its_own(void **state) {
-    (void)state;
+HEAP_TEST(every_error_has_a_name_of_its_own) {
     static const char *const names[] = {"ok",
                                         "exhausted",
                                         "bad-alignment",
@@ -191,8 +176,7 @@ static void every_error_has_a_name_of_its_own(void **state) {
     }
 }
 
-static void a_value_that_is_no_error_is_unknown(void **state) {
-    (void)state;
+HEAP_TEST(a_value_that_is_no_error_is_unknown) {
     assert_string_equal(kmem_error_name((enum kmem_error)(KMEM_CORRUPT_PAGES + 1)), "unknown");
     assert_string_equal(kmem_error_name((enum kmem_error)15), "unknown");
 }
@@ -213,8 +197,7 @@ static const char *print_heap(void) {
     return printed;
 }
 
-static void the_block_table_has_a_line_for_each_block_and_one_of_totals(void **state) {
-    (void)state;
+HEAP_TEST(the_block_table_has_a_line_for_each_block_and_one_of_totals) {
     struct snapshot before;
     char expected[512];
     lay_out("taken 32 | free 64 | taken 160 | free 768");
@@ -231,8 +214,7 @@ static void the_block_table_has_a_line_for_each_block_and_one_of_totals(void **s
     assert_unchanged(&before);
 }
 
-static void totals_may_be_zero(void **state) {
-    (void)state;
+HEAP_TEST(totals_may_be_zero) {
     char expected[256];
     (void)snprintf(expected, sizeof expected,
                    "0x%" PRIxPTR "  size 0x400  free\npages 0x4  taken bytes 0x0  free bytes 0x400\n",
@@ -253,8 +235,7 @@ static void collect_and_free(void *context, const char *text) {
     }
 }
 
-static void what_prints_may_use_the_heap_and_each_line_is_true_when_its_block_is_looked_at(void **state) {
-    (void)state;
+HEAP_TEST(what_prints_may_use_the_heap_and_each_line_is_true_when_its_block_is_looked_at) {
     char expected[512];
     lay_out("taken 32 | free 64 | taken 160 | free 768");
     const uintptr_t base = (uintptr_t)heap.base;
@@ -276,8 +257,7 @@ static void write_unlock(void) {
     strcat(printed, ")");
 }
 
-static void print_shared_prints_nothing_between_lock_and_unlock(void **state) {
-    (void)state;
+HEAP_TEST(print_shared_prints_nothing_between_lock_and_unlock) {
     char expected[256];
     (void)snprintf(expected, sizeof expected,
                    "()0x%" PRIxPTR "  size 0x400  free\n()pages 0x4  taken bytes 0x0  free bytes 0x400\n",
@@ -287,8 +267,7 @@ static void print_shared_prints_nothing_between_lock_and_unlock(void **state) {
     assert_string_equal(printed, expected);
 }
 
-static void printing_stops_at_an_impossible_header_and_says_so(void **state) {
-    (void)state;
+HEAP_TEST(printing_stops_at_an_impossible_header_and_says_so) {
     static const uint64_t headers[][2] = {{0, 0},     {BLOCK_TAKEN, 0}, {15, 0xf},
                                           {28, 0x1c}, {1000, 0x3e8},    {UINT64_MAX, 0x7fffffffffffffff}};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
@@ -306,38 +285,9 @@ static void printing_stops_at_an_impossible_header_and_says_so(void **state) {
     }
 }
 
-static void every_hexadecimal_digit_is_printed_as_itself(void **state) {
-    (void)state;
+HEAP_TEST(every_hexadecimal_digit_is_printed_as_itself) {
     header_write(0, UINT64_C(0x123456789abcdef));
     assert_non_null(strstr(print_heap(), "  size 0x123456789abcdef  free\n"));
     header_write(0, UINT64_C(0x7edcba9876543210));
     assert_non_null(strstr(print_heap(), "  size 0x7edcba9876543210  free\n"));
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_FRESH_HEAP(a_new_heap_is_one_free_block_over_dirty_memory),
-        ON_FRESH_HEAP(a_new_heap_knows_its_region),
-        ON_FRESH_HEAP(every_power_of_two_from_16_is_a_page_size),
-        ON_FRESH_HEAP(a_base_need_only_be_8_aligned),
-        ON_FRESH_HEAP(a_base_that_is_null_or_not_8_aligned_is_a_bad_region),
-        ON_FRESH_HEAP(a_page_size_under_16_or_no_power_of_two_is_a_bad_region),
-        ON_FRESH_HEAP(no_pages_are_a_bad_region),
-        ON_FRESH_HEAP(a_region_that_wraps_the_address_space_is_a_bad_region),
-        ON_FRESH_HEAP(a_region_of_2_to_the_63_bytes_or_more_is_a_bad_region),
-        ON_FRESH_HEAP(the_largest_region_is_a_page_less_than_2_to_the_63_bytes),
-        ON_FRESH_HEAP(a_heap_may_be_started_again),
-        ON_FRESH_HEAP(the_source_is_copied),
-        ON_FRESH_HEAP(two_heaps_share_nothing),
-        ON_FRESH_HEAP(every_operation_that_can_fail_renews_the_last_error),
-        ON_FRESH_HEAP(every_error_has_a_name_of_its_own),
-        ON_FRESH_HEAP(a_value_that_is_no_error_is_unknown),
-        ON_FRESH_HEAP(the_block_table_has_a_line_for_each_block_and_one_of_totals),
-        ON_FRESH_HEAP(totals_may_be_zero),
-        ON_FRESH_HEAP(what_prints_may_use_the_heap_and_each_line_is_true_when_its_block_is_looked_at),
-        ON_FRESH_HEAP(print_shared_prints_nothing_between_lock_and_unlock),
-        ON_FRESH_HEAP(printing_stops_at_an_impossible_header_and_says_so),
-        ON_FRESH_HEAP(every_hexadecimal_digit_is_printed_as_itself),
-    };
-    return cmocka_run_group_tests_name("kmem", tests, NULL, NULL);
 }

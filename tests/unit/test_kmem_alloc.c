@@ -3,9 +3,9 @@
 
 /* Sizes and placement. */
 
-static void a_request_takes_a_block_of_8_bytes_more_rounded_up_to_8_and_at_least_16(void **state) {
+HEAP_TEST(a_request_takes_a_block_of_8_bytes_more_rounded_up_to_8_and_at_least_16) {
     for (size_t size = 1; size <= HEAP_SIZE - 8; size++) {
-        (void)fresh_heap(state);
+        fresh_heap();
         const size_t need = block_size_needed(size);
         char expected[64];
         if (HEAP_SIZE - need >= 16) {
@@ -19,8 +19,7 @@ static void a_request_takes_a_block_of_8_bytes_more_rounded_up_to_8_and_at_least
     }
 }
 
-static void a_request_of_0_bytes_is_null_and_no_error(void **state) {
-    (void)state;
+HEAP_TEST(a_request_of_0_bytes_is_null_and_no_error) {
     struct snapshot before;
     assert_null(kmem_alloc(&heap, 2000));
     snapshot_take(&before);
@@ -30,8 +29,7 @@ static void a_request_of_0_bytes_is_null_and_no_error(void **state) {
     assert_blocks("free 1024");
 }
 
-static void the_lowest_free_block_that_is_large_enough_is_taken(void **state) {
-    (void)state;
+HEAP_TEST(the_lowest_free_block_that_is_large_enough_is_taken) {
     lay_out("free 32 | taken 16 | free 80 | taken 16 | free 48 | taken 832");
     assert_ptr_equal(kmem_alloc(&heap, 25), at(56));
     assert_blocks("free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832");
@@ -42,52 +40,45 @@ static void the_lowest_free_block_that_is_large_enough_is_taken(void **state) {
     assert_blocks("taken 32 | taken 16 | taken 40 | taken 16 | free 24 | taken 16 | taken 48 | taken 832");
 }
 
-static void the_first_fit_is_preferred_to_a_better_fit(void **state) {
-    (void)state;
+HEAP_TEST(the_first_fit_is_preferred_to_a_better_fit) {
     lay_out("free 64 | taken 16 | free 16 | taken 928");
     assert_ptr_equal(kmem_alloc(&heap, 8), at(8));
     assert_blocks("taken 16 | free 48 | taken 16 | free 16 | taken 928");
 }
 
-static void a_free_block_8_bytes_too_small_is_passed_over(void **state) {
-    (void)state;
+HEAP_TEST(a_free_block_8_bytes_too_small_is_passed_over) {
     lay_out("free 32 | taken 16 | free 976");
     assert_ptr_equal(kmem_alloc(&heap, 32), at(56));
     assert_blocks("free 32 | taken 16 | taken 40 | free 936");
 }
 
-static void a_free_block_of_exactly_the_size_is_taken_whole(void **state) {
-    (void)state;
+HEAP_TEST(a_free_block_of_exactly_the_size_is_taken_whole) {
     lay_out("free 40 | taken 984");
     assert_ptr_equal(kmem_alloc(&heap, 32), at(8));
     assert_blocks("taken 40 | taken 984");
 }
 
-static void a_remainder_of_8_bytes_stays_with_the_block(void **state) {
-    (void)state;
+HEAP_TEST(a_remainder_of_8_bytes_stays_with_the_block) {
     lay_out("free 40 | taken 984");
     assert_ptr_equal(kmem_alloc(&heap, 24), at(8));
     assert_blocks("taken 40 | taken 984");
     assert_int_equal(kmem_usable_size(&heap, at(8)), 32);
 }
 
-static void a_remainder_of_16_bytes_becomes_a_free_block(void **state) {
-    (void)state;
+HEAP_TEST(a_remainder_of_16_bytes_becomes_a_free_block) {
     lay_out("free 40 | taken 984");
     assert_ptr_equal(kmem_alloc(&heap, 16), at(8));
     assert_blocks("taken 24 | free 16 | taken 984");
     assert_int_equal(kmem_usable_size(&heap, at(8)), 16);
 }
 
-static void an_allocation_writes_headers_only(void **state) {
-    (void)state;
+HEAP_TEST(an_allocation_writes_headers_only) {
     assert_non_null(kmem_alloc(&heap, 24));
     assert_all_bytes(at(8), 24, DIRT);
     assert_all_bytes(at(40), HEAP_SIZE - 40, DIRT);
 }
 
-static void the_whole_heap_can_be_taken_in_smallest_blocks(void **state) {
-    (void)state;
+HEAP_TEST(the_whole_heap_can_be_taken_in_smallest_blocks) {
     struct snapshot before;
     for (size_t offset = 8; offset < HEAP_SIZE; offset += 16) {
         assert_ptr_equal(kmem_alloc(&heap, 8), at(offset));
@@ -100,8 +91,7 @@ static void the_whole_heap_can_be_taken_in_smallest_blocks(void **state) {
 
 /* Refusals. */
 
-static void a_request_that_fits_nowhere_is_exhausted_and_changes_nothing(void **state) {
-    (void)state;
+HEAP_TEST(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing) {
     struct snapshot before;
     lay_out("free 32 | taken 16 | free 48 | taken 16 | free 48 | taken 864");
     snapshot_take(&before);
@@ -110,8 +100,7 @@ static void a_request_that_fits_nowhere_is_exhausted_and_changes_nothing(void **
     assert_unchanged(&before);
 }
 
-static void the_largest_request_is_the_heap_less_one_header(void **state) {
-    (void)state;
+HEAP_TEST(the_largest_request_is_the_heap_less_one_header) {
     assert_null(kmem_alloc(&heap, HEAP_SIZE - 7));
     assert_error(KMEM_EXHAUSTED);
     assert_ptr_equal(kmem_alloc(&heap, HEAP_SIZE - 8), at(8));
@@ -148,8 +137,7 @@ static void assert_size_is_exhausted(size_t size) {
     }
 }
 
-static void sizes_at_the_arithmetic_edges_are_exhausted(void **state) {
-    (void)state;
+HEAP_TEST(sizes_at_the_arithmetic_edges_are_exhausted) {
     lay_out("taken 16 | free 1008");
     for (size_t k = 0; k <= 40; k++) {
         assert_size_is_exhausted(SIZE_MAX - k);
@@ -161,9 +149,9 @@ static void sizes_at_the_arithmetic_edges_are_exhausted(void **state) {
 
 /* Zeroing. */
 
-static void zalloc_zeroes_the_whole_usable_size_and_no_byte_more(void **state) {
+HEAP_TEST(zalloc_zeroes_the_whole_usable_size_and_no_byte_more) {
     for (size_t size = 1; size <= HEAP_SIZE - 8; size++) {
-        (void)fresh_heap(state);
+        fresh_heap();
         assert_ptr_equal(kmem_zalloc(&heap, size), at(8));
         assert_error(KMEM_OK);
         const size_t usable_size = kmem_usable_size(&heap, at(8));
@@ -176,8 +164,7 @@ static void zalloc_zeroes_the_whole_usable_size_and_no_byte_more(void **state) {
     }
 }
 
-static void zalloc_zeroes_the_remainder_that_stays_with_the_block(void **state) {
-    (void)state;
+HEAP_TEST(zalloc_zeroes_the_remainder_that_stays_with_the_block) {
     lay_out("free 40 | taken 984");
     assert_ptr_equal(kmem_zalloc(&heap, 17), at(8));
     assert_blocks("taken 40 | taken 984");
@@ -185,8 +172,7 @@ static void zalloc_zeroes_the_remainder_that_stays_with_the_block(void **state) 
     assert_all_bytes(at(48), 976, DIRT);
 }
 
-static void zalloc_of_0_is_null_and_of_too_much_is_exhausted(void **state) {
-    (void)state;
+HEAP_TEST(zalloc_of_0_is_null_and_of_too_much_is_exhausted) {
     struct snapshot before;
     snapshot_take(&before);
     assert_null(kmem_zalloc(&heap, HEAP_SIZE - 7));
@@ -196,8 +182,7 @@ static void zalloc_of_0_is_null_and_of_too_much_is_exhausted(void **state) {
     assert_unchanged(&before);
 }
 
-static void calloc_zeroes_room_for_the_product(void **state) {
-    (void)state;
+HEAP_TEST(calloc_zeroes_room_for_the_product) {
     assert_ptr_equal(kmem_calloc(&heap, 3, 5), at(8));
     assert_blocks("taken 24 | free 1000");
     assert_all_bytes(at(8), 16, 0);
@@ -208,8 +193,7 @@ static void calloc_zeroes_room_for_the_product(void **state) {
     assert_blocks("taken 24 | taken 32 | taken 32 | taken 936");
 }
 
-static void calloc_of_a_zero_product_is_null_and_no_error(void **state) {
-    (void)state;
+HEAP_TEST(calloc_of_a_zero_product_is_null_and_no_error) {
     static const size_t factors[] = {0, 1, 8, SIZE_MAX};
     struct snapshot before;
     snapshot_take(&before);
@@ -225,8 +209,7 @@ static void calloc_of_a_zero_product_is_null_and_no_error(void **state) {
 }
 
 /* Every product here wraps to one that the heap could serve, 0 included. */
-static void a_product_that_wraps_is_exhausted(void **state) {
-    (void)state;
+HEAP_TEST(a_product_that_wraps_is_exhausted) {
     static const size_t factors[][2] = {{SIZE_MAX / 8 + 1, 8},
                                         {SIZE_MAX / 8 + 2, 8},
                                         {TWO_TO_THE_63, 2},
@@ -249,8 +232,7 @@ static void a_product_that_wraps_is_exhausted(void **state) {
     assert_unchanged(&before);
 }
 
-static void the_largest_product_that_does_not_wrap_is_exhausted_too(void **state) {
-    (void)state;
+HEAP_TEST(the_largest_product_that_does_not_wrap_is_exhausted_too) {
     assert_null(kmem_calloc(&heap, SIZE_MAX / 3, 3));
     assert_error(KMEM_EXHAUSTED);
     assert_null(kmem_calloc(&heap, SIZE_MAX, 1));
@@ -260,9 +242,9 @@ static void the_largest_product_that_does_not_wrap_is_exhausted_too(void **state
 
 /* Alignment. */
 
-static void alignments_up_to_8_are_those_of_alloc(void **state) {
+HEAP_TEST(alignments_up_to_8_are_those_of_alloc) {
     for (size_t alignment = 1; alignment <= 8; alignment *= 2) {
-        (void)fresh_heap(state);
+        fresh_heap();
         lay_out("taken 16 | free 1008");
         assert_ptr_equal(kmem_alloc_aligned(&heap, alignment, 9), at(24));
         assert_error(KMEM_OK);
@@ -270,8 +252,7 @@ static void alignments_up_to_8_are_those_of_alloc(void **state) {
     }
 }
 
-static void an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_looked_at(void **state) {
-    (void)state;
+HEAP_TEST(an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_looked_at) {
     static const size_t alignments[] = {
         0,       3, 5, 6, 7, 9, 12, 24, 63, 65, 96, TWO_TO_THE_63 - 1, TWO_TO_THE_63 + 1, TWO_TO_THE_63 + 8,
         SIZE_MAX};
@@ -288,8 +269,7 @@ static void an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_l
     assert_unchanged(&before);
 }
 
-static void an_aligned_request_of_0_bytes_is_null_and_no_error(void **state) {
-    (void)state;
+HEAP_TEST(an_aligned_request_of_0_bytes_is_null_and_no_error) {
     heap.error = KMEM_EXHAUSTED;
     assert_null(kmem_alloc_aligned(&heap, 64, 0));
     assert_error(KMEM_OK);
@@ -307,7 +287,7 @@ struct aligned_case {
 
 static void assert_aligned_cases(const struct aligned_case *cases, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        (void)fresh_heap(NULL);
+        fresh_heap();
         lay_out(cases[i].before);
         void *const payload = kmem_alloc_aligned(&heap, cases[i].alignment, cases[i].size);
         assert_ptr_equal(payload, cases[i].offset == 0 ? NULL : at(cases[i].offset));
@@ -316,8 +296,7 @@ static void assert_aligned_cases(const struct aligned_case *cases, size_t count)
     }
 }
 
-static void the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block(void **state) {
-    (void)state;
+HEAP_TEST(the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block) {
     static const struct aligned_case cases[] = {
         {"taken 24 | free 1000", 16, 8, 32, "taken 24 | taken 16 | free 984"},
         {"taken 24 | free 1000", 32, 8, 32, "taken 24 | taken 16 | free 984"},
@@ -328,8 +307,7 @@ static void the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block(void
     assert_aligned_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void a_gap_of_8_bytes_becomes_8_and_the_alignment(void **state) {
-    (void)state;
+HEAP_TEST(a_gap_of_8_bytes_becomes_8_and_the_alignment) {
     static const struct aligned_case cases[] = {
         {"free 1024", 16, 8, 32, "free 24 | taken 16 | free 984"},
         {"taken 16 | free 1008", 32, 8, 64, "taken 16 | free 40 | taken 16 | free 952"},
@@ -338,8 +316,7 @@ static void a_gap_of_8_bytes_becomes_8_and_the_alignment(void **state) {
     assert_aligned_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void an_aligned_block_is_cut_like_any_other_behind_its_gap(void **state) {
-    (void)state;
+HEAP_TEST(an_aligned_block_is_cut_like_any_other_behind_its_gap) {
     static const struct aligned_case cases[] = {
         {"free 40 | taken 984", 16, 8, 32, "free 24 | taken 16 | taken 984"},
         {"free 48 | taken 976", 16, 8, 32, "free 24 | taken 24 | taken 976"},
@@ -351,8 +328,7 @@ static void an_aligned_block_is_cut_like_any_other_behind_its_gap(void **state) 
     assert_aligned_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void a_free_block_without_room_behind_the_gap_is_passed_over(void **state) {
-    (void)state;
+HEAP_TEST(a_free_block_without_room_behind_the_gap_is_passed_over) {
     static const struct aligned_case cases[] = {
         {"free 32 | taken 16 | free 976", 16, 8, 80, "free 32 | taken 16 | free 24 | taken 16 | free 936"},
         {"free 64 | taken 16 | free 944", 512, 8, 512, "free 64 | taken 16 | free 424 | taken 16 | free 504"},
@@ -364,8 +340,7 @@ static void a_free_block_without_room_behind_the_gap_is_passed_over(void **state
 }
 
 /* The base is a multiple of 1024 and the end a multiple of 4096, so no payload is a multiple of 1024. */
-static void an_alignment_no_payload_can_have_is_exhausted(void **state) {
-    (void)state;
+HEAP_TEST(an_alignment_no_payload_can_have_is_exhausted) {
     struct snapshot before;
     snapshot_take(&before);
     for (size_t alignment = 1024; alignment != 0; alignment *= 2) {
@@ -374,38 +349,4 @@ static void an_alignment_no_payload_can_have_is_exhausted(void **state) {
         assert_error(KMEM_EXHAUSTED);
     }
     assert_unchanged(&before);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_FRESH_HEAP(a_request_takes_a_block_of_8_bytes_more_rounded_up_to_8_and_at_least_16),
-        ON_FRESH_HEAP(a_request_of_0_bytes_is_null_and_no_error),
-        ON_FRESH_HEAP(the_lowest_free_block_that_is_large_enough_is_taken),
-        ON_FRESH_HEAP(the_first_fit_is_preferred_to_a_better_fit),
-        ON_FRESH_HEAP(a_free_block_8_bytes_too_small_is_passed_over),
-        ON_FRESH_HEAP(a_free_block_of_exactly_the_size_is_taken_whole),
-        ON_FRESH_HEAP(a_remainder_of_8_bytes_stays_with_the_block),
-        ON_FRESH_HEAP(a_remainder_of_16_bytes_becomes_a_free_block),
-        ON_FRESH_HEAP(an_allocation_writes_headers_only),
-        ON_FRESH_HEAP(the_whole_heap_can_be_taken_in_smallest_blocks),
-        ON_FRESH_HEAP(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing),
-        ON_FRESH_HEAP(the_largest_request_is_the_heap_less_one_header),
-        ON_FRESH_HEAP(sizes_at_the_arithmetic_edges_are_exhausted),
-        ON_FRESH_HEAP(zalloc_zeroes_the_whole_usable_size_and_no_byte_more),
-        ON_FRESH_HEAP(zalloc_zeroes_the_remainder_that_stays_with_the_block),
-        ON_FRESH_HEAP(zalloc_of_0_is_null_and_of_too_much_is_exhausted),
-        ON_FRESH_HEAP(calloc_zeroes_room_for_the_product),
-        ON_FRESH_HEAP(calloc_of_a_zero_product_is_null_and_no_error),
-        ON_FRESH_HEAP(a_product_that_wraps_is_exhausted),
-        ON_FRESH_HEAP(the_largest_product_that_does_not_wrap_is_exhausted_too),
-        ON_FRESH_HEAP(alignments_up_to_8_are_those_of_alloc),
-        ON_FRESH_HEAP(an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_looked_at),
-        ON_FRESH_HEAP(an_aligned_request_of_0_bytes_is_null_and_no_error),
-        ON_FRESH_HEAP(the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block),
-        ON_FRESH_HEAP(a_gap_of_8_bytes_becomes_8_and_the_alignment),
-        ON_FRESH_HEAP(an_aligned_block_is_cut_like_any_other_behind_its_gap),
-        ON_FRESH_HEAP(a_free_block_without_room_behind_the_gap_is_passed_over),
-        ON_FRESH_HEAP(an_alignment_no_payload_can_have_is_exhausted),
-    };
-    return cmocka_run_group_tests_name("kmem_alloc", tests, NULL, NULL);
 }

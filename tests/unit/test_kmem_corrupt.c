@@ -125,7 +125,7 @@ static const struct operation operations[] = {
 
 /* The heap with one impossible header, at the block of that index. */
 static void corrupt_block(size_t index, uint64_t header) {
-    (void)fresh_heap(NULL);
+    fresh_heap();
     lay_out(corrupted_heap);
     if (index != NO_BLOCK) {
         header_write(block_offsets[index], header);
@@ -153,8 +153,7 @@ static void assert_reported(const struct operation *operation, size_t index, uin
     assert_unchanged(&before);
 }
 
-static void an_impossible_header_met_on_the_way_is_reported_and_changes_nothing(void **state) {
-    (void)state;
+HEAP_TEST(an_impossible_header_met_on_the_way_is_reported_and_changes_nothing) {
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         for (size_t index = 0; index < BLOCK_COUNT; index++) {
             for (size_t k = 0; k < IMPOSSIBLE_COUNT; k++) {
@@ -166,8 +165,7 @@ static void an_impossible_header_met_on_the_way_is_reported_and_changes_nothing(
     }
 }
 
-static void the_same_operations_succeed_while_no_header_is_impossible(void **state) {
-    (void)state;
+HEAP_TEST(the_same_operations_succeed_while_no_header_is_impossible) {
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         corrupt_block(NO_BLOCK, 0);
         assert_int_equal(operations[i].run(), KMEM_OK);
@@ -176,8 +174,7 @@ static void the_same_operations_succeed_while_no_header_is_impossible(void **sta
 
 /* A flipped bit can leave a possible header that lies: no call can know. But whatever it says, a call that
  * reports it has changed nothing, and the next ones end and stay inside, too. */
-static void one_flipped_bit_of_any_header_loses_nothing_outside_and_a_report_changes_nothing(void **state) {
-    (void)state;
+HEAP_TEST(one_flipped_bit_of_any_header_loses_nothing_outside_and_a_report_changes_nothing) {
     struct snapshot before;
     for (size_t index = 0; index < BLOCK_COUNT; index++) {
         for (size_t bit = 0; bit < 64; bit++) {
@@ -201,8 +198,7 @@ static void one_flipped_bit_of_any_header_loses_nothing_outside_and_a_report_cha
 }
 
 /* The smallest and the largest possible header are no corruption. */
-static void sizes_of_16_and_of_all_the_room_are_possible(void **state) {
-    (void)state;
+HEAP_TEST(sizes_of_16_and_of_all_the_room_are_possible) {
     lay_out("taken 16 | free 1008");
     assert_int_equal(kmem_coalesce(&heap), KMEM_OK);
     assert_int_equal(kmem_free(&heap, at(8)), KMEM_OK);
@@ -210,8 +206,7 @@ static void sizes_of_16_and_of_all_the_room_are_possible(void **state) {
     assert_int_equal(kmem_free(&heap, at(1016)), KMEM_OK);
 }
 
-static void coalesce_stops_at_an_impossible_header(void **state) {
-    (void)state;
+HEAP_TEST(coalesce_stops_at_an_impossible_header) {
     struct snapshot before;
     for (size_t index = 0; index < BLOCK_COUNT; index++) {
         for (size_t k = 0; k < IMPOSSIBLE_COUNT; k++) {
@@ -225,8 +220,7 @@ static void coalesce_stops_at_an_impossible_header(void **state) {
     }
 }
 
-static void coalesce_merges_what_lies_before_an_impossible_header(void **state) {
-    (void)state;
+HEAP_TEST(coalesce_merges_what_lies_before_an_impossible_header) {
     lay_out("free 16 | free 32 | taken 16 | free 16 | free 24 | free 904 | free 16");
     header_write(104, 7);
     assert_int_equal(kmem_coalesce(&heap), KMEM_CORRUPT);
@@ -236,8 +230,7 @@ static void coalesce_merges_what_lies_before_an_impossible_header(void **state) 
     assert_int_equal(block_read(at(104)).size, 7);
 }
 
-static void the_usable_size_behind_an_impossible_header_is_0(void **state) {
-    (void)state;
+HEAP_TEST(the_usable_size_behind_an_impossible_header_is_0) {
     for (size_t index = 0; index < BLOCK_COUNT; index++) {
         corrupt_block(index, BLOCK_TAKEN | 24 | 4);
         heap.error = KMEM_EXHAUSTED;
@@ -251,8 +244,7 @@ static void the_usable_size_behind_an_impossible_header_is_0(void **state) {
 }
 
 /* The source could help, but the walk does not get as far as to know. */
-static void a_corrupt_heap_does_not_grow(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_corrupt_heap_does_not_grow) {
     struct snapshot before;
     lay_out("taken 960 | free 64");
     header_write(960, 60);
@@ -268,8 +260,7 @@ static void a_corrupt_heap_does_not_grow(void **state) {
 
 /* A size no heap can have is refused before any header is looked at, a bad alignment and nothing at all too.
  */
-static void what_needs_no_walk_meets_no_header(void **state) {
-    (void)state;
+HEAP_TEST(what_needs_no_walk_meets_no_header) {
     header_write(0, 0);
     assert_null(kmem_alloc(&heap, SIZE_MAX));
     assert_error(KMEM_EXHAUSTED);
@@ -279,19 +270,4 @@ static void what_needs_no_walk_meets_no_header(void **state) {
     assert_error(KMEM_OK);
     assert_int_equal(kmem_free(&heap, NULL), KMEM_OK);
     assert_error(KMEM_OK);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_FRESH_HEAP(an_impossible_header_met_on_the_way_is_reported_and_changes_nothing),
-        ON_FRESH_HEAP(the_same_operations_succeed_while_no_header_is_impossible),
-        ON_FRESH_HEAP(one_flipped_bit_of_any_header_loses_nothing_outside_and_a_report_changes_nothing),
-        ON_FRESH_HEAP(sizes_of_16_and_of_all_the_room_are_possible),
-        ON_FRESH_HEAP(coalesce_stops_at_an_impossible_header),
-        ON_FRESH_HEAP(coalesce_merges_what_lies_before_an_impossible_header),
-        ON_FRESH_HEAP(the_usable_size_behind_an_impossible_header_is_0),
-        ON_GROWING_HEAP(a_corrupt_heap_does_not_grow),
-        ON_FRESH_HEAP(what_needs_no_walk_meets_no_header),
-    };
-    return cmocka_run_group_tests_name("kmem_corrupt", tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ struct free_case {
 
 static void assert_free_cases(const struct free_case *cases, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        (void)fresh_heap(NULL);
+        fresh_heap();
         lay_out(cases[i].before);
         heap.error = KMEM_EXHAUSTED;
         assert_int_equal(kmem_free(&heap, at(cases[i].offset)), KMEM_OK);
@@ -21,8 +21,7 @@ static void assert_free_cases(const struct free_case *cases, size_t count) {
     }
 }
 
-static void a_block_between_taken_blocks_becomes_free_alone(void **state) {
-    (void)state;
+HEAP_TEST(a_block_between_taken_blocks_becomes_free_alone) {
     static const struct free_case cases[] = {
         {"taken 16 | taken 32 | taken 976", 24, "taken 16 | free 32 | taken 976"},
         {"taken 16 | taken 1008", 8, "free 16 | taken 1008"},
@@ -32,8 +31,7 @@ static void a_block_between_taken_blocks_becomes_free_alone(void **state) {
     assert_free_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void a_freed_block_merges_with_its_free_left_neighbour(void **state) {
-    (void)state;
+HEAP_TEST(a_freed_block_merges_with_its_free_left_neighbour) {
     static const struct free_case cases[] = {
         {"taken 16 | free 32 | taken 48 | taken 928", 56, "taken 16 | free 80 | taken 928"},
         {"free 16 | taken 1008", 24, "free 1024"},
@@ -42,8 +40,7 @@ static void a_freed_block_merges_with_its_free_left_neighbour(void **state) {
     assert_free_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void a_freed_block_merges_with_its_free_right_neighbour(void **state) {
-    (void)state;
+HEAP_TEST(a_freed_block_merges_with_its_free_right_neighbour) {
     static const struct free_case cases[] = {
         {"taken 16 | taken 32 | free 48 | taken 928", 24, "taken 16 | free 80 | taken 928"},
         {"taken 1008 | free 16", 8, "free 1024"},
@@ -52,8 +49,7 @@ static void a_freed_block_merges_with_its_free_right_neighbour(void **state) {
     assert_free_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void a_freed_block_merges_with_free_neighbours_on_both_sides(void **state) {
-    (void)state;
+HEAP_TEST(a_freed_block_merges_with_free_neighbours_on_both_sides) {
     static const struct free_case cases[] = {
         {"taken 16 | free 32 | taken 48 | free 64 | taken 864", 56, "taken 16 | free 144 | taken 864"},
         {"free 16 | taken 16 | free 992", 24, "free 1024"},
@@ -61,8 +57,7 @@ static void a_freed_block_merges_with_free_neighbours_on_both_sides(void **state
     assert_free_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void a_free_block_further_left_is_no_neighbour(void **state) {
-    (void)state;
+HEAP_TEST(a_free_block_further_left_is_no_neighbour) {
     static const struct free_case cases[] = {
         {"free 16 | taken 32 | taken 48 | taken 928", 56, "free 16 | taken 32 | free 48 | taken 928"},
         {"taken 16 | taken 32 | taken 48 | free 928", 24, "taken 16 | free 32 | taken 48 | free 928"},
@@ -70,8 +65,7 @@ static void a_free_block_further_left_is_no_neighbour(void **state) {
     assert_free_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static void freeing_null_does_nothing(void **state) {
-    (void)state;
+HEAP_TEST(freeing_null_does_nothing) {
     struct snapshot before;
     lay_out("taken 16 | free 1008");
     snapshot_take(&before);
@@ -81,8 +75,7 @@ static void freeing_null_does_nothing(void **state) {
     assert_unchanged(&before);
 }
 
-static void freeing_writes_no_payload(void **state) {
-    (void)state;
+HEAP_TEST(freeing_writes_no_payload) {
     lay_out("taken 16 | taken 32 | taken 976");
     pattern_write(at(24), 24, 1);
     assert_int_equal(kmem_free(&heap, at(24)), KMEM_OK);
@@ -90,10 +83,10 @@ static void freeing_writes_no_payload(void **state) {
 }
 
 /* 5 and 7 have no factor in common with 64, so each order visits every block. */
-static void everything_freed_in_any_order_is_one_free_block_again(void **state) {
+HEAP_TEST(everything_freed_in_any_order_is_one_free_block_again) {
     static const size_t strides[] = {1, 5, 7, 63};
     for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
-        (void)fresh_heap(state);
+        fresh_heap();
         for (size_t k = 0; k < 64; k++) {
             assert_non_null(kmem_alloc(&heap, 8));
         }
@@ -105,8 +98,7 @@ static void everything_freed_in_any_order_is_one_free_block_again(void **state) 
     }
 }
 
-static void a_freed_block_serves_the_next_request_that_fits(void **state) {
-    (void)state;
+HEAP_TEST(a_freed_block_serves_the_next_request_that_fits) {
     void *const first = kmem_alloc(&heap, 40);
     assert_non_null(kmem_alloc(&heap, 40));
     assert_int_equal(kmem_free(&heap, first), KMEM_OK);
@@ -155,8 +147,7 @@ static void assert_misuse(const void *pointer, enum kmem_error expected, const s
     assert_unchanged(before);
 }
 
-static void every_pointer_but_a_payload_is_named_and_changes_nothing(void **state) {
-    (void)state;
+HEAP_TEST(every_pointer_but_a_payload_is_named_and_changes_nothing) {
     struct snapshot before;
     lay_out(misused_heap);
     snapshot_take(&before);
@@ -171,8 +162,7 @@ static void every_pointer_but_a_payload_is_named_and_changes_nothing(void **stat
     assert_int_equal(payload_count, 4);
 }
 
-static void pointers_far_away_are_foreign_whatever_their_alignment(void **state) {
-    (void)state;
+HEAP_TEST(pointers_far_away_are_foreign_whatever_their_alignment) {
     struct snapshot before;
     lay_out(misused_heap);
     snapshot_take(&before);
@@ -183,8 +173,7 @@ static void pointers_far_away_are_foreign_whatever_their_alignment(void **state)
     }
 }
 
-static void a_block_freed_twice_is_a_double_free_even_after_it_was_merged(void **state) {
-    (void)state;
+HEAP_TEST(a_block_freed_twice_is_a_double_free_even_after_it_was_merged) {
     struct snapshot before;
     lay_out("taken 32 | taken 32 | taken 960");
     assert_int_equal(kmem_free(&heap, at(40)), KMEM_OK);
@@ -196,8 +185,7 @@ static void a_block_freed_twice_is_a_double_free_even_after_it_was_merged(void *
     assert_misuse(at(40), KMEM_DOUBLE_FREE, &before);
 }
 
-static void misuse_is_judged_before_a_corrupt_header_is_met(void **state) {
-    (void)state;
+HEAP_TEST(misuse_is_judged_before_a_corrupt_header_is_met) {
     lay_out("taken 32 | free 64 | taken 928");
     header_write(96, 0);
     assert_int_equal(kmem_free(&heap, at(HEAP_SIZE)), KMEM_FOREIGN_POINTER);
@@ -209,8 +197,7 @@ static void misuse_is_judged_before_a_corrupt_header_is_met(void **state) {
 
 /* The usable size. */
 
-static void the_usable_size_is_the_block_less_its_header(void **state) {
-    (void)state;
+HEAP_TEST(the_usable_size_is_the_block_less_its_header) {
     lay_out(misused_heap);
     heap.error = KMEM_DOUBLE_FREE;
     assert_int_equal(kmem_usable_size(&heap, at(8)), 24);
@@ -220,8 +207,7 @@ static void the_usable_size_is_the_block_less_its_header(void **state) {
     assert_error(KMEM_DOUBLE_FREE);
 }
 
-static void the_usable_size_of_null_is_0(void **state) {
-    (void)state;
+HEAP_TEST(the_usable_size_of_null_is_0) {
     heap.error = KMEM_EXHAUSTED;
     assert_int_equal(kmem_usable_size(&heap, NULL), 0);
     assert_error(KMEM_EXHAUSTED);
@@ -229,8 +215,7 @@ static void the_usable_size_of_null_is_0(void **state) {
 
 /* Coalescing a heap that something else has written. */
 
-static void coalesce_merges_every_run_of_adjacent_free_blocks(void **state) {
-    (void)state;
+HEAP_TEST(coalesce_merges_every_run_of_adjacent_free_blocks) {
     static const struct free_case cases[] = {
         {"free 16 | free 32 | taken 16 | free 16 | free 24 | free 16 | taken 40 | free 400 | free 464", 0,
          "free 48 | taken 16 | free 56 | taken 40 | free 864"},
@@ -248,8 +233,7 @@ static void coalesce_merges_every_run_of_adjacent_free_blocks(void **state) {
     }
 }
 
-static void coalesce_changes_nothing_on_a_healthy_heap(void **state) {
-    (void)state;
+HEAP_TEST(coalesce_changes_nothing_on_a_healthy_heap) {
     static const char *const healthy[] = {misused_heap, "free 1024", "taken 1024", "taken 16 | free 1008"};
     struct snapshot before;
     for (size_t i = 0; i < sizeof healthy / sizeof *healthy; i++) {
@@ -258,27 +242,4 @@ static void coalesce_changes_nothing_on_a_healthy_heap(void **state) {
         assert_int_equal(kmem_coalesce(&heap), KMEM_OK);
         assert_unchanged(&before);
     }
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_FRESH_HEAP(a_block_between_taken_blocks_becomes_free_alone),
-        ON_FRESH_HEAP(a_freed_block_merges_with_its_free_left_neighbour),
-        ON_FRESH_HEAP(a_freed_block_merges_with_its_free_right_neighbour),
-        ON_FRESH_HEAP(a_freed_block_merges_with_free_neighbours_on_both_sides),
-        ON_FRESH_HEAP(a_free_block_further_left_is_no_neighbour),
-        ON_FRESH_HEAP(freeing_null_does_nothing),
-        ON_FRESH_HEAP(freeing_writes_no_payload),
-        ON_FRESH_HEAP(everything_freed_in_any_order_is_one_free_block_again),
-        ON_FRESH_HEAP(a_freed_block_serves_the_next_request_that_fits),
-        ON_FRESH_HEAP(every_pointer_but_a_payload_is_named_and_changes_nothing),
-        ON_FRESH_HEAP(pointers_far_away_are_foreign_whatever_their_alignment),
-        ON_FRESH_HEAP(a_block_freed_twice_is_a_double_free_even_after_it_was_merged),
-        ON_FRESH_HEAP(misuse_is_judged_before_a_corrupt_header_is_met),
-        ON_FRESH_HEAP(the_usable_size_is_the_block_less_its_header),
-        ON_FRESH_HEAP(the_usable_size_of_null_is_0),
-        ON_FRESH_HEAP(coalesce_merges_every_run_of_adjacent_free_blocks),
-        ON_FRESH_HEAP(coalesce_changes_nothing_on_a_healthy_heap),
-    };
-    return cmocka_run_group_tests_name("kmem_free", tests, NULL, NULL);
 }

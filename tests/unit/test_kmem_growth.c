@@ -21,7 +21,7 @@ struct growth_case {
 
 static void assert_growth_cases(const struct growth_case *cases, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        (void)growing_heap(NULL);
+        growing_heap();
         lay_out(cases[i].before);
         heap.error = KMEM_EXHAUSTED;
         assert_ptr_equal(kmem_alloc_aligned(&heap, cases[i].alignment, cases[i].size), at(cases[i].offset));
@@ -37,8 +37,7 @@ static void assert_growth_cases(const struct growth_case *cases, size_t count) {
 
 /* How much. */
 
-static void a_full_heap_grows_by_the_pages_the_block_needs(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_full_heap_grows_by_the_pages_the_block_needs) {
     static const struct growth_case cases[] = {
         {"taken 1024", 8, 8, 1, 1032, "taken 1024 | taken 16 | free 240"},
         {"taken 1024", 8, 232, 1, 1032, "taken 1024 | taken 240 | free 16"},
@@ -50,8 +49,7 @@ static void a_full_heap_grows_by_the_pages_the_block_needs(void **state) {
     ASSERT_GROWTH_CASES(cases);
 }
 
-static void a_free_block_at_the_end_counts_towards_the_request(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_free_block_at_the_end_counts_towards_the_request) {
     static const struct growth_case cases[] = {
         {"taken 960 | free 64", 8, 57, 1, 968, "taken 960 | taken 72 | free 248"},
         {"taken 960 | free 64", 8, 312, 1, 968, "taken 960 | taken 320"},
@@ -61,8 +59,7 @@ static void a_free_block_at_the_end_counts_towards_the_request(void **state) {
     ASSERT_GROWTH_CASES(cases);
 }
 
-static void a_free_block_that_is_not_at_the_end_does_not_count(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_free_block_that_is_not_at_the_end_does_not_count) {
     static const struct growth_case cases[] = {
         {"free 240 | taken 784", 8, 248, 1, 1032, "free 240 | taken 784 | taken 256"},
         {"taken 16 | free 240 | taken 768", 8, 249, 2, 1032,
@@ -71,8 +68,7 @@ static void a_free_block_that_is_not_at_the_end_does_not_count(void **state) {
     ASSERT_GROWTH_CASES(cases);
 }
 
-static void growth_for_an_aligned_request_counts_the_gap(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(growth_for_an_aligned_request_counts_the_gap) {
     static const struct growth_case cases[] = {
         {"taken 1024", 256, 8, 2, 1280, "taken 1024 | free 248 | taken 16 | free 248"},
         {"taken 1024", 16, 224, 1, 1056, "taken 1024 | free 24 | taken 232"},
@@ -84,8 +80,7 @@ static void growth_for_an_aligned_request_counts_the_gap(void **state) {
     ASSERT_GROWTH_CASES(cases);
 }
 
-static void a_grown_heap_serves_from_what_the_last_page_left_over(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_grown_heap_serves_from_what_the_last_page_left_over) {
     lay_out("taken 1024");
     assert_ptr_equal(kmem_alloc(&heap, 8), at(1032));
     assert_ptr_equal(kmem_alloc(&heap, 232), at(1048));
@@ -98,13 +93,12 @@ static void a_grown_heap_serves_from_what_the_last_page_left_over(void **state) 
     assert_blocks("taken 1024 | taken 16 | free 496");
 }
 
-static void zalloc_zeroes_pages_that_are_new(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(zalloc_zeroes_pages_that_are_new) {
     lay_out("taken 1024");
     assert_ptr_equal(kmem_zalloc(&heap, 241), at(1032));
     assert_asked(1);
     assert_all_bytes(at(1032), 248, 0);
-    (void)growing_heap(NULL);
+    growing_heap();
     lay_out("taken 1024");
     assert_ptr_equal(kmem_calloc(&heap, 31, 8), at(1032));
     assert_asked(1);
@@ -113,8 +107,7 @@ static void zalloc_zeroes_pages_that_are_new(void **state) {
 
 /* When not. */
 
-static void the_source_is_not_asked_while_something_fits(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(the_source_is_not_asked_while_something_fits) {
     lay_out("free 32 | taken 944 | free 48");
     assert_non_null(kmem_alloc(&heap, 33));
     assert_non_null(kmem_alloc(&heap, 24));
@@ -122,8 +115,7 @@ static void the_source_is_not_asked_while_something_fits(void **state) {
     assert_int_equal(page_source.call_count, 0);
 }
 
-static void a_refusal_is_exhausted_and_changes_nothing(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_refusal_is_exhausted_and_changes_nothing) {
     static const size_t alignments[] = {8, 16, 64};
     struct snapshot before;
     lay_out("taken 32 | taken 960 | free 32");
@@ -150,8 +142,7 @@ static void a_refusal_is_exhausted_and_changes_nothing(void **state) {
     assert_unchanged(&before);
 }
 
-static void a_source_that_refused_is_asked_again_by_the_next_request(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_source_that_refused_is_asked_again_by_the_next_request) {
     lay_out("taken 1024");
     page_source.refuses = true;
     assert_null(kmem_alloc(&heap, 8));
@@ -170,8 +161,7 @@ static void assert_not_asked(size_t alignment, size_t size) {
     assert_unchanged(&before);
 }
 
-static void the_heap_grows_to_its_page_limit_and_no_further(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(the_heap_grows_to_its_page_limit_and_no_further) {
     static const struct growth_case cases[] = {
         {"taken 1024", 8, 3064, 12, 1032, "taken 1024 | taken 3072"},
         {"taken 960 | free 64", 8, 3128, 12, 968, "taken 960 | taken 3136"},
@@ -179,7 +169,7 @@ static void the_heap_grows_to_its_page_limit_and_no_further(void **state) {
         {"taken 1024", 16, 3040, 12, 1056, "taken 1024 | free 24 | taken 3048"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)growing_heap(NULL);
+        growing_heap();
         lay_out(cases[i].before);
         assert_not_asked(cases[i].alignment, cases[i].size + 1);
     }
@@ -188,8 +178,7 @@ static void the_heap_grows_to_its_page_limit_and_no_further(void **state) {
     assert_int_equal(page_source.call_count, 1);
 }
 
-static void a_heap_at_its_page_limit_or_above_never_asks(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_heap_at_its_page_limit_or_above_never_asks) {
     for (size_t page_limit = 0; page_limit <= HEAP_PAGE_COUNT; page_limit++) {
         start_growing_heap(page_limit);
         lay_out("taken 960 | free 64");
@@ -203,15 +192,13 @@ static void a_heap_at_its_page_limit_or_above_never_asks(void **state) {
     assert_asked(1);
 }
 
-static void a_source_without_extend_is_never_asked(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_source_without_extend_is_never_asked) {
     heap.source.extend = NULL;
     lay_out("taken 1024");
     assert_not_asked(8, 8);
 }
 
-static void impossible_requests_never_ask(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(impossible_requests_never_ask) {
     lay_out("taken 960 | free 64");
     for (size_t k = 0; k <= 40; k++) {
         assert_not_asked(8, SIZE_MAX - k);
@@ -229,8 +216,7 @@ static void impossible_requests_never_ask(void **state) {
 
 /* A limit beyond the address space is no licence to wrap it, nor to pass the 63 bits a header has for a size:
  * the source may be asked for much, but never for more. */
-static void a_limit_beyond_what_a_region_can_have_is_no_limit_at_all(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all) {
     static const size_t limits[] = {SIZE_MAX, SIZE_MAX / HEAP_PAGE_SIZE, TWO_TO_THE_63 / HEAP_PAGE_SIZE};
     const size_t most = TWO_TO_THE_63 - HEAP_PAGE_SIZE - HEAP_SIZE; /* bytes the heap could still grow by */
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -251,8 +237,7 @@ static void a_limit_beyond_what_a_region_can_have_is_no_limit_at_all(void **stat
 
 /* Realloc. */
 
-static void a_move_may_grow_the_heap(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_move_may_grow_the_heap) {
     lay_out("taken 960 | taken 32 | free 32");
     pattern_write(at(8), 952, 1);
     assert_ptr_equal(kmem_realloc(&heap, at(8), 1000), at(1000));
@@ -263,8 +248,7 @@ static void a_move_may_grow_the_heap(void **state) {
 }
 
 /*  taken, to be moved | free, at the end |   ->   free | taken, begins where the free block began ... */
-static void a_block_moves_into_its_right_neighbour_when_that_grows(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_block_moves_into_its_right_neighbour_when_that_grows) {
     lay_out("taken 16 | taken 976 | free 32");
     pattern_write(at(24), 968, 1);
     assert_ptr_equal(kmem_realloc(&heap, at(24), 1010), at(1000));
@@ -273,8 +257,7 @@ static void a_block_moves_into_its_right_neighbour_when_that_grows(void **state)
     assert_blocks("taken 16 | free 976 | taken 1024 | free 32");
 }
 
-static void realloc_of_the_last_block_moves_it_behind_itself(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(realloc_of_the_last_block_moves_it_behind_itself) {
     lay_out("free 16 | taken 1008");
     pattern_write(at(24), 1000, 1);
     assert_ptr_equal(kmem_realloc(&heap, at(24), 1001), at(1032));
@@ -283,34 +266,9 @@ static void realloc_of_the_last_block_moves_it_behind_itself(void **state) {
     assert_blocks("free 1024 | taken 1024");
 }
 
-static void realloc_in_place_does_not_ask(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(realloc_in_place_does_not_ask) {
     lay_out("taken 960 | free 64");
     assert_ptr_equal(kmem_realloc(&heap, at(8), 1016), at(8));
     assert_ptr_equal(kmem_realloc(&heap, at(8), 8), at(8));
     assert_int_equal(page_source.call_count, 0);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_GROWING_HEAP(a_full_heap_grows_by_the_pages_the_block_needs),
-        ON_GROWING_HEAP(a_free_block_at_the_end_counts_towards_the_request),
-        ON_GROWING_HEAP(a_free_block_that_is_not_at_the_end_does_not_count),
-        ON_GROWING_HEAP(growth_for_an_aligned_request_counts_the_gap),
-        ON_GROWING_HEAP(a_grown_heap_serves_from_what_the_last_page_left_over),
-        ON_GROWING_HEAP(zalloc_zeroes_pages_that_are_new),
-        ON_GROWING_HEAP(the_source_is_not_asked_while_something_fits),
-        ON_GROWING_HEAP(a_refusal_is_exhausted_and_changes_nothing),
-        ON_GROWING_HEAP(a_source_that_refused_is_asked_again_by_the_next_request),
-        ON_GROWING_HEAP(the_heap_grows_to_its_page_limit_and_no_further),
-        ON_GROWING_HEAP(a_heap_at_its_page_limit_or_above_never_asks),
-        ON_GROWING_HEAP(a_source_without_extend_is_never_asked),
-        ON_GROWING_HEAP(impossible_requests_never_ask),
-        ON_GROWING_HEAP(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all),
-        ON_GROWING_HEAP(a_move_may_grow_the_heap),
-        ON_GROWING_HEAP(a_block_moves_into_its_right_neighbour_when_that_grows),
-        ON_GROWING_HEAP(realloc_of_the_last_block_moves_it_behind_itself),
-        ON_GROWING_HEAP(realloc_in_place_does_not_ask),
-    };
-    return cmocka_run_group_tests_name("kmem_growth", tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* Specification: under AddressSanitizer the bytes a caller asked for are accessible, and no others: headers,
  * slack and free payloads are poisoned after every kind of operation. Skipped where no sanitizer watches. */
 #include "tests/unit/heap_fixture.h"
-#include "tests/unit/skip_fixture.h"
 
 /* What a caller may touch: size bytes at a payload offset bytes from base. */
 struct request {
@@ -40,37 +39,35 @@ static void skip_without_sanitizer(void) {
     }
 }
 
-static void a_new_heap_is_poisoned_and_its_surroundings_are_not(void **state) {
-    (void)state;
+HEAP_TEST(a_new_heap_is_poisoned_and_its_surroundings_are_not) {
     skip_without_sanitizer();
     assert_accessible(NULL, 0);
     assert_false(__asan_address_is_poisoned(heap.base - 1));
 }
 
-static void a_payload_is_accessible_and_its_slack_is_not(void **state) {
+HEAP_TEST(a_payload_is_accessible_and_its_slack_is_not) {
     skip_without_sanitizer();
     for (size_t size = 1; size <= 64; size++) {
-        (void)fresh_heap(state);
+        fresh_heap();
         assert_non_null(kmem_alloc(&heap, size));
         ASSERT_ACCESSIBLE({8, size});
         memset(at(8), 1, size);
     }
 }
 
-static void zalloc_poisons_the_slack_it_has_zeroed(void **state) {
+HEAP_TEST(zalloc_poisons_the_slack_it_has_zeroed) {
     skip_without_sanitizer();
     for (size_t size = 1; size <= 64; size++) {
-        (void)fresh_heap(state);
+        fresh_heap();
         assert_non_null(kmem_zalloc(&heap, size));
         ASSERT_ACCESSIBLE({8, size});
-        (void)fresh_heap(state);
+        fresh_heap();
         assert_non_null(kmem_calloc(&heap, 1, size));
         ASSERT_ACCESSIBLE({8, size});
     }
 }
 
-static void a_remainder_of_8_bytes_is_slack(void **state) {
-    (void)state;
+HEAP_TEST(a_remainder_of_8_bytes_is_slack) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 32));
     assert_non_null(kmem_alloc(&heap, 8));
@@ -80,15 +77,13 @@ static void a_remainder_of_8_bytes_is_slack(void **state) {
     assert_blocks("taken 40 | taken 16 | free 968");
 }
 
-static void the_gap_in_front_of_an_aligned_block_is_poisoned(void **state) {
-    (void)state;
+HEAP_TEST(the_gap_in_front_of_an_aligned_block_is_poisoned) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc_aligned(&heap, 64, 13));
     ASSERT_ACCESSIBLE({64, 13});
 }
 
-static void a_freed_payload_is_poisoned_alone_and_merged(void **state) {
-    (void)state;
+HEAP_TEST(a_freed_payload_is_poisoned_alone_and_merged) {
     skip_without_sanitizer();
     for (size_t i = 0; i < 4; i++) {
         assert_non_null(kmem_alloc(&heap, 20));
@@ -104,11 +99,11 @@ static void a_freed_payload_is_poisoned_alone_and_merged(void **state) {
     assert_accessible(NULL, 0);
 }
 
-static void realloc_in_place_exposes_the_new_size_and_nothing_else(void **state) {
+HEAP_TEST(realloc_in_place_exposes_the_new_size_and_nothing_else) {
     skip_without_sanitizer();
     for (size_t old_size = 1; old_size <= 40; old_size++) {
         for (size_t new_size = 1; new_size <= 72; new_size++) {
-            (void)fresh_heap(state);
+            fresh_heap();
             assert_non_null(kmem_alloc(&heap, old_size));
             assert_ptr_equal(kmem_realloc(&heap, at(8), new_size), at(8));
             ASSERT_ACCESSIBLE({8, new_size});
@@ -116,10 +111,10 @@ static void realloc_in_place_exposes_the_new_size_and_nothing_else(void **state)
     }
 }
 
-static void realloc_in_place_between_taken_blocks_exposes_the_new_size(void **state) {
+HEAP_TEST(realloc_in_place_between_taken_blocks_exposes_the_new_size) {
     skip_without_sanitizer();
     for (size_t new_size = 1; new_size <= 40; new_size++) {
-        (void)fresh_heap(state);
+        fresh_heap();
         assert_non_null(kmem_alloc(&heap, 40));
         assert_non_null(kmem_alloc(&heap, 8));
         assert_ptr_equal(kmem_realloc(&heap, at(8), new_size), at(8));
@@ -127,8 +122,7 @@ static void realloc_in_place_between_taken_blocks_exposes_the_new_size(void **st
     }
 }
 
-static void a_moved_block_is_poisoned_where_it_was(void **state) {
-    (void)state;
+HEAP_TEST(a_moved_block_is_poisoned_where_it_was) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 20));
     assert_non_null(kmem_alloc(&heap, 8));
@@ -138,8 +132,7 @@ static void a_moved_block_is_poisoned_where_it_was(void **state) {
     ASSERT_ACCESSIBLE({8, 12}, {56, 50});
 }
 
-static void a_block_moved_into_its_left_neighbour_is_poisoned_where_it_was(void **state) {
-    (void)state;
+HEAP_TEST(a_block_moved_into_its_left_neighbour_is_poisoned_where_it_was) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 40));
     assert_non_null(kmem_alloc(&heap, 20));
@@ -149,8 +142,7 @@ static void a_block_moved_into_its_left_neighbour_is_poisoned_where_it_was(void 
     ASSERT_ACCESSIBLE({8, 33}, {88, 8});
 }
 
-static void an_operation_that_fails_leaves_accessible_what_was(void **state) {
-    (void)state;
+HEAP_TEST(an_operation_that_fails_leaves_accessible_what_was) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 20));
     assert_non_null(kmem_alloc(&heap, 13));
@@ -170,8 +162,7 @@ static void an_operation_that_fails_leaves_accessible_what_was(void **state) {
     ASSERT_ACCESSIBLE({8, 20}, {40, 13});
 }
 
-static void a_realloc_to_the_same_block_follows_the_request(void **state) {
-    (void)state;
+HEAP_TEST(a_realloc_to_the_same_block_follows_the_request) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 17));
     assert_ptr_equal(kmem_realloc(&heap, at(8), 24), at(8));
@@ -180,8 +171,7 @@ static void a_realloc_to_the_same_block_follows_the_request(void **state) {
     ASSERT_ACCESSIBLE({8, 19});
 }
 
-static void pages_that_are_new_are_poisoned_but_for_the_payload(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(pages_that_are_new_are_poisoned_but_for_the_payload) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 1000));
     assert_ptr_equal(kmem_alloc(&heap, 300), at(1016));
@@ -193,8 +183,7 @@ static void pages_that_are_new_are_poisoned_but_for_the_payload(void **state) {
     ASSERT_ACCESSIBLE({8, 1000}, {1536, 521});
 }
 
-static void refused_pages_are_left_as_they_were(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(refused_pages_are_left_as_they_were) {
     skip_without_sanitizer();
     page_source.refuses = true;
     assert_non_null(kmem_alloc(&heap, 1000));
@@ -204,32 +193,10 @@ static void refused_pages_are_left_as_they_were(void **state) {
     assert_false(__asan_address_is_poisoned(at(1024)));
 }
 
-static void a_move_that_grows_the_heap_exposes_the_new_payload_only(void **state) {
-    (void)state;
+GROWING_HEAP_TEST(a_move_that_grows_the_heap_exposes_the_new_payload_only) {
     skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 900));
     assert_non_null(kmem_alloc(&heap, 100));
     assert_ptr_equal(kmem_realloc(&heap, at(8), 1001), at(1032));
     ASSERT_ACCESSIBLE({920, 100}, {1032, 1001});
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_FRESH_HEAP(a_new_heap_is_poisoned_and_its_surroundings_are_not),
-        ON_FRESH_HEAP(a_payload_is_accessible_and_its_slack_is_not),
-        ON_FRESH_HEAP(zalloc_poisons_the_slack_it_has_zeroed),
-        ON_FRESH_HEAP(a_remainder_of_8_bytes_is_slack),
-        ON_FRESH_HEAP(the_gap_in_front_of_an_aligned_block_is_poisoned),
-        ON_FRESH_HEAP(a_freed_payload_is_poisoned_alone_and_merged),
-        ON_FRESH_HEAP(realloc_in_place_exposes_the_new_size_and_nothing_else),
-        ON_FRESH_HEAP(realloc_in_place_between_taken_blocks_exposes_the_new_size),
-        ON_FRESH_HEAP(a_moved_block_is_poisoned_where_it_was),
-        ON_FRESH_HEAP(a_block_moved_into_its_left_neighbour_is_poisoned_where_it_was),
-        ON_FRESH_HEAP(an_operation_that_fails_leaves_accessible_what_was),
-        ON_FRESH_HEAP(a_realloc_to_the_same_block_follows_the_request),
-        ON_GROWING_HEAP(pages_that_are_new_are_poisoned_but_for_the_payload),
-        ON_GROWING_HEAP(refused_pages_are_left_as_they_were),
-        ON_GROWING_HEAP(a_move_that_grows_the_heap_exposes_the_new_payload_only),
-    };
-    return cmocka_run_group_tests_name("kmem_poison", tests, NULL, NULL);
 }

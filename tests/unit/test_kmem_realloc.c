@@ -15,7 +15,7 @@ struct realloc_case {
 /* The old payload is filled with a pattern; as much of it as both blocks hold must be at the new place. */
 static void assert_realloc_cases(const struct realloc_case *cases, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        (void)fresh_heap(NULL);
+        fresh_heap();
         lay_out(cases[i].before);
         const size_t old_size = kmem_usable_size(&heap, at(cases[i].offset));
         pattern_write(at(cases[i].offset), old_size, (unsigned)i);
@@ -32,24 +32,21 @@ static void assert_realloc_cases(const struct realloc_case *cases, size_t count)
 
 /* NULL and 0. */
 
-static void realloc_of_null_allocates(void **state) {
-    (void)state;
+HEAP_TEST(realloc_of_null_allocates) {
     lay_out("free 32 | taken 16 | free 976");
     assert_ptr_equal(kmem_realloc(&heap, NULL, 25), at(56));
     assert_error(KMEM_OK);
     assert_blocks("free 32 | taken 16 | taken 40 | free 936");
 }
 
-static void realloc_of_null_to_0_bytes_is_null_and_no_error(void **state) {
-    (void)state;
+HEAP_TEST(realloc_of_null_to_0_bytes_is_null_and_no_error) {
     heap.error = KMEM_EXHAUSTED;
     assert_null(kmem_realloc(&heap, NULL, 0));
     assert_error(KMEM_OK);
     assert_blocks("free 1024");
 }
 
-static void realloc_to_0_bytes_frees_and_merges(void **state) {
-    (void)state;
+HEAP_TEST(realloc_to_0_bytes_frees_and_merges) {
     lay_out("free 16 | taken 32 | free 48 | taken 928");
     heap.error = KMEM_EXHAUSTED;
     assert_null(kmem_realloc(&heap, at(24), 0));
@@ -59,8 +56,7 @@ static void realloc_to_0_bytes_frees_and_merges(void **state) {
 
 /* In place. */
 
-static void a_size_that_needs_the_same_block_changes_nothing(void **state) {
-    (void)state;
+HEAP_TEST(a_size_that_needs_the_same_block_changes_nothing) {
     struct snapshot before;
     lay_out("taken 40 | free 32 | taken 952");
     snapshot_take(&before);
@@ -71,8 +67,7 @@ static void a_size_that_needs_the_same_block_changes_nothing(void **state) {
     }
 }
 
-static void a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over(void **state) {
-    (void)state;
+HEAP_TEST(a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over) {
     static const struct realloc_case cases[] = {
         {"taken 48 | taken 976", 8, 24, 8, "taken 32 | free 16 | taken 976"},
         {"taken 48 | taken 976", 8, 1, 8, "taken 16 | free 32 | taken 976"},
@@ -85,8 +80,7 @@ static void a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over(void **
     ASSERT_REALLOC_CASES(cases);
 }
 
-static void what_a_shrunk_block_gives_up_joins_a_free_right_neighbour(void **state) {
-    (void)state;
+HEAP_TEST(what_a_shrunk_block_gives_up_joins_a_free_right_neighbour) {
     static const struct realloc_case cases[] = {
         {"taken 48 | free 32 | taken 944", 8, 32, 8, "taken 40 | free 40 | taken 944"},
         {"taken 48 | free 32 | taken 944", 8, 8, 8, "taken 16 | free 64 | taken 944"},
@@ -95,8 +89,7 @@ static void what_a_shrunk_block_gives_up_joins_a_free_right_neighbour(void **sta
     ASSERT_REALLOC_CASES(cases);
 }
 
-static void a_block_grows_into_its_free_right_neighbour(void **state) {
-    (void)state;
+HEAP_TEST(a_block_grows_into_its_free_right_neighbour) {
     static const struct realloc_case cases[] = {
         {"taken 32 | free 32 | taken 960", 8, 25, 8, "taken 40 | free 24 | taken 960"},
         {"taken 32 | free 32 | taken 960", 8, 40, 8, "taken 48 | free 16 | taken 960"},
@@ -109,8 +102,7 @@ static void a_block_grows_into_its_free_right_neighbour(void **state) {
 }
 
 /* A lower free block is no reason to move. */
-static void a_block_that_can_grow_in_place_does_not_move(void **state) {
-    (void)state;
+HEAP_TEST(a_block_that_can_grow_in_place_does_not_move) {
     static const struct realloc_case cases[] = {
         {"free 512 | taken 32 | free 480", 520, 100, 520, "free 512 | taken 112 | free 400"},
     };
@@ -119,8 +111,7 @@ static void a_block_that_can_grow_in_place_does_not_move(void **state) {
 
 /* Moves. */
 
-static void a_block_without_room_moves_to_the_first_fit(void **state) {
-    (void)state;
+HEAP_TEST(a_block_without_room_moves_to_the_first_fit) {
     static const struct realloc_case cases[] = {
         {"taken 32 | taken 16 | free 976", 8, 25, 56, "free 32 | taken 16 | taken 40 | free 936"},
         {"taken 32 | free 32 | taken 16 | free 944", 8, 57, 88, "free 64 | taken 16 | taken 72 | free 872"},
@@ -133,8 +124,7 @@ static void a_block_without_room_moves_to_the_first_fit(void **state) {
     ASSERT_REALLOC_CASES(cases);
 }
 
-static void the_block_left_behind_merges_with_both_neighbours(void **state) {
-    (void)state;
+HEAP_TEST(the_block_left_behind_merges_with_both_neighbours) {
     static const struct realloc_case cases[] = {
         {"free 16 | taken 24 | free 16 | taken 16 | free 952", 24, 100, 80,
          "free 56 | taken 16 | taken 112 | free 840"},
@@ -143,8 +133,7 @@ static void the_block_left_behind_merges_with_both_neighbours(void **state) {
 }
 
 /*  free, new block lands here | old block   ->   taken | what is left of both, free */
-static void a_move_may_land_in_the_left_neighbour(void **state) {
-    (void)state;
+HEAP_TEST(a_move_may_land_in_the_left_neighbour) {
     static const struct realloc_case cases[] = {
         {"free 64 | taken 32 | taken 928", 72, 40, 8, "taken 48 | free 48 | taken 928"},
         {"free 48 | taken 32 | taken 944", 56, 40, 8, "taken 48 | free 32 | taken 944"},
@@ -154,8 +143,7 @@ static void a_move_may_land_in_the_left_neighbour(void **state) {
     ASSERT_REALLOC_CASES(cases);
 }
 
-static void a_moved_payload_is_8_aligned_whatever_the_old_one_was(void **state) {
-    (void)state;
+HEAP_TEST(a_moved_payload_is_8_aligned_whatever_the_old_one_was) {
     unsigned char *const payload = kmem_alloc_aligned(&heap, 512, 8);
     assert_ptr_equal(payload, at(512));
     assert_non_null(kmem_alloc(&heap, 496)); /* in the gap in front */
@@ -165,8 +153,7 @@ static void a_moved_payload_is_8_aligned_whatever_the_old_one_was(void **state) 
 }
 
 /* A moved block keeps what was in its slack: its header does not tell how much was asked for. */
-static void a_move_copies_the_whole_usable_size_and_no_more(void **state) {
-    (void)state;
+HEAP_TEST(a_move_copies_the_whole_usable_size_and_no_more) {
     lay_out("taken 32 | taken 16 | free 976");
     pattern_write(at(8), 24, 1);
     assert_ptr_equal(kmem_realloc(&heap, at(8), 64), at(56));
@@ -175,13 +162,13 @@ static void a_move_copies_the_whole_usable_size_and_no_more(void **state) {
 }
 
 /* Every old and new size up to 96, with three kinds of right neighbour. */
-static void contents_are_kept_up_to_the_smaller_of_both_sizes(void **state) {
+HEAP_TEST(contents_are_kept_up_to_the_smaller_of_both_sizes) {
     static const char *const heaps[] = {"free 1024", "free 512 | taken 512",
                                         "free 320 | taken 32 | free 672"};
     for (size_t i = 0; i < sizeof heaps / sizeof *heaps; i++) {
         for (size_t old_size = 1; old_size <= 96; old_size++) {
             for (size_t new_size = 1; new_size <= 96; new_size++) {
-                (void)fresh_heap(state);
+                fresh_heap();
                 lay_out(heaps[i]);
                 const unsigned seed = (unsigned)(old_size + new_size);
                 void *const old_payload = kmem_alloc(&heap, old_size);
@@ -205,8 +192,7 @@ static void contents_are_kept_up_to_the_smaller_of_both_sizes(void **state) {
 
 /* Refusals. */
 
-static void a_refused_realloc_leaves_the_block_and_its_contents_untouched(void **state) {
-    (void)state;
+HEAP_TEST(a_refused_realloc_leaves_the_block_and_its_contents_untouched) {
     static const size_t sizes[] = {57,           58,           100,           1016,          1017,
                                    SIZE_MAX,     SIZE_MAX - 7, SIZE_MAX - 14, SIZE_MAX - 15, SIZE_MAX - 16,
                                    TWO_TO_THE_63};
@@ -225,34 +211,11 @@ static void a_refused_realloc_leaves_the_block_and_its_contents_untouched(void *
 
 /* Left neighbour, block and right neighbour would have room together; only block and right neighbour count.
  */
-static void the_left_neighbour_does_not_count_as_room(void **state) {
-    (void)state;
+HEAP_TEST(the_left_neighbour_does_not_count_as_room) {
     struct snapshot before;
     lay_out("free 48 | taken 32 | taken 944");
     snapshot_take(&before);
     assert_null(kmem_realloc(&heap, at(56), 41));
     assert_error(KMEM_EXHAUSTED);
     assert_unchanged(&before);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        ON_FRESH_HEAP(realloc_of_null_allocates),
-        ON_FRESH_HEAP(realloc_of_null_to_0_bytes_is_null_and_no_error),
-        ON_FRESH_HEAP(realloc_to_0_bytes_frees_and_merges),
-        ON_FRESH_HEAP(a_size_that_needs_the_same_block_changes_nothing),
-        ON_FRESH_HEAP(a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over),
-        ON_FRESH_HEAP(what_a_shrunk_block_gives_up_joins_a_free_right_neighbour),
-        ON_FRESH_HEAP(a_block_grows_into_its_free_right_neighbour),
-        ON_FRESH_HEAP(a_block_that_can_grow_in_place_does_not_move),
-        ON_FRESH_HEAP(a_block_without_room_moves_to_the_first_fit),
-        ON_FRESH_HEAP(the_block_left_behind_merges_with_both_neighbours),
-        ON_FRESH_HEAP(a_move_may_land_in_the_left_neighbour),
-        ON_FRESH_HEAP(a_moved_payload_is_8_aligned_whatever_the_old_one_was),
-        ON_FRESH_HEAP(a_move_copies_the_whole_usable_size_and_no_more),
-        ON_FRESH_HEAP(contents_are_kept_up_to_the_smaller_of_both_sizes),
-        ON_FRESH_HEAP(a_refused_realloc_leaves_the_block_and_its_contents_untouched),
-        ON_FRESH_HEAP(the_left_neighbour_does_not_count_as_room),
-    };
-    return cmocka_run_group_tests_name("kmem_realloc", tests, NULL, NULL);
 }

@@ -1,17 +1,12 @@
 /* Specification: the board's memory functions (src/riscv/memory.c), compiled for the host under other names.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #define memcpy  board_memcpy
 #define memmove board_memmove
 #define memset  board_memset
 #define memcmp  board_memcmp
 #include "src/riscv/memory.c"
+#include "tests/unit/test.h"
 
 #define SIZE ((size_t)256) /* bytes; more than any vector register has */
 
@@ -35,8 +30,7 @@ static void check_move(size_t to, size_t from, size_t size) {
     }
 }
 
-static void memmove_moves_overlapping_bytes_by_any_distance_either_way(void **state) {
-    (void)state;
+TEST(memmove_moves_overlapping_bytes_by_any_distance_either_way) {
     for (size_t distance = 0; distance <= 40; distance++) {
         check_move(64, 64 + distance, SIZE);
         check_move(64 + distance, 64, SIZE);
@@ -45,8 +39,7 @@ static void memmove_moves_overlapping_bytes_by_any_distance_either_way(void **st
     }
 }
 
-static void memcpy_and_memset_write_what_they_are_told_and_no_more(void **state) {
-    (void)state;
+TEST(memcpy_and_memset_write_what_they_are_told_and_no_more) {
     for (size_t skew = 0; skew < 9; skew++) {
         for (size_t size = 0; size < 40; size++) {
             fill();
@@ -61,18 +54,8 @@ static void memcpy_and_memset_write_what_they_are_told_and_no_more(void **state)
     }
 }
 
-static void memcmp_says_which_comes_first_by_the_first_byte_that_differs(void **state) {
-    (void)state;
+TEST(memcmp_says_which_comes_first_by_the_first_byte_that_differs) {
     assert_int_equal(board_memcmp("abz", "acb", 3), -1);
     assert_int_equal(board_memcmp("\xff", "\x01", 1), 1);
     assert_int_equal(board_memcmp("abz", "acb", 1), 0);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memmove_moves_overlapping_bytes_by_any_distance_either_way),
-        cmocka_unit_test(memcpy_and_memset_write_what_they_are_told_and_no_more),
-        cmocka_unit_test(memcmp_says_which_comes_first_by_the_first_byte_that_differs),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,7 @@
 
 /* Placing. */
 
-static void a_fresh_model_is_one_hole(void **state) {
-    (void)state;
+TEST(a_fresh_model_is_one_hole) {
     start(4, 4);
     assert_int_equal(model_region_size(&model), 256);
     assert_int_equal(model.live_count, 0);
@@ -16,8 +15,7 @@ static void a_fresh_model_is_one_hole(void **state) {
     assert_int_equal(model_tail_payload(&model), 248);
 }
 
-static void allocations_lie_one_behind_the_other(void **state) {
-    (void)state;
+TEST(allocations_lie_one_behind_the_other) {
     start(4, 4);
     assert_placed(alloc(24), 8, 24);
     assert_placed(alloc(1), 40, 8);
@@ -27,8 +25,7 @@ static void allocations_lie_one_behind_the_other(void **state) {
     assert_int_equal(model.taken_size, 32 + 16 + 24);
 }
 
-static void requests_are_rounded_up_to_8_and_to_8_at_least(void **state) {
-    (void)state;
+TEST(requests_are_rounded_up_to_8_and_to_8_at_least) {
     static const size_t requests[][2] = {{1, 8}, {7, 8}, {8, 8}, {9, 16}, {15, 16}, {16, 16}, {17, 24}};
     for (size_t i = 0; i < LENGTH(requests); i++) {
         start(4, 4);
@@ -36,8 +33,7 @@ static void requests_are_rounded_up_to_8_and_to_8_at_least(void **state) {
     }
 }
 
-static void first_fit_takes_the_lowest_hole_that_is_large_enough(void **state) {
-    (void)state;
+TEST(first_fit_takes_the_lowest_hole_that_is_large_enough) {
     start(8, 8);
     (void)alloc(24); /* 0..32 */
     (void)alloc(8);
@@ -54,8 +50,7 @@ static void first_fit_takes_the_lowest_hole_that_is_large_enough(void **state) {
     assert_placed(alloc(9), 96, 16);   /* exactly those 24 */
 }
 
-static void a_remainder_of_16_is_split_off_and_one_of_8_is_kept(void **state) {
-    (void)state;
+TEST(a_remainder_of_16_is_split_off_and_one_of_8_is_kept) {
     start(1, 1);
     assert_placed(alloc(40), 8, 40);
     assert_int_equal(model_tail_payload(&model), 8);
@@ -66,8 +61,7 @@ static void a_remainder_of_16_is_split_off_and_one_of_8_is_kept(void **state) {
     assert_placed(alloc(56), 8, 56);
 }
 
-static void freed_neighbours_are_one_hole(void **state) {
-    (void)state;
+TEST(freed_neighbours_are_one_hole) {
     start(2, 2);
     (void)alloc(24);
     (void)alloc(24);
@@ -81,8 +75,7 @@ static void freed_neighbours_are_one_hole(void **state) {
     assert_placed(alloc(88), 8, 88);
 }
 
-static void size_0_gives_nothing_and_is_no_refusal(void **state) {
-    (void)state;
+TEST(size_0_gives_nothing_and_is_no_refusal) {
     start(1, 8);
     assert_refused(alloc(0), REFUSAL_NONE, 0);
     assert_refused(model_calloc(&model, 0, 8), REFUSAL_NONE, 0);
@@ -92,8 +85,7 @@ static void size_0_gives_nothing_and_is_no_refusal(void **state) {
 
 /* Alignment. */
 
-static void a_gap_of_8_is_bumped_by_the_alignment(void **state) {
-    (void)state;
+TEST(a_gap_of_8_is_bumped_by_the_alignment) {
     static const size_t bumped[][2] = {{16, 32}, {32, 32}, {64, 64}, {128, 128}};
     for (size_t i = 0; i < LENGTH(bumped); i++) {
         start(8, 8);
@@ -106,8 +98,7 @@ static void a_gap_of_8_is_bumped_by_the_alignment(void **state) {
     assert_placed(aligned(8, 8), 56, 8);   /* and the gap is a hole like any other */
 }
 
-static void alignment_counts_from_what_lies_before_the_base(void **state) {
-    (void)state;
+TEST(alignment_counts_from_what_lies_before_the_base) {
     start(8, 8);
     model.skew = 64;
     assert_placed(aligned(128, 8), 64, 8); /* 64 + 64 */
@@ -119,8 +110,7 @@ static void alignment_counts_from_what_lies_before_the_base(void **state) {
     assert_grown(aligned(128, 64), 96, 64, 1);
 }
 
-static void alignments_below_8_mean_8(void **state) {
-    (void)state;
+TEST(alignments_below_8_mean_8) {
     start(8, 8);
     assert_placed(aligned(1, 8), 8, 8);
     assert_placed(aligned(2, 8), 24, 8);
@@ -128,16 +118,14 @@ static void alignments_below_8_mean_8(void **state) {
     assert_placed(aligned(8, 8), 56, 8);
 }
 
-static void an_aligned_payload_without_a_gap_stays_at_the_hole_s_start(void **state) {
-    (void)state;
+TEST(an_aligned_payload_without_a_gap_stays_at_the_hole_s_start) {
     start(8, 8);
     (void)alloc(48); /* 0..56: the next payload is 64 */
     assert_placed(aligned(64, 8), 64, 8);
     assert_int_equal(live[1].offset, 56);
 }
 
-static void a_hole_too_small_for_the_alignment_is_passed_over(void **state) {
-    (void)state;
+TEST(a_hole_too_small_for_the_alignment_is_passed_over) {
     start(8, 8);
     (void)alloc(56); /* 0..64 */
     (void)alloc(8);
@@ -146,8 +134,7 @@ static void a_hole_too_small_for_the_alignment_is_passed_over(void **state) {
     assert_placed(aligned(32, 24), 32, 32); /* it has 32..64, behind a gap of 24; the last 8 stay with it */
 }
 
-static void bad_alignments_are_named_before_the_size_is_looked_at(void **state) {
-    (void)state;
+TEST(bad_alignments_are_named_before_the_size_is_looked_at) {
     start(8, 8);
     assert_refused(aligned(0, 8), REFUSAL_BAD_ALIGNMENT, 0);
     assert_refused(aligned(24, 8), REFUSAL_BAD_ALIGNMENT, 0);
@@ -156,8 +143,7 @@ static void bad_alignments_are_named_before_the_size_is_looked_at(void **state) 
     assert_refused(aligned(16, 0), REFUSAL_NONE, 0);
 }
 
-static void an_alignment_beyond_the_region_is_exhausted(void **state) {
-    (void)state;
+TEST(an_alignment_beyond_the_region_is_exhausted) {
     start(8, 8);
     assert_refused(aligned(512, 8), REFUSAL_EXHAUSTED, 0);
     assert_refused(aligned(65536, 8), REFUSAL_EXHAUSTED, 0);
@@ -167,8 +153,7 @@ static void an_alignment_beyond_the_region_is_exhausted(void **state) {
 
 /* Arithmetic. */
 
-static void sizes_at_the_arithmetic_edge_are_exhausted(void **state) {
-    (void)state;
+TEST(sizes_at_the_arithmetic_edge_are_exhausted) {
     for (uint64_t k = 0; k < 40; k++) {
         start(4, 512);
         assert_refused(alloc(UINT64_MAX - k), REFUSAL_EXHAUSTED, 0);
@@ -181,8 +166,7 @@ static void sizes_at_the_arithmetic_edge_are_exhausted(void **state) {
     }
 }
 
-static void calloc_multiplies_and_refuses_a_product_that_overflows(void **state) {
-    (void)state;
+TEST(calloc_multiplies_and_refuses_a_product_that_overflows) {
     start(4, 4);
     assert_placed(model_calloc(&model, 3, 5), 8, 16);
     assert_placed(model_calloc(&model, 1, 17), 32, 24);
@@ -194,8 +178,7 @@ static void calloc_multiplies_and_refuses_a_product_that_overflows(void **state)
 
 /* Growth. */
 
-static void growth_asks_for_just_enough_pages_behind_the_free_tail(void **state) {
-    (void)state;
+TEST(growth_asks_for_just_enough_pages_behind_the_free_tail) {
     start(1, 100);
     (void)alloc(24); /* 32 are free behind it */
     assert_grown(alloc(25), 40, 32, 1);
@@ -209,8 +192,7 @@ static void growth_asks_for_just_enough_pages_behind_the_free_tail(void **state)
     assert_int_equal(model.page_count, 4);
 }
 
-static void growth_keeps_a_remainder_under_16_in_the_block(void **state) {
-    (void)state;
+TEST(growth_keeps_a_remainder_under_16_in_the_block) {
     start(1, 100);
     (void)alloc(56);
     assert_grown(alloc(48), 72, 56, 1);
@@ -218,8 +200,7 @@ static void growth_keeps_a_remainder_under_16_in_the_block(void **state) {
     assert_int_equal(model_tail_payload(&model), 8);
 }
 
-static void growth_counts_the_alignment_gap(void **state) {
-    (void)state;
+TEST(growth_counts_the_alignment_gap) {
     start(1, 100);
     (void)alloc(56);                            /* the tail is empty and starts at 64 */
     assert_grown(aligned(128, 64), 128, 64, 2); /* header at 120, end at 192 */
@@ -227,8 +208,7 @@ static void growth_counts_the_alignment_gap(void **state) {
     assert_placed(alloc(48), 72, 48);
 }
 
-static void the_page_limit_is_never_passed(void **state) {
-    (void)state;
+TEST(the_page_limit_is_never_passed) {
     start(1, 3);
     assert_refused(alloc(185), REFUSAL_EXHAUSTED, 0);
     assert_refused(aligned(128, 72), REFUSAL_EXHAUSTED, 0);
@@ -238,8 +218,7 @@ static void the_page_limit_is_never_passed(void **state) {
     assert_refused(alloc(1), REFUSAL_EXHAUSTED, 0);
 }
 
-static void a_limit_equal_to_the_pages_means_no_growth(void **state) {
-    (void)state;
+TEST(a_limit_equal_to_the_pages_means_no_growth) {
     start(2, 2);
     assert_refused(alloc(121), REFUSAL_EXHAUSTED, 0);
     assert_placed(alloc(120), 8, 120);
@@ -247,8 +226,7 @@ static void a_limit_equal_to_the_pages_means_no_growth(void **state) {
 
 /* Refused asks. */
 
-static void the_refusal_schedule_repeats_after_16_asks(void **state) {
-    (void)state;
+TEST(the_refusal_schedule_repeats_after_16_asks) {
     model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 0x8005);
     (void)alloc(56);
     for (size_t asks = 0; asks < 40; asks++) {
@@ -264,8 +242,7 @@ static void the_refusal_schedule_repeats_after_16_asks(void **state) {
     }
 }
 
-static void a_refused_ask_changes_nothing_but_the_count_of_asks(void **state) {
-    (void)state;
+TEST(a_refused_ask_changes_nothing_but_the_count_of_asks) {
     model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 1);
     assert_refused(alloc(100), REFUSAL_EXHAUSTED, 1);
     assert_int_equal(model.live_count, 0);
@@ -274,8 +251,7 @@ static void a_refused_ask_changes_nothing_but_the_count_of_asks(void **state) {
     assert_grown(alloc(100), 8, 104, 1);
 }
 
-static void refuse_next_refuses_one_ask_and_only_an_ask_uses_it_up(void **state) {
-    (void)state;
+TEST(refuse_next_refuses_one_ask_and_only_an_ask_uses_it_up) {
     start(1, 500);
     model.refuse_next = true;
     assert_placed(alloc(8), 8, 8);
@@ -286,41 +262,9 @@ static void refuse_next_refuses_one_ask_and_only_an_ask_uses_it_up(void **state)
     assert_grown(alloc(100), 24, 104, 1);
 }
 
-static void refuse_next_does_not_shift_the_schedule(void **state) {
-    (void)state;
+TEST(refuse_next_does_not_shift_the_schedule) {
     model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 1);
     model.refuse_next = true;
     assert_refused(alloc(100), REFUSAL_EXHAUSTED, 1); /* both at once refuse one ask */
     assert_grown(alloc(100), 8, 104, 1);
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fresh_model_is_one_hole),
-        cmocka_unit_test(allocations_lie_one_behind_the_other),
-        cmocka_unit_test(requests_are_rounded_up_to_8_and_to_8_at_least),
-        cmocka_unit_test(first_fit_takes_the_lowest_hole_that_is_large_enough),
-        cmocka_unit_test(a_remainder_of_16_is_split_off_and_one_of_8_is_kept),
-        cmocka_unit_test(freed_neighbours_are_one_hole),
-        cmocka_unit_test(size_0_gives_nothing_and_is_no_refusal),
-        cmocka_unit_test(a_gap_of_8_is_bumped_by_the_alignment),
-        cmocka_unit_test(alignment_counts_from_what_lies_before_the_base),
-        cmocka_unit_test(alignments_below_8_mean_8),
-        cmocka_unit_test(an_aligned_payload_without_a_gap_stays_at_the_hole_s_start),
-        cmocka_unit_test(a_hole_too_small_for_the_alignment_is_passed_over),
-        cmocka_unit_test(bad_alignments_are_named_before_the_size_is_looked_at),
-        cmocka_unit_test(an_alignment_beyond_the_region_is_exhausted),
-        cmocka_unit_test(sizes_at_the_arithmetic_edge_are_exhausted),
-        cmocka_unit_test(calloc_multiplies_and_refuses_a_product_that_overflows),
-        cmocka_unit_test(growth_asks_for_just_enough_pages_behind_the_free_tail),
-        cmocka_unit_test(growth_keeps_a_remainder_under_16_in_the_block),
-        cmocka_unit_test(growth_counts_the_alignment_gap),
-        cmocka_unit_test(the_page_limit_is_never_passed),
-        cmocka_unit_test(a_limit_equal_to_the_pages_means_no_growth),
-        cmocka_unit_test(the_refusal_schedule_repeats_after_16_asks),
-        cmocka_unit_test(a_refused_ask_changes_nothing_but_the_count_of_asks),
-        cmocka_unit_test(refuse_next_refuses_one_ask_and_only_an_ask_uses_it_up),
-        cmocka_unit_test(refuse_next_does_not_shift_the_schedule),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

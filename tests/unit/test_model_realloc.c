@@ -15,8 +15,7 @@ static void start_with_a_hole(void) {
     (void)model_free(&model, 40);
 }
 
-static void every_place_a_pointer_can_name_has_its_own_answer(void **state) {
-    (void)state;
+TEST(every_place_a_pointer_can_name_has_its_own_answer) {
     start_with_a_hole();
     for (size_t offset = 0; offset < 256; offset++) {
         enum refusal expected = REFUSAL_DOUBLE_FREE;
@@ -31,8 +30,7 @@ static void every_place_a_pointer_can_name_has_its_own_answer(void **state) {
     }
 }
 
-static void pointers_outside_the_region_are_foreign_even_misaligned_ones(void **state) {
-    (void)state;
+TEST(pointers_outside_the_region_are_foreign_even_misaligned_ones) {
     start_with_a_hole();
     static const size_t outside[] = {256, 257, 264, 1000, SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2};
     for (size_t i = 0; i < LENGTH(outside); i++) {
@@ -40,8 +38,7 @@ static void pointers_outside_the_region_are_foreign_even_misaligned_ones(void **
     }
 }
 
-static void a_misused_pointer_is_refused_by_free_and_realloc_alike_and_changes_nothing(void **state) {
-    (void)state;
+TEST(a_misused_pointer_is_refused_by_free_and_realloc_alike_and_changes_nothing) {
     static const struct {
         size_t offset;
         enum refusal refusal;
@@ -60,8 +57,7 @@ static void a_misused_pointer_is_refused_by_free_and_realloc_alike_and_changes_n
     }
 }
 
-static void what_is_freed_is_free(void **state) {
-    (void)state;
+TEST(what_is_freed_is_free) {
     start_with_a_hole();
     assert_freed(model_free(&model, 8), 8);
     assert_int_equal(model.live_count, 1);
@@ -72,15 +68,13 @@ static void what_is_freed_is_free(void **state) {
     assert_int_equal(model_tail_payload(&model), 248);
 }
 
-static void nothing_is_null_no_refusal_and_no_change(void **state) {
-    (void)state;
+TEST(nothing_is_null_no_refusal_and_no_change) {
     assert_refused(model_nothing(), REFUSAL_NONE, 0);
 }
 
 /* Realloc. */
 
-static void realloc_shrinks_in_place_and_frees_what_is_left_over(void **state) {
-    (void)state;
+TEST(realloc_shrinks_in_place_and_frees_what_is_left_over) {
     start(4, 4);
     (void)alloc(40);
     (void)alloc(8);
@@ -92,8 +86,7 @@ static void realloc_shrinks_in_place_and_frees_what_is_left_over(void **state) {
     assert_int_equal(model.taken_size, 16 + 16);
 }
 
-static void realloc_keeps_a_remainder_of_8(void **state) {
-    (void)state;
+TEST(realloc_keeps_a_remainder_of_8) {
     start(4, 4);
     (void)alloc(40);
     (void)alloc(8);
@@ -101,8 +94,7 @@ static void realloc_keeps_a_remainder_of_8(void **state) {
     assert_int_equal(model_first_payload(&model), 184);
 }
 
-static void realloc_grows_into_a_free_right_neighbour(void **state) {
-    (void)state;
+TEST(realloc_grows_into_a_free_right_neighbour) {
     start_with_a_hole();
     assert_placed(model_realloc(&model, 8, 40), 8, 40);
     assert_int_equal(model_first_payload(&model), 8);
@@ -111,8 +103,7 @@ static void realloc_grows_into_a_free_right_neighbour(void **state) {
     assert_int_equal(model_largest_payload(&model), 0);
 }
 
-static void realloc_moves_to_the_first_fit_when_its_span_is_too_small(void **state) {
-    (void)state;
+TEST(realloc_moves_to_the_first_fit_when_its_span_is_too_small) {
     start_with_a_hole();
     assert_moved(model_realloc(&model, 8, 57), 120, 64, 8);
     assert_int_equal(live[0].offset, 64);
@@ -122,8 +113,7 @@ static void realloc_moves_to_the_first_fit_when_its_span_is_too_small(void **sta
     assert_int_equal(model_first_payload(&model), 56);
 }
 
-static void realloc_moves_to_the_left_too(void **state) {
-    (void)state;
+TEST(realloc_moves_to_the_left_too) {
     start(4, 4);
     (void)alloc(56);
     (void)alloc(24);
@@ -133,8 +123,7 @@ static void realloc_moves_to_the_left_too(void **state) {
     assert_int_equal(model_first_payload(&model), 48); /* what was left of 0..64, and 64..96 */
 }
 
-static void realloc_does_not_join_a_free_left_neighbour(void **state) {
-    (void)state;
+TEST(realloc_does_not_join_a_free_left_neighbour) {
     start(2, 2);
     (void)alloc(40);
     (void)alloc(40);
@@ -144,8 +133,7 @@ static void realloc_does_not_join_a_free_left_neighbour(void **state) {
     assert_int_equal(model_block_size(&model, 56), 48);
 }
 
-static void realloc_at_the_end_stays_rather_than_grow_and_otherwise_moves_into_new_pages(void **state) {
-    (void)state;
+TEST(realloc_at_the_end_stays_rather_than_grow_and_otherwise_moves_into_new_pages) {
     start(2, 8);
     (void)alloc(24);
     (void)alloc(24);
@@ -157,8 +145,7 @@ static void realloc_at_the_end_stays_rather_than_grow_and_otherwise_moves_into_n
     assert_int_equal(model_region_size(&model), 256);
 }
 
-static void realloc_that_fails_leaves_the_block(void **state) {
-    (void)state;
+TEST(realloc_that_fails_leaves_the_block) {
     model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 1);
     (void)alloc(24);
     assert_refused(model_realloc(&model, 8, 100), REFUSAL_EXHAUSTED, 2);
@@ -166,15 +153,13 @@ static void realloc_that_fails_leaves_the_block(void **state) {
     assert_int_equal(model.page_count, 1);
 }
 
-static void realloc_to_size_0_frees(void **state) {
-    (void)state;
+TEST(realloc_to_size_0_frees) {
     start_with_a_hole();
     assert_freed(model_realloc(&model, 72, 0), 72);
     assert_int_equal(model.live_count, 1);
 }
 
-static void realloc_that_moves_needs_one_live_block_more_and_no_two(void **state) {
-    (void)state;
+TEST(realloc_that_moves_needs_one_live_block_more_and_no_two) {
     static struct live_block fenced[6];
     fenced[5] = (struct live_block){.offset = 1, .size = 2};
     model_start(&model, fenced, 5, 64, 4, 4, 0);
@@ -189,8 +174,7 @@ static void realloc_that_moves_needs_one_live_block_more_and_no_two(void **state
 
 /* Questions. */
 
-static void payload_questions_name_the_largest_the_first_and_the_last_hole(void **state) {
-    (void)state;
+TEST(payload_questions_name_the_largest_the_first_and_the_last_hole) {
     start(8, 8);
     (void)alloc(24);
     (void)alloc(24);  /* 32..64 */
@@ -207,8 +191,7 @@ static void payload_questions_name_the_largest_the_first_and_the_last_hole(void 
     assert_int_equal(model_largest_payload(&model), 184);
 }
 
-static void a_full_heap_has_no_payload_left(void **state) {
-    (void)state;
+TEST(a_full_heap_has_no_payload_left) {
     start(1, 1);
     (void)alloc(56);
     assert_int_equal(model_first_payload(&model), 0);
@@ -216,8 +199,7 @@ static void a_full_heap_has_no_payload_left(void **state) {
     assert_int_equal(model_tail_payload(&model), 0);
 }
 
-static void a_usable_size_is_the_payload_s_and_0_for_what_is_none(void **state) {
-    (void)state;
+TEST(a_usable_size_is_the_payload_s_and_0_for_what_is_none) {
     start(4, 4);
     (void)alloc(24); /* 0..32 */
     (void)alloc(1);  /* 32..48 */
@@ -234,36 +216,10 @@ static void a_usable_size_is_the_payload_s_and_0_for_what_is_none(void **state) 
     assert_int_equal(model_usable(&model, (size_t)0 - 8).usable_size, 0);
 }
 
-static void block_sizes_are_told_for_live_payloads_only(void **state) {
-    (void)state;
+TEST(block_sizes_are_told_for_live_payloads_only) {
     start_with_a_hole();
     for (size_t offset = 0; offset < 300; offset++) {
         const size_t expected = offset == 8 ? 32 : offset == 72 ? 48 : 0;
         assert_int_equal(model_block_size(&model, offset), expected);
     }
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_place_a_pointer_can_name_has_its_own_answer),
-        cmocka_unit_test(pointers_outside_the_region_are_foreign_even_misaligned_ones),
-        cmocka_unit_test(a_misused_pointer_is_refused_by_free_and_realloc_alike_and_changes_nothing),
-        cmocka_unit_test(what_is_freed_is_free),
-        cmocka_unit_test(nothing_is_null_no_refusal_and_no_change),
-        cmocka_unit_test(realloc_shrinks_in_place_and_frees_what_is_left_over),
-        cmocka_unit_test(realloc_keeps_a_remainder_of_8),
-        cmocka_unit_test(realloc_grows_into_a_free_right_neighbour),
-        cmocka_unit_test(realloc_moves_to_the_first_fit_when_its_span_is_too_small),
-        cmocka_unit_test(realloc_moves_to_the_left_too),
-        cmocka_unit_test(realloc_does_not_join_a_free_left_neighbour),
-        cmocka_unit_test(realloc_at_the_end_stays_rather_than_grow_and_otherwise_moves_into_new_pages),
-        cmocka_unit_test(realloc_that_fails_leaves_the_block),
-        cmocka_unit_test(realloc_to_size_0_frees),
-        cmocka_unit_test(realloc_that_moves_needs_one_live_block_more_and_no_two),
-        cmocka_unit_test(payload_questions_name_the_largest_the_first_and_the_last_hole),
-        cmocka_unit_test(a_full_heap_has_no_payload_left),
-        cmocka_unit_test(a_usable_size_is_the_payload_s_and_0_for_what_is_none),
-        cmocka_unit_test(block_sizes_are_told_for_live_payloads_only),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,26 +216,22 @@ static void drive(uint64_t seed, size_t page_count, size_t page_limit, uint16_t 
     }
 }
 
-static void the_model_and_a_map_of_words_agree_on_a_heap_of_one_page(void **state) {
-    (void)state;
+TEST(the_model_and_a_map_of_words_agree_on_a_heap_of_one_page) {
     drive(1, 1, 1, 0);
 }
 
-static void the_model_and_a_map_of_words_agree_on_a_heap_that_cannot_grow(void **state) {
-    (void)state;
+TEST(the_model_and_a_map_of_words_agree_on_a_heap_that_cannot_grow) {
     drive(2, 16, 16, 0);
     drive(3, 40, 40, 0);
 }
 
-static void the_model_and_a_map_of_words_agree_on_a_heap_that_grows_now_and_then(void **state) {
-    (void)state;
+TEST(the_model_and_a_map_of_words_agree_on_a_heap_that_grows_now_and_then) {
     drive(4, 1, 64, 0x7fff);
     drive(5, 1, 64, 0xa5a5);
     drive(6, 8, 20, 0);
 }
 
-static void the_model_and_a_map_of_words_agree_while_a_heap_grows_from_nothing(void **state) {
-    (void)state;
+TEST(the_model_and_a_map_of_words_agree_while_a_heap_grows_from_nothing) {
     for (uint64_t seed = 100; seed < 150; seed++) {
         random_state = seed;
         own(0, WORDS_MAXIMUM, NOBODY);
@@ -246,14 +242,4 @@ static void the_model_and_a_map_of_words_agree_while_a_heap_grows_from_nothing(v
             operate_at_random();
         }
     }
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_model_and_a_map_of_words_agree_on_a_heap_of_one_page),
-        cmocka_unit_test(the_model_and_a_map_of_words_agree_on_a_heap_that_cannot_grow),
-        cmocka_unit_test(the_model_and_a_map_of_words_agree_on_a_heap_that_grows_now_and_then),
-        cmocka_unit_test(the_model_and_a_map_of_words_agree_while_a_heap_grows_from_nothing),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

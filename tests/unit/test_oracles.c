@@ -5,8 +5,7 @@
 
 /* Containment. */
 
-static void a_payload_that_ends_behind_the_region_is_inside_s_alone(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_that_ends_behind_the_region_is_inside_s_alone) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, 240, 0},
         OPERATIONS(THREE),
@@ -15,8 +14,7 @@ static void a_payload_that_ends_behind_the_region_is_inside_s_alone(void **state
     });
 }
 
-static void a_payload_that_ends_one_byte_behind_the_region_is_not_inside(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_that_ends_one_byte_behind_the_region_is_not_inside) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, 224, 0},
         OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 33)),
@@ -25,8 +23,7 @@ static void a_payload_that_ends_one_byte_behind_the_region_is_not_inside(void **
     });
 }
 
-static void a_calloc_s_payload_is_as_long_as_its_product(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_calloc_s_payload_is_as_long_as_its_product) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, 224, 0},
         OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), CALLOC(2, 2, 13)),
@@ -35,8 +32,7 @@ static void a_calloc_s_payload_is_as_long_as_its_product(void **state) {
     });
 }
 
-static void a_payload_that_ends_with_the_region_is_inside(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_that_ends_with_the_region_is_inside) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, 216, 0},
         OPERATIONS(THREE),
@@ -45,8 +41,7 @@ static void a_payload_that_ends_with_the_region_is_inside(void **state) {
     });
 }
 
-static void a_payload_in_front_of_the_region_is_not_inside(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_in_front_of_the_region_is_not_inside) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, -8, 0},
         OPERATIONS(THREE),
@@ -55,8 +50,7 @@ static void a_payload_in_front_of_the_region_is_not_inside(void **state) {
     });
 }
 
-static void a_payload_at_the_region_s_end_is_not_inside(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_at_the_region_s_end_is_not_inside) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, 256, 0},
         OPERATIONS(THREE),
@@ -65,8 +59,7 @@ static void a_payload_at_the_region_s_end_is_not_inside(void **state) {
     });
 }
 
-static void a_payload_in_the_pages_a_heap_has_grown_by_is_inside(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_in_the_pages_a_heap_has_grown_by_is_inside) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 1, 312, 0},
         OPERATIONS(ALLOC(0, 240), ALLOC(1, 8)),
@@ -75,8 +68,7 @@ static void a_payload_in_the_pages_a_heap_has_grown_by_is_inside(void **state) {
     });
 }
 
-static void a_payload_off_the_8_byte_grid_is_alignment_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_off_the_8_byte_grid_is_alignment_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 2, 4, 0},
         OPERATIONS(THREE),
@@ -85,8 +77,7 @@ static void a_payload_off_the_8_byte_grid_is_alignment_s(void **state) {
     });
 }
 
-static void an_alignment_below_8_asks_for_8(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_alignment_below_8_asks_for_8) {
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 2, 4, 0},
         OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), ALIGNED(2, 4, 40)),
@@ -95,8 +86,7 @@ static void an_alignment_below_8_asks_for_8(void **state) {
     });
 }
 
-static void a_payload_off_the_alignment_asked_for_is_alignment_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_off_the_alignment_asked_for_is_alignment_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 3, 40, 0},
         OPERATIONS(THREE, ALIGNED(3, 64, 8)),
@@ -106,8 +96,7 @@ static void a_payload_off_the_alignment_asked_for_is_alignment_s(void **state) {
 }
 
 /* Nothing can be at a multiple of what is no alignment: there only the 8-byte grid is asked for. */
-static void an_alignment_that_is_no_power_of_two_asks_for_8(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_alignment_that_is_no_power_of_two_asks_for_8) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 0, 24, 0},
         OPERATIONS(ALIGNED(0, 24, 8)),
@@ -122,8 +111,7 @@ static void an_alignment_that_is_no_power_of_two_asks_for_8(void **state) {
     });
 }
 
-static void a_payload_over_another_is_disjoint_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_over_another_is_disjoint_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 2, 56, 0},
         OPERATIONS(THREE),
@@ -132,8 +120,7 @@ static void a_payload_over_another_is_disjoint_s(void **state) {
     });
 }
 
-static void a_payload_that_reaches_into_the_next_is_disjoint_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_that_reaches_into_the_next_is_disjoint_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 3, 32, 0},
         OPERATIONS(THREE, ALLOC(3, 16)),
@@ -142,8 +129,7 @@ static void a_payload_that_reaches_into_the_next_is_disjoint_s(void **state) {
     });
 }
 
-static void a_payload_over_one_in_any_slot_is_disjoint_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_over_one_in_any_slot_is_disjoint_s) {
     static const uint64_t payloads[] = {8, 40, 72};
     for (size_t i = 0; i < LENGTH(payloads); i++) {
         assert_caught((struct scenario){
@@ -156,8 +142,7 @@ static void a_payload_over_one_in_any_slot_is_disjoint_s(void **state) {
     }
 }
 
-static void payloads_that_touch_are_disjoint(void **state) {
-    (void)state;
+EXECUTOR_TEST(payloads_that_touch_are_disjoint) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER, 3, 64, 0},
         OPERATIONS(THREE, ALLOC(3, 8)),
@@ -166,8 +151,7 @@ static void payloads_that_touch_are_disjoint(void **state) {
     });
 }
 
-static void a_payload_resized_over_its_old_self_is_disjoint(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_resized_over_its_old_self_is_disjoint) {
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 3, 8, 0},
         OPERATIONS(THREE, REALLOC(2, 48)),
@@ -178,8 +162,7 @@ static void a_payload_resized_over_its_old_self_is_disjoint(void **state) {
 
 /* Placement. */
 
-static void a_shifted_payload_is_placement_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_shifted_payload_is_placement_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_SHIFT_POINTER, 2, 8, 0},
         OPERATIONS(THREE),
@@ -202,8 +185,7 @@ static uint64_t layout_of(size_t live_count) {
     return census.layout;
 }
 
-static void null_in_place_of_a_payload_is_placement_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(null_in_place_of_a_payload_is_placement_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ANSWER_NULL, 2, 0, 0},
         OPERATIONS(THREE),
@@ -212,8 +194,7 @@ static void null_in_place_of_a_payload_is_placement_s(void **state) {
     });
 }
 
-static void a_payload_in_place_of_null_is_placement_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_in_place_of_null_is_placement_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 3, 120, 0},
         OPERATIONS(THREE, ALLOC(3, 1000)),
@@ -228,8 +209,7 @@ static void a_payload_in_place_of_null_is_placement_s(void **state) {
     });
 }
 
-static void a_good_call_refused_is_placement_s_when_it_should_have_given_something(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_good_call_refused_is_placement_s_when_it_should_have_given_something) {
     assert_caught((struct scenario){
         .fault = {FAULT_REFUSE, 2, 0, REFUSAL_EXHAUSTED},
         OPERATIONS(THREE),
@@ -238,8 +218,7 @@ static void a_good_call_refused_is_placement_s_when_it_should_have_given_somethi
     });
 }
 
-static void a_calloc_that_wraps_is_inside_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_calloc_that_wraps_is_inside_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 3, 120, 0},
         OPERATIONS(THREE, CALLOC(3, 11, 8)),
@@ -248,8 +227,7 @@ static void a_calloc_that_wraps_is_inside_s(void **state) {
     });
 }
 
-static void a_misuse_through_realloc_that_is_obeyed_is_placement_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_misuse_through_realloc_that_is_obeyed_is_placement_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 4, 120, 0},
         OPERATIONS(THREE, FREE(1), through_realloc(DOUBLE(1))),
@@ -258,8 +236,7 @@ static void a_misuse_through_realloc_that_is_obeyed_is_placement_s(void **state)
     });
 }
 
-static void a_refusal_that_free_or_coalesce_returns_otherwise_is_refusal_named_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_refusal_that_free_or_coalesce_returns_otherwise_is_refusal_named_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_RETURN, 4, 0, REFUSAL_NONE},
         OPERATIONS(THREE, FREE(1), DOUBLE(1)),
@@ -274,8 +251,7 @@ static void a_refusal_that_free_or_coalesce_returns_otherwise_is_refusal_named_s
     });
 }
 
-static void a_payload_given_for_a_misuse_belongs_to_no_slot(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_given_for_a_misuse_belongs_to_no_slot) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 4, 120, 0},
         OPERATIONS(THREE, FREE(1), through_realloc(DOUBLE(1))),
@@ -294,8 +270,7 @@ static void a_payload_given_for_a_misuse_belongs_to_no_slot(void **state) {
 
 /* Refusals. */
 
-static void an_accepted_misuse_is_refusal_named_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_accepted_misuse_is_refusal_named_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 4, 0, 0},
         OPERATIONS(THREE, FREE(1), DOUBLE(1)),
@@ -310,8 +285,7 @@ static void an_accepted_misuse_is_refusal_named_s(void **state) {
     });
 }
 
-static void a_wrong_name_for_a_misuse_is_refusal_named_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_wrong_name_for_a_misuse_is_refusal_named_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_REPORT, 3, 0, REFUSAL_MISALIGNED},
         OPERATIONS(THREE, INTERIOR(1, 1)),
@@ -320,8 +294,7 @@ static void a_wrong_name_for_a_misuse_is_refusal_named_s(void **state) {
     });
 }
 
-static void a_good_free_refused_is_refusal_named_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_good_free_refused_is_refusal_named_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_REFUSE, 3, 0, REFUSAL_INTERIOR},
         OPERATIONS(THREE, FREE(1)),
@@ -330,8 +303,7 @@ static void a_good_free_refused_is_refusal_named_s(void **state) {
     });
 }
 
-static void a_refusal_named_beside_a_good_payload_is_refusal_named_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_refusal_named_beside_a_good_payload_is_refusal_named_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_REPORT, 2, 0, REFUSAL_CORRUPT},
         OPERATIONS(THREE),
@@ -340,8 +312,7 @@ static void a_refusal_named_beside_a_good_payload_is_refusal_named_s(void **stat
     });
 }
 
-static void null_without_its_refusal_is_refusal_named_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(null_without_its_refusal_is_refusal_named_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_REPORT, 3, 0, REFUSAL_NONE},
         OPERATIONS(THREE, ALLOC(3, 1000)),
@@ -352,8 +323,7 @@ static void null_without_its_refusal_is_refusal_named_s(void **state) {
 
 /* Growth. */
 
-static void a_page_too_many_is_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_page_too_many_is_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_MORE, 3, 0, 1},
         OPERATIONS(THREE, ALLOC(3, 200)),
@@ -362,8 +332,7 @@ static void a_page_too_many_is_growth_s(void **state) {
     });
 }
 
-static void pages_beyond_the_limit_are_refused_and_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(pages_beyond_the_limit_are_refused_and_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_MORE, 3, 0, 2},
         OPERATIONS(THREE, ALLOC(3, 200)),
@@ -372,8 +341,7 @@ static void pages_beyond_the_limit_are_refused_and_growth_s(void **state) {
     });
 }
 
-static void a_heap_that_does_not_ask_is_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_heap_that_does_not_ask_is_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_NOBODY, 3, 0, 0},
         OPERATIONS(THREE, ALLOC(3, 200)),
@@ -382,8 +350,7 @@ static void a_heap_that_does_not_ask_is_growth_s(void **state) {
     });
 }
 
-static void an_ask_that_was_not_needed_is_refused_and_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_ask_that_was_not_needed_is_refused_and_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_AS_WELL, 3, 0, 1},
         OPERATIONS(THREE, FREE(0)),
@@ -392,8 +359,7 @@ static void an_ask_that_was_not_needed_is_refused_and_growth_s(void **state) {
     });
 }
 
-static void an_earlier_grant_does_not_grant_an_ask_that_was_not_needed(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_earlier_grant_does_not_grant_an_ask_that_was_not_needed) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_AS_WELL, 4, 0, 1},
         OPERATIONS(THREE, ALLOC(3, 200), FREE(0)),
@@ -402,8 +368,7 @@ static void an_earlier_grant_does_not_grant_an_ask_that_was_not_needed(void **st
     });
 }
 
-static void a_second_ask_is_refused_and_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_second_ask_is_refused_and_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_AS_WELL, 3, 0, 1},
         OPERATIONS(THREE, ALLOC(3, 200)),
@@ -412,8 +377,7 @@ static void a_second_ask_is_refused_and_growth_s(void **state) {
     });
 }
 
-static void an_ask_for_nothing_is_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_ask_for_nothing_is_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_AS_WELL, 3, 0, 0},
         OPERATIONS(THREE, FREE(0)),
@@ -422,8 +386,7 @@ static void an_ask_for_nothing_is_growth_s(void **state) {
     });
 }
 
-static void a_second_ask_for_nothing_is_growth_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_second_ask_for_nothing_is_growth_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ASK_AS_WELL, 3, 0, 0},
         OPERATIONS(THREE, ALLOC(3, 200)),
@@ -432,58 +395,11 @@ static void a_second_ask_for_nothing_is_growth_s(void **state) {
     });
 }
 
-static void growth_that_goes_on_after_a_refused_ask_is_placement_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(growth_that_goes_on_after_a_refused_ask_is_placement_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 3, 120, 0},
         OPERATIONS(THREE, REFUSE, ALLOC(3, 200)),
         .verdict = {ORACLE_INSIDE, 120, 256, 320},
         .then = {ORACLE_GROWTH, 256, 1, 0},
     });
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_payload_that_ends_behind_the_region_is_inside_s_alone, start_executor),
-        cmocka_unit_test_setup(a_payload_that_ends_one_byte_behind_the_region_is_not_inside, start_executor),
-        cmocka_unit_test_setup(a_calloc_s_payload_is_as_long_as_its_product, start_executor),
-        cmocka_unit_test_setup(a_payload_that_ends_with_the_region_is_inside, start_executor),
-        cmocka_unit_test_setup(a_payload_in_front_of_the_region_is_not_inside, start_executor),
-        cmocka_unit_test_setup(a_payload_at_the_region_s_end_is_not_inside, start_executor),
-        cmocka_unit_test_setup(a_payload_in_the_pages_a_heap_has_grown_by_is_inside, start_executor),
-        cmocka_unit_test_setup(a_payload_off_the_8_byte_grid_is_alignment_s, start_executor),
-        cmocka_unit_test_setup(an_alignment_below_8_asks_for_8, start_executor),
-        cmocka_unit_test_setup(a_payload_off_the_alignment_asked_for_is_alignment_s, start_executor),
-        cmocka_unit_test_setup(an_alignment_that_is_no_power_of_two_asks_for_8, start_executor),
-        cmocka_unit_test_setup(a_payload_over_another_is_disjoint_s, start_executor),
-        cmocka_unit_test_setup(a_payload_that_reaches_into_the_next_is_disjoint_s, start_executor),
-        cmocka_unit_test_setup(a_payload_over_one_in_any_slot_is_disjoint_s, start_executor),
-        cmocka_unit_test_setup(payloads_that_touch_are_disjoint, start_executor),
-        cmocka_unit_test_setup(a_payload_resized_over_its_old_self_is_disjoint, start_executor),
-        cmocka_unit_test_setup(a_shifted_payload_is_placement_s, start_executor),
-        cmocka_unit_test_setup(null_in_place_of_a_payload_is_placement_s, start_executor),
-        cmocka_unit_test_setup(a_payload_in_place_of_null_is_placement_s, start_executor),
-        cmocka_unit_test_setup(a_good_call_refused_is_placement_s_when_it_should_have_given_something,
-                               start_executor),
-        cmocka_unit_test_setup(a_calloc_that_wraps_is_inside_s, start_executor),
-        cmocka_unit_test_setup(a_misuse_through_realloc_that_is_obeyed_is_placement_s, start_executor),
-        cmocka_unit_test_setup(a_refusal_that_free_or_coalesce_returns_otherwise_is_refusal_named_s,
-                               start_executor),
-        cmocka_unit_test_setup(a_payload_given_for_a_misuse_belongs_to_no_slot, start_executor),
-        cmocka_unit_test_setup(an_accepted_misuse_is_refusal_named_s, start_executor),
-        cmocka_unit_test_setup(a_wrong_name_for_a_misuse_is_refusal_named_s, start_executor),
-        cmocka_unit_test_setup(a_good_free_refused_is_refusal_named_s, start_executor),
-        cmocka_unit_test_setup(a_refusal_named_beside_a_good_payload_is_refusal_named_s, start_executor),
-        cmocka_unit_test_setup(null_without_its_refusal_is_refusal_named_s, start_executor),
-        cmocka_unit_test_setup(a_page_too_many_is_growth_s, start_executor),
-        cmocka_unit_test_setup(pages_beyond_the_limit_are_refused_and_growth_s, start_executor),
-        cmocka_unit_test_setup(a_heap_that_does_not_ask_is_growth_s, start_executor),
-        cmocka_unit_test_setup(an_ask_that_was_not_needed_is_refused_and_growth_s, start_executor),
-        cmocka_unit_test_setup(an_earlier_grant_does_not_grant_an_ask_that_was_not_needed, start_executor),
-        cmocka_unit_test_setup(a_second_ask_is_refused_and_growth_s, start_executor),
-        cmocka_unit_test_setup(an_ask_for_nothing_is_growth_s, start_executor),
-        cmocka_unit_test_setup(a_second_ask_for_nothing_is_growth_s, start_executor),
-        cmocka_unit_test_setup(growth_that_goes_on_after_a_refused_ask_is_placement_s, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,16 +11,14 @@ static void assert_kept_catches(size_t offset, size_t index) {
     });
 }
 
-static void a_byte_of_another_payload_changed_is_contents_kept_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_byte_of_another_payload_changed_is_contents_kept_s) {
     assert_kept_catches(8, 0);
     assert_kept_catches(8, 13);
     assert_kept_catches(40, 7);
     assert_kept_catches(40, 23);
 }
 
-static void a_byte_changed_in_the_payload_of_any_slot_is_contents_kept_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_byte_changed_in_the_payload_of_any_slot_is_contents_kept_s) {
     static const size_t payloads[] = {8, 40, 72};
     for (size_t i = 0; i < LENGTH(payloads); i++) {
         assert_caught((struct scenario){
@@ -35,8 +33,7 @@ static void a_byte_changed_in_the_payload_of_any_slot_is_contents_kept_s(void **
 
 /* The last block left is that of a slot in the second word, so a recovery that frees the first word's only
  * would leave it. */
-static void the_payload_of_any_slot_is_freed_at_the_end(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_payload_of_any_slot_is_freed_at_the_end) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 5, 0, 0},
         OPERATIONS(THREE_HIGH),
@@ -47,8 +44,7 @@ static void the_payload_of_any_slot_is_freed_at_the_end(void **state) {
     });
 }
 
-static void the_last_byte_of_a_payload_is_watched_and_slack_is_not(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_last_byte_of_a_payload_is_watched_and_slack_is_not) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 1, 8 + 20, 0},
         OPERATIONS(ALLOC(0, 21), ALLOC(1, 24)),
@@ -60,8 +56,7 @@ static void the_last_byte_of_a_payload_is_watched_and_slack_is_not(void **state)
     assert_sound(run_scenario(&slack, ORACLE_ALL));
 }
 
-static void a_payload_changed_by_a_free_or_a_refused_call_is_contents_kept_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_payload_changed_by_a_free_or_a_refused_call_is_contents_kept_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 3, 40, 0},
         OPERATIONS(THREE, FREE(0)),
@@ -87,8 +82,7 @@ static void assert_zeroed_catches(struct operation operation, ptrdiff_t offset) 
     });
 }
 
-static void a_byte_left_dirty_in_zeroed_memory_is_contents_zeroed_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_byte_left_dirty_in_zeroed_memory_is_contents_zeroed_s) {
     static const ptrdiff_t first = 72;
     static const ptrdiff_t last_asked_for = 72 + 36;
     static const ptrdiff_t first_of_slack = 72 + 37;
@@ -101,8 +95,7 @@ static void a_byte_left_dirty_in_zeroed_memory_is_contents_zeroed_s(void **state
     assert_zeroed_catches(CALLOC(2, 2, 13), 72 + 39);
 }
 
-static void fresh_memory_is_dirty_so_that_forgotten_zeroing_shows(void **state) {
-    (void)state;
+EXECUTOR_TEST(fresh_memory_is_dirty_so_that_forgotten_zeroing_shows) {
     assert_sound(executor_start(&executor, &small_heap));
     const struct operation alloc_then_look = ALLOC(0, 240);
     assert_sound(executor_step(&executor, &alloc_then_look));
@@ -115,8 +108,7 @@ static void fresh_memory_is_dirty_so_that_forgotten_zeroing_shows(void **state) 
 
 /* Resized memory. */
 
-static void the_last_byte_lost_by_a_move_is_contents_moved_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_last_byte_lost_by_a_move_is_contents_moved_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 3, 120 + 23, 0},
         OPERATIONS(THREE, REALLOC(0, 100)),
@@ -125,8 +117,7 @@ static void the_last_byte_lost_by_a_move_is_contents_moved_s(void **state) {
     });
 }
 
-static void a_byte_changed_by_a_resize_in_place_is_contents_moved_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_byte_changed_by_a_resize_in_place_is_contents_moved_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 3, 8 + 9, 0},
         OPERATIONS(THREE, REALLOC(0, 10)),
@@ -141,16 +132,14 @@ static void a_byte_changed_by_a_resize_in_place_is_contents_moved_s(void **state
     });
 }
 
-static void bytes_beyond_the_smaller_size_are_no_one_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(bytes_beyond_the_smaller_size_are_no_one_s) {
     struct scenario shrunk = {.fault = {FAULT_WRITE_BYTE, 3, 8 + 10, 0}, OPERATIONS(THREE, REALLOC(0, 10))};
     assert_sound(run_scenario(&shrunk, ORACLE_ALL));
     struct scenario grown = {.fault = {FAULT_WRITE_BYTE, 3, 120 + 24, 0}, OPERATIONS(THREE, REALLOC(0, 100))};
     assert_sound(run_scenario(&grown, ORACLE_ALL));
 }
 
-static void what_a_resize_adds_is_kept_from_then_on(void **state) {
-    (void)state;
+EXECUTOR_TEST(what_a_resize_adds_is_kept_from_then_on) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 4, 120 + 24, 0},
         OPERATIONS(THREE, REALLOC(0, 100), FREE(1)),
@@ -159,8 +148,7 @@ static void what_a_resize_adds_is_kept_from_then_on(void **state) {
     });
 }
 
-static void a_refused_resize_that_changes_the_payload_is_contents_kept_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_refused_resize_that_changes_the_payload_is_contents_kept_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 3, 8 + 23, 0},
         OPERATIONS(THREE, REALLOC(0, 1000)),
@@ -171,8 +159,7 @@ static void a_refused_resize_that_changes_the_payload_is_contents_kept_s(void **
 
 /* Recovery: its faults break agreement first, so agreement is off. */
 
-static void a_block_left_at_the_end_is_recovery_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_block_left_at_the_end_is_recovery_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 5, 0, 0}, /* the last free of the three */
         OPERATIONS(THREE),
@@ -182,8 +169,7 @@ static void a_block_left_at_the_end_is_recovery_s(void **state) {
     });
 }
 
-static void a_block_that_fills_the_emptied_heap_is_recovery_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_block_that_fills_the_emptied_heap_is_recovery_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_ACCEPT, 1, 0, 0},
         OPERATIONS(ALLOC(0, 248)),
@@ -193,8 +179,7 @@ static void a_block_that_fills_the_emptied_heap_is_recovery_s(void **state) {
     });
 }
 
-static void free_blocks_left_apart_are_recovery_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(free_blocks_left_apart_are_recovery_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_HEADER, 5, 0, 112}, /* what was free behind slot 2 stays apart */
         OPERATIONS(THREE),
@@ -202,26 +187,4 @@ static void free_blocks_left_apart_are_recovery_s(void **state) {
         .then = {SOUND, 0, 0, 0},
         .without = ORACLE_BIT(INVARIANT_FREE_MERGED),
     });
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_byte_of_another_payload_changed_is_contents_kept_s, start_executor),
-        cmocka_unit_test_setup(a_byte_changed_in_the_payload_of_any_slot_is_contents_kept_s, start_executor),
-        cmocka_unit_test_setup(the_payload_of_any_slot_is_freed_at_the_end, start_executor),
-        cmocka_unit_test_setup(the_last_byte_of_a_payload_is_watched_and_slack_is_not, start_executor),
-        cmocka_unit_test_setup(a_payload_changed_by_a_free_or_a_refused_call_is_contents_kept_s,
-                               start_executor),
-        cmocka_unit_test_setup(a_byte_left_dirty_in_zeroed_memory_is_contents_zeroed_s, start_executor),
-        cmocka_unit_test_setup(fresh_memory_is_dirty_so_that_forgotten_zeroing_shows, start_executor),
-        cmocka_unit_test_setup(the_last_byte_lost_by_a_move_is_contents_moved_s, start_executor),
-        cmocka_unit_test_setup(a_byte_changed_by_a_resize_in_place_is_contents_moved_s, start_executor),
-        cmocka_unit_test_setup(bytes_beyond_the_smaller_size_are_no_one_s, start_executor),
-        cmocka_unit_test_setup(what_a_resize_adds_is_kept_from_then_on, start_executor),
-        cmocka_unit_test_setup(a_refused_resize_that_changes_the_payload_is_contents_kept_s, start_executor),
-        cmocka_unit_test_setup(a_block_left_at_the_end_is_recovery_s, start_executor),
-        cmocka_unit_test_setup(a_block_that_fills_the_emptied_heap_is_recovery_s, start_executor),
-        cmocka_unit_test_setup(free_blocks_left_apart_are_recovery_s, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,7 @@ static void assert_damage_caught(struct operation operation, struct fault fault,
         (struct scenario){.fault = fault, OPERATIONS(THREE, operation), .verdict = verdict, .then = nothing});
 }
 
-static void a_payload_outside_the_region_or_off_the_grid_is_damage_inside_s(void **state) {
-    (void)state;
+TEST(a_payload_outside_the_region_or_off_the_grid_is_damage_inside_s) {
     static const ptrdiff_t offsets[] = {256, 240, 12, -8, 4096};
     for (size_t i = 0; i < LENGTH(offsets); i++) {
         const struct fault fault = {.action = FAULT_ANSWER, .offset = offsets[i]};
@@ -30,8 +29,7 @@ static void a_payload_outside_the_region_or_off_the_grid_is_damage_inside_s(void
     }
 }
 
-static void an_impossible_header_that_is_not_reported_is_damage_reported_s(void **state) {
-    (void)state;
+TEST(an_impossible_header_that_is_not_reported_is_damage_reported_s) {
     const struct {
         struct operation operation;
         size_t header_offset;
@@ -49,8 +47,7 @@ static void an_impossible_header_that_is_not_reported_is_damage_reported_s(void 
     }
 }
 
-static void a_payload_past_an_impossible_header_is_damage_reported_s(void **state) {
-    (void)state;
+TEST(a_payload_past_an_impossible_header_is_damage_reported_s) {
     assert_damage_caught(damage(1, OWN, THROUGH_ALLOC, 24),
                          (struct fault){.action = FAULT_ACCEPT, .offset = 40},
                          (struct verdict){ORACLE_DAMAGE_REPORTED, 32, REFUSAL_CORRUPT, REFUSAL_NONE});
@@ -60,8 +57,7 @@ static void a_payload_past_an_impossible_header_is_damage_reported_s(void **stat
     assert_sound(run(&small_heap, operations, LENGTH(operations)));
 }
 
-static void a_change_in_a_heap_reported_as_corrupt_is_damage_untouched_s(void **state) {
-    (void)state;
+TEST(a_change_in_a_heap_reported_as_corrupt_is_damage_untouched_s) {
     static const enum through calls[] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_ALLOC};
     static const size_t offsets[] = {0, 40, 255};
     for (size_t i = 0; i < LENGTH(calls); i++) {
@@ -74,23 +70,20 @@ static void a_change_in_a_heap_reported_as_corrupt_is_damage_untouched_s(void **
     }
 }
 
-static void a_coalesce_may_merge_what_lies_in_front_of_what_it_reports(void **state) {
-    (void)state;
+TEST(a_coalesce_may_merge_what_lies_in_front_of_what_it_reports) {
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
     faulty_subject_fault = (struct fault){.action = FAULT_WRITE_BYTE, .call = 3, .offset = 8, .value = 0};
     const struct operation operations[] = {THREE, damage(1, OWN, THROUGH_COALESCE, 0)};
     assert_sound(run(&small_heap, operations, LENGTH(operations)));
 }
 
-static void a_byte_written_around_a_damaged_heap_is_guards(void **state) {
-    (void)state;
+TEST(a_byte_written_around_a_damaged_heap_is_guards) {
     assert_damage_caught(damage(1, OWN, THROUGH_FREE, 0),
                          (struct fault){.action = FAULT_WRITE_BYTE, .offset = 256, .value = 0},
                          (struct verdict){ORACLE_GUARDS, 256, ARENA_DIRT, 0});
 }
 
-static void the_payloads_of_high_slots_are_damaged_too(void **state) {
-    (void)state;
+TEST(the_payloads_of_high_slots_are_damaged_too) {
     assert_caught((struct scenario){
         .fault = {.action = FAULT_REFUSE, .call = 3, .value = REFUSAL_EXHAUSTED},
         OPERATIONS(THREE_HIGH, damage(127, OWN, THROUGH_FREE, 0)),
@@ -108,8 +101,7 @@ PORT_UNCHECKED static void copy(unsigned char *to, const unsigned char *from, si
 
 /* Every damage there is, through every call: the heap, its last error and its poison stay, and all is sound.
  */
-static void a_damage_leaves_the_heap_as_it_was(void **state) {
-    (void)state;
+TEST(a_damage_leaves_the_heap_as_it_was) {
     static const enum through calls[] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_ALLOC, THROUGH_COALESCE};
     static const int32_t sizes[] = {0, 8, 24, 100, 255, 300};
     static unsigned char before[256];
@@ -138,8 +130,7 @@ static void a_damage_leaves_the_heap_as_it_was(void **state) {
 
 /* Bad starts. */
 
-static void a_heap_in_a_region_that_cannot_be_one_is_start_refused_s(void **state) {
-    (void)state;
+TEST(a_heap_in_a_region_that_cannot_be_one_is_start_refused_s) {
     for (size_t i = 0; i < BAD_START_COUNT; i++) {
         assert_caught((struct scenario){
             .fault = {.action = FAULT_START_BADLY, .value = i},
@@ -150,26 +141,9 @@ static void a_heap_in_a_region_that_cannot_be_one_is_start_refused_s(void **stat
     }
 }
 
-static void a_subject_that_takes_good_regions_only_is_not_asked(void **state) {
-    (void)state;
+TEST(a_subject_that_takes_good_regions_only_is_not_asked) {
     struct subject subject = subject_kmem;
     subject.start_badly = NULL;
     make_executor(&subject, first_arena, ORACLE_ALL);
     assert_sound(run(&small_heap, NULL, 0));
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_payload_outside_the_region_or_off_the_grid_is_damage_inside_s),
-        cmocka_unit_test(an_impossible_header_that_is_not_reported_is_damage_reported_s),
-        cmocka_unit_test(a_payload_past_an_impossible_header_is_damage_reported_s),
-        cmocka_unit_test(a_change_in_a_heap_reported_as_corrupt_is_damage_untouched_s),
-        cmocka_unit_test(a_coalesce_may_merge_what_lies_in_front_of_what_it_reports),
-        cmocka_unit_test(a_byte_written_around_a_damaged_heap_is_guards),
-        cmocka_unit_test(the_payloads_of_high_slots_are_damaged_too),
-        cmocka_unit_test(a_damage_leaves_the_heap_as_it_was),
-        cmocka_unit_test(a_heap_in_a_region_that_cannot_be_one_is_start_refused_s),
-        cmocka_unit_test(a_subject_that_takes_good_regions_only_is_not_asked),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

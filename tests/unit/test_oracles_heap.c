@@ -4,8 +4,7 @@
 
 /* Structure. Each fault strikes while slot 2 is allocated, over the headers at 0, 32, 64 and 112. */
 
-static void a_header_of_size_0_is_walk_ends(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_header_of_size_0_is_walk_ends) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_HEADER, 2, 64, FAULT_TAKEN},
         OPERATIONS(THREE),
@@ -14,8 +13,7 @@ static void a_header_of_size_0_is_walk_ends(void **state) {
     });
 }
 
-static void a_header_of_an_odd_or_small_size_is_block_size_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_header_of_an_odd_or_small_size_is_block_size_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_HEADER, 2, 64, FAULT_TAKEN | 44},
         OPERATIONS(THREE),
@@ -30,8 +28,7 @@ static void a_header_of_an_odd_or_small_size_is_block_size_s(void **state) {
     });
 }
 
-static void a_header_that_reaches_past_the_end_is_block_tiling_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_header_that_reaches_past_the_end_is_block_tiling_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_HEADER, 2, 112, 152},
         OPERATIONS(THREE),
@@ -42,8 +39,7 @@ static void a_header_that_reaches_past_the_end_is_block_tiling_s(void **state) {
 
 /* Where slot 1 was, the header of what is free behind it still lies, and counts again when the one in front
  * of it is cut short. */
-static void two_adjacent_free_blocks_are_free_merged_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(two_adjacent_free_blocks_are_free_merged_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_HEADER, 2, 32, 32},
         OPERATIONS(ALLOC(0, 24), ALLOC(1, 24), FREE(1)),
@@ -53,8 +49,7 @@ static void two_adjacent_free_blocks_are_free_merged_s(void **state) {
 }
 
 /* Before a coalesce the subject cuts what is free into pieces, which it has to merge again. */
-static void a_coalesce_that_merges_nothing_is_free_merged_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_coalesce_that_merges_nothing_is_free_merged_s) {
     const struct scenario scenario = {.fault = {FAULT_ACCEPT, 3, 0, 0}, OPERATIONS(THREE, COALESCE)};
     const struct verdict verdict = run_scenario(&scenario, ORACLE_ALL);
     assert_verdict(verdict, (struct verdict){INVARIANT_FREE_MERGED, 128, 32, 16});
@@ -62,8 +57,7 @@ static void a_coalesce_that_merges_nothing_is_free_merged_s(void **state) {
                      ORACLE_REFUSAL_UNTOUCHED);
 }
 
-static void a_taken_block_that_nobody_has_is_taken_is_live_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_taken_block_that_nobody_has_is_taken_is_live_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_TAKE, 2, 0, 24},
         OPERATIONS(THREE),
@@ -72,8 +66,7 @@ static void a_taken_block_that_nobody_has_is_taken_is_live_s(void **state) {
     });
 }
 
-static void a_live_block_marked_free_is_live_is_taken_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_live_block_marked_free_is_live_is_taken_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_HEADER, 2, 32, 32},
         OPERATIONS(THREE),
@@ -82,8 +75,7 @@ static void a_live_block_marked_free_is_live_is_taken_s(void **state) {
     });
 }
 
-static void a_live_block_of_another_size_is_live_is_taken_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_live_block_of_another_size_is_live_is_taken_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_RESIZE, 3, 72, 8},
         OPERATIONS(THREE, ALLOC(3, 24)),
@@ -92,8 +84,7 @@ static void a_live_block_of_another_size_is_live_is_taken_s(void **state) {
     });
 }
 
-static void wrong_counters_are_counters(void **state) {
-    (void)state;
+EXECUTOR_TEST(wrong_counters_are_counters) {
     assert_caught((struct scenario){
         .fault = {FAULT_TAKEN_COUNT, 2, 0, 1},
         OPERATIONS(THREE),
@@ -113,8 +104,7 @@ static size_t no_pages(const void *heap) {
     return 0;
 }
 
-static void a_heap_of_another_region_is_region_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_heap_of_another_region_is_region_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_BASE, 2, 0, 8},
         OPERATIONS(THREE),
@@ -136,8 +126,7 @@ static void a_heap_of_another_region_is_region_s(void **state) {
 }
 
 /* Asked at a run's start and at its end: here at the end, of four pages and of five. */
-static void a_wrong_answer_about_the_region_is_region_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_wrong_answer_about_the_region_is_region_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_HEAD, 2, 8, 0},
         OPERATIONS(THREE),
@@ -158,8 +147,7 @@ static void a_wrong_answer_about_the_region_is_region_s(void **state) {
     });
 }
 
-static void a_wrong_answer_about_a_new_region_is_region_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_wrong_answer_about_a_new_region_is_region_s) {
     struct subject subject = subject_kmem;
     subject.page_count = no_pages;
     make_executor(&subject, first_arena, ORACLE_ALL);
@@ -173,8 +161,7 @@ static void a_wrong_answer_about_a_new_region_is_region_s(void **state) {
     assert_sound(run(&small_heap, NULL, 0));
 }
 
-static void a_heap_that_cannot_start_is_region_s_whatever_is_switched_on(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_heap_that_cannot_start_is_region_s_whatever_is_switched_on) {
     const struct scenario scenario = {.fault = {FAULT_START, 0, 0, 0}, .count = 0};
     assert_verdict(run_scenario(&scenario, ORACLE_ALL), (struct verdict){INVARIANT_REGION, 0, 4, 0});
     assert_verdict(run_scenario(&scenario, 0), (struct verdict){INVARIANT_REGION, 0, 4, 0});
@@ -211,8 +198,7 @@ static void assert_untouched_names(struct operation refused) {
                    (struct verdict){INVARIANT_LIVE_IS_TAKEN, 64, 48, 16});
 }
 
-static void a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s) {
     assert_untouched_names(DOUBLE(1));
     assert_untouched_names(through_realloc(DOUBLE(1)));
     assert_untouched_names(INTERIOR(0, 0));
@@ -229,8 +215,7 @@ static void a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_
 
 /* Usable sizes. */
 
-static void a_wrong_usable_size_is_usable_size_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_wrong_usable_size_is_usable_size_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_USABLE_SIZE, 2, 0, 8},
         OPERATIONS(THREE),
@@ -245,8 +230,7 @@ static void a_wrong_usable_size_is_usable_size_s(void **state) {
     });
 }
 
-static void a_usable_size_of_what_is_no_payload_is_usable_size_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_usable_size_of_what_is_no_payload_is_usable_size_s) {
     assert_caught((struct scenario){
         .fault = {FAULT_USABLE_SIZE, 3, 0, 8},
         OPERATIONS(THREE, INTERIOR(1, 1)),
@@ -256,8 +240,7 @@ static void a_usable_size_of_what_is_no_payload_is_usable_size_s(void **state) {
 }
 
 /* COALESCE is the call that is struck: none after it is asked about but by the operation that follows. */
-static void a_wrong_answer_to_a_usable_size_is_usable_size_s(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_wrong_answer_to_a_usable_size_is_usable_size_s) {
     const struct {
         struct operation operation;
         size_t offset;
@@ -287,8 +270,7 @@ static void a_wrong_answer_to_a_usable_size_is_usable_size_s(void **state) {
     });
 }
 
-static void a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it) {
     assert_caught((struct scenario){
         .fault = {FAULT_USABLE_SIZE, 0, 0, UINT64_C(1) << 40},
         OPERATIONS(ZALLOC(0, 248)),
@@ -308,8 +290,7 @@ static void assert_guard_caught(ptrdiff_t offset) {
     });
 }
 
-static void a_byte_written_around_the_region_is_guards(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_byte_written_around_the_region_is_guards) {
     assert_guard_caught(-1);
     assert_guard_caught(-8);
     assert_guard_caught(-64);
@@ -321,8 +302,7 @@ static void a_byte_written_around_the_region_is_guards(void **state) {
     assert_guard_caught(end + 63);
 }
 
-static void a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 3, 320, 0},
         OPERATIONS(THREE, ALLOC(3, 200)),
@@ -331,49 +311,17 @@ static void a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards(void **s
     });
 }
 
-static void guards_are_looked_at_before_the_first_call_too(void **state) {
-    (void)state;
+EXECUTOR_TEST(guards_are_looked_at_before_the_first_call_too) {
     const struct scenario scenario = {.fault = {FAULT_START_WRITE, 0, 256, 0}, .count = 0};
     assert_verdict(run_scenario(&scenario, ORACLE_ALL), (struct verdict){ORACLE_GUARDS, 256, ARENA_DIRT, 0});
     assert_sound(run_scenario(&scenario, ORACLE_ALL & ~ORACLE_BIT(ORACLE_GUARDS)));
 }
 
-static void guards_are_looked_at_after_refused_calls_too(void **state) {
-    (void)state;
+EXECUTOR_TEST(guards_are_looked_at_after_refused_calls_too) {
     assert_caught((struct scenario){
         .fault = {FAULT_WRITE_BYTE, 3, -3, 1},
         OPERATIONS(THREE, INTERIOR(0, 3)),
         .verdict = {ORACLE_GUARDS, (uint64_t)-3, ARENA_DIRT, 1},
         .then = {SOUND, 0, 0, 0},
     });
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_header_of_size_0_is_walk_ends, start_executor),
-        cmocka_unit_test_setup(a_header_of_an_odd_or_small_size_is_block_size_s, start_executor),
-        cmocka_unit_test_setup(a_header_that_reaches_past_the_end_is_block_tiling_s, start_executor),
-        cmocka_unit_test_setup(two_adjacent_free_blocks_are_free_merged_s, start_executor),
-        cmocka_unit_test_setup(a_coalesce_that_merges_nothing_is_free_merged_s, start_executor),
-        cmocka_unit_test_setup(a_taken_block_that_nobody_has_is_taken_is_live_s, start_executor),
-        cmocka_unit_test_setup(a_live_block_marked_free_is_live_is_taken_s, start_executor),
-        cmocka_unit_test_setup(a_live_block_of_another_size_is_live_is_taken_s, start_executor),
-        cmocka_unit_test_setup(wrong_counters_are_counters, start_executor),
-        cmocka_unit_test_setup(a_heap_of_another_region_is_region_s, start_executor),
-        cmocka_unit_test_setup(a_wrong_answer_about_the_region_is_region_s, start_executor),
-        cmocka_unit_test_setup(a_wrong_answer_about_a_new_region_is_region_s, start_executor),
-        cmocka_unit_test_setup(a_heap_that_cannot_start_is_region_s_whatever_is_switched_on, start_executor),
-        cmocka_unit_test_setup(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s,
-                               start_executor),
-        cmocka_unit_test_setup(a_wrong_usable_size_is_usable_size_s, start_executor),
-        cmocka_unit_test_setup(a_usable_size_of_what_is_no_payload_is_usable_size_s, start_executor),
-        cmocka_unit_test_setup(a_wrong_answer_to_a_usable_size_is_usable_size_s, start_executor),
-        cmocka_unit_test_setup(a_usable_size_past_the_region_does_not_lead_the_harness_out_of_it,
-                               start_executor),
-        cmocka_unit_test_setup(a_byte_written_around_the_region_is_guards, start_executor),
-        cmocka_unit_test_setup(a_byte_written_behind_the_end_a_heap_has_grown_to_is_guards, start_executor),
-        cmocka_unit_test_setup(guards_are_looked_at_before_the_first_call_too, start_executor),
-        cmocka_unit_test_setup(guards_are_looked_at_after_refused_calls_too, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,22 +1,14 @@
 /* The page allocator's contract (src/page.h), sentence by sentence: making one, taking pages, names. How
  * pages are extended and freed stands in test_page_pointer.c; what the pictures mean, in page_fixture.h. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include <cmocka.h>
-
 #include "tests/unit/page_fixture.h"
-#include "tests/unit/skip_fixture.h"
 
 /* page_init. */
 
-static void init_makes_every_page_free(void **state) {
-    (void)state;
+TEST(init_makes_every_page_free) {
     for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
         set_up(page_count);
         assert_ptr_equal(pages.descriptors, arena + PAGE_SIZE - page_count);
@@ -59,8 +51,7 @@ static void check_init_at(size_t skew, size_t size) {
     assert_true(pages.base + expected * PAGE_SIZE <= memory + size);
 }
 
-static void init_fits_as_many_pages_as_the_memory_holds_wherever_it_starts(void **state) {
-    (void)state;
+TEST(init_fits_as_many_pages_as_the_memory_holds_wherever_it_starts) {
     static const size_t skews[] = {0, 1, 2, 3, 7, 8, 9, 2048, 4080, 4088, 4092, 4093, 4094, 4095};
     for (size_t i = 0; i < sizeof skews / sizeof *skews; i++) {
         for (size_t page_count = 0; page_count <= 5; page_count++) {
@@ -73,8 +64,7 @@ static void init_fits_as_many_pages_as_the_memory_holds_wherever_it_starts(void 
     }
 }
 
-static void init_writes_nothing_but_descriptors(void **state) {
-    (void)state;
+TEST(init_writes_nothing_but_descriptors) {
     memset(arena, DIRT, sizeof arena);
     unsigned char *const memory = arena + 17;
     assert_int_equal(page_init(&pages, memory, sizeof arena - 17 - PAGE_SIZE), PAGE_OK);
@@ -85,36 +75,31 @@ static void init_writes_nothing_but_descriptors(void **state) {
     }
 }
 
-static void init_of_null_is_a_bad_region(void **state) {
-    (void)state;
+TEST(init_of_null_is_a_bad_region) {
     assert_int_equal(page_init(&pages, NULL, 0), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, NULL, 16 * PAGE_SIZE), PAGE_BAD_REGION);
     assert_int_equal(page_last_error(&pages), PAGE_BAD_REGION);
 }
 
-static void init_of_memory_that_wraps_is_a_bad_region(void **state) {
-    (void)state;
+TEST(init_of_memory_that_wraps_is_a_bad_region) {
     assert_int_equal(page_init(&pages, arena, SIZE_MAX), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, arena, SIZE_MAX - (uintptr_t)arena + 1), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX), 1), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX - 2 * PAGE_SIZE), 3 * PAGE_SIZE), PAGE_BAD_REGION);
 }
 
-static void init_of_memory_at_the_end_of_the_address_space_without_room_is_a_bad_region(void **state) {
-    (void)state;
+TEST(init_of_memory_at_the_end_of_the_address_space_without_room_is_a_bad_region) {
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX), 0), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX - 1), 1), PAGE_BAD_REGION);
     assert_int_equal(page_init(&pages, address(UINTPTR_MAX - PAGE_SIZE), PAGE_SIZE), PAGE_BAD_REGION);
 }
 
-static void init_of_more_memory_than_a_ptrdiff_can_say_is_a_bad_region(void **state) {
-    (void)state;
+TEST(init_of_more_memory_than_a_ptrdiff_can_say_is_a_bad_region) {
     assert_int_equal(page_init(&pages, address(PAGE_SIZE), (size_t)PTRDIFF_MAX + 1), PAGE_BAD_REGION);
 }
 
 /* Its start is less than its size, so that arithmetic with the two mixed up shows. */
-static void init_of_memory_below_its_own_size_is_fine(void **state) {
-    (void)state;
+TEST(init_of_memory_below_its_own_size_is_fine) {
     const uintptr_t start = (uintptr_t)1 << 16;
     const size_t size = 2 * start;
     void *const memory =
@@ -131,8 +116,7 @@ static void init_of_memory_below_its_own_size_is_fine(void **state) {
     munmap(memory, size);
 }
 
-static void init_with_too_little_memory_is_a_bad_region(void **state) {
-    (void)state;
+TEST(init_with_too_little_memory_is_a_bad_region) {
     static const size_t sizes[] = {0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 1};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         assert_int_equal(page_init(&pages, arena, sizes[i]), PAGE_BAD_REGION);
@@ -142,8 +126,7 @@ static void init_with_too_little_memory_is_a_bad_region(void **state) {
     assert_int_equal(page_init(&pages, arena + PAGE_SIZE - 1, PAGE_SIZE + 1), PAGE_OK);
 }
 
-static void an_allocator_without_a_page_refuses_everything(void **state) {
-    (void)state;
+TEST(an_allocator_without_a_page_refuses_everything) {
     set_up_as("tT..");
     assert_int_equal(page_init(&pages, NULL, 0), PAGE_BAD_REGION);
     assert_int_equal(pages.page_count, 0);
@@ -160,8 +143,7 @@ static void an_allocator_without_a_page_refuses_everything(void **state) {
 
 /* page_alloc and page_zalloc. */
 
-static void alloc_takes_the_lowest_run_that_is_long_enough(void **state) {
-    (void)state;
+TEST(alloc_takes_the_lowest_run_that_is_long_enough) {
     set_up_as(".T..tT...T....");
     assert_ptr_equal(page_alloc(&pages, 3), page_at(6));
     assert_picture(".T..tTttTT....");
@@ -174,15 +156,13 @@ static void alloc_takes_the_lowest_run_that_is_long_enough(void **state) {
     assert_int_equal(page_last_error(&pages), PAGE_OK);
 }
 
-static void alloc_takes_no_more_of_a_longer_run_than_it_was_asked_for(void **state) {
-    (void)state;
+TEST(alloc_takes_no_more_of_a_longer_run_than_it_was_asked_for) {
     set_up_as("T.....T");
     assert_ptr_equal(page_alloc(&pages, 2), page_at(1));
     assert_picture("TtT...T");
 }
 
-static void alloc_can_take_all_pages_at_once_or_one_by_one(void **state) {
-    (void)state;
+TEST(alloc_can_take_all_pages_at_once_or_one_by_one) {
     set_up(5);
     assert_ptr_equal(page_alloc(&pages, 5), page_at(0));
     assert_picture("ttttT");
@@ -193,16 +173,14 @@ static void alloc_can_take_all_pages_at_once_or_one_by_one(void **state) {
     assert_picture("TTTTT");
 }
 
-static void alloc_of_no_page_is_null_and_no_error(void **state) {
-    (void)state;
+TEST(alloc_of_no_page_is_null_and_no_error) {
     set_up_as("tT..");
     assert_alloc_refused(0, PAGE_OK);
     set_up_as("xl"); /* and looks at nothing */
     assert_alloc_refused(0, PAGE_OK);
 }
 
-static void alloc_without_a_run_that_long_is_exhausted(void **state) {
-    (void)state;
+TEST(alloc_without_a_run_that_long_is_exhausted) {
     set_up_as("..T..tT..");
     assert_alloc_refused(3, PAGE_EXHAUSTED);
     set_up_as("....");
@@ -211,8 +189,7 @@ static void alloc_without_a_run_that_long_is_exhausted(void **state) {
     assert_alloc_refused(1, PAGE_EXHAUSTED);
 }
 
-static void alloc_of_a_huge_count_is_exhausted_and_nothing_wraps(void **state) {
-    (void)state;
+TEST(alloc_of_a_huge_count_is_exhausted_and_nothing_wraps) {
     static const size_t counts[] = {SIZE_MAX,
                                     SIZE_MAX - 1,
                                     SIZE_MAX - 3,
@@ -229,8 +206,7 @@ static void alloc_of_a_huge_count_is_exhausted_and_nothing_wraps(void **state) {
     }
 }
 
-static void a_corrupt_descriptor_on_the_way_refuses_alloc(void **state) {
-    (void)state;
+TEST(a_corrupt_descriptor_on_the_way_refuses_alloc) {
     static const char *const pictures[] = {"l....", "x....", "T.l..", ".x...", "..l..", "tTx..", "txT.."};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         set_up_as(pictures[i]);
@@ -239,8 +215,7 @@ static void a_corrupt_descriptor_on_the_way_refuses_alloc(void **state) {
     }
 }
 
-static void a_run_without_a_last_page_on_the_way_refuses_alloc(void **state) {
-    (void)state;
+TEST(a_run_without_a_last_page_on_the_way_refuses_alloc) {
     static const char *const pictures[] = {"t...", "tt..", "Tt..", ".t..", "...t", "tTtt", "tttt"};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         set_up_as(pictures[i]);
@@ -249,15 +224,13 @@ static void a_run_without_a_last_page_on_the_way_refuses_alloc(void **state) {
     }
 }
 
-static void alloc_does_not_look_beyond_the_run_it_takes(void **state) {
-    (void)state;
+TEST(alloc_does_not_look_beyond_the_run_it_takes) {
     set_up_as("..xlt");
     assert_ptr_equal(page_alloc(&pages, 2), page_at(0));
     assert_picture("tTxlt");
 }
 
-static void every_impossible_descriptor_is_corrupt_to_every_operation(void **state) {
-    (void)state;
+TEST(every_impossible_descriptor_is_corrupt_to_every_operation) {
     for (unsigned value = 0; value <= 0xff; value++) {
         if (value == 0 || value == PAGE_TAKEN || value == (PAGE_TAKEN | PAGE_LAST)) {
             continue;
@@ -286,8 +259,7 @@ static void every_impossible_descriptor_is_corrupt_to_every_operation(void **sta
     }
 }
 
-static void zalloc_sets_every_byte_of_dirty_pages_to_zero_and_no_other(void **state) {
-    (void)state;
+TEST(zalloc_sets_every_byte_of_dirty_pages_to_zero_and_no_other) {
     set_up_as("T....T");
     assert_ptr_equal(page_zalloc(&pages, 3), page_at(1));
     assert_picture("TttT.T");
@@ -298,8 +270,7 @@ static void zalloc_sets_every_byte_of_dirty_pages_to_zero_and_no_other(void **st
     }
 }
 
-static void zalloc_places_as_alloc_does(void **state) {
-    (void)state;
+TEST(zalloc_places_as_alloc_does) {
     set_up_as(".T..tT...T....");
     assert_ptr_equal(page_zalloc(&pages, 3), page_at(6));
     assert_ptr_equal(page_zalloc(&pages, 4), page_at(10));
@@ -307,8 +278,7 @@ static void zalloc_places_as_alloc_does(void **state) {
     assert_picture("TT..tTttTTtttT");
 }
 
-static void alloc_writes_no_byte_of_a_page(void **state) {
-    (void)state;
+TEST(alloc_writes_no_byte_of_a_page) {
     set_up(4);
     assert_non_null(page_alloc(&pages, 2));
     assert_int_equal(page_extend(&pages, page_at(0), 1), PAGE_OK);
@@ -320,8 +290,7 @@ static void alloc_writes_no_byte_of_a_page(void **state) {
 
 /* Names. */
 
-static void every_error_has_a_name_and_any_other_value_is_unknown(void **state) {
-    (void)state;
+TEST(every_error_has_a_name_and_any_other_value_is_unknown) {
     assert_string_equal(page_error_name(PAGE_OK), "ok");
     assert_string_equal(page_error_name(PAGE_EXHAUSTED), "exhausted");
     assert_string_equal(page_error_name(PAGE_BAD_REGION), "bad-region");
@@ -331,34 +300,4 @@ static void every_error_has_a_name_and_any_other_value_is_unknown(void **state) 
     assert_string_equal(page_error_name(PAGE_DOUBLE_FREE), "double-free");
     assert_string_equal(page_error_name(PAGE_CORRUPT), "corrupt");
     assert_string_equal(page_error_name((enum page_error)(PAGE_CORRUPT + 1)), "unknown");
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(init_makes_every_page_free),
-        cmocka_unit_test(init_fits_as_many_pages_as_the_memory_holds_wherever_it_starts),
-        cmocka_unit_test(init_writes_nothing_but_descriptors),
-        cmocka_unit_test(init_of_null_is_a_bad_region),
-        cmocka_unit_test(init_of_memory_that_wraps_is_a_bad_region),
-        cmocka_unit_test(init_of_memory_at_the_end_of_the_address_space_without_room_is_a_bad_region),
-        cmocka_unit_test(init_of_more_memory_than_a_ptrdiff_can_say_is_a_bad_region),
-        cmocka_unit_test(init_of_memory_below_its_own_size_is_fine),
-        cmocka_unit_test(init_with_too_little_memory_is_a_bad_region),
-        cmocka_unit_test(an_allocator_without_a_page_refuses_everything),
-        cmocka_unit_test(alloc_takes_the_lowest_run_that_is_long_enough),
-        cmocka_unit_test(alloc_takes_no_more_of_a_longer_run_than_it_was_asked_for),
-        cmocka_unit_test(alloc_can_take_all_pages_at_once_or_one_by_one),
-        cmocka_unit_test(alloc_of_no_page_is_null_and_no_error),
-        cmocka_unit_test(alloc_without_a_run_that_long_is_exhausted),
-        cmocka_unit_test(alloc_of_a_huge_count_is_exhausted_and_nothing_wraps),
-        cmocka_unit_test(a_corrupt_descriptor_on_the_way_refuses_alloc),
-        cmocka_unit_test(a_run_without_a_last_page_on_the_way_refuses_alloc),
-        cmocka_unit_test(alloc_does_not_look_beyond_the_run_it_takes),
-        cmocka_unit_test(every_impossible_descriptor_is_corrupt_to_every_operation),
-        cmocka_unit_test(zalloc_sets_every_byte_of_dirty_pages_to_zero_and_no_other),
-        cmocka_unit_test(zalloc_places_as_alloc_does),
-        cmocka_unit_test(alloc_writes_no_byte_of_a_page),
-        cmocka_unit_test(every_error_has_a_name_and_any_other_value_is_unknown),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,14 +3,8 @@
  *
  * Descriptors are drawn as in page_fixture.h: '.' free, 't' taken, 'T' taken and last, 'l' last but not
  * taken, 'x' taken with an unknown bit. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
-
-#include <cmocka.h>
 
 #include "invariants/page_invariant.h"
 #include "tests/unit/page_fixture.h"
@@ -64,23 +58,20 @@ static void assert_broken(enum page_invariant invariant, uint64_t offset, uint64
 
 /* Healthy allocators. */
 
-static void a_fresh_allocator_is_sound(void **state) {
-    (void)state;
+TEST(a_fresh_allocator_is_sound) {
     for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
         draw(&"................"[PAGE_LIMIT - page_count]);
         assert_sound(PAGE_INVARIANT_ALL);
     }
 }
 
-static void an_expectation_without_live_runs_needs_no_list(void **state) {
-    (void)state;
+TEST(an_expectation_without_live_runs_needs_no_list) {
     draw("....");
     expectation.live = NULL;
     assert_sound(PAGE_INVARIANT_ALL);
 }
 
-static void allocators_of_many_shapes_are_sound(void **state) {
-    (void)state;
+TEST(allocators_of_many_shapes_are_sound) {
     draw("tttT");
     expect_live(0, 4);
     assert_sound(PAGE_INVARIANT_ALL);
@@ -99,8 +90,7 @@ static void allocators_of_many_shapes_are_sound(void **state) {
     assert_sound(0);
 }
 
-static void an_allocator_stays_sound_while_it_is_used(void **state) {
-    (void)state;
+TEST(an_allocator_stays_sound_while_it_is_used) {
     draw("........");
     void *const first = page_alloc(&pages, 2);
     assert_non_null(page_zalloc(&pages, 3));
@@ -118,8 +108,7 @@ static void an_allocator_stays_sound_while_it_is_used(void **state) {
 
 /* One kind of damage after the other. */
 
-static void another_base_is_not_the_expected_region(void **state) {
-    (void)state;
+TEST(another_base_is_not_the_expected_region) {
     draw("tT..");
     expect_live(0, 2);
     pages.base += PAGE_SIZE;
@@ -128,8 +117,7 @@ static void another_base_is_not_the_expected_region(void **state) {
     assert_broken(PAGE_INVARIANT_REGION, 0, 0, (uintptr_t)0 - (uintptr_t)expectation.base);
 }
 
-static void other_descriptors_are_not_the_expected_region(void **state) {
-    (void)state;
+TEST(other_descriptors_are_not_the_expected_region) {
     draw("tT..");
     expect_live(0, 2);
     pages.descriptors += 2;
@@ -138,8 +126,7 @@ static void other_descriptors_are_not_the_expected_region(void **state) {
     assert_broken(PAGE_INVARIANT_REGION, 0, 0, (uintptr_t)0 - (uintptr_t)expectation.descriptors);
 }
 
-static void another_page_count_is_not_the_expected_region(void **state) {
-    (void)state;
+TEST(another_page_count_is_not_the_expected_region) {
     draw("tT..");
     expect_live(0, 2);
     pages.page_count = SIZE_MAX; /* and is not believed */
@@ -148,8 +135,7 @@ static void another_page_count_is_not_the_expected_region(void **state) {
     assert_broken(PAGE_INVARIANT_REGION, 0, 4, 0);
 }
 
-static void every_impossible_descriptor_is_named(void **state) {
-    (void)state;
+TEST(every_impossible_descriptor_is_named) {
     for (unsigned value = 0; value <= 0xff; value++) {
         if (value == 0 || value == PAGE_TAKEN || value == (PAGE_TAKEN | PAGE_LAST)) {
             continue;
@@ -169,8 +155,7 @@ static void every_impossible_descriptor_is_named(void **state) {
     }
 }
 
-static void unknown_bits_and_last_without_taken_break_nothing_else(void **state) {
-    (void)state;
+TEST(unknown_bits_and_last_without_taken_break_nothing_else) {
     draw("xT..T");
     expect_live(0, 2);
     expect_live(4, 1);
@@ -181,16 +166,14 @@ static void unknown_bits_and_last_without_taken_break_nothing_else(void **state)
     assert_broken(PAGE_INVARIANT_DESCRIPTOR, 3, 0, PAGE_LAST);
 }
 
-static void a_run_before_a_free_page_must_have_a_last_page(void **state) {
-    (void)state;
+TEST(a_run_before_a_free_page_must_have_a_last_page) {
     draw(".ttt.T");
     expect_live(1, 3);
     expect_live(5, 1);
     assert_broken(PAGE_INVARIANT_RUN_ENDS, 3, PAGE_TAKEN | PAGE_LAST, PAGE_TAKEN);
 }
 
-static void a_run_before_the_end_of_the_pages_must_have_a_last_page(void **state) {
-    (void)state;
+TEST(a_run_before_the_end_of_the_pages_must_have_a_last_page) {
     draw("T.tt");
     expect_live(0, 1);
     expect_live(2, 2);
@@ -200,8 +183,7 @@ static void a_run_before_the_end_of_the_pages_must_have_a_last_page(void **state
     assert_broken(PAGE_INVARIANT_RUN_ENDS, 0, PAGE_TAKEN | PAGE_LAST, PAGE_TAKEN);
 }
 
-static void a_taken_run_that_is_not_live_is_named(void **state) {
-    (void)state;
+TEST(a_taken_run_that_is_not_live_is_named) {
     draw("tT.ttT.T");
     expect_live(0, 2);
     expect_live(7, 1);
@@ -210,15 +192,13 @@ static void a_taken_run_that_is_not_live_is_named(void **state) {
     assert_broken(PAGE_INVARIANT_TAKEN_IS_LIVE, 0, 0, 2);
 }
 
-static void a_taken_run_behind_the_last_live_one_is_named(void **state) {
-    (void)state;
+TEST(a_taken_run_behind_the_last_live_one_is_named) {
     draw("tT..T");
     expect_live(0, 2);
     assert_broken(PAGE_INVARIANT_TAKEN_IS_LIVE, 4, 0, 1);
 }
 
-static void the_second_half_of_a_run_cut_in_two_is_not_live(void **state) {
-    (void)state;
+TEST(the_second_half_of_a_run_cut_in_two_is_not_live) {
     draw("tTtT");
     expect_live(0, 4);
     struct verdict verdict = check(PAGE_INVARIANT_ALL);
@@ -232,8 +212,7 @@ static void the_second_half_of_a_run_cut_in_two_is_not_live(void **state) {
     assert_int_equal(verdict.observed, 2);
 }
 
-static void a_live_run_whose_pages_are_free_is_named(void **state) {
-    (void)state;
+TEST(a_live_run_whose_pages_are_free_is_named) {
     draw("tT....T");
     expect_live(0, 2);
     expect_live(3, 2);
@@ -245,16 +224,14 @@ static void a_live_run_whose_pages_are_free_is_named(void **state) {
     assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 3, 2, 0);
 }
 
-static void a_live_run_beyond_the_pages_is_named(void **state) {
-    (void)state;
+TEST(a_live_run_beyond_the_pages_is_named) {
     draw("tT..");
     expect_live(0, 2);
     expect_live(4, 1);
     assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 4, 1, 0);
 }
 
-static void a_live_run_of_another_length_is_named(void **state) {
-    (void)state;
+TEST(a_live_run_of_another_length_is_named) {
     draw(".ttT.");
     expect_live(1, 2);
     assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 1, 2, 3);
@@ -262,8 +239,7 @@ static void a_live_run_of_another_length_is_named(void **state) {
     assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 1, 4, 3);
 }
 
-static void a_live_run_inside_a_longer_taken_one_is_named(void **state) {
-    (void)state;
+TEST(a_live_run_inside_a_longer_taken_one_is_named) {
     draw("tttT..");
     expect_live(0, 2);
     expect_live(2, 2);
@@ -271,8 +247,7 @@ static void a_live_run_inside_a_longer_taken_one_is_named(void **state) {
     assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 2, 2, 0);
 }
 
-static void a_counter_that_the_walk_does_not_agree_with_is_named(void **state) {
-    (void)state;
+TEST(a_counter_that_the_walk_does_not_agree_with_is_named) {
     draw("tT.T");
     expect_live(0, 2);
     expect_live(3, 1);
@@ -284,8 +259,7 @@ static void a_counter_that_the_walk_does_not_agree_with_is_named(void **state) {
     assert_broken(PAGE_INVARIANT_COUNTER, 0, 3, SIZE_MAX);
 }
 
-static void the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next(void **state) {
-    (void)state;
+TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
     draw("tT.tt.T.l");
     expect_live(0, 2);
     expect_live(3, 1); /* the wrong length */
@@ -356,8 +330,7 @@ static void check_random(uint64_t *state) {
     }
 }
 
-static void no_descriptors_make_the_checker_loop_or_read_elsewhere(void **state) {
-    (void)state;
+TEST(no_descriptors_make_the_checker_loop_or_read_elsewhere) {
     uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
     (void)printf("seed 0x%016llx\n", (unsigned long long)seed);
     guard(PROT_NONE);
@@ -367,8 +340,7 @@ static void no_descriptors_make_the_checker_loop_or_read_elsewhere(void **state)
     guard(PROT_READ | PROT_WRITE);
 }
 
-static void the_checker_reads_no_page(void **state) {
-    (void)state;
+TEST(the_checker_reads_no_page) {
     draw("tT.");
     expect_live(0, 2);
     guard(PROT_NONE);
@@ -378,8 +350,7 @@ static void the_checker_reads_no_page(void **state) {
     guard(PROT_READ | PROT_WRITE);
 }
 
-static void the_checker_writes_nothing(void **state) {
-    (void)state;
+TEST(the_checker_writes_nothing) {
     draw("tTxl.tt.T");
     expect_live(1, 1);
     remember();
@@ -391,8 +362,7 @@ static void the_checker_writes_nothing(void **state) {
 
 /* Names. */
 
-static void every_invariant_has_an_id_and_a_sentence(void **state) {
-    (void)state;
+TEST(every_invariant_has_an_id_and_a_sentence) {
     for (unsigned invariant = 1; invariant < PAGE_INVARIANT_COUNT; invariant++) {
         const char *const sentence = page_invariant_sentence(invariant);
         assert_int_equal(strncmp(page_invariant_id(invariant), "page-", 5), 0);
@@ -403,41 +373,9 @@ static void every_invariant_has_an_id_and_a_sentence(void **state) {
     }
 }
 
-static void what_is_no_invariant_has_neither(void **state) {
-    (void)state;
+TEST(what_is_no_invariant_has_neither) {
     assert_null(page_invariant_id(PAGE_INVARIANT_NONE));
     assert_null(page_invariant_sentence(PAGE_INVARIANT_NONE));
     assert_null(page_invariant_id(PAGE_INVARIANT_COUNT));
     assert_null(page_invariant_sentence(PAGE_INVARIANT_COUNT));
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fresh_allocator_is_sound),
-        cmocka_unit_test(an_expectation_without_live_runs_needs_no_list),
-        cmocka_unit_test(allocators_of_many_shapes_are_sound),
-        cmocka_unit_test(an_allocator_stays_sound_while_it_is_used),
-        cmocka_unit_test(another_base_is_not_the_expected_region),
-        cmocka_unit_test(other_descriptors_are_not_the_expected_region),
-        cmocka_unit_test(another_page_count_is_not_the_expected_region),
-        cmocka_unit_test(every_impossible_descriptor_is_named),
-        cmocka_unit_test(unknown_bits_and_last_without_taken_break_nothing_else),
-        cmocka_unit_test(a_run_before_a_free_page_must_have_a_last_page),
-        cmocka_unit_test(a_run_before_the_end_of_the_pages_must_have_a_last_page),
-        cmocka_unit_test(a_taken_run_that_is_not_live_is_named),
-        cmocka_unit_test(a_taken_run_behind_the_last_live_one_is_named),
-        cmocka_unit_test(the_second_half_of_a_run_cut_in_two_is_not_live),
-        cmocka_unit_test(a_live_run_whose_pages_are_free_is_named),
-        cmocka_unit_test(a_live_run_beyond_the_pages_is_named),
-        cmocka_unit_test(a_live_run_of_another_length_is_named),
-        cmocka_unit_test(a_live_run_inside_a_longer_taken_one_is_named),
-        cmocka_unit_test(a_counter_that_the_walk_does_not_agree_with_is_named),
-        cmocka_unit_test(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next),
-        cmocka_unit_test(no_descriptors_make_the_checker_loop_or_read_elsewhere),
-        cmocka_unit_test(the_checker_reads_no_page),
-        cmocka_unit_test(the_checker_writes_nothing),
-        cmocka_unit_test(every_invariant_has_an_id_and_a_sentence),
-        cmocka_unit_test(what_is_no_invariant_has_neither),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,18 +1,11 @@
 /* The page allocator's contract (src/page.h), sentence by sentence: what is done to a run by its pointer,
  * extending and freeing, and every misuse. What the pictures mean stands in page_fixture.h. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "tests/unit/page_fixture.h"
 
 /* page_extend. */
 
-static void extend_makes_a_run_longer_in_place(void **state) {
-    (void)state;
+TEST(extend_makes_a_run_longer_in_place) {
     set_up_as("TtT...T");
     assert_int_equal(page_extend(&pages, page_at(1), 2), PAGE_OK);
     assert_picture("TtttT.T");
@@ -22,15 +15,13 @@ static void extend_makes_a_run_longer_in_place(void **state) {
     assert_picture("T.....T");
 }
 
-static void extend_reaches_the_last_page(void **state) {
-    (void)state;
+TEST(extend_reaches_the_last_page) {
     set_up_as("T...");
     assert_int_equal(page_extend(&pages, page_at(0), 3), PAGE_OK);
     assert_picture("tttT");
 }
 
-static void extend_by_no_page_changes_nothing(void **state) {
-    (void)state;
+TEST(extend_by_no_page_changes_nothing) {
     set_up_as("tT.tT");
     assert_extend_refused(page_at(0), 0, PAGE_OK);
     assert_extend_refused(page_at(3), 0, PAGE_OK); /* and no page need follow */
@@ -38,8 +29,7 @@ static void extend_by_no_page_changes_nothing(void **state) {
     assert_extend_refused(page_at(0), 0, PAGE_OK); /* nor be possible */
 }
 
-static void extend_is_exhausted_when_the_pages_behind_are_taken(void **state) {
-    (void)state;
+TEST(extend_is_exhausted_when_the_pages_behind_are_taken) {
     set_up_as("tT..T..");
     assert_extend_refused(page_at(0), 3, PAGE_EXHAUSTED);
     assert_extend_refused(page_at(0), 4, PAGE_EXHAUSTED);
@@ -47,16 +37,14 @@ static void extend_is_exhausted_when_the_pages_behind_are_taken(void **state) {
     assert_extend_refused(page_at(0), 1, PAGE_EXHAUSTED);
 }
 
-static void extend_is_exhausted_when_the_pages_end(void **state) {
-    (void)state;
+TEST(extend_is_exhausted_when_the_pages_end) {
     set_up_as("tT..");
     assert_extend_refused(page_at(0), 3, PAGE_EXHAUSTED);
     set_up_as("tT");
     assert_extend_refused(page_at(0), 1, PAGE_EXHAUSTED);
 }
 
-static void the_first_page_behind_that_is_not_free_decides_how_extend_ends(void **state) {
-    (void)state;
+TEST(the_first_page_behind_that_is_not_free_decides_how_extend_ends) {
     set_up_as("T.lT");
     assert_extend_refused(page_at(0), 3, PAGE_CORRUPT);
     set_up_as("T.Tl");
@@ -66,8 +54,7 @@ static void the_first_page_behind_that_is_not_free_decides_how_extend_ends(void 
     assert_picture("tTlT");
 }
 
-static void extending_null_is_a_foreign_pointer(void **state) {
-    (void)state;
+TEST(extending_null_is_a_foreign_pointer) {
     set_up_as("tT..");
     assert_extend_refused(NULL, 0, PAGE_FOREIGN_POINTER);
     assert_extend_refused(NULL, 1, PAGE_FOREIGN_POINTER);
@@ -75,8 +62,7 @@ static void extending_null_is_a_foreign_pointer(void **state) {
 
 /* page_free. */
 
-static void free_gives_back_the_whole_run_and_no_other(void **state) {
-    (void)state;
+TEST(free_gives_back_the_whole_run_and_no_other) {
     set_up_as("tTtttTT.");
     assert_int_equal(page_free(&pages, page_at(2)), PAGE_OK);
     assert_picture("tT....T.");
@@ -86,15 +72,13 @@ static void free_gives_back_the_whole_run_and_no_other(void **state) {
     assert_picture("........");
 }
 
-static void free_of_null_does_nothing(void **state) {
-    (void)state;
+TEST(free_of_null_does_nothing) {
     set_up_as("tT..");
     pages.error = PAGE_CORRUPT;
     assert_free_refused(NULL, PAGE_OK);
 }
 
-static void freed_pages_are_taken_again_first_fit(void **state) {
-    (void)state;
+TEST(freed_pages_are_taken_again_first_fit) {
     set_up(6);
     void *const first = page_alloc(&pages, 2);
     assert_non_null(page_alloc(&pages, 2));
@@ -105,8 +89,7 @@ static void freed_pages_are_taken_again_first_fit(void **state) {
     assert_picture("TTtTtT");
 }
 
-static void a_pointer_outside_the_pages_is_foreign_aligned_or_not(void **state) {
-    (void)state;
+TEST(a_pointer_outside_the_pages_is_foreign_aligned_or_not) {
     set_up_as("tT.tT");
     unsigned char *const end = page_at(5);
     assert_pointer_refused(end, PAGE_FOREIGN_POINTER);
@@ -121,8 +104,7 @@ static void a_pointer_outside_the_pages_is_foreign_aligned_or_not(void **state) 
     assert_pointer_refused(address(UINTPTR_MAX - PAGE_SIZE + 1), PAGE_FOREIGN_POINTER);
 }
 
-static void a_pointer_inside_any_page_is_misaligned_whatever_its_descriptor(void **state) {
-    (void)state;
+TEST(a_pointer_inside_any_page_is_misaligned_whatever_its_descriptor) {
     static const size_t skews[] = {1, 2, 4, 8, 16, 2048, PAGE_SIZE - 8, PAGE_SIZE - 1};
     set_up_as("tT.xl");
     for (size_t index = 0; index < pages.page_count; index++) {
@@ -132,8 +114,7 @@ static void a_pointer_inside_any_page_is_misaligned_whatever_its_descriptor(void
     }
 }
 
-static void freeing_a_free_page_is_a_double_free(void **state) {
-    (void)state;
+TEST(freeing_a_free_page_is_a_double_free) {
     set_up_as("tT.tT.");
     assert_pointer_refused(page_at(2), PAGE_DOUBLE_FREE);
     assert_pointer_refused(page_at(5), PAGE_DOUBLE_FREE);
@@ -142,31 +123,27 @@ static void freeing_a_free_page_is_a_double_free(void **state) {
     assert_pointer_refused(page_at(1), PAGE_DOUBLE_FREE); /* what was interior is free too */
 }
 
-static void a_free_page_behind_a_corrupt_one_is_still_a_double_free(void **state) {
-    (void)state;
+TEST(a_free_page_behind_a_corrupt_one_is_still_a_double_free) {
     set_up_as("Tx.l.");
     assert_pointer_refused(page_at(2), PAGE_DOUBLE_FREE);
     assert_pointer_refused(page_at(4), PAGE_DOUBLE_FREE);
 }
 
-static void freeing_the_middle_of_a_run_is_an_interior_pointer(void **state) {
-    (void)state;
+TEST(freeing_the_middle_of_a_run_is_an_interior_pointer) {
     set_up_as("TtttT.");
     assert_pointer_refused(page_at(2), PAGE_INTERIOR_POINTER);
     assert_pointer_refused(page_at(3), PAGE_INTERIOR_POINTER);
     assert_pointer_refused(page_at(4), PAGE_INTERIOR_POINTER); /* its last page too */
 }
 
-static void an_interior_pointer_is_named_before_its_run_is_judged(void **state) {
-    (void)state;
+TEST(an_interior_pointer_is_named_before_its_run_is_judged) {
     set_up_as("tttx");
     assert_pointer_refused(page_at(1), PAGE_INTERIOR_POINTER);
     set_up_as("ttt.");
     assert_pointer_refused(page_at(2), PAGE_INTERIOR_POINTER);
 }
 
-static void a_run_without_a_last_page_is_corrupt(void **state) {
-    (void)state;
+TEST(a_run_without_a_last_page_is_corrupt) {
     static const char *const pictures[] = {"tt..", "t...", "ttl.", "ttx.", "tttt"};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         set_up_as(pictures[i]);
@@ -176,8 +153,7 @@ static void a_run_without_a_last_page_is_corrupt(void **state) {
     assert_pointer_refused(page_at(3), PAGE_CORRUPT);
 }
 
-static void a_run_of_more_pages_than_are_taken_is_corrupt(void **state) {
-    (void)state;
+TEST(a_run_of_more_pages_than_are_taken_is_corrupt) {
     set_up_as("ttT.");
     pages.taken_count = 2;
     assert_pointer_refused(page_at(0), PAGE_CORRUPT);
@@ -189,8 +165,7 @@ static void a_run_of_more_pages_than_are_taken_is_corrupt(void **state) {
 
 /* page_run_count. */
 
-static void run_count_is_the_length_of_the_run_that_starts_there(void **state) {
-    (void)state;
+TEST(run_count_is_the_length_of_the_run_that_starts_there) {
     set_up_as("TttT.tT");
     remember();
     assert_int_equal(page_run_count(&pages, page_at(0)), 1);
@@ -199,34 +174,7 @@ static void run_count_is_the_length_of_the_run_that_starts_there(void **state) {
     assert_refused(PAGE_OK);
 }
 
-static void null_starts_no_run(void **state) {
-    (void)state;
+TEST(null_starts_no_run) {
     set_up_as("T");
     assert_int_equal(page_run_count(&pages, NULL), 0);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(extend_makes_a_run_longer_in_place),
-        cmocka_unit_test(extend_reaches_the_last_page),
-        cmocka_unit_test(extend_by_no_page_changes_nothing),
-        cmocka_unit_test(extend_is_exhausted_when_the_pages_behind_are_taken),
-        cmocka_unit_test(extend_is_exhausted_when_the_pages_end),
-        cmocka_unit_test(the_first_page_behind_that_is_not_free_decides_how_extend_ends),
-        cmocka_unit_test(extending_null_is_a_foreign_pointer),
-        cmocka_unit_test(free_gives_back_the_whole_run_and_no_other),
-        cmocka_unit_test(free_of_null_does_nothing),
-        cmocka_unit_test(freed_pages_are_taken_again_first_fit),
-        cmocka_unit_test(a_pointer_outside_the_pages_is_foreign_aligned_or_not),
-        cmocka_unit_test(a_pointer_inside_any_page_is_misaligned_whatever_its_descriptor),
-        cmocka_unit_test(freeing_a_free_page_is_a_double_free),
-        cmocka_unit_test(a_free_page_behind_a_corrupt_one_is_still_a_double_free),
-        cmocka_unit_test(freeing_the_middle_of_a_run_is_an_interior_pointer),
-        cmocka_unit_test(an_interior_pointer_is_named_before_its_run_is_judged),
-        cmocka_unit_test(a_run_without_a_last_page_is_corrupt),
-        cmocka_unit_test(a_run_of_more_pages_than_are_taken_is_corrupt),
-        cmocka_unit_test(run_count_is_the_length_of_the_run_that_starts_there),
-        cmocka_unit_test(null_starts_no_run),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

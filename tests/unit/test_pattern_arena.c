@@ -10,8 +10,7 @@ _Alignas(8) static unsigned char bytes[TRIAL_SIZE];
 
 /* Patterns. */
 
-static void a_pattern_s_bytes_are_its_words_lowest_first(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_pattern_s_bytes_are_its_words_lowest_first) {
     const uint64_t tag = UINT64_C(0x1122334455667788);
     assert_int_equal(pattern_byte(tag, 0), 0x88);
     assert_int_equal(pattern_byte(tag, 7), 0x11);
@@ -19,8 +18,7 @@ static void a_pattern_s_bytes_are_its_words_lowest_first(void **state) {
     assert_int_equal(pattern_byte(tag, 15), 0x12);
 }
 
-static void no_two_allocations_share_a_tag(void **state) {
-    (void)state;
+EXECUTOR_TEST(no_two_allocations_share_a_tag) {
     for (uint64_t a = 0; a < 300; a++) {
         for (uint64_t b = 0; b < a; b++) {
             assert_true(pattern_tag(a) != pattern_tag(b));
@@ -28,8 +26,7 @@ static void no_two_allocations_share_a_tag(void **state) {
     }
 }
 
-static void a_pattern_is_written_from_and_to_any_byte_and_nowhere_else(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_pattern_is_written_from_and_to_any_byte_and_nowhere_else) {
     const uint64_t tag = pattern_tag(7);
     for (size_t from = 0; from <= 34; from++) {
         for (size_t to = from; to <= 34; to++) {
@@ -42,8 +39,7 @@ static void a_pattern_is_written_from_and_to_any_byte_and_nowhere_else(void **st
     }
 }
 
-static void the_first_difference_is_found_at_every_byte_of_every_size(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_first_difference_is_found_at_every_byte_of_every_size) {
     const uint64_t tag = pattern_tag(3);
     for (size_t size = 0; size <= 34; size++) {
         pattern_write(bytes, tag, 0, TRIAL_SIZE);
@@ -60,8 +56,7 @@ static void the_first_difference_is_found_at_every_byte_of_every_size(void **sta
     }
 }
 
-static void a_pattern_shifted_by_any_distance_is_another(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_pattern_shifted_by_any_distance_is_another) {
     const uint64_t tag = pattern_tag(3);
     pattern_write(bytes, tag, 0, TRIAL_SIZE);
     for (size_t shift = 8; shift <= 40; shift += 8) {
@@ -84,8 +79,7 @@ PORT_UNCHECKED static void set_byte(ptrdiff_t offset, unsigned char value) {
     first_arena.base[offset] = value;
 }
 
-static void a_prepared_arena_is_dirt_guards_included(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_prepared_arena_is_dirt_guards_included) {
     set_byte(-64, 0);
     set_byte(100, 0);
     set_byte((ptrdiff_t)TEST_CAPACITY + 63, 0);
@@ -93,8 +87,7 @@ static void a_prepared_arena_is_dirt_guards_included(void **state) {
     assert_int_equal(first_not_dirt(), SIZE_MAX);
 }
 
-static void a_reset_reaches_as_far_as_it_is_told(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_reset_reaches_as_far_as_it_is_told) {
     set_byte(0, 1);
     set_byte(71, 2);
     set_byte(72, 3);
@@ -104,8 +97,7 @@ static void a_reset_reaches_as_far_as_it_is_told(void **state) {
     assert_int_equal(arena_byte(first_arena, 72), 3);
 }
 
-static void a_broken_guard_byte_is_found_wherever_it_is(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_broken_guard_byte_is_found_wherever_it_is) {
     static const ptrdiff_t broken[] = {
         -64, -63, -8, -1, 256, 257, 264, 319, (ptrdiff_t)TEST_CAPACITY, (ptrdiff_t)TEST_CAPACITY + 63};
     ptrdiff_t offset = 0;
@@ -118,8 +110,7 @@ static void a_broken_guard_byte_is_found_wherever_it_is(void **state) {
     }
 }
 
-static void what_is_no_guard_may_be_written(void **state) {
-    (void)state;
+EXECUTOR_TEST(what_is_no_guard_may_be_written) {
     ptrdiff_t offset = 0;
     set_byte(0, 1);
     set_byte(255, 1);
@@ -128,8 +119,7 @@ static void what_is_no_guard_may_be_written(void **state) {
     assert_false(arena_guard_broken(first_arena, 256, &offset));
 }
 
-static void the_lowest_broken_guard_byte_is_the_one_named(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_lowest_broken_guard_byte_is_the_one_named) {
     ptrdiff_t offset = 0;
     set_byte(300, 0);
     set_byte(301, 0);
@@ -140,8 +130,7 @@ static void the_lowest_broken_guard_byte_is_the_one_named(void **state) {
     assert_int_equal(offset, -5);
 }
 
-static void the_first_byte_that_is_not_0_is_found(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_first_byte_that_is_not_0_is_found) {
     for (ptrdiff_t i = 0; i < 64; i++) {
         set_byte(i, 0);
     }
@@ -170,8 +159,7 @@ static bool is_poisoned(ptrdiff_t offset) {
 }
 #endif
 
-static void an_arena_is_poisoned_where_no_run_has_anything(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_arena_is_poisoned_where_no_run_has_anything) {
     assert_true(is_poisoned(-64));
     assert_true(is_poisoned(0));
     assert_true(is_poisoned((ptrdiff_t)TEST_CAPACITY + 63));
@@ -208,23 +196,19 @@ static void assert_slots_work(size_t slot_count) {
     assert_int_equal(slots_find(bits, slot_count, 5, false), slot_count);
 }
 
-static void sets_of_16_slots_work(void **state) {
-    (void)state;
+EXECUTOR_TEST(sets_of_16_slots_work) {
     assert_slots_work(16);
 }
 
-static void sets_of_64_slots_work(void **state) {
-    (void)state;
+EXECUTOR_TEST(sets_of_64_slots_work) {
     assert_slots_work(64);
 }
 
-static void sets_of_128_slots_work(void **state) {
-    (void)state;
+EXECUTOR_TEST(sets_of_128_slots_work) {
     assert_slots_work(128);
 }
 
-static void bits_beyond_the_slots_are_not_found(void **state) {
-    (void)state;
+EXECUTOR_TEST(bits_beyond_the_slots_are_not_found) {
     const uint64_t bits[1] = {~UINT64_C(0xffff)};
     assert_int_equal(slots_find(bits, 16, 0, true), 16);
     assert_int_equal(slots_find_circular(bits, 16, 7, true), 16);
@@ -232,8 +216,7 @@ static void bits_beyond_the_slots_are_not_found(void **state) {
 
 /* Oracles' names. */
 
-static void every_oracle_has_an_id_and_a_sentence_of_its_own(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_oracle_has_an_id_and_a_sentence_of_its_own) {
     for (unsigned a = 1; a < ORACLE_COUNT; a++) {
         assert_non_null(oracle_id(a));
         assert_non_null(oracle_sentence(a));
@@ -247,8 +230,7 @@ static void every_oracle_has_an_id_and_a_sentence_of_its_own(void **state) {
     assert_string_equal(oracle_id(ORACLE_RECOVERY), "recovery");
 }
 
-static void what_is_no_oracle_has_no_name(void **state) {
-    (void)state;
+EXECUTOR_TEST(what_is_no_oracle_has_no_name) {
     assert_null(oracle_id(SOUND));
     assert_null(oracle_sentence(SOUND));
     assert_null(oracle_id(ORACLE_COUNT));
@@ -262,16 +244,14 @@ static struct arena arena_in_pages(void) {
     return arena;
 }
 
-static void an_arena_in_pages_is_made_dirty_by_its_owner(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_arena_in_pages_is_made_dirty_by_its_owner) {
     set_byte(0, 1);
     arena_prepare(arena_in_pages());
     arena_reset(arena_in_pages(), 8);
     assert_int_equal(arena_byte(first_arena, 0), 1);
 }
 
-static void in_pages_the_guard_behind_a_region_ends_with_its_last_page(void **state) {
-    (void)state;
+EXECUTOR_TEST(in_pages_the_guard_behind_a_region_ends_with_its_last_page) {
     static const struct {
         size_t region_size, guard_size;
     } cases[] = {{256, 0}, {248, 8}, {224, 32}, {200, 56}, {192, 64}, {184, 64}, {264, 64}};
@@ -291,30 +271,4 @@ static void in_pages_the_guard_behind_a_region_ends_with_its_last_page(void **st
     set_byte(-1, ARENA_DIRT);
     set_byte((ptrdiff_t)TEST_CAPACITY, 0xa4); /* the one behind the arena is never there */
     assert_false(arena_guard_broken(arena_in_pages(), 256, &offset));
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_pattern_s_bytes_are_its_words_lowest_first, start_executor),
-        cmocka_unit_test_setup(no_two_allocations_share_a_tag, start_executor),
-        cmocka_unit_test_setup(a_pattern_is_written_from_and_to_any_byte_and_nowhere_else, start_executor),
-        cmocka_unit_test_setup(the_first_difference_is_found_at_every_byte_of_every_size, start_executor),
-        cmocka_unit_test_setup(a_pattern_shifted_by_any_distance_is_another, start_executor),
-        cmocka_unit_test_setup(a_prepared_arena_is_dirt_guards_included, start_executor),
-        cmocka_unit_test_setup(a_reset_reaches_as_far_as_it_is_told, start_executor),
-        cmocka_unit_test_setup(a_broken_guard_byte_is_found_wherever_it_is, start_executor),
-        cmocka_unit_test_setup(an_arena_in_pages_is_made_dirty_by_its_owner, start_executor),
-        cmocka_unit_test_setup(in_pages_the_guard_behind_a_region_ends_with_its_last_page, start_executor),
-        cmocka_unit_test_setup(what_is_no_guard_may_be_written, start_executor),
-        cmocka_unit_test_setup(the_lowest_broken_guard_byte_is_the_one_named, start_executor),
-        cmocka_unit_test_setup(the_first_byte_that_is_not_0_is_found, start_executor),
-        cmocka_unit_test_setup(an_arena_is_poisoned_where_no_run_has_anything, start_executor),
-        cmocka_unit_test_setup(sets_of_16_slots_work, start_executor),
-        cmocka_unit_test_setup(sets_of_64_slots_work, start_executor),
-        cmocka_unit_test_setup(sets_of_128_slots_work, start_executor),
-        cmocka_unit_test_setup(bits_beyond_the_slots_are_not_found, start_executor),
-        cmocka_unit_test_setup(every_oracle_has_an_id_and_a_sentence_of_its_own, start_executor),
-        cmocka_unit_test_setup(what_is_no_oracle_has_no_name, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,39 +67,33 @@ static void assert_poison(size_t call, size_t offset, size_t size, bool poison, 
     }
 }
 
-static void a_header_that_is_accessible_is_poison_s(void **state) {
-    (void)state;
+TEST(a_header_that_is_accessible_is_poison_s) {
     assert_poison(0, 0, 8, false, 1, (struct verdict){ORACLE_POISON, 0, 0, 8});
     assert_poison(2, 32, 8, false, 3, (struct verdict){ORACLE_POISON, 32, 0, 8});
     assert_poison(2, 96, 3, false, 3, (struct verdict){ORACLE_POISON, 96, 0, 3}); /* of the free block */
 }
 
-static void slack_that_is_accessible_is_poison_s(void **state) {
-    (void)state;
+TEST(slack_that_is_accessible_is_poison_s) {
     assert_poison(1, 56, 8, false, 2, (struct verdict){ORACLE_POISON, 56, 5, 8});
     assert_poison(2, 56, 7, false, 3, (struct verdict){ORACLE_POISON, 56, 5, 7});
 }
 
-static void a_freed_payload_that_is_accessible_is_poison_s(void **state) {
-    (void)state;
+TEST(a_freed_payload_that_is_accessible_is_poison_s) {
     assert_poison(3, 40, 21, false, 4, (struct verdict){ORACLE_POISON, 40, 0, 8});
     assert_poison(3, 248, 1, false, 4, (struct verdict){ORACLE_POISON, 248, 0, 1});
 }
 
-static void free_memory_that_is_accessible_after_the_last_free_is_poison_s(void **state) {
-    (void)state;
+TEST(free_memory_that_is_accessible_after_the_last_free_is_poison_s) {
     assert_poison(5, 72, 8, false, 5, (struct verdict){ORACLE_POISON, 72, 0, 8}); /* the recovery's free */
 }
 
-static void a_live_payload_that_is_not_accessible_is_poison_s(void **state) {
-    (void)state;
+TEST(a_live_payload_that_is_not_accessible_is_poison_s) {
     assert_poison(2, 8, 24, true, 3, (struct verdict){ORACLE_POISON, 8, 8, 0});
     assert_poison(2, 24, 8, true, 3, (struct verdict){ORACLE_POISON, 24, 8, 0});
     assert_poison(2, 56, 8, true, 3, (struct verdict){ORACLE_POISON, 56, 5, 0});
 }
 
-static void slots_above_63_are_watched(void **state) {
-    (void)state;
+TEST(slots_above_63_are_watched) {
     static const struct program_header wide = {.page_size = 4096, .page_count = 1, .slot_count = 80};
     static struct operation operations[70];
     for (size_t i = 0; i < LENGTH(operations); i++) {
@@ -115,8 +109,7 @@ static void slots_above_63_are_watched(void **state) {
     assert_sound(judged(&wide, operations, LENGTH(operations), ORACLE_ALL));
 }
 
-static void a_subject_that_does_not_poison_is_not_asked(void **state) {
-    (void)state;
+TEST(a_subject_that_does_not_poison_is_not_asked) {
     fault.call = SIZE_MAX;
     const struct operation operations[] = {ALLOC(0, 24), FREE(0)};
     assert_sound(judged(&small_heap, operations, LENGTH(operations), ORACLE_ALL));
@@ -130,8 +123,7 @@ static void a_subject_that_does_not_poison_is_not_asked(void **state) {
 }
 
 /* A large region is looked at now and then; at the end in any case. */
-static void poison_of_a_large_region_is_judged_at_the_end(void **state) {
-    (void)state;
+TEST(poison_of_a_large_region_is_judged_at_the_end) {
     static const struct program_header large = {.page_size = 4096, .page_count = 8, .slot_count = 16};
     const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 24)};
     fault.call = 1;
@@ -140,18 +132,4 @@ static void poison_of_a_large_region_is_judged_at_the_end(void **state) {
     fault.poison = false;
     assert_verdict(judged(&large, operations, LENGTH(operations), ORACLE_ALL),
                    (struct verdict){ORACLE_POISON, 32000, 0, 8});
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_header_that_is_accessible_is_poison_s),
-        cmocka_unit_test(slack_that_is_accessible_is_poison_s),
-        cmocka_unit_test(a_freed_payload_that_is_accessible_is_poison_s),
-        cmocka_unit_test(free_memory_that_is_accessible_after_the_last_free_is_poison_s),
-        cmocka_unit_test(a_live_payload_that_is_not_accessible_is_poison_s),
-        cmocka_unit_test(slots_above_63_are_watched),
-        cmocka_unit_test(a_subject_that_does_not_poison_is_not_asked),
-        cmocka_unit_test(poison_of_a_large_region_is_judged_at_the_end),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,7 @@ static struct program_header decode_header(const uint8_t header[11]) {
 
 /* The header. */
 
-static void the_version_alone_means_no_operations_on_one_page_of_32_bytes_with_16_slots(void **state) {
-    (void)state;
+TEST(the_version_alone_means_no_operations_on_one_page_of_32_bytes_with_16_slots) {
     static const uint8_t version[] = {1};
     const struct program_header expected = {.page_size = 32, .page_count = 1, .slot_count = 16, .version = 1};
     const struct program program = program_decode(version, sizeof version);
@@ -29,16 +28,14 @@ static void the_version_alone_means_no_operations_on_one_page_of_32_bytes_with_1
     assert_int_equal(program_encoded_size(&program), 11);
 }
 
-static void zero_bytes_mean_alloc_0_0(void **state) {
-    (void)state;
+TEST(zero_bytes_mean_alloc_0_0) {
     static const uint8_t zeros[17] = {1};
     const struct program program = program_decode(zeros, sizeof zeros);
     assert_int_equal(program.operation_count, 1);
     assert_operations_equal(program_operation(&program, 0), (struct operation){.kind = OPERATION_ALLOC});
 }
 
-static void header_bytes_keep_their_published_meaning(void **state) {
-    (void)state;
+TEST(header_bytes_keep_their_published_meaning) {
     static const struct {
         uint8_t bytes[11];
         struct program_header header;
@@ -86,8 +83,7 @@ static void header_bytes_keep_their_published_meaning(void **state) {
     }
 }
 
-static void a_first_byte_of_1_is_format_1_and_any_other_is_format_2(void **state) {
-    (void)state;
+TEST(a_first_byte_of_1_is_format_1_and_any_other_is_format_2) {
     for (unsigned version = 0; version < 256; version++) {
         const uint8_t bytes[24] = {(uint8_t)version};
         uint8_t canonical[32]; /* format 1: a header of 11 bytes and three operations of 6 */
@@ -100,8 +96,7 @@ static void a_first_byte_of_1_is_format_1_and_any_other_is_format_2(void **state
     assert_int_equal(program_decode(NULL, 0).header.version, 2);
 }
 
-static void every_geometry_that_the_header_documents_can_be_written_and_read(void **state) {
-    (void)state;
+TEST(every_geometry_that_the_header_documents_can_be_written_and_read) {
     struct program_header header = {.slot_count = 16, .version = 1};
     uint8_t bytes[11];
     for (header.page_size = 32; header.page_size <= 4096; header.page_size *= 2) {
@@ -122,8 +117,7 @@ static void every_geometry_that_the_header_documents_can_be_written_and_read(voi
 
 /* Operations. */
 
-static void kinds_keep_their_codes_words_and_operands(void **state) {
-    (void)state;
+TEST(kinds_keep_their_codes_words_and_operands) {
     static const struct {
         const char *word;
         unsigned operands;
@@ -156,8 +150,7 @@ static void kinds_keep_their_codes_words_and_operands(void **state) {
     assert_int_equal(decode_operation((const uint8_t[6]){15}).kind, OPERATION_FREE);
 }
 
-static void size_words_keep_their_forms(void **state) {
-    (void)state;
+TEST(size_words_keep_their_forms) {
     static const char *const pinned[] = {"", "largest", "first", "usable", "tail", "max", "2^63", "2^32"};
     assert_int_equal(LENGTH(pinned), SIZE_BASE_COUNT);
     for (unsigned form = 0; form < SIZE_BASE_COUNT; form++) {
@@ -166,8 +159,7 @@ static void size_words_keep_their_forms(void **state) {
     }
 }
 
-static void alignments_and_counts_keep_their_codes(void **state) {
-    (void)state;
+TEST(alignments_and_counts_keep_their_codes) {
     static const uint32_t alignments[] = {1,   2,   4,    8,    16,   32, 64, 128,
                                           256, 512, 1024, 2048, 4096, 0,  24, 65536};
     static const uint64_t counts[] = {1,
@@ -200,8 +192,7 @@ static void alignments_and_counts_keep_their_codes(void **state) {
     }
 }
 
-static void sizes_keep_their_published_meaning(void **state) {
-    (void)state;
+TEST(sizes_keep_their_published_meaning) {
     static const struct {
         uint8_t form;
         uint32_t value;
@@ -283,8 +274,7 @@ static void sizes_keep_their_published_meaning(void **state) {
     }
 }
 
-static void operation_bytes_keep_their_published_meaning(void **state) {
-    (void)state;
+TEST(operation_bytes_keep_their_published_meaning) {
     static const struct {
         uint8_t bytes[6];
         struct operation operation;
@@ -323,8 +313,7 @@ static void operation_bytes_keep_their_published_meaning(void **state) {
     }
 }
 
-static void a_slot_is_taken_modulo_the_slots_there_are(void **state) {
-    (void)state;
+TEST(a_slot_is_taken_modulo_the_slots_there_are) {
     for (uint8_t code = 0; code < PROGRAM_SLOT_COUNT_CODES; code++) {
         const size_t slot_count = PROGRAM_SLOT_COUNT_MINIMUM << code;
         for (unsigned slot = 0; slot < PROGRAM_SLOT_COUNT_MAXIMUM; slot++) {
@@ -336,8 +325,7 @@ static void a_slot_is_taken_modulo_the_slots_there_are(void **state) {
     }
 }
 
-static void sizes_in_pages_follow_the_page_size_of_the_header(void **state) {
-    (void)state;
+TEST(sizes_in_pages_follow_the_page_size_of_the_header) {
     for (uint8_t code = 0; code < 8; code++) {
         const uint8_t bytes[17] = {[0] = 1, [1] = 'L', [2] = code, [11] = 0xb0, [14] = 0x4f};
         const struct program program = program_decode(bytes, sizeof bytes);
@@ -349,8 +337,7 @@ static void sizes_in_pages_follow_the_page_size_of_the_header(void **state) {
 
 /* Whole programs. */
 
-static void every_started_operation_counts_and_the_header_counts_for_none(void **state) {
-    (void)state;
+TEST(every_started_operation_counts_and_the_header_counts_for_none) {
     static const uint8_t bytes[RANDOM_SIZE_MAXIMUM] = {1};
     for (size_t size = 1; size <= sizeof bytes; size++) {
         const struct program program = program_decode(bytes, size);
@@ -360,8 +347,7 @@ static void every_started_operation_counts_and_the_header_counts_for_none(void *
     }
 }
 
-static void missing_bytes_read_as_0(void **state) {
-    (void)state;
+RANDOM_TEST(missing_bytes_read_as_0) {
     for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
         uint8_t bytes[ENCODED_MAXIMUM] = {0};
         const size_t size = random_bytes(bytes);
@@ -375,8 +361,7 @@ static void assert_encodings_equal(const struct program *program, const uint8_t 
     assert_true(memcmp(a, b, program_encoded_size(program)) == 0);
 }
 
-static void canonical_bytes_mean_the_same_program_and_encode_to_themselves(void **state) {
-    (void)state;
+RANDOM_TEST(canonical_bytes_mean_the_same_program_and_encode_to_themselves) {
     for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
         uint8_t bytes[RANDOM_SIZE_MAXIMUM];
         uint8_t canonical[ENCODED_MAXIMUM];
@@ -391,8 +376,7 @@ static void canonical_bytes_mean_the_same_program_and_encode_to_themselves(void 
     }
 }
 
-static void a_program_can_be_encoded_over_its_own_bytes(void **state) {
-    (void)state;
+RANDOM_TEST(a_program_can_be_encoded_over_its_own_bytes) {
     for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
         uint8_t bytes[ENCODED_MAXIMUM];
         uint8_t elsewhere[ENCODED_MAXIMUM];
@@ -406,8 +390,7 @@ static void a_program_can_be_encoded_over_its_own_bytes(void **state) {
     }
 }
 
-static void whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken_are_0(void **state) {
-    (void)state;
+RANDOM_TEST(whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken_are_0) {
     for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT; trial++) {
         uint8_t bytes[RANDOM_SIZE_MAXIMUM];
         const struct program program = program_decode(bytes, random_bytes(bytes));
@@ -420,8 +403,7 @@ static void whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken
 
 /* Swarm masks. */
 
-static void a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears(void **state) {
-    (void)state;
+TEST(a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears) {
     static const uint8_t own_code_count = 13;
     for (unsigned mask = 0; mask < (1u << 13) - 1; mask++) {
         uint8_t bytes[11 + 6 * 13] = {[0] = 1, [9] = (uint8_t)mask, [10] = (uint8_t)(mask >> 8)};
@@ -440,16 +422,14 @@ static void a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears(vo
     }
 }
 
-static void disabling_all_kinds_disables_none(void **state) {
-    (void)state;
+TEST(disabling_all_kinds_disables_none) {
     for (unsigned high = 0; high < 8; high++) {
         const uint8_t bytes[11] = {[0] = 1, [9] = 0xff, [10] = (uint8_t)(0x1f | high << 5)};
         assert_int_equal(program_decode(bytes, sizeof bytes).header.disabled_kinds, 0);
     }
 }
 
-static void a_kind_brought_in_for_a_disabled_one_reads_the_operands_it_takes(void **state) {
-    (void)state;
+TEST(a_kind_brought_in_for_a_disabled_one_reads_the_operands_it_takes) {
     /* alloc is disabled: its bytes become a free of the same slot, without the size. */
     const uint8_t bytes[17] = {[0] = 1, [9] = 1, [11] = 0x10, [12] = 5, [13] = 0xf0, [14] = 9};
     const uint8_t expected[17] = {[0] = 1, [9] = 1, [11] = 1, [12] = 5};
@@ -457,30 +437,4 @@ static void a_kind_brought_in_for_a_disabled_one_reads_the_operands_it_takes(voi
     const struct program program = program_decode(bytes, sizeof bytes);
     program_encode(&program, canonical);
     assert_memory_equal(canonical, expected, sizeof expected);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_version_alone_means_no_operations_on_one_page_of_32_bytes_with_16_slots),
-        cmocka_unit_test(zero_bytes_mean_alloc_0_0),
-        cmocka_unit_test(header_bytes_keep_their_published_meaning),
-        cmocka_unit_test(a_first_byte_of_1_is_format_1_and_any_other_is_format_2),
-        cmocka_unit_test(every_geometry_that_the_header_documents_can_be_written_and_read),
-        cmocka_unit_test(kinds_keep_their_codes_words_and_operands),
-        cmocka_unit_test(size_words_keep_their_forms),
-        cmocka_unit_test(alignments_and_counts_keep_their_codes),
-        cmocka_unit_test(sizes_keep_their_published_meaning),
-        cmocka_unit_test(operation_bytes_keep_their_published_meaning),
-        cmocka_unit_test(a_slot_is_taken_modulo_the_slots_there_are),
-        cmocka_unit_test(sizes_in_pages_follow_the_page_size_of_the_header),
-        cmocka_unit_test(every_started_operation_counts_and_the_header_counts_for_none),
-        RANDOM_TEST(missing_bytes_read_as_0),
-        RANDOM_TEST(canonical_bytes_mean_the_same_program_and_encode_to_themselves),
-        RANDOM_TEST(a_program_can_be_encoded_over_its_own_bytes),
-        RANDOM_TEST(whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken_are_0),
-        cmocka_unit_test(a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears),
-        cmocka_unit_test(disabling_all_kinds_disables_none),
-        cmocka_unit_test(a_kind_brought_in_for_a_disabled_one_reads_the_operands_it_takes),
-    };
-    return cmocka_run_group_tests_name("program", tests, NULL, NULL);
 }

@@ -19,8 +19,7 @@ static struct operation decode_operation(const uint8_t operation[OPERATION_SIZE]
 
 /* The header. */
 
-static void header_bytes_mean_what_the_table_says(void **state) {
-    (void)state;
+TEST(header_bytes_mean_what_the_table_says) {
     static const struct {
         uint8_t bytes[HEADER_SIZE];
         struct program_header header;
@@ -66,8 +65,7 @@ static void header_bytes_mean_what_the_table_says(void **state) {
     }
 }
 
-static void every_geometry_can_be_written_and_read(void **state) {
-    (void)state;
+TEST(every_geometry_can_be_written_and_read) {
     struct program_header header = {.slot_count = 16, .version = 2};
     uint8_t bytes[HEADER_SIZE];
     for (header.page_size = 16; header.page_size <= 4096; header.page_size *= 2) {
@@ -82,8 +80,7 @@ static void every_geometry_can_be_written_and_read(void **state) {
 
 /* Operations. */
 
-static void zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib(void **state) {
-    (void)state;
+TEST(zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib) {
     static const uint8_t zeros[HEADER_SIZE + OPERATION_SIZE];
     const struct program program = program_decode(zeros, sizeof zeros);
     assert_int_equal(program.operation_count, 1);
@@ -92,8 +89,7 @@ static void zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib(void **state) {
     assert_operations_equal(program_operation(&program, 0), expected);
 }
 
-static void each_kind_has_a_code_of_its_own_and_common_ones_have_more(void **state) {
-    (void)state;
+TEST(each_kind_has_a_code_of_its_own_and_common_ones_have_more) {
     unsigned counts[OPERATION_KIND_COUNT] = {0};
     for (uint8_t code = 0; code < 32; code++) {
         const struct operation operation = decode_operation((const uint8_t[8]){code});
@@ -106,8 +102,7 @@ static void each_kind_has_a_code_of_its_own_and_common_ones_have_more(void **sta
     }
 }
 
-static void operation_bytes_mean_what_the_table_says(void **state) {
-    (void)state;
+TEST(operation_bytes_mean_what_the_table_says) {
     static const struct {
         uint8_t bytes[OPERATION_SIZE];
         struct operation operation;
@@ -170,8 +165,7 @@ static void operation_bytes_mean_what_the_table_says(void **state) {
     }
 }
 
-static void alignments_are_any_small_number_and_any_near_a_power_of_two(void **state) {
-    (void)state;
+TEST(alignments_are_any_small_number_and_any_near_a_power_of_two) {
     static const struct {
         uint16_t detail;
         uint64_t alignment;
@@ -203,16 +197,4 @@ static void alignments_are_any_small_number_and_any_near_a_power_of_two(void **s
     assert_false(program_format(2)->has_alignment(65536 + 64));
     assert_true(program_format(2)->has_alignment(65536 - 64));
     assert_true(program_format(2)->has_alignment(UINT64_MAX - 62));
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(header_bytes_mean_what_the_table_says),
-        cmocka_unit_test(every_geometry_can_be_written_and_read),
-        cmocka_unit_test(zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib),
-        cmocka_unit_test(each_kind_has_a_code_of_its_own_and_common_ones_have_more),
-        cmocka_unit_test(operation_bytes_mean_what_the_table_says),
-        cmocka_unit_test(alignments_are_any_small_number_and_any_near_a_power_of_two),
-    };
-    return cmocka_run_group_tests_name("program_2", tests, NULL, NULL);
 }

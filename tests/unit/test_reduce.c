@@ -10,8 +10,7 @@ static bool fails_after_a_double(void *context, const struct program *program) {
     return count_kind(program, OPERATION_DOUBLE) != 0;
 }
 
-static void what_has_nothing_to_do_with_the_failure_goes(void **state) {
-    (void)state;
+TEST(what_has_nothing_to_do_with_the_failure_goes) {
     assert_reduced("kmem-program 1\nheap page=256 pages=7 growth=5 slots=64 refuse=0,3,15 disable=null\n"
                    "alloc 0 24\nzalloc 3 largest-8\nfree 0\ndouble 9 realloc\ncoalesce\nrefuse\n"
                    "aligned 5 64 20\ncalloc 6 3 8\ninterior 5 99\nrealloc 5 usable+8\n",
@@ -25,8 +24,7 @@ static bool fails_always(void *context, const struct program *program) {
     return true;
 }
 
-static void a_program_that_always_fails_becomes_the_empty_one(void **state) {
-    (void)state;
+TEST(a_program_that_always_fails_becomes_the_empty_one) {
     assert_reduced("kmem-program 1\nheap page=4096 pages=512 slots=4096\nalloc 4000 1\nfree 7\n",
                    fails_always, "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\n");
 }
@@ -37,8 +35,7 @@ static bool fails_when_allocations_and_frees_are_even(void *context, const struc
            count_kind(program, OPERATION_NULL_FREE) != 0 && count_kind(program, OPERATION_REFUSE) == 3;
 }
 
-static void what_can_only_go_two_at_a_time_goes(void **state) {
-    (void)state;
+TEST(what_can_only_go_two_at_a_time_goes) {
     assert_reduced("kmem-program 1\nalloc 0 1\nrefuse\nalloc 1 1\nrefuse\nfree 0\nnull\nrefuse\nfree 1\n",
                    fails_when_allocations_and_frees_are_even,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nrefuse\nrefuse\nnull\nrefuse\n");
@@ -54,8 +51,7 @@ static bool fails_with_a_whole_life(void *context, const struct program *program
     return (named == 0 || named == 4) && count_kind(program, OPERATION_COALESCE) != 0;
 }
 
-static void a_life_goes_with_all_that_is_done_to_it(void **state) {
-    (void)state;
+TEST(a_life_goes_with_all_that_is_done_to_it) {
     assert_reduced("kmem-program 1\nalloc 3 1\nnull\nrealloc 3 2\nrealloc 3 9\nnull\nfree 3\ncoalesce\n",
                    fails_with_a_whole_life,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\ncoalesce\n");
@@ -75,8 +71,7 @@ static bool fails_with_much_room_taken(void *context, const struct program *prog
     return bytes_asked_for(program) >= 100;
 }
 
-static void allocations_that_only_take_up_room_become_one(void **state) {
-    (void)state;
+TEST(allocations_that_only_take_up_room_become_one) {
     assert_reduced("kmem-program 1\nheap pages=8\nalloc 0 24\nalloc 1 30\nalloc 2 24\n",
                    fails_with_much_room_taken,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 89\n");
@@ -93,8 +88,7 @@ static bool fails_with_two_requests_or_one_that_fits_nowhere(void *context, cons
     return count_kind(program, OPERATION_ALLOC) >= 2;
 }
 
-static void what_two_requests_do_a_large_one_does_alone(void **state) {
-    (void)state;
+TEST(what_two_requests_do_a_large_one_does_alone) {
     assert_reduced("kmem-program 1\nheap pages=8\nalloc 0 24\nalloc 1 30\n",
                    fails_with_two_requests_or_one_that_fits_nowhere,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 32\n");
@@ -107,8 +101,7 @@ static bool fails_with_two_requests_or_growth(void *context, const struct progra
              fails_with_two_requests_or_one_that_fits_nowhere(context, program)));
 }
 
-static void what_two_requests_do_growth_does_with_one(void **state) {
-    (void)state;
+TEST(what_two_requests_do_growth_does_with_one) {
     assert_reduced("kmem-program 1\nheap pages=8 refuse=0,1\nalloc 0 24\nalloc 1 30\n",
                    fails_with_two_requests_or_growth,
                    "kmem-program 1\nheap page=32 pages=1 growth=1 slots=16\nalloc 0 32\n");
@@ -137,14 +130,12 @@ static bool fails_at_13_and_from_200_bytes(void *context, const struct program *
     return has_size(program, 13, 13) || has_size(program, 200, INT32_MAX);
 }
 
-static void a_size_shrinks_to_the_least_that_fails(void **state) {
-    (void)state;
+TEST(a_size_shrinks_to_the_least_that_fails) {
     assert_reduced("kmem-program 1\nalloc 0 16777215\n", fails_from_1000_bytes,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1000\n");
 }
 
-static void a_size_finds_a_lesser_one_beyond_a_gap(void **state) {
-    (void)state;
+TEST(a_size_finds_a_lesser_one_beyond_a_gap) {
     assert_reduced("kmem-program 1\nalloc 0 5000\n", fails_at_13_and_from_200_bytes,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 13\n");
 }
@@ -154,8 +145,7 @@ static bool fails_at_powers(void *context, const struct program *program) {
     return has_size(program, 2048, 2048) || has_size(program, 60000, 60000);
 }
 
-static void a_size_finds_a_boundary_beyond_a_gap(void **state) {
-    (void)state;
+TEST(a_size_finds_a_boundary_beyond_a_gap) {
     assert_reduced("kmem-program 1\nalloc 0 60000\n", fails_at_powers,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 2048\n");
 }
@@ -167,8 +157,7 @@ static bool fails_with_two_equal_sizes(void *context, const struct program *prog
            program_operation(program, 0).size.amount >= 17;
 }
 
-static void equal_sizes_shrink_together(void **state) {
-    (void)state;
+TEST(equal_sizes_shrink_together) {
     assert_reduced("kmem-program 1\nalloc 0 300\nalloc 1 300\nfree 1\n", fails_with_two_equal_sizes,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 17\nalloc 0 17\n");
 }
@@ -179,8 +168,7 @@ static bool fails_with_sizes_a_word_apart(void *context, const struct program *p
            program_operation(program, 0).size.amount == program_operation(program, 1).size.amount + 8;
 }
 
-static void sizes_that_belong_together_shrink_together(void **state) {
-    (void)state;
+TEST(sizes_that_belong_together_shrink_together) {
     assert_reduced("kmem-program 1\nalloc 0 88\nalloc 1 80\n", fails_with_sizes_a_word_apart,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 8\nalloc 0 0\n");
 }
@@ -192,8 +180,7 @@ static bool fails_when_something_is_allocated(void *context, const struct progra
            0;
 }
 
-static void kinds_become_simpler(void **state) {
-    (void)state;
+TEST(kinds_become_simpler) {
     static const char alloc[] = "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 0\n";
     assert_reduced("kmem-program 1\nzalloc 4 8\n", fails_when_something_is_allocated, alloc);
     assert_reduced("kmem-program 1\ncalloc 4 7 8\n", fails_when_something_is_allocated, alloc);
@@ -212,8 +199,7 @@ static bool fails_with_21_bytes_in_all(void *context, const struct program *prog
     return false;
 }
 
-static void a_product_becomes_a_size(void **state) {
-    (void)state;
+TEST(a_product_becomes_a_size) {
     assert_reduced("kmem-program 1\ncalloc 0 7 3\n", fails_with_21_bytes_in_all,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 21\n");
 }
@@ -229,8 +215,7 @@ static bool fails_when_misaligned(void *context, const struct program *program) 
     return false;
 }
 
-static void an_alignment_becomes_the_least_that_fails(void **state) {
-    (void)state;
+TEST(an_alignment_becomes_the_least_that_fails) {
     assert_reduced("kmem-program 1\naligned 0 4096 8\n", fails_when_misaligned,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\naligned 0 32 0\n");
 }
@@ -240,8 +225,7 @@ static bool fails_at_a_far_step(void *context, const struct program *program) {
     return program->operation_count != 0 && program_operation(program, 0).step >= 77;
 }
 
-static void a_step_becomes_the_least_that_fails_and_the_way_the_plain_one(void **state) {
-    (void)state;
+TEST(a_step_becomes_the_least_that_fails_and_the_way_the_plain_one) {
     assert_reduced("kmem-program 1\nmisaligned 3 12345678 realloc\n", fails_at_a_far_step,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\ninterior 0 77\n");
 }
@@ -251,8 +235,7 @@ static bool fails_near_the_maximum(void *context, const struct program *program)
     return program->operation_count != 0 && program_operation(program, 0).size.base == SIZE_BASE_MAXIMUM;
 }
 
-static void a_size_that_no_literal_can_say_keeps_its_base(void **state) {
-    (void)state;
+TEST(a_size_that_no_literal_can_say_keeps_its_base) {
     assert_reduced("kmem-program 1\nalloc 3 max-15\n", fails_near_the_maximum,
                    "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 max\n");
 }
@@ -266,8 +249,7 @@ static bool fails_with_two_slots(void *context, const struct program *program) {
            program_operation(program, 2).slot == program_operation(program, 0).slot;
 }
 
-static void slots_are_numbered_in_the_order_of_their_first_use(void **state) {
-    (void)state;
+TEST(slots_are_numbered_in_the_order_of_their_first_use) {
     assert_reduced(
         "kmem-program 1\nheap slots=4096\nalloc 900 1\nalloc 30 1\nalloc 900 1\n", fails_with_two_slots,
         "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 0\nalloc 1 0\nalloc 0 0\n");
@@ -279,8 +261,7 @@ static bool fails_in_a_heap_of_300_bytes(void *context, const struct program *pr
            program->header.growth_limit >= 2 && (program->header.refused_asks & 8) != 0;
 }
 
-static void a_heap_shrinks_to_the_fewest_bytes_then_pages_growth_and_refusals_that_fail(void **state) {
-    (void)state;
+TEST(a_heap_shrinks_to_the_fewest_bytes_then_pages_growth_and_refusals_that_fail) {
     assert_reduced("kmem-program 1\nheap page=4096 pages=300 growth=63 slots=1024 refuse=1,3,5\n",
                    fails_in_a_heap_of_300_bytes,
                    "kmem-program 1\nheap page=64 pages=5 growth=2 slots=16 refuse=3\n");
@@ -293,8 +274,7 @@ static bool fails_when_full(void *context, const struct program *program) {
            (size_t)program_operation(program, 0).size.amount == region_size - 8;
 }
 
-static void a_region_shrinks_together_with_what_fills_it(void **state) {
-    (void)state;
+TEST(a_region_shrinks_together_with_what_fills_it) {
     assert_reduced("kmem-program 1\nheap page=64 pages=8\nalloc 0 504\n", fails_when_full,
                    "kmem-program 1\nheap page=32 pages=2 growth=0 slots=16\nalloc 0 56\n");
 }
@@ -307,8 +287,7 @@ static bool fails_never(void *context, const struct program *program) {
     return false;
 }
 
-static void a_program_that_does_not_fail_is_not_reduced(void **state) {
-    (void)state;
+TEST(a_program_that_does_not_fail_is_not_reduced) {
     const struct program program = parse("kmem-program 1\nalloc 0 1\n");
     struct reduction reduction = {.fails = fails_never, .replay_limit = SIZE_MAX};
     assert_int_equal(reduce(&program, &reduction), REDUCE_NOT_FAILING);
@@ -316,8 +295,7 @@ static void a_program_that_does_not_fail_is_not_reduced(void **state) {
     assert_int_equal(reduction.replay_count, 1);
 }
 
-static void the_limit_ends_the_search_with_what_there_is(void **state) {
-    (void)state;
+TEST(the_limit_ends_the_search_with_what_there_is) {
     const struct program program =
         parse("kmem-program 1\nalloc 0 1\nalloc 1 1\nalloc 2 1\nalloc 3 1\ndouble 0\n");
     struct reduction reduction = {.fails = fails_after_a_double, .replay_limit = 6};
@@ -329,15 +307,13 @@ static void the_limit_ends_the_search_with_what_there_is(void **state) {
     free(reduction.bytes);
 }
 
-static void an_empty_input_can_be_reduced(void **state) {
-    (void)state;
+TEST(an_empty_input_can_be_reduced) {
     const struct program program = program_decode(NULL, 0);
     const struct program reduced = reduce_with(&program, fails_always, NULL);
     assert_text(&reduced, "kmem-program 2\nheap page=16 pages=1 growth=0 slots=16\n");
 }
 
-static void the_order_is_by_operations_then_heap_then_operands(void **state) {
-    (void)state;
+TEST(the_order_is_by_operations_then_heap_then_operands) {
     static const char *const ascending[] = {
         "kmem-program 1\nheap page=4096 pages=100 growth=60\n",
         "kmem-program 1\nalloc 0 0\n",
@@ -371,34 +347,4 @@ static void the_order_is_by_operations_then_heap_then_operands(void **state) {
             assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
         }
     }
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_has_nothing_to_do_with_the_failure_goes),
-        cmocka_unit_test(a_program_that_always_fails_becomes_the_empty_one),
-        cmocka_unit_test(what_can_only_go_two_at_a_time_goes),
-        cmocka_unit_test(a_life_goes_with_all_that_is_done_to_it),
-        cmocka_unit_test(allocations_that_only_take_up_room_become_one),
-        cmocka_unit_test(what_two_requests_do_a_large_one_does_alone),
-        cmocka_unit_test(what_two_requests_do_growth_does_with_one),
-        cmocka_unit_test(a_size_shrinks_to_the_least_that_fails),
-        cmocka_unit_test(a_size_finds_a_lesser_one_beyond_a_gap),
-        cmocka_unit_test(a_size_finds_a_boundary_beyond_a_gap),
-        cmocka_unit_test(equal_sizes_shrink_together),
-        cmocka_unit_test(sizes_that_belong_together_shrink_together),
-        cmocka_unit_test(kinds_become_simpler),
-        cmocka_unit_test(a_product_becomes_a_size),
-        cmocka_unit_test(an_alignment_becomes_the_least_that_fails),
-        cmocka_unit_test(a_step_becomes_the_least_that_fails_and_the_way_the_plain_one),
-        cmocka_unit_test(a_size_that_no_literal_can_say_keeps_its_base),
-        cmocka_unit_test(slots_are_numbered_in_the_order_of_their_first_use),
-        cmocka_unit_test(a_heap_shrinks_to_the_fewest_bytes_then_pages_growth_and_refusals_that_fail),
-        cmocka_unit_test(a_region_shrinks_together_with_what_fills_it),
-        cmocka_unit_test(a_program_that_does_not_fail_is_not_reduced),
-        cmocka_unit_test(the_limit_ends_the_search_with_what_there_is),
-        cmocka_unit_test(an_empty_input_can_be_reduced),
-        cmocka_unit_test(the_order_is_by_operations_then_heap_then_operands),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,8 +84,7 @@ static struct program draw_failing(unsigned *oracle) {
     return program_decode(NULL, 0);
 }
 
-static void what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_oracle(void **state) {
-    (void)state;
+TEST(what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_oracle) {
     struct subject broken = subject_kmem;
     broken.start = start;
     broken.alloc = broken_alloc;
@@ -104,11 +103,4 @@ static void what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_orac
         left += reduced.operation_count;
     }
     assert_true(left <= TRIAL_COUNT * 6); /* on average; ten frees alone take 11 */
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_oracle),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,12 +8,12 @@
 
 static struct subject deadly;
 
-static int start_deadly(void **state) {
-    (void)state;
+static void start_deadly(void) {
     deadly = deadly_subject();
     make_executor(&deadly, first_arena, ORACLE_ALL);
-    return 0;
 }
+
+#define DEADLY_TEST(name) TEST_WITH(name, start_deadly, NULL)
 
 #define ROUNDS      30 /* of operations in a program */
 #define HANG_ROUNDS 6  /* a candidate that hangs is given a millisecond for each operation */
@@ -47,44 +47,37 @@ static void assert_reduced_asking(int32_t size, const char *failure, const char 
 
 #define ASKS(size) "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 " size "\n"
 
-static void a_signal_is_reduced(void **state) {
-    (void)state;
+DEADLY_TEST(a_signal_is_reduced) {
     assert_reduced_asking(DEADLY(DEATH_SIGNAL) + 90,
                           PORT_ADDRESS_SANITIZER ? "SIGSEGV in read_nowhere" : "SIGSEGV", ASKS("1000"));
 }
 
-static void an_abort_is_reduced(void **state) {
-    (void)state;
+DEADLY_TEST(an_abort_is_reduced) {
     assert_reduced_asking(DEADLY(DEATH_ABORT) + 90, PORT_ADDRESS_SANITIZER ? "SIGABRT in die" : "SIGABRT",
                           ASKS("1200"));
 }
 
-static void a_sanitizer_s_report_is_reduced(void **state) {
-    (void)state;
+DEADLY_TEST(a_sanitizer_s_report_is_reduced) {
     if (PORT_ADDRESS_SANITIZER) {
         assert_reduced_asking(DEADLY(DEATH_POISON) + 90, "use-after-poison in read_poison", ASKS("1500"));
     }
 }
 
-static void a_hang_is_reduced(void **state) {
-    (void)state;
+DEADLY_TEST(a_hang_is_reduced) {
     assert_program_reduced(program_asking(DEADLY(DEATH_HANG) + 90, HANG_ROUNDS), "hang", ASKS("1300"));
 }
 
-static void an_exit_is_reduced(void **state) {
-    (void)state;
+DEADLY_TEST(an_exit_is_reduced) {
     assert_reduced_asking(DEADLY(DEATH_EXIT) + 90, "exit 7", ASKS("1400"));
 }
 
 /* On its way down the size passes through all that kills. */
-static void a_violation_is_reduced_past_candidates_that_die(void **state) {
-    (void)state;
+DEADLY_TEST(a_violation_is_reduced_past_candidates_that_die) {
     assert_reduced_asking(3500, "placement",
                           "kmem-program 1\nheap page=64 pages=47 growth=0 slots=16\nalloc 0 3000\n");
 }
 
-static void a_sound_program_is_told_and_not_reduced(void **state) {
-    (void)state;
+DEADLY_TEST(a_sound_program_is_told_and_not_reduced) {
     const struct program program = program_asking(24, ROUNDS);
     struct reduced reduced;
     assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_SOUND);
@@ -105,8 +98,7 @@ static void *littering_alloc(void *heap, size_t size) {
     return subject_kmem.alloc(heap, size);
 }
 
-static void what_one_candidate_leaves_behind_does_not_mislead(void **state) {
-    (void)state;
+DEADLY_TEST(what_one_candidate_leaves_behind_does_not_mislead) {
     deadly.alloc = littering_alloc;
     const struct program program =
         parse("kmem-program 1\nheap page=256\nalloc 0 8\nalloc 1 16\nfree 0\nalloc 2 77\n");
@@ -114,20 +106,4 @@ static void what_one_candidate_leaves_behind_does_not_mislead(void **state) {
     assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_VIOLATION);
     assert_text(&reduced.program, "kmem-program 1\nheap page=32 pages=3 growth=0 slots=16\nalloc 0 77\n");
     reduced_close(&reduced);
-}
-
-#define DEADLY_TEST(name) cmocka_unit_test_setup(name, start_deadly)
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        DEADLY_TEST(a_signal_is_reduced),
-        DEADLY_TEST(an_abort_is_reduced),
-        DEADLY_TEST(a_sanitizer_s_report_is_reduced),
-        DEADLY_TEST(a_hang_is_reduced),
-        DEADLY_TEST(an_exit_is_reduced),
-        DEADLY_TEST(a_violation_is_reduced_past_candidates_that_die),
-        DEADLY_TEST(a_sound_program_is_told_and_not_reduced),
-        DEADLY_TEST(what_one_candidate_leaves_behind_does_not_mislead),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

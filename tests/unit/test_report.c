@@ -17,8 +17,7 @@ static void assert_report(struct program program, const char *expected) {
 
 /* Violations. */
 
-static void a_report_says_what_broke_where_and_how_to_run_it_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_report_says_what_broke_where_and_how_to_run_it_again) {
     use_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0});
     assert_report(
         program_of(&small_heap, three, 2),
@@ -40,8 +39,7 @@ static void a_report_says_what_broke_where_and_how_to_run_it_again(void **state)
         "  replay  kmemfuzz run crash\n");
 }
 
-static void a_report_of_one_page_has_one_page(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_report_of_one_page_has_one_page) {
     static const struct program_header header = {.page_size = 32, .page_count = 1, .slot_count = 16};
     use_fault((struct fault){FAULT_TAKEN_COUNT, 0, 0, 1});
     assert_report(program_of(&header, three, 1),
@@ -63,8 +61,7 @@ static void a_report_of_one_page_has_one_page(void **state) {
                   "  replay  kmemfuzz run crash\n");
 }
 
-static void a_heap_wrong_from_the_start_is_reported_without_operations(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_heap_wrong_from_the_start_is_reported_without_operations) {
     use_fault((struct fault){.action = FAULT_START});
     assert_report(
         program_of(&small_heap, three, 2),
@@ -78,8 +75,7 @@ static void a_heap_wrong_from_the_start_is_reported_without_operations(void **st
         "  replay  kmemfuzz run crash\n");
 }
 
-static void a_violation_in_recovery_shows_the_frees_at_the_end(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_violation_in_recovery_shows_the_frees_at_the_end) {
     use_fault((struct fault){FAULT_WRITE_BYTE, 2, 256, 0});
     assert_report(
         program_of(&small_heap, three, 2),
@@ -102,8 +98,7 @@ static void a_violation_in_recovery_shows_the_frees_at_the_end(void **state) {
         "  replay  kmemfuzz run crash\n");
 }
 
-static void a_report_looks_back_eight_operations(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_report_looks_back_eight_operations) {
     struct operation operations[12];
     for (unsigned i = 0; i < LENGTH(operations); i++) {
         operations[i] = ALLOC(i, 8);
@@ -126,16 +121,14 @@ static void a_report_looks_back_eight_operations(void **state) {
     free(caught.text);
 }
 
-static void a_violation_that_does_not_happen_again_is_said_so(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_violation_that_does_not_happen_again_is_said_so) {
     assert_report(program_of(&small_heap, three, 2),
                   "VIOLATION that did not happen again: the subject depends on more than its program\n"
                   "\n"
                   "  replay  kmemfuzz run crash\n");
 }
 
-static void a_report_leaves_the_executor_as_it_was(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_report_leaves_the_executor_as_it_was) {
     static const struct observer mine = {.context = NULL};
     use_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0});
     executor.observer = &mine;
@@ -152,8 +145,7 @@ static void a_report_leaves_the_executor_as_it_was(void **state) {
 
 /* Each oracle, through a whole report. */
 
-static void every_oracle_s_report_names_it_first_and_is_whole(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_oracle_s_report_names_it_first_and_is_whole) {
     static const struct {
         struct fault fault;
         unsigned oracle;
@@ -194,8 +186,7 @@ static void every_oracle_s_report_names_it_first_and_is_whole(void **state) {
 
 /* Traces. */
 
-static void a_trace_shows_every_step_its_heap_and_its_digest(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
     const struct program program = program_of(&small_heap, three, 3);
     struct caught caught;
     catch_begin(&caught);
@@ -217,8 +208,7 @@ static void a_trace_shows_every_step_its_heap_and_its_digest(void **state) {
     free(caught.text);
 }
 
-static void a_trace_of_a_violation_ends_without_a_digest(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_trace_of_a_violation_ends_without_a_digest) {
     use_fault((struct fault){FAULT_ANSWER_NULL, 0, 0, 0});
     const struct program program = program_of(&small_heap, three, 3);
     struct caught caught;
@@ -242,8 +232,7 @@ static void *dying_alloc(void *heap, size_t size) {
     return pointer;
 }
 
-static void last_words_tell_where_a_run_stood(void **state) {
-    (void)state;
+EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
     struct subject mortal = subject_kmem;
     mortal.alloc = dying_alloc;
     make_executor(&mortal, first_arena, ORACLE_ALL);
@@ -269,8 +258,7 @@ static void last_words_tell_where_a_run_stood(void **state) {
                        "  replay  kmemfuzz run crash\n");
 }
 
-static void nothing_is_said_between_operations(void **state) {
-    (void)state;
+EXECUTOR_TEST(nothing_is_said_between_operations) {
     struct caught caught;
     report_watch(&executor, REPLAY);
     catch_begin(&caught);
@@ -282,8 +270,7 @@ static void nothing_is_said_between_operations(void **state) {
     assert_caught_text(&caught, "");
 }
 
-static void a_trace_keeps_the_watch_s_replay(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_trace_keeps_the_watch_s_replay) {
     struct subject mortal = subject_kmem;
     mortal.alloc = dying_alloc;
     make_executor(&mortal, first_arena, ORACLE_ALL);
@@ -299,23 +286,4 @@ static void a_trace_keeps_the_watch_s_replay(void **state) {
     fclose(last_words.stream);
     assert_non_null(strstr(last_words.text, "\n  replay  the watch's own\n"));
     free(last_words.text);
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_report_says_what_broke_where_and_how_to_run_it_again, start_executor),
-        cmocka_unit_test_setup(a_report_of_one_page_has_one_page, start_executor),
-        cmocka_unit_test_setup(a_heap_wrong_from_the_start_is_reported_without_operations, start_executor),
-        cmocka_unit_test_setup(a_violation_in_recovery_shows_the_frees_at_the_end, start_executor),
-        cmocka_unit_test_setup(a_report_looks_back_eight_operations, start_executor),
-        cmocka_unit_test_setup(a_violation_that_does_not_happen_again_is_said_so, start_executor),
-        cmocka_unit_test_setup(a_report_leaves_the_executor_as_it_was, start_executor),
-        cmocka_unit_test_setup(every_oracle_s_report_names_it_first_and_is_whole, start_executor),
-        cmocka_unit_test_setup(a_trace_shows_every_step_its_heap_and_its_digest, start_executor),
-        cmocka_unit_test_setup(a_trace_of_a_violation_ends_without_a_digest, start_executor),
-        cmocka_unit_test_setup(last_words_tell_where_a_run_stood, start_executor),
-        cmocka_unit_test_setup(nothing_is_said_between_operations, start_executor),
-        cmocka_unit_test_setup(a_trace_keeps_the_watch_s_replay, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

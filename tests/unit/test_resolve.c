@@ -55,8 +55,7 @@ static void assert_misuses(struct step step, size_t pointer_offset) {
 
 /* Slots. */
 
-static void an_allocation_goes_into_the_slot_named_when_that_is_empty(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_allocation_goes_into_the_slot_named_when_that_is_empty) {
     have_two();
     const struct step step = meaning(ALLOC(5, 24));
     assert_calls(step, CALL_ALLOC, 5);
@@ -65,16 +64,14 @@ static void an_allocation_goes_into_the_slot_named_when_that_is_empty(void **sta
     assert_false(step.null_pointer);
 }
 
-static void an_allocation_into_a_full_slot_goes_into_the_next_empty_one_and_round_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_allocation_into_a_full_slot_goes_into_the_next_empty_one_and_round_again) {
     HAVE(ALLOC(3, 8), ALLOC(4, 8), ALLOC(15, 8));
     assert_int_equal(meaning(ALLOC(3, 8)).slot, 5);
     assert_int_equal(meaning(ALLOC(4, 8)).slot, 5);
     assert_int_equal(meaning(ALLOC(15, 8)).slot, 0);
 }
 
-static void each_kind_of_allocation_makes_its_call_with_its_choice(void **state) {
-    (void)state;
+EXECUTOR_TEST(each_kind_of_allocation_makes_its_call_with_its_choice) {
     have_nothing();
     assert_calls(meaning(ZALLOC(1, 8)), CALL_ZALLOC, 1);
     struct step step = meaning(CALLOC(1, 2, 8));
@@ -90,8 +87,7 @@ static void each_kind_of_allocation_makes_its_call_with_its_choice(void **state)
     assert_int_equal(meaning(ALIGNED(1, 1, 8)).alignment, 1);
 }
 
-static void an_allocation_when_all_slots_are_full_frees_the_slot_named(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_allocation_when_all_slots_are_full_frees_the_slot_named) {
     static const struct program_header header = {.page_size = 4096, .page_count = 1, .slot_count = 16};
     assert_sound(executor_start(&executor, &header));
     for (unsigned slot = 0; slot < 16; slot++) {
@@ -107,8 +103,7 @@ static void an_allocation_when_all_slots_are_full_frees_the_slot_named(void **st
     }
 }
 
-static void a_free_or_resize_takes_the_next_live_slot_and_round_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_free_or_resize_takes_the_next_live_slot_and_round_again) {
     have_two();
     static const unsigned from_to[][2] = {{3, 3}, {4, 9}, {9, 9}, {10, 3}, {15, 3}, {0, 3}};
     for (size_t i = 0; i < LENGTH(from_to); i++) {
@@ -124,14 +119,12 @@ static void a_free_or_resize_takes_the_next_live_slot_and_round_again(void **sta
     }
 }
 
-static void a_free_with_nothing_live_frees_null(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_free_with_nothing_live_frees_null) {
     have_nothing();
     assert_frees_null(meaning(FREE(3)));
 }
 
-static void a_resize_with_nothing_live_resizes_null_into_the_slot_named(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_resize_with_nothing_live_resizes_null_into_the_slot_named) {
     have_nothing();
     const struct step step = meaning(REALLOC(6, 40));
     assert_calls(step, CALL_REALLOC, 6);
@@ -143,8 +136,7 @@ static void a_resize_with_nothing_live_resizes_null_into_the_slot_named(void **s
     assert_int_equal(executor.tables.slots[6].offset, 8);
 }
 
-static void the_kinds_without_operands_make_their_call_or_none(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_kinds_without_operands_make_their_call_or_none) {
     have_two();
     assert_calls(meaning(COALESCE), CALL_COALESCE, STEP_NO_SLOT);
     assert_frees_null(meaning(NULL_FREE));
@@ -152,8 +144,7 @@ static void the_kinds_without_operands_make_their_call_or_none(void **state) {
     assert_calls(meaning((struct operation){.kind = OPERATION_KIND_COUNT}), CALL_NONE, STEP_NO_SLOT);
 }
 
-static void a_refusal_is_for_the_next_ask_alone(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_refusal_is_for_the_next_ask_alone) {
     HAVE(ALLOC(0, 240), REFUSE, ALLOC(1, 8));
     assert_false(executor_slot_is_live(&executor, 1));
     const struct operation again = ALLOC(1, 8);
@@ -172,8 +163,7 @@ static uint64_t size_meant(enum size_base base, int32_t amount, unsigned slot) {
     return size;
 }
 
-static void sizes_follow_the_heap_s_present_state(void **state) {
-    (void)state;
+EXECUTOR_TEST(sizes_follow_the_heap_s_present_state) {
     have_two();
     assert_int_equal(size_meant(SIZE_BASE_LITERAL, 16777215, 0), 16777215);
     assert_int_equal(size_meant(SIZE_BASE_LARGEST, 0, 0), 136);
@@ -187,16 +177,14 @@ static void sizes_follow_the_heap_s_present_state(void **state) {
     assert_int_equal(size_meant(SIZE_BASE_USABLE, 7, 10), 31);
 }
 
-static void the_largest_the_first_and_the_tail_are_told_apart(void **state) {
-    (void)state;
+EXECUTOR_TEST(the_largest_the_first_and_the_tail_are_told_apart) {
     HAVE(ALLOC(0, 8), ALLOC(1, 8), ALLOC(2, 120), ALLOC(3, 24), FREE(0), FREE(2), ALLOC(4, 40));
     assert_int_equal(size_meant(SIZE_BASE_FIRST, 0, 5), 8);
     assert_int_equal(size_meant(SIZE_BASE_LARGEST, 0, 5), 72);
     assert_int_equal(size_meant(SIZE_BASE_TAIL, 0, 5), 56);
 }
 
-static void sizes_of_what_is_not_there_count_from_0(void **state) {
-    (void)state;
+EXECUTOR_TEST(sizes_of_what_is_not_there_count_from_0) {
     HAVE(ALLOC(0, 248));
     assert_int_equal(size_meant(SIZE_BASE_LARGEST, 0, 0), 0);
     assert_int_equal(size_meant(SIZE_BASE_FIRST, 9, 0), 9);
@@ -207,8 +195,7 @@ static void sizes_of_what_is_not_there_count_from_0(void **state) {
     assert_int_equal(size_meant(SIZE_BASE_USABLE, -16, 0), 0);
 }
 
-static void sizes_stop_at_0_and_at_the_largest(void **state) {
-    (void)state;
+EXECUTOR_TEST(sizes_stop_at_0_and_at_the_largest) {
     have_two();
     assert_int_equal(size_meant(SIZE_BASE_FIRST, -24, 0), 0);
     assert_int_equal(size_meant(SIZE_BASE_FIRST, -25, 0), 0);
@@ -217,8 +204,7 @@ static void sizes_stop_at_0_and_at_the_largest(void **state) {
     assert_int_equal(size_meant(SIZE_BASE_MAXIMUM, -128, 0), SIZE_MAX - 128);
 }
 
-static void sizes_at_the_powers_reach_both_sides_of_them(void **state) {
-    (void)state;
+EXECUTOR_TEST(sizes_at_the_powers_reach_both_sides_of_them) {
     have_two();
     assert_int_equal(size_meant(SIZE_BASE_HALF, -9, 0), (UINT64_C(1) << 63) - 9);
     assert_int_equal(size_meant(SIZE_BASE_HALF, 127, 0), (UINT64_C(1) << 63) + 127);
@@ -229,16 +215,14 @@ static void sizes_at_the_powers_reach_both_sides_of_them(void **state) {
 
 /* Misuses. */
 
-static void a_double_free_frees_what_the_slot_once_held(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_double_free_frees_what_the_slot_once_held) {
     have_two();
     assert_misuses(meaning(DOUBLE(5)), 40);
     assert_misuses(meaning(DOUBLE(6)), 40);
     assert_misuses(meaning(DOUBLE(0)), 40);
 }
 
-static void a_double_free_passes_over_pointers_that_are_live_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_double_free_passes_over_pointers_that_are_live_again) {
     HAVE(ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 24), FREE(0), FREE(2), ALLOC(7, 24));
     assert_misuses(meaning(DOUBLE(0)), 72);
     assert_misuses(meaning(DOUBLE(2)), 72);
@@ -248,23 +232,20 @@ static void a_double_free_passes_over_pointers_that_are_live_again(void **state)
     assert_misuses(meaning(DOUBLE(0)), 40);
 }
 
-static void a_double_free_finds_pointers_swallowed_by_a_larger_block(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_double_free_finds_pointers_swallowed_by_a_larger_block) {
     HAVE(ALLOC(0, 24), ALLOC(1, 24), FREE(0), FREE(1), ALLOC(5, 100));
     assert_misuses(meaning(DOUBLE(0)), 40);
     assert_int_equal(model_judge_pointer(&executor.model, 40), REFUSAL_INTERIOR);
 }
 
-static void a_double_free_with_nothing_freed_yet_or_all_live_again_frees_null(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_double_free_with_nothing_freed_yet_or_all_live_again_frees_null) {
     HAVE(ALLOC(0, 24));
     assert_frees_null(meaning(DOUBLE(0)));
     HAVE(ALLOC(0, 24), FREE(0), ALLOC(1, 24));
     assert_frees_null(meaning(DOUBLE(0)));
 }
 
-static void a_resized_payload_leaves_its_old_address_behind(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_resized_payload_leaves_its_old_address_behind) {
     HAVE(ALLOC(0, 24), ALLOC(1, 24), REALLOC(0, 100));
     assert_misuses(meaning(DOUBLE(0)), 8);
     HAVE(ALLOC(0, 24), REALLOC(0, 0));
@@ -273,8 +254,7 @@ static void a_resized_payload_leaves_its_old_address_behind(void **state) {
     assert_frees_null(meaning(DOUBLE(0)));
 }
 
-static void an_interior_pointer_is_a_word_of_the_block_but_the_payload_s_first(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_interior_pointer_is_a_word_of_the_block_but_the_payload_s_first) {
     have_two();
     assert_misuses(meaning(INTERIOR(3, 0)), 0); /* the header */
     assert_misuses(meaning(INTERIOR(3, 1)), 16);
@@ -284,22 +264,19 @@ static void an_interior_pointer_is_a_word_of_the_block_but_the_payload_s_first(v
     assert_misuses(meaning(INTERIOR(9, 5)), 64);
 }
 
-static void an_interior_pointer_of_the_smallest_block_is_its_header(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_interior_pointer_of_the_smallest_block_is_its_header) {
     HAVE(ALLOC(0, 8), ALLOC(1, 8));
     for (uint32_t step = 0; step < 5; step++) {
         assert_misuses(meaning(INTERIOR(1, step)), 16);
     }
 }
 
-static void an_interior_pointer_with_nothing_live_is_null(void **state) {
-    (void)state;
+EXECUTOR_TEST(an_interior_pointer_with_nothing_live_is_null) {
     have_nothing();
     assert_frees_null(meaning(INTERIOR(3, 2)));
 }
 
-static void a_misaligned_pointer_is_1_to_7_bytes_behind_a_payload(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_misaligned_pointer_is_1_to_7_bytes_behind_a_payload) {
     have_two();
     for (uint32_t step = 0; step < 7; step++) {
         assert_misuses(meaning(MISALIGNED(4, step)), 73 + step);
@@ -309,8 +286,7 @@ static void a_misaligned_pointer_is_1_to_7_bytes_behind_a_payload(void **state) 
     assert_misuses(meaning(MISALIGNED(3, 2)), 11);
 }
 
-static void a_foreign_pointer_is_at_either_end_or_beyond_it(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_foreign_pointer_is_at_either_end_or_beyond_it) {
     have_two();
     assert_misuses(meaning(FOREIGN(0)), 256);
     assert_misuses(meaning(FOREIGN(1)), (size_t)0 - 8);
@@ -322,14 +298,12 @@ static void a_foreign_pointer_is_at_either_end_or_beyond_it(void **state) {
     assert_misuses(meaning(FOREIGN(4 * 4096 + 2)), 264);
 }
 
-static void a_foreign_pointer_follows_the_region_s_growth(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_foreign_pointer_follows_the_region_s_growth) {
     HAVE(ALLOC(0, 300));
     assert_misuses(meaning(FOREIGN(0)), 320);
 }
 
-static void a_misuse_goes_through_realloc_when_it_says_so(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_misuse_goes_through_realloc_when_it_says_so) {
     have_two();
     const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0)};
     static const size_t offsets[] = {40, 16, 10, 256};
@@ -342,8 +316,7 @@ static void a_misuse_goes_through_realloc_when_it_says_so(void **state) {
     }
 }
 
-static void a_misuse_goes_through_the_usable_size_when_it_says_so(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_misuse_goes_through_the_usable_size_when_it_says_so) {
     have_two();
     const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0)};
     static const size_t offsets[] = {40, 16, 10, 256};
@@ -360,8 +333,7 @@ static void assert_asks_null(struct step step) {
     assert_true(step.null_pointer);
 }
 
-static void a_usable_size_is_that_of_the_next_live_slot_and_round_again(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_usable_size_is_that_of_the_next_live_slot_and_round_again) {
     have_two();
     static const unsigned slots[][2] = {{3, 3}, {4, 9}, {9, 9}, {10, 3}};
     for (size_t i = 0; i < LENGTH(slots); i++) {
@@ -372,21 +344,18 @@ static void a_usable_size_is_that_of_the_next_live_slot_and_round_again(void **s
     }
 }
 
-static void a_usable_size_with_nothing_live_is_that_of_null(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_usable_size_with_nothing_live_is_that_of_null) {
     have_nothing();
     assert_asks_null(meaning(USABLE(3)));
 }
 
-static void null_goes_through_the_usable_size_when_it_says_so(void **state) {
-    (void)state;
+EXECUTOR_TEST(null_goes_through_the_usable_size_when_it_says_so) {
     have_two();
     assert_asks_null(meaning(through_usable(NULL_FREE)));
 }
 
 /* Damage. The mask of bit 0, of bit 4 and above, of all from 62 down, and of the taken bit with bit 3. */
-static void a_damage_says_which_header_which_bits_and_which_call(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_damage_says_which_header_which_bits_and_which_call) {
     have_two();
     static const struct {
         uint32_t step;
@@ -416,15 +385,13 @@ static void a_damage_says_which_header_which_bits_and_which_call(void **state) {
     }
 }
 
-static void a_damage_is_of_the_block_s_own_header_where_nothing_follows(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_damage_is_of_the_block_s_own_header_where_nothing_follows) {
     HAVE(ALLOC(0, 24), ALLOC(1, 216));
     assert_int_equal(meaning(damage(1, 1, THROUGH_FREE, 0)).damage.header_offset, 32);
     assert_int_equal(meaning(damage(0, 3, THROUGH_FREE, 0)).damage.header_offset, 32);
 }
 
-static void a_call_needs_the_headers_it_cannot_do_without(void **state) {
-    (void)state;
+EXECUTOR_TEST(a_call_needs_the_headers_it_cannot_do_without) {
     have_two();
     static const struct {
         enum through call;
@@ -443,8 +410,7 @@ static void a_call_needs_the_headers_it_cannot_do_without(void **state) {
     }
 }
 
-static void nothing_is_damaged_that_nothing_could_judge(void **state) {
-    (void)state;
+EXECUTOR_TEST(nothing_is_damaged_that_nothing_could_judge) {
     have_nothing();
     assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
     HAVE(ALLOC(0, 24));
@@ -468,8 +434,7 @@ static void nothing_is_damaged_that_nothing_could_judge(void **state) {
 
 /* Each of these is refused by the heap by the name its kind suggests, which the whole executor agrees with.
  */
-static void every_misuse_is_refused_by_its_name(void **state) {
-    (void)state;
+EXECUTOR_TEST(every_misuse_is_refused_by_its_name) {
     have_two();
     const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0), FOREIGN(1)};
     static const enum refusal names[] = {REFUSAL_DOUBLE_FREE, REFUSAL_INTERIOR, REFUSAL_MISALIGNED,
@@ -481,48 +446,4 @@ static void every_misuse_is_refused_by_its_name(void **state) {
         assert_sound(executor_step(&executor, &resized));
         assert_int_equal(subject_kmem.last_refusal(executor.heap), names[i]);
     }
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(an_allocation_goes_into_the_slot_named_when_that_is_empty, start_executor),
-        cmocka_unit_test_setup(an_allocation_into_a_full_slot_goes_into_the_next_empty_one_and_round_again,
-                               start_executor),
-        cmocka_unit_test_setup(each_kind_of_allocation_makes_its_call_with_its_choice, start_executor),
-        cmocka_unit_test_setup(an_allocation_when_all_slots_are_full_frees_the_slot_named, start_executor),
-        cmocka_unit_test_setup(a_free_or_resize_takes_the_next_live_slot_and_round_again, start_executor),
-        cmocka_unit_test_setup(a_free_with_nothing_live_frees_null, start_executor),
-        cmocka_unit_test_setup(a_resize_with_nothing_live_resizes_null_into_the_slot_named, start_executor),
-        cmocka_unit_test_setup(the_kinds_without_operands_make_their_call_or_none, start_executor),
-        cmocka_unit_test_setup(a_refusal_is_for_the_next_ask_alone, start_executor),
-        cmocka_unit_test_setup(sizes_follow_the_heap_s_present_state, start_executor),
-        cmocka_unit_test_setup(the_largest_the_first_and_the_tail_are_told_apart, start_executor),
-        cmocka_unit_test_setup(sizes_of_what_is_not_there_count_from_0, start_executor),
-        cmocka_unit_test_setup(sizes_stop_at_0_and_at_the_largest, start_executor),
-        cmocka_unit_test_setup(sizes_at_the_powers_reach_both_sides_of_them, start_executor),
-        cmocka_unit_test_setup(a_double_free_frees_what_the_slot_once_held, start_executor),
-        cmocka_unit_test_setup(a_double_free_passes_over_pointers_that_are_live_again, start_executor),
-        cmocka_unit_test_setup(a_double_free_finds_pointers_swallowed_by_a_larger_block, start_executor),
-        cmocka_unit_test_setup(a_double_free_with_nothing_freed_yet_or_all_live_again_frees_null,
-                               start_executor),
-        cmocka_unit_test_setup(a_resized_payload_leaves_its_old_address_behind, start_executor),
-        cmocka_unit_test_setup(an_interior_pointer_is_a_word_of_the_block_but_the_payload_s_first,
-                               start_executor),
-        cmocka_unit_test_setup(an_interior_pointer_of_the_smallest_block_is_its_header, start_executor),
-        cmocka_unit_test_setup(an_interior_pointer_with_nothing_live_is_null, start_executor),
-        cmocka_unit_test_setup(a_misaligned_pointer_is_1_to_7_bytes_behind_a_payload, start_executor),
-        cmocka_unit_test_setup(a_foreign_pointer_is_at_either_end_or_beyond_it, start_executor),
-        cmocka_unit_test_setup(a_foreign_pointer_follows_the_region_s_growth, start_executor),
-        cmocka_unit_test_setup(a_misuse_goes_through_realloc_when_it_says_so, start_executor),
-        cmocka_unit_test_setup(a_misuse_goes_through_the_usable_size_when_it_says_so, start_executor),
-        cmocka_unit_test_setup(a_usable_size_is_that_of_the_next_live_slot_and_round_again, start_executor),
-        cmocka_unit_test_setup(a_usable_size_with_nothing_live_is_that_of_null, start_executor),
-        cmocka_unit_test_setup(null_goes_through_the_usable_size_when_it_says_so, start_executor),
-        cmocka_unit_test_setup(a_damage_says_which_header_which_bits_and_which_call, start_executor),
-        cmocka_unit_test_setup(a_damage_is_of_the_block_s_own_header_where_nothing_follows, start_executor),
-        cmocka_unit_test_setup(a_call_needs_the_headers_it_cannot_do_without, start_executor),
-        cmocka_unit_test_setup(nothing_is_damaged_that_nothing_could_judge, start_executor),
-        cmocka_unit_test_setup(every_misuse_is_refused_by_its_name, start_executor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,8 +17,7 @@ static void break_rule(unsigned unused) {
     rule_break(&test_rule_EVEN);
 }
 
-static void a_broken_rule_is_named_with_its_sentence_and_aborts(void **state) {
-    (void)state;
+FOLDER_TEST(a_broken_rule_is_named_with_its_sentence_and_aborts) {
     catch_errors();
     const int status = status_of(break_rule, 0);
     assert_errors("\nVIOLATION test-even: Every number is even.\n");
@@ -40,8 +39,7 @@ static void break_run(unsigned operation_count) {
     rule_break_run(&test_rule_SMALL, &run, "less", "more");
 }
 
-static void a_run_s_report_has_the_operation_what_was_expected_and_the_state(void **state) {
-    (void)state;
+FOLDER_TEST(a_run_s_report_has_the_operation_what_was_expected_and_the_state) {
     catch_errors();
     const int status = status_of(break_run, 1);
     assert_errors("\nVIOLATION test-small: Every number is small.\n"
@@ -50,8 +48,7 @@ static void a_run_s_report_has_the_operation_what_was_expected_and_the_state(voi
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
-static void a_long_run_s_report_has_the_last_eight_operations(void **state) {
-    (void)state;
+FOLDER_TEST(a_long_run_s_report_has_the_last_eight_operations) {
     catch_errors();
     (void)status_of(break_run, 10);
     assert_errors("\nVIOLATION test-small: Every number is small.\n"
@@ -60,8 +57,7 @@ static void a_long_run_s_report_has_the_last_eight_operations(void **state) {
                   "    6: call(60)\n    7: call(70)\n    8: call(80)\n    9: call(90)\n  state of call\n");
 }
 
-static void what_was_told_step_by_step_is_not_told_again(void **state) {
-    (void)state;
+FOLDER_TEST(what_was_told_step_by_step_is_not_told_again) {
     catch_errors();
     assert_int_equal(setenv("KMEM_STEPS", "1", 1), 0);
     (void)status_of(break_run, 10); /* a process of its own: in this one nobody has asked yet */
@@ -70,8 +66,7 @@ static void what_was_told_step_by_step_is_not_told_again(void **state) {
                   "  operation 9: call(90)\n  expected: less\n  observed: more\n  state of call\n");
 }
 
-static void a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_numbers(void **state) {
-    (void)state;
+FOLDER_TEST(a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_numbers) {
     catch_errors();
     steps_print_text((const uint8_t *)"a\\b\n\n\x80\0%s", 9);
     steps_print_text((const uint8_t *)"", 0);
@@ -79,15 +74,13 @@ static void a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_number
     assert_errors("    | a\\\\b\n    | \n    | \\x80\\x00%s\n    | end\n");
 }
 
-static void each_rule_ends_in_a_function_of_its_own(void **state) {
-    (void)state;
+TEST(each_rule_ends_in_a_function_of_its_own) {
     assert_ptr_not_equal(test_rule_EVEN.violation, test_rule_SMALL.violation);
 }
 
 /* Comparisons. */
 
-static void the_first_difference_is_found_wherever_it_is(void **state) {
-    (void)state;
+TEST(the_first_difference_is_found_wherever_it_is) {
     unsigned char left[64] = {0};
     unsigned char right[64] = {0};
     assert_int_equal(rule_first_difference(left, right, sizeof left), sizeof left);
@@ -99,31 +92,11 @@ static void the_first_difference_is_found_wherever_it_is(void **state) {
     }
 }
 
-static void a_message_is_printable_and_ends_within_its_bytes(void **state) {
-    (void)state;
+TEST(a_message_is_printable_and_ends_within_its_bytes) {
     assert_true(rule_is_message("a message ~", 12));
     assert_false(rule_is_message("a message ~", 11)); /* the NUL is behind the end */
     assert_false(rule_is_message("", 1));
     assert_false(rule_is_message("two\nlines", 10));
     assert_false(rule_is_message("\x7f", 2));
     assert_false(rule_is_message("\xc3\xa9", 3));
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_broken_rule_is_named_with_its_sentence_and_aborts, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_run_s_report_has_the_operation_what_was_expected_and_the_state,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_long_run_s_report_has_the_last_eight_operations, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(what_was_told_step_by_step_is_not_told_again, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_numbers,
-                                        make_folder, remove_folder),
-        cmocka_unit_test(each_rule_ends_in_a_function_of_its_own),
-        cmocka_unit_test(the_first_difference_is_found_wherever_it_is),
-        cmocka_unit_test(a_message_is_printable_and_ends_within_its_bytes),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

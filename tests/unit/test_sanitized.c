@@ -1,17 +1,11 @@
 /* Specification: the line that an image with sanitizers prints of what they found. The shadow is a small one
  * here, with something else before and behind it, and the image ends by coming back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fuzz/target/image.h"
 #include "src/riscv/sanitizer/sanitizer.h"
 #include "src/riscv/sanitizer/shadow.h"
+#include "tests/unit/test.h"
 
 #define MEMORY  ((uintptr_t)0x80000000) /* the first address that has a shadow */
 #define GRANULE ((uintptr_t)8)          /* bytes */
@@ -79,15 +73,14 @@ static void assert_shadow(uintptr_t address, const char *shadow) {
     assert_string_equal(last + 1 + strlen(shadow), "\n");
 }
 
-static int fill(void **state) {
-    (void)state;
+static void fill(void) {
     memset(memory, 0xaa, sizeof memory);
     memset(memory + 16, 0, COUNT);
-    return 0;
 }
 
-static void the_shadow_is_three_rows_with_the_address_in_the_second(void **state) {
-    (void)state;
+#define SHADOW_TEST(name) TEST_WITH(name, fill, NULL)
+
+SHADOW_TEST(the_shadow_is_three_rows_with_the_address_in_the_second) {
     memory[16 + 16 + 3] = 0xf7;
     memory[16 + 32] = 0x05;
     const char *const shadow = ROW "000000f7000000000000000000000000"
@@ -96,42 +89,27 @@ static void the_shadow_is_three_rows_with_the_address_in_the_second(void **state
     assert_shadow(MEMORY + (16 + 3) * GRANULE + 7, shadow);
 }
 
-static void past_the_ends_of_the_shadow_nothing_is_read(void **state) {
-    (void)state;
+SHADOW_TEST(past_the_ends_of_the_shadow_nothing_is_read) {
     for (uintptr_t address = MEMORY; address < MEMORY + 16 * GRANULE; address++) {
         assert_shadow(address, NO_ROW ROW ROW);
         assert_shadow(address + (COUNT - 16) * GRANULE, ROW ROW NO_ROW);
     }
 }
 
-static void an_address_without_a_shadow_is_told_as_such(void **state) {
-    (void)state;
+SHADOW_TEST(an_address_without_a_shadow_is_told_as_such) {
     assert_shadow(MEMORY - 1, "-");
     assert_shadow(MEMORY + COUNT * GRANULE, "-");
 }
 
-static void a_text_from_outside_is_one_word_of_plain_characters_and_forges_no_line(void **state) {
-    (void)state;
+TEST(a_text_from_outside_is_one_word_of_plain_characters_and_forges_no_line) {
     assert_string_equal(line_about_undefined("a\nEND 1 1\r\t\x1b\x7f\xc3\xa4.c", "'unsigned int'"),
                         " add-overflow - a?END\t1\t1???"
                         "???.c 7 0 'unsigned\tint' -1 0 0 0 0\n");
     assert_string_equal(line_about_undefined("", ""), " add-overflow - - 7 0 - -1 0 0 0 0\n");
 }
 
-static void the_longest_texts_leave_the_line_whole(void **state) {
-    (void)state;
+TEST(the_longest_texts_leave_the_line_whole) {
     static const char text[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
     const char *const line = line_about_undefined(text, text);
     assert_string_equal(strrchr(line, ' '), " 0\n");
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(the_shadow_is_three_rows_with_the_address_in_the_second, fill),
-        cmocka_unit_test_setup(past_the_ends_of_the_shadow_nothing_is_read, fill),
-        cmocka_unit_test_setup(an_address_without_a_shadow_is_told_as_such, fill),
-        cmocka_unit_test(a_text_from_outside_is_one_word_of_plain_characters_and_forges_no_line),
-        cmocka_unit_test(the_longest_texts_leave_the_line_whole),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

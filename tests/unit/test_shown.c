@@ -1,18 +1,10 @@
 /* Specification: text from outside in a form that can be printed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "fuzz/program/shown.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#include "tests/unit/test.h"
 
 static const struct {
     const char *text;
@@ -47,8 +39,7 @@ static const struct {
     {"\xe2\x80\xa6", "\xe2\x80\xa6", "'\xe2\x80\xa6'"}, /* three dots */
 };
 
-static void text_is_shown_as_it_is_or_with_its_other_bytes_in_numbers(void **state) {
-    (void)state;
+TEST(text_is_shown_as_it_is_or_with_its_other_bytes_in_numbers) {
     for (size_t i = 0; i < LENGTH(cases); i++) {
         assert_string_equal(shown(cases[i].text), cases[i].shown);
         assert_string_equal(shown_part(cases[i].text, SIZE_MAX), cases[i].shown);
@@ -56,8 +47,7 @@ static void text_is_shown_as_it_is_or_with_its_other_bytes_in_numbers(void **sta
     assert_string_equal(shown_part("first,\nsecond", 5), "first");
 }
 
-static void no_byte_is_shown_that_is_no_character(void **state) {
-    (void)state;
+TEST(no_byte_is_shown_that_is_no_character) {
     for (unsigned byte = 1; byte < 256; byte++) {
         const char text[] = {(char)byte, 'a', '\0'};
         const bool as_it_is = byte >= ' ' && byte <= '~';
@@ -68,8 +58,7 @@ static void no_byte_is_shown_that_is_no_character(void **state) {
     }
 }
 
-static void what_is_shown_lasts_for_a_message(void **state) {
-    (void)state;
+TEST(what_is_shown_lasts_for_a_message) {
     const char *texts[SHOWN_COUNT];
     for (unsigned i = 0; i < SHOWN_COUNT; i++) {
         const char text[] = {'\n', (char)('a' + i), '\0'};
@@ -92,16 +81,14 @@ static void require_printed(void (*print)(const char *text, FILE *stream), const
     free(printed);
 }
 
-static void a_word_of_a_shell_is_quoted_as_far_as_it_must_be(void **state) {
-    (void)state;
+TEST(a_word_of_a_shell_is_quoted_as_far_as_it_must_be) {
     for (size_t i = 0; i < LENGTH(cases); i++) {
         require_printed(shown_print_word, cases[i].text, cases[i].word);
     }
 }
 
 /* As bash reads it; a name has no NUL and may have any other byte. */
-static void a_shell_reads_a_word_as_the_bytes_that_it_was(void **state) {
-    (void)state;
+TEST(a_shell_reads_a_word_as_the_bytes_that_it_was) {
     char text[256];
     for (unsigned byte = 1; byte < 256; byte++) {
         text[byte - 1] = (char)byte;
@@ -125,19 +112,6 @@ static void a_shell_reads_a_word_as_the_bytes_that_it_was(void **state) {
     free(command);
 }
 
-static void lines_stay_lines(void **state) {
-    (void)state;
+TEST(lines_stay_lines) {
     require_printed(shown_print_lines, "a\\b\n\tc\x1b[2J\r\nd\xff", "a\\b\n\tc\\x1b[2J\\r\nd\\xff");
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_shown_as_it_is_or_with_its_other_bytes_in_numbers),
-        cmocka_unit_test(no_byte_is_shown_that_is_no_character),
-        cmocka_unit_test(what_is_shown_lasts_for_a_message),
-        cmocka_unit_test(a_word_of_a_shell_is_quoted_as_far_as_it_must_be),
-        cmocka_unit_test(a_shell_reads_a_word_as_the_bytes_that_it_was),
-        cmocka_unit_test(lines_stay_lines),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,6 @@
 #include "fuzz/tool/statistics.h"
 #include "src/port.h"
 #include "tests/unit/file_fixture.h"
-#include "tests/unit/skip_fixture.h"
 
 /* Statistics. */
 
@@ -20,8 +19,7 @@ static void count_once(unsigned unused) {
     statistics_count(statistics_open(), 20, 300);
 }
 
-static void counters_live_in_the_file_named_and_go_on_counting(void **state) {
-    (void)state;
+FOLDER_TEST(counters_live_in_the_file_named_and_go_on_counting) {
     setenv("KMEM_STATISTICS", path_of("counters"), 1);
     assert_int_equal(status_of(count_once, 0), 0);
     static const struct statistics once = {1, 20, 300};
@@ -34,8 +32,7 @@ static void counters_live_in_the_file_named_and_go_on_counting(void **state) {
     unsetenv("KMEM_STATISTICS");
 }
 
-static void processes_that_count_at_the_same_time_lose_nothing(void **state) {
-    (void)state;
+FOLDER_TEST(processes_that_count_at_the_same_time_lose_nothing) {
     enum {
         COUNT = 1000000
     };
@@ -57,8 +54,7 @@ static void processes_that_count_at_the_same_time_lose_nothing(void **state) {
     unsetenv("KMEM_STATISTICS");
 }
 
-static void without_the_variable_counters_are_this_process_s_own(void **state) {
-    (void)state;
+FOLDER_TEST(without_the_variable_counters_are_this_process_s_own) {
     unsetenv("KMEM_STATISTICS");
     struct statistics *const statistics = statistics_open();
     statistics->executions++;
@@ -79,8 +75,7 @@ static void assert_statistics_fail(const char *path, const char *reason) {
     unsetenv("KMEM_STATISTICS");
 }
 
-static void a_counters_file_that_cannot_be_made_ends_the_process(void **state) {
-    (void)state;
+FOLDER_TEST(a_counters_file_that_cannot_be_made_ends_the_process) {
     assert_statistics_fail(path_of("none/counters"), "No such file or directory");
     assert_statistics_fail(folder, "Is a directory");
     assert_statistics_fail("/dev/null", "Invalid argument");
@@ -95,8 +90,7 @@ static void abort_for(unsigned oracle) {
     violation_abort(oracle);
 }
 
-static void every_oracle_s_violation_aborts(void **state) {
-    (void)state;
+FOLDER_TEST(every_oracle_s_violation_aborts) {
     for (unsigned oracle = 0; oracle <= ORACLE_COUNT; oracle++) {
         const int status = status_of(abort_for, oracle);
         assert_true(WIFSIGNALED(status));
@@ -114,8 +108,7 @@ static void ask_for_too_much(unsigned unused) {
     (void)host_executor(4096);
 }
 
-static void too_little_memory_for_the_host_s_executor_ends_the_process(void **state) {
-    (void)state;
+FOLDER_TEST(too_little_memory_for_the_host_s_executor_ends_the_process) {
 #if PORT_ADDRESS_SANITIZER
     SKIP("AddressSanitizer itself needs more memory than this leaves");
 #endif
@@ -129,8 +122,7 @@ static void too_little_memory_for_the_host_s_executor_ends_the_process(void **st
     assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
 }
 
-static void the_host_s_executor_is_one_and_keeps_its_slots(void **state) {
-    (void)state;
+FOLDER_TEST(the_host_s_executor_is_one_and_keeps_its_slots) {
     struct executor *const executor = host_executor(64);
     assert_ptr_equal(host_executor(4096), executor);
     assert_int_equal(executor->tables.slot_capacity, 64);
@@ -141,31 +133,10 @@ static void the_host_s_executor_is_one_and_keeps_its_slots(void **state) {
     assert_null(executor->observer);
 }
 
-static void the_host_s_executor_runs_programs(void **state) {
-    (void)state;
+FOLDER_TEST(the_host_s_executor_runs_programs) {
     static const uint8_t bytes[] = {1, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0};
     const struct program program = program_decode(bytes, sizeof bytes);
     struct executor *const executor = host_executor(64);
     assert_true(verdict_is_sound(executor_run(executor, &program)));
     assert_int_equal(executor->digest, UINT64_C(0xa0dfe41dcb358ba3)); /* as in any other arena */
-}
-
-int main(void) {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(counters_live_in_the_file_named_and_go_on_counting, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(processes_that_count_at_the_same_time_lose_nothing, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(without_the_variable_counters_are_this_process_s_own, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_counters_file_that_cannot_be_made_ends_the_process, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(every_oracle_s_violation_aborts, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(too_little_memory_for_the_host_s_executor_ends_the_process,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(the_host_s_executor_is_one_and_keeps_its_slots, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(the_host_s_executor_runs_programs, make_folder, remove_folder),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

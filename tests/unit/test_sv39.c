@@ -1,20 +1,13 @@
 /* The page tables' contract (src/riscv/sv39.h), sentence by sentence: making a tree, mapping, unmapping,
  * translating, names. What refuses them stands in test_sv39_refusal.c; where the tables lie, in
  * sv39_fixture.h. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "tests/unit/sv39_fixture.h"
 
 /* sv39_init. */
 
-static void init_makes_an_empty_tree_with_one_table(void **state) {
-    (void)state;
+TEST(init_makes_an_empty_tree_with_one_table) {
     set_up(4);
     assert_counts(1, 0);
     assert_ptr_equal(tree.root, page_at(0));
@@ -32,8 +25,7 @@ static void assert_init_refused(void *root, uint64_t physical_offset, enum sv39_
     assert_refused(UINT64_C(1) << 63, SV39_BAD_ROOT); /* before the address is judged */
 }
 
-static void init_refuses_a_root_that_is_not_a_taken_run_of_one_page(void **state) {
-    (void)state;
+TEST(init_refuses_a_root_that_is_not_a_taken_run_of_one_page) {
     set_up_pages(8);
     const uint64_t offset = offset_for(PHYSICAL_BASE);
     unsigned char *const root = page_zalloc(&pages, 1);
@@ -48,8 +40,7 @@ static void init_refuses_a_root_that_is_not_a_taken_run_of_one_page(void **state
     assert_int_equal(sv39_init(&tree, &pages, root, offset), SV39_OK);
 }
 
-static void init_refuses_a_root_that_is_not_all_zero(void **state) {
-    (void)state;
+TEST(init_refuses_a_root_that_is_not_all_zero) {
     set_up_pages(4);
     unsigned char *const root = page_zalloc(&pages, 1);
     static const size_t places[] = {0, 7, 8, 2048, PAGE_SIZE - 1};
@@ -61,16 +52,14 @@ static void init_refuses_a_root_that_is_not_all_zero(void **state) {
     assert_int_equal(sv39_init(&tree, &pages, root, offset_for(PHYSICAL_BASE)), SV39_OK);
 }
 
-static void init_refuses_an_offset_that_is_not_of_pages(void **state) {
-    (void)state;
+TEST(init_refuses_an_offset_that_is_not_of_pages) {
     set_up_pages(4);
     void *const root = page_zalloc(&pages, 1);
     assert_init_refused(root, offset_for(PHYSICAL_BASE + 1), SV39_BAD_OFFSET);
     assert_init_refused(root, offset_for(PHYSICAL_BASE) - 2048, SV39_BAD_OFFSET);
 }
 
-static void init_refuses_an_offset_that_puts_a_page_above_the_highest_physical_address(void **state) {
-    (void)state;
+TEST(init_refuses_an_offset_that_puts_a_page_above_the_highest_physical_address) {
     set_up_pages(4);
     void *const root = page_zalloc(&pages, 1);
     const uint64_t highest = SV39_PHYSICAL_END - 4 * PAGE_SIZE;
@@ -82,16 +71,14 @@ static void init_refuses_an_offset_that_puts_a_page_above_the_highest_physical_a
     assert_int_equal(sv39_init(&tree, &pages, root, offset_for(highest)), SV39_OK);
 }
 
-static void init_refuses_an_allocator_without_a_page(void **state) {
-    (void)state;
+TEST(init_refuses_an_allocator_without_a_page) {
     assert_int_equal(page_init(&pages, NULL, 0), PAGE_BAD_REGION);
     memset(&tree, DIRT, sizeof tree);
     assert_int_equal(sv39_init(&tree, &pages, arena, 0), SV39_BAD_ROOT);
     assert_null(tree.root);
 }
 
-static void physical_addresses_may_start_at_zero_and_end_at_the_highest(void **state) {
-    (void)state;
+TEST(physical_addresses_may_start_at_zero_and_end_at_the_highest) {
     static const uint64_t starts[] = {0, SV39_PHYSICAL_END - 4 * PAGE_SIZE};
     for (size_t i = 0; i < 2; i++) {
         set_up_pages(4);
@@ -108,8 +95,7 @@ static void physical_addresses_may_start_at_zero_and_end_at_the_highest(void **s
     }
 }
 
-static void offset_zero_makes_pointers_physical_addresses(void **state) {
-    (void)state;
+TEST(offset_zero_makes_pointers_physical_addresses) {
     set_up_pages(4);
     void *const root = page_zalloc(&pages, 1);
     assert_int_equal(sv39_init(&tree, &pages, root, 0), SV39_OK);
@@ -119,16 +105,14 @@ static void offset_zero_makes_pointers_physical_addresses(void **state) {
     assert_int_equal(sv39_satp(&tree), UINT64_C(8) << 60 | (uint64_t)(uintptr_t)root >> 12);
 }
 
-static void satp_names_the_mode_and_the_root(void **state) {
-    (void)state;
+TEST(satp_names_the_mode_and_the_root) {
     set_up(4);
     assert_int_equal(sv39_satp(&tree), UINT64_C(0x8000000000080000));
 }
 
 /* sv39_map and sv39_translate. */
 
-static void map_writes_one_entry_in_each_level_as_the_specification_has_them(void **state) {
-    (void)state;
+TEST(map_writes_one_entry_in_each_level_as_the_specification_has_them) {
     set_up(8);
     /* Indices 1, 2 and 3. */
     map(GIB + 2 * 2 * MIB + 3 * 4 * KIB, UINT64_C(0x23456789abc000));
@@ -141,8 +125,7 @@ static void map_writes_one_entry_in_each_level_as_the_specification_has_them(voi
     assert_int_equal(pages.taken_count, 3);
 }
 
-static void every_byte_of_a_mapped_page_translates_and_none_beside_it(void **state) {
-    (void)state;
+TEST(every_byte_of_a_mapped_page_translates_and_none_beside_it) {
     set_up(8);
     map(GIB, DEVICE);
     assert_translates(GIB, DEVICE, READ_WRITE);
@@ -152,8 +135,7 @@ static void every_byte_of_a_mapped_page_translates_and_none_beside_it(void **sta
     assert_translate_refused(GIB + 4096, SV39_NOT_MAPPED);
 }
 
-static void each_bit_of_the_page_number_selects_another_page(void **state) {
-    (void)state;
+TEST(each_bit_of_the_page_number_selects_another_page) {
     for (unsigned bit = 12; bit <= 38; bit++) {
         set_up(8);
         const uint64_t top = ~((UINT64_C(1) << 39) - 1);
@@ -166,8 +148,7 @@ static void each_bit_of_the_page_number_selects_another_page(void **state) {
     }
 }
 
-static void both_ends_of_both_halves_can_be_mapped(void **state) {
-    (void)state;
+TEST(both_ends_of_both_halves_can_be_mapped) {
     set_up(16);
     static const uint64_t ends[] = {0, UINT64_C(0x3ffffff000), UINT64_C(0xffffffc000000000),
                                     UINT64_C(0xfffffffffffff000)};
@@ -184,8 +165,7 @@ static void both_ends_of_both_halves_can_be_mapped(void **state) {
     assert_counts(9, 4);
 }
 
-static void every_bit_of_the_physical_address_is_kept(void **state) {
-    (void)state;
+TEST(every_bit_of_the_physical_address_is_kept) {
     for (unsigned bit = 12; bit < 56; bit++) {
         set_up(4);
         map(0, UINT64_C(1) << bit);
@@ -198,8 +178,7 @@ static void every_bit_of_the_physical_address_is_kept(void **state) {
 }
 
 /* The specification's table of permissions, all sixteen with and without U. */
-static void every_legal_permission_is_kept_and_every_reserved_one_refused(void **state) {
-    (void)state;
+TEST(every_legal_permission_is_kept_and_every_reserved_one_refused) {
     for (uint64_t permissions = 0; permissions < 8; permissions++) {
         const bool is_legal =
             permissions == 1 || permissions == 3 || permissions == 4 || permissions == 5 || permissions == 7;
@@ -217,8 +196,7 @@ static void every_legal_permission_is_kept_and_every_reserved_one_refused(void *
     }
 }
 
-static void a_physical_page_may_be_mapped_twice(void **state) {
-    (void)state;
+TEST(a_physical_page_may_be_mapped_twice) {
     set_up(4);
     map(0, DEVICE);
     assert_int_equal(sv39_map(&tree, PAGE_SIZE, DEVICE, SV39_EXECUTE), SV39_OK);
@@ -226,8 +204,7 @@ static void a_physical_page_may_be_mapped_twice(void **state) {
     assert_translates(PAGE_SIZE, DEVICE, SV39_EXECUTE);
 }
 
-static void tables_are_shared_by_neighbours(void **state) {
-    (void)state;
+TEST(tables_are_shared_by_neighbours) {
     set_up(8);
     map(0, DEVICE);
     assert_counts(3, 1);
@@ -241,8 +218,7 @@ static void tables_are_shared_by_neighbours(void **state) {
     assert_counts(7, 5);
 }
 
-static void a_table_can_be_full(void **state) {
-    (void)state;
+TEST(a_table_can_be_full) {
     set_up(3);
     for (size_t i = 0; i < SV39_ENTRY_COUNT; i++) {
         map(i * PAGE_SIZE, DEVICE + i * PAGE_SIZE);
@@ -259,8 +235,7 @@ static void a_table_can_be_full(void **state) {
 
 /* sv39_unmap. */
 
-static void unmap_gives_back_the_tables_that_are_then_empty(void **state) {
-    (void)state;
+TEST(unmap_gives_back_the_tables_that_are_then_empty) {
     set_up(8);
     map(0, DEVICE);
     map(PAGE_SIZE, DEVICE);
@@ -279,8 +254,7 @@ static void unmap_gives_back_the_tables_that_are_then_empty(void **state) {
     assert_int_equal(page_run_count(&pages, tree.root), 1);
 }
 
-static void unmap_leaves_every_other_mapping(void **state) {
-    (void)state;
+TEST(unmap_leaves_every_other_mapping) {
     set_up(16);
     static const uint64_t addresses[] = {0,   PAGE_SIZE, 511 * PAGE_SIZE, 2 * MIB, 511 * 2 * MIB,
                                          GIB, 255 * GIB};
@@ -301,8 +275,7 @@ static void unmap_leaves_every_other_mapping(void **state) {
     }
 }
 
-static void tables_go_back_all_zero_and_the_root_forgets_them(void **state) {
-    (void)state;
+TEST(tables_go_back_all_zero_and_the_root_forgets_them) {
     set_up(8);
     map(5 * GIB, DEVICE);
     unmap(5 * GIB);
@@ -313,8 +286,7 @@ static void tables_go_back_all_zero_and_the_root_forgets_them(void **state) {
     }
 }
 
-static void the_first_and_the_last_entry_keep_a_table_as_any_other_does(void **state) {
-    (void)state;
+TEST(the_first_and_the_last_entry_keep_a_table_as_any_other_does) {
     static const size_t indices[] = {0, 1, 255, 256, 510, 511};
     static const uint64_t spans[] = {4 * KIB, 2 * MIB}; /* of an entry of level 0, and of level 1 */
     for (size_t i = 0; i < 12; i++) {
@@ -329,8 +301,7 @@ static void the_first_and_the_last_entry_keep_a_table_as_any_other_does(void **s
     }
 }
 
-static void what_was_unmapped_can_be_mapped_again(void **state) {
-    (void)state;
+TEST(what_was_unmapped_can_be_mapped_again) {
     set_up(3);
     for (size_t i = 0; i < 100; i++) {
         const uint64_t virtual_address = i * 37 * GIB % (256 * GIB);
@@ -343,8 +314,7 @@ static void what_was_unmapped_can_be_mapped_again(void **state) {
 
 /* Names. */
 
-static void every_error_has_its_own_name(void **state) {
-    (void)state;
+TEST(every_error_has_its_own_name) {
     for (unsigned error = SV39_OK; error <= SV39_CORRUPT_PAGES; error++) {
         assert_string_not_equal(sv39_error_name((enum sv39_error)error), "unknown");
         for (unsigned other = 0; other < error; other++) {
@@ -354,34 +324,4 @@ static void every_error_has_its_own_name(void **state) {
     }
     assert_string_equal(sv39_error_name((enum sv39_error)(SV39_CORRUPT_PAGES + 1)), "unknown");
     assert_string_equal(sv39_error_name(SV39_NOT_CANONICAL), "not-canonical");
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(init_makes_an_empty_tree_with_one_table),
-        cmocka_unit_test(init_refuses_a_root_that_is_not_a_taken_run_of_one_page),
-        cmocka_unit_test(init_refuses_a_root_that_is_not_all_zero),
-        cmocka_unit_test(init_refuses_an_offset_that_is_not_of_pages),
-        cmocka_unit_test(init_refuses_an_offset_that_puts_a_page_above_the_highest_physical_address),
-        cmocka_unit_test(init_refuses_an_allocator_without_a_page),
-        cmocka_unit_test(physical_addresses_may_start_at_zero_and_end_at_the_highest),
-        cmocka_unit_test(offset_zero_makes_pointers_physical_addresses),
-        cmocka_unit_test(satp_names_the_mode_and_the_root),
-        cmocka_unit_test(map_writes_one_entry_in_each_level_as_the_specification_has_them),
-        cmocka_unit_test(every_byte_of_a_mapped_page_translates_and_none_beside_it),
-        cmocka_unit_test(each_bit_of_the_page_number_selects_another_page),
-        cmocka_unit_test(both_ends_of_both_halves_can_be_mapped),
-        cmocka_unit_test(every_bit_of_the_physical_address_is_kept),
-        cmocka_unit_test(every_legal_permission_is_kept_and_every_reserved_one_refused),
-        cmocka_unit_test(a_physical_page_may_be_mapped_twice),
-        cmocka_unit_test(tables_are_shared_by_neighbours),
-        cmocka_unit_test(a_table_can_be_full),
-        cmocka_unit_test(unmap_gives_back_the_tables_that_are_then_empty),
-        cmocka_unit_test(unmap_leaves_every_other_mapping),
-        cmocka_unit_test(tables_go_back_all_zero_and_the_root_forgets_them),
-        cmocka_unit_test(the_first_and_the_last_entry_keep_a_table_as_any_other_does),
-        cmocka_unit_test(what_was_unmapped_can_be_mapped_again),
-        cmocka_unit_test(every_error_has_its_own_name),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,12 +11,6 @@
  *     page 5, level 1    [511] page 6
  *     page 6, level 0    [511] leaf, the highest page
  *     pages 7 and 8      somebody else's, one run; page 9 is somebody else's too; the others are free */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "invariants/sv39_invariant.h"
 #include "tests/unit/sv39_fixture.h"
@@ -102,15 +96,13 @@ static uint64_t table_entry(uint64_t physical_address) {
 
 /* Healthy trees. */
 
-static void an_empty_tree_is_sound_and_needs_no_list(void **state) {
-    (void)state;
+TEST(an_empty_tree_is_sound_and_needs_no_list) {
     draw_empty();
     expectation.live = NULL;
     assert_sound(SV39_INVARIANT_ALL);
 }
 
-static void a_tree_stays_sound_while_it_is_used(void **state) {
-    (void)state;
+TEST(a_tree_stays_sound_while_it_is_used) {
     draw();
     assert_sound(SV39_INVARIANT_ALL);
     assert_sound(SV39_INVARIANT_STRUCTURE);
@@ -123,8 +115,7 @@ static void a_tree_stays_sound_while_it_is_used(void **state) {
     assert_counts(1, 0);
 }
 
-static void a_full_table_is_sound(void **state) {
-    (void)state;
+TEST(a_full_table_is_sound) {
     static struct live_mapping many[SV39_ENTRY_COUNT];
     draw_empty();
     for (size_t i = 0; i < SV39_ENTRY_COUNT; i++) {
@@ -139,8 +130,7 @@ static void a_full_table_is_sound(void **state) {
 
 /* One kind of damage after the other. */
 
-static void another_allocator_root_or_offset_is_not_the_expected_one(void **state) {
-    (void)state;
+TEST(another_allocator_root_or_offset_is_not_the_expected_one) {
     draw();
     tree.pages = NULL; /* and is not followed */
     assert_broken(SV39_INVARIANT_ROOT, 0, 0, (uintptr_t)0 - (uintptr_t)&pages);
@@ -154,8 +144,7 @@ static void another_allocator_root_or_offset_is_not_the_expected_one(void **stat
     assert_broken(SV39_INVARIANT_ROOT, 0, expectation.physical_offset, expectation.physical_offset + 1);
 }
 
-static void an_entry_that_is_neither_valid_nor_zero_is_named(void **state) {
-    (void)state;
+TEST(an_entry_that_is_neither_valid_nor_zero_is_named) {
     draw();
     table_at(2)[3] = SV39_READ;
     assert_broken(SV39_INVARIANT_ABSENT, 3 * PAGE_SIZE, 0, SV39_READ);
@@ -170,8 +159,7 @@ static void an_entry_that_is_neither_valid_nor_zero_is_named(void **state) {
     assert_broken(SV39_INVARIANT_ABSENT, UINT64_MAX << 38, 0, SV39_WRITE);
 }
 
-static void a_leaf_at_an_upper_level_is_named(void **state) {
-    (void)state;
+TEST(a_leaf_at_an_upper_level_is_named) {
     const uint64_t leaf = DEVICE >> 2 | SV39_READ | SV39_PRESET;
     draw();
     table_at(1)[9] = leaf;
@@ -181,15 +169,13 @@ static void a_leaf_at_an_upper_level_is_named(void **state) {
     assert_broken(SV39_INVARIANT_LEAF_LEVEL, 2 * GIB, 0, leaf);
 }
 
-static void an_entry_of_level_0_that_is_no_leaf_is_named(void **state) {
-    (void)state;
+TEST(an_entry_of_level_0_that_is_no_leaf_is_named) {
     draw();
     table_at(2)[7] = table_entry(physical_at(9));
     assert_named(SV39_INVARIANT_LEAF_LEVEL, 7 * PAGE_SIZE, 1, table_entry(physical_at(9)));
 }
 
-static void a_leaf_without_its_bits_or_with_others_is_named(void **state) {
-    (void)state;
+TEST(a_leaf_without_its_bits_or_with_others_is_named) {
     for (unsigned bit = 1; bit < 64; bit++) {
         draw();
         uint64_t *const leaf = &table_at(3)[511]; /* readable */
@@ -204,16 +190,14 @@ static void a_leaf_without_its_bits_or_with_others_is_named(void **state) {
     }
 }
 
-static void a_leaf_that_can_be_written_but_not_read_is_named(void **state) {
-    (void)state;
+TEST(a_leaf_that_can_be_written_but_not_read_is_named) {
     draw();
     table_at(2)[0] &= ~SV39_READ;
     assert_named(SV39_INVARIANT_LEAF_FLAGS, 0, DEVICE >> 2 | READ_WRITE | SV39_PRESET,
                  DEVICE >> 2 | SV39_WRITE | SV39_PRESET);
 }
 
-static void a_table_entry_with_other_bits_is_named_and_followed_all_the_same(void **state) {
-    (void)state;
+TEST(a_table_entry_with_other_bits_is_named_and_followed_all_the_same) {
     for (unsigned bit = 4; bit < 64; bit++) {
         if ((UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) == 0) {
             draw();
@@ -224,8 +208,7 @@ static void a_table_entry_with_other_bits_is_named_and_followed_all_the_same(voi
     }
 }
 
-static void a_table_that_is_not_a_page_of_its_own_is_named(void **state) {
-    (void)state;
+TEST(a_table_that_is_not_a_page_of_its_own_is_named) {
     const uint64_t places[][2] = {{PHYSICAL_BASE - PAGE_SIZE, 0},
                                   {physical_at(PAGE_LIMIT), 0},
                                   {0, 0},
@@ -243,15 +226,13 @@ static void a_table_that_is_not_a_page_of_its_own_is_named(void **state) {
     }
 }
 
-static void a_table_somebody_freed_is_named(void **state) {
-    (void)state;
+TEST(a_table_somebody_freed_is_named) {
     draw();
     assert_int_equal(page_free(&pages, page_at(6)), PAGE_OK);
     assert_named(SV39_INVARIANT_TABLE_PAGE, HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 1, 0);
 }
 
-static void a_table_named_twice_is_named_at_the_second_time(void **state) {
-    (void)state;
+TEST(a_table_named_twice_is_named_at_the_second_time) {
     draw();
     table_at(1)[511] = table_entry(physical_at(2));
     assert_broken(SV39_INVARIANT_TABLE_ONCE, 1022 * MIB, 0, 2);
@@ -260,8 +241,7 @@ static void a_table_named_twice_is_named_at_the_second_time(void **state) {
     assert_broken(SV39_INVARIANT_TABLE_ONCE, 4 * GIB, 0, 1);
 }
 
-static void a_root_that_is_named_at_all_is_named(void **state) {
-    (void)state;
+TEST(a_root_that_is_named_at_all_is_named) {
     draw();
     table_at(0)[4] = table_entry(physical_at(0));
     assert_broken(SV39_INVARIANT_TABLE_ONCE, 4 * GIB, 0, 0);
@@ -270,8 +250,7 @@ static void a_root_that_is_named_at_all_is_named(void **state) {
     assert_named(SV39_INVARIANT_TABLE_ONCE, HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 0, 5);
 }
 
-static void an_empty_table_is_named(void **state) {
-    (void)state;
+TEST(an_empty_table_is_named) {
     draw();
     table_at(1)[3] = table_entry(physical_at(9)); /* a zeroed page, and now a table */
     tree.table_count++;
@@ -283,8 +262,7 @@ static void an_empty_table_is_named(void **state) {
     assert_named(SV39_INVARIANT_TABLE_USED, (UINT64_MAX << 39) + 300 * GIB, 1, 0);
 }
 
-static void a_leaf_that_is_not_live_is_named(void **state) {
-    (void)state;
+TEST(a_leaf_that_is_not_live_is_named) {
     draw();
     const uint64_t leaf = table_at(2)[0];
     table_at(2)[1] = leaf;
@@ -295,8 +273,7 @@ static void a_leaf_that_is_not_live_is_named(void **state) {
     assert_broken(SV39_INVARIANT_LEAF_IS_LIVE, HIGHEST_PAGE, 0, table_at(6)[511]);
 }
 
-static void a_live_mapping_that_is_no_leaf_is_named(void **state) {
-    (void)state;
+TEST(a_live_mapping_that_is_no_leaf_is_named) {
     draw();
     const uint64_t leaf = table_at(2)[7];
     table_at(2)[7] = 0;
@@ -310,8 +287,7 @@ static void a_live_mapping_that_is_no_leaf_is_named(void **state) {
     assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, HIGHEST_PAGE, physical_at(4) >> 2 | 0xcf, 0);
 }
 
-static void a_leaf_with_another_page_or_other_flags_is_named(void **state) {
-    (void)state;
+TEST(a_leaf_with_another_page_or_other_flags_is_named) {
     draw();
     const uint64_t leaf = table_at(3)[511];
     table_at(3)[511] = leaf | UINT64_C(1) << 53;
@@ -320,8 +296,7 @@ static void a_leaf_with_another_page_or_other_flags_is_named(void **state) {
     assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 4 * MIB - PAGE_SIZE, leaf, leaf | SV39_USER);
 }
 
-static void counts_the_walk_does_not_agree_with_are_named(void **state) {
-    (void)state;
+TEST(counts_the_walk_does_not_agree_with_are_named) {
     draw();
     tree.table_count = 7;
     assert_broken(SV39_INVARIANT_COUNTERS, 0, 6, 7);
@@ -330,8 +305,7 @@ static void counts_the_walk_does_not_agree_with_are_named(void **state) {
     assert_broken(SV39_INVARIANT_COUNTERS, 0, 4, SIZE_MAX);
 }
 
-static void a_page_that_nobody_holds_is_named(void **state) {
-    (void)state;
+TEST(a_page_that_nobody_holds_is_named) {
     draw();
     assert_non_null(page_alloc(&pages, 1));
     assert_broken(SV39_INVARIANT_PAGES_HELD, 0, 10, 11);
@@ -339,8 +313,7 @@ static void a_page_that_nobody_holds_is_named(void **state) {
     assert_broken(SV39_INVARIANT_PAGES_HELD, 0, 12, 11);
 }
 
-static void the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next(void **state) {
-    (void)state;
+TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
     draw();
     tree.physical_offset++;
     table_at(0)[1] = SV39_READ;                   /* absent */
@@ -388,8 +361,7 @@ static uint64_t random_entry(uint64_t *seed) {
     }
 }
 
-static void no_entries_make_the_checker_loop_or_write(void **state) {
-    (void)state;
+TEST(no_entries_make_the_checker_loop_or_write) {
     uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
     print_message("seed 0x%016llx\n", (unsigned long long)seed);
     for (size_t trial = 0; trial < 1000; trial++) {
@@ -411,8 +383,7 @@ static void no_entries_make_the_checker_loop_or_write(void **state) {
 
 /* Names. */
 
-static void every_invariant_has_an_id_and_a_sentence(void **state) {
-    (void)state;
+TEST(every_invariant_has_an_id_and_a_sentence) {
     for (unsigned invariant = 1; invariant < SV39_INVARIANT_COUNT; invariant++) {
         const char *const sentence = sv39_invariant_sentence(invariant);
         assert_int_equal(strncmp(sv39_invariant_id(invariant), "sv39-", 5), 0);
@@ -425,33 +396,4 @@ static void every_invariant_has_an_id_and_a_sentence(void **state) {
     assert_null(sv39_invariant_id(SV39_INVARIANT_COUNT));
     assert_null(sv39_invariant_sentence(SV39_INVARIANT_NONE));
     assert_null(sv39_invariant_sentence(SV39_INVARIANT_COUNT));
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_tree_is_sound_and_needs_no_list),
-        cmocka_unit_test(a_tree_stays_sound_while_it_is_used),
-        cmocka_unit_test(a_full_table_is_sound),
-        cmocka_unit_test(another_allocator_root_or_offset_is_not_the_expected_one),
-        cmocka_unit_test(an_entry_that_is_neither_valid_nor_zero_is_named),
-        cmocka_unit_test(a_leaf_at_an_upper_level_is_named),
-        cmocka_unit_test(an_entry_of_level_0_that_is_no_leaf_is_named),
-        cmocka_unit_test(a_leaf_without_its_bits_or_with_others_is_named),
-        cmocka_unit_test(a_leaf_that_can_be_written_but_not_read_is_named),
-        cmocka_unit_test(a_table_entry_with_other_bits_is_named_and_followed_all_the_same),
-        cmocka_unit_test(a_table_that_is_not_a_page_of_its_own_is_named),
-        cmocka_unit_test(a_table_somebody_freed_is_named),
-        cmocka_unit_test(a_table_named_twice_is_named_at_the_second_time),
-        cmocka_unit_test(a_root_that_is_named_at_all_is_named),
-        cmocka_unit_test(an_empty_table_is_named),
-        cmocka_unit_test(a_leaf_that_is_not_live_is_named),
-        cmocka_unit_test(a_live_mapping_that_is_no_leaf_is_named),
-        cmocka_unit_test(a_leaf_with_another_page_or_other_flags_is_named),
-        cmocka_unit_test(counts_the_walk_does_not_agree_with_are_named),
-        cmocka_unit_test(a_page_that_nobody_holds_is_named),
-        cmocka_unit_test(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next),
-        cmocka_unit_test(no_entries_make_the_checker_loop_or_write),
-        cmocka_unit_test(every_invariant_has_an_id_and_a_sentence),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,21 +1,13 @@
 /* What the page tables refuse (src/riscv/sv39.h), and that a refusal changes nothing: bad arguments, too few
  * pages, and entries, roots and counters that cannot be true. Where the tables lie stands in sv39_fixture.h.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "tests/unit/sv39_fixture.h"
 
 /* Arguments. */
 
-static void every_address_that_is_not_canonical_is_refused(void **state) {
-    (void)state;
+TEST(every_address_that_is_not_canonical_is_refused) {
     set_up(8);
     for (unsigned bit = 39; bit < 64; bit++) {
         assert_refused(UINT64_C(1) << bit, SV39_NOT_CANONICAL);
@@ -26,8 +18,7 @@ static void every_address_that_is_not_canonical_is_refused(void **state) {
     assert_refused(UINT64_C(0x4000000001), SV39_NOT_CANONICAL); /* before it is misaligned */
 }
 
-static void every_misaligned_address_is_refused(void **state) {
-    (void)state;
+TEST(every_misaligned_address_is_refused) {
     set_up(8);
     map(GIB, DEVICE);
     for (unsigned bit = 0; bit < 12; bit++) {
@@ -38,8 +29,7 @@ static void every_misaligned_address_is_refused(void **state) {
     assert_map_refused_with(0, UINT64_MAX, READ_WRITE, SV39_MISALIGNED); /* before it is too high */
 }
 
-static void a_physical_address_above_the_highest_is_refused(void **state) {
-    (void)state;
+TEST(a_physical_address_above_the_highest_is_refused) {
     set_up(8);
     for (unsigned bit = 56; bit < 64; bit++) {
         assert_map_refused_with(0, UINT64_C(1) << bit, READ_WRITE, SV39_BAD_PHYSICAL);
@@ -47,8 +37,7 @@ static void a_physical_address_above_the_highest_is_refused(void **state) {
     assert_map_refused_with(0, UINT64_MAX << 12, 0, SV39_BAD_PHYSICAL); /* before the flags */
 }
 
-static void every_flag_that_is_not_the_callers_is_refused(void **state) {
-    (void)state;
+TEST(every_flag_that_is_not_the_callers_is_refused) {
     set_up(8);
     for (unsigned bit = 0; bit < 64; bit++) {
         if ((UINT64_C(1) << bit & SV39_FLAGS) == 0) {
@@ -61,8 +50,7 @@ static void every_flag_that_is_not_the_callers_is_refused(void **state) {
 
 /* Mapped and not mapped. */
 
-static void a_page_is_mapped_once(void **state) {
-    (void)state;
+TEST(a_page_is_mapped_once) {
     set_up(8);
     map(GIB, DEVICE);
     assert_map_refused(GIB, SV39_ALREADY_MAPPED);
@@ -70,8 +58,7 @@ static void a_page_is_mapped_once(void **state) {
     assert_translates(GIB, DEVICE, READ_WRITE);
 }
 
-static void what_no_level_knows_is_not_mapped(void **state) {
-    (void)state;
+TEST(what_no_level_knows_is_not_mapped) {
     set_up(8);
     map(0, DEVICE);
     static const uint64_t addresses[] = {PAGE_SIZE, 2 * MIB, GIB};
@@ -85,8 +72,7 @@ static void what_no_level_knows_is_not_mapped(void **state) {
 
 /* Pages. */
 
-static void a_first_table_that_cannot_be_had_is_out_of_pages(void **state) {
-    (void)state;
+TEST(a_first_table_that_cannot_be_had_is_out_of_pages) {
     set_up(1);
     assert_map_refused(0, SV39_OUT_OF_PAGES);
     set_up(3);
@@ -96,8 +82,7 @@ static void a_first_table_that_cannot_be_had_is_out_of_pages(void **state) {
     map(PAGE_SIZE, DEVICE);                         /* none */
 }
 
-static void a_second_table_that_cannot_be_had_gives_the_first_one_back(void **state) {
-    (void)state;
+TEST(a_second_table_that_cannot_be_had_gives_the_first_one_back) {
     set_up(2);
     assert_map_refused(0, SV39_OUT_OF_PAGES);
     assert_int_equal(pages.taken_count, 1);
@@ -108,8 +93,7 @@ static void a_second_table_that_cannot_be_had_gives_the_first_one_back(void **st
     assert_counts(4, 2);
 }
 
-static void corrupt_descriptors_are_told_from_too_few_pages(void **state) {
-    (void)state;
+TEST(corrupt_descriptors_are_told_from_too_few_pages) {
     set_up(8);
     pages.descriptors[1] = 0x80;
     assert_map_refused(0, SV39_CORRUPT_PAGES);
@@ -150,8 +134,7 @@ static uint64_t table_entry(uint64_t physical_address) {
     return physical_address >> 2 | SV39_VALID;
 }
 
-static void a_leaf_that_cannot_be_true_is_corrupt(void **state) {
-    (void)state;
+TEST(a_leaf_that_cannot_be_true_is_corrupt) {
     set_up_mapped();
     uint64_t *const leaf = home_entry(2);
     for (unsigned bit = 0; bit < 64; bit++) {
@@ -167,8 +150,7 @@ static void a_leaf_that_cannot_be_true_is_corrupt(void **state) {
     assert_impossible(leaf, UINT64_MAX);
 }
 
-static void a_table_entry_that_cannot_be_true_is_corrupt(void **state) {
-    (void)state;
+TEST(a_table_entry_that_cannot_be_true_is_corrupt) {
     set_up_mapped();
     for (size_t page = 0; page < 2; page++) {
         uint64_t *const entry = home_entry(page);
@@ -182,8 +164,7 @@ static void a_table_entry_that_cannot_be_true_is_corrupt(void **state) {
     }
 }
 
-static void a_table_that_is_not_a_page_of_the_allocator_is_corrupt(void **state) {
-    (void)state;
+TEST(a_table_that_is_not_a_page_of_the_allocator_is_corrupt) {
     set_up_mapped();
     for (size_t page = 0; page < 2; page++) {
         uint64_t *const entry = home_entry(page);
@@ -199,16 +180,14 @@ static void a_table_that_is_not_a_page_of_the_allocator_is_corrupt(void **state)
     }
 }
 
-static void a_table_the_walk_has_come_through_is_corrupt(void **state) {
-    (void)state;
+TEST(a_table_the_walk_has_come_through_is_corrupt) {
     set_up_mapped();
     assert_impossible(home_entry(0), table_entry(physical_at(0)));
     assert_impossible(home_entry(1), table_entry(physical_at(0)));
     assert_impossible(home_entry(1), table_entry(physical_at(1)));
 }
 
-static void a_table_whose_page_somebody_freed_is_corrupt(void **state) {
-    (void)state;
+TEST(a_table_whose_page_somebody_freed_is_corrupt) {
     for (size_t page = 0; page < 3; page++) {
         set_up_mapped();
         assert_int_equal(page_free(&pages, page_at(page)), PAGE_OK);
@@ -216,8 +195,7 @@ static void a_table_whose_page_somebody_freed_is_corrupt(void **state) {
     }
 }
 
-static void a_corrupt_entry_does_no_harm_beside_its_way(void **state) {
-    (void)state;
+TEST(a_corrupt_entry_does_no_harm_beside_its_way) {
     set_up_mapped();
     *home_entry(2) = 0x800;
     map(HOME + PAGE_SIZE, DEVICE);
@@ -234,8 +212,7 @@ static void a_corrupt_entry_does_no_harm_beside_its_way(void **state) {
 
 /* Counters. */
 
-static void counters_that_would_pass_below_zero_are_corrupt(void **state) {
-    (void)state;
+TEST(counters_that_would_pass_below_zero_are_corrupt) {
     set_up(8);
     map(0, DEVICE);
     tree.mapped_count = 0;
@@ -278,8 +255,7 @@ static uint64_t random_entry(uint64_t *seed) {
 }
 
 /* AddressSanitizer watches the core, and the arena has nothing behind its last page. */
-static void no_entries_make_a_walk_loop_or_leave_the_pages(void **state) {
-    (void)state;
+TEST(no_entries_make_a_walk_loop_or_leave_the_pages) {
     uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
     print_message("seed 0x%016llx\n", (unsigned long long)seed);
     for (size_t trial = 0; trial < 2000; trial++) {
@@ -301,27 +277,4 @@ static void no_entries_make_a_walk_loop_or_leave_the_pages(void **state) {
             assert_true(pages.taken_count <= pages.page_count);
         }
     }
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_address_that_is_not_canonical_is_refused),
-        cmocka_unit_test(every_misaligned_address_is_refused),
-        cmocka_unit_test(a_physical_address_above_the_highest_is_refused),
-        cmocka_unit_test(every_flag_that_is_not_the_callers_is_refused),
-        cmocka_unit_test(a_page_is_mapped_once),
-        cmocka_unit_test(what_no_level_knows_is_not_mapped),
-        cmocka_unit_test(a_first_table_that_cannot_be_had_is_out_of_pages),
-        cmocka_unit_test(a_second_table_that_cannot_be_had_gives_the_first_one_back),
-        cmocka_unit_test(corrupt_descriptors_are_told_from_too_few_pages),
-        cmocka_unit_test(a_leaf_that_cannot_be_true_is_corrupt),
-        cmocka_unit_test(a_table_entry_that_cannot_be_true_is_corrupt),
-        cmocka_unit_test(a_table_that_is_not_a_page_of_the_allocator_is_corrupt),
-        cmocka_unit_test(a_table_the_walk_has_come_through_is_corrupt),
-        cmocka_unit_test(a_table_whose_page_somebody_freed_is_corrupt),
-        cmocka_unit_test(a_corrupt_entry_does_no_harm_beside_its_way),
-        cmocka_unit_test(counters_that_would_pass_below_zero_are_corrupt),
-        cmocka_unit_test(no_entries_make_a_walk_loop_or_leave_the_pages),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,8 +118,7 @@ static const struct {
     {"refuse", {OPERATION_REFUSE, 0, {0}, 0, 0, 0, 0}},
 };
 
-static void operations_print_as_published(void **state) {
-    (void)state;
+TEST(operations_print_as_published) {
     for (size_t i = 0; i < LENGTH(operations); i++) {
         char buffer[TEXT_OPERATION_SIZE];
         assert_ptr_equal(text_operation(&operations[i].operation, buffer), buffer);
@@ -127,8 +126,7 @@ static void operations_print_as_published(void **state) {
     }
 }
 
-static void operations_parse_as_published(void **state) {
-    (void)state;
+TEST(operations_parse_as_published) {
     for (size_t i = 0; i < LENGTH(operations); i++) {
         char text[160];
         const int size = snprintf(text, sizeof text, FIRST_LINE "heap slots=4096\n%s", operations[i].text);
@@ -140,8 +138,7 @@ static void operations_parse_as_published(void **state) {
     }
 }
 
-static void operands_can_be_written_in_several_ways(void **state) {
-    (void)state;
+TEST(operands_can_be_written_in_several_ways) {
     assert_same(FIRST_LINE "alloc 007 00000000000000000000000024\n",
                 FIRST_LINE DEFAULT_HEAP "\nalloc 7 24\n");
     assert_same(FIRST_LINE "calloc 1 0x3 8\n", FIRST_LINE DEFAULT_HEAP "\ncalloc 1 3 8\n");
@@ -155,8 +152,7 @@ static void operands_can_be_written_in_several_ways(void **state) {
 
 /* The heap line and the layout of lines. */
 
-static void a_text_of_one_line_is_the_program_that_no_bytes_mean(void **state) {
-    (void)state;
+TEST(a_text_of_one_line_is_the_program_that_no_bytes_mean) {
     static const char *const texts[] = {
         "kmem-program 1",
         "kmem-program 1\n",
@@ -171,8 +167,7 @@ static void a_text_of_one_line_is_the_program_that_no_bytes_mean(void **state) {
     }
 }
 
-static void heap_settings_come_in_any_order_and_each_has_a_default(void **state) {
-    (void)state;
+TEST(heap_settings_come_in_any_order_and_each_has_a_default) {
     assert_same(FIRST_LINE "heap pages=2\n", FIRST_LINE "heap page=32 pages=2 growth=0 slots=16\n");
     assert_same(FIRST_LINE "heap slots=64 growth=7 page=64\n",
                 FIRST_LINE "heap page=64 pages=1 growth=7 slots=64\n");
@@ -183,8 +178,7 @@ static void heap_settings_come_in_any_order_and_each_has_a_default(void **state)
     assert_same(FIRST_LINE LARGE_HEAP "\n", FIRST_LINE LARGE_HEAP "\n");
 }
 
-static void blanks_tabs_comments_and_carriage_returns_make_no_difference(void **state) {
-    (void)state;
+TEST(blanks_tabs_comments_and_carriage_returns_make_no_difference) {
     static const char text[] = "kmem-program 1\r\n"
                                "# a comment, with any byte in it: \x01 \xc3\xa9 \x00 \r \x7f\r\n"
                                "\t heap\tpage=64 # pages=7\r\n"
@@ -196,8 +190,7 @@ static void blanks_tabs_comments_and_carriage_returns_make_no_difference(void **
                   FIRST_LINE "heap page=64 pages=1 growth=0 slots=16\nalloc 1 24\nfree 1\nnull\n");
 }
 
-static void a_text_may_be_of_any_length(void **state) {
-    (void)state;
+TEST(a_text_may_be_of_any_length) {
     enum {
         OPERATION_TOTAL = 300000
     };
@@ -216,8 +209,7 @@ static void a_text_may_be_of_any_length(void **state) {
     free(encoding.bytes);
 }
 
-static void bytes_are_text_iff_they_begin_with_the_name_of_the_format(void **state) {
-    (void)state;
+TEST(bytes_are_text_iff_they_begin_with_the_name_of_the_format) {
     static const char name[] = "kmem-program";
     for (size_t size = 0; size < sizeof name; size++) {
         assert_int_equal(text_is_text((const uint8_t *)name, size), size == 12);
@@ -228,8 +220,7 @@ static void bytes_are_text_iff_they_begin_with_the_name_of_the_format(void **sta
     assert_false(text_is_text(NULL, 0));
 }
 
-static void comments_and_blank_lines_may_stand_before_the_first_line(void **state) {
-    (void)state;
+TEST(comments_and_blank_lines_may_stand_before_the_first_line) {
     static const char program[] = FIRST_LINE "heap page=64 pages=1 growth=0 slots=16\nalloc 1 24\n";
     static const char *const fronts[] = {"#\n", "\n", " \t\r\n",
                                          "# what it shows\n\n  # and why: \xc3\xa4\n"};
@@ -248,8 +239,7 @@ static void comments_and_blank_lines_may_stand_before_the_first_line(void **stat
 
 #define HEAP_2 "kmem-program 2\nheap page=256 pages=4 growth=4 slots=16\n"
 
-static void format_2_says_more_of_misuses_and_alignments(void **state) {
-    (void)state;
+TEST(format_2_says_more_of_misuses_and_alignments) {
     assert_same("kmem-program 2\n", HEAP_2);
     assert_same("kmem-program 2\nheap page=16 pages=1 growth=0\n",
                 "kmem-program 2\nheap page=16 pages=1 growth=0 slots=16\n");
@@ -281,8 +271,7 @@ static void format_2_says_more_of_misuses_and_alignments(void **state) {
                 HEAP_2 "double 0 realloc\nnull realloc usable\n");
 }
 
-static void errors_of_format_2_say_what_it_takes(void **state) {
-    (void)state;
+TEST(errors_of_format_2_say_what_it_takes) {
     static const struct {
         const char *text;
         size_t column;
@@ -320,8 +309,7 @@ static void errors_of_format_2_say_what_it_takes(void **state) {
 
 /* Round trips. */
 
-static void printing_a_program_and_parsing_that_gives_its_canonical_encoding(void **state) {
-    (void)state;
+RANDOM_TEST(printing_a_program_and_parsing_that_gives_its_canonical_encoding) {
     for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT / 4; trial++) {
         uint8_t bytes[RANDOM_SIZE_MAXIMUM];
         uint8_t canonical[ENCODED_MAXIMUM];
@@ -336,8 +324,7 @@ static void printing_a_program_and_parsing_that_gives_its_canonical_encoding(voi
     }
 }
 
-static void parsing_a_text_and_printing_the_program_gives_the_same_operations(void **state) {
-    (void)state;
+RANDOM_TEST(parsing_a_text_and_printing_the_program_gives_the_same_operations) {
     for (unsigned trial = 0; trial < RANDOM_TRIAL_COUNT / 4; trial++) {
         uint8_t bytes[RANDOM_SIZE_MAXIMUM];
         const struct program program = program_decode(bytes, random_bytes(bytes));
@@ -351,8 +338,7 @@ static void parsing_a_text_and_printing_the_program_gives_the_same_operations(vo
     }
 }
 
-static void a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not(void **state) {
-    (void)state;
+TEST(a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not) {
     static const char whole[] = FIRST_LINE "heap page=64 refuse=1,2 disable=null\ncalloc 1 0x3 max-7\n"
                                            "# note\r\nfree 0\ninterior 2 7 realloc\nalloc 3 2^63+1\n";
     char text[sizeof whole];
@@ -380,8 +366,7 @@ static void a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not(
 
 /* Errors. */
 
-static void the_first_line_is_exactly_the_signature(void **state) {
-    (void)state;
+TEST(the_first_line_is_exactly_the_signature) {
     static const struct {
         const char *text;
         size_t column;
@@ -412,8 +397,7 @@ static void the_first_line_is_exactly_the_signature(void **state) {
     assert_string_equal(error.message, cases[0].message);
 }
 
-static void every_error_names_its_place_and_what_would_be_right(void **state) {
-    (void)state;
+TEST(every_error_names_its_place_and_what_would_be_right) {
     static const struct {
         const char *lines;
         size_t line;
@@ -528,14 +512,12 @@ static void every_error_names_its_place_and_what_would_be_right(void **state) {
     }
 }
 
-static void the_first_error_is_the_one_reported(void **state) {
-    (void)state;
+TEST(the_first_error_is_the_one_reported) {
     assert_error("free x\nfree y", 2, 6, "'x' is not a slot: a slot is a decimal number from 0 to 15");
     assert_error("alloc x y z", 2, 7, "'x' is not a slot: a slot is a decimal number from 0 to 15");
 }
 
-static void a_text_too_large_for_memory_is_an_error_without_a_line(void **state) {
-    (void)state;
+TEST(a_text_too_large_for_memory_is_an_error_without_a_line) {
     static const char text[] = FIRST_LINE;
     struct encoding encoding;
     struct text_error error;
@@ -547,8 +529,7 @@ static void a_text_too_large_for_memory_is_an_error_without_a_line(void **state)
     assert_string_equal(error.message, "out of memory");
 }
 
-static void a_text_made_in_memory_is_the_one_that_is_printed(void **state) {
-    (void)state;
+TEST(a_text_made_in_memory_is_the_one_that_is_printed) {
     static const uint8_t bytes[] = {1, 0, 1, 3, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 24, 0, 0, 3, 1, 0, 40};
     for (size_t i = 0; i <= sizeof bytes; i++) {
         const struct program program = program_decode(bytes, i);
@@ -563,8 +544,7 @@ static void a_text_made_in_memory_is_the_one_that_is_printed(void **state) {
     }
 }
 
-static void printing_to_a_stream_that_fails_says_so(void **state) {
-    (void)state;
+TEST(printing_to_a_stream_that_fails_says_so) {
     char room[8];
     const struct program program = program_decode(NULL, 0);
     FILE *const stream = fmemopen(room, sizeof room, "w");
@@ -572,30 +552,4 @@ static void printing_to_a_stream_that_fails_says_so(void **state) {
     assert_int_equal(setvbuf(stream, NULL, _IONBF, 0), 0);
     assert_int_not_equal(text_print(&program, stream), 0);
     (void)fclose(stream);
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operations_print_as_published),
-        cmocka_unit_test(operations_parse_as_published),
-        cmocka_unit_test(operands_can_be_written_in_several_ways),
-        cmocka_unit_test(a_text_of_one_line_is_the_program_that_no_bytes_mean),
-        cmocka_unit_test(heap_settings_come_in_any_order_and_each_has_a_default),
-        cmocka_unit_test(blanks_tabs_comments_and_carriage_returns_make_no_difference),
-        cmocka_unit_test(a_text_may_be_of_any_length),
-        cmocka_unit_test(bytes_are_text_iff_they_begin_with_the_name_of_the_format),
-        cmocka_unit_test(comments_and_blank_lines_may_stand_before_the_first_line),
-        cmocka_unit_test(format_2_says_more_of_misuses_and_alignments),
-        cmocka_unit_test(errors_of_format_2_say_what_it_takes),
-        RANDOM_TEST(printing_a_program_and_parsing_that_gives_its_canonical_encoding),
-        RANDOM_TEST(parsing_a_text_and_printing_the_program_gives_the_same_operations),
-        cmocka_unit_test(a_text_cut_anywhere_or_with_any_byte_changed_parses_or_says_why_not),
-        cmocka_unit_test(the_first_line_is_exactly_the_signature),
-        cmocka_unit_test(every_error_names_its_place_and_what_would_be_right),
-        cmocka_unit_test(the_first_error_is_the_one_reported),
-        cmocka_unit_test(a_text_too_large_for_memory_is_an_error_without_a_line),
-        cmocka_unit_test(a_text_made_in_memory_is_the_one_that_is_printed),
-        cmocka_unit_test(printing_to_a_stream_that_fails_says_so),
-    };
-    return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

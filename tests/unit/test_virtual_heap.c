@@ -1,12 +1,6 @@
 /* The contract of a heap's range of virtual addresses (src/riscv/virtual_heap.h), sentence by sentence. The
  * tables are looked at through sv39_translate; where they and the pages lie, sv39_fixture.h says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "src/riscv/virtual_heap.h"
 #include "tests/unit/sv39_fixture.h"
@@ -82,8 +76,7 @@ static void assert_all_given_back(void) {
 
 /* virtual_heap_init. */
 
-static void init_grants_and_maps_nothing(void **state) {
-    (void)state;
+TEST(init_grants_and_maps_nothing) {
     start(8, VIRTUAL_HEAP_MAPPED);
     assert_int_equal(heap.granted_count, 0);
     assert_int_equal(heap.mapped_count, 0);
@@ -96,16 +89,14 @@ static enum virtual_heap_error init_at(uint64_t base, size_t reserved_count) {
     return virtual_heap_init(&heap, &tree, &range);
 }
 
-static void init_refuses_a_range_that_is_empty_or_misaligned(void **state) {
-    (void)state;
+TEST(init_refuses_a_range_that_is_empty_or_misaligned) {
     set_up(4);
     assert_int_equal(init_at(BASE, 0), VIRTUAL_HEAP_BAD_RANGE);
     assert_int_equal(init_at(BASE + 8, 1), VIRTUAL_HEAP_BAD_RANGE);
     assert_int_equal(init_at(BASE, 1), VIRTUAL_HEAP_OK);
 }
 
-static void init_refuses_a_range_that_leaves_its_half_of_the_address_space(void **state) {
-    (void)state;
+TEST(init_refuses_a_range_that_leaves_its_half_of_the_address_space) {
     set_up(4);
     const uint64_t lower_end = 256 * GIB;
     const uint64_t upper_base = 0 - lower_end;
@@ -124,15 +115,13 @@ static void init_refuses_a_range_that_leaves_its_half_of_the_address_space(void 
     assert_int_equal(init_at(0 - page, 2), VIRTUAL_HEAP_BAD_RANGE);
 }
 
-static void init_refuses_tables_without_a_root(void **state) {
-    (void)state;
+TEST(init_refuses_tables_without_a_root) {
     set_up_pages(4);
     assert_int_equal(sv39_init(&tree, &pages, NULL, offset_for(PHYSICAL_BASE)), SV39_BAD_ROOT);
     assert_int_equal(init_at(BASE, 1), VIRTUAL_HEAP_BAD_RANGE);
 }
 
-static void init_refuses_flags_without_read_or_write_or_with_an_unknown_bit(void **state) {
-    (void)state;
+TEST(init_refuses_flags_without_read_or_write_or_with_an_unknown_bit) {
     set_up(4);
     static const uint64_t flags[] = {0,
                                      SV39_READ,
@@ -152,8 +141,7 @@ static void init_refuses_flags_without_read_or_write_or_with_an_unknown_bit(void
 
 /* Mapped mode. */
 
-static void extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physical(void **state) {
-    (void)state;
+TEST(extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physical) {
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(2);
     void *const between = page_alloc(&pages, 1); /* so that the next page cannot follow the last */
@@ -171,8 +159,7 @@ static void extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_i
     assert_int_equal(page_free(&pages, between), PAGE_OK);
 }
 
-static void extend_fills_pages_before_it_maps_them(void **state) {
-    (void)state;
+TEST(extend_fills_pages_before_it_maps_them) {
     start(8, VIRTUAL_HEAP_MAPPED);
     extend(2);
     unsigned char expected[PAGE_SIZE];
@@ -181,8 +168,7 @@ static void extend_fills_pages_before_it_maps_them(void **state) {
     assert_memory_equal(assert_mapped(1), expected, PAGE_SIZE);
 }
 
-static void extend_by_nothing_does_nothing(void **state) {
-    (void)state;
+TEST(extend_by_nothing_does_nothing) {
     for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
         start(1, (enum virtual_heap_mode)mode);
         extend(0);
@@ -190,8 +176,7 @@ static void extend_by_nothing_does_nothing(void **state) {
     }
 }
 
-static void extend_past_the_reserved_range_is_refused(void **state) {
-    (void)state;
+TEST(extend_past_the_reserved_range_is_refused) {
     for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
         const struct virtual_heap_range range = range_of(BASE, 4, (enum virtual_heap_mode)mode);
         set_up(16);
@@ -207,8 +192,7 @@ static void extend_past_the_reserved_range_is_refused(void **state) {
 
 /* With every number of free pages, in both modes: as many pages can be had as tables leave over, and one more
  * is refused and changes nothing, wherever on its way it fails. */
-static void extend_is_refused_and_changes_nothing_wherever_the_pages_run_out(void **state) {
-    (void)state;
+TEST(extend_is_refused_and_changes_nothing_wherever_the_pages_run_out) {
     for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
         for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
             start(page_count, (enum virtual_heap_mode)mode);
@@ -229,8 +213,7 @@ static void extend_is_refused_and_changes_nothing_wherever_the_pages_run_out(voi
 
 /* A range over the border of two tables of level 0, and of level 1: pages and tables run out at either side.
  */
-static void the_same_over_the_border_of_two_tables(void **state) {
-    (void)state;
+TEST(the_same_over_the_border_of_two_tables) {
     static const uint64_t borders[] = {BASE + 2 * MIB, BASE + GIB};
     for (size_t i = 0; i < sizeof borders / sizeof *borders; i++) {
         const size_t second_table_count = i == 0 ? 1 : 2;
@@ -259,8 +242,7 @@ static void the_same_over_the_border_of_two_tables(void **state) {
     }
 }
 
-static void extend_over_a_page_that_someone_has_mapped_is_refused_and_leaves_that_mapping(void **state) {
-    (void)state;
+TEST(extend_over_a_page_that_someone_has_mapped_is_refused_and_leaves_that_mapping) {
     start(16, VIRTUAL_HEAP_MAPPED);
     map(address_at(3), DEVICE);
     extend(2);
@@ -269,15 +251,13 @@ static void extend_over_a_page_that_someone_has_mapped_is_refused_and_leaves_tha
     extend(1);
 }
 
-static void extend_says_when_the_page_allocator_is_damaged(void **state) {
-    (void)state;
+TEST(extend_says_when_the_page_allocator_is_damaged) {
     start(8, VIRTUAL_HEAP_MAPPED);
     pages.descriptors[1] = 0x40;
     assert_extend_refused(1, VIRTUAL_HEAP_CORRUPT);
 }
 
-static void extend_says_when_the_tables_are_damaged(void **state) {
-    (void)state;
+TEST(extend_says_when_the_tables_are_damaged) {
     start(8, VIRTUAL_HEAP_MAPPED);
     table_at(0)[1] = SV39_WRITE; /* the entry of the root that BASE goes by */
     assert_extend_refused(1, VIRTUAL_HEAP_CORRUPT);
@@ -285,8 +265,7 @@ static void extend_says_when_the_tables_are_damaged(void **state) {
 
 /* Lazy mode. */
 
-static void lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled(void **state) {
-    (void)state;
+TEST(lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled) {
     start(16, VIRTUAL_HEAP_LAZY);
     extend(8);
     assert_int_equal(heap.granted_count, 8);
@@ -302,8 +281,7 @@ static void lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled(void *
     assert_not_mapped(6);
 }
 
-static void a_page_that_is_mapped_is_touched_by_nobodys_fault(void **state) {
-    (void)state;
+TEST(a_page_that_is_mapped_is_touched_by_nobodys_fault) {
     start(16, VIRTUAL_HEAP_LAZY);
     extend(2);
     touch(1);
@@ -313,8 +291,7 @@ static void a_page_that_is_mapped_is_touched_by_nobodys_fault(void **state) {
     assert_touch_refused(address_at(0), VIRTUAL_HEAP_ALREADY_MAPPED);
 }
 
-static void touching_past_the_granted_end_is_refused_and_named_in_both_modes(void **state) {
-    (void)state;
+TEST(touching_past_the_granted_end_is_refused_and_named_in_both_modes) {
     for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
         start(16, (enum virtual_heap_mode)mode);
         assert_touch_refused(address_at(0), VIRTUAL_HEAP_PAST_END);
@@ -328,8 +305,7 @@ static void touching_past_the_granted_end_is_refused_and_named_in_both_modes(voi
     }
 }
 
-static void a_granted_page_can_always_be_mapped_in_whatever_order(void **state) {
-    (void)state;
+TEST(a_granted_page_can_always_be_mapped_in_whatever_order) {
     for (size_t page_count = 1 + TABLE_COUNT + 1; page_count <= PAGE_LIMIT; page_count++) {
         for (size_t step = 1; step < page_count; step++) { /* every step that visits all */
             const size_t most = page_count - 1 - TABLE_COUNT;
@@ -346,8 +322,7 @@ static void a_granted_page_can_always_be_mapped_in_whatever_order(void **state) 
     }
 }
 
-static void owed_pages_are_those_not_mapped_and_the_tables_not_taken(void **state) {
-    (void)state;
+TEST(owed_pages_are_those_not_mapped_and_the_tables_not_taken) {
     start_at(BASE + GIB - PAGE_SIZE, 16, VIRTUAL_HEAP_LAZY);
     assert_int_equal(virtual_heap_owed_count(&heap), 0);
     extend(1);
@@ -362,15 +337,13 @@ static void owed_pages_are_those_not_mapped_and_the_tables_not_taken(void **stat
     assert_int_equal(virtual_heap_owed_count(&heap), 0);
 }
 
-static void nothing_is_owed_in_mapped_mode(void **state) {
-    (void)state;
+TEST(nothing_is_owed_in_mapped_mode) {
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(3);
     assert_int_equal(virtual_heap_owed_count(&heap), 0);
 }
 
-static void tables_shared_with_other_mappings_are_never_counted_on(void **state) {
-    (void)state;
+TEST(tables_shared_with_other_mappings_are_never_counted_on) {
     start(16, VIRTUAL_HEAP_LAZY);
     map(address_at(0) - PAGE_SIZE + 4 * PAGE_SIZE, DEVICE); /* the range's own tables, taken by another */
     assert_int_equal(pages.taken_count, 1 + TABLE_COUNT);
@@ -382,8 +355,7 @@ static void tables_shared_with_other_mappings_are_never_counted_on(void **state)
     assert_int_equal(virtual_heap_owed_count(&heap), 0);
 }
 
-static void a_touch_says_when_others_have_taken_what_was_owed(void **state) {
-    (void)state;
+TEST(a_touch_says_when_others_have_taken_what_was_owed) {
     for (size_t left = 0; left < 1 + TABLE_COUNT; left++) {
         start(16, VIRTUAL_HEAP_LAZY);
         extend(13);
@@ -392,8 +364,7 @@ static void a_touch_says_when_others_have_taken_what_was_owed(void **state) {
     }
 }
 
-static void a_touch_says_when_the_tables_or_the_page_allocator_are_damaged(void **state) {
-    (void)state;
+TEST(a_touch_says_when_the_tables_or_the_page_allocator_are_damaged) {
     start(16, VIRTUAL_HEAP_LAZY);
     extend(2);
     table_at(0)[1] = SV39_WRITE;
@@ -407,8 +378,7 @@ static void a_touch_says_when_the_tables_or_the_page_allocator_are_damaged(void 
 
 /* virtual_heap_release. */
 
-static void release_gives_back_every_page_and_table_and_the_range_can_be_used_again(void **state) {
-    (void)state;
+TEST(release_gives_back_every_page_and_table_and_the_range_can_be_used_again) {
     for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
         start_at(BASE + 2 * MIB - 3 * PAGE_SIZE, 16, (enum virtual_heap_mode)mode);
         for (int round = 0; round < 3; round++) {
@@ -428,8 +398,7 @@ static void release_gives_back_every_page_and_table_and_the_range_can_be_used_ag
     }
 }
 
-static void release_leaves_other_mappings_of_the_tables(void **state) {
-    (void)state;
+TEST(release_leaves_other_mappings_of_the_tables) {
     start(16, VIRTUAL_HEAP_MAPPED);
     map(GIB - PAGE_SIZE, DEVICE);
     const size_t taken_count = pages.taken_count;
@@ -439,8 +408,7 @@ static void release_leaves_other_mappings_of_the_tables(void **state) {
     assert_translates(GIB - PAGE_SIZE, DEVICE, READ_WRITE);
 }
 
-static void release_goes_on_after_an_impossible_mapping_and_says_so(void **state) {
-    (void)state;
+TEST(release_goes_on_after_an_impossible_mapping_and_says_so) {
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(4);
     table_at(2 + 1)[1] =
@@ -451,16 +419,14 @@ static void release_goes_on_after_an_impossible_mapping_and_says_so(void **state
     assert_not_mapped(2);
 }
 
-static void release_says_when_a_counter_of_the_tables_is_damaged(void **state) {
-    (void)state;
+TEST(release_says_when_a_counter_of_the_tables_is_damaged) {
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(1);
     tree.mapped_count = 0;
     assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_CORRUPT);
 }
 
-static void release_says_when_a_mapped_page_was_freed_by_someone_else(void **state) {
-    (void)state;
+TEST(release_says_when_a_mapped_page_was_freed_by_someone_else) {
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(2);
     assert_int_equal(page_free(&pages, assert_mapped(1)), PAGE_OK);
@@ -470,8 +436,7 @@ static void release_says_when_a_mapped_page_was_freed_by_someone_else(void **sta
 
 /* Names. */
 
-static void every_error_has_its_own_name(void **state) {
-    (void)state;
+TEST(every_error_has_its_own_name) {
     for (int error = VIRTUAL_HEAP_OK; error <= VIRTUAL_HEAP_CORRUPT; error++) {
         assert_string_not_equal(virtual_heap_error_name((enum virtual_heap_error)error), "unknown");
         for (int other = VIRTUAL_HEAP_OK; other < error; other++) {
@@ -481,39 +446,4 @@ static void every_error_has_its_own_name(void **state) {
     }
     assert_string_equal(virtual_heap_error_name((enum virtual_heap_error)(VIRTUAL_HEAP_CORRUPT + 1)),
                         "unknown");
-}
-
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(init_grants_and_maps_nothing),
-        cmocka_unit_test(init_refuses_a_range_that_is_empty_or_misaligned),
-        cmocka_unit_test(init_refuses_a_range_that_leaves_its_half_of_the_address_space),
-        cmocka_unit_test(init_refuses_tables_without_a_root),
-        cmocka_unit_test(init_refuses_flags_without_read_or_write_or_with_an_unknown_bit),
-        cmocka_unit_test(extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physical),
-        cmocka_unit_test(extend_fills_pages_before_it_maps_them),
-        cmocka_unit_test(extend_by_nothing_does_nothing),
-        cmocka_unit_test(extend_past_the_reserved_range_is_refused),
-        cmocka_unit_test(extend_is_refused_and_changes_nothing_wherever_the_pages_run_out),
-        cmocka_unit_test(the_same_over_the_border_of_two_tables),
-        cmocka_unit_test(extend_over_a_page_that_someone_has_mapped_is_refused_and_leaves_that_mapping),
-        cmocka_unit_test(extend_says_when_the_page_allocator_is_damaged),
-        cmocka_unit_test(extend_says_when_the_tables_are_damaged),
-        cmocka_unit_test(lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled),
-        cmocka_unit_test(a_page_that_is_mapped_is_touched_by_nobodys_fault),
-        cmocka_unit_test(touching_past_the_granted_end_is_refused_and_named_in_both_modes),
-        cmocka_unit_test(a_granted_page_can_always_be_mapped_in_whatever_order),
-        cmocka_unit_test(owed_pages_are_those_not_mapped_and_the_tables_not_taken),
-        cmocka_unit_test(nothing_is_owed_in_mapped_mode),
-        cmocka_unit_test(tables_shared_with_other_mappings_are_never_counted_on),
-        cmocka_unit_test(a_touch_says_when_others_have_taken_what_was_owed),
-        cmocka_unit_test(a_touch_says_when_the_tables_or_the_page_allocator_are_damaged),
-        cmocka_unit_test(release_gives_back_every_page_and_table_and_the_range_can_be_used_again),
-        cmocka_unit_test(release_leaves_other_mappings_of_the_tables),
-        cmocka_unit_test(release_goes_on_after_an_impossible_mapping_and_says_so),
-        cmocka_unit_test(release_says_when_a_counter_of_the_tables_is_damaged),
-        cmocka_unit_test(release_says_when_a_mapped_page_was_freed_by_someone_else),
-        cmocka_unit_test(every_error_has_its_own_name),
-    };
-    return cmocka_run_group_tests_name("virtual_heap", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* The checker of a heap. invariant.h is the contract.
  *
- * One function for each invariant's failure, named after it, says what its verdict's members mean. They are
- * kept out of line so that a debugger can stop in each. */
+ * One function for each invariant's failure, named after it, kept out of line so that a debugger can stop in
+ * each. */
 #include "invariants/invariant.h"
 
 #include "src/block.h"
@@ -10,45 +10,40 @@
 
 /* The failures. */
 
-/* offset 0; the first of base, page size, page count that differs (base as its distance from the right one).
- */
+/* The first of base, page size, page count that differs; a base as its distance from the right one. */
 OUT_OF_LINE static struct verdict fail_region(uint64_t expected, uint64_t observed) {
     return (struct verdict){INVARIANT_REGION, 0, expected, observed};
 }
 
-/* offset of the header; at least 16 expected; size 0 observed. */
 OUT_OF_LINE static struct verdict fail_walk_ends(size_t offset) {
     return (struct verdict){INVARIANT_WALK_ENDS, offset, BLOCK_SIZE_MINIMUM, 0};
 }
 
-/* offset of the header; the nearest possible size above; the size observed. */
+/* Expected is the nearest possible size above. */
 OUT_OF_LINE static struct verdict fail_block_size(size_t offset, uint64_t size) {
     const uint64_t rounded = (size + BLOCK_ALIGNMENT - 1) & ~(uint64_t)(BLOCK_ALIGNMENT - 1);
     const uint64_t possible = rounded < BLOCK_SIZE_MINIMUM ? BLOCK_SIZE_MINIMUM : rounded;
     return (struct verdict){INVARIANT_BLOCK_SIZE, offset, possible, size};
 }
 
-/* offset of the header; the most bytes the block can have; the size observed. */
 OUT_OF_LINE static struct verdict fail_block_tiling(size_t offset, size_t room, uint64_t size) {
     return (struct verdict){INVARIANT_BLOCK_TILING, offset, room, size};
 }
 
-/* offset of the second free block's header; the size one merged block would have; the second one's size. */
 OUT_OF_LINE static struct verdict fail_free_merged(size_t offset, uint64_t merged_size, uint64_t size) {
     return (struct verdict){INVARIANT_FREE_MERGED, offset, merged_size, size};
 }
 
-/* offset of the taken block; 0 bytes expected; the size observed. */
 OUT_OF_LINE static struct verdict fail_taken_is_live(size_t offset, uint64_t size) {
     return (struct verdict){INVARIANT_TAKEN_IS_LIVE, offset, 0, size};
 }
 
-/* offset of the live block; its size; the size of the taken block found there, 0 when there is none. */
+/* The size observed is 0 when no taken block is there. */
 OUT_OF_LINE static struct verdict fail_live_is_taken(struct live_block live, uint64_t size) {
     return (struct verdict){INVARIANT_LIVE_IS_TAKEN, live.offset, live.size, size};
 }
 
-/* offset 0; the walk's count of taken blocks or, when that agrees, of taken bytes; the heap's own. */
+/* Of taken blocks or, when that agrees, of taken bytes. */
 OUT_OF_LINE static struct verdict fail_counters(uint64_t counted, uint64_t claimed) {
     return (struct verdict){INVARIANT_COUNTERS, 0, counted, claimed};
 }
@@ -221,7 +216,7 @@ struct verdict invariant_check(const struct kmem *heap, const struct expectation
 }
 
 static const char *const invariant_text[INVARIANT_COUNT][2] = {
-#define INVARIANT_TEXT(name, id, sentence) [INVARIANT_##name] = {id, sentence},
+#define INVARIANT_TEXT(name, id, sentence, ...) [INVARIANT_##name] = {id, sentence},
     INVARIANT_LIST(INVARIANT_TEXT)
 #undef INVARIANT_TEXT
 };

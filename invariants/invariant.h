@@ -20,22 +20,32 @@
 extern "C" {
 #endif
 
-/* Every invariant: its name in C, its id, and its sentence. They are checked in this order at each block, and
- * the first one broken is the verdict. What offset, expected and observed mean for each stands in
- * invariant.c. */
+/* Every invariant: its name in C, its id, its sentence, and what the offset, the expected and the observed of
+ * its verdict say, with the unit in braces: {offset} is bytes from the region's base, modulo 2^64 in front of
+ * it; {bytes} a number of bytes; {count} any other number. Where no offset is said, it is 0. They are checked
+ * in this order at each block, and the first one broken is the verdict. */
 #define INVARIANT_LIST(X)                                                                                    \
-    X(REGION, "region", "The heap's base, page size and page count are those of the region it was given.")   \
-    X(WALK_ENDS, "walk-ends", "No block has size 0, so that a walk advances at every step and ends.")        \
-    X(BLOCK_SIZE, "block-size", "Every block's size is at least 16 bytes and a multiple of 8.")              \
-    X(BLOCK_TILING, "block-tiling", "Blocks tile the region exactly: none reaches past its end.")            \
-    X(FREE_MERGED, "free-merged", "No two adjacent blocks are both free.")                                   \
-    X(TAKEN_IS_LIVE, "taken-is-live", "Every taken block belongs to a live allocation.")                     \
-    X(LIVE_IS_TAKEN, "live-is-taken", "Every live allocation has its own taken block, of the right size.")   \
-    X(COUNTERS, "counters", "The heap's counters of taken blocks and bytes equal what the walk counts.")
+    X(REGION, "region", "The heap's base, page size and page count are those of the region it was given.",   \
+      "the heap itself", "{count} (page size or page count)", "{count}")                                     \
+    X(WALK_ENDS, "walk-ends", "No block has size 0, so that a walk advances at every step and ends.",        \
+      "the header at {offset}", "a size of at least {bytes}", "a size of {bytes}")                           \
+    X(BLOCK_SIZE, "block-size", "Every block's size is at least 16 bytes and a multiple of 8.",              \
+      "the header at {offset}", "a possible size, such as {bytes}", "a size of {bytes}")                     \
+    X(BLOCK_TILING, "block-tiling", "Blocks tile the region exactly: none reaches past its end.",            \
+      "the header at {offset}", "at most {bytes}, up to the region's end", "a size of {bytes}")              \
+    X(FREE_MERGED, "free-merged", "No two adjacent blocks are both free.",                                   \
+      "the free block at {offset}, right after another", "one free block of {bytes}",                        \
+      "a second block of {bytes}")                                                                           \
+    X(TAKEN_IS_LIVE, "taken-is-live", "Every taken block belongs to a live allocation.",                     \
+      "the taken block at {offset}", "no taken block there ({bytes})", "a taken block of {bytes}")           \
+    X(LIVE_IS_TAKEN, "live-is-taken", "Every live allocation has its own taken block, of the right size.",   \
+      "the live allocation's block at {offset}", "a taken block of {bytes}", "a taken block of {bytes}")     \
+    X(COUNTERS, "counters", "The heap's counters of taken blocks and bytes equal what the walk counts.",     \
+      "the heap's counters of taken blocks and bytes", "{count}, by the walk", "{count}, by the heap")
 
 enum invariant {
     INVARIANT_NONE = SOUND,
-#define INVARIANT_ENUMERATOR(name, id, sentence) INVARIANT_##name,
+#define INVARIANT_ENUMERATOR(name, ...) INVARIANT_##name,
     INVARIANT_LIST(INVARIANT_ENUMERATOR)
 #undef INVARIANT_ENUMERATOR
     INVARIANT_COUNT /* one more than the last */

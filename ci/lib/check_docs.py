@@ -11,13 +11,14 @@
         file=NAME     the block is saved as NAME, for later blocks of the same document
         planted=NAME  the commands run in a tree that has tests/planted/NAME.patch applied
         fragment      C that is not complete, and so not compiled
-  - The table of oracles equals what `kmemfuzz oracles` prints, and docs/commands.md has a row for every command.
+  - The table of oracles equals what `kmemfuzz oracles --json` prints, and docs/commands.md has a row for every command.
 
 The commands of a document run one after another at the top of a copy of the tree of its own, where kmemfuzz, under
 whatever preset it is named, is the release build's.
 """
 
 import argparse
+import json
 import pathlib
 import subprocess
 import sys
@@ -39,7 +40,7 @@ KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
 
 
 def oracles_of(document):
-    """(id, sentence) for each row of a document's table of oracles; None when it has no such table."""
+    """The cells of each row of a document's table of oracles; None when it has no such table."""
     rows = None
     for paragraph in document.paragraphs:
         cells = [cell.strip() for cell in paragraph.text.strip().strip("|").split("|")]
@@ -47,15 +48,15 @@ def oracles_of(document):
             rows = []
         elif rows is not None and not paragraph.text.startswith("|"):
             return rows
-        elif rows is not None and len(cells) > 1 and not set(cells[0]) <= set("-: "):
-            rows.append((cells[0].strip("`"), cells[1]))
+        elif rows is not None and not set(cells[0]) <= set("-: "):
+            rows.append((cells[0].strip("`"), *cells[1:]))
     return rows
 
 
 def check_oracles(documents, commands, tally):
     """Some document has the table of oracles, and each that has one has the right one."""
-    output = subprocess.run([commands.kmemfuzz, "oracles"], capture_output=True, text=True, check=True).stdout
-    truth = [tuple(line.split(None, 1)) for line in output.splitlines()]
+    output = subprocess.run([commands.kmemfuzz, "oracles", "--json"], capture_output=True, text=True, check=True).stdout
+    truth = [tuple(oracle.values()) for oracle in json.loads(output)["oracles"]]
     tables = [(document, oracles_of(document)) for document in documents if oracles_of(document) is not None]
     for document, rows in tables:
         wrong = [f"the table of oracles has {row}" for row in rows if row not in truth]

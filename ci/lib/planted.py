@@ -9,10 +9,12 @@ executions, never in time, so that a slow machine gives the same verdict.
 import collections
 import concurrent.futures
 import hashlib
+import json
 import os
 import pathlib
 import re
 import signal
+import subprocess
 import sys
 import time
 from typing import NamedTuple
@@ -20,6 +22,7 @@ from typing import NamedTuple
 import fuzzer
 import patched
 from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
+from corpus import KMEMFUZZ
 from entry import enter
 from outside_text import dump_json, visible_lines
 from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
@@ -33,7 +36,8 @@ DEFAULT_SEED = 1
 
 
 class Target(NamedTuple):
-    """A fuzz target: what bugs are planted in, how many executions may find one, and the files that name its oracles."""
+    """A fuzz target: what bugs are planted in, how many executions may find one, and the files that name its oracles; the
+    heap's are those of kmemfuzz."""
     name: str
     code: patched.Code
     runs: int
@@ -51,7 +55,7 @@ class Target(NamedTuple):
 
 
 TARGETS = {target.name: target for target in (
-    Target("heap", patched.CORE, 500_000, ("invariants/invariant.h", "fuzz/execute/oracle.h")),
+    Target("heap", patched.CORE, 500_000, ()),
     Target("page", patched.CORE, 30_000, ("invariants/page_invariant.h", "fuzz/targets/page_fuzzer.c")),
     Target("sv39", patched.CORE, 30_000, ("invariants/sv39_invariant.h", "fuzz/targets/sv39_fuzzer.c")),
     Target("text", patched.TEXT, 10_000, ("fuzz/targets/text_fuzzer.c",)))}
@@ -139,8 +143,9 @@ def parse_oracle_ids(text):
 
 def read_oracles():
     """{target: the id of each oracle}, a checker's invariants first."""
-    oracles = {}
-    for target in TARGETS.values():
+    document = subprocess.run([KMEMFUZZ, "oracles", "--json"], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+    oracles = {HEAP.name: [oracle["id"] for oracle in json.loads(document)["oracles"]]}
+    for target in (target for target in TARGETS.values() if target != HEAP):
         lists = [parse_oracle_ids(pathlib.Path(file).read_text(encoding="utf-8")) for file in target.oracle_files]
         if not all(lists):
             raise Broken("no oracles were found in " + " or ".join(target.oracle_files))

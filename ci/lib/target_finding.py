@@ -1,6 +1,7 @@
 """An input that is not sound on a board, or not the same as on the host: which of these it is, in words for a person and as
 JSON for machines."""
 
+import json
 import pathlib
 
 import board
@@ -170,8 +171,7 @@ class Finding:
 
 def oracle_sentences():
     """What each oracle demands, by its id."""
-    return {name: sentence.strip() for name, _, sentence in
-            (line.partition(" ") for line in run_tool("oracles").stdout.splitlines())}
+    return {oracle["id"]: oracle["sentence"] for oracle in json.loads(run_tool("oracles", "--json").stdout)["oracles"]}
 
 
 def require_known_oracles(outcomes, configuration):

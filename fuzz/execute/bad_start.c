@@ -16,13 +16,12 @@ static struct subject_region bad_region(const struct executor *executor, size_t 
     return regions[index];
 }
 
-/* offset 0; the number of the region in BAD_START_LIST, twice. */
+/* The verdict's offset is the region's number; it expects 0 heaps and observes 1. */
 static struct verdict check_bad_start(const struct executor *executor, size_t index) {
     _Alignas(16) unsigned char heap[SUBJECT_HEAP_SIZE] = {0};
     const struct subject_region region = bad_region(executor, index);
-    return executor->subject->start_badly(heap, &region)
-               ? (struct verdict){ORACLE_START_REFUSED, 0, index, index}
-               : verdict_sound();
+    return executor->subject->start_badly(heap, &region) ? (struct verdict){ORACLE_START_REFUSED, index, 0, 1}
+                                                         : verdict_sound();
 }
 
 struct verdict judge_bad_starts(const struct executor *executor) {

@@ -7,7 +7,7 @@
 
 #define GRAIN ((size_t)8) /* bytes; usable sizes are multiples of it */
 
-/* offset of the first byte that is not 0; 0; what is there. Looks at the whole usable size. */
+/* Looks at the whole usable size. */
 static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {
     const size_t usable_size =
         executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
@@ -22,7 +22,6 @@ static struct verdict check_zeroed(const struct executor *executor, const struct
                             arena_byte(executor->region, (ptrdiff_t)offset)};
 }
 
-/* offset of the first byte that is not the tag's; the byte written; what is there. */
 static struct verdict check_pattern(const struct executor *executor, unsigned oracle, size_t offset,
                                     uint64_t tag, size_t size) {
     const unsigned char *const payload = executor_pointer(executor, offset);

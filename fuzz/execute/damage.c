@@ -103,7 +103,6 @@ static bool is_impossible(uint64_t header, size_t rest) {
     return size < BLOCK_SIZE_MINIMUM || size % GRAIN != 0 || size > rest;
 }
 
-/* offset of the header; the region's size; the payload's offset. */
 static struct verdict check_inside(const struct executor *executor, const struct step *step) {
     const bool right =
         step->offset == MODEL_NOTHING || (step->offset % GRAIN == 0 && judge_is_inside(executor, step));
@@ -112,7 +111,6 @@ static struct verdict check_inside(const struct executor *executor, const struct
                                     model_region_size(&executor->model), step->offset};
 }
 
-/* offset of the header; enum refusal due; reported. */
 static struct verdict check_reported(const struct executor *executor, const struct step *step,
                                      uint64_t header) {
     const size_t rest = model_region_size(&executor->model) - step->damage.header_offset;
@@ -124,8 +122,7 @@ static struct verdict check_reported(const struct executor *executor, const stru
                                     step->refusal};
 }
 
-/* offset of the header; the region's end; the offset of the first word changed. Coalesce merges what lies in
- * front of the header that it reports, and may. */
+/* Coalesce merges what lies in front of the header that it reports, and may. */
 static struct verdict check_untouched(const struct step *step, size_t changed, size_t region_size) {
     const bool right =
         step->refusal != REFUSAL_CORRUPT || step->damage.call == CALL_COALESCE || changed == region_size;

@@ -30,8 +30,7 @@ bool judge_is_inside(const struct executor *executor, const struct step *step) {
     return step->offset < region_size && requested_size(step) <= region_size - step->offset;
 }
 
-/* offset of the payload; the region's size; the offset where the payload would end, UINT64_MAX when nothing
- * can say. */
+/* An end that no number can say is UINT64_MAX. */
 static struct verdict check_inside(const struct executor *executor, const struct step *step) {
     if (judge_is_inside(executor, step)) {
         return verdict_sound();
@@ -42,7 +41,6 @@ static struct verdict check_inside(const struct executor *executor, const struct
     return (struct verdict){ORACLE_INSIDE, step->offset, region_size, end};
 }
 
-/* offset of the payload; the alignment; the payload's address modulo the alignment. */
 static struct verdict check_alignment(const struct executor *executor, const struct step *step) {
     const bool possible = step->alignment >= GRAIN && (step->alignment & (step->alignment - 1)) == 0;
     const size_t alignment = possible ? (size_t)step->alignment : GRAIN;
@@ -50,7 +48,6 @@ static struct verdict check_alignment(const struct executor *executor, const str
     return past == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, past};
 }
 
-/* offset of the payload; that of the live payload it overlaps, and where that one ends. */
 static struct verdict check_disjoint(const struct executor *executor, const struct step *step) {
     const struct executor_tables *const tables = &executor->tables;
     const size_t end = step->offset + requested_size(step);
@@ -85,8 +82,8 @@ static bool asked_as_predicted(const struct step *step) {
            step->ask_count == (step->predicted.asked_pages != 0 ? 1 : 0);
 }
 
-/* offset of the region's end before the step; pages predicted; pages asked for by all asks. The last two are
- * equal when the number of asks is what is wrong. */
+/* The region's end is that before the step; pages observed are those of all asks, and equal to those expected
+ * when the number of asks is what is wrong. */
 static struct verdict check_growth(const struct executor *executor, const struct step *step) {
     if (asked_as_predicted(step)) {
         return verdict_sound();
@@ -97,7 +94,7 @@ static struct verdict check_growth(const struct executor *executor, const struct
                             step->predicted.asked_pages, step->asked_pages};
 }
 
-/* offset predicted, which is also expected; offset returned. UINT64_MAX is NULL. */
+/* The verdict's offset is the one expected. */
 static struct verdict check_placement(const struct step *step) {
     if (step->offset == step->predicted.offset) {
         return verdict_sound();
@@ -106,7 +103,7 @@ static struct verdict check_placement(const struct step *step) {
     return (struct verdict){ORACLE_PLACEMENT, predicted, predicted, verdict_offset(step->offset)};
 }
 
-/* offset of the pointer passed, 0 when none is; enum refusal predicted; reported or, when that is right,
+/* The pointer's offset is 0 when none is passed. Observed is the refusal reported or, when that is right,
  * returned. */
 static struct verdict check_refusal_named(const struct step *step) {
     const enum refusal predicted = step->predicted.refusal;
@@ -171,7 +168,6 @@ static struct verdict check_heap(struct executor *executor, uint64_t mask) {
     return executor->subject->check(executor->heap, &expectation, asked, &executor->census);
 }
 
-/* offset of the region's base; hash of the layout before; after. */
 static struct verdict check_refusal_untouched(uint64_t before, uint64_t after) {
     return before == after ? verdict_sound() : (struct verdict){ORACLE_REFUSAL_UNTOUCHED, 0, before, after};
 }
@@ -200,8 +196,7 @@ static bool is_misuse(const struct executor *executor, const struct step *step) 
            step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
 }
 
-/* offset of the pointer, 0 for NULL; bytes predicted; bytes answered. Without the model: at least what was
- * asked for. */
+/* NULL has offset 0. Without the model: at least what was asked for. */
 static struct verdict check_usable_answer(const struct executor *executor, const struct step *step) {
     const bool live = !step->null_pointer && step->slot != STEP_NO_SLOT;
     const size_t least = live ? executor->tables.slots[step->slot].size : 0;
@@ -211,8 +206,7 @@ static struct verdict check_usable_answer(const struct executor *executor, const
                  : (struct verdict){ORACLE_USABLE_SIZE, step->pointer_offset, predicted, step->usable_size};
 }
 
-/* offset of the payload; bytes predicted; bytes reported. Without the model: at least the request. A pointer
- * that is no payload has none. */
+/* Without the model: at least the request. A pointer that is no payload has none. */
 static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
     if (step->call == CALL_USABLE) {
         return check_usable_answer(executor, step);
@@ -228,7 +222,6 @@ static struct verdict check_usable_size(const struct executor *executor, const s
     return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, offset, predicted, usable};
 }
 
-/* offset of the byte (modulo 2^64 when in front of base); the dirt; what is there. */
 static struct verdict check_guards(const struct executor *executor) {
     ptrdiff_t offset;
     const size_t region_size = executor->given_pages * executor->model.page_size;
@@ -243,8 +236,7 @@ struct verdict judge_guards(const struct executor *executor) {
     return judge_if_on(executor, check_guards(executor));
 }
 
-/* offset 0; 0 and the head's distance from the base or, when that is 0, the pages there are and those
- * answered. */
+/* The head's distance from the base or, when that is 0, the pages there are and those answered. */
 static struct verdict check_region(const struct executor *executor) {
     const struct subject *const subject = executor->subject;
     const size_t page_count = expectation_of(executor).page_count;

@@ -1,24 +1,14 @@
-/* The oracles' ids and sentences. oracle.h is the contract. */
+/* The oracles' ids, for all who report verdicts, boards included. oracle.h is the contract. */
 #include "fuzz/execute/oracle.h"
 
 _Static_assert(ORACLE_COUNT < 64, "a mask of oracles is 64 bits wide");
 
-static const char *const oracle_text[ORACLE_COUNT][2] = {
-#define ORACLE_TEXT(name, id, sentence) [ORACLE_##name] = {id, sentence},
-    EXECUTION_ORACLE_LIST(ORACLE_TEXT)
-#undef ORACLE_TEXT
-};
+#define INVARIANT_ID(name, id, ...) [INVARIANT_##name] = (id),
+#define ORACLE_ID(name, id, ...)    [ORACLE_##name] = (id),
+
+static const char *const oracle_ids[ORACLE_COUNT] = {INVARIANT_LIST(INVARIANT_ID)
+                                                         EXECUTION_ORACLE_LIST(ORACLE_ID)};
 
 const char *oracle_id(unsigned oracle) {
-    if (oracle < INVARIANT_COUNT) {
-        return invariant_id(oracle);
-    }
-    return oracle < ORACLE_COUNT ? oracle_text[oracle][0] : NULL;
-}
-
-const char *oracle_sentence(unsigned oracle) {
-    if (oracle < INVARIANT_COUNT) {
-        return invariant_sentence(oracle);
-    }
-    return oracle < ORACLE_COUNT ? oracle_text[oracle][1] : NULL;
+    return oracle < ORACLE_COUNT ? oracle_ids[oracle] : NULL;
 }

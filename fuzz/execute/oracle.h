@@ -1,6 +1,6 @@
-/* Every oracle: what the harness can find wrong. The checker's invariants come first and keep their numbers.
- *
- * May be here: names, ids, sentences. May not: how any is checked (judge.c, contents.c, invariants/). */
+/* Every oracle: what the harness can find wrong, and what its verdict says. The checker's invariants come
+ * first and keep their numbers. How each is checked is in judge.c, contents.c, poison.c, damage.c,
+ * bad_start.c and invariants/. */
 #ifndef KMEM_ORACLE_H
 #define KMEM_ORACLE_H
 
@@ -8,35 +8,57 @@
 
 #include "invariants/invariant.h"
 
-/* Those that need the executor: its name in C, its id, its sentence. What a verdict's offset, expected and
- * observed mean stands beside the function that makes it. */
+/* Those that need the executor, in rows as INVARIANT_LIST has them. More units: {address} is an offset, or
+ * UINT64_MAX for NULL; {byte} the value of a byte; {refusal} an enum refusal; {hash} one of all headers;
+ * {region} the number of a bad region (bad_start.h). */
 #define EXECUTION_ORACLE_LIST(X)                                                                             \
-    X(INSIDE, "inside", "Every payload lies inside the region.")                                             \
-    X(ALIGNMENT, "alignment", "Every payload is a multiple of 8, and of the alignment asked for.")           \
-    X(DISJOINT, "disjoint", "No payload overlaps another live one.")                                         \
-    X(GUARDS, "guards", "The guard bytes on both sides of the region are never written.")                    \
-    X(PLACEMENT, "placement", "Every operation returns the address the model predicts, or its NULL.")        \
-    X(REFUSAL_NAMED, "refusal-named", "Every operation reports the refusal the model predicts, or none.")    \
-    X(REFUSAL_UNTOUCHED, "refusal-untouched", "A failed or misused call changes no byte of any header.")     \
-    X(GROWTH, "growth", "The page source is asked, at most once, for exactly the pages the model predicts.") \
+    X(INSIDE, "inside", "Every payload lies inside the region.", "the payload at {offset}",                  \
+      "an end within the region's {bytes}", "an end at {bytes}")                                             \
+    X(ALIGNMENT, "alignment", "Every payload is a multiple of 8, and of the alignment asked for.",           \
+      "the payload at {offset}", "a multiple of {bytes}", "{bytes} past one")                                \
+    X(DISJOINT, "disjoint", "No payload overlaps another live one.", "the payload at {offset}",              \
+      "nothing of the live payload that starts at {offset}", "an overlap with it; it ends at {offset}")      \
+    X(GUARDS, "guards", "The guard bytes on both sides of the region are never written.",                    \
+      "the guard byte at {offset}", "{byte}", "{byte}")                                                      \
+    X(PLACEMENT, "placement", "Every operation returns the address the model predicts, or its NULL.",        \
+      "the address returned", "{address}", "{address}")                                                      \
+    X(REFUSAL_NAMED, "refusal-named", "Every operation reports the refusal the model predicts, or none.",    \
+      "the answer to pointer {offset}", "{refusal}", "{refusal}")                                            \
+    X(REFUSAL_UNTOUCHED, "refusal-untouched", "A failed or misused call changes no byte of any header.",     \
+      "the heap's headers", "unchanged (hash {hash})", "changed (hash {hash})")                              \
+    X(GROWTH, "growth", "The page source is asked, at most once, for exactly the pages the model predicts.", \
+      "the page source, the region ending at {offset}", "to be asked for {count} pages",                     \
+      "asked for {count} pages")                                                                             \
     X(USABLE_SIZE, "usable-size",                                                                            \
-      "The usable size is the one the model predicts, and 0 for what is no payload.")                        \
+      "The usable size is the one the model predicts, and 0 for what is no payload.",                        \
+      "the payload at {offset}", "{bytes}", "{bytes}")                                                       \
     X(POISON, "poison",                                                                                      \
-      "Under AddressSanitizer all but what was asked for is poisoned: headers, slack and free memory.")      \
+      "Under AddressSanitizer all but what was asked for is poisoned: headers, slack and free memory.",      \
+      "the 8 bytes at {offset}", "{bytes} accessible, the others poisoned", "{bytes} accessible")            \
     X(DAMAGE_INSIDE, "damage-inside",                                                                        \
-      "While a header is damaged, no call returns a payload outside the region or off the grid.")            \
+      "While a header is damaged, no call returns a payload outside the region or off the grid.",            \
+      "the damaged header at {offset}",                                                                      \
+      "a payload in front of the region's end at {offset}, at a multiple of 8", "a payload at {offset}")     \
     X(DAMAGE_REPORTED, "damage-reported",                                                                    \
-      "While a header is impossible, every call that needs it reports a corrupt heap.")                      \
-    X(DAMAGE_UNTOUCHED, "damage-untouched", "A call that reports a corrupt heap has changed nothing.")       \
-    X(START_REFUSED, "start-refused", "No heap starts in a region that cannot be one.")                      \
-    X(CONTENTS_KEPT, "contents-kept", "Every live payload keeps what was written to it.")                    \
-    X(CONTENTS_ZEROED, "contents-zeroed", "Zeroed memory is zero over its whole usable size.")               \
-    X(CONTENTS_MOVED, "contents-moved", "A resized payload keeps its contents up to the smaller size.")      \
-    X(RECOVERY, "recovery", "After freeing everything, one free block spans the heap again.")
+      "While a header is impossible, every call that needs it reports a corrupt heap.",                      \
+      "the damaged header at {offset}", "{refusal}", "{refusal}")                                            \
+    X(DAMAGE_UNTOUCHED, "damage-untouched", "A call that reports a corrupt heap has changed nothing.",       \
+      "the damaged header at {offset}", "nothing changed up to the region's end at {offset}",                \
+      "a change at {offset}")                                                                                \
+    X(START_REFUSED, "start-refused", "No heap starts in a region that cannot be one.", "{region}",          \
+      "no heap there", "a heap")                                                                             \
+    X(CONTENTS_KEPT, "contents-kept", "Every live payload keeps what was written to it.",                    \
+      "the payload byte at {offset}", "{byte}, as written", "{byte}")                                        \
+    X(CONTENTS_ZEROED, "contents-zeroed", "Zeroed memory is zero over its whole usable size.",               \
+      "the byte at {offset} of zeroed memory", "{byte}", "{byte}")                                           \
+    X(CONTENTS_MOVED, "contents-moved", "A resized payload keeps its contents up to the smaller size.",      \
+      "the payload byte at {offset} of resized memory", "{byte}, as written before", "{byte}")               \
+    X(RECOVERY, "recovery", "After freeing everything, one free block spans the heap again.",                \
+      "the emptied heap", "{count} free block", "{count} blocks")
 
 enum oracle {
     ORACLE_BEFORE_FIRST = INVARIANT_COUNT - 1,
-#define ORACLE_ENUMERATOR(name, id, sentence) ORACLE_##name,
+#define ORACLE_ENUMERATOR(name, ...) ORACLE_##name,
     EXECUTION_ORACLE_LIST(ORACLE_ENUMERATOR)
 #undef ORACLE_ENUMERATOR
     ORACLE_COUNT /* one more than the last */
@@ -45,8 +67,22 @@ enum oracle {
 #define ORACLE_BIT(oracle) (UINT64_C(1) << (oracle))
 #define ORACLE_ALL         (ORACLE_BIT(ORACLE_COUNT) - 2) /* every bit but SOUND's */
 
-/* The id and the sentence of an oracle or invariant, 1 <= oracle < ORACLE_COUNT; NULL for any other. */
+/* The id of an oracle or invariant, 1 <= oracle < ORACLE_COUNT; NULL for any other. */
 const char *oracle_id(unsigned oracle);
+
+/* A row of the two lists: the members after the sentence are what those of a verdict say. */
+struct oracle_text {
+    const char *id;
+    const char *sentence;
+    const char *offset;
+    const char *expected;
+    const char *observed;
+};
+
+/* All rows, by number; SOUND's is empty. Boards do not link it, nor what follows. */
+extern const struct oracle_text oracle_texts[ORACLE_COUNT];
+
+/* The sentence of an oracle or invariant; NULL for any other number. */
 const char *oracle_sentence(unsigned oracle);
 
 #endif

@@ -17,7 +17,7 @@ void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 
 /* A word of shadow, and the same value in each byte of one. */
 typedef uintptr_t __attribute__((may_alias)) word;
-#define EACH(byte) ((word) - 1 / 0xff * (byte))
+#define EACH(byte) ((word)-1 / 0xff * (byte))
 
 /* The shadow byte of the region's first granule. */
 static const unsigned char *shadow_of(const struct executor *executor) {
@@ -83,7 +83,7 @@ PORT_UNCHECKED static size_t count_accessible(const unsigned char *shadow, size_
     return found;
 }
 
-/* offset of the granule; how many of its bytes, from the first on, should be accessible; how many are. */
+/* How many bytes of the granule, from the first on, should be accessible; and how many are. */
 static struct verdict fail(size_t index, size_t expected, const unsigned char *shadow) {
     return (struct verdict){ORACLE_POISON, index * GRANULE, expected, accessible(shadow + index)};
 }

@@ -6,13 +6,16 @@ May be here: reading. May not: writes to the memory of the process, calls of its
 Commands: kmem-map, kmem-stop-before, kmem-where, kmem-fault; `help COMMAND` in gdb says more.
 """
 
+import json
 import pathlib
 import re
+import subprocess
 
 import gdb
 import gdb.printing
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+TOOL = TREE / "build/release/kmemfuzz"
 HEADER_SIZE = 8  # bytes; as src/block.h draws it, which no debug information does
 BLOCK_SIZE_MINIMUM = 16  # bytes
 TAKEN = 1 << 63
@@ -39,19 +42,25 @@ def _operation_words():
             for _, word, rest in _entries("fuzz/program/program.h", "OPERATION_LIST")]
 
 
-def _oracles():
-    """Of each oracle, by number: (id, sentence)."""
-    lists = (_entries("invariants/invariant.h", "INVARIANT_LIST")
-             + _entries("fuzz/execute/oracle.h", "EXECUTION_ORACLE_LIST"))
-    return {number: (name, re.search(r'"([^"]*)"', rest).group(1))
-            for number, (_, name, rest) in enumerate(lists, start=1)}
+def _oracle(number):
+    """(id, sentence) of an oracle: the program's own or, as images have no sentences, those of the tree's kmemfuzz."""
+    try:
+        row = gdb.parse_and_eval("oracle_texts")[number]
+        return row["id"].string(), row["sentence"].string()
+    except gdb.error:
+        pass
+    try:
+        document = subprocess.run([TOOL, "oracles", "--json"], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+        row = json.loads(document)["oracles"][number - 1]
+        return row["id"], row["sentence"]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return f"oracle {number}", "It is not known here."
 
 
 OPERATIONS = _operation_words()
 SIZE_BASES = [word for _, word, _ in _entries("fuzz/program/program.h", "SIZE_BASE_LIST")]
 THROUGHS = [word for _, word, _ in _entries("fuzz/program/program.h", "THROUGH_LIST")]
 MISUSED_REQUEST = "64"  # bytes a misuse through realloc asks for when its text does not say
-ORACLES = _oracles()
 
 
 # Values.
@@ -213,7 +222,7 @@ class VerdictPrinter:
         number = int(self._value["oracle"])
         if number == 0:
             return "sound"
-        name, sentence = ORACLES.get(number, (f"oracle {number}", "It is not known here."))
+        name, sentence = _oracle(number)
         offset = int(self._value["offset"])
         offset -= (offset >> 63) << 64  # in front of the base it is negative
         return (f"{name}: {sentence} (offset {offset}, expected {int(self._value['expected'])}, "

@@ -1,156 +1,99 @@
-/* Verdicts and steps in words. What each verdict's members are is said where it is made: invariant.c,
- * judge.c, contents.c, executor.c. */
+/* Verdicts and steps in words. explain.h is the contract; the words for verdicts are those of oracle.h. */
 #include "fuzz/report/explain.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fuzz/execute/bad_start.h"
 
-/* How a member of a verdict reads. */
-enum unit {
-    UNIT_BYTES,
-    UNIT_OFFSET,  /* UINT64_MAX is NULL */
-    UNIT_COUNT,   /* a plain number */
-    UNIT_BYTE,    /* the value of a byte */
-    UNIT_REFUSAL, /* enum refusal */
-    UNIT_HASH,
-};
+#define NUMBER_SIZE 64 /* bytes, of a number in words */
 
-/* How an oracle's verdict reads: %s is the value with its unit. */
-struct wording {
-    const char *where;
-    enum unit unit;
-    const char *expected;
-    const char *observed;
-};
-
-static const struct wording wordings[ORACLE_COUNT] = {
-    [INVARIANT_REGION] = {"the heap itself", UNIT_COUNT, "%s (page size or page count)", "%s"},
-    [INVARIANT_WALK_ENDS] = {"the header at %s", UNIT_BYTES, "a size of at least %s", "a size of %s"},
-    [INVARIANT_BLOCK_SIZE] = {"the header at %s", UNIT_BYTES, "a possible size, such as %s", "a size of %s"},
-    [INVARIANT_BLOCK_TILING] = {"the header at %s", UNIT_BYTES, "at most %s, up to the region's end",
-                                "a size of %s"},
-    [INVARIANT_FREE_MERGED] = {"the free block at %s, right behind another", UNIT_BYTES,
-                               "one free block of %s", "a second block of %s"},
-    [INVARIANT_TAKEN_IS_LIVE] = {"the taken block at %s", UNIT_BYTES, "no taken block there (%s)",
-                                 "a taken block of %s"},
-    [INVARIANT_LIVE_IS_TAKEN] = {"the live allocation's block at %s", UNIT_BYTES, "a taken block of %s",
-                                 "a taken block of %s"},
-    [INVARIANT_COUNTERS] = {"the heap's counters of taken blocks and bytes", UNIT_COUNT, "%s, by the walk",
-                            "%s, by the heap"},
-    [ORACLE_INSIDE] = {"the payload at %s", UNIT_BYTES, "an end within the region's %s", "an end at %s"},
-    [ORACLE_ALIGNMENT] = {"the payload at %s", UNIT_BYTES, "a multiple of %s", "%s past one"},
-    [ORACLE_DISJOINT] = {"the payload at %s", UNIT_OFFSET, "nothing of the live payload that starts at %s",
-                         "an overlap with it; it ends at %s"},
-    [ORACLE_GUARDS] = {"the guard byte at %s", UNIT_BYTE, "%s", "%s"},
-    [ORACLE_PLACEMENT] = {"the address returned", UNIT_OFFSET, "%s", "%s"},
-    [ORACLE_REFUSAL_NAMED] = {"the answer to pointer %s", UNIT_REFUSAL, "%s", "%s"},
-    [ORACLE_REFUSAL_UNTOUCHED] = {"the heap's headers", UNIT_HASH, "unchanged (hash %s)",
-                                  "changed (hash %s)"},
-    [ORACLE_GROWTH] = {"the page source, the region ending at %s", UNIT_COUNT, "to be asked for %s pages",
-                       "asked for %s pages"},
-    [ORACLE_USABLE_SIZE] = {"the payload at %s", UNIT_BYTES, "%s", "%s"},
-    [ORACLE_POISON] = {"the 8 bytes at %s", UNIT_BYTES, "%s accessible, the others poisoned",
-                       "%s accessible"},
-    [ORACLE_CONTENTS_KEPT] = {"the payload byte at %s", UNIT_BYTE, "%s, as written", "%s"},
-    [ORACLE_CONTENTS_ZEROED] = {"the byte at %s of zeroed memory", UNIT_BYTE, "%s", "%s"},
-    [ORACLE_CONTENTS_MOVED] = {"the payload byte at %s of resized memory", UNIT_BYTE, "%s, as written before",
-                               "%s"},
-    [ORACLE_DAMAGE_INSIDE] = {"the damaged header at %s", UNIT_OFFSET,
-                              "a payload in front of the region's end at %s, at a multiple of 8",
-                              "a payload at %s"},
-    [ORACLE_DAMAGE_REPORTED] = {"the damaged header at %s", UNIT_REFUSAL, "%s", "%s"},
-    [ORACLE_DAMAGE_UNTOUCHED] = {"the damaged header at %s", UNIT_OFFSET,
-                                 "nothing changed up to the region's end at %s", "a change at %s"},
-    [ORACLE_START_REFUSED] = {"", UNIT_COUNT, "no heap there", "a heap"},
-    [ORACLE_RECOVERY] = {"the emptied heap", UNIT_COUNT, "%s free block", "%s blocks"},
-};
-
-static void format_offset(uint64_t offset, char value[EXPLAIN_VALUE_SIZE]) {
+static void format_offset(uint64_t offset, char value[NUMBER_SIZE]) {
     if (offset > UINT64_MAX / 2) {
-        snprintf(value, EXPLAIN_VALUE_SIZE, "offset -%" PRIu64, 0 - offset);
+        snprintf(value, NUMBER_SIZE, "offset -%" PRIu64, 0 - offset);
     } else {
-        snprintf(value, EXPLAIN_VALUE_SIZE, "offset %" PRIu64, offset);
+        snprintf(value, NUMBER_SIZE, "offset %" PRIu64, offset);
     }
 }
 
-static void format_value(enum unit unit, uint64_t number, char value[EXPLAIN_VALUE_SIZE]) {
-    switch (unit) {
-    case UNIT_BYTES:
-        snprintf(value, EXPLAIN_VALUE_SIZE, "%" PRIu64 " bytes", number);
-        break;
-    case UNIT_OFFSET:
-        if (number == UINT64_MAX) {
-            snprintf(value, EXPLAIN_VALUE_SIZE, "NULL");
-        } else {
-            format_offset(number, value);
-        }
-        break;
-    case UNIT_COUNT:
-        snprintf(value, EXPLAIN_VALUE_SIZE, "%" PRIu64, number);
-        break;
-    case UNIT_BYTE:
-        snprintf(value, EXPLAIN_VALUE_SIZE, "the byte 0x%02" PRIx64, number);
-        break;
-    case UNIT_REFUSAL:
-        snprintf(value, EXPLAIN_VALUE_SIZE, "%s",
-                 number == REFUSAL_NONE ? "no refusal" : explain_refusal(number));
-        break;
-    case UNIT_HASH:
-        snprintf(value, EXPLAIN_VALUE_SIZE, "%016" PRIx64, number);
-        break;
+static void format_address(uint64_t address, char value[NUMBER_SIZE]) {
+    if (address == UINT64_MAX) {
+        snprintf(value, NUMBER_SIZE, "NULL");
+    } else {
+        format_offset(address, value);
     }
 }
 
-/* Puts value in the place of the template's one "%s"; the templates are the constants above. */
-static void fill_template(const char *template, const char *value, char text[EXPLAIN_VALUE_SIZE]) {
-    size_t length = 0;
-    for (const char *at = template; *at != '\0' && length < EXPLAIN_VALUE_SIZE - 1; at++) {
-        if (at[0] == '%' && at[1] == 's') {
-            const int written = snprintf(text + length, EXPLAIN_VALUE_SIZE - length, "%s", value);
-            length += written < 0 ? 0 : (size_t)written;
-            at++;
-        } else {
-            text[length++] = *at;
-        }
-    }
-    text[length < EXPLAIN_VALUE_SIZE ? length : EXPLAIN_VALUE_SIZE - 1] = '\0';
+static void format_bytes(uint64_t size, char value[NUMBER_SIZE]) {
+    snprintf(value, NUMBER_SIZE, "%" PRIu64 " bytes", size);
 }
 
-/* The right number of pages, but an ask too many; and no ask was due at all. */
-static void explain_asks(struct verdict verdict, struct explanation *explanation) {
-    if (verdict.expected == 0) {
-        fill_template("not to be asked%s", "", explanation->expected);
-    } else if (verdict.expected == verdict.observed) {
-        char pages[EXPLAIN_VALUE_SIZE];
-        format_value(UNIT_COUNT, verdict.observed, pages);
-        fill_template("asked for %s pages, but not in one ask", pages, explanation->observed);
-    }
+static void format_count(uint64_t count, char value[NUMBER_SIZE]) {
+    snprintf(value, NUMBER_SIZE, "%" PRIu64, count);
 }
 
-static const char *bad_start_words(uint64_t index) {
+static void format_byte(uint64_t byte, char value[NUMBER_SIZE]) {
+    snprintf(value, NUMBER_SIZE, "the byte 0x%02" PRIx64, byte);
+}
+
+static void format_hash(uint64_t hash, char value[NUMBER_SIZE]) {
+    snprintf(value, NUMBER_SIZE, "%016" PRIx64, hash);
+}
+
+static void format_refusal(uint64_t refusal, char value[NUMBER_SIZE]) {
+    snprintf(value, NUMBER_SIZE, "%s", refusal == REFUSAL_NONE ? "no refusal" : explain_refusal(refusal));
+}
+
+static void format_region(uint64_t index, char value[NUMBER_SIZE]) {
     static const char *const words[BAD_START_COUNT] = {
 #define BAD_START_WORDS(name, text, base, size, count) [BAD_START_##name] = text,
         BAD_START_LIST(BAD_START_WORDS)
 #undef BAD_START_WORDS
     };
-    return index < BAD_START_COUNT ? words[index] : "unknown";
+    snprintf(value, NUMBER_SIZE, "%s", index < BAD_START_COUNT ? words[index] : "unknown");
+}
+
+/* The units of oracle.h. */
+static const struct unit {
+    const char *mark;
+    void (*format)(uint64_t number, char value[NUMBER_SIZE]);
+} units[] = {
+    {"{bytes}", format_bytes},     {"{offset}", format_offset}, {"{address}", format_address},
+    {"{count}", format_count},     {"{byte}", format_byte},     {"{hash}", format_hash},
+    {"{refusal}", format_refusal}, {"{region}", format_region},
+};
+
+/* Puts number in the place of the template's unit, if it has one. */
+static void fill_template(const char *template, uint64_t number, char text[EXPLAIN_VALUE_SIZE]) {
+    snprintf(text, EXPLAIN_VALUE_SIZE, "%s", template);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        const char *const mark = strstr(template, units[i].mark);
+        if (mark != NULL) {
+            char value[NUMBER_SIZE];
+            units[i].format(number, value);
+            snprintf(text, EXPLAIN_VALUE_SIZE, "%.*s%s%s", (int)(mark - template), template, value,
+                     mark + strlen(units[i].mark));
+        }
+    }
+}
+
+/* The right number of pages, but an ask too many; and no ask was due at all. */
+static void explain_asks(struct verdict verdict, struct explanation *explanation) {
+    if (verdict.expected == 0) {
+        fill_template("not to be asked", 0, explanation->expected);
+    } else if (verdict.expected == verdict.observed) {
+        fill_template("asked for {count} pages, but not in one ask", verdict.observed, explanation->observed);
+    }
 }
 
 void explain_verdict(struct verdict verdict, struct explanation *explanation) {
-    const struct wording *const wording = &wordings[verdict.oracle];
-    char value[EXPLAIN_VALUE_SIZE];
-    format_offset(verdict.offset, value);
-    fill_template(wording->where, value, explanation->where);
-    format_value(wording->unit, verdict.expected, value);
-    fill_template(wording->expected, value, explanation->expected);
-    format_value(wording->unit, verdict.observed, value);
-    fill_template(wording->observed, value, explanation->observed);
+    const struct oracle_text *const text = &oracle_texts[verdict.oracle];
+    fill_template(text->offset, verdict.offset, explanation->where);
+    fill_template(text->expected, verdict.expected, explanation->expected);
+    fill_template(text->observed, verdict.observed, explanation->observed);
     if (verdict.oracle == ORACLE_GROWTH) {
         explain_asks(verdict, explanation);
-    } else if (verdict.oracle == ORACLE_START_REFUSED) {
-        fill_template("%s", bad_start_words(verdict.observed), explanation->where);
     }
 }
 
@@ -165,7 +108,7 @@ const char *explain_refusal(uint64_t refusal) {
 
 /* What a call on a damaged heap gave. */
 static void explain_damaged(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]) {
-    char offset[EXPLAIN_VALUE_SIZE];
+    char offset[NUMBER_SIZE];
     const char *answer = "done";
     if (step->refusal != REFUSAL_NONE) {
         answer = explain_refusal(step->refusal);
@@ -178,7 +121,7 @@ static void explain_damaged(const struct step *step, char buffer[EXPLAIN_OUTCOME
 }
 
 const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]) {
-    char offset[EXPLAIN_VALUE_SIZE];
+    char offset[NUMBER_SIZE];
     if (step->call == CALL_NONE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> nothing called");
     } else if (step->call == CALL_DAMAGED) {

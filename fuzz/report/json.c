@@ -11,6 +11,15 @@ struct json json_start(FILE *stream) {
     return (struct json){.stream = stream};
 }
 
+struct json json_start_document(FILE *stream, unsigned format) {
+    struct json json = json_start(stream);
+    json_open_object(&json, NULL);
+    json_number(&json, "format", format);
+    json_string(&json, "tool", "kmemfuzz");
+    json_string(&json, "version", KMEM_VERSION);
+    return json;
+}
+
 void json_end(struct json *json) {
     fputc('\n', json->stream);
 }

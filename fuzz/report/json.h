@@ -20,6 +20,10 @@ struct json {
 /* A document to stream, which the caller owns and asks for errors. */
 struct json json_start(FILE *stream);
 
+/* One whose object is open and says its format, which a change that breaks a reader counts up, and the tool.
+ */
+struct json json_start_document(FILE *stream, unsigned format);
+
 /* Ends the document with a newline; everything is closed by then. */
 void json_end(struct json *json);
 

@@ -13,17 +13,17 @@ static volatile unsigned last_violation; /* makes the functions' bodies differ *
         last_violation = prefix##_##name;                                                                    \
         abort();                                                                                             \
     }
-#define INVARIANT_FUNCTION(name, id, sentence) VIOLATION_FUNCTION(INVARIANT, name)
-#define ORACLE_FUNCTION(name, id, sentence)    VIOLATION_FUNCTION(ORACLE, name)
+#define INVARIANT_FUNCTION(name, ...) VIOLATION_FUNCTION(INVARIANT, name)
+#define ORACLE_FUNCTION(name, ...)    VIOLATION_FUNCTION(ORACLE, name)
 INVARIANT_LIST(INVARIANT_FUNCTION)
 EXECUTION_ORACLE_LIST(ORACLE_FUNCTION)
 
 void violation_abort(unsigned oracle) {
     switch (oracle) {
-#define INVARIANT_CASE(name, id, sentence)                                                                   \
+#define INVARIANT_CASE(name, ...)                                                                            \
     case INVARIANT_##name:                                                                                   \
         violation_##name();
-#define ORACLE_CASE(name, id, sentence)                                                                      \
+#define ORACLE_CASE(name, ...)                                                                               \
     case ORACLE_##name:                                                                                      \
         violation_##name();
         INVARIANT_LIST(INVARIANT_CASE)

@@ -1,22 +1,59 @@
-/* kmemfuzz oracles: what can be found wrong. */
+/* kmemfuzz oracles: what can be found wrong, and how a verdict on it reads. */
 #include <stdio.h>
 
 #include "fuzz/execute/oracle.h"
+#include "fuzz/report/json.h"
 #include "fuzz/tool/command.h"
 
+#define JSON_FORMAT 1u /* of this document */
+
+struct options {
+    bool to_json;
+};
+
+static void print_json(void) {
+    struct json json = json_start_document(stdout, JSON_FORMAT);
+    json_open_array(&json, "oracles");
+    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
+        const struct oracle_text *const text = &oracle_texts[oracle];
+        json_open_object(&json, NULL);
+        json_string(&json, "id", text->id);
+        json_string(&json, "sentence", text->sentence);
+        json_string(&json, "offset", text->offset);
+        json_string(&json, "expected", text->expected);
+        json_string(&json, "observed", text->observed);
+        json_close_object(&json);
+    }
+    json_close_array(&json);
+    json_close_object(&json);
+    json_end(&json);
+}
+
 static enum exit_code run(void *given) {
-    (void)given;
+    const struct options *const options = given;
+    if (options->to_json) {
+        print_json();
+        return EXIT_SOUND;
+    }
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
         printf("%-18s %s\n", oracle_id(oracle), oracle_sentence(oracle));
     }
     return EXIT_SOUND;
 }
 
+static const struct command_option table[] = {
+    FLAG("--json", to_json,
+         "print one JSON document, which also has what a verdict's offset, expected and observed say, with "
+         "units in braces (docs/harness.md)"),
+};
+
 const struct command command_oracles = {
     .name = "oracles",
-    .synopsis = "",
+    .synopsis = "[--json]",
     .summary = "list every oracle: its id and what it demands",
     .help = "The ids are what reports name and what `run --only` and `run --without` take.\n",
     .end = "Example:\n  kmemfuzz oracles\n",
+    COMMAND_OPTIONS(table),
+    .size = sizeof(struct options),
     .run = run,
 };

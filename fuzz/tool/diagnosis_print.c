@@ -11,7 +11,7 @@
 #include "fuzz/tool/diagnosis.h"
 #include "fuzz/tool/terminal.h"
 
-#define JSON_FORMAT 1u /* of this document; a change that breaks a reader counts it up */
+#define JSON_FORMAT 1u /* of this document */
 
 /* For a person. */
 
@@ -160,11 +160,7 @@ void diagnosis_print_json(const struct diagnosis *diagnosis, const struct diagno
     const struct result result = {.path = diagnosis->path,
                                   .program = &diagnosis->input->program,
                                   .outcome = &diagnosis->recording.outcome};
-    struct json json = json_start(stream);
-    json_open_object(&json, NULL);
-    json_number(&json, "format", JSON_FORMAT);
-    json_string(&json, "tool", "kmemfuzz");
-    json_string(&json, "version", KMEM_VERSION);
+    struct json json = json_start_document(stream, JSON_FORMAT);
     results_write_members(&json, &result);
     if (diagnosis->reduced.bytes != NULL) {
         write_reduced(&json, diagnosis);

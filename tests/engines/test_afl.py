@@ -5,6 +5,7 @@ Needs what ci/setup installs, and build/engines/address and build/engines/afl, w
 Run: python3 tests/engines/test_afl.py
 """
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -92,13 +93,9 @@ class PlantedBugsTest(AflTest):
             else:
                 shutil.copy2(ROOT / name, cls.tree / name)
         cls.build(["cmake", "--preset", "engine"])
-        cls.patches = {patch.name: patch for patch in planted.read_patches(ROOT / "tests/planted", cls.oracle_ids())}
-
-    @staticmethod
-    def oracle_ids():
-        """The id of every oracle."""
-        return [oracle for path in planted.ORACLE_HEADERS
-                for oracle in planted.parse_oracle_ids((ROOT / path).read_text(encoding="utf-8"))]
+        with contextlib.chdir(ROOT):
+            oracles = planted.read_oracles()
+        cls.patches = {patch.name: patch for patch in planted.read_patches(ROOT / "tests/planted", oracles)}
 
     @classmethod
     def build(cls, command):

@@ -17,7 +17,8 @@ case "$*" in
 --help) echo "  run      FILE   run programs"; echo "  oracles         list them; kmemfuzz --version" ;;
 "run --help") echo "  --trace   print every operation" ;;
 *--help) echo "no options" ;;
-oracles) echo "first   The first rule."; echo "second  The second rule." ;;
+"oracles --json") echo '{"oracles": [{"id": "first", "sentence": "The first rule.", "offset": "the heap"},
+                  {"id": "second", "sentence": "The second rule.", "offset": "the byte at {offset}"}]}' ;;
 "run sound") echo "sound"; echo "1 operation" ;;
 *) echo "violation"; exit 1 ;;
 esac
@@ -31,8 +32,8 @@ echo "usage: --for TIME"
 ORACLES = """
 | oracle | what it demands | offset |
 |---|---|---|
-| `first` | The first rule. | 0 |
-| `second` | The second rule. | 0 |
+| `first` | The first rule. | the heap |
+| `second` | The second rule. | the byte at {offset} |
 """
 
 
@@ -197,13 +198,14 @@ class CheckDocs(unittest.TestCase):
     def test_the_right_table_of_oracles_is_sound(self):
         self.assertEqual(self.failures(ORACLES, with_oracles=True), [])
 
-    def test_a_table_of_oracles_with_another_sentence_is_reported(self):
-        failures = self.failures(ORACLES.replace("The second rule", "A second rule"), with_oracles=True)
-        self.assertEqual(len(failures), 1, failures)
-        self.assertIn("A second rule", failures[0])
+    def test_a_table_of_oracles_with_other_words_is_reported(self):
+        for right, wrong in (("The second rule", "A second rule"), ("the byte at {offset}", "the byte at {bytes}")):
+            failures = self.failures(ORACLES.replace(right, wrong), with_oracles=True)
+            self.assertEqual(len(failures), 1, failures)
+            self.assertIn(wrong, failures[0])
 
     def test_a_table_that_lacks_an_oracle_is_reported(self):
-        failures = self.failures(ORACLES.replace("| `first` | The first rule. | 0 |\n", ""), with_oracles=True)
+        failures = self.failures(ORACLES.replace("| `first` | The first rule. | the heap |\n", ""), with_oracles=True)
         self.assertIn("The first rule", failures[0])
 
     def test_no_table_of_oracles_at_all_is_reported(self):

@@ -27,7 +27,7 @@ REPORT = """crash: 11 operations, reduced to 1
 
 VIOLATION free-merged: No two adjacent blocks are both free.
   operation  1: free 0 (freeing everything at the end)
-  where      the free block at offset 16, right behind another
+  where      the free block at offset 16, right after another
   expected   one free block of 32 bytes
   observed   a second block of 16 bytes
   heap       1 page of 32 bytes, growth by 0, 16 slots

@@ -5,6 +5,7 @@ KMEM_PRESET names the build whose tool is tested (default: release).
 Run: python3 tests/tool/test_kmemfuzz.py
 """
 
+import json
 import os
 import random
 import re
@@ -21,8 +22,8 @@ COMMANDS = ("run", "explain", "reduce", "show", "keep", "import", "asm", "oracle
 PACKAGE = ("board",)  # the words in Python
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
-    "disjoint guards placement refusal-named refusal-untouched growth usable-size poison contents-kept contents-zeroed "
-    "contents-moved recovery").split()
+    "disjoint guards placement refusal-named refusal-untouched growth usable-size poison damage-inside damage-reported "
+    "damage-untouched start-refused contents-kept contents-zeroed contents-moved recovery").split()
 
 
 def random_bytes(seed, size):
@@ -382,6 +383,15 @@ class Tool(ToolTest):
         self.assertEqual([line.split()[0] for line in output.splitlines()], ORACLES)
         for line in output.splitlines():
             self.assertRegex(line, r"^[a-z-]+ +[A-Z].*\.$")
+
+    def test_oracles_json_has_what_a_verdict_says_with_the_units_in_braces(self):
+        code, output, errors = self.run_tool("oracles", "--json")
+        self.assertEqual((code, errors), (SOUND, ""))
+        rows = {row.pop("id"): row for row in json.loads(output)["oracles"]}
+        self.assertEqual(tuple(rows), tuple(ORACLES))
+        self.assertEqual(rows["free-merged"], {
+            "sentence": "No two adjacent blocks are both free.", "offset": "the free block at {offset}, right after another",
+            "expected": "one free block of {bytes}", "observed": "a second block of {bytes}"})
 
     def test_oracles_takes_no_arguments(self):
         self.require_misuse("oracles", "'more' is one argument too many", "more")

@@ -161,7 +161,7 @@ class Violation(BrokenTree):
 {path}: VIOLATION free-merged: No two adjacent blocks are both free.
   heap       4 pages of 64 bytes, growth by 0, 16 slots
   operation  1: free 0
-  where      the free block at offset 32, right behind another
+  where      the free block at offset 32, right after another
   expected   one free block of 256 bytes
   observed   a second block of 224 bytes
 

@@ -3,9 +3,9 @@
 KMEM_PRESET names the build whose tool is tested (default: release). No tests here.
 """
 
+import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
@@ -88,7 +88,7 @@ class ToolTest(FolderTest):
 
     def sentences(self):
         """The sentence of each oracle, by its id."""
-        return dict(re.match(r"(\S+) +(.*)", line).groups() for line in self.run_tool("oracles")[1].splitlines())
+        return {oracle["id"]: oracle["sentence"] for oracle in json.loads(self.run_tool("oracles", "--json")[1])["oracles"]}
 
     def names(self):
         """All that lies in the folder."""

@@ -135,7 +135,7 @@ TEST(a_heap_in_a_region_that_cannot_be_one_is_start_refused_s) {
         assert_caught((struct scenario){
             .fault = {.action = FAULT_START_BADLY, .value = i},
             OPERATIONS(THREE),
-            .verdict = {ORACLE_START_REFUSED, 0, i, i},
+            .verdict = {ORACLE_START_REFUSED, i, 0, 1},
             .then = {SOUND, 0, 0, 0},
         });
     }

@@ -77,10 +77,20 @@ keep_log() {
     "${@:2}" >"$1" 2>&1
 }
 
+# find_python [MODULE...]: sets PYTHON to one that can import these: Debian's, which ci/setup installs them for, or another on
+# the PATH.
+find_python() {
+    for PYTHON in /usr/bin/python3 $(type -ap python3); do
+        ! "$PYTHON" -c "import sys${*/#/, }" 2>/dev/null || return 0
+    done
+    [ $# -eq 0 ] || say "No Python here can import all of: $*; ./ci/setup installs them for /usr/bin/python3"
+    return "$EXIT_ENVIRONMENT"
+}
+
 # become MODULE ARGUMENT...: runs a program of ci/lib in place of this shell.
 become() {
-    command -v python3 >/dev/null || ci/setup || exit
-    exec python3 ci/lib/entry.py "$@"
+    find_python || { ci/setup && find_python; } || exit
+    exec "$PYTHON" ci/lib/entry.py "$@"
 }
 
 # begin MODULE ARGUMENT...: the same for one that needs builds. Its arguments are checked before anything is set up or built.

@@ -19,7 +19,7 @@ LEAST = {"setup": 5, "freestanding": 8, "lint": 10, "unit": 2100, "replay": 470,
          "engines": 38, "workflows": 20}
 SHOWN_LINES = 80  # of the log of a step that failed
 
-# (what a line of a log looks like, what its numbers count): the closing lines of cmocka, unittest and our own commands.
+# (what a line of a log looks like, what its numbers count): the closing lines of cmocka and of our own commands.
 CLOSING = (
     (r"\[  PASSED  \] (\d+) test", "passed"),
     (r"\[  FAILED  \] (\d+) test", "failed"),
@@ -31,34 +31,29 @@ CLOSING = (
     (r"(\d+) counts of instructions, all as in ", "passed"),
     (r"()total +\d+/\d+ ", "passed"),  # a table of coverage
 )
+PYTEST_CLOSING = re.compile(r"(?:no tests ran|\d+ \w+(?:, \d+ \w+)*) in \d[\d.]*s\b")
+PYTEST_KINDS = {"passed": "passed", "failed": "failed", "error": "failed", "errors": "failed", "skipped": "skipped"}
 
 
 def count_log(lines):
     """{"passed": …, "failed": …, "skipped": …} by the lines of a log."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    ran = 0
     for line in lines:
+        if PYTEST_CLOSING.match(line):
+            for number, word in re.findall(r"(\d+) ([a-z]+)", line):
+                if word in PYTEST_KINDS:
+                    counts[PYTEST_KINDS[word]] += int(number)
+            continue
         for pattern, kinds in CLOSING:
             match = re.match(pattern, line)
             for kind, number in zip(kinds.split(), match.groups() if match else ()):
                 counts[kind] += int(number.replace(",", "") or 1)
-        match = re.match(r"Ran (\d+) tests? in ", line)
-        if match:
-            ran = int(match[1])
-        match = re.match(r"(?:OK|FAILED)(?: \((.*)\))?$", line)
-        if match:  # unittest counts all of them among what ran
-            own = dict(re.findall(r"(\w+(?: \w+)?)=(\d+)", match[1] or ""))
-            failed = sum(int(own.get(kind, 0)) for kind in ("failures", "errors", "unexpected successes"))
-            skipped = int(own.get("skipped", 0))
-            counts["passed"] += max(ran - failed - skipped, 0)
-            counts["failed"] += failed
-            counts["skipped"] += skipped
-            ran = 0
     return counts
 
 
 def skips_of(lines):
-    """A line for each test that was skipped, with the reason that it gave: cmocka's print it as "skipped: REASON"."""
+    """A line for each test that was skipped, with the reason that it gave: cmocka's print it as "skipped: REASON", pytest as
+    "SKIPPED [COUNT] PLACE: REASON"."""
     skips, told, reason = {}, set(), None
     for line in lines:
         if re.match(r"\[ RUN ", line):
@@ -69,9 +64,9 @@ def skips_of(lines):
         if match and (reason or match[1] not in told):
             told.add(match[1])
             skips[f"{match[1]}: {reason or 'it does not say why'}"] = None
-        match = re.search(r" \.\.\. skipped (['\"])(.*)\1$", line)
+        match = re.match(r"SKIPPED \[\d+\] (?:\S+?:(?:\d+:)? )?(.*)", line)
         if match:
-            skips[match[2]] = None
+            skips[match[1]] = None
     return sorted(skips)
 
 

@@ -4,18 +4,11 @@ May be here: what is demanded of all pages. May not: what one of them shows.
 """
 
 import json
-import pathlib
 import re
-import sys
 import unittest
 
 import browser
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-from folders import SharedFolderTest  # noqa: E402  pylint: disable=wrong-import-position
+from folders import SharedFolderTest
 
 LEAST_CONTRAST = 4.5  # of text, as WCAG 2 demands at level AA
 

@@ -2,13 +2,11 @@
 pointer, in light and dark, on a desk and on a phone.
 
 KMEM_PRESET names the build whose tool draws the pages (default: release). Needs what ci/setup installs.
-Run: python3 tests/browser/test_page.py
 """
 
 import random
 import re
 import subprocess
-import unittest
 
 from page_fixture import LEAST_CONTRAST, BrowserTest
 # pylint: disable=wrong-import-order
@@ -348,7 +346,3 @@ class Large(PageTest):
         self.assertEqual(self.place(), 4320)
         self.assertEqual(self.browser.text("#row-4321 .operation"), self.browser.text("#step-operation"))
         self.require_quiet()
-
-
-if __name__ == "__main__":
-    unittest.main()

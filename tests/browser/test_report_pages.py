@@ -1,12 +1,11 @@
 """What the pages of ./ci/report do in a browser: a headless Chromium reads them, with a mouse and without, in light and
 dark, on a desk and on a phone.
 
-Needs what ci/setup installs. Run: python3 tests/browser/test_report_pages.py
+Needs what ci/setup installs.
 """
 
 import json
 import re
-import unittest
 
 from page_fixture import LEAST_CONTRAST, BrowserTest
 # pylint: disable=wrong-import-order
@@ -212,7 +211,3 @@ class Narrow(ReportTest):
         self.open("index.html")
         self.assertTrue(self.browser.run("const table = document.querySelector('.scroll'); table.scrollLeft = 50;"
                                          "return table.scrollLeft === 50 && document.scrollingElement.scrollLeft === 0"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -10,16 +10,13 @@ import sys
 import tempfile
 import unittest
 
+import board
+import coverage
+import coverage_target
+import measurement
+from folders import SharedFolderTest, write_script
+
 TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TREE / "ci" / "lib"), str(TREE / "tests")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import board  # noqa: E402  pylint: disable=wrong-import-position
-import coverage  # noqa: E402  pylint: disable=wrong-import-position
-import coverage_target  # noqa: E402  pylint: disable=wrong-import-position
-import measurement  # noqa: E402  pylint: disable=wrong-import-position
-from folders import SharedFolderTest, write_script  # noqa: E402  pylint: disable=wrong-import-position
-
 HEAP = "kmem-program 1\nheap page=256 pages=4 growth=2 slots=16\n"
 SMALL = HEAP + "alloc 0 24\nrealloc 0 100\nalloc 1 8\nfree 0\nfree 1\n"
 HEADER_SIZE = 128  # bytes of a raw profile
@@ -114,12 +111,12 @@ class Counts(MeasuredTest):
             for line, count in file.lines.items():
                 self.assertEqual(count, sum(part[name].lines[line] for part in parts), f"{name}:{line}")
 
-
 # ci/coverage with the profiles that the unit tests have left before.
 REMEASURE = """
 import sys
 sys.path.insert(0, "ci/lib")
 import coverage
+
 coverage.run_everything = lambda binaries: sorted(coverage.RAW.iterdir())
 sys.exit(coverage.main())
 """
@@ -294,7 +291,3 @@ class Floor(unittest.TestCase):
             path.write_text("# comment\n\nsrc/a.c | if (x) {\n", encoding="utf-8")
             with self.assertRaisesRegex(measurement.MeasurementFailure, "explained.txt:3: a line has 3 parts"):
                 measurement.read_explanations(path, 2)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -2,7 +2,6 @@
 carried on by the other.
 
 Needs what ci/setup installs, and build/engines/address and build/engines/afl, which ci/engine makes.
-Run: python3 tests/engines/test_afl.py
 """
 
 import contextlib
@@ -16,13 +15,10 @@ import sys
 import tempfile
 import unittest
 
+import fuzzer
+import planted
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
-import planted  # pylint: disable=wrong-import-position  # noqa: E402
-
 AFL = ROOT / "build/engines/afl/heap_fuzzer"
 LIBFUZZER = ROOT / "build/engines/address/heap_fuzzer"
 KMEMFUZZ = ROOT / "build/release/kmemfuzz"
@@ -164,7 +160,3 @@ class InterchangeTest(AflTest):
         queue = self.campaign(self.inputs, 100)
         started = {path.name.partition("orig:")[2] for path in files(queue)}
         self.assertLessEqual({path.name for path in files(self.inputs)}, started)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -2,7 +2,6 @@
 others, and what cannot be built is said so. The image itself cannot be made here: that needs Docker.
 
 Needs what ci/setup installs, and what ci/engine has built in build/engines.
-Run: python3 tests/engines/test_build_fuzzers.py
 """
 
 import os
@@ -153,7 +152,3 @@ class ImageTest(unittest.TestCase):
         text = (BUILDER / "project.yaml").read_text(encoding="utf-8")
         self.assertRegex(text, r"(?m)^language: c$")
         self.assertEqual(re.findall(r"(?m)^  - (\w+)$", text), ["address", "undefined", "memory"])
-
-
-if __name__ == "__main__":
-    unittest.main()

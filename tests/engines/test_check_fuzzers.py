@@ -1,7 +1,7 @@
 """Tests of ci/check-fuzzers: each of its checks must object to a target that is wrong in just that, and none to one that is
 not. The targets are one program that misbehaves by its name, misbehaving_fuzzer.c.
 
-Needs what ci/setup installs. Run: python3 tests/engines/test_check_fuzzers.py
+Needs what ci/setup installs.
 """
 
 import collections
@@ -9,18 +9,14 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 import zipfile
 
+import check_fuzzers
+import fuzzer_trace
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import check_fuzzers  # pylint: disable=wrong-import-position  # noqa: E402
-import fuzzer_trace  # pylint: disable=wrong-import-position  # noqa: E402
-
 SOUND, FAILED, USAGE, ENVIRONMENT = range(4)
 SOURCE = ROOT / "tests" / "engines" / "misbehaving_fuzzer.c"
 TIMEOUT = 900  # seconds a command may take on a busy machine before it counts as hanging
@@ -209,7 +205,3 @@ class ChecksTest(unittest.TestCase):
         self.assertEqual(code, ENVIRONMENT)
         self.assertIn("./ci/engine memory builds one", errors)
         self.assertEqual(check("--bogus")[0], USAGE)
-
-
-if __name__ == "__main__":
-    unittest.main()

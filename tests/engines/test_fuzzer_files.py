@@ -1,6 +1,4 @@
 """Tests of ci/lib/fuzzer_files.py, ci/lib/fuzzer_trace.py and ci/lib/seed_corpus.py, and of the dictionaries we ship.
-
-Run: python3 tests/engines/test_fuzzer_files.py
 """
 
 import pathlib
@@ -10,15 +8,12 @@ import tempfile
 import unittest
 import zipfile
 
+import fuzzer
+import fuzzer_files
+import fuzzer_trace
+import seed_corpus
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
-import fuzzer_files  # pylint: disable=wrong-import-position  # noqa: E402
-import fuzzer_trace  # pylint: disable=wrong-import-position  # noqa: E402
-import seed_corpus  # pylint: disable=wrong-import-position  # noqa: E402
-
 SOUND, _, USAGE, ENVIRONMENT = range(4)
 PROGRAM_HEADER = bytes([1] + [0] * 10)  # docs/programs.md: a heap of one page
 
@@ -202,7 +197,3 @@ class ShippedTest(unittest.TestCase):
             shown = subprocess.run([ROOT / "build/release/kmemfuzz", "show", program], capture_output=True, text=True,
                                    check=True).stdout
         self.assertEqual([line for line in shown.splitlines() if not line.startswith(("kmem-program", "heap"))], expected)
-
-
-if __name__ == "__main__":
-    unittest.main()

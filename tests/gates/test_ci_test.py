@@ -1,17 +1,12 @@
 """Tests of ci/test and .ci/run: every step is run, no code is swallowed, and no check vanishes unseen. All that the steps call
-is a stub. Run: python3 tests/gates/test_ci_test.py
+is a stub.
 """
 
 import pathlib
 import re
 import shutil
-import sys
-import unittest
 
 from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, USAGE, VIOLATION, GateTest
-
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-
 from step_log import LEAST, count_log, skips_of
 
 MANY = "100000 passed, 0 failed"
@@ -43,6 +38,8 @@ NIGHT = {
 }
 MODULE = """\
 import pathlib, unittest
+
+
 class Test(unittest.TestCase):
     def test_it(self):
         with open({calls!r}, "a") as file:
@@ -56,6 +53,9 @@ class TestStepsTest(GateTest):
 
     def setUp(self):
         super().setUp()
+        for name in ("pytest.ini", "tests/conftest.py"):
+            self.write(name, (ROOT / name).read_text(encoding="utf-8"))
+        self.stub("nproc", "0")  # pytest starts no workers then, which would take longer than these tests
         steps = [*CALLS.values(), *NIGHT.values()]
         for call in {call.split()[0] for calls in steps for call in calls}:
             if call.startswith("tests/"):
@@ -86,7 +86,7 @@ class TestStepsTest(GateTest):
     def made_calls(self):
         """The calls of the stubs; those of fuzzers without their folders, those of folders of tests sorted."""
         calls = [re.sub(r"(_fuzzer -seed=1 -runs=\d+) .*| /\S+/empty$", r"\1", call) for call in self.calls()]
-        return [call + " " * call.endswith("_fuzzer") for call in calls if not call.startswith("cmake")]
+        return [call + " " * call.endswith("_fuzzer") for call in calls if not call.startswith(("cmake", "nproc"))]
 
 
 class Steps(TestStepsTest):
@@ -185,12 +185,17 @@ class Counts(TestStepsTest):
         self.lower("browser")
         self.write("tests/browser/test_browser.py", "# nothing\n")
         self.write("tests/browser/test_other.py", MODULE.format(calls="/dev/null", folder="", body="pass"))
-        self.require(VIOLATION, "tests/browser/test_browser.py ran no test", "ci/test", "browser")
+        self.require(VIOLATION, "tests/browser/test_browser.py: no test", "ci/test", "browser")
+
+    def test_a_module_that_cannot_be_imported_fails(self):
+        self.lower("browser")
+        self.write("tests/browser/test_other.py", "import nothing_of_this_name\n")
+        self.require(VIOLATION, "No module named 'nothing_of_this_name'", "ci/test", "browser")
 
     def test_a_folder_without_a_module_fails(self):
         self.lower("tool")
         (self.tree / "tests/planted/test_planted.py").unlink()
-        self.require(VIOLATION, "There is no test in tests/planted", "ci/test", "tool")
+        self.require(VIOLATION, "tests/planted: no test", "ci/test", "tool")
 
     def test_a_fuzzer_that_runs_less_often_than_asked_fails(self):
         self.fuzzer("build/fuzz/text_fuzzer", done=30)
@@ -202,12 +207,11 @@ class Counts(TestStepsTest):
 [  FAILED  ] 2 test(s), listed below:
 [  SKIPPED ] 1 test(s), listed below:
 7 passed, 1 failed
-Ran 10 tests in 0.1s
-FAILED (failures=1, errors=2, skipped=3)
-Ran 4 tests in 0.1s
-OK
-Ran 2 tests in 0.1s
-OK (skipped=2)
+1 failed, 4 passed, 3 skipped, 2 errors in 0.15s
+4 passed in 61.02s (0:01:01)
+2 skipped, 1 warning in 0.10s
+no tests ran in 0.01s
+1 error in 0.43s
 166 patches: 166 found; 9,000 executions in 1 s; all as it must be
 sv39: 34 patches: 34 found
 86 planted bugs and 9 kinds of misuse: rv64-sanitized the same 95; 9 s; all as it must be
@@ -216,7 +220,7 @@ all 6 configurations  1,392 inputs, 9,999 checked operations: all sound and equa
 total                                    900/900 100.00 %
 """
         self.assertEqual(count_log(log.splitlines()), {"passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1,
-                                                       "failed": 2 + 1 + 3, "skipped": 1 + 3 + 2})
+                                                       "failed": 2 + 1 + 3 + 1, "skipped": 1 + 3 + 2})
 
     def test_a_skip_is_shown_with_the_reason_it_gives(self):
         log = """\
@@ -228,10 +232,11 @@ skipped: no poison here
 [  SKIPPED ] 2 test(s), listed below:
 [  SKIPPED ] first_test
 [  SKIPPED ] second_test
-test_it (test_x.X.test_it) ... skipped 'needs a "browser"'
+SKIPPED [2] tests/tool/test_x.py:7: needs a "browser"
+SKIPPED [1] ../tests/tool/test_y.py: needs: colons
 """
         self.assertEqual(skips_of(log.splitlines()), ["first_test: no poison here", 'needs a "browser"',
-                                                      "second_test: it does not say why"])
+                                                      "needs: colons", "second_test: it does not say why"])
 
     def test_every_skip_of_a_unit_test_gives_a_reason(self):
         for path in (ROOT / "tests/unit").glob("*.c"):
@@ -244,7 +249,3 @@ class Hosting(GateTest):
             self.stub("ci/test", "words", code=code)
             self.require(code, "words", ".ci/run")
             self.assertEqual(self.calls(), ["ci/test"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,5 +1,5 @@
 """Tests of what judges in ci/lib: check_docs, coverage, determinism and planted. What they measure by is a stub; each must see
-what it is there to see, and end with the code for it. Run: python3 tests/gates/test_python_gates.py
+what it is there to see, and end with the code for it.
 """
 
 import contextlib
@@ -11,10 +11,6 @@ import tempfile
 import unittest
 from unittest import mock
 
-from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, VIOLATION
-
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-
 import check_docs
 import coverage
 import coverage_target
@@ -22,6 +18,7 @@ import determinism
 import measurement
 import patched
 import planted
+from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, VIOLATION
 
 
 class JudgeTest(unittest.TestCase):
@@ -236,7 +233,3 @@ class Planted(JudgeTest):
         told = {re.search(r"^Fails: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
                 for path in (ROOT / planted.CANARIES).glob("*.patch")}
         self.assertEqual(told, set(planted.FAILURES))
-
-
-if __name__ == "__main__":
-    unittest.main()

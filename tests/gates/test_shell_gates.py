@@ -1,5 +1,5 @@
 """Tests of the commands in ci/ that are scripts, on trees that are broken in one way each: what they call is a stub, what they
-judge is not. Run: python3 tests/gates/test_shell_gates.py
+judge is not.
 """
 
 import os
@@ -227,7 +227,3 @@ class Wrappers(GateTest):
             script = (self.tree / "ci" / name).read_text(encoding="utf-8")
             self.assertIn("\nbegin ", script)
             self.assertEqual(self.run_command(f"ci/{name}", str(VIOLATION))[0], VIOLATION, name)
-
-
-if __name__ == "__main__":
-    unittest.main()

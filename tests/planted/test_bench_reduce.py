@@ -1,18 +1,11 @@
 """Tests of ci/lib/bench_reduce.py: the crashes it makes are as long as asked for and fail as before.
-
-Run: python3 -m unittest discover -s tests/planted
 """
 
-import pathlib
 import random
-import sys
 import unittest
 from unittest import mock
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-
-import bench_reduce as reduction  # pylint: disable=wrong-import-position  # noqa: E402
+import bench_reduce as reduction
 
 HEADER = bytes(11)
 CULPRIT = b"\x07crash"  # an operation that fails
@@ -62,7 +55,3 @@ class Table(unittest.TestCase):
                                  reduction.Figures("other", "hang", 150, 2, 23, 30, 90.0, None, None)]).splitlines()
         self.assertEqual(lines[1].split(), ["bug", "placement", "150", "4", "1,175", "17", "40", "8,500"])
         self.assertEqual(lines[2].split(), ["other", "hang", "150", "2", "30", "90", "-", "-"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,23 +1,18 @@
 """Tests of ci/lib/detection.py: that a board which misses something, or finds something else, is a failure.
-
-Run: python3 -m unittest discover -s tests/planted
 """
 
 import contextlib
 import io
 import os
 import pathlib
-import sys
 import unittest
 from unittest import mock
 
+import detection
+import patched
+import planted
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-
-import detection  # pylint: disable=wrong-import-position  # noqa: E402
-import patched  # pylint: disable=wrong-import-position  # noqa: E402
-import planted  # pylint: disable=wrong-import-position  # noqa: E402
-
 POISON = "use-after-poison, write of 1 byte"
 
 
@@ -114,7 +109,3 @@ class CommandLine(unittest.TestCase):
             code, output = self.run_main()
         self.assertEqual(code, 3)
         self.assertIn("not built", output)
-
-
-if __name__ == "__main__":
-    unittest.main()

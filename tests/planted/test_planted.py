@@ -1,7 +1,5 @@
 """Tests of ci/lib/planted.py and ci/lib/patched.py: what they read, how they judge, and that their own failures are
 failures.
-
-Run: python3 -m unittest discover -s tests/planted
 """
 
 import contextlib
@@ -9,17 +7,14 @@ import io
 import json
 import os
 import pathlib
-import sys
 import tempfile
 import unittest
 from unittest import mock
 
+import patched
+import planted
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-
-import patched  # pylint: disable=wrong-import-position  # noqa: E402
-import planted  # pylint: disable=wrong-import-position  # noqa: E402
-
 ORACLES = ["block-size", "placement", "recovery"]
 BY_TARGET = {"heap": ORACLES, "page": ["page-zeroed"], "sv39": ["sv39-root"], "text": ["text-memory"]}
 HEADER = "Bug: It rounds down.\nOrigin: here\nOracle: placement\n"
@@ -44,7 +39,6 @@ def found(name, caught_by="placement", target="heap"):
 def survivor(target="heap"):
     """The Result of a control that has survived."""
     return planted.Result(planted.TARGETS[target].control, planted.NOT_FOUND, None, 1000, 0.1, "log", target)
-
 
 SURVIVOR = survivor()
 
@@ -454,7 +448,3 @@ class Children(unittest.TestCase):
         patched.stop_children()
         with self.assertRaises(KeyboardInterrupt):
             patched.run(["true"])
-
-
-if __name__ == "__main__":
-    unittest.main()

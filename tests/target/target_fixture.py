@@ -7,13 +7,10 @@ import shutil
 import subprocess
 import sys
 
+import board
+from folders import SharedFolderTest, write_script
+
 TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TREE / "ci" / "lib"), str(TREE / "tests")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import board  # noqa: E402  pylint: disable=wrong-import-position
-from folders import SharedFolderTest, write_script  # noqa: E402  pylint: disable=wrong-import-position
-
 KMEMFUZZ = TREE / "build/release/kmemfuzz"
 PRESETS = tuple(board.EMULATORS)  # of the boards, without sanitizers
 VIRTUAL = tuple(name for name, configuration in board.CONFIGURATIONS.items() if configuration.memory)

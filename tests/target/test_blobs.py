@@ -4,7 +4,6 @@ and rv32; ./ci/test target sees to them."""
 import re
 import struct
 import subprocess
-import unittest
 
 from target_fixture import KMEMFUZZ, PRESETS, SOUND, TREE, TargetTest, image_of
 # pylint: disable=wrong-import-order
@@ -114,7 +113,3 @@ class Blobs(TargetTest):
         self.assertEqual(result.returncode, 2)
         self.assertIn("more than 32 MiB", result.stderr)
         self.assertFalse((self.folder / "large.blob").exists())
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -306,7 +306,3 @@ class Names(TargetTest):
                                 env=self.marked, capture_output=True, text=True, check=False)
         self.expect(result, 3, "ci/target: build/target cannot be made or written to")
         self.assertEqual(result.stderr.count("\n"), 1)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -4,7 +4,6 @@ rv32; ./ci/test target sees to them."""
 import json
 import re
 import subprocess
-import unittest
 
 from target_fixture import (
     FAULT_REQUEST, KMEMFUZZ, PRESETS, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, fault_program, findings_about)
@@ -178,7 +177,3 @@ class Reports(TargetTest):
                            capture_output=True)
         result = self.run_target("--configuration", "rv64", "corpus/seeds", tree=tree)
         self.expect(result, 1, "on rv64: VIOLATION free-merged", "host       the same", "last operations", "  heap (# taken")
-
-
-if __name__ == "__main__":
-    unittest.main()

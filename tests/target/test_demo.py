@@ -8,11 +8,11 @@ import sys
 import tempfile
 import unittest
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TREE / "ci" / "lib"))
+import board
+import documents
 
-import board  # noqa: E402  pylint: disable=wrong-import-position
-import documents  # noqa: E402  pylint: disable=wrong-import-position
+TREE = pathlib.Path(__file__).resolve().parents[2]
+
 
 
 def run_demo(*arguments, environment=None):
@@ -83,7 +83,3 @@ class TheCommand(unittest.TestCase):
         for arguments in (["--board", "rv128"], ["--virtual", "--board", "rv32"], ["--timeout", "0"], ["more"]):
             with self.subTest(arguments):
                 self.assertEqual(run_demo(*arguments).returncode, 2)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -6,7 +6,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import unittest
 
 from target_fixture import KMEMFUZZ, PRESETS, SOUND, TIMEOUT, TREE, TargetTest, fault_program, target_command
 # pylint: disable=wrong-import-order
@@ -218,7 +217,3 @@ class FromTheTool(Session):
         for option in set(pathlib.Path(TREE / "ci/lib/target.py").read_text(encoding="utf-8").split('"')):
             if option.startswith("--") and option in options and option.isprintable() and " " not in option:
                 self.assertIn(option, result.stdout)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import unittest
 from unittest import mock
 
 from target_fixture import TIMEOUT, TREE
@@ -196,7 +195,3 @@ class TheWallTime(BaselineTest):
         for arguments in (["--rounds", "0"], ["--baseline"], ["more"]):
             with self.subTest(arguments):
                 self.assertEqual(run_bench(*arguments).returncode, 2)
-
-
-if __name__ == "__main__":
-    unittest.main()

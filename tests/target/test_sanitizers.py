@@ -311,7 +311,3 @@ class HostFindings(unittest.TestCase):
 
     def test_nothing(self):
         self.assertEqual(sanitizer.finding_of_host("sound\n"), sanitizer.SOUND)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import unittest
 
 from target_fixture import HEAP, PRESETS, SOUND, TIMEOUT, TREE, TargetTest, fault_program, image_of, target_command
 # pylint: disable=wrong-import-order
@@ -228,7 +227,3 @@ class Usage(TargetTest):
 
     def test_help_names_every_exit_code(self):
         self.expect(self.run_target("--help"), 0, "0 all sound and equal", "3 environment")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -3,7 +3,6 @@
 
 import json
 import subprocess
-import unittest
 
 from target_fixture import FAULT_REQUEST, HEAP, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, image_of
 # pylint: disable=wrong-import-order
@@ -87,7 +86,3 @@ class VirtualMemory(TargetTest):
         boot = board.Boot(board.boot_command(board.Image(board.CONFIGURATIONS["rv64-mapped"], tree), self.pack(SOUND)), 30)
         self.assertIn("ERROR 26 pages or tables were not given back when the input ended", list(boot.lines()))
         self.assertEqual(boot.code, 26)
-
-
-if __name__ == "__main__":
-    unittest.main()

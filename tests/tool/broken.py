@@ -3,14 +3,11 @@
 import contextlib
 import functools
 import pathlib
-import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
+import patched
 
-import patched  # pylint: disable=wrong-import-position  # noqa: E402
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 _FOLDERS = tempfile.TemporaryDirectory()  # of all that is linked here; removed when Python ends
 

@@ -9,14 +9,13 @@ import signal
 import subprocess
 import sys
 
+from campaign import TARGETS
+from folders import FolderTest, write_script
+from fuzzer_words import VIOLATED
+from processes import end_processes_in, processes_in, wait_until, wait_until_none
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "ci" / "lib"
-sys.path[:0] = [str(ROOT / "tests"), str(LIBRARY)]
-
-from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
-from folders import FolderTest, write_script  # pylint: disable=wrong-import-position  # noqa: E402
-from fuzzer_words import VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
-from processes import end_processes_in, processes_in, wait_until, wait_until_none  # pylint: disable=wrong-import-position  # noqa: E402
 
 TIMEOUT = 240  # seconds a campaign of scripts may take on a busy machine before it counts as hanging
 
@@ -24,7 +23,6 @@ TIMEOUT = 240  # seconds a campaign of scripts may take on a busy machine before
 def name_of(data):
     """What libFuzzer calls an input."""
     return hashlib.sha1(data).hexdigest()
-
 
 # As libFuzzer: as a worker it does what the file behaviour says, for which there are words, of which each crash happens once;
 # a set cover takes all candidates; on one file it says what violated holds.
@@ -77,6 +75,7 @@ import functools, json, os, signal, sys, time
 sys.path.insert(0, sys.argv.pop(1))
 os.environ["TREE"] = os.getcwd()
 import campaign, campaign_folder, campaign_status, crashes, guarded, workers
+
 campaign.prepare_build = lambda preset, stop: 0
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20

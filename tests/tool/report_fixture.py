@@ -7,16 +7,12 @@ import contextlib
 import io
 import json
 import pathlib
-import sys
 import types
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIBRARY = ROOT / "ci" / "lib"
-sys.path.insert(0, str(LIBRARY))
-sys.dont_write_bytecode = True  # the tree is not for litter
+import explanation
+import report
 
-import explanation  # pylint: disable=wrong-import-position  # noqa: E402
-import report  # pylint: disable=wrong-import-position  # noqa: E402
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 HOSTILE = "<img src=x onerror=alert(1)>&amp;\"'$title"  # a name; fit for a folder too
 CRASH = "crash-0a0b"
@@ -51,7 +47,6 @@ def write_findings(folder):
         (place / f"{name}.reduced").write_bytes(b"\x01")
         (place / f"{name}.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
 
-
 EXPLANATION = {"format": explanation.FORMAT, "target": "sv39", "id": "sv39-satp", "size_before": 1024, "size_after": 9,
                "runs": 1234, "input": "AQAAAAAAAAUA", "report": f"  operation 0: sv39_init(5 pages)\n{HOSTILE}",
                "replay": "KMEM_STEPS=1 build/fuzz/sv39_fuzzer FILE"}
@@ -85,7 +80,6 @@ def write_night(folder):
     write_series(folder / "sv39", [series_line("20261122T030000Z-4", number, target="sv39", checked_operations=0,
                                                findings={"asan: ABRT": [CRASH, SAME], "hang": [HANG]}) for number in range(3)])
     write_explanations(folder / "sv39")
-
 
 PLANTED = {
     "seed": 1, "runs": 500000, "seconds": 61.2, "sound": False, "problems": [f"{HOSTILE}: nothing found"],

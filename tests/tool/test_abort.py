@@ -111,7 +111,3 @@ class NotTheSubjects(ToolTest):
         while not reading.startswith("0 0x0 "):
             with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
                 reading = file.read()
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,6 +1,4 @@
 """Tests of ci/lib/bench_heap.py: what it measures and prints. The programs here are scripts.
-
-Run: python3 tests/tool/test_bench_heap.py
 """
 
 import contextlib
@@ -15,13 +13,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import bench_heap as bench  # pylint: disable=wrong-import-position  # noqa: E402
-import corpus  # pylint: disable=wrong-import-position  # noqa: E402
-import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
+import bench_heap as bench
+import corpus
+import fuzzer
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 
@@ -100,7 +94,3 @@ class Bench(unittest.TestCase):
     def test_wrong_arguments_end_with_2(self):
         for arguments in (["--rounds", "0"], ["--runs", "x"], ["--x"]):
             self.assertEqual(self.run_main(*arguments)[0], USAGE)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,7 +1,5 @@
 """Tests of ci/lib/campaign.py: its arguments, what it shows, how it ends, and what it leaves. libFuzzer is a script here;
 tests/tool/test_violation.py has the real one. What a campaign survives is tested in test_campaign_survives.py.
-
-Run: python3 tests/tool/test_campaign.py
 """
 
 import argparse
@@ -12,21 +10,16 @@ import os
 import pathlib
 import shutil
 import signal
-import sys
 import types
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import campaign  # pylint: disable=wrong-import-position  # noqa: E402
-import campaign_status  # pylint: disable=wrong-import-position  # noqa: E402
-import command_line  # pylint: disable=wrong-import-position  # noqa: E402
-import series  # pylint: disable=wrong-import-position  # noqa: E402
-from campaign_tree import FUZZER, TOOL, CampaignTree, name_of  # pylint: disable=wrong-import-position  # noqa: E402
-from fuzzer_words import PAGE_VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
-from terminal import open_terminal, read_terminal  # pylint: disable=wrong-import-position  # noqa: E402
+import campaign
+import campaign_status
+import command_line
+import series
+from campaign_tree import FUZZER, TOOL, CampaignTree, name_of
+from fuzzer_words import PAGE_VIOLATED
+from terminal import open_terminal, read_terminal
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 RUNS_ON = "runs_on\n"
@@ -361,7 +354,3 @@ class Status(CampaignTree):
         self.run_until_ready(RUNS_ON, "--build", "build/engines/memory/")
         builds = {line["run"]: line["build"] for line in series.read(self.base / series.NAME)[0]}
         self.assertEqual(list(builds.values()), ["fuzz", "memory"])
-
-
-if __name__ == "__main__":
-    unittest.main()

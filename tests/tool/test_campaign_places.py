@@ -1,7 +1,5 @@
 """The tree and its campaigns wherever they are: names of folders with every printable character, with such as are not ASCII,
 and with bytes that are not UTF-8. With the real CMake, and the real libFuzzer, which starts processes of its own.
-
-Run: python3 tests/tool/test_campaign_places.py
 """
 
 import json
@@ -14,12 +12,9 @@ import tempfile
 import unittest
 import urllib.request
 
+from campaign_tree import LIBRARY, RUNNER, TIMEOUT, name_of
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-from campaign_tree import LIBRARY, RUNNER, TIMEOUT, name_of  # pylint: disable=wrong-import-position  # noqa: E402
-
 PRINTABLE = "".join(map(chr, range(32, 127))).replace("/", "")
 NAMES = {"printable": f"-{PRINTABLE}", "controls": "two\nlines\tand \x1b[31m", "utf-8": "ünï 漢字 \u202e",
          "not utf-8": os.fsdecode(b"bad\xff\xfe")}
@@ -95,7 +90,3 @@ class Trees(unittest.TestCase):
                     code, _, errors = self.run_in(tree, "cmake", "--preset", "release")
                     self.assertIn("kmem: the path of the tree, '", errors)
                 self.assertFalse((tree / "build" / "logs").exists())
-
-
-if __name__ == "__main__":
-    unittest.main()

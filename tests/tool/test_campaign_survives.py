@@ -1,8 +1,6 @@
 """What a campaign survives with all that was found before and during it: signals, kill -9 at any moment, a full disk, a
 folder that cannot be written, another campaign on the same corpus. By doing it to campaigns whose libFuzzer is a script,
 and, for kill -9, to a real one.
-
-Run: python3 tests/tool/test_campaign_survives.py
 """
 
 import json
@@ -16,18 +14,13 @@ import tempfile
 import unittest
 from unittest import mock
 
+import campaign_folder
+from campaign_tree import SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of
+from folders import FolderTest, write_script
+from fuzzer_words import VIOLATED
+from processes import end_processes_in, processes_in, wait_until, wait_until_none
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests"), str(ROOT / "tests" / "tool")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import campaign_folder  # pylint: disable=wrong-import-position  # noqa: E402
-from campaign_tree import (  # pylint: disable=wrong-import-position  # noqa: E402
-    SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of)
-from fuzzer_words import VIOLATED  # pylint: disable=wrong-import-position  # noqa: E402
-from folders import FolderTest, write_script  # pylint: disable=wrong-import-position  # noqa: E402
-from processes import (  # pylint: disable=wrong-import-position  # noqa: E402
-    end_processes_in, processes_in, wait_until, wait_until_none)
-
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 RUNS_ON = "runs_on\n"
 FINDS_AND_CRASHES = "finds one; crashes second; runs_on\n"
@@ -502,7 +495,3 @@ class RealFuzzerKilled(unittest.TestCase):
             self.assertLess(known, names())
             self.assertEqual(json.loads(output)["corpus_files"], len(names()))
             self.assertEqual(list((held.parent / "running").iterdir()), [])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -3,14 +3,11 @@
 import json
 import os
 import pathlib
-import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "ci" / "lib"))
-
-import check_docs  # noqa: E402  pylint: disable=wrong-import-position
-import document_blocks  # noqa: E402  pylint: disable=wrong-import-position
+import check_docs
+import document_blocks
 
 KMEMFUZZ = """#!/bin/sh
 case "$*" in
@@ -216,7 +213,3 @@ class CheckDocs(unittest.TestCase):
     def test_a_document_that_is_missing_is_reported(self):
         (self.tree / "CHANGELOG.md").unlink()
         self.assert_wrong("# Top\n", "CHANGELOG.md")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,6 +1,4 @@
 """Tests of all commands in ci/: help and wrong arguments are answered before anything is set up or built.
-
-Run: python3 tests/tool/test_commands.py
 """
 
 import os
@@ -161,7 +159,3 @@ class Commands(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "ci/target has begun"):
             self.run_command("target", "program")
         (self.tree / "began").unlink()
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,7 +1,7 @@
 """Tests of ci/corpus and ci/lib/corpus.py, on copies of the committed corpus and with the real libFuzzer; and of the
 committed corpus itself, which must stay within its bound.
 
-Needs the build of preset fuzz. Run: python3 tests/tool/test_corpus.py
+Needs the build of preset fuzz.
 """
 
 import contextlib
@@ -11,20 +11,16 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 from unittest import mock
 
+import corpus
+import corpus_command
+from processes import WAIT_SECONDS
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import corpus  # pylint: disable=wrong-import-position  # noqa: E402
-import corpus_command  # pylint: disable=wrong-import-position  # noqa: E402
-from processes import WAIT_SECONDS  # pylint: disable=wrong-import-position  # noqa: E402
-
 ENVIRONMENT = 3
 REPLACEMENTS = 300  # of a folder that is looked at all the while
 FUZZER = ROOT / corpus_command.FUZZER
@@ -223,7 +219,3 @@ class Committed(unittest.TestCase):
         done = subprocess.run(["./ci/corpus", "status"], cwd=ROOT, capture_output=True, text=True, check=True)
         paths = corpus.inputs(ROOT / "corpus" / "minimised")
         self.assertRegex(done.stdout, rf"(?m)^corpus/minimised +{len(paths)} +{corpus_command.size_of(paths):,} +\d+ +\d+$")
-
-
-if __name__ == "__main__":
-    unittest.main()

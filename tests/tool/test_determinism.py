@@ -1,6 +1,6 @@
 """Tests of ci/determinism: a heap that keeps something between runs must be caught, in every way in which it can show.
 
-Needs the build of preset fuzz. Run: python3 tests/tool/test_determinism.py
+Needs the build of preset fuzz.
 """
 
 import os
@@ -63,7 +63,3 @@ class Determinism(unittest.TestCase):
     def test_wrong_arguments_end_with_2_and_what_is_not_there_with_3(self):
         for code, arguments in ((USAGE, ["--orders", "0"]), (USAGE, ["--target", "x"]), (ENVIRONMENT, ["nowhere"])):
             self.assertEqual(determinism(*arguments)[0], code)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -83,7 +83,3 @@ class Facts(unittest.TestCase):
     def test_the_programs_that_may_find_a_planted_bug_are_the_heap_s_budget(self):
         budget = number_of("ci/lib/planted.py", r'Target\("heap", patched.CORE, ([\d_]+),')
         self.assertIn(f"within {budget:,} programs", " ".join(read("README.md").split()))
-
-
-if __name__ == "__main__":
-    unittest.main()

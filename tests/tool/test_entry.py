@@ -1,6 +1,4 @@
 """Tests of ci/lib/entry.py and of ci/lib/common.sh: no accident ends a command with 1, which says that the heap is at fault.
-
-Run: python3 tests/tool/test_entry.py
 """
 
 import os
@@ -12,14 +10,14 @@ import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-
 from command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, exit_codes
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """\
 import os, sys, threading
 from entry import enter
+
+
 def main():
     {}
 if __name__ == "__main__":
@@ -168,7 +166,3 @@ class Shell(EntryTest):
         code, _, errors = self.run_shell(f"({self.COMMON} print x) >/dev/full")
         self.assertEqual(code, EXIT_ENVIRONMENT)
         self.assertIn("Standard output cannot be written\n", errors)
-
-
-if __name__ == "__main__":
-    unittest.main()

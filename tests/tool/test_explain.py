@@ -1,7 +1,7 @@
 """Tests of kmemfuzz explain and kmemfuzz keep as those who type them see them: with bugs planted in the core that break a
 rule, trip a sanitizer, die of a signal or hang, and with everything that is no crash.
 
-Needs the presets dev and release built. Run: python3 tests/tool/test_explain.py
+Needs the presets dev and release built.
 """
 
 import functools
@@ -359,7 +359,3 @@ class Keep(ExplainTest):
         code, _, errors = self.keep(HEALTHY, "-", "name", stdin=UNMERGED.encode())
         self.assertEqual(code, ENVIRONMENT)
         self.assertIn("there is no corpus/regressions in the tree", errors)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,7 +1,5 @@
 """Tests of ci/lib/explanation.py: what becomes of a finding of a target that kmemfuzz does not know. The targets are scripts,
 and the real ones tell their steps.
-
-Run: python3 tests/tool/test_explanation.py
 """
 
 import base64
@@ -10,22 +8,17 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 from unittest import mock
 
+import explanation
+import fuzzer
+import patched
+from campaign import TARGETS
+from fuzzer_words import ABORT, PAGE_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, TIMED_OUT
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import explanation  # pylint: disable=wrong-import-position  # noqa: E402
-import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
-import patched  # pylint: disable=wrong-import-position  # noqa: E402
-from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
-from fuzzer_words import (  # pylint: disable=wrong-import-position  # noqa: E402
-    ABORT, PAGE_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, TIMED_OUT)
-
 FUZZERS = ROOT / "build" / "fuzz"
 # As a target on one file: fails by a rule when an x is in it, by another when there is a y, and tells steps when asked.
 TARGET = r"""#!/bin/sh
@@ -390,7 +383,3 @@ VIOLATION sv39-table-page: Every table is a taken run of one page of the allocat
         self.assertEqual(base64.b64decode(finding["input"]), b"\x02\0\0" b"\x04\0\x02")
         self.assertRegex(finding["report"], r"(?s)^memory: 3 descriptors, .*\n  operation 1: page_zalloc\(3\)\n.*/src/page\.c:\d+:\d+: "
                          r"runtime error: store to misaligned .*\n    #0 0x[0-9a-f]+ in page_zalloc .*\nSUMMARY: [^\n]*$")
-
-
-if __name__ == "__main__":
-    unittest.main()

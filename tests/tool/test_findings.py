@@ -1,24 +1,17 @@
 """Tests of ci/lib/findings.py: what a campaign has found is explained, and what is the same is told to be. The tools
 here are scripts; test_explain.py runs the real one. Findings of other targets than the heap's: test_explanation.py.
-
-Run: python3 tests/tool/test_findings.py
 """
 
 import functools
 import io
 import json
 import pathlib
-import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import explanation  # pylint: disable=wrong-import-position  # noqa: E402
-import findings  # pylint: disable=wrong-import-position  # noqa: E402
-from outside_text import dump_json  # pylint: disable=wrong-import-position  # noqa: E402
+import explanation
+import findings
+from outside_text import dump_json
 
 SECONDS = 60  # more than a script takes on a busy machine
 
@@ -157,7 +150,3 @@ class Findings(unittest.TestCase):
             findings.explain_program("a/x:1", self.tool, SECONDS, is_cut)
         process = int((self.folder / "process").read_text())
         self.assertFalse(pathlib.Path(f"/proc/{process}/cmdline").exists())
-
-
-if __name__ == "__main__":
-    unittest.main()

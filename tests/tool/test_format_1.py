@@ -2,7 +2,6 @@
 was committed before there was another format: its name under corpus/, and its digest."""
 
 import re
-import unittest
 
 from tool_fixture import ROOT, SOUND, ToolTest
 
@@ -17,7 +16,3 @@ class Format1Test(ToolTest):
         self.assertEqual((code, errors), (SOUND, ""))
         found = re.findall(rf"^sound  ([0-9a-f]{{16}}) +\d+ operations  {re.escape(str(ROOT))}/corpus/(\S+)$", output, re.M)
         self.assertEqual({name: digest for digest, name in found}, pinned)
-
-
-if __name__ == "__main__":
-    unittest.main()

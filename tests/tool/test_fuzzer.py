@@ -1,23 +1,20 @@
 """Tests of ci/lib/fuzzer.py: what it makes of libFuzzer's words and of a target's counters.
-
-Run: python3 tests/tool/test_fuzzer.py
 """
 
 import pathlib
 import re
 import struct
-import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests" / "tool")]
-sys.dont_write_bytecode = True  # the tree is not for litter
+import fuzzer
+from fuzzer_words import (
 
-import fuzzer  # pylint: disable=wrong-import-position  # noqa: E402
-from fuzzer_words import (  # pylint: disable=wrong-import-position  # noqa: E402
     ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, PAGE_VIOLATED, POISONED, PULSE, REDUCE,
     SV39_VIOLATED, TEXT_VIOLATED, TIMED_OUT, UNDEFINED, UNWRITTEN, VIOLATED)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 
 class FuzzerOutput(unittest.TestCase):
@@ -109,7 +106,3 @@ class Statistics(unittest.TestCase):
         self.assertEqual(fuzzer.read_statistics("/"), (0, 0, 0))
         for size in (0, 1, 8, 23):
             self.assertEqual(self.read(b"\x01" * size), (0, 0, 0))
-
-
-if __name__ == "__main__":
-    unittest.main()

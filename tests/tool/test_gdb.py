@@ -1,13 +1,10 @@
 """kmemfuzz run --gdb must stop before the operation that fails, show the heap as it is there, and reach the failure.
 Needs the presets release and dev built.
-
-Run: python3 tests/tool/test_gdb.py
 """
 
 import os
 import signal
 import subprocess
-import unittest
 
 import broken
 from failures import HANGS, WRITES_TO_NULL
@@ -198,7 +195,3 @@ class WrongUse(Session):
         self.expect(self.run_tool("a", "--gdb", "--operation", "9"), 2, "there is no operation 9: the run has 9, recovery")
         self.expect(self.run_tool("a", "--gdb", "--gdb-commands", "none"), 2, "--gdb-commands needs a file")
         self.expect(self.run_tool("none", "--gdb"), 3, "none")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -2,15 +2,12 @@
 
 Two logs are real: a small program is compiled here and watched by glibc's mtrace and by ltrace. KMEM_PRESET names the
 build whose tool is tested (default: release).
-
-Run: python3 tests/tool/test_import.py
 """
 
 import os
 import pathlib
 import re
 import shutil
-import unittest
 
 from tool_fixture import ENVIRONMENT, SOUND, USAGE, ToolTest
 
@@ -290,7 +287,3 @@ class Ltrace(ImportTest):
                             "log:10: error: 18446744073709551615 bytes are more than the largest heap has for one payload, "
                             "2097144",
                             "log:11: error: the log ends, and 'free(0x10 ' is unfinished")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import unittest
 
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, ROOT, SOUND, TOOL, USAGE, ToolTest
 
@@ -139,7 +138,3 @@ class Folders(ToolTest):
         self.assertEqual((code, errors), (ENVIRONMENT, "kmemfuzz: cannot read folder/dangling: No such file or directory\n"
                                           "kmemfuzz: cannot read folder/loop: Too many levels of symbolic links\n"))
         self.assertEqual(output.splitlines()[-1], "2 sound, 0 with violations, 2 unusable, 3 left out")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,8 +1,6 @@
 """Tests of the kmemfuzz tool as those who type its commands see it: what it prints, what it writes, how it ends.
 
 KMEM_PRESET names the build whose tool is tested (default: release).
-
-Run: python3 tests/tool/test_kmemfuzz.py
 """
 
 import json
@@ -466,7 +464,3 @@ class Tool(ToolTest):
         for arguments in (["run", "example"], ["show", "example"], ["oracles"], ["--help"]):
             self.assertEqual(self.run_tool(*arguments)[0], SOUND)
         self.assertEqual([name for name in self.names() if not name.endswith(".profraw")], ["example"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -2,7 +2,6 @@
 docs/target-images.md tabulates."""
 
 import struct
-import unittest
 
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, ToolTest
 
@@ -139,7 +138,3 @@ class Replay(ToolTest):
             for number in ("-1", "x", "1x", "", "4294967296", "99999999999999999999999"):
                 self.require_misuse("replay", f"{option} needs a number", "blob", option, number)
             self.require_misuse("replay", f"{option} needs a number", "blob", option)
-
-
-if __name__ == "__main__":
-    unittest.main()

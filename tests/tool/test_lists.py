@@ -1,20 +1,14 @@
 """The targets that are fuzzed are listed in several places, because several languages read them: all must list the same. The
 workflows' lists are tested in tests/workflows.
-
-Run: python3 tests/tool/test_lists.py
 """
 
 import pathlib
 import re
-import sys
 import unittest
 
+import campaign
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import campaign  # pylint: disable=wrong-import-position  # noqa: E402
-
 EMPTY = "empty"  # the target that only measures libFuzzer itself
 
 
@@ -32,7 +26,3 @@ class Targets(unittest.TestCase):
         found = re.findall(r"^    for target in ((?:\w+:\d+ ?)+); do$", (ROOT / "ci/test").read_text(encoding="utf-8"),
                            re.MULTILINE)
         self.assertEqual([[word.split(":")[0] for word in words.split()] for words in found], [list(campaign.TARGETS)])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -189,7 +189,3 @@ class EveryPath(ToolTest):
                                                      env={**os.environ, "KMEM_TREE": str(tree)})
                 self.assertEqual(code, SOUND, errors)
                 self.assertIn("#32 s0", output)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -3,15 +3,12 @@ files that cannot be used.
 
 The heaps are planted with bugs of tests/planted and linked with what build/dev holds: a death needs AddressSanitizer.
 KMEM_PRESET names the build whose sound tool is tested (default: release).
-
-Run: python3 tests/tool/test_output.py
 """
 
 import json
 import os
 import pathlib
 import re
-import unittest
 
 import broken
 from failures import HANGING, WRITES_TO_NULL
@@ -267,6 +264,3 @@ class Sarif(OutputTest):
 
 
 del OutputTest  # it is no test by itself
-
-if __name__ == "__main__":
-    unittest.main()

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import unittest
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
-LIBRARY = TREE / "ci/lib"
-sys.path.insert(0, str(LIBRARY))
-# pylint: disable=wrong-import-position
 import outside_text
 from outside_text import dump_json, excerpt, visible, visible_lines
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = TREE / "ci/lib"
+# pylint: disable=wrong-import-position
 
 # (what comes from outside, how it is shown in one line)
 SHOWN = (
@@ -123,7 +123,3 @@ class Sources(unittest.TestCase):
     def test_every_command_line_is_a_parser_that_shows_what_was_typed(self):
         self.assertEqual([f"{name}:{node.lineno}" for name, tree in self.trees()
                           for node in ast.walk(tree) if is_call_of(node, "argparse.ArgumentParser")], [])
-
-
-if __name__ == "__main__":
-    unittest.main()

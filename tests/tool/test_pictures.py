@@ -7,7 +7,6 @@ KMEM_PRESET names the build whose tool is tested (default: release).
 import json
 import os
 import re
-import unittest
 import xml.etree.ElementTree
 
 import broken
@@ -231,7 +230,3 @@ class Map(PictureTest):
             maps = [line for line in lines if line.endswith("|")]
             self.assertEqual(len(maps), 10)
             self.assertLessEqual(max(len(line) for line in maps), columns)
-
-
-if __name__ == "__main__":
-    unittest.main()

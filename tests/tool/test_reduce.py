@@ -1,11 +1,10 @@
 """Tests of kmemfuzz reduce as those who type it see it: with bugs planted in the core, whose crashes it makes small, and
 with everything that is no crash.
 
-Needs the presets release and fuzz built. Run: python3 tests/tool/test_reduce.py
+Needs the presets release and fuzz built.
 """
 
 import json
-import unittest
 
 import broken
 from failures import HANGING, UNMERGED, UNMERGED_REDUCED, ZEROED, ZEROED_REDUCED
@@ -127,7 +126,3 @@ class NoCrash(ToolTest):
         self.assertEqual((code, errors), (SOUND, ""))
         self.assertIn("Usage: kmemfuzz reduce FILE -o OUT [OPTION...]\n", output)
         self.assertIn("Example:\n  kmemfuzz reduce crash-1a2b -o crash.ops\n", output)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,22 +1,16 @@
 """Tests of ci/lib/reduction.py: inputs become smaller, keep failing, and no input is tried twice. What fails is decided by a
 function here; no target runs.
-
-Run: python3 tests/tool/test_reduction.py
 """
 
 import pathlib
 import random
 import re
-import sys
 import unittest
 
+import reduction
+from campaign import TARGETS
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import reduction  # pylint: disable=wrong-import-position  # noqa: E402
-from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
-
 SEEDS = range(20)
 
 
@@ -140,7 +134,3 @@ class Shapes(unittest.TestCase):
             source = (ROOT / "fuzz" / "targets" / f"{target}_fuzzer.c").read_text(encoding="utf-8")
             self.assertEqual(reduction.SHAPES[target].unit_size, int(size))
             self.assertIn(f"unsigned char header[{reduction.SHAPES[target].header_size}] = ", source)
-
-
-if __name__ == "__main__":
-    unittest.main()

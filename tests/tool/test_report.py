@@ -1,7 +1,5 @@
 """Tests of ./ci/report: its pages are sound HTML, show the figures of report.json and no others, escape every name, and
 are whole or not there.
-
-Run: python3 tests/tool/test_report.py
 """
 
 import contextlib
@@ -633,7 +631,3 @@ class Axes(unittest.TestCase):
             drawing = plot.line("x", "X", points, "files")
             self.assertNotIn("nan", drawing)
             self.assertIn("<polyline", drawing)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -4,8 +4,6 @@ with the heap that the tool was linked with, and with the sound one. Each must c
 The broken heaps are those of tests/planted: one for each oracle, and one for each kind of operation.
 
 KMEM_PRESET names the build whose tool is tested (default: release). Deaths need AddressSanitizer, and build/dev.
-
-Run: python3 tests/tool/test_reproducer.py
 """
 
 import pathlib
@@ -14,7 +12,6 @@ import resource
 import signal
 import subprocess
 import tempfile
-import unittest
 
 import broken
 from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, ToolTest
@@ -289,7 +286,3 @@ class Arguments(ReproducerTest):
         self.assertEqual(self.run_tool("show", "missing", "--c")[0], ENVIRONMENT)
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
         self.assertEqual(self.run_tool("show", "typo.ops", "--c")[0], USAGE)
-
-
-if __name__ == "__main__":
-    unittest.main()

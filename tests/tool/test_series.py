@@ -1,6 +1,4 @@
 """Tests of ci/lib/series.py: a series has whole lines only, whatever happens to those who write it.
-
-Run: python3 tests/tool/test_series.py
 """
 
 import contextlib
@@ -9,17 +7,12 @@ import io
 import json
 import os
 import pathlib
-import sys
 import tempfile
 import threading
 import unittest
 from unittest import mock
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "ci" / "lib"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import series  # pylint: disable=wrong-import-position  # noqa: E402
+import series
 
 FIGURES = {"target": "heap", "build": "memory", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
            "checked_operations": 4400, "coverage_edges": 60, "features": 300, "corpus_files": 20}
@@ -181,7 +174,3 @@ class Reading(SeriesTest):
     def test_members_it_does_not_know_are_no_damage(self):
         series.append(self.folder, self.line(more=1))
         self.assertEqual(series.read(self.path), ([self.line(more=1)], False))
-
-
-if __name__ == "__main__":
-    unittest.main()

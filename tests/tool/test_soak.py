@@ -1,6 +1,4 @@
 """Tests of ci/soak: what it runs, for how long, and the verdict that follows. What it runs are scripts here.
-
-Run: python3 tests/tool/test_soak.py
 """
 
 import json
@@ -9,18 +7,14 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import unittest
 
+import soak
+from campaign import TARGETS
+from processes import wait_until
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-import soak  # pylint: disable=wrong-import-position  # noqa: E402
-from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
-from processes import wait_until  # pylint: disable=wrong-import-position  # noqa: E402
-
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 FIGURES = {"seconds": 9.8, "executions": 1234567, "features": 42, "added": 3, "crashes": {}}
 ENGINE = "echo engine $@ >>ran"
@@ -121,7 +115,3 @@ class Verdict(unittest.TestCase):
             code, output, errors, ran = self.soak(arguments=arguments)
             self.assertEqual((code, output, ran), (USAGE, "", []))
             self.assertIn("usage: ci/soak", errors)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,7 +1,7 @@
 """A broken heap, from the first fuzzed byte to the report: copies of this tree are broken in one line, built, fuzzed
 and replayed, as a developer would live through it; and the sound tree, of which nothing may be reported.
 
-Needs what ci/setup installs. Run: python3 tests/tool/test_violation.py
+Needs what ci/setup installs.
 """
 
 import base64
@@ -12,19 +12,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 
+from campaign import TARGETS
+from folders import FolderTest
+from processes import processes_in, processes_naming, wait_until_none
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "ci" / "lib"), str(ROOT / "tests")]
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-from campaign import TARGETS  # pylint: disable=wrong-import-position  # noqa: E402
-from folders import FolderTest  # pylint: disable=wrong-import-position  # noqa: E402
-from processes import processes_in, processes_naming, wait_until_none  # pylint: disable=wrong-import-position  # noqa: E402
-
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
 
@@ -416,7 +412,3 @@ $""")
             self.assertEqual((code, errors), (SOUND, ""))
             self.assertIn("--for TIME", output)
             self.assertIn("Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment, 4 internal error.", " ".join(output.split()))
-
-
-if __name__ == "__main__":
-    unittest.main()

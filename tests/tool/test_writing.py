@@ -3,7 +3,6 @@
 import os
 import resource
 import subprocess
-import unittest
 
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, SOUND, TOOL, USAGE, ToolTest
 
@@ -69,7 +68,3 @@ class Writing(ToolTest):
         self.write("program", EXAMPLE)
         self.require(SOUND, "", "", "asm", "program", "-o", "o" * 255)
         self.assertEqual(self.names(), ["o" * 255, "program"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -7,14 +7,10 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
+
+from folders import FolderTest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-sys.dont_write_bytecode = True  # the tree is not for litter
-
-from folders import FolderTest  # pylint: disable=wrong-import-position  # noqa: E402
-
 PRESET = os.environ.get("KMEM_PRESET", "release")
 TOOL = ROOT / "build" / PRESET / "kmemfuzz"
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)

@@ -12,18 +12,15 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
+import board
+import campaign
 import workflows
 import yaml
 
 TREE = workflows.TREE
-sys.path.insert(0, str(TREE / "ci/lib"))
-import board  # noqa: E402  (what these lie in has just been added)
-import campaign  # noqa: E402
-
 SECONDS = 900  # that a step may take on a busy machine; on an idle one the slowest takes about 20
 SHORT = {"FUZZ_TIME": "5s"}
 LEFT_MINUTES = 25  # of a job that fuzzes, for what it does besides
@@ -314,6 +311,3 @@ def add_step_tests():
 
 
 add_step_tests()
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,4 +1,5 @@
 /* The functions of a reproducer: only those its statements call. reproducer_parts.h is the contract. */
+#include "fuzz/execute/bad_start.h"
 #include "fuzz/reproduce/reproducer_parts.h"
 
 static uint64_t asked(const struct reproducer *file) {
@@ -244,7 +245,7 @@ static void write_damage(const struct reproducer *file) {
           stream);
     write_if_asked(file, ORACLE_DAMAGE_UNTOUCHED,
                    "/* Is the region as it was when its header was damaged? */\n"
-                   "PORT_UNCHECKED static bool is_untouched(void) {\n"
+                   "PORT_UNCHECKED static inline bool is_untouched(void) {\n"
                    "    for (size_t i = 0; i < page_count * PAGE_SIZE; i++) {\n"
                    "        if (base[i] != saved[i]) {\n"
                    "            return false;\n"
@@ -252,6 +253,25 @@ static void write_damage(const struct reproducer *file) {
                    "    }\n"
                    "    return true;\n"
                    "}\n\n");
+}
+
+static bool asks_bad_starts(const struct reproducer *file) {
+    return asks(file, ORACLE_START_REFUSED);
+}
+
+static void write_bad_starts(const struct reproducer *file) {
+    FILE *const stream = file->stream;
+    fputs("static void check_bad_starts(void) {\n"
+          "    const size_t page_size = PAGE_SIZE;\n"
+          "    struct kmem other;\n",
+          stream);
+#define WRITE_BAD_START(name, words, address, size, count)                                                   \
+    fputs("    check(kmem_init(&other, " #address ", " #count ", " #size ", NULL) != KMEM_OK,\n"             \
+          "          START_REFUSED); /* " words " */\n",                                                     \
+          stream);
+    BAD_START_LIST(WRITE_BAD_START)
+#undef WRITE_BAD_START
+    fputs("}\n\n", stream);
 }
 
 static bool shatters(const struct reproducer *file) {
@@ -366,6 +386,7 @@ static const struct {
      "}\n\n",
      NULL},
     {asks_damage, NULL, write_damage},
+    {asks_bad_starts, NULL, write_bad_starts},
     {checks_contents,
      "/* Every live payload holds what its owner wrote. */\n"
      "static void check_contents(void) {\n"

@@ -467,6 +467,9 @@ static void write_start(const struct reproducer *file) {
           "    page_count = PAGE_COUNT;\n"
           "    (void)kmem_init(&heap, base, PAGE_COUNT, PAGE_SIZE, &source);\n",
           stream);
+    if (reproducer_asks(oracles, ORACLE_START_REFUSED)) {
+        fputs("    check_bad_starts();\n", stream);
+    }
     if ((oracles & INVARIANT_ALL) != 0) {
         fputs(file->every ? "    check_blocks(true);\n" : "    check_blocks();\n", stream);
     }

@@ -57,6 +57,13 @@ CASES = (
     ("usable-size-includes-header", "usable-size", FOUR + "alloc 0 24"),
     ("usable-size-of-bad-pointer", "usable-size", FOUR + "alloc 0 24\nfree 0\ndouble 0"),
     ("merge-writes-footer-too-far", "contents-kept", FOUR + "alloc 0 24\nalloc 1 24\nalloc 2 24\nfree 1"),
+    ("damage-corrupt-taken-for-room", "damage-inside", FOUR + "alloc 0 24\ndamage 0 0 alloc 24"),
+    ("damage-neighbour-trusted", "damage-reported", FOUR + "alloc 0 24\nalloc 1 24\ndamage 0 1"),
+    ("damage-reported-as-exhausted", "damage-reported", FOUR + "alloc 0 24\nalloc 1 24\ndamage 1 2 alloc 24"),
+    ("damage-coalesce-stops-in-silence", "damage-reported", FOUR + "alloc 0 24\ndamage 0 0 coalesce"),
+    ("damage-free-writes-then-reports", "damage-untouched", FOUR + "alloc 0 24\nalloc 1 24\ndamage 0 1"),
+    ("start-accepts-no-page", "start-refused", FOUR.rstrip()),
+    ("start-accepts-small-pages", "start-refused", FOUR.rstrip()),
     ("zalloc-leaves-slack", "contents-zeroed", FOUR + "zalloc 0 20"),
     ("realloc-loses-last-word", "contents-moved", FOUR + "alloc 0 24\nalloc 1 24\nrealloc 0 usable+24"),
 )
@@ -75,7 +82,7 @@ POISON = (
 UNREACHABLE = {"recovery"}
 
 # Every kind of operation, every way to say a size, every misuse by free and by realloc, growth given and refused.
-EVERYTHING = """kmem-program 1
+EVERYTHING = """kmem-program 2
 heap page=64 pages=4 growth=5 slots=16 refuse=1
 alloc 0 24
 zalloc 1 tail-100
@@ -108,12 +115,17 @@ realloc 0 max
 realloc 2 0
 alloc 9 0
 realloc 3 16777215
+usable 3
+damage 3 0
+damage 3 5 realloc 24
+damage 3 12 alloc largest
+damage 3 3 coalesce
 """
 
 
 def text(body):
     """A program's text, from its heap line on."""
-    return "kmem-program 1\n" + body + "\n"
+    return f"kmem-program {2 if 'damage' in body else 1}\n{body}\n"
 
 
 class ReproducerTest(ToolTest):
@@ -209,7 +221,7 @@ class Broken(ReproducerTest):
         self.assertEqual({oracle for _, oracle, _ in (*CASES, *POISON)} | UNREACHABLE, set(self.sentences()))
         kinds = set(re.findall(r'^    X\([A-Z_]+, "([a-z]+)",', (ROOT / "fuzz/program/program.h").read_text("utf-8"),
                                re.MULTILINE)) - {"largest", "first", "usable", "tail", "max"}
-        self.assertEqual(len(kinds), 13)
+        self.assertEqual(len(kinds), 14)
         used = {line.split()[0] for _, _, body in (*CASES, *DEATHS) for line in body.splitlines()}
         self.assertEqual(kinds - used, set())
 
@@ -250,7 +262,8 @@ class Sound(ReproducerTest):
         source = source.read_text("utf-8")
         for call in ("kmem_alloc(", "kmem_zalloc(", "kmem_calloc(", "kmem_alloc_aligned(", "kmem_realloc(",
                      "kmem_free(&heap, NULL)", "kmem_free(&heap, at(", "kmem_coalesce(", "shatter();", "grant = true;",
-                     "/* The page source refuses "):
+                     "/* The page source refuses ",
+                     "damage(", "repair("):
             self.assertIn(call, source)
 
     def test_sizes_are_numbers_and_a_comment_says_where_they_come_from(self):
@@ -261,7 +274,7 @@ class Sound(ReproducerTest):
 
     def test_a_program_of_one_operation_of_each_kind_compiles_and_is_sound(self):
         for kind, line in {line.split()[0]: line for line in EVERYTHING.splitlines()[2:]}.items():
-            self.require_sound(text(FOUR + line), kind)
+            self.require_sound("kmem-program 2\n" + FOUR + line + "\n", kind)
 
     def test_a_program_without_operations_compiles_and_is_sound(self):
         self.require_sound("kmem-program 1\n")

@@ -1,6 +1,5 @@
 """What holds for every run of the Python tests: nothing is left in the tree, and nothing that was asked for runs no test."""
 
-import pathlib
 import sys
 
 import pytest

@@ -77,19 +77,20 @@ keep_log() {
     "${@:2}" >"$1" 2>&1
 }
 
-# find_python [MODULE...]: sets PYTHON to one that can import these: Debian's, which ci/setup installs them for, or another on
-# the PATH.
+# find_python MODULE...: sets PYTHON to one that can import these: Debian's, which ci/setup installs them for, or another on the
+# PATH.
 find_python() {
+    local IFS=$',\n'
     for PYTHON in /usr/bin/python3 $(type -ap python3); do
-        ! "$PYTHON" -c "import sys${*/#/, }" 2>/dev/null || return 0
+        ! "$PYTHON" -c "import $*" 2>/dev/null || return 0
     done
-    [ $# -eq 0 ] || say "No Python here can import all of: $*; ./ci/setup installs them for /usr/bin/python3"
+    say "No Python here can import $*; ./ci/setup installs what Debian's /usr/bin/python3 needs"
     return "$EXIT_ENVIRONMENT"
 }
 
 # become MODULE ARGUMENT...: runs a program of ci/lib in place of this shell.
 become() {
-    find_python || { ci/setup && find_python; } || exit
+    find_python sys || { ci/setup && find_python sys; } || exit
     exec "$PYTHON" ci/lib/entry.py "$@"
 }
 

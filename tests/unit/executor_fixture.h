@@ -1,12 +1,13 @@
-/* What the tests of the executor share: one executor over an arena and tables in static storage, and programs
- * written as lists of operations. */
+/* What the tests of the executor share: one executor over an arena and tables in static storage, and runs of
+ * operations written as text. */
 #ifndef KMEM_EXECUTOR_FIXTURE_H
 #define KMEM_EXECUTOR_FIXTURE_H
 
 #include "fuzz/execute/executor.h"
 #include "fuzz/execute/pattern.h"
+#include "fuzz/report/explain.h"
 #include "src/port.h"
-#include "tests/unit/test.h"
+#include "tests/unit/text_fixture.h"
 
 /* Bytes. No test's region and the page in front of it are larger, and no alignment: so that placements are
  * those of any other arena. */
@@ -38,76 +39,13 @@ static inline void start_executor(void) {
 
 #define EXECUTOR_TEST(name) TEST_WITH(name, start_executor, NULL)
 
-/* Operations. */
-
-static inline struct size_operand size_of(enum size_base base, int32_t amount) {
-    return (struct size_operand){.base = base, .amount = amount};
-}
-
-static inline struct operation sized(enum operation_kind kind, unsigned slot, int32_t size) {
-    return (struct operation){.kind = kind, .slot = (uint16_t)slot, .size = size_of(SIZE_BASE_LITERAL, size)};
-}
-
-#define ALLOC(slot, size)   sized(OPERATION_ALLOC, (slot), (size))
-#define ZALLOC(slot, size)  sized(OPERATION_ZALLOC, (slot), (size))
-#define REALLOC(slot, size) sized(OPERATION_REALLOC, (slot), (size))
-#define FREE(slot)          sized(OPERATION_FREE, (slot), 0)
-#define COALESCE            sized(OPERATION_COALESCE, 0, 0)
-#define NULL_FREE           sized(OPERATION_NULL_FREE, 0, 0)
-#define REFUSE              sized(OPERATION_REFUSE, 0, 0)
-#define DOUBLE(slot)        sized(OPERATION_DOUBLE, (slot), 0)
-#define USABLE(slot)        sized(OPERATION_USABLE, (slot), 0)
-
-static inline struct operation chosen(enum operation_kind kind, unsigned slot, unsigned choice,
-                                      int32_t size) {
-    struct operation operation = sized(kind, slot, size);
-    operation.choice = (uint8_t)choice;
-    return operation;
-}
-
-/* Choices are indices: 2 is a count of 3, 11 is 2^61 + 1. */
-#define CALLOC(slot, choice, size) chosen(OPERATION_CALLOC, (slot), (choice), (size))
-
-static inline struct operation aligned(unsigned slot, uint64_t alignment, int32_t size) {
-    struct operation operation = sized(OPERATION_ALIGNED, slot, size);
-    operation.alignment = alignment;
-    return operation;
-}
-
-#define ALIGNED(slot, alignment, size) aligned((slot), (alignment), (size))
-
-static inline struct operation stepped(enum operation_kind kind, unsigned slot, uint32_t step) {
-    struct operation operation = sized(kind, slot, 0);
-    operation.step = step;
-    return operation;
-}
-
-#define INTERIOR(slot, step)   stepped(OPERATION_INTERIOR, (slot), (step))
-#define MISALIGNED(slot, step) stepped(OPERATION_MISALIGNED, (slot), (step))
-#define FOREIGN(step)          stepped(OPERATION_FOREIGN, 0, (step))
-
-static inline struct operation through(enum through call, int32_t size, struct operation operation) {
-    operation.through = call;
-    operation.size = size_of(SIZE_BASE_LITERAL, size);
-    return operation;
-}
-
-static inline struct operation through_realloc(struct operation operation) {
-    return through(THROUGH_REALLOC, PROGRAM_MISUSED_REQUEST, operation);
-}
-
-static inline struct operation through_usable(struct operation operation) {
-    return through(THROUGH_USABLE, 0, operation);
-}
-
-/* step: as docs/programs.md has it. */
-static inline struct operation damage(unsigned slot, uint32_t step, enum through call, int32_t size) {
-    return through(call, size, stepped(OPERATION_DAMAGE, slot, step));
-}
-
 /* Runs. */
 
-static inline struct verdict perform(const struct operation *operations, size_t count) {
+static inline struct verdict step(struct operation operation) {
+    return executor_step(&executor, &operation);
+}
+
+static inline struct verdict perform_all(const struct operation *operations, size_t count) {
     struct verdict verdict = verdict_sound();
     for (size_t i = 0; i < count && verdict_is_sound(verdict); i++) {
         verdict = executor_step(&executor, &operations[i]);
@@ -115,13 +53,13 @@ static inline struct verdict perform(const struct operation *operations, size_t 
     return verdict;
 }
 
-/* Start, a step for each operation, recovery, end: as executor_run, of operations that need no bytes. */
-static inline struct verdict run(const struct program_header *header, const struct operation *operations,
-                                 size_t count) {
-    struct verdict verdict = executor_start(&executor, header);
-    if (verdict_is_sound(verdict)) {
-        verdict = perform(operations, count);
-    }
+static inline struct verdict perform(const char *text) {
+    const struct operations operations = operations_of(text);
+    return perform_all(operations.list, operations.count);
+}
+
+/* Recovery and end. */
+static inline struct verdict finish(struct verdict verdict) {
     if (verdict_is_sound(verdict)) {
         verdict = executor_recover(&executor);
     }
@@ -129,16 +67,41 @@ static inline struct verdict run(const struct program_header *header, const stru
     return verdict;
 }
 
-static inline void assert_verdict(struct verdict verdict, struct verdict expected) {
-    assert_string_equal(verdict_is_sound(verdict) ? "sound" : oracle_id(verdict.oracle),
-                        verdict_is_sound(expected) ? "sound" : oracle_id(expected.oracle));
-    assert_int_equal(verdict.offset, expected.offset);
-    assert_int_equal(verdict.expected, expected.expected);
-    assert_int_equal(verdict.observed, expected.observed);
+/* Start, a step for each operation, recovery, end: as executor_run, of operations that need no bytes. */
+static inline struct verdict run_all(const struct program_header *header, const struct operation *operations,
+                                     size_t count) {
+    const struct verdict verdict = executor_start(&executor, header);
+    return finish(verdict_is_sound(verdict) ? perform_all(operations, count) : verdict);
+}
+
+static inline struct verdict run(const struct program_header *header, const char *text) {
+    const struct operations operations = operations_of(text);
+    return run_all(header, operations.list, operations.count);
+}
+
+/* A value of a verdict as its oracle means it: a refusal's name, NULL, or a number, which may be below 0. */
+static inline const char *value_text(unsigned oracle, uint64_t value, char text[32]) {
+    if (oracle == ORACLE_REFUSAL_NAMED || oracle == ORACLE_DAMAGE_REPORTED) {
+        return explain_refusal(value);
+    }
+    (void)snprintf(text, 32, "%lld", (long long)value);
+    return oracle == ORACLE_PLACEMENT && value == UINT64_MAX ? "NULL" : text;
+}
+
+/* expected: "sound", or the oracle's id, the offset, and the values expected and observed. */
+static inline void assert_verdict(struct verdict verdict, const char *expected) {
+    char first[32];
+    char second[32];
+    assert_string_equal(verdict_is_sound(verdict)
+                            ? "sound"
+                            : words("%s %lld %s %s", oracle_id(verdict.oracle), (long long)verdict.offset,
+                                    value_text(verdict.oracle, verdict.expected, first),
+                                    value_text(verdict.oracle, verdict.observed, second)),
+                        expected);
 }
 
 static inline void assert_sound(struct verdict verdict) {
-    assert_verdict(verdict, verdict_sound());
+    assert_verdict(verdict, "sound");
 }
 
 #endif

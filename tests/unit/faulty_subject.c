@@ -1,11 +1,104 @@
 /* The subject with one fault. faulty_subject.h says which there are. */
 #include "tests/unit/faulty_subject.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "fuzz/execute/arena.h"
+#include "fuzz/report/explain.h"
 #include "src/kmem.h"
 #include "src/port.h"
 
 struct fault faulty_subject_fault;
+
+static const struct {
+    const char *word;
+    enum fault_action action;
+    const char *arguments; /* o: an offset, v: a value */
+} actions[] = {
+    {"start", FAULT_START, ""},
+    {"start-write", FAULT_START_WRITE, "ov"},
+    {"start-badly", FAULT_START_BADLY, "v"},
+    {"shift-pointer", FAULT_SHIFT_POINTER, "o"},
+    {"answer", FAULT_ANSWER, "o"},
+    {"answer-null", FAULT_ANSWER_NULL, ""},
+    {"accept", FAULT_ACCEPT, "o"},
+    {"refuse", FAULT_REFUSE, "v"},
+    {"report", FAULT_REPORT, "v"},
+    {"return", FAULT_RETURN, "v"},
+    {"write-byte", FAULT_WRITE_BYTE, "ov"},
+    {"write-header", FAULT_WRITE_HEADER, "ov"},
+    {"resize", FAULT_RESIZE, "ov"},
+    {"take", FAULT_TAKE, "v"},
+    {"taken-count", FAULT_TAKEN_COUNT, "v"},
+    {"taken-size", FAULT_TAKEN_SIZE, "v"},
+    {"page-size", FAULT_PAGE_SIZE, "v"},
+    {"page-count", FAULT_PAGE_COUNT, "v"},
+    {"base", FAULT_BASE, "v"},
+    {"head", FAULT_HEAD, "o"},
+    {"told-pages", FAULT_TOLD_PAGES, "v"},
+    {"usable-size", FAULT_USABLE_SIZE, "v"},
+    {"ask-more", FAULT_ASK_MORE, "v"},
+    {"ask-nobody", FAULT_ASK_NOBODY, ""},
+    {"ask-as-well", FAULT_ASK_AS_WELL, "v"},
+};
+
+static void no_fault(const char *text) {
+    (void)fprintf(stderr, "'%s' is no fault\n", text);
+    abort();
+}
+
+static uint64_t value_of(const char *text) {
+    static const char taken[] = "taken ";
+    if (strncmp(text, taken, sizeof taken - 1) == 0) {
+        return FAULT_TAKEN | value_of(text + sizeof taken - 1);
+    }
+    for (uint64_t refusal = 0; refusal < REFUSAL_COUNT; refusal++) {
+        if (strcmp(text, explain_refusal(refusal)) == 0) {
+            return refusal;
+        }
+    }
+    char *end;
+    const uint64_t value = (uint64_t)strtoll(text, &end, 0);
+    if (end == text || *end != '\0') {
+        no_fault(text);
+    }
+    return value;
+}
+
+struct fault fault_of(const char *text) {
+    struct fault fault = {.action = FAULT_NONE};
+    char word[32];
+    int at = 0;
+    if (text == NULL || *text == '\0') {
+        return fault;
+    }
+    if (sscanf(text, "call %zu: %31s%n", &fault.call, word, &at) != 2) {
+        no_fault(text);
+    }
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].word, word) == 0) {
+            const char *rest = text + at;
+            fault.action = actions[i].action;
+            for (const char *argument = actions[i].arguments; *argument != '\0'; argument++) {
+                if (*argument == 'o' && sscanf(rest, " %td%n", &fault.offset, &at) == 1) {
+                    rest += at;
+                } else if (*argument == 'v') {
+                    fault.value = value_of(rest + strspn(rest, " ="));
+                    rest = "";
+                } else {
+                    no_fault(text);
+                }
+            }
+            if (*rest == '\0') {
+                return fault;
+            }
+        }
+    }
+    no_fault(text);
+    return fault;
+}
 
 /* Of the heap under way. */
 static unsigned char *base;

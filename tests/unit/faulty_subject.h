@@ -48,6 +48,11 @@ struct fault {
 /* The subject's one fault. Set before executor_start, which starts counting calls. */
 extern struct fault faulty_subject_fault;
 
+/* A fault as tests write it: "call 2: WORD ARGUMENTS", with the word of the action in lower case and "-", and
+ * as arguments the offset, the value or "OFFSET = VALUE", as the action takes them. A value is a number, the
+ * name of a refusal, or "taken NUMBER" for a header. NULL and "" are no fault. */
+struct fault fault_of(const char *text);
+
 extern const struct subject subject_faulty;
 
 #endif

@@ -25,17 +25,18 @@ struct outcome {
     uint64_t digest;
 };
 
-static struct outcome step_from_here(struct operation operation) {
+static struct outcome step_from_here(const char *operation) {
     executor.observer = &noting;
     executor.digest = 0;
-    const struct verdict verdict = executor_step(&executor, &operation);
+    const struct verdict verdict = perform(operation);
     const struct outcome outcome = {last_step, verdict, executor.census, executor.digest};
     executor.observer = NULL;
     return outcome;
 }
 
 static void assert_outcomes_equal(struct outcome a, struct outcome b) {
-    assert_verdict(a.verdict, b.verdict);
+    assert_int_equal(a.verdict.oracle, b.verdict.oracle);
+    assert_int_equal(a.verdict.offset, b.verdict.offset);
     assert_int_equal(a.step.call, b.step.call);
     assert_int_equal(a.step.pointer_offset, b.step.pointer_offset);
     assert_int_equal(a.step.size, b.step.size);
@@ -60,9 +61,8 @@ static void assert_outcomes_equal(struct outcome a, struct outcome b) {
 static const struct live_block two_blocks[] = {{0, 32}, {64, 48}};
 
 static void get_there_by_operations(void) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(2, 24), ALLOC(1, 40), FREE(2)};
     assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("alloc 0 24; alloc 2 24; alloc 1 40; free 2"));
 }
 
 static void get_there_by_arranging(void) {
@@ -70,76 +70,46 @@ static void get_there_by_arranging(void) {
     assert_sound(executor_arrange(&executor, two_blocks, LENGTH(two_blocks)));
 }
 
-EXECUTOR_TEST(every_kind_of_step_is_the_same_from_an_arranged_heap) {
-    const struct operation operations[] = {
-        ALLOC(4, 24),
-        ALLOC(4, 25),
-        ALLOC(4, 0),
-        ALLOC(4, 200),
-        ALLOC(4, 9999),
-        ZALLOC(4, 120),
-        CALLOC(4, 2, 5),
-        CALLOC(4, 11, 8),
-        ALIGNED(4, 64, 8),
-        ALIGNED(4, 24, 8),
-        REALLOC(0, 56),
-        REALLOC(0, 57),
-        REALLOC(1, 8),
-        REALLOC(1, 0),
-        REALLOC(1, 9999),
-        FREE(0),
-        FREE(1),
-        COALESCE,
-        NULL_FREE,
-        INTERIOR(1, 2),
-        MISALIGNED(0, 3),
-        FOREIGN(0),
-        FOREIGN(1),
-        through_realloc(FOREIGN(2)),
-        REFUSE,
-    };
-    for (size_t i = 0; i < LENGTH(operations); i++) {
-        get_there_by_operations();
-        const struct outcome walked = step_from_here(operations[i]);
-        executor_end(&executor, !verdict_is_sound(walked.verdict));
-        get_there_by_arranging();
-        const struct outcome arranged = step_from_here(operations[i]);
-        assert_sound(walked.verdict);
-        assert_outcomes_equal(arranged, walked);
-        assert_sound(executor_recover(&executor));
-        executor_end(&executor, false);
-    }
+static const struct {
+    const char *name; /* the operation */
+} steps[] = {
+    {"alloc 4 24"},     {"alloc 4 25"},     {"alloc 4 0"},      {"alloc 4 200"},
+    {"alloc 4 9999"},   {"zalloc 4 120"},   {"calloc 4 3 5"},   {"calloc 4 0x2000000000000001 8"},
+    {"aligned 4 64 8"}, {"aligned 4 24 8"}, {"realloc 0 56"},   {"realloc 0 57"},
+    {"realloc 1 8"},    {"realloc 1 0"},    {"realloc 1 9999"}, {"free 0"},
+    {"free 1"},         {"coalesce"},       {"null"},           {"interior 1 2"},
+    {"misaligned 0 3"}, {"foreign 0"},      {"foreign 1"},      {"foreign 2 realloc"},
+    {"refuse"},
+};
+
+TEST_EACH_WITH(every_kind_of_step_is_the_same_from_an_arranged_heap, steps, start_executor, NULL) {
+    get_there_by_operations();
+    const struct outcome walked = step_from_here(row->name);
+    executor_end(&executor, !verdict_is_sound(walked.verdict));
+    get_there_by_arranging();
+    const struct outcome arranged = step_from_here(row->name);
+    assert_sound(walked.verdict);
+    assert_outcomes_equal(arranged, walked);
+    assert_sound(finish(verdict_sound()));
 }
 
-EXECUTOR_TEST(arranging_nothing_leaves_the_empty_heap) {
-    const struct operation alloc = ALLOC(0, 248);
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(executor_arrange(&executor, NULL, 0));
-    assert_sound(executor_step(&executor, &alloc));
-    assert_sound(executor_recover(&executor));
-    executor_end(&executor, false);
-}
+static const struct {
+    const char *name;
+    struct live_block live[2];
+    size_t count;
+    size_t block_count;
+    const char *operations;
+} regions[] = {
+    {"nothing", {{0}}, 0, 1, "alloc 0 248"},
+    {"full", {{0, 128}, {128, 128}}, 2, 2, "alloc 2 8; free 0"},
+    {"beginning with a hole", {{16, 32}}, 1, 3, "coalesce; alloc 1 8; free 0"},
+};
 
-EXECUTOR_TEST(a_region_can_be_arranged_full) {
-    static const struct live_block full[] = {{0, 128}, {128, 128}};
-    const struct operation operations[] = {ALLOC(2, 8), FREE(0)};
+TEST_EACH_WITH(a_region_can_be_arranged, regions, start_executor, NULL) {
     assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(executor_arrange(&executor, full, LENGTH(full)));
-    assert_int_equal(executor.census.block_count, 2);
-    assert_sound(perform(operations, LENGTH(operations)));
-    assert_sound(executor_recover(&executor));
-    executor_end(&executor, false);
-}
-
-EXECUTOR_TEST(a_region_can_be_arranged_to_begin_with_a_hole) {
-    static const struct live_block behind = {16, 32};
-    const struct operation operations[] = {COALESCE, ALLOC(1, 8), FREE(0)};
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(executor_arrange(&executor, &behind, 1));
-    assert_int_equal(executor.census.block_count, 3);
-    assert_sound(perform(operations, LENGTH(operations)));
-    assert_sound(executor_recover(&executor));
-    executor_end(&executor, false);
+    assert_sound(executor_arrange(&executor, row->count == 0 ? NULL : row->live, row->count));
+    assert_int_equal(executor.census.block_count, row->block_count);
+    assert_sound(finish(perform(row->operations)));
 }
 
 EXECUTOR_TEST(arranged_slots_hold_whole_payloads_in_order) {
@@ -156,9 +126,8 @@ EXECUTOR_TEST(arranged_slots_hold_whole_payloads_in_order) {
 }
 
 EXECUTOR_TEST(every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own) {
-    const struct operation operations[] = {ALLOC(4, 8), ALLOC(5, 8), ALLOC(6, 8)};
     get_there_by_arranging();
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("alloc 4 8; alloc 5 8; alloc 6 8"));
     static const size_t slots[] = {0, 1, 4, 5, 6};
     for (size_t i = 0; i < LENGTH(slots); i++) {
         for (size_t j = 0; j < i; j++) {
@@ -169,11 +138,10 @@ EXECUTOR_TEST(every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own) 
 }
 
 EXECUTOR_TEST(an_arranged_payload_is_watched) {
-    const struct operation coalesce = COALESCE;
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
-    faulty_subject_fault = (struct fault){FAULT_WRITE_BYTE, 0, 72 + 39, 0};
+    faulty_subject_fault = fault_of("call 0: write-byte 111 = 0");
     get_there_by_arranging();
-    const struct verdict verdict = executor_step(&executor, &coalesce);
+    const struct verdict verdict = perform("coalesce");
     assert_int_equal(verdict.oracle, ORACLE_CONTENTS_KEPT);
     assert_int_equal(verdict.offset, 111);
     executor_end(&executor, true);
@@ -195,12 +163,10 @@ static const struct program_header large_heap = {.page_size = 4096, .page_count 
 static void get_to_a_thousand_by_operations(void) {
     assert_sound(executor_start(&executor, &large_heap));
     for (unsigned slot = 0; slot < 1024; slot++) {
-        const struct operation operation = ALLOC(slot, 40);
-        assert_sound(executor_step(&executor, &operation));
+        assert_sound(perform(words("alloc %u 40", slot)));
     }
     for (unsigned slot = 0; slot < 1024; slot += FREED_EVERY) {
-        const struct operation operation = FREE(slot);
-        assert_sound(executor_step(&executor, &operation));
+        assert_sound(perform(words("free %u", slot)));
     }
 }
 
@@ -217,30 +183,32 @@ static void get_to_a_thousand_by_arranging(void) {
     assert_sound(executor_arrange(&executor, live, count));
 }
 
-/* The slot an arranged block is in, by the slot it has after the operations. */
-static uint16_t arranged_slot(unsigned slot) {
-    return (uint16_t)(slot - (slot / FREED_EVERY + 1));
-}
+/* An operation on a slot's block, and the same where the block has been arranged: its slot is lower by one
+ * for each that is freed up to it. An allocation goes into slot 0, or the first after the arranged ones. */
+static const struct {
+    const char *name;
+    const char *arranged;
+} among_many[] = {
+    {"alloc 0 40", "alloc 1000 40"},
+    {"alloc 0 41", "alloc 1000 41"},
+    {"zalloc 0 1000", "zalloc 1000 1000"},
+    {"aligned 0 64 8", "aligned 1000 64 8"},
+    {"realloc 85 88", "realloc 83 88"},
+    {"realloc 85 89", "realloc 83 89"},
+    {"free 44", "free 42"},
+    {"free 1023", "free 999"},
+    {"coalesce", "coalesce"},
+    {"interior 500 2", "interior 488 2"},
+    {"foreign 0", "foreign 0"},
+};
 
-EXECUTOR_TEST(steps_are_the_same_among_a_thousand_blocks) {
-    const struct operation operations[] = {
-        ALLOC(0, 40), ALLOC(0, 41), ZALLOC(0, 1000), ALIGNED(0, 64, 8), REALLOC(85, 88), REALLOC(85, 89),
-        FREE(44),     FREE(1023),   COALESCE,        INTERIOR(500, 2),  FOREIGN(0)};
-    for (size_t i = 0; i < LENGTH(operations); i++) {
-        struct operation operation = operations[i];
-        get_to_a_thousand_by_operations();
-        const struct outcome walked = step_from_here(operation);
-        executor_end(&executor, false);
-        get_to_a_thousand_by_arranging();
-        if (operation.slot != 0) {
-            operation.slot = arranged_slot(operation.slot);
-        } else {
-            operation.slot = BLOCK_COUNT;
-        }
-        const struct outcome arranged = step_from_here(operation);
-        assert_sound(arranged.verdict);
-        assert_outcomes_equal(arranged, walked);
-        assert_sound(executor_recover(&executor));
-        executor_end(&executor, false);
-    }
+TEST_EACH_WITH(a_step_is_the_same_among_a_thousand_blocks, among_many, start_executor, NULL) {
+    get_to_a_thousand_by_operations();
+    const struct outcome walked = step_from_here(row->name);
+    executor_end(&executor, false);
+    get_to_a_thousand_by_arranging();
+    const struct outcome arranged = step_from_here(row->arranged);
+    assert_sound(arranged.verdict);
+    assert_outcomes_equal(arranged, walked);
+    assert_sound(finish(verdict_sound()));
 }

@@ -6,24 +6,13 @@
 #include "tests/unit/faulty_subject.h"
 
 #define BUSY                                                                                                 \
-    ALLOC(0, 24), ALLOC(1, 24), ZALLOC(2, 40), FREE(1), ALIGNED(3, 64, 8), REALLOC(0, 40), DOUBLE(1),        \
-        CALLOC(4, 2, 5), REFUSE, ALLOC(5, 200), ALLOC(6, 100), COALESCE, NULL_FREE, INTERIOR(0, 3),          \
-        through_realloc(MISALIGNED(0, 2)), FOREIGN(2), REALLOC(2, 100), FREE(0)
-
-static const struct operation *busy(size_t *count) {
-    static struct operation operations[32];
-    const struct operation filled[] = {BUSY};
-    for (size_t i = 0; i < LENGTH(filled); i++) {
-        operations[i] = filled[i];
-    }
-    *count = LENGTH(filled);
-    return operations;
-}
+    "alloc 0 24; alloc 1 24; zalloc 2 40; free 1; aligned 3 64 8; realloc 0 40; double 1; calloc 4 3 5; "    \
+    "refuse; "                                                                                               \
+    "alloc 5 200; alloc 6 100; coalesce; null; interior 0 3; misaligned 0 2 realloc; foreign 2; realloc 2 "  \
+    "100; free 0"
 
 static uint64_t digest_of_busy(void) {
-    size_t count;
-    const struct operation *const operations = busy(&count);
-    assert_sound(run(&small_heap, operations, count));
+    assert_sound(run(&small_heap, BUSY));
     return executor.digest;
 }
 
@@ -43,26 +32,18 @@ EXECUTOR_TEST(a_digest_does_not_depend_on_the_arena_s_address) {
 
 EXECUTOR_TEST(a_digest_does_not_depend_on_the_run_before) {
     const uint64_t digest = digest_of_busy();
-    const struct operation others[] = {ALLOC(5, 1000), ALLOC(9, 100), ZALLOC(3, 2000), FREE(5)};
     const struct program_header header = {.page_size = 4096, .page_count = 4, .slot_count = 1024};
-    assert_sound(run(&header, others, LENGTH(others)));
+    assert_sound(run(&header, "alloc 5 1000; alloc 9 100; zalloc 3 2000; free 5"));
     assert_int_equal(digest_of_busy(), digest);
 }
 
 EXECUTOR_TEST(a_digest_does_not_depend_on_a_violation_in_between) {
-    static const enum fault_action damages[] = {FAULT_WRITE_BYTE, FAULT_WRITE_HEADER};
+    static const char *const faults[] = {"call 1: write-byte -64 = 1", "call 1: write-header 0 = 1"};
     const uint64_t digest = digest_of_busy();
-    for (size_t i = 0; i < LENGTH(damages); i++) {
+    for (size_t i = 0; i < LENGTH(faults); i++) {
         executor.subject = &subject_faulty;
-        faulty_subject_fault = (struct fault){damages[i], 1, (ptrdiff_t)TEST_CAPACITY - 8, 1};
-        if (damages[i] == FAULT_WRITE_HEADER) {
-            faulty_subject_fault.offset = 0;
-        } else {
-            faulty_subject_fault.offset = -64;
-        }
-        size_t count;
-        const struct operation *const operations = busy(&count);
-        assert_false(verdict_is_sound(run(&small_heap, operations, count)));
+        faulty_subject_fault = fault_of(faults[i]);
+        assert_false(verdict_is_sound(run(&small_heap, BUSY)));
         executor.subject = &subject_kmem;
         assert_int_equal(digest_of_busy(), digest);
     }
@@ -75,17 +56,13 @@ EXECUTOR_TEST(a_digest_does_not_depend_on_the_oracles_asked) {
 }
 
 EXECUTOR_TEST(digests_differ_with_the_layout_and_with_the_answer) {
-    const struct operation twenty_four[] = {ALLOC(0, 24)};
-    const struct operation thirty_two[] = {ALLOC(0, 32)};
-    const struct operation rounded[] = {ALLOC(0, 17)};
-    const struct operation zeroed[] = {ALLOC(0, 24), NULL_FREE};
-    assert_sound(run(&small_heap, twenty_four, 1));
+    assert_sound(run(&small_heap, "alloc 0 24"));
     const uint64_t digest = executor.digest;
-    assert_sound(run(&small_heap, thirty_two, 1));
+    assert_sound(run(&small_heap, "alloc 0 32"));
     assert_true(executor.digest != digest);
-    assert_sound(run(&small_heap, rounded, 1));
+    assert_sound(run(&small_heap, "alloc 0 17"));
     assert_int_equal(executor.digest, digest);
-    assert_sound(run(&small_heap, zeroed, 2));
+    assert_sound(run(&small_heap, "alloc 0 24; null"));
     assert_true(executor.digest != digest);
 }
 
@@ -119,15 +96,14 @@ static uint64_t folded(uint64_t hash, uint64_t value) {
 }
 
 EXECUTOR_TEST(a_digest_folds_the_offset_and_the_layout_of_every_step) {
-    const struct operation operations[] = {ALLOC(0, 24), NULL_FREE};
     const uint64_t layout = folded(folded(0, 32 * 2 + 1), 224 * 2);
     const uint64_t first = folded(folded(0, 8), layout);
     assert_sound(executor_start(&executor, &small_heap));
     assert_int_equal(executor.digest, 0);
-    assert_sound(perform(operations, 1));
+    assert_sound(perform("alloc 0 24"));
     assert_int_equal(executor.census.layout, layout);
     assert_int_equal(executor.digest, first);
-    assert_sound(perform(operations + 1, 1));
+    assert_sound(perform("null"));
     assert_int_equal(executor.digest, folded(folded(first, UINT64_MAX), layout));
     executor_end(&executor, false);
 }
@@ -135,7 +111,7 @@ EXECUTOR_TEST(a_digest_folds_the_offset_and_the_layout_of_every_step) {
 /* The arena. */
 
 EXECUTOR_TEST(after_a_run_of_no_operations_the_first_header_is_dirt_again) {
-    assert_sound(run(&small_heap, NULL, 0));
+    assert_sound(run(&small_heap, ""));
     for (ptrdiff_t offset = 0; offset < 8; offset++) {
         assert_int_equal(arena_byte(executor.region, offset), ARENA_DIRT);
     }
@@ -156,31 +132,30 @@ EXECUTOR_TEST(a_subject_starts_on_zeros_however_the_last_run_left_them) {
     (void)digest_of_busy();
 }
 
-EXECUTOR_TEST(after_a_sound_run_every_byte_of_the_arena_is_dirt_again) {
-    (void)digest_of_busy();
-    const struct operation whole[] = {ZALLOC(0, 376), REALLOC(0, 300), FREE(0), ALLOC(0, 8)};
-    assert_sound(run(&small_heap, whole, LENGTH(whole)));
+static void assert_dirt_again(void) {
     for (size_t i = 0; i < TEST_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
         assert_int_equal(arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)), ARENA_DIRT);
     }
+}
+
+EXECUTOR_TEST(after_a_sound_run_every_byte_of_the_arena_is_dirt_again) {
+    (void)digest_of_busy();
+    assert_sound(run(&small_heap, "zalloc 0 376; realloc 0 300; free 0; alloc 0 8"));
+    assert_dirt_again();
 }
 
 EXECUTOR_TEST(after_a_violation_every_byte_of_the_arena_is_dirt_again) {
-    const struct operation operations[] = {ALLOC(0, 24)};
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
-    faulty_subject_fault = (struct fault){FAULT_WRITE_HEADER, 0, 4096, 0};
-    assert_sound(run(&small_heap, operations, 1)); /* too far out for anyone to see */
-    faulty_subject_fault = (struct fault){FAULT_ANSWER_NULL, 0, 0, 0};
-    assert_false(verdict_is_sound(run(&small_heap, operations, 1)));
-    for (size_t i = 0; i < TEST_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
-        assert_int_equal(arena_byte(first_arena, (ptrdiff_t)(i - ARENA_GUARD_SIZE)), ARENA_DIRT);
-    }
+    faulty_subject_fault = fault_of("call 0: write-header 4096 = 0");
+    assert_sound(run(&small_heap, "alloc 0 24")); /* too far out for anyone to see */
+    faulty_subject_fault = fault_of("call 0: answer-null");
+    assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24")));
+    assert_dirt_again();
 }
 
 EXECUTOR_TEST(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses) {
-    const struct operation operations[] = {ALIGNED(0, 128, 8), ALIGNED(1, 256, 8)};
     assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("aligned 0 128 8; aligned 1 256 8"));
     assert_ptr_equal(executor.region.base, first_arena.base + 64);
     assert_int_equal(executor.tables.slots[0].offset, 64);  /* 128 bytes from the arena's start */
     assert_int_equal(executor.tables.slots[1].offset, 192); /* 256 */
@@ -217,18 +192,18 @@ static void see_after(void *context, const struct executor *observed, const stru
 static const struct observer seeing = {.before = see_before, .after = see_after, .context = &sighting_count};
 
 EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(7, 24), REFUSE, FREE(0)};
+    const struct operations operations = operations_of("alloc 0 24; alloc 7 24; refuse; free 0");
     executor.observer = &seeing;
     sighting_count = 0;
-    assert_sound(run(&small_heap, operations, LENGTH(operations)));
+    assert_sound(run_all(&small_heap, operations.list, operations.count));
     assert_int_equal(sighting_count, 10);
     for (size_t i = 0; i < sighting_count; i++) {
         assert_int_equal(sightings[i].after, i % 2 == 1);
         assert_int_equal(sightings[i].step.index, i / 2);
         assert_int_equal(sightings[i].step.recovery, i / 2 == 4);
         assert_int_equal(sightings[i].oracle, SOUND);
-        if (i / 2 < LENGTH(operations)) {
-            assert_int_equal(sightings[i].step.operation.kind, operations[i / 2].kind);
+        if (i / 2 < operations.count) {
+            assert_int_equal(sightings[i].step.operation.kind, operations.list[i / 2].kind);
         }
     }
     assert_int_equal(sightings[8].step.operation.kind, OPERATION_FREE);
@@ -237,12 +212,11 @@ EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
 }
 
 EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 300), DOUBLE(3), FREE(0)};
     executor.observer = &seeing;
     sighting_count = 0;
     assert_sound(executor_start(&executor, &small_heap));
     const uint64_t empty = executor.census.layout;
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("alloc 0 24; alloc 1 300; double 3; free 0"));
     assert_int_equal(sightings[0].layout, empty);
     assert_int_equal(sightings[0].step.predicted.offset, 8);
     assert_int_equal(sightings[0].step.offset, MODEL_NOTHING);
@@ -256,12 +230,11 @@ EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
 }
 
 EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 24)};
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
-    faulty_subject_fault = (struct fault){FAULT_ANSWER_NULL, 1, 0, 0};
+    faulty_subject_fault = fault_of("call 1: answer-null");
     executor.observer = &seeing;
     sighting_count = 0;
-    assert_false(verdict_is_sound(run(&small_heap, operations, LENGTH(operations))));
+    assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24; alloc 1 24; alloc 2 24")));
     assert_int_equal(sighting_count, 4);
     assert_int_equal(sightings[3].oracle, ORACLE_PLACEMENT);
     assert_int_equal(executor.operation_count, 2);
@@ -275,25 +248,21 @@ EXECUTOR_TEST(an_observer_may_leave_out_either_side) {
 
 /* Deviations lived with. */
 
-static void start_deviating(struct fault fault, uint64_t off, const struct program_header *header) {
+static void start_deviating(const char *fault, uint64_t off, const struct program_header *header) {
     make_executor(&subject_faulty, first_arena, ORACLE_ALL & ~off);
-    faulty_subject_fault = fault;
+    faulty_subject_fault = fault_of(fault);
     assert_sound(executor_start(&executor, header));
 }
 
 EXECUTOR_TEST(a_run_goes_on_without_the_model_once_they_disagree) {
-    const struct operation before[] = {ALLOC(0, 24), NULL_FREE};
-    const struct operation after[] = {ALLOC(1, 24), ZALLOC(2, 9),  REALLOC(0, 40), FREE(1),       COALESCE,
-                                      ALLOC(3, 0),  REALLOC(2, 0), REFUSE,         ALLOC(4, 9999)};
-    start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
-                    &small_heap);
-    assert_sound(perform(before, 1));
+    start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
+    assert_sound(perform("alloc 0 24"));
     assert_true(executor.exact);
-    assert_sound(perform(before + 1, 1));
+    assert_sound(perform("null"));
     assert_false(executor.exact);
-    assert_sound(perform(after, LENGTH(after)));
-    assert_sound(executor_recover(&executor));
-    executor_end(&executor, false);
+    assert_sound(perform("alloc 1 24; zalloc 2 9; realloc 0 40; free 1; coalesce; alloc 3 0; realloc 2 0; "
+                         "refuse; alloc 4 9999"));
+    assert_sound(finish(verdict_sound()));
     assert_sound(executor_start(&executor, &small_heap));
     assert_true(executor.exact);
     executor_end(&executor, false);
@@ -323,13 +292,11 @@ EXECUTOR_TEST(each_kind_of_disagreement_alone_ends_the_model) {
 }
 
 EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
-    const struct operation operations[] = {ALLOC(0, 24), NULL_FREE,      FREE(0),    ALLOC(1, 24),
-                                           DOUBLE(0),    INTERIOR(1, 2), FOREIGN(1), MISALIGNED(1, 1)};
-    start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
-                    &small_heap);
+    start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
     executor.observer = &seeing;
     sighting_count = 0;
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(
+        perform("alloc 0 24; null; free 0; alloc 1 24; double 0; interior 1 2; foreign 1; misaligned 1 1"));
     assert_int_equal(sighting_count, 16);
     for (size_t i = 8; i < sighting_count; i++) {
         assert_int_equal(sightings[i].step.call, CALL_NONE);
@@ -340,82 +307,73 @@ EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
 EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
     struct program_header header = small_heap;
     header.refused_asks = 0xffff;
-    const struct operation operations[] = {ALLOC(0, 24), NULL_FREE, ALLOC(1, 300), ALLOC(2, 100)};
-    start_deviating((struct fault){FAULT_REPORT, 1, 0, REFUSAL_EXHAUSTED}, ORACLE_BIT(ORACLE_REFUSAL_NAMED),
-                    &header);
+    start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &header);
     executor.observer = &seeing;
     sighting_count = 0;
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("alloc 0 24; null; alloc 1 300; alloc 2 100"));
     assert_int_equal(executor.given_pages, 6);
     assert_int_equal(sightings[5].step.offset, 40);
     assert_int_equal(sightings[7].step.offset, MODEL_NOTHING);
-    assert_sound(executor_recover(&executor));
-    executor_end(&executor, false);
+    assert_sound(finish(verdict_sound()));
     assert_int_equal(executor.touched_size, executor.region.capacity);
 }
 
 EXECUTOR_TEST(without_the_model_a_request_is_the_least_usable_size) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 20)};
-    static const struct verdict too_small = {ORACLE_USABLE_SIZE, 40, 20, 16};
     const uint64_t off = ORACLE_BIT(ORACLE_REFUSAL_NAMED) | ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED);
-    start_deviating((struct fault){FAULT_REPORT, 0, 0, REFUSAL_EXHAUSTED}, off, &small_heap);
-    assert_sound(perform(operations, 1));
-    faulty_subject_fault = (struct fault){FAULT_USABLE_SIZE, 1, 0, 100};
-    assert_sound(perform(operations + 1, 1));
+    start_deviating("call 0: report exhausted", off, &small_heap);
+    assert_sound(perform("alloc 0 24"));
+    faulty_subject_fault = fault_of("call 1: usable-size 100");
+    assert_sound(perform("alloc 1 20"));
     executor_end(&executor, false);
-    start_deviating((struct fault){FAULT_REPORT, 0, 0, REFUSAL_EXHAUSTED}, off, &small_heap);
-    assert_sound(perform(operations, 1));
-    faulty_subject_fault = (struct fault){FAULT_USABLE_SIZE, 1, 0, (uint64_t)-8};
-    assert_verdict(perform(operations + 1, 1), too_small);
+    start_deviating("call 0: report exhausted", off, &small_heap);
+    assert_sound(perform("alloc 0 24"));
+    faulty_subject_fault = fault_of("call 1: usable-size -8");
+    assert_verdict(perform("alloc 1 20"), "usable-size 40 20 16");
     executor_end(&executor, true);
 }
 
 EXECUTOR_TEST(without_the_model_a_call_that_gave_nothing_still_may_change_nothing) {
-    static const struct operation changers[] = {{.kind = OPERATION_COALESCE},
-                                                {.kind = OPERATION_ALLOC, .slot = 5}};
+    static const char *const changers[] = {"coalesce", "alloc 5 0"};
     for (size_t i = 0; i < LENGTH(changers); i++) {
-        const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 40), NULL_FREE, changers[i]};
-        start_deviating((struct fault){FAULT_REPORT, 2, 0, REFUSAL_EXHAUSTED},
-                        ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
-        assert_sound(perform(operations, 3));
+        start_deviating("call 2: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
+        assert_sound(perform("alloc 0 24; alloc 1 40; null"));
         assert_false(executor.exact);
-        faulty_subject_fault = (struct fault){FAULT_RESIZE, 3, 40, 8};
-        assert_int_equal(perform(operations + 3, 1).oracle, ORACLE_REFUSAL_UNTOUCHED);
+        faulty_subject_fault = fault_of("call 3: resize 40 = 8");
+        assert_int_equal(perform(changers[i]).oracle, ORACLE_REFUSAL_UNTOUCHED);
         executor_end(&executor, true);
     }
 }
 
-EXECUTOR_TEST(without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer) {
+static const struct {
+    const char *name;
+    const char *fault;
+    const char *verdict;
+} lies[] = {
+    {"too much", "call 0: usable-size 100", "sound"},
+    {"the request", "call 0: usable-size -4", "sound"},
+    {"less than the request", "call 0: usable-size -5", "usable-size 24 20 19"},
+};
+
+TEST_EACH(without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_answer, lies) {
     struct program_header header = small_heap;
     header.slot_count = 128;
-    const struct operation operations[] = {ALLOC(0, 8), ALLOC(127, 20), NULL_FREE, USABLE(127)};
-    static const struct {
-        uint64_t lie;
-        struct verdict verdict;
-    } cases[] = {{100, {SOUND, 0, 0, 0}},
-                 {(uint64_t)-4, {SOUND, 0, 0, 0}},
-                 {(uint64_t)-5, {ORACLE_USABLE_SIZE, 24, 20, 19}}};
-    for (size_t i = 0; i < LENGTH(cases); i++) {
-        start_deviating((struct fault){FAULT_REPORT, 2, 0, REFUSAL_EXHAUSTED},
-                        ORACLE_BIT(ORACLE_REFUSAL_NAMED), &header);
-        assert_sound(perform(operations, 3));
-        assert_false(executor.exact);
-        faulty_subject_fault = (struct fault){FAULT_USABLE_SIZE, 0, 0, cases[i].lie};
-        assert_verdict(perform(operations + 3, 1), cases[i].verdict);
-        executor_end(&executor, true);
-    }
+    start_deviating("call 2: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &header);
+    assert_sound(perform("alloc 0 8; alloc 127 20; null"));
+    assert_false(executor.exact);
+    faulty_subject_fault = fault_of(row->fault);
+    assert_verdict(perform("usable 127"), row->verdict);
+    executor_end(&executor, true);
 }
 
 /* What lies in front of the slots, where number STEP_NO_SLOT would be, names a payload at 200. */
 EXECUTOR_TEST(a_payload_given_for_a_misuse_is_not_written_to) {
     static struct slot slots[65];
-    const struct operation operations[] = {ALLOC(0, 24), FREE(0), through_realloc(DOUBLE(0))};
     slots[0] = (struct slot){.offset = 200, .size = 16};
-    start_deviating((struct fault){FAULT_ACCEPT, 2, 120, 0}, ORACLE_ALL, &small_heap);
+    start_deviating("call 2: accept 120", ORACLE_ALL, &small_heap);
     executor_end(&executor, false);
     executor.tables.slots = slots + 1;
     assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("alloc 0 24; free 0; double 0 realloc"));
     assert_false(executor.exact);
     assert_int_equal(arena_byte(executor.region, 200), ARENA_DIRT);
     executor_end(&executor, false);
@@ -433,16 +391,13 @@ EXECUTOR_TEST(a_payload_can_move_while_every_slot_is_live) {
     executor.tables = (struct executor_tables){slots, live, live_bits, stale_bits, 64};
     assert_sound(executor_start(&executor, &header));
     for (unsigned slot = 0; slot < 64; slot++) {
-        const struct operation operation = ALLOC(slot, 24);
-        assert_sound(executor_step(&executor, &operation));
+        assert_sound(perform(words("alloc %u 24", slot)));
     }
     const size_t room = executor.model.live_capacity;
     assert_in_range(room, 64, 65);
     live[room] = (struct live_block){.offset = 1, .size = 2};
-    const struct operation move = REALLOC(3, 100);
-    assert_sound(executor_step(&executor, &move));
+    assert_sound(perform("realloc 3 100"));
     assert_int_equal(live[room].offset, 1);
     assert_int_equal(live[room].size, 2);
-    assert_sound(executor_recover(&executor));
-    executor_end(&executor, false);
+    assert_sound(finish(verdict_sound()));
 }

@@ -172,37 +172,34 @@ static void assert_picture(const char *expected) {
 }
 
 EXECUTOR_TEST(a_picture_shows_every_block_and_whose_it_is) {
-    const struct operation operations[] = {ALLOC(11, 24), ALLOC(1, 24), ALLOC(2, 40), FREE(1)};
     assert_sound(executor_start(&executor, &small_heap));
     assert_picture("|.256|");
-    assert_sound(perform(operations, LENGTH(operations)));
+    assert_sound(perform("alloc 11 24; alloc 1 24; alloc 2 40; free 1"));
     assert_picture("|#32 s11|.32|#48 s2|.144|");
     executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(a_picture_shows_taken_blocks_that_are_nobody_s) {
-    const struct operation operations[] = {ALLOC(0, 24)};
-    use_fault((struct fault){FAULT_TAKE, 0, 0, 24});
+    use_fault("call 0: take 24");
     assert_sound(executor_start(&executor, &small_heap));
-    assert_int_equal(perform(operations, 1).oracle, INVARIANT_TAKEN_IS_LIVE);
+    assert_int_equal(perform("alloc 0 24").oracle, INVARIANT_TAKEN_IS_LIVE);
     assert_picture("|#32 s0|#32|.192|");
     executor_end(&executor, true);
 }
 
 EXECUTOR_TEST(a_picture_of_a_corrupt_heap_stops_and_says_so) {
     static const struct {
-        uint64_t header;
+        const char *fault;
         const char *picture;
     } corrupt[] = {
-        {0, "|#32 s0|.0 s1| corrupt: the last size cannot be true"},
-        {FAULT_TAKEN | 20, "|#32 s0|#20 s1| corrupt: the last size cannot be true"},
-        {232, "|#32 s0|.232 s1| corrupt: the last size cannot be true"},
+        {"call 1: write-header 32 = 0", "|#32 s0|.0 s1| corrupt: the last size cannot be true"},
+        {"call 1: write-header 32 = taken 20", "|#32 s0|#20 s1| corrupt: the last size cannot be true"},
+        {"call 1: write-header 32 = 232", "|#32 s0|.232 s1| corrupt: the last size cannot be true"},
     };
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, 24)};
     for (size_t i = 0; i < LENGTH(corrupt); i++) {
-        use_fault((struct fault){FAULT_WRITE_HEADER, 1, 32, corrupt[i].header});
+        use_fault(corrupt[i].fault);
         assert_sound(executor_start(&executor, &small_heap));
-        assert_false(verdict_is_sound(perform(operations, 2)));
+        assert_false(verdict_is_sound(perform("alloc 0 24; alloc 1 24")));
         assert_picture(corrupt[i].picture);
         executor_end(&executor, true);
     }
@@ -212,8 +209,7 @@ EXECUTOR_TEST(a_long_picture_is_cut_and_says_so) {
     static const struct program_header header = {.page_size = 4096, .page_count = 4, .slot_count = 1024};
     assert_sound(executor_start(&executor, &header));
     for (unsigned slot = 0; slot < 200; slot++) {
-        const struct operation operation = ALLOC(slot, 24);
-        assert_sound(executor_step(&executor, &operation));
+        assert_sound(perform(words("alloc %u 24", slot)));
     }
     struct picture picture;
     picture_draw(&picture, &executor);

@@ -7,15 +7,11 @@
 #include "src/block.h"
 #include "tests/unit/report_fixture.h"
 
-/* A program of everything that changes a heap; filled in main, as its operations are made by functions. */
-static struct operation busy[11];
-
-__attribute__((constructor)) static void fill_busy(void) {
-    const struct operation operations[LENGTH(busy)] = {ALLOC(0, 24),   ALLOC(1, 37),   ZALLOC(2, 16), FREE(1),
-                                                       ALLOC(3, 8),    REALLOC(0, 60), COALESCE,      FREE(0),
-                                                       REALLOC(2, 20), DOUBLE(0),      ALLOC(4, 200)};
-    memcpy(busy, operations, sizeof busy);
-}
+/* A program of everything that changes a heap. */
+#define BUSY                                                                                                 \
+    "alloc 0 24; alloc 1 37; zalloc 2 16; free 1; alloc 3 8; realloc 0 60; coalesce; free 0; realloc 2 20; " \
+    "double 0; alloc 4 200"
+#define BUSY_COUNT 11
 
 /* A program, its history, and its trace as the report prints it. */
 static struct history *record(struct program program) {
@@ -24,9 +20,9 @@ static struct history *record(struct program program) {
     return history;
 }
 
-static struct history *record_fault(struct fault fault, const struct operation *operations, size_t count) {
+static struct history *record_fault(const char *fault) {
     use_fault(fault);
-    return record(program_of(&small_heap, operations, count));
+    return record(program_of(&small_heap, BUSY));
 }
 
 /* The heap at a cursor as a trace draws it. */
@@ -45,7 +41,7 @@ static void draw(const struct history_cursor *cursor, char *line) {
 EXECUTOR_TEST(played_back_a_history_is_the_trace) {
     char heap[1024];
     struct caught trace;
-    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    const struct program program = program_of(&small_heap, BUSY);
     catch_begin(&trace);
     assert_sound(report_trace(&executor, &program, trace.stream));
     fclose(trace.stream);
@@ -72,17 +68,17 @@ EXECUTOR_TEST(played_back_a_history_is_the_trace) {
 }
 
 EXECUTOR_TEST(a_step_that_changes_nothing_costs_nothing) {
-    const struct operation idle[] = {NULL_FREE, ALLOC(0, 100000), COALESCE, FOREIGN(3)};
-    struct history *const history = record(program_of(&small_heap, idle, LENGTH(idle)));
-    assert_int_equal(history->step_count, LENGTH(idle));
+    struct history *const history =
+        record(program_of(&small_heap, "null; alloc 0 100000; coalesce; foreign 3"));
+    assert_int_equal(history->step_count, 4);
     assert_int_equal(history->change_count, 0);
     history_close(history);
 }
 
 EXECUTOR_TEST(a_block_knows_what_was_asked_and_which_step_made_it) {
-    struct history *const history = record(program_of(&small_heap, busy, LENGTH(busy)));
+    struct history *const history = record(program_of(&small_heap, BUSY));
     struct history_cursor cursor = history_cursor_open(history);
-    for (size_t i = 0; i < LENGTH(busy); i++) {
+    for (size_t i = 0; i < BUSY_COUNT; i++) {
         assert_true(history_cursor_advance(&cursor));
     }
     const struct history_block expected[] = {{208, 200, 4, 10}, {0, 0, 0, 0}};
@@ -98,8 +94,7 @@ EXECUTOR_TEST(a_block_knows_what_was_asked_and_which_step_made_it) {
 }
 
 EXECUTOR_TEST(growth_is_in_the_step_it_happened_in) {
-    const struct operation two[] = {ALLOC(0, 200), ALLOC(1, 100)};
-    struct history *const history = record(program_of(&small_heap, two, LENGTH(two)));
+    struct history *const history = record(program_of(&small_heap, "alloc 0 200; alloc 1 100"));
     assert_int_equal(history->steps[0].page_count, 4);
     assert_int_equal(history->steps[1].page_count, 5);
     assert_int_equal(history->page_limit, 5);
@@ -107,7 +102,7 @@ EXECUTOR_TEST(growth_is_in_the_step_it_happened_in) {
 }
 
 TEST(a_violation_is_the_last_step_with_its_verdict) {
-    struct history *const history = record_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0}, busy, 3);
+    struct history *const history = record_fault("call 1: answer-null");
     assert_int_equal(history->end, HISTORY_VIOLATION);
     assert_int_equal(history->verdict.oracle, ORACLE_PLACEMENT);
     assert_int_equal(history->step_count, 2);
@@ -116,7 +111,7 @@ TEST(a_violation_is_the_last_step_with_its_verdict) {
 }
 
 TEST(a_broken_header_ends_the_heap_and_is_said) {
-    struct history *const history = record_fault((struct fault){FAULT_WRITE_HEADER, 1, 32, 7}, busy, 2);
+    struct history *const history = record_fault("call 1: write-header 32 = 7");
     assert_false(history->steps[0].corrupt);
     assert_true(history->steps[1].corrupt);
     struct history_cursor cursor = history_cursor_open(history);
@@ -129,7 +124,7 @@ TEST(a_broken_header_ends_the_heap_and_is_said) {
 }
 
 TEST(a_heap_wrong_from_the_start_has_no_blocks_and_no_steps) {
-    struct history *const history = record_fault((struct fault){.action = FAULT_START}, busy, 2);
+    struct history *const history = record_fault("call 0: start");
     assert_int_equal(history->end, HISTORY_VIOLATION);
     assert_int_equal(history->step_count, 0);
     assert_int_equal(history->first_block_count, 0);
@@ -143,7 +138,7 @@ EXECUTOR_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict
     uint8_t *const bytes = calloc(1, size);
     assert_non_null(bytes);
     program_encode_header(&small_heap, bytes);
-    const struct operation nothing = NULL_FREE;
+    const struct operation nothing = {.kind = OPERATION_NULL_FREE};
     for (size_t i = 0; i < count; i++) {
         program_encode_operation(&small_heap, i, &nothing, bytes);
     }
@@ -158,33 +153,34 @@ EXECUTOR_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict
 
 /* Which bytes. */
 
-static void assert_extents(struct fault fault, size_t count, struct extent first, struct extent second) {
+static const struct {
+    const char *name;
+    const char *fault;
+    size_t count;
+    struct extent extents[2];
+} marks[] = {
+    {"nothing of a sound run", ""},
+    {"nothing of a wrong counter", "call 1: taken-count 1"},
+    {"the payload that is not there", "call 1: answer-null", 1, {{.offset = 40, .size = 37}}},
+    {"the payload and where it is instead",
+     "call 1: accept 80",
+     2,
+     {{.offset = 40, .size = 37}, {.offset = 80, .size = 37}}},
+    {"a header", "call 1: write-header 32 = 0", 1, {{.offset = 32, .size = 8}}},
+    {"a byte of a payload", "call 1: write-byte 10 = 0x11", 1, {{.offset = 10, .size = 1}}},
+    {"a byte of a guard", "call 1: write-byte -3 = 0x11", 1, {{.offset = -3, .size = 1}}},
+};
+
+TEST_EACH(a_failure_marks_the_bytes_it_is_about, marks) {
     struct extent extents[EXTENT_COUNT_MAXIMUM];
-    struct history *const history = record_fault(fault, busy, 4);
-    assert_int_equal(extent_find_last(history, extents), count);
-    const struct extent expected[] = {first, second};
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(extents[i].offset, expected[i].offset);
-        assert_int_equal(extents[i].size, expected[i].size);
+    struct history *const history = record_fault(row->fault);
+    assert_int_equal(extent_find_last(history, extents), row->count);
+    for (size_t i = 0; i < row->count; i++) {
+        assert_int_equal(extents[i].offset, row->extents[i].offset);
+        assert_int_equal(extents[i].size, row->extents[i].size);
         assert_non_null(extents[i].what);
     }
     history_close(history);
-}
-
-TEST(a_failure_marks_the_bytes_it_is_about) {
-    static const struct extent none = {0};
-    assert_extents((struct fault){.action = FAULT_NONE}, 0, none, none);
-    assert_extents((struct fault){FAULT_TAKEN_COUNT, 1, 0, 1}, 0, none, none);
-    assert_extents((struct fault){FAULT_ANSWER_NULL, 1, 0, 0}, 1, (struct extent){.offset = 40, .size = 37},
-                   none);
-    assert_extents((struct fault){FAULT_ACCEPT, 1, 80, 0}, 2, (struct extent){.offset = 40, .size = 37},
-                   (struct extent){.offset = 80, .size = 37});
-    assert_extents((struct fault){FAULT_WRITE_HEADER, 1, 32, 0}, 1, (struct extent){.offset = 32, .size = 8},
-                   none);
-    assert_extents((struct fault){FAULT_WRITE_BYTE, 1, 10, 0x11}, 1, (struct extent){.offset = 10, .size = 1},
-                   none);
-    assert_extents((struct fault){FAULT_WRITE_BYTE, 1, -3, 0x11}, 1, (struct extent){.offset = -3, .size = 1},
-                   none);
 }
 
 /* Recordings. The child inherits the host's executor, and so a subject that dies. */
@@ -199,7 +195,7 @@ static enum refusal dying_free(void *heap, void *pointer) {
 }
 
 static struct recording record_death(int number) {
-    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    const struct program program = program_of(&small_heap, BUSY);
     dying_subject = subject_kmem;
     dying_subject.free = dying_free;
     dying_signal = number;
@@ -209,7 +205,7 @@ static struct recording record_death(int number) {
 
 EXECUTOR_TEST(a_recording_of_a_sound_run_is_its_history) {
     struct recording recording = record_death(0);
-    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    const struct program program = program_of(&small_heap, BUSY);
     assert_false(recording_died(&recording));
     assert_int_equal(recording.history->end, HISTORY_SOUND);
     assert_sound(executor_run(&executor, &program));
@@ -261,7 +257,7 @@ static void *stray_alloc(void *heap, size_t size) {
 TEST(under_a_sanitizer_the_address_died_at_and_the_report_are_kept) {
     char words[FAILURE_TEXT_SIZE];
     struct extent extents[EXTENT_COUNT_MAXIMUM];
-    const struct program program = program_of(&small_heap, busy, LENGTH(busy));
+    const struct program program = program_of(&small_heap, BUSY);
     dying_subject = subject_kmem;
     dying_subject.alloc = stray_alloc;
     host_executor(PROGRAM_SLOT_COUNT_MAXIMUM)->subject = &dying_subject;

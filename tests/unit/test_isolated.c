@@ -36,20 +36,13 @@ static void close_isolated(void) {
 
 #define ISOLATED_TEST(name) TEST_WITH(name, open_isolated, close_isolated)
 
-/* The program of these operations, in storage that lasts until the next call. */
-static struct program program_of(const struct operation *operations, size_t count) {
-    static uint8_t bytes[CAPACITY];
-    program_encode_header(&page_heap, bytes);
-    for (size_t i = 0; i < count; i++) {
-        program_encode_operation(&page_heap, i, &operations[i], bytes);
-    }
-    return program_decode(bytes, program_size(page_heap.version, count));
+static struct program program_asking(int32_t size) {
+    return program_of(&page_heap, words("alloc 0 %d", size));
 }
 
 /* Runs a program that asks for `size` bytes in its second operation. */
 static struct failure run_asking(int32_t size) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, size), FREE(0)};
-    const struct program program = program_of(operations, LENGTH(operations));
+    const struct program program = program_of(&page_heap, words("alloc 0 24; alloc 1 %d; free 0", size));
     return isolated_run(&isolated, &program);
 }
 
@@ -75,25 +68,40 @@ ISOLATED_TEST(a_sound_program_is_sound) {
 ISOLATED_TEST(a_verdict_comes_back_whole_with_its_operation) {
     const struct failure failure = run_asking((int32_t)DEADLY_WRONG_SIZE);
     assert_failure(failure, "placement");
-    assert_verdict(failure.verdict, (struct verdict){ORACLE_PLACEMENT, 40, 40, (uint64_t)-1});
+    assert_verdict(failure.verdict, "placement 40 40 NULL");
     assert_int_equal(failure.operation_index, 1);
     assert_still_works();
 }
 
-ISOLATED_TEST(a_signal_is_named_with_its_place) {
-    const struct failure failure = run_asking(DEADLY(DEATH_SIGNAL));
-    assert_failure_in(failure, "SIGSEGV in read_nowhere", "SIGSEGV");
+static const struct {
+    const char *name;
+    enum death death;
+    enum failure_kind kind; /* without a sanitizer */
+    int number;
+    const char *watched; /* the failure's name; NULL where it depends on the build */
+    const char *plain;
+} deaths[] = {
+    {"a signal is named with its place", DEATH_SIGNAL, FAILURE_SIGNAL, SIGSEGV, "SIGSEGV in read_nowhere",
+     "SIGSEGV"},
+    {"an impossible instruction is a signal", DEATH_TRAP, FAILURE_SIGNAL, SIGILL, NULL, NULL},
+    {"an abort is a signal at its caller", DEATH_ABORT, FAILURE_SIGNAL, SIGABRT, "SIGABRT in die", "SIGABRT"},
+    {"a sanitizer's report is named with its place", DEATH_POISON, FAILURE_SIGNAL, SIGSEGV,
+     "use-after-poison in read_poison", "SIGSEGV"},
+    {"a hang is ended", DEATH_HANG, FAILURE_HANG, 0, "hang", "hang"},
+    {"an end of the process is named with its status", DEATH_EXIT, FAILURE_EXIT, 7, "exit 7", "exit 7"},
+    {"a stack that overflows is survived", DEATH_STACK, FAILURE_SIGNAL, SIGSEGV, NULL, NULL},
+};
+
+TEST_EACH_WITH(a_death_is_told_apart_and_survived, deaths, open_isolated, close_isolated) {
+    const struct failure failure = run_asking(DEADLY(row->death));
+    if (row->death != DEATH_POISON || !PORT_ADDRESS_SANITIZER) {
+        assert_int_equal(failure.kind, row->kind);
+        assert_int_equal(failure.number, row->number);
+    }
+    if (row->plain != NULL) {
+        assert_failure_in(failure, row->watched, row->plain);
+    }
     assert_int_equal(failure.operation_index, 1);
-    assert_still_works();
-}
-
-ISOLATED_TEST(an_impossible_instruction_is_a_signal) {
-    assert_int_equal(run_asking(DEADLY(DEATH_TRAP)).number, SIGILL);
-    assert_still_works();
-}
-
-ISOLATED_TEST(an_abort_is_a_signal_at_its_caller) {
-    assert_failure_in(run_asking(DEADLY(DEATH_ABORT)), "SIGABRT in die", "SIGABRT");
     assert_still_works();
 }
 
@@ -103,8 +111,7 @@ ISOLATED_TEST(a_failed_assertion_is_named_with_its_line_and_kept_with_its_text) 
     assert_int_equal(failure.number, SIGABRT);
     assert_memory_equal(failure.place, "deadly_subject.c:", strlen("deadly_subject.c:"));
     assert_still_works();
-    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_ASSERTION))};
-    const struct program program = program_of(operations, 1);
+    const struct program program = program_asking(DEADLY(DEATH_ASSERTION));
     struct outcome outcome;
     struct assertion assertion;
     struct sanitizer_source source;
@@ -142,24 +149,12 @@ ISOLATED_TEST(only_a_line_of_an_assertion_is_taken_for_one) {
     assert_string_equal(assertion.source.function, "kmem_alloc");
 }
 
-ISOLATED_TEST(a_sanitizer_s_report_is_named_with_its_place) {
-    assert_failure_in(run_asking(DEADLY(DEATH_POISON)), "use-after-poison in read_poison", "SIGSEGV");
-    assert_still_works();
-}
-
 ISOLATED_TEST(undefined_behaviour_is_named_with_its_line) {
     const struct failure failure = run_asking(DEADLY(DEATH_UNDEFINED));
     if (PORT_ADDRESS_SANITIZER) {
         assert_string_equal(failure.name, "signed-integer-overflow");
         assert_memory_equal(failure.place, "deadly_subject.c:", strlen("deadly_subject.c:"));
     }
-    assert_still_works();
-}
-
-ISOLATED_TEST(a_hang_is_ended) {
-    const struct failure failure = run_asking(DEADLY(DEATH_HANG));
-    assert_failure(failure, "hang");
-    assert_int_equal(failure.operation_index, 1);
     assert_still_works();
 }
 
@@ -182,27 +177,14 @@ ISOLATED_TEST(what_a_subject_leaves_behind_does_not_hide_how_it_ended) {
 
 /* The child of one has the other's socket open. Were that waited for, the alarm would end the test. */
 ISOLATED_TEST(one_place_can_be_closed_while_a_child_of_another_runs_on) {
-    const struct operation operation = ALLOC(0, 24);
     struct isolated other;
     assert_int_equal(isolated_open(&other, &executor, CAPACITY), EXIT_SOUND);
-    const struct program program = program_of(&operation, 1);
+    const struct program program = program_asking(24);
     assert_failure(isolated_run(&other, &program), "sound");
     assert_failure(run_asking(24), "sound");
     alarm(ISOLATED_WAIT_MILLISECONDS / 1000);
     isolated_close(&other);
     alarm(0);
-    assert_still_works();
-}
-
-ISOLATED_TEST(an_end_of_the_process_is_named_with_its_status) {
-    assert_failure(run_asking(DEADLY(DEATH_EXIT)), "exit 7");
-    assert_still_works();
-}
-
-ISOLATED_TEST(a_stack_that_overflows_is_survived) {
-    const struct failure failure = run_asking(DEADLY(DEATH_STACK));
-    assert_int_equal(failure.kind, FAILURE_SIGNAL);
-    assert_int_equal(failure.number, SIGSEGV);
     assert_still_works();
 }
 
@@ -233,8 +215,7 @@ ISOLATED_TEST(the_caller_s_executor_is_not_touched) {
 }
 
 ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted) {
-    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_NOISE))};
-    const struct program program = program_of(operations, 1);
+    const struct program program = program_asking(DEADLY(DEATH_NOISE));
     struct outcome outcome;
     isolated_examine(&executor, &program, NULL, &outcome);
     assert_failure_in(outcome.failure, "SIGABRT in die", "SIGABRT");
@@ -243,8 +224,7 @@ ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted) {
 }
 
 ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted) {
-    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_POISON))};
-    const struct program program = program_of(operations, 1);
+    const struct program program = program_asking(DEADLY(DEATH_POISON));
     struct outcome outcome;
     isolated_examine(&executor, &program, NULL, &outcome);
     assert_failure_in(outcome.failure, "use-after-poison in read_poison", "SIGSEGV");
@@ -262,8 +242,7 @@ static void note_call(void *context, const struct executor *watched, const struc
 }
 
 ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child) {
-    const struct operation operations[] = {ALLOC(0, 1), FREE(0)};
-    const struct program program = program_of(operations, 2);
+    const struct program program = program_of(&page_heap, "alloc 0 1; free 0");
     const struct observer observer = {.before = note_call};
     executor.observer = &observer;
     struct outcome outcome;
@@ -291,8 +270,7 @@ ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_ki
         executor.observer = &observer;
         struct isolated own;
         if (isolated_open(&own, &executor, CAPACITY) == EXIT_SOUND) {
-            const struct operation operation = ALLOC(0, DEADLY(DEATH_SLEEP));
-            const struct program program = program_of(&operation, 1);
+            const struct program program = program_asking(DEADLY(DEATH_SLEEP));
             assert_failure(isolated_run(&own, &program), "hang"); /* if it lived so long */
         }
         _exit(EXIT_ENVIRONMENT);
@@ -309,28 +287,26 @@ ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_ki
 }
 
 ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far) {
-    const struct operation operations[] = {ALLOC(0, 24), ALLOC(1, DEADLY(DEATH_ABORT)), FREE(0)};
-    const struct program program = program_of(operations, LENGTH(operations));
-    const struct program beginning = program_of(operations, 0);
+    const struct program beginning = program_of(&page_heap, "");
     struct outcome outcome;
     isolated_examine(&executor, &beginning, NULL, &outcome);
     assert_false(outcome.has_step);
     outcome_close(&outcome);
-    (void)program_of(operations, LENGTH(operations));
+    const struct program program =
+        program_of(&page_heap, words("alloc 0 24; alloc 1 %d; free 0", DEADLY(DEATH_ABORT)));
     isolated_examine(&executor, &program, NULL, &outcome);
     assert_true(outcome.has_step);
     assert_int_equal(outcome.step.index, 1);
     assert_int_equal(outcome.operation_count, 1);
     assert_sound(executor_start(&executor, &page_heap));
-    assert_sound(executor_step(&executor, &operations[0]));
+    assert_sound(perform("alloc 0 24"));
     assert_int_equal(outcome.digest, executor.digest);
     executor_end(&executor, false);
     outcome_close(&outcome);
 }
 
 ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure) {
-    const struct operation operations[] = {ALLOC(0, DEADLY(DEATH_FLOOD))};
-    const struct program program = program_of(operations, 1);
+    const struct program program = program_asking(DEADLY(DEATH_FLOOD));
     struct outcome outcome;
     isolated_examine(&executor, &program, NULL, &outcome);
     assert_failure(outcome.failure, "sound");
@@ -441,8 +417,7 @@ static void hang_when_dying(void *context, uintptr_t address, size_t size) {
 static struct notes examine_dying(enum death death,
                                   void (*dying)(void *context, uintptr_t address, size_t size),
                                   const char *name, const char *plain) {
-    const struct operation operations[] = {ALLOC(0, DEADLY(death))};
-    const struct program program = program_of(operations, 1);
+    const struct program program = program_asking(DEADLY(death));
     struct notes *const shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);

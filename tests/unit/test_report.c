@@ -3,10 +3,9 @@
 
 #define REPLAY "kmemfuzz run crash"
 
-static const struct operation three[] = {
-    {.kind = OPERATION_ALLOC, .slot = 0, .size = {SIZE_BASE_LITERAL, 24}},
-    {.kind = OPERATION_ALLOC, .slot = 1, .size = {SIZE_BASE_LARGEST, -16}},
-    {.kind = OPERATION_FREE, .slot = 0}};
+#define ONE   "alloc 0 24"
+#define TWO   ONE "; alloc 1 largest-16"
+#define THREE TWO "; free 0"
 
 static void assert_report(struct program program, const char *expected) {
     struct caught caught;
@@ -18,9 +17,9 @@ static void assert_report(struct program program, const char *expected) {
 /* Violations. */
 
 EXECUTOR_TEST(a_report_says_what_broke_where_and_how_to_run_it_again) {
-    use_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0});
+    use_fault("call 1: answer-null");
     assert_report(
-        program_of(&small_heap, three, 2),
+        program_of(&small_heap, TWO),
         "VIOLATION placement: Every operation returns the address the model predicts, or its NULL.\n"
         "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
         "  operation  1: alloc 1 largest-16\n"
@@ -41,8 +40,8 @@ EXECUTOR_TEST(a_report_says_what_broke_where_and_how_to_run_it_again) {
 
 EXECUTOR_TEST(a_report_of_one_page_has_one_page) {
     static const struct program_header header = {.page_size = 32, .page_count = 1, .slot_count = 16};
-    use_fault((struct fault){FAULT_TAKEN_COUNT, 0, 0, 1});
-    assert_report(program_of(&header, three, 1),
+    use_fault("call 0: taken-count 1");
+    assert_report(program_of(&header, ONE),
                   "VIOLATION counters: The heap's counters of taken blocks and bytes equal what the walk "
                   "counts.\n"
                   "  heap       1 page of 32 bytes, growth by 0, 16 slots\n"
@@ -62,9 +61,9 @@ EXECUTOR_TEST(a_report_of_one_page_has_one_page) {
 }
 
 EXECUTOR_TEST(a_heap_wrong_from_the_start_is_reported_without_operations) {
-    use_fault((struct fault){.action = FAULT_START});
+    use_fault("call 0: start");
     assert_report(
-        program_of(&small_heap, three, 2),
+        program_of(&small_heap, TWO),
         "VIOLATION region: The heap's base, page size and page count are those of the region it was given.\n"
         "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
         "  operation  none: the heap is wrong before the first one\n"
@@ -76,9 +75,9 @@ EXECUTOR_TEST(a_heap_wrong_from_the_start_is_reported_without_operations) {
 }
 
 EXECUTOR_TEST(a_violation_in_recovery_shows_the_frees_at_the_end) {
-    use_fault((struct fault){FAULT_WRITE_BYTE, 2, 256, 0});
+    use_fault("call 2: write-byte 256 = 0");
     assert_report(
-        program_of(&small_heap, three, 2),
+        program_of(&small_heap, TWO),
         "VIOLATION guards: The guard bytes on both sides of the region are never written.\n"
         "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
         "  operation  2: free 0\n"
@@ -99,12 +98,13 @@ EXECUTOR_TEST(a_violation_in_recovery_shows_the_frees_at_the_end) {
 }
 
 EXECUTOR_TEST(a_report_looks_back_eight_operations) {
-    struct operation operations[12];
-    for (unsigned i = 0; i < LENGTH(operations); i++) {
-        operations[i] = ALLOC(i, 8);
+    char operations[256] = "alloc 0 8";
+    for (unsigned i = 1; i < 12; i++) {
+        (void)snprintf(operations + strlen(operations), sizeof operations - strlen(operations),
+                       "; alloc %u 8", i);
     }
-    use_fault((struct fault){FAULT_ANSWER_NULL, 10, 0, 0});
-    struct program program = program_of(&small_heap, operations, LENGTH(operations));
+    use_fault("call 10: answer-null");
+    struct program program = program_of(&small_heap, operations);
     struct caught caught;
     catch_begin(&caught);
     report_violation(&executor, &program, REPLAY, caught.stream);
@@ -122,7 +122,7 @@ EXECUTOR_TEST(a_report_looks_back_eight_operations) {
 }
 
 EXECUTOR_TEST(a_violation_that_does_not_happen_again_is_said_so) {
-    assert_report(program_of(&small_heap, three, 2),
+    assert_report(program_of(&small_heap, TWO),
                   "VIOLATION that did not happen again: the subject depends on more than its program\n"
                   "\n"
                   "  replay  kmemfuzz run crash\n");
@@ -130,9 +130,9 @@ EXECUTOR_TEST(a_violation_that_does_not_happen_again_is_said_so) {
 
 EXECUTOR_TEST(a_report_leaves_the_executor_as_it_was) {
     static const struct observer mine = {.context = NULL};
-    use_fault((struct fault){FAULT_ANSWER_NULL, 1, 0, 0});
+    use_fault("call 1: answer-null");
     executor.observer = &mine;
-    struct program program = program_of(&small_heap, three, 2);
+    struct program program = program_of(&small_heap, TWO);
     struct caught caught;
     catch_begin(&caught);
     report_violation(&executor, &program, REPLAY, caught.stream);
@@ -145,49 +145,48 @@ EXECUTOR_TEST(a_report_leaves_the_executor_as_it_was) {
 
 /* Each oracle, through a whole report. */
 
-EXECUTOR_TEST(every_oracle_s_report_names_it_first_and_is_whole) {
-    static const struct {
-        struct fault fault;
-        unsigned oracle;
-    } faults[] = {
-        {{FAULT_BASE, 1, 0, 8}, INVARIANT_REGION},
-        {{FAULT_WRITE_HEADER, 1, 32, FAULT_TAKEN}, INVARIANT_WALK_ENDS},
-        {{FAULT_WRITE_HEADER, 1, 32, 20}, INVARIANT_BLOCK_SIZE},
-        {{FAULT_WRITE_HEADER, 1, 32, 1024}, INVARIANT_BLOCK_TILING},
-        {{FAULT_TAKE, 1, 0, 8}, INVARIANT_TAKEN_IS_LIVE},
-        {{FAULT_RESIZE, 1, 8, 8}, INVARIANT_LIVE_IS_TAKEN},
-        {{FAULT_TAKEN_SIZE, 1, 0, 8}, INVARIANT_COUNTERS},
-        {{FAULT_ANSWER, 1, 1024, 0}, ORACLE_INSIDE},
-        {{FAULT_ANSWER, 1, 44, 0}, ORACLE_ALIGNMENT},
-        {{FAULT_ANSWER, 1, 24, 0}, ORACLE_DISJOINT},
-        {{FAULT_WRITE_BYTE, 1, -1, 0}, ORACLE_GUARDS},
-        {{FAULT_ANSWER_NULL, 1, 0, 0}, ORACLE_PLACEMENT},
-        {{FAULT_REPORT, 1, 0, REFUSAL_CORRUPT}, ORACLE_REFUSAL_NAMED},
-        {{FAULT_ASK_AS_WELL, 1, 0, 1}, ORACLE_GROWTH},
-        {{FAULT_USABLE_SIZE, 1, 0, 8}, ORACLE_USABLE_SIZE},
-        {{FAULT_WRITE_BYTE, 1, 8, 0}, ORACLE_CONTENTS_KEPT},
-    };
-    for (size_t i = 0; i < LENGTH(faults); i++) {
-        use_fault(faults[i].fault);
-        struct program program = program_of(&small_heap, three, 2);
-        char title[160];
-        snprintf(title, sizeof title, "VIOLATION %s: %s\n  heap ", oracle_id(faults[i].oracle),
-                 oracle_sentence(faults[i].oracle));
-        struct caught caught;
-        catch_begin(&caught);
-        report_violation(&executor, &program, REPLAY, caught.stream);
-        fclose(caught.stream);
-        assert_memory_equal(caught.text, title, strlen(title));
-        assert_null(strchr(caught.text, '%'));
-        assert_non_null(strstr(caught.text, "\n  replay  " REPLAY "\n"));
-        free(caught.text);
-    }
+static const struct {
+    const char *name; /* the fault */
+    unsigned oracle;
+} faults[] = {
+    {"call 1: base 8", INVARIANT_REGION},
+    {"call 1: write-header 32 = taken 0", INVARIANT_WALK_ENDS},
+    {"call 1: write-header 32 = 20", INVARIANT_BLOCK_SIZE},
+    {"call 1: write-header 32 = 1024", INVARIANT_BLOCK_TILING},
+    {"call 1: take 8", INVARIANT_TAKEN_IS_LIVE},
+    {"call 1: resize 8 = 8", INVARIANT_LIVE_IS_TAKEN},
+    {"call 1: taken-size 8", INVARIANT_COUNTERS},
+    {"call 1: answer 1024", ORACLE_INSIDE},
+    {"call 1: answer 44", ORACLE_ALIGNMENT},
+    {"call 1: answer 24", ORACLE_DISJOINT},
+    {"call 1: write-byte -1 = 0", ORACLE_GUARDS},
+    {"call 1: answer-null", ORACLE_PLACEMENT},
+    {"call 1: report corrupt", ORACLE_REFUSAL_NAMED},
+    {"call 1: ask-as-well 1", ORACLE_GROWTH},
+    {"call 1: usable-size 8", ORACLE_USABLE_SIZE},
+    {"call 1: write-byte 8 = 0", ORACLE_CONTENTS_KEPT},
+};
+
+TEST_EACH(every_oracle_s_report_names_it_first_and_is_whole, faults) {
+    use_fault(row->name);
+    const struct program program = program_of(&small_heap, TWO);
+    char title[160];
+    snprintf(title, sizeof title, "VIOLATION %s: %s\n  heap ", oracle_id(row->oracle),
+             oracle_sentence(row->oracle));
+    struct caught caught;
+    catch_begin(&caught);
+    report_violation(&executor, &program, REPLAY, caught.stream);
+    fclose(caught.stream);
+    assert_memory_equal(caught.text, title, strlen(title));
+    assert_null(strchr(caught.text, '%'));
+    assert_non_null(strstr(caught.text, "\n  replay  " REPLAY "\n"));
+    free(caught.text);
 }
 
 /* Traces. */
 
 EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
-    const struct program program = program_of(&small_heap, three, 3);
+    const struct program program = program_of(&small_heap, THREE);
     struct caught caught;
     catch_begin(&caught);
     assert_sound(report_trace(&executor, &program, caught.stream));
@@ -209,8 +208,8 @@ EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
 }
 
 EXECUTOR_TEST(a_trace_of_a_violation_ends_without_a_digest) {
-    use_fault((struct fault){FAULT_ANSWER_NULL, 0, 0, 0});
-    const struct program program = program_of(&small_heap, three, 3);
+    use_fault("call 0: answer-null");
+    const struct program program = program_of(&small_heap, THREE);
     struct caught caught;
     catch_begin(&caught);
     assert_int_equal(report_trace(&executor, &program, caught.stream).oracle, ORACLE_PLACEMENT);
@@ -239,9 +238,9 @@ EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
     report_watch(&executor, REPLAY);
     dying = false;
     assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(three, 1));
+    assert_sound(perform(ONE));
     dying = true;
-    assert_sound(perform(three + 1, 1));
+    assert_sound(perform("alloc 1 largest-16"));
     dying = false;
     executor_end(&executor, false);
     assert_caught_text(&last_words,
@@ -264,7 +263,7 @@ EXECUTOR_TEST(nothing_is_said_between_operations) {
     catch_begin(&caught);
     report_last_words(caught.stream);
     assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(three, 1));
+    assert_sound(perform(ONE));
     report_last_words(caught.stream);
     executor_end(&executor, false);
     assert_caught_text(&caught, "");
@@ -275,7 +274,7 @@ EXECUTOR_TEST(a_trace_keeps_the_watch_s_replay) {
     mortal.alloc = dying_alloc;
     make_executor(&mortal, first_arena, ORACLE_ALL);
     report_watch(&executor, "the watch's own");
-    const struct program program = program_of(&small_heap, three, 1);
+    const struct program program = program_of(&small_heap, ONE);
     struct caught caught;
     catch_begin(&caught);
     dying = true;

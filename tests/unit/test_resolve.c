@@ -2,10 +2,9 @@
  * rule of it has its test here. */
 #include "fuzz/execute/resolve.h"
 #include "tests/unit/executor_fixture.h"
-#include "tests/unit/faulty_subject.h"
 
 /* What the operation means now; nothing is done. */
-static struct step meaning(struct operation operation) {
+static struct step meaning_of(struct operation operation) {
     struct step step;
     resolve(&executor, &operation, &step);
     assert_int_equal(step.operation.kind, operation.kind);
@@ -16,15 +15,46 @@ static struct step meaning(struct operation operation) {
     return step;
 }
 
-static void have(const struct operation *operations, size_t count) {
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(operations, count));
+static struct step meaning(const char *text) {
+    return meaning_of(operation_of(text));
 }
 
-#define HAVE(...) have((const struct operation[]){__VA_ARGS__}, LENGTH(((struct operation[]){__VA_ARGS__})))
+/* The call, the slot, the pointer as an offset, and what is asked for, as far as there is one: "realloc s3 at
+ * 8 of 77". */
+static const char *describe(struct step step) {
+    static const char *const calls[] = {
+        [CALL_NONE] = "none",      [CALL_ALLOC] = "alloc",           [CALL_ZALLOC] = "zalloc",
+        [CALL_CALLOC] = "calloc",  [CALL_ALLOC_ALIGNED] = "aligned", [CALL_REALLOC] = "realloc",
+        [CALL_FREE] = "free",      [CALL_COALESCE] = "coalesce",     [CALL_USABLE] = "usable",
+        [CALL_DAMAGED] = "damaged"};
+    char slot[32] = "";
+    char pointer[32] = "";
+    char request[64] = "";
+    const bool points = step.call == CALL_REALLOC || step.call == CALL_FREE || step.call == CALL_USABLE;
+    if (step.slot != STEP_NO_SLOT) {
+        (void)snprintf(slot, sizeof slot, " s%zu", (size_t)step.slot);
+    }
+    if (step.null_pointer) {
+        assert_int_equal(step.pointer_offset, 0);
+        (void)snprintf(pointer, sizeof pointer, " null");
+    } else if (points) {
+        (void)snprintf(pointer, sizeof pointer, " at %lld", (long long)step.pointer_offset);
+    }
+    if (step.call == CALL_CALLOC) {
+        (void)snprintf(request, sizeof request, " of %llu x %llu", (unsigned long long)step.count,
+                       (unsigned long long)step.size);
+    } else if (step.call == CALL_ALLOC_ALIGNED || step.call == CALL_ALLOC) {
+        (void)snprintf(request, sizeof request, " of %llu by %llu", (unsigned long long)step.size,
+                       (unsigned long long)step.alignment);
+    } else if (step.size != 0) {
+        (void)snprintf(request, sizeof request, " of %llu", (unsigned long long)step.size);
+    }
+    return words("%s%s%s%s", calls[step.call], slot, pointer, request);
+}
 
-static void have_nothing(void) {
-    have(NULL, 0);
+static void have(const char *text) {
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_sound(perform(text));
 }
 
 /* The heap most tests start from: payloads at 8 (slot 3, 24 bytes) and 72 (slot 9, 40 bytes).
@@ -32,418 +62,272 @@ static void have_nothing(void) {
  *     0        32        64         112                256
  *     | slot 3 | free    | slot 9   | free             |
  */
-static void have_two(void) {
-    HAVE(ALLOC(3, 24), ALLOC(5, 24), ALLOC(9, 40), FREE(5));
-}
+#define TWO "alloc 3 24; alloc 5 24; alloc 9 40; free 5"
+#define SIXTEEN                                                                                              \
+    "alloc 0 8; alloc 1 8; alloc 2 8; alloc 3 8; alloc 4 8; alloc 5 8; alloc 6 8; alloc 7 8; alloc 8 8; "    \
+    "alloc 9 8; alloc 10 8; alloc 11 8; alloc 12 8; alloc 13 8; alloc 14 8; alloc 15 8"
 
-static void assert_calls(struct step step, enum call call, size_t slot) {
-    assert_int_equal(step.call, call);
-    assert_int_equal(step.slot, slot);
-}
+static const struct {
+    const char *name;
+    const char *heap;
+    const char *operations; /* each by itself in the heap */
+    const char *meanings;
+} rules[] = {
+    /* Slots. */
+    {"an allocation goes into the slot named when that is empty", TWO, "alloc 5 24", "alloc s5 of 24 by 8"},
+    {"an allocation into a full slot goes into the next empty one and round again",
+     "alloc 3 8; alloc 4 8; alloc 15 8", "alloc 3 8; alloc 4 8; alloc 15 8",
+     "alloc s5 of 8 by 8; alloc s5 of 8 by 8; alloc s0 of 8 by 8"},
+    {"each kind of allocation makes its call with its choice", "",
+     "zalloc 1 8; calloc 1 3 8; calloc 1 0x2000000000000001 8; aligned 1 64 8; aligned 1 0 8; aligned 1 1 8",
+     "zalloc s1 of 8; calloc s1 of 3 x 8; calloc s1 of 2305843009213693953 x 8; aligned s1 of 8 by 64; "
+     "aligned s1 of 8 by 0; aligned s1 of 8 by 1"},
+    {"an allocation when all slots are full frees the slot named", SIXTEEN,
+     "alloc 7 8; zalloc 7 8; calloc 7 2 8; aligned 7 64 8",
+     "free s7 at 120; free s7 at 120; free s7 at 120; free s7 at 120"},
+    {"a free takes the next live slot and round again", TWO,
+     "free 3; free 4; free 9; free 10; free 15; free 0",
+     "free s3 at 8; free s9 at 72; free s9 at 72; free s3 at 8; free s3 at 8; free s3 at 8"},
+    {"a resize takes the next live slot and round again", TWO,
+     "realloc 3 77; realloc 4 77; realloc 9 77; realloc 10 77; realloc 15 77; realloc 0 77",
+     "realloc s3 at 8 of 77; realloc s9 at 72 of 77; realloc s9 at 72 of 77; realloc s3 at 8 of 77; realloc "
+     "s3 at 8 of 77; realloc s3 at 8 of 77"},
+    {"a free with nothing live frees NULL", "", "free 3", "free null"},
+    {"a resize with nothing live resizes NULL into the slot named", "", "realloc 6 40",
+     "realloc s6 null of 40"},
+    {"the kinds without operands make their call or none", TWO, "coalesce; null; refuse",
+     "coalesce; free null; none"},
+    /* Misuses. */
+    {"a double free frees what the slot once held", TWO, "double 5; double 6; double 0",
+     "free at 40; free at 40; free at 40"},
+    {"a double free passes over pointers that are live again",
+     "alloc 0 24; alloc 1 24; alloc 2 24; free 0; free 2; alloc 7 24", "double 0; double 2; double 3",
+     "free at 72; free at 72; free at 72"},
+    {"a double free frees what was freed since",
+     "alloc 0 24; alloc 1 24; alloc 2 24; free 0; free 2; alloc 7 24; free 1", "double 0", "free at 40"},
+    {"a double free finds pointers swallowed by a larger block",
+     "alloc 0 24; alloc 1 24; free 0; free 1; alloc 5 100", "double 0", "free at 40"},
+    {"a double free with nothing freed yet frees NULL", "alloc 0 24", "double 0", "free null"},
+    {"a double free with all live again frees NULL", "alloc 0 24; free 0; alloc 1 24", "double 0",
+     "free null"},
+    {"a moved payload leaves its old address behind", "alloc 0 24; alloc 1 24; realloc 0 100", "double 0",
+     "free at 8"},
+    {"a payload resized to nothing leaves its old address behind", "alloc 0 24; realloc 0 0", "double 0",
+     "free at 8"},
+    {"a refused resize leaves no address behind", "alloc 0 24; realloc 0 9999", "double 0", "free null"},
+    /* Step 0 is the header. */
+    {"an interior pointer is a word of the block but the payload's first", TWO,
+     "interior 3 0; interior 3 1; interior 3 2; interior 3 3; interior 4 4; interior 9 5",
+     "free at 0; free at 16; free at 24; free at 0; free at 104; free at 64"},
+    {"an interior pointer of the smallest block is its header", "alloc 0 8; alloc 1 8",
+     "interior 1 0; interior 1 1; interior 1 2; interior 1 3; interior 1 4",
+     "free at 16; free at 16; free at 16; free at 16; free at 16"},
+    {"an interior pointer with nothing live is NULL", "", "interior 3 2", "free null"},
+    {"a misaligned pointer is 1 to 7 bytes past a payload", TWO,
+     "misaligned 4 0; misaligned 4 1; misaligned 4 2; misaligned 4 3; misaligned 4 4; misaligned 4 5; "
+     "misaligned 4 6; misaligned 3 7",
+     "free at 73; free at 74; free at 75; free at 76; free at 77; free at 78; free at 79; free at 9"},
+    {"a misaligned pointer with nothing live is past where the first payload would be", "", "misaligned 3 2",
+     "free at 11"},
+    {"a foreign pointer is at either end or beyond it", TWO,
+     "foreign 0; foreign 1; foreign 2; foreign 3; foreign 22; foreign 23; foreign 16382; foreign 16386",
+     "free at 256; free at -8; free at 264; free at -8; free at 304; free at -48; free at 33024; free at "
+     "264"},
+    {"a foreign pointer follows the region's growth", "alloc 0 300", "foreign 0", "free at 320"},
+    {"a misuse goes through realloc when it says so", TWO,
+     "double 5 realloc; interior 3 1 realloc; misaligned 3 1 realloc; foreign 0 realloc",
+     "realloc at 40 of 64; realloc at 16 of 64; realloc at 10 of 64; realloc at 256 of 64"},
+    {"a misuse goes through the usable size when it says so", TWO,
+     "double 5 usable; interior 3 1 usable; misaligned 3 1 usable; foreign 0 usable; null usable",
+     "usable at 40; usable at 16; usable at 10; usable at 256; usable null"},
+    {"a usable size is that of the next live slot and round again", TWO,
+     "usable 3; usable 4; usable 9; usable 10",
+     "usable s3 at 8; usable s9 at 72; usable s9 at 72; usable s3 at 8"},
+    {"a usable size with nothing live is that of NULL", "", "usable 3", "usable null"},
+};
 
-static void assert_frees_null(struct step step) {
-    assert_calls(step, CALL_FREE, STEP_NO_SLOT);
-    assert_true(step.null_pointer);
-    assert_int_equal(step.pointer_offset, 0);
-}
-
-static void assert_misuses(struct step step, size_t pointer_offset) {
-    assert_calls(step, CALL_FREE, STEP_NO_SLOT);
-    assert_false(step.null_pointer);
-    assert_int_equal(step.pointer_offset, pointer_offset);
-}
-
-/* Slots. */
-
-EXECUTOR_TEST(an_allocation_goes_into_the_slot_named_when_that_is_empty) {
-    have_two();
-    const struct step step = meaning(ALLOC(5, 24));
-    assert_calls(step, CALL_ALLOC, 5);
-    assert_int_equal(step.size, 24);
-    assert_int_equal(step.alignment, 8);
-    assert_false(step.null_pointer);
-}
-
-EXECUTOR_TEST(an_allocation_into_a_full_slot_goes_into_the_next_empty_one_and_round_again) {
-    HAVE(ALLOC(3, 8), ALLOC(4, 8), ALLOC(15, 8));
-    assert_int_equal(meaning(ALLOC(3, 8)).slot, 5);
-    assert_int_equal(meaning(ALLOC(4, 8)).slot, 5);
-    assert_int_equal(meaning(ALLOC(15, 8)).slot, 0);
-}
-
-EXECUTOR_TEST(each_kind_of_allocation_makes_its_call_with_its_choice) {
-    have_nothing();
-    assert_calls(meaning(ZALLOC(1, 8)), CALL_ZALLOC, 1);
-    struct step step = meaning(CALLOC(1, 2, 8));
-    assert_calls(step, CALL_CALLOC, 1);
-    assert_int_equal(step.count, 3);
-    assert_int_equal(step.size, 8);
-    step = meaning(CALLOC(1, 11, 8));
-    assert_int_equal(step.count, UINT64_C(0x2000000000000001));
-    step = meaning(ALIGNED(1, 64, 8));
-    assert_calls(step, CALL_ALLOC_ALIGNED, 1);
-    assert_int_equal(step.alignment, 64);
-    assert_int_equal(meaning(ALIGNED(1, 0, 8)).alignment, 0);
-    assert_int_equal(meaning(ALIGNED(1, 1, 8)).alignment, 1);
-}
-
-EXECUTOR_TEST(an_allocation_when_all_slots_are_full_frees_the_slot_named) {
-    static const struct program_header header = {.page_size = 4096, .page_count = 1, .slot_count = 16};
-    assert_sound(executor_start(&executor, &header));
-    for (unsigned slot = 0; slot < 16; slot++) {
-        const struct operation operation = ALLOC(slot, 8);
-        assert_sound(executor_step(&executor, &operation));
+TEST_EACH_WITH(an_operation_has_its_meaning, rules, start_executor, NULL) {
+    char found[TEXT_CAPACITY] = "";
+    const struct operations operations = operations_of(row->operations);
+    have(row->heap);
+    for (size_t i = 0; i < operations.count; i++) {
+        (void)snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", i == 0 ? "" : "; ",
+                       describe(meaning_of(operations.list[i])));
     }
-    const struct operation all_kinds[] = {ALLOC(7, 8), ZALLOC(7, 8), CALLOC(7, 1, 8), ALIGNED(7, 64, 8)};
-    for (size_t i = 0; i < LENGTH(all_kinds); i++) {
-        const struct step step = meaning(all_kinds[i]);
-        assert_calls(step, CALL_FREE, 7);
-        assert_int_equal(step.pointer_offset, 8 + 7 * 16);
-        assert_int_equal(step.size, 0);
-    }
+    assert_string_equal(found, row->meanings);
 }
 
-EXECUTOR_TEST(a_free_or_resize_takes_the_next_live_slot_and_round_again) {
-    have_two();
-    static const unsigned from_to[][2] = {{3, 3}, {4, 9}, {9, 9}, {10, 3}, {15, 3}, {0, 3}};
-    for (size_t i = 0; i < LENGTH(from_to); i++) {
-        const size_t offset = from_to[i][1] == 3 ? 8 : 72;
-        struct step step = meaning(FREE(from_to[i][0]));
-        assert_calls(step, CALL_FREE, from_to[i][1]);
-        assert_int_equal(step.pointer_offset, offset);
-        assert_false(step.null_pointer);
-        step = meaning(REALLOC(from_to[i][0], 77));
-        assert_calls(step, CALL_REALLOC, from_to[i][1]);
-        assert_int_equal(step.pointer_offset, offset);
-        assert_int_equal(step.size, 77);
-    }
+EXECUTOR_TEST(what_is_no_operation_makes_no_call) {
+    have(TWO);
+    assert_int_equal(meaning_of((struct operation){.kind = OPERATION_KIND_COUNT}).call, CALL_NONE);
 }
 
-EXECUTOR_TEST(a_free_with_nothing_live_frees_null) {
-    have_nothing();
-    assert_frees_null(meaning(FREE(3)));
-}
-
-EXECUTOR_TEST(a_resize_with_nothing_live_resizes_null_into_the_slot_named) {
-    have_nothing();
-    const struct step step = meaning(REALLOC(6, 40));
-    assert_calls(step, CALL_REALLOC, 6);
-    assert_true(step.null_pointer);
-    assert_int_equal(step.size, 40);
-    const struct operation operation = REALLOC(6, 40);
-    assert_sound(executor_step(&executor, &operation));
+EXECUTOR_TEST(null_resized_is_live_in_the_slot_named) {
+    have("realloc 6 40");
     assert_true(executor_slot_is_live(&executor, 6));
     assert_int_equal(executor.tables.slots[6].offset, 8);
 }
 
-EXECUTOR_TEST(the_kinds_without_operands_make_their_call_or_none) {
-    have_two();
-    assert_calls(meaning(COALESCE), CALL_COALESCE, STEP_NO_SLOT);
-    assert_frees_null(meaning(NULL_FREE));
-    assert_calls(meaning(REFUSE), CALL_NONE, STEP_NO_SLOT);
-    assert_calls(meaning((struct operation){.kind = OPERATION_KIND_COUNT}), CALL_NONE, STEP_NO_SLOT);
+EXECUTOR_TEST(a_refusal_is_for_the_next_ask_alone) {
+    have("alloc 0 240; refuse; alloc 1 8");
+    assert_false(executor_slot_is_live(&executor, 1));
+    assert_sound(perform("alloc 1 8"));
+    assert_true(executor_slot_is_live(&executor, 1));
 }
 
-EXECUTOR_TEST(a_refusal_is_for_the_next_ask_alone) {
-    HAVE(ALLOC(0, 240), REFUSE, ALLOC(1, 8));
-    assert_false(executor_slot_is_live(&executor, 1));
-    const struct operation again = ALLOC(1, 8);
-    assert_sound(executor_step(&executor, &again));
-    assert_true(executor_slot_is_live(&executor, 1));
+EXECUTOR_TEST(a_pointer_swallowed_by_a_larger_block_is_interior) {
+    have("alloc 0 24; alloc 1 24; free 0; free 1; alloc 5 100");
+    assert_int_equal(model_judge_pointer(&executor.model, 40), REFUSAL_INTERIOR);
 }
 
 /* Sizes. */
 
-static uint64_t size_meant(enum size_base base, int32_t amount, unsigned slot) {
-    struct operation operation = ALLOC(slot, 0);
-    operation.size = size_of(base, amount);
-    const uint64_t size = meaning(operation).size;
-    operation.kind = OPERATION_REALLOC;
-    assert_int_equal(meaning(operation).size, size);
-    return size;
-}
+#define SIZE_CASES 10
 
-EXECUTOR_TEST(sizes_follow_the_heap_s_present_state) {
-    have_two();
-    assert_int_equal(size_meant(SIZE_BASE_LITERAL, 16777215, 0), 16777215);
-    assert_int_equal(size_meant(SIZE_BASE_LARGEST, 0, 0), 136);
-    assert_int_equal(size_meant(SIZE_BASE_LARGEST, 1, 0), 137);
-    assert_int_equal(size_meant(SIZE_BASE_LARGEST, -8, 0), 128);
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, 0, 0), 24);
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, -23, 0), 1);
-    assert_int_equal(size_meant(SIZE_BASE_TAIL, 5, 0), 141);
-    assert_int_equal(size_meant(SIZE_BASE_USABLE, 0, 3), 24);
-    assert_int_equal(size_meant(SIZE_BASE_USABLE, 0, 4), 40);
-    assert_int_equal(size_meant(SIZE_BASE_USABLE, 7, 10), 31);
-}
+static const struct {
+    const char *name;
+    const char *heap;
+    const char *sizes[SIZE_CASES]; /* each after the slot */
+    uint64_t bytes[SIZE_CASES];
+} sizes[] = {
+    {"sizes follow the heap's present state",
+     TWO,
+     {"0 16777215", "0 largest", "0 largest+1", "0 largest-8", "0 first", "0 first-23", "0 tail+5",
+      "3 usable", "4 usable", "10 usable+7"},
+     {16777215, 136, 137, 128, 24, 1, 141, 24, 40, 31}},
+    {"the largest, the first and the tail are told apart",
+     "alloc 0 8; alloc 1 8; alloc 2 120; alloc 3 24; free 0; free 2; alloc 4 40",
+     {"5 first", "5 largest", "5 tail"},
+     {8, 72, 56}},
+    {"sizes of free blocks that are not there count from 0",
+     "alloc 0 248",
+     {"0 largest", "0 first+9", "0 tail-1"},
+     {0, 9, 0}},
+    {"sizes of payloads that are not there count from 0",
+     "",
+     {"0 usable", "0 usable+16", "0 usable-16"},
+     {0, 16, 0}},
+    {"sizes stop at 0 and at the largest",
+     TWO,
+     {"0 first-24", "0 first-25", "0 first-128", "0 max", "0 max-128"},
+     {0, 0, 0, SIZE_MAX, SIZE_MAX - 128}},
+    {"sizes at the powers reach both sides of them",
+     TWO,
+     {"0 2^63-9", "0 2^63+127", "0 2^32+8", "0 2^32-1"},
+     {(UINT64_C(1) << 63) - 9, (UINT64_C(1) << 63) + 127, (UINT64_C(1) << 32) + 8, UINT32_MAX}},
+};
 
-EXECUTOR_TEST(the_largest_the_first_and_the_tail_are_told_apart) {
-    HAVE(ALLOC(0, 8), ALLOC(1, 8), ALLOC(2, 120), ALLOC(3, 24), FREE(0), FREE(2), ALLOC(4, 40));
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, 0, 5), 8);
-    assert_int_equal(size_meant(SIZE_BASE_LARGEST, 0, 5), 72);
-    assert_int_equal(size_meant(SIZE_BASE_TAIL, 0, 5), 56);
-}
-
-EXECUTOR_TEST(sizes_of_what_is_not_there_count_from_0) {
-    HAVE(ALLOC(0, 248));
-    assert_int_equal(size_meant(SIZE_BASE_LARGEST, 0, 0), 0);
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, 9, 0), 9);
-    assert_int_equal(size_meant(SIZE_BASE_TAIL, -1, 0), 0);
-    have_nothing();
-    assert_int_equal(size_meant(SIZE_BASE_USABLE, 0, 0), 0);
-    assert_int_equal(size_meant(SIZE_BASE_USABLE, 16, 0), 16);
-    assert_int_equal(size_meant(SIZE_BASE_USABLE, -16, 0), 0);
-}
-
-EXECUTOR_TEST(sizes_stop_at_0_and_at_the_largest) {
-    have_two();
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, -24, 0), 0);
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, -25, 0), 0);
-    assert_int_equal(size_meant(SIZE_BASE_FIRST, -128, 0), 0);
-    assert_int_equal(size_meant(SIZE_BASE_MAXIMUM, 0, 0), SIZE_MAX);
-    assert_int_equal(size_meant(SIZE_BASE_MAXIMUM, -128, 0), SIZE_MAX - 128);
-}
-
-EXECUTOR_TEST(sizes_at_the_powers_reach_both_sides_of_them) {
-    have_two();
-    assert_int_equal(size_meant(SIZE_BASE_HALF, -9, 0), (UINT64_C(1) << 63) - 9);
-    assert_int_equal(size_meant(SIZE_BASE_HALF, 127, 0), (UINT64_C(1) << 63) + 127);
-    assert_int_equal(size_meant(SIZE_BASE_WORD, 8, 0), (UINT64_C(1) << 32) + 8);
-    assert_int_equal(size_meant(SIZE_BASE_WORD, -1, 0), UINT32_MAX);
-    assert_int_equal(size_meant(SIZE_BASE_COUNT, 5, 0), 0);
-}
-
-/* Misuses. */
-
-EXECUTOR_TEST(a_double_free_frees_what_the_slot_once_held) {
-    have_two();
-    assert_misuses(meaning(DOUBLE(5)), 40);
-    assert_misuses(meaning(DOUBLE(6)), 40);
-    assert_misuses(meaning(DOUBLE(0)), 40);
-}
-
-EXECUTOR_TEST(a_double_free_passes_over_pointers_that_are_live_again) {
-    HAVE(ALLOC(0, 24), ALLOC(1, 24), ALLOC(2, 24), FREE(0), FREE(2), ALLOC(7, 24));
-    assert_misuses(meaning(DOUBLE(0)), 72);
-    assert_misuses(meaning(DOUBLE(2)), 72);
-    assert_misuses(meaning(DOUBLE(3)), 72);
-    const struct operation last = FREE(1);
-    assert_sound(executor_step(&executor, &last));
-    assert_misuses(meaning(DOUBLE(0)), 40);
-}
-
-EXECUTOR_TEST(a_double_free_finds_pointers_swallowed_by_a_larger_block) {
-    HAVE(ALLOC(0, 24), ALLOC(1, 24), FREE(0), FREE(1), ALLOC(5, 100));
-    assert_misuses(meaning(DOUBLE(0)), 40);
-    assert_int_equal(model_judge_pointer(&executor.model, 40), REFUSAL_INTERIOR);
-}
-
-EXECUTOR_TEST(a_double_free_with_nothing_freed_yet_or_all_live_again_frees_null) {
-    HAVE(ALLOC(0, 24));
-    assert_frees_null(meaning(DOUBLE(0)));
-    HAVE(ALLOC(0, 24), FREE(0), ALLOC(1, 24));
-    assert_frees_null(meaning(DOUBLE(0)));
-}
-
-EXECUTOR_TEST(a_resized_payload_leaves_its_old_address_behind) {
-    HAVE(ALLOC(0, 24), ALLOC(1, 24), REALLOC(0, 100));
-    assert_misuses(meaning(DOUBLE(0)), 8);
-    HAVE(ALLOC(0, 24), REALLOC(0, 0));
-    assert_misuses(meaning(DOUBLE(0)), 8);
-    HAVE(ALLOC(0, 24), REALLOC(0, 9999));
-    assert_frees_null(meaning(DOUBLE(0)));
-}
-
-EXECUTOR_TEST(an_interior_pointer_is_a_word_of_the_block_but_the_payload_s_first) {
-    have_two();
-    assert_misuses(meaning(INTERIOR(3, 0)), 0); /* the header */
-    assert_misuses(meaning(INTERIOR(3, 1)), 16);
-    assert_misuses(meaning(INTERIOR(3, 2)), 24);
-    assert_misuses(meaning(INTERIOR(3, 3)), 0);
-    assert_misuses(meaning(INTERIOR(4, 4)), 104);
-    assert_misuses(meaning(INTERIOR(9, 5)), 64);
-}
-
-EXECUTOR_TEST(an_interior_pointer_of_the_smallest_block_is_its_header) {
-    HAVE(ALLOC(0, 8), ALLOC(1, 8));
-    for (uint32_t step = 0; step < 5; step++) {
-        assert_misuses(meaning(INTERIOR(1, step)), 16);
+TEST_EACH_WITH(a_size_has_its_meaning, sizes, start_executor, NULL) {
+    have(row->heap);
+    for (size_t i = 0; i < SIZE_CASES && row->sizes[i] != NULL; i++) {
+        assert_int_equal(meaning(words("alloc %s", row->sizes[i])).size, row->bytes[i]);
+        assert_int_equal(meaning(words("realloc %s", row->sizes[i])).size, row->bytes[i]);
     }
 }
 
-EXECUTOR_TEST(an_interior_pointer_with_nothing_live_is_null) {
-    have_nothing();
-    assert_frees_null(meaning(INTERIOR(3, 2)));
+EXECUTOR_TEST(a_size_of_no_base_is_0) {
+    have(TWO);
+    assert_int_equal(
+        meaning_of((struct operation){.kind = OPERATION_ALLOC, .size = {SIZE_BASE_COUNT, 5}}).size, 0);
 }
 
-EXECUTOR_TEST(a_misaligned_pointer_is_1_to_7_bytes_behind_a_payload) {
-    have_two();
-    for (uint32_t step = 0; step < 7; step++) {
-        assert_misuses(meaning(MISALIGNED(4, step)), 73 + step);
-    }
-    assert_misuses(meaning(MISALIGNED(3, 7)), 9);
-    have_nothing();
-    assert_misuses(meaning(MISALIGNED(3, 2)), 11);
-}
+/* Damage. The mask of bit 0, of bit 4 and above, of all from 62 down, and of the taken bit with bit 3; then
+ * of one bit. The headers of slot 9: own, next; the region's first, last. */
+static const struct {
+    uint32_t step;
+    size_t header_offset;
+    uint64_t mask;
+} damages[] = {
+    {0, 64, 1},
+    {1 | 4 << 2 | 1 << 7, 112, UINT64_MAX << 4},
+    {2 | 1 << 2 | 2 << 7, 0, UINT64_MAX >> 1},
+    {3 | 3 << 2 | 3 << 7, 112, UINT64_C(1) << 63 | 8},
+    {15 << 2, 64, 0x8000},
+    {16 << 2, 64, UINT64_C(1) << 48},
+    {31 << 2, 64, UINT64_C(1) << 63},
+};
 
-EXECUTOR_TEST(a_foreign_pointer_is_at_either_end_or_beyond_it) {
-    have_two();
-    assert_misuses(meaning(FOREIGN(0)), 256);
-    assert_misuses(meaning(FOREIGN(1)), (size_t)0 - 8);
-    assert_misuses(meaning(FOREIGN(2)), 264);
-    assert_misuses(meaning(FOREIGN(3)), (size_t)0 - 8);
-    assert_misuses(meaning(FOREIGN(4 * 5 + 2)), 256 + 48);
-    assert_misuses(meaning(FOREIGN(4 * 5 + 3)), (size_t)0 - 48);
-    assert_misuses(meaning(FOREIGN(4 * 4095 + 2)), 256 + 32768);
-    assert_misuses(meaning(FOREIGN(4 * 4096 + 2)), 264);
-}
-
-EXECUTOR_TEST(a_foreign_pointer_follows_the_region_s_growth) {
-    HAVE(ALLOC(0, 300));
-    assert_misuses(meaning(FOREIGN(0)), 320);
-}
-
-EXECUTOR_TEST(a_misuse_goes_through_realloc_when_it_says_so) {
-    have_two();
-    const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0)};
-    static const size_t offsets[] = {40, 16, 10, 256};
-    for (size_t i = 0; i < LENGTH(misuses); i++) {
-        assert_misuses(meaning(misuses[i]), offsets[i]);
-        const struct step step = meaning(through_realloc(misuses[i]));
-        assert_calls(step, CALL_REALLOC, STEP_NO_SLOT);
-        assert_int_equal(step.pointer_offset, offsets[i]);
-        assert_int_equal(step.size, 64);
-    }
-}
-
-EXECUTOR_TEST(a_misuse_goes_through_the_usable_size_when_it_says_so) {
-    have_two();
-    const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0)};
-    static const size_t offsets[] = {40, 16, 10, 256};
-    for (size_t i = 0; i < LENGTH(misuses); i++) {
-        const struct step step = meaning(through_usable(misuses[i]));
-        assert_calls(step, CALL_USABLE, STEP_NO_SLOT);
-        assert_false(step.null_pointer);
-        assert_int_equal(step.pointer_offset, offsets[i]);
-    }
-}
-
-static void assert_asks_null(struct step step) {
-    assert_calls(step, CALL_USABLE, STEP_NO_SLOT);
-    assert_true(step.null_pointer);
-}
-
-EXECUTOR_TEST(a_usable_size_is_that_of_the_next_live_slot_and_round_again) {
-    have_two();
-    static const unsigned slots[][2] = {{3, 3}, {4, 9}, {9, 9}, {10, 3}};
-    for (size_t i = 0; i < LENGTH(slots); i++) {
-        const struct step step = meaning(USABLE(slots[i][0]));
-        assert_calls(step, CALL_USABLE, slots[i][1]);
-        assert_false(step.null_pointer);
-        assert_int_equal(step.pointer_offset, slots[i][1] == 3 ? 8 : 72);
-    }
-}
-
-EXECUTOR_TEST(a_usable_size_with_nothing_live_is_that_of_null) {
-    have_nothing();
-    assert_asks_null(meaning(USABLE(3)));
-}
-
-EXECUTOR_TEST(null_goes_through_the_usable_size_when_it_says_so) {
-    have_two();
-    assert_asks_null(meaning(through_usable(NULL_FREE)));
-}
-
-/* Damage. The mask of bit 0, of bit 4 and above, of all from 62 down, and of the taken bit with bit 3. */
 EXECUTOR_TEST(a_damage_says_which_header_which_bits_and_which_call) {
-    have_two();
-    static const struct {
-        uint32_t step;
-        size_t header_offset; /* of slot 9: own, next; the region's first, last */
-        uint64_t mask;
-    } cases[] = {
-        {0, 64, 1},
-        {1 | 4 << 2 | 1 << 7, 112, UINT64_MAX << 4},
-        {2 | 1 << 2 | 2 << 7, 0, UINT64_MAX >> 1},
-        {3 | 3 << 2 | 3 << 7, 112, UINT64_C(1) << 63 | 8},
-        {15 << 2, 64, 0x8000},
-        {16 << 2, 64, UINT64_C(1) << 48},
-        {31 << 2, 64, UINT64_C(1) << 63},
-    };
     static const enum call calls[] = {CALL_FREE, CALL_REALLOC, CALL_ALLOC, CALL_COALESCE};
-    static const enum through throughs[] = {THROUGH_FREE, THROUGH_REALLOC, THROUGH_ALLOC, THROUGH_COALESCE};
-    for (size_t i = 0; i < LENGTH(cases); i++) {
+    static const char *const texts[] = {"", " realloc 24", " alloc 24", " coalesce"};
+    have(TWO);
+    for (size_t i = 0; i < LENGTH(damages); i++) {
         for (size_t call = 0; call < LENGTH(calls); call++) {
-            const struct step step = meaning(damage(5, cases[i].step, throughs[call], 24));
-            assert_calls(step, CALL_DAMAGED, 9);
+            const struct step step = meaning(words("damage 5 %u%s", damages[i].step, texts[call]));
+            assert_int_equal(step.call, CALL_DAMAGED);
+            assert_int_equal(step.slot, 9);
             assert_int_equal(step.pointer_offset, 72);
-            assert_int_equal(step.size, 24);
+            assert_int_equal(step.size, call == 1 || call == 2 ? 24 : 0);
             assert_int_equal(step.damage.call, calls[call]);
-            assert_int_equal(step.damage.header_offset, cases[i].header_offset);
-            assert_int_equal(step.damage.mask, cases[i].mask);
+            assert_int_equal(step.damage.header_offset, damages[i].header_offset);
+            assert_int_equal(step.damage.mask, damages[i].mask);
         }
     }
 }
 
 EXECUTOR_TEST(a_damage_is_of_the_block_s_own_header_where_nothing_follows) {
-    HAVE(ALLOC(0, 24), ALLOC(1, 216));
-    assert_int_equal(meaning(damage(1, 1, THROUGH_FREE, 0)).damage.header_offset, 32);
-    assert_int_equal(meaning(damage(0, 3, THROUGH_FREE, 0)).damage.header_offset, 32);
+    have("alloc 0 24; alloc 1 216");
+    assert_int_equal(meaning("damage 1 1").damage.header_offset, 32);
+    assert_int_equal(meaning("damage 0 3").damage.header_offset, 32);
 }
 
-EXECUTOR_TEST(a_call_needs_the_headers_it_cannot_do_without) {
-    have_two();
-    static const struct {
-        enum through call;
-        bool needed[4]; /* own, next, first, last: the last is the next of slot 9 */
-        int32_t size;
-    } cases[] = {
-        {THROUGH_FREE, {true, true, false, true}, 0},     {THROUGH_REALLOC, {true, false, false, false}, 8},
-        {THROUGH_ALLOC, {true, true, true, true}, 255},   {THROUGH_ALLOC, {false, false, false, false}, 256},
-        {THROUGH_ALLOC, {false, false, false, false}, 0}, {THROUGH_COALESCE, {true, true, true, true}, 0},
-    };
-    for (size_t i = 0; i < LENGTH(cases); i++) {
-        for (uint32_t header = 0; header < 4; header++) {
-            assert_int_equal(meaning(damage(9, header, cases[i].call, cases[i].size)).damage.needed,
-                             cases[i].needed[header]);
-        }
+static const struct {
+    const char *name; /* the call, as a damage has it */
+    bool needed[4];   /* own, next, first, last: the last is the next of slot 9 */
+} needs[] = {
+    {"", {true, true, false, true}},           {"realloc 8", {true, false, false, false}},
+    {"alloc 255", {true, true, true, true}},   {"alloc 256", {false, false, false, false}},
+    {"alloc 0", {false, false, false, false}}, {"coalesce", {true, true, true, true}},
+};
+
+TEST_EACH_WITH(a_call_needs_the_headers_it_cannot_do_without, needs, start_executor, NULL) {
+    have(TWO);
+    for (unsigned header = 0; header < 4; header++) {
+        assert_int_equal(meaning(words("damage 9 %u %s", header, row->name)).damage.needed,
+                         row->needed[header]);
     }
 }
 
+static void assert_damages(enum call call) {
+    assert_int_equal(meaning("damage 0 0").call, call);
+}
+
 EXECUTOR_TEST(nothing_is_damaged_that_nothing_could_judge) {
-    have_nothing();
-    assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
-    HAVE(ALLOC(0, 24));
+    have("");
+    assert_damages(CALL_NONE);
+    have("alloc 0 24");
     executor.exact = false;
-    assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
+    assert_damages(CALL_NONE);
     struct program_header header = small_heap;
     for (header.page_size = 4096; header.page_size <= 8192; header.page_size *= 2) {
         const bool fits = header.page_size == 4096; /* 16 KiB */
-        const struct operation one = ALLOC(0, 24);
         assert_sound(executor_start(&executor, &header));
-        assert_sound(perform(&one, 1));
-        assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, fits ? CALL_DAMAGED : CALL_NONE);
+        assert_sound(perform("alloc 0 24"));
+        assert_damages(fits ? CALL_DAMAGED : CALL_NONE);
         executor_end(&executor, false);
     }
     struct subject subject = subject_kmem;
     subject.answers_damage = false;
     make_executor(&subject, first_arena, ORACLE_ALL);
-    HAVE(ALLOC(0, 24));
-    assert_int_equal(meaning(damage(0, 0, THROUGH_FREE, 0)).call, CALL_NONE);
+    have("alloc 0 24");
+    assert_damages(CALL_NONE);
 }
 
 /* Each of these is refused by the heap by the name its kind suggests, which the whole executor agrees with.
  */
-EXECUTOR_TEST(every_misuse_is_refused_by_its_name) {
-    have_two();
-    const struct operation misuses[] = {DOUBLE(5), INTERIOR(3, 1), MISALIGNED(3, 1), FOREIGN(0), FOREIGN(1)};
-    static const enum refusal names[] = {REFUSAL_DOUBLE_FREE, REFUSAL_INTERIOR, REFUSAL_MISALIGNED,
-                                         REFUSAL_FOREIGN, REFUSAL_FOREIGN};
-    for (size_t i = 0; i < LENGTH(misuses); i++) {
-        assert_int_equal(model_judge_pointer(&executor.model, meaning(misuses[i]).pointer_offset), names[i]);
-        assert_sound(executor_step(&executor, &misuses[i]));
-        const struct operation resized = through_realloc(misuses[i]);
-        assert_sound(executor_step(&executor, &resized));
-        assert_int_equal(subject_kmem.last_refusal(executor.heap), names[i]);
-    }
+static const struct {
+    const char *name;
+    enum refusal refusal;
+} misuses[] = {
+    {"double 5", REFUSAL_DOUBLE_FREE},      {"interior 3 1", REFUSAL_INTERIOR},
+    {"misaligned 3 1", REFUSAL_MISALIGNED}, {"foreign 0", REFUSAL_FOREIGN},
+    {"foreign 1", REFUSAL_FOREIGN},
+};
+
+TEST_EACH_WITH(every_misuse_is_refused_by_its_name, misuses, start_executor, NULL) {
+    have(TWO);
+    assert_int_equal(model_judge_pointer(&executor.model, meaning(row->name).pointer_offset), row->refusal);
+    assert_sound(perform(row->name));
+    assert_sound(perform(words("%s realloc", row->name)));
+    assert_int_equal(subject_kmem.last_refusal(executor.heap), row->refusal);
 }

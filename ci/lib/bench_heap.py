@@ -9,11 +9,10 @@ import subprocess
 import sys
 import tempfile
 
-import corpus
-import fuzzer
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_positive
-from entry import enter
-from outside_text import dump_json, visible
+from kmemfuzz import corpus, fuzzer
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_positive
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible
 
 BUILD = pathlib.Path("build/fuzz")
 
@@ -82,9 +81,9 @@ def presets(_options):
     return [BUILD.name]
 
 
-def main():
+def main(arguments):
     """Prints the figures; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     try:
         figures = measure(options.rounds, options.runs)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -102,4 +101,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/bench", main)
+    enter("ci/bench", main, sys.argv[1:])

@@ -17,12 +17,12 @@ import tempfile
 import time
 from typing import NamedTuple
 
-import fuzzer
+from kmemfuzz import fuzzer
 import patched
 import planted
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_count, parse_positive
-from entry import enter
-from outside_text import dump_json, visible_lines
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, Parser, add_caller, parse_count, parse_positive
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible_lines
 
 WORK = pathlib.Path("build/reduction")
 TOOL = "kmemfuzz"

@@ -8,14 +8,13 @@ import sys
 import tempfile
 import time
 
-import board
-import corpus
+from kmemfuzz import board, corpus
 import instructions
-import packed_corpus
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+from kmemfuzz import packed_corpus
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
                           parse_positive, place_paths)
-from entry import enter
-from outside_text import dump_json, visible, visible_lines
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible, visible_lines
 
 INPUT_COUNT = 2000
 OPERATION_COUNT = 65  # of an input, on average
@@ -125,7 +124,7 @@ def boot_alone(image, blob, index):
     """Boots for one input."""
     boot = board.Boot(board.boot_command(image, blob, start=index, count=1), board.START_SECONDS)
     if [line for line in boot.lines() if line.startswith("END ")] != ["END 1 1 0 0 0 0"] or boot.code != 0:  # one sound input
-        raise board.EnvironmentFailure(f"input {index} is not sound on {image.configuration.name}: ./ci/target says why")
+        raise board.EnvironmentFailure(f"input {index} is not sound on {image.configuration.name}: kmemfuzz board says why")
 
 
 def time_configuration(configuration, blob, host_seconds, rounds):
@@ -135,7 +134,7 @@ def time_configuration(configuration, blob, host_seconds, rounds):
     for _ in range(rounds):
         replay = board.Replay(image, blob)
         if not all(outcome.sound for outcome in replay.run()):
-            raise board.EnvironmentFailure(f"the corpus is not sound on {configuration.name}: ./ci/target says why")
+            raise board.EnvironmentFailure(f"the corpus is not sound on {configuration.name}: kmemfuzz board says why")
         replays.append(replay)
     best = min(replays, key=lambda replay: replay.seconds)
     operations = sum(outcome.values["operations"] for outcome in best.outcomes)
@@ -178,9 +177,9 @@ def print_times(times):
     print(f"{'all':16} {times['seconds']:>8.2f}")
 
 
-def main():
+def main(arguments):
     """Runs the command; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     try:
         code, counts, lines = compare_counts(options)
         result = {"same": code == EXIT_SOUND, "compiler": counts.compiler, "instructions": {
@@ -204,4 +203,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/bench target", main)
+    enter("ci/bench target", main, sys.argv[1:])

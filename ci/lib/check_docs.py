@@ -25,12 +25,12 @@ import sys
 import tempfile
 
 import command_table
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
 from document_blocks import NOT_RUN, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
-from entry import enter
-from outside_text import visible, visible_lines
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import visible, visible_lines
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpus/README.md", "tests/planted/README.md", "docs/*.md")
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")

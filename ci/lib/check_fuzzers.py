@@ -19,13 +19,13 @@ import sys
 import tempfile
 import time
 
-import fuzzer
+from kmemfuzz import fuzzer
 import fuzzer_files
 import fuzzer_trace
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes,
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes,
                           parse_positive, place_paths)
-from entry import enter
-from outside_text import visible, visible_lines
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import visible, visible_lines
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
 BESIDE = (".dict", ".options", "_seed_corpus.zip")

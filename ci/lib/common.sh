@@ -88,15 +88,17 @@ find_python() {
     return "$EXIT_ENVIRONMENT"
 }
 
-# become MODULE ARGUMENT...: runs a program of ci/lib in place of this shell.
+# become WORD ARGUMENT...: runs a word of kmemfuzz in place of this shell, as if it had been typed where this command was.
 become() {
     find_python sys || { ci/setup && find_python sys; } || exit
-    exec "$PYTHON" ci/lib/entry.py "$@"
+    cd "$CALLER_FOLDER" && exec "$PYTHON" "$OLDPWD/fuzz/kmemfuzz" "$@"
 }
 
-# begin MODULE ARGUMENT...: the same for one that needs builds. Its arguments are checked before anything is set up or built.
+# begin MODULE ARGUMENT...: runs a program of ci/lib in place of this shell. Its arguments are checked before anything is set
+# up or built.
 begin() {
-    become begin "$@"
+    find_python sys || { ci/setup && find_python sys; } || exit
+    exec "$PYTHON" ci/lib/begin.py "$@"
 }
 
 # no_arguments "$@" <<<TEXT: for commands that take none: prints usage and TEXT when there are any, and ends.

@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 
-import board
+from kmemfuzz import board
 import coverage_target
 import measurement
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
-from entry import enter
-from outside_text import dump_json, visible, visible_lines
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible, visible_lines
 
 BUILD = pathlib.Path("build/coverage")
 RAW = BUILD / "raw"
@@ -106,9 +106,9 @@ def presets(options):
     return [BUILD.name, *(configuration.preset for configuration in coverage_target.BOARDS.values() if options.target)]
 
 
-def main():
+def main(arguments):
     """Prints the coverage; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     binaries = host_binaries()
     try:
         if options.target:
@@ -143,4 +143,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/coverage", main)
+    enter("ci/coverage", main, sys.argv[1:])

@@ -8,11 +8,10 @@ import subprocess
 import sys
 import tempfile
 
-import board
-import child
+from kmemfuzz import board, child
 import measurement
-from command_line import EXIT_SOUND, EXIT_VIOLATION
-from outside_text import dump_json, visible
+from kmemfuzz.command_line import EXIT_SOUND, EXIT_VIOLATION
+from kmemfuzz.outside_text import dump_json, visible
 
 KMEMFUZZ = pathlib.Path("build/coverage/kmemfuzz")
 EXPLANATIONS = pathlib.Path("tests/uncovered_target.txt")
@@ -37,7 +36,7 @@ def replay_on_board(configuration, blob, raw, host_lines):
     outcomes = board.Replay(board.Image(configuration), blob, profile=raw).run()
     if [outcome.line for outcome in outcomes] != host_lines:
         raise measurement.MeasurementFailure(f"the corpus is not sound on {configuration.name}, or not the same as on "
-                                             f"the host: ./ci/target --configuration {configuration.name} says more")
+                                             f"the host: kmemfuzz board --configuration {configuration.name} says more")
     if not raw.is_file():
         raise measurement.MeasurementFailure(f"the image of {configuration.name} has left no profile")
 

@@ -2,11 +2,10 @@
 
 import sys
 
-import board
-import child
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_seconds
-from entry import enter
-from outside_text import excerpt, visible, visible_lines
+from kmemfuzz import board, child
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_seconds
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import excerpt, visible, visible_lines
 
 HANG_SECONDS = 30.0  # far more than it takes, on a busy machine too
 
@@ -52,9 +51,9 @@ def run_demo(name, memory, timeout):
     return output, None if code == 0 else f"the emulator ended with code {code}"
 
 
-def main():
+def main(arguments):
     """Runs the command; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     try:
         output, problem = run_demo(options.board, "virtual" if options.virtual else "", options.timeout)
     except (OSError, board.EnvironmentFailure) as error:
@@ -71,4 +70,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/demo", main)
+    enter("ci/demo", main, sys.argv[1:])

@@ -17,16 +17,14 @@ import sys
 import time
 from typing import NamedTuple
 
-import board
-import child
-import fuzzer
+from kmemfuzz import board, child, fuzzer
 import patched
 import planted
-import sanitizer
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
-from entry import enter
-from outside_text import dump_json, visible, visible_lines
-from packed_corpus import KMEMFUZZ
+from kmemfuzz import sanitizer
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible, visible_lines
+from kmemfuzz.packed_corpus import KMEMFUZZ
 
 CONFIGURATIONS = [configuration for configuration in board.CONFIGURATIONS.values()
                   if configuration.name.endswith("-sanitized")]

@@ -11,13 +11,12 @@ import subprocess
 import sys
 import tempfile
 
-import corpus
-import fuzzer
-from campaign import TARGETS
-from command_line import (EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+from kmemfuzz import corpus, fuzzer
+from kmemfuzz.campaign import TARGETS
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
                           parse_positive, place_paths)
-from entry import enter
-from outside_text import visible, visible_lines
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import visible, visible_lines
 
 BUILD = pathlib.Path("build/fuzz")
 SECONDS = 300  # that one process may take for a corpus
@@ -142,9 +141,9 @@ class Judge:
             self.compare(f"in one process, order {seed}", order, self.ask(order))
 
 
-def main():
+def main(arguments):
     """Runs the command; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     build = options.build or BUILD
     paths = [path for given in options.paths for path in corpus.inputs(given)]
     judges = [Judge("coverage", lambda order: coverage(build, options.target, order), paths)]
@@ -165,4 +164,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/determinism", main)
+    enter("ci/determinism", main, sys.argv[1:])

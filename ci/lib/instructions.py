@@ -7,9 +7,9 @@ import pathlib
 import re
 import tempfile
 
-import board
-from command_line import EXIT_SOUND
-from outside_text import excerpt
+from kmemfuzz import board
+from kmemfuzz.command_line import EXIT_SOUND
+from kmemfuzz.outside_text import excerpt
 
 BASELINE = pathlib.Path("tests/target/instructions.txt")
 ACCEPT = "./ci/bench target --instructions --accept"

@@ -19,12 +19,12 @@ import sys
 import time
 from typing import NamedTuple
 
-import fuzzer
+from kmemfuzz import fuzzer
 import patched
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
-from corpus import KMEMFUZZ
-from entry import enter
-from outside_text import dump_json, visible_lines
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
+from kmemfuzz.corpus import KMEMFUZZ
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible_lines
 from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 
 WORK = pathlib.Path("build/planted")

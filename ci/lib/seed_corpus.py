@@ -7,9 +7,9 @@ import pathlib
 import sys
 import zipfile
 
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
-from entry import enter
-from outside_text import visible
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import visible
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip file can name
 

@@ -8,9 +8,9 @@ import pathlib
 import re
 import sys
 
-from command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_VIOLATION
-from entry import enter
-from outside_text import visible, visible_lines
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_VIOLATION
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import visible, visible_lines
 
 # The fewest tests that each step has to run, so that none can vanish unseen: a little under what it runs today. What is
 # skipped with a reason counts. Raise it when you add many; lower it only for what you remove.

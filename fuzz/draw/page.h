@@ -6,7 +6,7 @@
 #define KMEM_PAGE_PARTS_H
 
 extern const char page_html[];
-extern const char page_colours[]; /* which the pages of ci/report have as well */
+extern const char page_colours[]; /* which the pages of kmemfuzz report have as well */
 extern const char page_css[];
 extern const char page_run_js[];
 extern const char page_draw_js[];

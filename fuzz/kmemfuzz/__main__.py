@@ -1,9 +1,42 @@
-"""The words of kmemfuzz that are Python: `python3 -m kmemfuzz WORD ARGUMENT...`, or this file in place of the module."""
+"""The words of kmemfuzz that are Python: `python3 -m kmemfuzz WORD ARGUMENT...`, or this file or its folder in place of the
+module, which is how the tool starts it. A word runs at the top of the tree, if there is one."""
 
+import importlib
 import os
 import pathlib
 import sys
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
+if not __package__:
+    sys.path[:1] = []  # this folder, whose modules are the package's
+    sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
-os.execv(TREE / "ci/target", [str(TREE / "ci/target"), *sys.argv[2:]])
+from kmemfuzz import begin, command_line, tree  # noqa: E402  pylint: disable=wrong-import-position
+from kmemfuzz.entry import enter  # noqa: E402  pylint: disable=wrong-import-position
+
+# The module of each word, and whether it can do without the tree of sources.
+WORDS = {
+    "fuzz": ("campaign", True),
+    "corpus": ("corpus_command", False),
+    "board": ("board_command", False),
+    "report": ("report", True),
+    "soak": ("soak", False),
+    "sarif": ("sarif", False),
+}
+
+
+def main(word="", *arguments):
+    """Runs a word; returns its exit code."""
+    if word not in WORDS:
+        print(f"There is no word '{word}' in Python; there are: {' '.join(WORDS)}", file=sys.stderr)
+        return command_line.EXIT_USAGE
+    module, stands_alone = WORDS[word]
+    if tree.TREE is None and not stands_alone:
+        print(f"kmemfuzz {word}: it needs the tree of sources; say where that is with KMEM_TREE=FOLDER", file=sys.stderr)
+        return command_line.EXIT_ENVIRONMENT
+    if tree.TREE is not None:
+        os.chdir(tree.TREE)
+    return begin.begin(importlib.import_module(f"kmemfuzz.{module}"), arguments)
+
+
+if __name__ == "__main__":
+    enter(f"kmemfuzz {' '.join(sys.argv[1:2])}".strip(), main, *sys.argv[1:])

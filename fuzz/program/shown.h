@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /* The text itself when all of it can be shown. Else a copy in which controls are \n or \x1b, characters that
- * have no width or turn the line around \u202e, and bytes that are not UTF-8 \xff, as ci/lib/outside_text.py
+ * have no width or turn the line around \u202e, and bytes that are not UTF-8 \xff, as fuzz/kmemfuzz/outside_text.py
  * shows them. A backslash stays one, so that names can be copied. The copy lasts for SHOWN_COUNT more calls:
  * enough for one message. */
 #define SHOWN_COUNT 8

@@ -80,7 +80,7 @@ static void tell(const struct input *input, const struct reduced *reduced, const
                reduced->program.operation_count);
     }
     printf(
-        "\nFrom now on ./ci/replay requires in three builds that it is sound, ./ci/target on the boards, and "
+        "\nFrom now on ./ci/replay requires in three builds that it is sound, kmemfuzz board on the boards, and "
         "./ci/fuzz\nstarts from it. What to do next:\n"
         "  1. Fix the bug, until kmemfuzz run ");
     shown_print_word(path, stdout);

@@ -4,7 +4,7 @@
  * in the machine's byte order, in the order of the structure), and whoever runs the campaign reads them
  * there. Several processes may count in one file.
  *
- * May be here: counting. May not: what is made of the figures; ci/lib/fuzzer.py reads them. */
+ * May be here: counting. May not: what is made of the figures; fuzz/kmemfuzz/fuzzer.py reads them. */
 #ifndef KMEM_STATISTICS_H
 #define KMEM_STATISTICS_H
 

@@ -1,4 +1,4 @@
-"""What the pages of ./ci/report do in a browser: a headless Chromium reads them, with a mouse and without, in light and
+"""What the pages of kmemfuzz report do in a browser: a headless Chromium reads them, with a mouse and without, in light and
 dark, on a desk and on a phone.
 
 Needs what ci/setup installs.

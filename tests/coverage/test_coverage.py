@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-import board
+from kmemfuzz import board
 import coverage
 import coverage_target
 import measurement
@@ -118,7 +118,7 @@ sys.path.insert(0, "ci/lib")
 import coverage
 
 coverage.run_everything = lambda binaries: sorted(coverage.RAW.iterdir())
-sys.exit(coverage.main())
+sys.exit(coverage.main(sys.argv[1:]))
 """
 
 
@@ -226,7 +226,7 @@ class Gaps(MeasuredTest):
     def test_a_replay_that_is_not_the_hosts_is_not_measured(self):
         blob = self.pack("other", self.write("other.ops", HEAP + "alloc 0 25\n"))
         lines = coverage_target.run_tool(os.devnull, "replay", self.small).splitlines()[:-1]
-        with self.assertRaisesRegex(measurement.MeasurementFailure, "ci/target --configuration rv32 says more"):
+        with self.assertRaisesRegex(measurement.MeasurementFailure, "kmemfuzz board --configuration rv32 says more"):
             coverage_target.replay_on_board(coverage_target.BOARDS["rv32"], blob, self.folder / "raw", lines)
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import unittest
 
-import fuzzer
+from kmemfuzz import fuzzer
 import planted
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

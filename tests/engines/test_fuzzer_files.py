@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import zipfile
 
-import fuzzer
+from kmemfuzz import fuzzer
 import fuzzer_files
 import fuzzer_trace
 import seed_corpus

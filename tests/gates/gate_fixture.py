@@ -24,7 +24,7 @@ class GateTest(unittest.TestCase):
         self.programs = pathlib.Path(folder.name) / "programs"
         self.list = pathlib.Path(folder.name) / "calls"
         self.programs.mkdir()
-        for name in ("ci", ".ci"):
+        for name in ("ci", ".ci", "fuzz/kmemfuzz"):
             shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.stub("ci/setup")
         self.stub("cmake")
@@ -48,7 +48,7 @@ class GateTest(unittest.TestCase):
         """Runs a command at the top of the tree. Returns (exit code, standard output, standard error)."""
         environment = dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
         environment.pop("PYTHONPATH", None)
-        done = subprocess.run(command, cwd=self.tree, env=environment, executable=str(self.tree / command[0]),
+        done = subprocess.run(command, cwd=self.tree, env=environment, executable=str(self.tree / command[0]) if "/" in command[0] else None,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False)
         return done.returncode, done.stdout, done.stderr
 

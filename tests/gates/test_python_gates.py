@@ -6,7 +6,6 @@ import contextlib
 import io
 import pathlib
 import re
-import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -64,9 +63,8 @@ class Coverage(JudgeTest):
         with mock.patch.multiple(coverage, host_binaries=mock.DEFAULT, run_everything=mock.DEFAULT,
                                  find_uncovered=mock.Mock(return_value=[dict(place) for place in uncovered])), \
                 mock.patch.multiple(measurement, merge=mock.DEFAULT, measure=mock.Mock(return_value={"src/kmem.c": file}),
-                                    read_explanations=mock.Mock(return_value=explanations)), \
-                mock.patch.object(sys, "argv", ["coverage.py"]):
-            return self.run_main(coverage.main)
+                                    read_explanations=mock.Mock(return_value=explanations)):
+            return self.run_main(coverage.main, [])
 
     def test_a_place_that_is_not_explained_ends_it_with_1(self):
         key = ("src/kmem.c", "if (x) {")
@@ -144,9 +142,8 @@ class Determinism(JudgeTest):
                 count = iter(range(1000))
                 with mock.patch.multiple(
                         determinism, coverage=lambda _build, _target, paths: [frozenset("1") for _ in paths],
-                        digests=lambda _build, paths: [answers or str(next(count)) for _ in paths]), \
-                        mock.patch.object(sys, "argv", ["determinism.py", "--build", folder, f"{folder}/inputs"]):
-                    code, output = self.run_main(determinism.main)
+                        digests=lambda _build, paths: [answers or str(next(count)) for _ in paths]):
+                    code, output = self.run_main(determinism.main, ["--build", folder, f"{folder}/inputs"])
                 self.assertEqual(code, expected, output)
                 self.assertRegex(output, r"\n10 passed, 0 failed\n$" if expected == SOUND else r"\n6 passed, 4 failed\n$")
 

@@ -16,7 +16,7 @@ class Build(GateTest):
     def test_a_build_whose_log_cannot_be_written_has_not_happened(self):
         (self.tree / "build/logs/build-release.log").mkdir(parents=True)
         self.stub("cmake", script='[[ $1 != --list-presets* ]] || echo \'  "release"\'')
-        for command in (("ci/build", "release"), ("ci/sarif", "out.sarif"), ("ci/fuzz", "--for", "1s")):
+        for command in (("ci/build", "release"), ("python3", "fuzz/kmemfuzz", "sarif", "out.sarif"), ("ci/fuzz", "--for", "1s")):
             (self.tree / "build/logs/build-fuzz.log").mkdir(exist_ok=True)
             self.stub("build/fuzz/kmemfuzz", "yesterday's")
             self.stub("build/fuzz/heap_fuzzer", "yesterday's")
@@ -32,7 +32,7 @@ class Build(GateTest):
         self.list.chmod(0o666)
         self.write("src/kmem.c")
         for command in (["ci/build", "release"], ["ci/replay"], ["ci/check-freestanding"], ["ci/lint"], ["ci/test", "unit"],
-                        [".ci/run"], ["ci/sarif", "/tmp/out.sarif"], ["ci/fuzz", "--for", "1s"], ["ci/coverage"],
+                        [".ci/run"], ["python3", "fuzz/kmemfuzz", "sarif", "/tmp/out.sarif"], ["ci/fuzz", "--for", "1s"], ["ci/coverage"],
                         ["ci/determinism", "ci/build"], ["ci/check-docs"]):
             self.stub("cmake", script='[[ $1 != --list-presets* ]] || echo \'  "release"\'')
             shell = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
@@ -221,9 +221,9 @@ class Lint(GateTest):
 
 class Wrappers(GateTest):
     def test_a_command_that_is_a_program_of_ci_lib_ends_with_its_code(self):
-        (self.tree / "ci/lib/begin.py").write_text("import sys\nfrom entry import enter\nenter('x', lambda: int(sys.argv[-1]))\n",
+        (self.tree / "ci/lib/begin.py").write_text("import sys\nfrom kmemfuzz.entry import enter\nenter('x', lambda: int(sys.argv[-1]))\n",
                                                    encoding="utf-8")
-        for name in ("check-docs", "coverage", "determinism", "planted", "detection", "target"):
+        for name in ("check-docs", "coverage", "determinism", "planted", "detection", "check-fuzzers"):
             script = (self.tree / "ci" / name).read_text(encoding="utf-8")
             self.assertIn("\nbegin ", script)
             self.assertEqual(self.run_command(f"ci/{name}", str(VIOLATION))[0], VIOLATION, name)

@@ -1,4 +1,4 @@
-"""What tests of the boards share: programs, ci/target run without its builds, emulators that are scripts. No tests here."""
+"""What tests of the boards share: programs, kmemfuzz board run without its builds, emulators that are scripts. No tests here."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-import board
+from kmemfuzz import board
 from folders import SharedFolderTest, write_script
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -22,8 +22,10 @@ FAULT_REQUEST = 0xfa0000  # as in fuzz/target/faults.h
 
 
 def target_command(*arguments, tree=TREE):
-    """The command line of ci/target without its builds."""
-    return [sys.executable, str(tree / "ci/lib/target.py"), *map(str, arguments)]
+    """The command line of kmemfuzz board without its builds."""
+    program = f"import sys; sys.path.insert(0, {str(tree / 'fuzz')!r}); from kmemfuzz import board_command, entry; " \
+              "entry.enter('kmemfuzz board', board_command.main, sys.argv[1:])"
+    return [sys.executable, "-c", program, *map(str, arguments)]
 
 
 def image_of(name, image="replay"):
@@ -67,7 +69,7 @@ class TargetTest(SharedFolderTest):
 
     @classmethod
     def run_target(cls, *arguments, environment=None, tree=TREE):
-        """Runs ci/target without its builds."""
+        """Runs kmemfuzz board without its builds."""
         return subprocess.run(target_command(*arguments, tree=tree), cwd=tree, env=environment or cls.marked,
                               capture_output=True, text=True, check=False, timeout=TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""A blob that cannot be replayed must be named: by the image, by the host and by ci/target. Needs the builds release, rv64
+"""A blob that cannot be replayed must be named: by the image, by the host and by kmemfuzz board. Needs the builds release, rv64
 and rv32; ./ci/test target sees to them."""
 
 import re
@@ -7,11 +7,11 @@ import subprocess
 
 from target_fixture import KMEMFUZZ, PRESETS, SOUND, TREE, TargetTest, image_of
 # pylint: disable=wrong-import-order
-import board
+from kmemfuzz import board
 
 
 class Blobs(TargetTest):
-    """A blob that cannot be replayed is named, by the image, by the host, and by ci/target."""
+    """A blob that cannot be replayed is named, by the image, by the host, and by kmemfuzz board."""
 
     @classmethod
     def setUpClass(cls):

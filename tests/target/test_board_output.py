@@ -6,16 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import unittest
 from unittest import mock
 
 from target_fixture import SOUND, TIMEOUT, TREE, TargetTest, image_of, target_command
 # pylint: disable=wrong-import-order
-import board
-import board_lines
-import child
-from board_lines import BadLine, Reader
+from kmemfuzz import board, board_lines, child
+from kmemfuzz.board_lines import BadLine, Reader
 from processes import processes_naming, wait_until
 
 BOOT = "BOOT 1 64 2 0 2"
@@ -206,23 +203,23 @@ class Emulators(TargetTest):
         self.end_sleepers()
 
     def expect_code_3(self, script, *texts):
-        """Requires code 3 and one line on standard error of ci/target with an emulator that is this script."""
+        """Requires code 3 and one line on standard error of kmemfuzz board with an emulator that is this script."""
         result = self.run_target("--configuration", "rv64", "--watchdog", "0.1", *self.programs,
                                  environment=self.fake_emulator(script))
         self.expect(result, 3, *texts)
         self.assertEqual((result.stdout, result.stderr.count("\n")), ("", 1), result.stderr)
 
     def test_the_command_ends_with_code_3_and_one_line(self):
-        self.expect_code_3("echo ERROR 5; exit 5", "ci/target: rv64: the image's output cannot be trusted: ")
-        self.expect_code_3(f"{WHOLE}; exit 7", "ci/target: rv64: the image's output cannot be trusted: ")
+        self.expect_code_3("echo ERROR 5; exit 5", "kmemfuzz board: rv64: the image's output cannot be trusted: ")
+        self.expect_code_3(f"{WHOLE}; exit 7", "kmemfuzz board: rv64: the image's output cannot be trusted: ")
         self.expect_code_3(f"{PROGRAM} 'V 1 5 no-such-oracle 0 0 0 a' 'END 2 1 1 0 0 0'; exit 1",
-                           "ci/target: rv64: the image's output cannot be trusted: there is no oracle 'no-such-oracle'")
+                           "kmemfuzz board: rv64: the image's output cannot be trusted: there is no oracle 'no-such-oracle'")
 
     def test_what_the_emulator_of_a_sound_replay_says_is_repeated_and_changes_nothing(self):
         environment = self.fake_emulator('printf "warning: \\033[31mold\\n" >&2; exec "$REAL" "$@"')
         result = self.run_target("--configuration", "rv64", *self.programs, environment=environment)
         self.expect(result, 0, "all sound")
-        self.assertEqual(result.stderr, "ci/target: rv64: the emulator says: 'warning: \\x1b[31mold'\n")
+        self.assertEqual(result.stderr, "kmemfuzz board: rv64: the emulator says: 'warning: \\x1b[31mold'\n")
 
     def test_a_request_to_end_is_answered_while_a_child_of_the_emulator_holds_the_pipes(self):
         for leave in ("", "setsid "):  # in the emulator's group, and not
@@ -234,7 +231,7 @@ class Emulators(TargetTest):
                 wait_until(note.exists, "the emulator")
                 note.unlink()
                 process.send_signal(signal.SIGTERM)
-                self.assertEqual(process.communicate(timeout=TIMEOUT), ("", "ci/target: interrupted\n"))
+                self.assertEqual(process.communicate(timeout=TIMEOUT), ("", "kmemfuzz board: interrupted\n"))
             self.assertEqual(process.returncode, 3)
             self.end_sleepers()
 
@@ -296,13 +293,13 @@ class Names(TargetTest):
         for name, shown in zip(self.NAMES[:4], self.SHOWN):
             result = subprocess.run([*target_command(), os.path.join(os.fsencode(self.folder), name)], cwd=TREE,
                                     env=self.marked, capture_output=True, text=True, check=False)
-            self.assertEqual((result.returncode, result.stderr), (3, f"ci/target: error: there is no {self.folder}/{shown}\n"))
+            self.assertEqual((result.returncode, result.stderr), (3, f"kmemfuzz board: error: there is no {self.folder}/{shown}\n"))
 
     def test_a_working_folder_that_cannot_be_made_is_named(self):
         tree = self.own("tree")
         (tree / "build").mkdir(parents=True)
         (tree / "build/target").write_text("a file", encoding="ascii")
-        result = subprocess.run([sys.executable, TREE / "ci/lib/target.py", self.write("sound.ops", SOUND)], cwd=tree,
+        result = subprocess.run(target_command(self.write("sound.ops", SOUND)), cwd=tree,
                                 env=self.marked, capture_output=True, text=True, check=False)
-        self.expect(result, 3, "ci/target: build/target cannot be made or written to")
+        self.expect(result, 3, "kmemfuzz board: build/target cannot be made or written to")
         self.assertEqual(result.stderr.count("\n"), 1)

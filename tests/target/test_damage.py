@@ -1,4 +1,4 @@
-"""ci/target must see everything that an input can do to a board, name it, and go on. Needs the builds release, rv64 and
+"""kmemfuzz board must see everything that an input can do to a board, name it, and go on. Needs the builds release, rv64 and
 rv32; ./ci/test target sees to them."""
 
 import json
@@ -141,7 +141,7 @@ class Reports(TargetTest):
                         f"{path} on {preset}: FAULT illegal instruction",
                         f"operation  2: alloc 2 {FAULT_REQUEST + fault_kinds().index('ILLEGAL_INSTRUCTION')}",
                         f"damage_processor (fuzz/target/faults.c:{line})", "only the target fails",
-                        f"replay     ./ci/target --configuration {preset} --image faults {path}")
+                        f"replay     kmemfuzz board --configuration {preset} --image faults {path}")
 
     def test_a_stack_overrun_is_told_by_the_page_it_ran_into(self):
         path = self.write("overrun.ops", fault_program("STACK_OVERRUN"))

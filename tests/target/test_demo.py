@@ -8,7 +8,7 @@ import sys
 import tempfile
 import unittest
 
-import board
+from kmemfuzz import board
 import documents
 
 TREE = pathlib.Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""ci/target --gdb must stop before the operation that fails on the board, show the heap as it is there, reach the failure,
+"""kmemfuzz board --gdb must stop before the operation that fails on the board, show the heap as it is there, reach the failure,
 and leave nothing running. Needs the builds release, rv64 and rv32; ./ci/test target sees to them."""
 
 import json
@@ -23,7 +23,7 @@ class Session(TargetTest):
         return self.write(self.own(name), content)
 
     def debug(self, program, commands, *arguments, environment=None):
-        """What ci/target --gdb prints and returns."""
+        """What kmemfuzz board --gdb prints and returns."""
         script = self.program(commands, "commands.gdb")
         return self.run_target("--gdb", "--gdb-commands", script, program, *arguments, environment=environment)
 
@@ -180,7 +180,7 @@ class WrongUse(Session):
 
 
 class FromTheTool(Session):
-    """kmemfuzz board is ci/target, from anywhere."""
+    """kmemfuzz board, from anywhere."""
 
     def run_tool(self, *arguments, folder, **environment):
         """Runs kmemfuzz board in a folder."""
@@ -200,7 +200,7 @@ class FromTheTool(Session):
     def test_exit_codes_are_those_of_the_replay_and_the_command_it_prints_can_be_repeated(self):
         program = self.program(fault_program("LOAD_NULL"))
         result = self.run_tool("--configuration", "rv64", "--image", "faults", program.name, folder=program.parent)
-        command = f"{TREE}/ci/target --configuration rv64 --image faults {program}"
+        command = f"{KMEMFUZZ} board --configuration rv64 --image faults {program}"
         self.expect(result, 1, "FAULT load access fault", command)
         again = subprocess.run(command.split(), cwd="/", capture_output=True, text=True, check=False, timeout=600)
         self.expect(again, 1, "FAULT load access fault")
@@ -212,8 +212,8 @@ class FromTheTool(Session):
 
     def test_help_names_every_option(self):
         result = self.run_tool("--help", folder="/")
-        self.expect(result, 0, "usage: ci/target")
+        self.expect(result, 0, "usage: kmemfuzz board")
         options = subprocess.run(target_command("--help"), cwd=TREE, capture_output=True, text=True, check=True).stdout
-        for option in set(pathlib.Path(TREE / "ci/lib/target.py").read_text(encoding="utf-8").split('"')):
+        for option in set(pathlib.Path(TREE / "fuzz/kmemfuzz/board_command.py").read_text(encoding="utf-8").split('"')):
             if option.startswith("--") and option in options and option.isprintable() and " " not in option:
                 self.assertIn(option, result.stdout)

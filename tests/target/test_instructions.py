@@ -11,7 +11,7 @@ from unittest import mock
 from target_fixture import TIMEOUT, TREE
 # pylint: disable=wrong-import-order
 import bench_target
-import board
+from kmemfuzz import board
 import instructions
 from folders import FolderTest, write_script
 

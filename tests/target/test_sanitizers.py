@@ -8,8 +8,7 @@ import unittest
 
 from target_fixture import HEAP, SANITIZED, SOUND, TREE, TargetTest, findings_about
 # pylint: disable=wrong-import-order
-import board
-import sanitizer
+from kmemfuzz import board, sanitizer
 
 MISUSE = TREE / "fuzz/subjects/misuse.c"
 MISUSE_REQUEST = 0xfb0000  # as in fuzz/subjects/misuse.h
@@ -134,7 +133,7 @@ class MisuseTest(TargetTest):
 
     @classmethod
     def run_misuse(cls, *arguments):
-        """Runs ci/target on the misuse image, without its builds."""
+        """Runs kmemfuzz board on the misuse image, without its builds."""
         return cls.run_target("--image", "misuse", *arguments)
 
     def outcomes(self, configuration, programs, flags=0):
@@ -265,7 +264,7 @@ class Reports(MisuseTest):
                         f"write_at (fuzz/subjects/misuse.c:{line}), inlined in misuse_HEAP_WRITE_PAST",
                         "called by", "misuse (fuzz/subjects/misuse.c:",
                         "its sanitizers say the same: use-after-poison, write of 1 byte",
-                        f"./ci/target --configuration {configuration} --image misuse")
+                        f"kmemfuzz board --configuration {configuration} --image misuse")
 
     def test_a_memory_function_is_shown_with_the_first_byte_that_is_bad(self):
         self.expect_report("rv64-sanitized", "MEMCPY_FROM_PAST", "a read of 14 bytes", "first bad  0x80400165, 13 bytes in")

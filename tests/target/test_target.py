@@ -1,4 +1,4 @@
-"""ci/target must replay the corpus on the boards with the host's digests, lose no verdict when an image dies, and believe no
+"""kmemfuzz board must replay the corpus on the boards with the host's digests, lose no verdict when an image dies, and believe no
 output that is not whole. Needs the builds release, rv64 and rv32; ./ci/test target sees to them."""
 
 import json
@@ -10,7 +10,7 @@ import subprocess
 
 from target_fixture import HEAP, PRESETS, SOUND, TIMEOUT, TREE, TargetTest, fault_program, image_of, target_command
 # pylint: disable=wrong-import-order
-import board
+from kmemfuzz import board
 from processes import processes_naming, wait_until, wait_until_none
 
 
@@ -157,7 +157,7 @@ class Output(TargetTest):
             self.assertEqual([folder.is_dir() for folder in work], [True])
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=TIMEOUT)
-        self.assertEqual((process.returncode, errors), (3, "ci/target: interrupted\n"))
+        self.assertEqual((process.returncode, errors), (3, "kmemfuzz board: interrupted\n"))
         wait_until_none(processes_naming, mark)
         self.assertEqual([folder for folder in work if folder.exists()], [])
 

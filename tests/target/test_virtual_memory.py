@@ -6,7 +6,7 @@ import subprocess
 
 from target_fixture import FAULT_REQUEST, HEAP, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, image_of
 # pylint: disable=wrong-import-order
-import board
+from kmemfuzz import board
 
 
 class VirtualMemory(TargetTest):

@@ -1,4 +1,4 @@
-"""A tree in which campaigns run whose libFuzzer is a script: what tests of ci/lib/campaign.py start from. No tests here."""
+"""A tree in which campaigns run whose libFuzzer is a script: what tests of fuzz/kmemfuzz/campaign.py start from. No tests here."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from campaign import TARGETS
+from kmemfuzz.campaign import TARGETS
 from folders import FolderTest, write_script
 from fuzzer_words import VIOLATED
 from processes import end_processes_in, processes_in, wait_until, wait_until_none
@@ -74,7 +74,7 @@ RUNNER = """
 import functools, json, os, signal, sys, time
 sys.path.insert(0, sys.argv.pop(1))
 os.environ["TREE"] = os.getcwd()
-import campaign, campaign_folder, campaign_status, crashes, guarded, workers
+from kmemfuzz import campaign, campaign_folder, campaign_status, crashes, guarded, workers
 
 campaign.prepare_build = lambda preset, stop: 0
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
@@ -86,7 +86,7 @@ for name, value in json.loads(sys.argv.pop(1)).items():
     elif isinstance(value, str):
         value = eval(value)
     setattr(functools.reduce(getattr, place[1:], globals()[place[0]]), name, value)
-sys.exit(campaign.main())
+sys.exit(campaign.main(sys.argv[1:]))
 """
 
 

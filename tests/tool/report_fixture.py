@@ -1,4 +1,4 @@
-"""What tests of ./ci/report make reports from: folders of campaigns, and documents as other commands print them.
+"""What tests of kmemfuzz report make reports from: folders of campaigns, and documents as other commands print them.
 
 May be here: how these are written, and how the command is run. May not: what a report must be.
 """
@@ -9,8 +9,7 @@ import json
 import pathlib
 import types
 
-import explanation
-import report
+from kmemfuzz import explanation, report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

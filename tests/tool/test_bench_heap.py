@@ -14,8 +14,7 @@ import unittest
 from unittest import mock
 
 import bench_heap as bench
-import corpus
-import fuzzer
+from kmemfuzz import corpus, fuzzer
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 
@@ -36,11 +35,9 @@ class Bench(unittest.TestCase):
 
     def run_main(self, *arguments):
         """Runs the command line. Returns (exit code, standard output, standard error)."""
-        with mock.patch.object(sys, "argv", ["ci/bench", *arguments]), \
-                contextlib.redirect_stdout(io.StringIO()) as output, \
-                contextlib.redirect_stderr(io.StringIO()) as errors:
+        with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(io.StringIO()) as errors:
             try:
-                code = bench.main()
+                code = bench.main(arguments)
             except SystemExit as end:
                 code = end.code
         return code, output.getvalue(), errors.getvalue()

@@ -1,4 +1,4 @@
-"""Tests of ci/lib/campaign.py: its arguments, what it shows, how it ends, and what it leaves. libFuzzer is a script here;
+"""Tests of fuzz/kmemfuzz/campaign.py: its arguments, what it shows, how it ends, and what it leaves. libFuzzer is a script here;
 tests/tool/test_violation.py has the real one. What a campaign survives is tested in test_campaign_survives.py.
 """
 
@@ -13,10 +13,7 @@ import signal
 import types
 import unittest
 
-import campaign
-import campaign_status
-import command_line
-import series
+from kmemfuzz import campaign, campaign_status, command_line, series
 from campaign_tree import FUZZER, TOOL, CampaignTree, name_of
 from fuzzer_words import PAGE_VIOLATED
 from terminal import open_terminal, read_terminal
@@ -64,13 +61,13 @@ class Arguments(unittest.TestCase):
                 with self.assertRaises(SystemExit) as end:
                     campaign.parse_arguments(arguments)
                 self.assertEqual(end.exception.code, USAGE)
-                self.assertIn("usage: ci/fuzz", errors.getvalue())
+                self.assertIn("usage: kmemfuzz fuzz", errors.getvalue())
 
     def test_a_build_without_the_target_ends_with_3(self):
         with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit) as end:
             campaign.parse_arguments(["--build", "ci"])
         self.assertEqual((end.exception.code, errors.getvalue()),
-                         (ENVIRONMENT, "ci/fuzz: error: --build ci holds no heap_fuzzer; ./ci/engine builds one\n"))
+                         (ENVIRONMENT, "kmemfuzz fuzz: error: --build ci holds no heap_fuzzer; ./ci/engine builds one\n"))
 
 
 class Figures(unittest.TestCase):
@@ -246,7 +243,7 @@ class End(CampaignTree):
     def test_a_libfuzzer_that_ends_is_no_violation_and_what_it_said_is_shown(self):
         code, output, errors = self.run_campaign("finds one; echo 'ERROR: it cannot be' >&2; exit 1\n", "--for", "1h")
         self.assertEqual(code, ENVIRONMENT)
-        self.assertIn("ci/fuzz: a worker ended with code 1 and has saved no input; it said:\n", errors)
+        self.assertIn("kmemfuzz fuzz: a worker ended with code 1 and has saved no input; it said:\n", errors)
         self.assertIn("ERROR: it cannot be", errors)
         self.require_summary(output, 0)
         self.require_kept(inputs=[b"one"])
@@ -255,7 +252,7 @@ class End(CampaignTree):
         process = self.start("echo 'what it says'; echo 'and complains' >&2; runs_on\n", "--for", "1s", before="")
         code, output, errors = self.finish(process)
         self.assertEqual(code, ENVIRONMENT)
-        self.assertIn("\nci/fuzz: nothing was executed; the workers said:\nand complains\n", errors)
+        self.assertIn("\nkmemfuzz fuzz: nothing was executed; the workers said:\nand complains\n", errors)
         self.assertIn("\n  executions          0 (0/s)\n", output)
 
     def test_workers_that_end_at_once_end_the_campaign_with_3_and_are_not_started_again(self):
@@ -265,13 +262,13 @@ class End(CampaignTree):
         figures = json.loads(output)
         self.assertEqual((code, figures["executions"], figures["workers_lost"], figures["restarts"]), (ENVIRONMENT, 0, 3, 0))
         self.assertEqual((self.tree / "starts").read_text(encoding="utf-8"), "one\n" * 3)
-        self.assertIn("ci/fuzz: a worker ended with code 1 and has saved no input; it said:\nno such flag\n", errors)
+        self.assertIn("kmemfuzz fuzz: a worker ended with code 1 and has saved no input; it said:\nno such flag\n", errors)
 
     def test_a_worker_that_was_killed_is_started_again_but_the_campaign_is_not_sound(self):
         code, output, errors = self.run_until_ready("[ -e killed ] || { : >killed; kill -9 $$; }; runs_on\n", "--json")
         figures = json.loads(output)
         self.assertEqual((code, figures["executions"], figures["restarts"], figures["workers_lost"]), (ENVIRONMENT, 200, 1, 0))
-        self.assertIn("ci/fuzz: a worker ended with code -9 and has saved no input", errors)
+        self.assertIn("kmemfuzz fuzz: a worker ended with code -9 and has saved no input", errors)
 
     def test_an_input_to_start_from_that_fails_is_a_finding_and_the_others_are_fuzzed(self):
         fails = '[ -e "$last/seeds-b.ops" ] && { saved=${prefix}crash-$(sha1sum <"$last/seeds-b.ops" | cut -c1-40); ' \
@@ -301,7 +298,7 @@ class End(CampaignTree):
         (self.build / "heap_fuzzer").unlink()
         code, output, errors = self.run_campaign(RUNS_ON)
         self.assertEqual((code, output), (ENVIRONMENT, ""))
-        self.assertIn("ci/fuzz: build/fuzz/heap_fuzzer is not there; preset fuzz does not build it\n", errors)
+        self.assertIn("kmemfuzz fuzz: build/fuzz/heap_fuzzer is not there; preset fuzz builds it\n", errors)
 
     def test_targets_of_another_build_add_to_the_same_corpus_and_findings(self):
         self.write("elsewhere/heap_fuzzer", FUZZER)

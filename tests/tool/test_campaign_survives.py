@@ -14,7 +14,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-import campaign_folder
+from kmemfuzz import campaign_folder
 from campaign_tree import SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of
 from folders import FolderTest, write_script
 from fuzzer_words import VIOLATED
@@ -67,7 +67,7 @@ class Signals(CampaignTree):
         os.killpg(process.pid, signal.SIGINT)
         code, output, errors = self.finish(process)
         self.assertEqual(code, ENVIRONMENT)
-        self.assertIn("ci/fuzz: it was stopped before it executed anything\n", errors)
+        self.assertIn("kmemfuzz fuzz: it was stopped before it executed anything\n", errors)
         self.require_summary(output, 0)
 
     def test_while_the_corpus_is_merged_the_merge_is_finished(self):
@@ -214,7 +214,7 @@ class Untold(CampaignTree):
         os.killpg(process.pid, signal.SIGINT)
         code, output, errors = self.finish(process)
         self.assertEqual(code, VIOLATION)
-        self.assertIn("\nci/fuzz: stopped before 1 finding was explained; the next campaign does it. All are in "
+        self.assertIn("\nkmemfuzz fuzz: stopped before 1 finding was explained; the next campaign does it. All are in "
                       "build/campaign/heap/findings\n", errors)
         self.require_summary(output, 1)
         self.require_told(b"one")
@@ -378,9 +378,9 @@ class Disk(CampaignTree):
         fills = 'finds one; head -c 20000000 /dev/zero >"$first/../big"; runs_on\n'
         code, said = self.run_on_disk(fills, self.OLD, self.SHOW)
         self.assertEqual(code, ENVIRONMENT, said)
-        self.assertRegex(said, r"ci/fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
+        self.assertRegex(said, r"kmemfuzz fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
                                r"\d+ MiB\. Make room, and start it again: it continues\n")
-        self.assertIn("ci/fuzz: nothing found is lost;", said)
+        self.assertIn("kmemfuzz fuzz: nothing found is lost;", said)
         self.assertTrue(said.endswith("corpus\nold\nrunning\none"), said)
 
     def test_a_disk_that_is_full_already_is_said_at_once(self):
@@ -394,7 +394,7 @@ class Disk(CampaignTree):
         code, said = self.run_on_disk(RUNS_ON, f"{self.OLD}; mount -o remount,ro build/campaign",
                                       "cat build/campaign/heap/corpus/*")
         self.assertEqual(code, ENVIRONMENT, said)
-        self.assertRegex(said, r"ci/fuzz: .*Read-only file system: .*build/campaign/heap")
+        self.assertRegex(said, r"kmemfuzz fuzz: .*Read-only file system: .*build/campaign/heap")
         self.assertTrue(said.endswith("\nold"), said)
 
 
@@ -476,8 +476,8 @@ class RealFuzzerKilled(unittest.TestCase):
                 return found
 
             def start(*arguments):
-                script = ("import sys; sys.path.insert(0, 'ci/lib'); import campaign; "
-                          "campaign.prepare_build = lambda preset, stop: 0; sys.exit(campaign.main())")
+                script = ("import sys; sys.path.insert(0, 'ci/lib'); from kmemfuzz import campaign; "
+                          "campaign.prepare_build = lambda preset, stop: 0; sys.exit(campaign.main(sys.argv[1:]))")
                 return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1",
                                          *arguments], cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, start_new_session=True)

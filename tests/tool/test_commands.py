@@ -1,10 +1,11 @@
-"""Tests of all commands in ci/: help and wrong arguments are answered before anything is set up or built.
+"""Tests of all commands in ci/ and of all words in Python: help and wrong arguments are answered before anything is set up or built.
 """
 
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -13,10 +14,13 @@ TIMEOUT = 60  # seconds; it takes less than one, but machines are busy
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 BEGIN = "#!/bin/sh\necho \"$0 $*\" >>began\n"
 
+WORDS = ("board", "corpus", "report", "sarif", "soak")  # of kmemfuzz; fuzz is also ci/fuzz
+FULL = {name: f"kmemfuzz {name}" for name in (*WORDS, "fuzz")}
+
 # What is wrong, and what must be said of it. nothing is a folder without files.
 WRONG = (
-    (["target", "nothing"], "there is nothing to run in nothing; name a file, or a folder"),
-    (["target", "--configuration", "rv16"], "rv64-sanitized"),
+    (["board", "nothing"], "there is nothing to run in nothing; name a file, or a folder"),
+    (["board", "--configuration", "rv16"], "rv64-sanitized"),
     (["replay", "nothing"], "ci/replay takes no argument 'nothing'"),
     (["check-freestanding", "program"], "ci/check-freestanding takes no argument 'program'"),
     (["lint", "--deep", "program"], "ci/lint takes no argument 'program'"),
@@ -43,9 +47,9 @@ WRONG = (
 
 # What is named and is not there.
 MISSING = (
-    (["target", "nowhere"], "there is no nowhere"),
-    (["target", "--blob", "nowhere"], "--blob nowhere: there is no such file"),
-    (["target", "--gdb", "program", "--gdb-commands", "nowhere"], "--gdb-commands nowhere: there is no such file"),
+    (["board", "nowhere"], "there is no nowhere"),
+    (["board", "--blob", "nowhere"], "--blob nowhere: there is no such file"),
+    (["board", "--gdb", "program", "--gdb-commands", "nowhere"], "--gdb-commands nowhere: there is no such file"),
     (["determinism", "nowhere"], "there is no nowhere"),
     (["determinism", "program", "--build", "nothing"], "--build nothing holds no heap_fuzzer"),
     (["fuzz", "--build", "nothing", "--target", "page"], "--build nothing holds no page_fuzzer; ./ci/engine"),
@@ -64,8 +68,8 @@ ELSEWHERE = (
     (["determinism", "file", "--build", "nowhere"], "--build FOLDER/nowhere holds no heap_fuzzer"),
     (["corpus", "merge", "file"], "FOLDER/file is not a folder"),
     (["coverage", "--html", "file"], "FOLDER/file is there already"),
-    (["target", "nowhere"], "there is no FOLDER/nowhere"),
-    (["target", "--blob", "nowhere"], "--blob FOLDER/nowhere: there is no such file"),
+    (["board", "nowhere"], "there is no FOLDER/nowhere"),
+    (["board", "--blob", "nowhere"], "--blob FOLDER/nowhere: there is no such file"),
     (["bench", "target", "--baseline", "nowhere"], "there is no baseline FOLDER/nowhere"),
     (["report", "--campaign", "nowhere"], "there is no folder FOLDER/nowhere"),
     (["report", "--campaign", "/tmp/../nowhere"], "there is no folder /nowhere"),
@@ -83,7 +87,8 @@ class Commands(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.tree = pathlib.Path(folder.name) / "tree"
         programs = pathlib.Path(folder.name) / "programs"
-        shutil.copytree(ROOT / "ci", cls.tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("ci", "fuzz/kmemfuzz"):
+            shutil.copytree(ROOT / name, cls.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "CMakePresets.json", cls.tree)
         (cls.tree / "tests" / "planted").mkdir(parents=True)
         (cls.tree / "tests" / "planted" / "double-free-accepted.patch").touch()
@@ -92,7 +97,7 @@ class Commands(unittest.TestCase):
         programs.mkdir()
         cls.write(programs / "cmake", f"#!/bin/sh\ncase $1 in --list-presets*) exec {shutil.which('cmake')} \"$@\" ;; esac\n"
                                       f"{BEGIN}")
-        cls.commands = sorted(path.name for path in (cls.tree / "ci").iterdir() if path.is_file())
+        cls.commands = [*sorted(path.name for path in (cls.tree / "ci").iterdir() if path.is_file()), *WORDS]
         cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", PYTHONDONTWRITEBYTECODE="1")
 
     @staticmethod
@@ -109,10 +114,11 @@ class Commands(unittest.TestCase):
         else:
             shutil.copy(ROOT / "ci" / "setup", self.tree / "ci" / "setup")
         folder = folder or self.tree
-        command = pathlib.Path(os.path.relpath(self.tree, folder), "ci", name)
-        done = subprocess.run([command, *arguments], cwd=folder, env=self.environment, stdin=subprocess.DEVNULL,
+        top = pathlib.Path(os.path.relpath(self.tree, folder))
+        command = [sys.executable, top / "fuzz/kmemfuzz", name] if name in WORDS else [top / "ci" / name]
+        done = subprocess.run([*command, *arguments], cwd=folder, env=self.environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False)
-        self.assertFalse((self.tree / "began").exists(), f"ci/{name} has begun: {done.stdout}")
+        self.assertFalse((self.tree / "began").exists(), f"{name} has begun: {done.stdout}")
         self.assertNotIn("Traceback", done.stdout)
         return done.returncode, done.stdout
 
@@ -122,14 +128,14 @@ class Commands(unittest.TestCase):
                 with self.subTest(name, option=option):
                     code, output = self.run_command(name, option)
                     self.assertEqual(code, SOUND, output)
-                    self.assertIn(f"ci/{name}", output)
+                    self.assertIn(FULL.get(name, f"ci/{name}"), output)
 
     def test_an_option_that_is_none_is_answered_at_once(self):
         for name in self.commands:
             with self.subTest(name):
                 code, output = self.run_command(name, "--no-such-option")
                 self.assertEqual(code, USAGE, output)
-                self.assertIn(f"ci/{name}", output)
+                self.assertIn(FULL.get(name, f"ci/{name}"), output)
 
     def test_wrong_arguments_and_those_that_name_what_is_not_there_are_answered_at_once_each_with_its_code(self):
         for expected, cases in ((USAGE, WRONG), (ENVIRONMENT, MISSING)):
@@ -156,6 +162,6 @@ class Commands(unittest.TestCase):
                     self.assertIn(f" {path}", self.run_command(name, *arguments, path)[1])
 
     def test_with_right_arguments_it_does_begin(self):
-        with self.assertRaisesRegex(AssertionError, "ci/target has begun"):
-            self.run_command("target", "program")
+        with self.assertRaisesRegex(AssertionError, "board has begun"):
+            self.run_command("board", "program")
         (self.tree / "began").unlink()

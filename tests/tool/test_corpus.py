@@ -1,4 +1,4 @@
-"""Tests of ci/corpus and ci/lib/corpus.py, on copies of the committed corpus and with the real libFuzzer; and of the
+"""Tests of kmemfuzz corpus and fuzz/kmemfuzz/corpus.py, on copies of the committed corpus and with the real libFuzzer; and of the
 committed corpus itself, which must stay within its bound.
 
 Needs the build of preset fuzz.
@@ -11,13 +11,13 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
 from unittest import mock
 
-import corpus
-import corpus_command
+from kmemfuzz import corpus, corpus_command
 from processes import WAIT_SECONDS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -216,6 +216,6 @@ class Committed(unittest.TestCase):
         corpus_command.require_bound(corpus.inputs(ROOT / "corpus" / "minimised"))
 
     def test_status_counts_what_is_there(self):
-        done = subprocess.run(["./ci/corpus", "status"], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "fuzz/kmemfuzz", "corpus", "status"], cwd=ROOT, capture_output=True, text=True, check=True)
         paths = corpus.inputs(ROOT / "corpus" / "minimised")
         self.assertRegex(done.stdout, rf"(?m)^corpus/minimised +{len(paths)} +{corpus_command.size_of(paths):,} +\d+ +\d+$")

@@ -64,7 +64,7 @@ class Facts(unittest.TestCase):
             self.assertIn(f"`{size} + N` bytes", text)
 
     def test_the_operations_of_the_largest_input_are_what_a_decoder_finds_in_its_bytes(self):
-        size = number_of("ci/lib/fuzzer.py", r"MAXIMUM_INPUT_SIZE = (\d+)")
+        size = number_of("fuzz/kmemfuzz/fuzzer.py", r"MAXIMUM_INPUT_SIZE = (\d+)")
         most = []
         for version in (1, 2):
             header, operation = (number_of(f"fuzz/program/program_{version}.c", rf"#define {name}_SIZE\s+\(\(size_t\)(\d+)\)")

@@ -1,4 +1,4 @@
-"""Tests of ci/lib/entry.py and of ci/lib/common.sh: no accident ends a command with 1, which says that the heap is at fault.
+"""Tests of fuzz/kmemfuzz/entry.py and of ci/lib/common.sh: no accident ends a command with 1, which says that the heap is at fault.
 """
 
 import os
@@ -10,12 +10,12 @@ import sys
 import tempfile
 import unittest
 
-from command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, exit_codes
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, exit_codes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """\
 import os, sys, threading
-from entry import enter
+from kmemfuzz.entry import enter
 
 
 def main():
@@ -33,7 +33,8 @@ class EntryTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.tree = pathlib.Path(folder.name) / "tree"
         self.library = self.tree / "ci" / "lib"
-        shutil.copytree(ROOT / "ci" / "lib", self.library, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("ci/lib", "fuzz/kmemfuzz"):
+            shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
 
     def write(self, text):
         """Makes the program."""
@@ -118,12 +119,12 @@ class Python(EntryTest):
     def test_a_program_that_cannot_be_imported_is_an_internal_error(self):
         for text in ("import no_such_module\n", "def broken(:\n", "x = 1\n"):
             self.write(text)
-            code, _, errors = self.run_shell("python3 ci/lib/entry.py example")
+            code, _, errors = self.run_shell("CALLER_FOLDER=. python3 ci/lib/begin.py example")
             self.assertEqual(code, EXIT_INTERNAL, errors)
             self.assertIn("internal error", errors)
 
     def test_every_program_begins_there(self):
-        for path in (ROOT / "ci" / "lib").glob("*.py"):
+        for path in (*(ROOT / "ci/lib").glob("*.py"), *(ROOT / "fuzz/kmemfuzz").glob("*.py")):
             text = path.read_text(encoding="utf-8")
             if "__main__" in text:
                 self.assertRegex(text, r'if __name__ == "__main__":\n(    .*\n)*    enter\(', path.name)

@@ -16,8 +16,7 @@ import broken
 from failures import HANGING, UNMERGED, UNMERGED_REDUCED, WRITES_TO_NULL, ZEROED
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
 # pylint: disable=wrong-import-order
-import corpus
-import findings
+from kmemfuzz import corpus, findings
 from terminal import run_on_terminal
 
 HEALTHY = ROOT / "build" / "release" / "kmemfuzz"
@@ -300,7 +299,7 @@ class Keep(ExplainTest):
         self.write("crash")
         broken = self.tool("merge-right-forgotten")
         self.assertEqual(self.keep(broken, "crash", "merge-right")[0], SOUND)
-        # ci/replay runs `kmemfuzz run corpus`, ci/target `kmemfuzz pack corpus`, ci/fuzz the folders of SEED_FOLDERS.
+        # ci/replay runs `kmemfuzz run corpus`, kmemfuzz board `kmemfuzz pack corpus`, ci/fuzz the folders of SEED_FOLDERS.
         self.assertIn('/kmemfuzz" run corpus ', (ROOT / "ci/replay").read_text())
         code, output, _ = self.run_with(HEALTHY, "run", "tree/corpus")
         self.assertEqual(code, SOUND)

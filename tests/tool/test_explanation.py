@@ -1,4 +1,4 @@
-"""Tests of ci/lib/explanation.py: what becomes of a finding of a target that kmemfuzz does not know. The targets are scripts,
+"""Tests of fuzz/kmemfuzz/explanation.py: what becomes of a finding of a target that kmemfuzz does not know. The targets are scripts,
 and the real ones tell their steps.
 """
 
@@ -12,10 +12,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-import explanation
-import fuzzer
+from kmemfuzz import explanation, fuzzer
 import patched
-from campaign import TARGETS
+from kmemfuzz.campaign import TARGETS
 from fuzzer_words import ABORT, PAGE_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, TIMED_OUT
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -98,7 +97,7 @@ VIOLATION text-encoded-size: A sentence.
   written
     {self.path}.reduced: the reduced input, as the fuzzer takes it
     {self.path}.txt: this text
-    {self.path}.json: the same for ci/report
+    {self.path}.json: the same for kmemfuzz report
 """)
 
     def test_a_log_has_all_of_an_input_unless_it_is_very_long(self):
@@ -167,15 +166,15 @@ VIOLATION text-encoded-size: A sentence.
         self.binary.unlink()
         self.assertRegex(self.explain(b"x")["problem"], "No such file or directory.*text_fuzzer")
         self.write_target(TARGET)
-        with mock.patch("corpus.write_whole", side_effect=OSError(28, "No space left on device")):
+        with mock.patch("kmemfuzz.corpus.write_whole", side_effect=OSError(28, "No space left on device")):
             self.assertIn("No space left on device", self.explain(b"x")["problem"])
         self.assertIn("No such file", explanation.explain(self.folder / "gone", "text", self.binary, lambda: False)["problem"])
 
     def test_no_more_inputs_are_tried_than_it_may_take(self):
-        with mock.patch("explanation.REDUCE_RUNS", 7):
+        with mock.patch("kmemfuzz.explanation.REDUCE_RUNS", 7):
             self.explain(b"a" * 500 + b"x")
         self.assertEqual(len((self.folder / "runs").read_text().split()), 7 + 2)
-        with mock.patch("explanation.REDUCE_SECONDS", 0):
+        with mock.patch("kmemfuzz.explanation.REDUCE_SECONDS", 0):
             self.assertEqual(self.explain(b"a x")["size_after"], 3)
 
     def test_when_nobody_waits_any_more_it_ends_and_nothing_half_done_is_there(self):

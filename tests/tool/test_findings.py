@@ -1,4 +1,4 @@
-"""Tests of ci/lib/findings.py: what a campaign has found is explained, and what is the same is told to be. The tools
+"""Tests of fuzz/kmemfuzz/findings.py: what a campaign has found is explained, and what is the same is told to be. The tools
 here are scripts; test_explain.py runs the real one. Findings of other targets than the heap's: test_explanation.py.
 """
 
@@ -9,9 +9,8 @@ import pathlib
 import tempfile
 import unittest
 
-import explanation
-import findings
-from outside_text import dump_json
+from kmemfuzz import explanation, findings
+from kmemfuzz.outside_text import dump_json
 
 SECONDS = 60  # more than a script takes on a busy machine
 

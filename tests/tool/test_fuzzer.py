@@ -1,4 +1,4 @@
-"""Tests of ci/lib/fuzzer.py: what it makes of libFuzzer's words and of a target's counters.
+"""Tests of fuzz/kmemfuzz/fuzzer.py: what it makes of libFuzzer's words and of a target's counters.
 """
 
 import pathlib
@@ -7,7 +7,7 @@ import struct
 import tempfile
 import unittest
 
-import fuzzer
+from kmemfuzz import fuzzer
 from fuzzer_words import (
 
     ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, PAGE_VIOLATED, POISONED, PULSE, REDUCE,

@@ -17,7 +17,7 @@ from tool_fixture import (
 NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
 
 COMMANDS = ("run", "explain", "reduce", "show", "keep", "import", "asm", "oracles", "pack", "replay")
-PACKAGE = ("board",)  # the words in Python
+PACKAGE = ("fuzz", "corpus", "board", "report", "soak", "sarif")  # the words in Python
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size poison damage-inside damage-reported "
@@ -443,7 +443,7 @@ class Tool(ToolTest):
 
     def test_an_unknown_command_or_option_is_named(self):
         for name, nearest in (("walk", " (did you mean pack?)"), ("--bogus", ""), ("", ""), ("ru", " (did you mean run?)"), ("RUN", ""),
-                              ("re", " (did you mean run or reduce or replay?)"), ("x" * 1000, "")):
+                              ("re", " (did you mean run or reduce or report or replay?)"), ("x" * 1000, "")):
             complaint = f"kmemfuzz: there is no word '{name}'{nearest}; kmemfuzz help lists all\n"
             self.require(USAGE, "", complaint, name)
             self.require(USAGE, "", complaint, "help", name)

@@ -6,7 +6,7 @@ import pathlib
 import re
 import unittest
 
-import campaign
+from kmemfuzz import campaign
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EMPTY = "empty"  # the target that only measures libFuzzer itself

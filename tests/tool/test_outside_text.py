@@ -8,18 +8,17 @@ import subprocess
 import sys
 import unittest
 
-import outside_text
-from outside_text import dump_json, excerpt, visible, visible_lines
+from kmemfuzz import outside_text
+from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-LIBRARY = TREE / "ci/lib"
-# pylint: disable=wrong-import-position
+LIBRARIES = (TREE / "ci/lib", TREE / "fuzz/kmemfuzz")
 
 # (what comes from outside, how it is shown in one line)
 SHOWN = (
     ("plain name.ops", "plain name.ops"),
     ("ü ж 漢 e\u0301 😀 'quoted' \\back", "ü ж 漢 e\u0301 😀 'quoted' \\back"),
-    ("a\nci/target: all sound", r"a\nci/target: all sound"),
+    ("a\nkmemfuzz board: all sound", r"a\nkmemfuzz board: all sound"),
     ("\r\033[Kall sound", r"\r\x1b[Kall sound"),
     ("\033]0;title\a", r"\x1b]0;title\x07"),
     ("\x9b2J \x85 \x7f \0", r"\u009b2J \u0085 \x7f \x00"),
@@ -69,11 +68,11 @@ class Streams(unittest.TestCase):
     """Standard output of any encoding."""
 
     def test_a_character_that_the_output_cannot_encode_is_escaped(self):
-        program = "import outside_text; outside_text.open_streams(); print(outside_text.visible('\\xfc \\u6f22 bad\\udcff'))"
+        program = "from kmemfuzz import outside_text; outside_text.open_streams(); print(outside_text.visible('\\xfc \\u6f22 bad\\udcff'))"
         for environment in ({"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "ascii:strict"},
                             {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
             with self.subTest(environment=environment):
-                result = subprocess.run([sys.executable, "-c", program], cwd=LIBRARY, env=dict(os.environ, **environment),
+                result = subprocess.run([sys.executable, "-c", program], cwd=LIBRARIES[0], env=dict(os.environ, **environment),
                                         capture_output=True, check=False)
                 self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"\\xfc \\u6f22 bad\\xff\n", b""))
 
@@ -100,11 +99,11 @@ def is_call_of(node, *names):
 
 
 class Sources(unittest.TestCase):
-    """The programs in ci/lib."""
+    """The programs in ci/lib and the package."""
 
     def trees(self):
         """(file's name, its syntax) of each."""
-        for path in sorted(LIBRARY.glob("*.py")):
+        for path in sorted(path for folder in LIBRARIES for path in folder.glob("*.py")):
             yield path.name, ast.parse(path.read_text(encoding="utf-8"))
 
     def test_no_exception_is_printed_as_it_came(self):

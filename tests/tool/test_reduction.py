@@ -1,4 +1,4 @@
-"""Tests of ci/lib/reduction.py: inputs become smaller, keep failing, and no input is tried twice. What fails is decided by a
+"""Tests of fuzz/kmemfuzz/reduction.py: inputs become smaller, keep failing, and no input is tried twice. What fails is decided by a
 function here; no target runs.
 """
 
@@ -7,8 +7,8 @@ import random
 import re
 import unittest
 
-import reduction
-from campaign import TARGETS
+from kmemfuzz import reduction
+from kmemfuzz.campaign import TARGETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEEDS = range(20)

@@ -1,4 +1,4 @@
-"""Tests of ./ci/report: its pages are sound HTML, show the figures of report.json and no others, escape every name, and
+"""Tests of kmemfuzz report: its pages are sound HTML, show the figures of report.json and no others, escape every name, and
 are whole or not there.
 """
 
@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 import urllib.parse
@@ -19,10 +20,7 @@ from unittest import mock
 import report_fixture as fixture
 
 # pylint: disable=wrong-import-order
-import markup
-import plot
-import report
-import report_data
+from kmemfuzz import markup, plot, report, report_data
 
 SOUND, DAMAGED, USAGE, ENVIRONMENT = range(4)
 VOID = ("meta", "link", "br")  # elements of HTML that have no end
@@ -432,7 +430,7 @@ class Names(ReportTest):
             (self.night / "target.json").write_text(text, encoding="utf-8")
             result = fixture.run_report("--campaign", self.night, "--out", self.out)
             self.assertEqual((result.returncode, result.stderr.count("\n")), (DAMAGED, 1), result.stderr)
-            self.assertIn("target.json is not what `./ci/target --json` prints", result.stderr)
+            self.assertIn("target.json is not what `kmemfuzz board --json` prints", result.stderr)
 
     def test_pages_of_folders_with_like_names_are_apart(self):
         self.assertEqual(report_data.page_names(["a b", "a?b", "A-B", "index", "report", "", "..", "a-b-2"]),
@@ -499,7 +497,7 @@ class Places(ReportTest):
         self.make()
         before = (self.out / "index.html").read_bytes()
         for broken in ("shutil.copyfile", "report_pages.make_pages"):
-            with mock.patch(f"report.{broken}", side_effect=OSError(28, "No space left on device")), \
+            with mock.patch(f"kmemfuzz.report.{broken}", side_effect=OSError(28, "No space left on device")), \
                     contextlib.redirect_stderr(io.StringIO()) as errors:
                 code = report.main(["--campaign", str(self.night), "--out", str(self.out)])
             self.assertEqual(code, ENVIRONMENT)
@@ -508,7 +506,7 @@ class Places(ReportTest):
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["night", "out"])
 
     def test_paths_are_relative_to_where_the_command_is_typed(self):
-        result = subprocess.run([fixture.ROOT / "ci" / "report", "--campaign", "night", "--out", "deep/out"], cwd=self.folder,
+        result = subprocess.run([sys.executable, fixture.ROOT / "fuzz/kmemfuzz", "report", "--campaign", "night", "--out", "deep/out"], cwd=self.folder,
                                 capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, SOUND, result.stderr)
         self.assertTrue((self.folder / "deep" / "out" / "index.html").is_file())
@@ -554,7 +552,7 @@ class Errors(ReportTest):
         self.assertIn("was cut off, and is left out", self.pages()["page.html"].all("main")[0]["text"])
 
     def test_documents_that_are_not_there_or_not_those(self):
-        for option, command in (("--planted", "./ci/planted --json"), ("--target", "./ci/target --json"),
+        for option, command in (("--planted", "./ci/planted --json"), ("--target", "kmemfuzz board --json"),
                                 ("--coverage-json", "./ci/coverage --json")):
             path = self.folder / "other.json"
             self.require_error(ENVIRONMENT, f"`{command} >other.json` writes it", "--campaign", self.night, "--out", self.out,
@@ -579,15 +577,15 @@ class Errors(ReportTest):
                                  ("--target", {"configurations": [], "findings": []})):
             path = self.folder / "empty.json"
             path.write_text(json.dumps(document), encoding="utf-8")
-            self.require_error(DAMAGED, "is not what `./ci/", "--campaign", self.night, "--out", self.out, option, path)
+            self.require_error(DAMAGED, "is not what `", "--campaign", self.night, "--out", self.out, option, path)
 
     def test_coverage_without_pages(self):
         self.require_error(ENVIRONMENT, "holds no index.html", "--campaign", self.night, "--out", self.out,
                            "--coverage", self.folder)
 
     def test_wrong_options(self):
-        self.require_error(USAGE, "usage: ci/report", "--x")
-        self.require_error(USAGE, "usage: ci/report", "--out")
+        self.require_error(USAGE, "usage: kmemfuzz report", "--x")
+        self.require_error(USAGE, "usage: kmemfuzz report", "--out")
 
     @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_a_place_that_cannot_be_written(self):

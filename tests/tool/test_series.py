@@ -1,4 +1,4 @@
-"""Tests of ci/lib/series.py: a series has whole lines only, whatever happens to those who write it.
+"""Tests of fuzz/kmemfuzz/series.py: a series has whole lines only, whatever happens to those who write it.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import threading
 import unittest
 from unittest import mock
 
-import series
+from kmemfuzz import series
 
 FIGURES = {"target": "heap", "build": "memory", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
            "checked_operations": 4400, "coverage_edges": 60, "features": 300, "corpus_files": 20}

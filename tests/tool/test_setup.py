@@ -30,7 +30,8 @@ class SetupTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.tree = pathlib.Path(folder.name) / "tree"
         self.programs = pathlib.Path(folder.name) / "programs"
-        shutil.copytree(ROOT / "ci", self.tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("ci", "fuzz/kmemfuzz"):
+            shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.programs.mkdir()
         for name in PLAIN_TOOLS:
             (self.programs / name).symlink_to(shutil.which(name))
@@ -156,7 +157,7 @@ class Fuzz(SetupTest):
         common = self.tree / "ci/lib/common.sh"
         common.write_text(common.read_text(encoding="utf-8").replace("/usr/bin/python3", ""), encoding="utf-8")
         self.have_debian(missing=["python3"])
-        for command in ("ci/fuzz", "ci/target"):
+        for command in ("ci/fuzz", "ci/planted"):
             code, _, errors = self.run_script(command)
             self.assertEqual(code, ENVIRONMENT)
             self.assertTrue(errors.endswith("--no-install-recommends python3\n"), errors)

@@ -1,4 +1,4 @@
-"""Tests of ci/soak: what it runs, for how long, and the verdict that follows. What it runs are scripts here.
+"""Tests of kmemfuzz soak: what it runs, for how long, and the verdict that follows. What it runs are scripts here.
 """
 
 import json
@@ -7,16 +7,23 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 
-import soak
-from campaign import TARGETS
+from kmemfuzz import soak
+from kmemfuzz.campaign import TARGETS
 from processes import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 FIGURES = {"seconds": 9.8, "executions": 1234567, "features": 42, "added": 3, "crashes": {}}
+# What makes a word of the package a script.
+WORD = """
+presets = lambda options: []
+parse_arguments = list
+main = lambda arguments: os.execv("/bin/sh", ["sh", "-c", {!r}, "word", *arguments])
+"""
 ENGINE = "echo engine $@ >>ran"
 FUZZ = f"echo \"$@\" >>ran; echo '{json.dumps(FIGURES)}'"
 
@@ -40,20 +47,21 @@ class Plan(unittest.TestCase):
 
 
 class Verdict(unittest.TestCase):
-    def soak(self, fuzz=FUZZ, target="echo all replayed", determinism="echo '10 passed, 0 failed'", engine=ENGINE,
+    def soak(self, fuzz=FUZZ, board="echo all replayed", determinism="echo '10 passed, 0 failed'", engine=ENGINE,
              during=None, arguments=("--minutes", "1")):
-        """Runs ci/soak with scripts as its commands. Returns (exit code, output, errors, the campaigns that ran)."""
+        """Runs kmemfuzz soak with scripts as its commands. Returns (exit code, output, errors, the campaigns that ran)."""
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
-            (tree / "ci").mkdir()
-            shutil.copy2(ROOT / "ci" / "soak", tree / "ci" / "soak")
-            shutil.copytree(ROOT / "ci" / "lib", tree / "ci" / "lib", ignore=shutil.ignore_patterns("__pycache__"))
-            for name, text in (("fuzz", fuzz), ("target", target), ("determinism", determinism),
-                               ("engine", engine)):
+            for name in ("ci/lib", "fuzz/kmemfuzz"):
+                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            for name, text in (("determinism", determinism), ("engine", engine)):
                 (tree / "ci" / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
                 (tree / "ci" / name).chmod(0o755)
-            process = subprocess.Popen(["ci/soak", *arguments], cwd=tree, stdin=subprocess.DEVNULL, text=True,
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+            for name, text in (("campaign", fuzz), ("board_command", board)):
+                with open(tree / "fuzz/kmemfuzz" / f"{name}.py", "a", encoding="utf-8") as module:
+                    module.write(WORD.format(text))
+            process = subprocess.Popen([sys.executable, "fuzz/kmemfuzz", "soak", *arguments], cwd=tree, stdin=subprocess.DEVNULL,
+                                       text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
             if during:
                 during(process, tree)
             output, errors = process.communicate(timeout=60)
@@ -93,7 +101,7 @@ class Verdict(unittest.TestCase):
         self.assertEqual(len([line for line in ran if line.startswith("--for")]), len(soak.BUILDS) * len(TARGETS))
 
     def test_broken_by_a_board_that_differs(self):
-        self.require_verdict("BROKEN", VIOLATION, target="echo 1 differs; exit 1")
+        self.require_verdict("BROKEN", VIOLATION, board="echo 1 differs; exit 1")
 
     def test_broken_by_a_corpus_that_is_not_deterministic(self):
         self.require_verdict("BROKEN", VIOLATION, determinism="exit 1")
@@ -114,4 +122,4 @@ class Verdict(unittest.TestCase):
         for arguments in ([], ["--hours", "0"], ["--hours", "1", "--minutes", "1"], ["--hours", "soon"]):
             code, output, errors, ran = self.soak(arguments=arguments)
             self.assertEqual((code, output, ran), (USAGE, "", []))
-            self.assertIn("usage: ci/soak", errors)
+            self.assertIn("usage: kmemfuzz soak", errors)

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import unittest
 
-from campaign import TARGETS
+from kmemfuzz.campaign import TARGETS
 from folders import FolderTest
 from processes import processes_in, processes_naming, wait_until_none
 
@@ -403,7 +403,7 @@ $""")
             with self.subTest(arguments=arguments):
                 code, output, errors = run(["./ci/fuzz", *arguments], ROOT)
                 self.assertEqual((code, output), (USAGE, ""))
-                self.assertIn("usage: ci/fuzz ", errors)
+                self.assertIn("usage: kmemfuzz fuzz ", errors)
                 self.assertIn(complaint, errors)
 
     def test_help_needs_no_build(self):

@@ -12,11 +12,11 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
-import board
-import campaign
+from kmemfuzz import board, campaign
 import workflows
 import yaml
 
@@ -31,7 +31,7 @@ RUN_BY_CI_TEST = {
     "./ci/test": None,  # would start this test again
     "./ci/test night": None,  # the same
     "./ci/replay": "ci/replay",
-    "./ci/target": "ci/target",
+    "build/release/kmemfuzz board": "build/release/kmemfuzz board",
     "./ci/coverage --html build/campaign/coverage --json >build/campaign/coverage.json": "ci/coverage",
     "./ci/coverage --target": "ci/coverage --target",
     "./ci/planted --json >build/campaign/planted.json": "ci/planted",
@@ -142,7 +142,8 @@ class Rules(unittest.TestCase):
         "an action by a commit without its release": (" # v4.6.2", "", "names no commit with its release"),
         "a command that is not there": ("./ci/replay", "./ci/repaly", "there is no ./ci/repaly in this tree"),
         "a command that is not ours": ("./ci/replay", "make replay", "'make replay' does not begin with a command"),
-        "two commands in a step": ("./ci/replay", "./ci/replay && ./ci/target", "is more than one command"),
+        "a word of a build that is not there": ("build/release/kmemfuzz board", "build/fuzz/kmemfuzz board", "nothing builds fuzz for"),
+        "two commands in a step": ("./ci/replay", "./ci/replay && ./ci/lint", "is more than one command"),
         "an expression in a shell": ('"$PRESET"', "${{ matrix.preset }}", "pastes an expression into a shell"),
         "a duration in a command": ('--for "$FUZZ_TIME"', "--for 5m", "has a duration of its own"),
         "another shell": ("    shell: bash", "    shell: sh", "runs a shell other than bash -eo pipefail"),
@@ -289,7 +290,7 @@ class Steps(unittest.TestCase):
             for name in ("a", "a.reduced", "a.reduced.ops", "a.html", "b"):
                 (findings / name).write_text("kmem-program 1\nno such line\n", encoding="utf-8")
             out = pathlib.Path(folder) / "out.sarif"
-            done = subprocess.run([TREE / "ci/sarif", out], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            done = subprocess.run([sys.executable, TREE / "fuzz/kmemfuzz", "sarif", out], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
             document = json.loads(out.read_text(encoding="utf-8"))
         self.assertEqual(done.returncode, 2, done.stderr)

@@ -17,7 +17,8 @@ GITLAB_LONGEST_MINUTES = 180  # GitLab's shared runners do
 GITLAB_WORDS = ("workflow", "stages", "default", "variables")  # all other words at the top are jobs
 
 _RELEASE = re.compile(r"uses: +([\w.-]+(?:/[\w.-]+)+)@([0-9a-f]{40}) # (v\d+(?:\.\d+)*)$")
-_COMMAND = re.compile(r"\./ci/[a-z-]+(?= |$)")
+_COMMAND = re.compile(r"\./ci/[a-z-]+(?= |$)|build/([a-z-]+)/kmemfuzz [a-z]+(?= |$)")
+_BUILDS = {"fuzz": "./ci/fuzz", "release": "./ci/replay"}  # what else than ./ci/build has built a preset when it ends
 _DANGEROUS_EVENTS = ("pull_request_target", "workflow_run")  # they run with secrets what a fork has sent
 
 
@@ -113,7 +114,7 @@ def check_command(command, tree):
     match = _COMMAND.match(command)
     if not match:
         return [f"'{command}' does not begin with a command of this tree"]
-    if not (tree / match.group(0)).is_file():
+    if not match.group(1) and not (tree / match.group(0)).is_file():
         return [f"there is no {match.group(0)} in this tree"]
     problems = []
     if "\n" in command.strip() or re.search(r"[;|&<`]|\$\(", command):
@@ -122,6 +123,19 @@ def check_command(command, tree):
         problems.append(f"'{command}' pastes an expression into a shell: hand it over in env")
     if "--for " in command and '--for "$FUZZ_TIME"' not in command:
         problems.append(f"'{command}' has a duration of its own: it belongs into FUZZ_TIME")
+    return problems
+
+
+def check_built(commands):
+    """A problem for each command of a job that uses a build which none of those before it has made."""
+    problems = []
+    for number, command in enumerate(commands):
+        match = _COMMAND.match(command)
+        preset = match and match.group(1)
+        if preset and not any(earlier.startswith(_BUILDS.get(preset, "./ci/build")) or
+                              (earlier.startswith("./ci/build ") and preset in earlier.split())
+                              for earlier in commands[:number]):
+            problems.append(f"nothing builds {preset} for '{command}': begin with ./ci/build {preset}")
     return problems
 
 
@@ -153,6 +167,7 @@ def check_job(workflow, name, job, tree):
         problems.append(f"job {name} has no timeout-minutes of {LONGEST_MINUTES} at most")
     if "schedule" in workflow.events and "needs" not in job and "github.event.repository.fork" not in job.get("if", ""):
         problems.append(f"job {name} would start on a fork by itself")
+    problems += check_built([step["run"] for step in steps_of(job) if "run" in step])
     for step in steps_of(job):
         if "run" in step:
             problems += check_command(step["run"], tree)
@@ -203,6 +218,7 @@ def check_gitlab(content, github_commands, tree=TREE):
     problems = []
     for name, job in gitlab_jobs(content).items():
         problems += [f"job {name} has no {word}" for word in ("timeout", "rules") if word not in job]
+        problems += check_built([*job.get("script", []), *job.get("after_script", [])])
         minutes = gitlab_minutes(job)
         if minutes is None and "timeout" in job:
             problems.append(f"job {name} has a timeout of '{job['timeout']}': write it as N minutes")

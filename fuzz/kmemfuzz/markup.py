@@ -5,7 +5,7 @@ May be here: how elements are written. May not: which.
 
 import html
 
-from outside_text import visible_lines
+from kmemfuzz.outside_text import visible_lines
 
 
 class Markup(str):

@@ -8,9 +8,9 @@ import struct
 import time
 from typing import NamedTuple
 
-import child
-from board_lines import LINE_SIZE, BadLine, EnvironmentFailure, Outcome, Reader
-from outside_text import excerpt, visible
+from kmemfuzz import child
+from kmemfuzz.board_lines import LINE_SIZE, BadLine, EnvironmentFailure, Outcome, Reader
+from kmemfuzz.outside_text import excerpt, visible
 
 MEMORY = "128M"  # as src/riscv/link.ld draws it
 XLEN = {"rv64": 64, "rv32": 32}

@@ -1,4 +1,4 @@
-"""The pages of a report, made of its figures (ci/lib/report_data.py) and of the templates in ci/lib/site.
+"""The pages of a report, made of its figures (fuzz/kmemfuzz/report_data.py) and of the templates in fuzz/kmemfuzz/site.
 
 May be here: which figure stands where, and in which words. May not: figures of its own; anything that is not in report.json.
 
@@ -11,10 +11,8 @@ import shlex
 import string
 import urllib.parse
 
-import explanation
-import plot
-import report_data
-from markup import Markup, element, escape, join
+from kmemfuzz import explanation, plot, report_data
+from kmemfuzz.markup import Markup, element, escape, join
 
 TEMPLATES = pathlib.Path(__file__).resolve().parent / "site"
 STYLES = (TEMPLATES.parents[2] / "fuzz" / "draw" / "page" / "colours.css", TEMPLATES / "style.css")
@@ -283,7 +281,7 @@ def show_planted(planted):
     """The table of the planted bugs."""
     if planted.document is None:
         return element("p", "Not measured. ", element("code", "./ci/planted --json >planted.json"), " measures it, and ",
-                       element("code", "./ci/report --planted planted.json"), " shows it.", class_="soft")
+                       element("code", "kmemfuzz report --planted planted.json"), " shows it.", class_="soft")
     rows = [(patch["name"].document, outcome(patch["outcome"].document == "found", patch["outcome"].document),
              patch["caught_by"].document or NOTHING, patch["executions"].show(), patch["seconds"].show(),
              patch["bug"].document) for patch in planted["patches"]]
@@ -304,8 +302,8 @@ def show_planted(planted):
 def show_target(target):
     """What replay on the boards came to."""
     if target.document is None:
-        return element("p", "Not replayed. ", element("code", "./ci/target --json >target.json"), " replays the corpus, and ",
-                       element("code", "./ci/report --target target.json"), " shows it.", class_="soft")
+        return element("p", "Not replayed. ", element("code", "kmemfuzz board --json >target.json"), " replays the corpus, and ",
+                       element("code", "kmemfuzz report --target target.json"), " shows it.", class_="soft")
     names = ("inputs", "checked_operations", "sound", "violations", "faults", "hangs", "reports", "dead", "differences", "seconds")
     parts = [element("p", outcome(target["sound"].document, "All sound, digests equal the host\u2019s."
                                   if target["sound"].document else "Not everything is sound and equal."))]
@@ -336,7 +334,7 @@ def show_coverage(measured, pages):
         parts.append(table("Coverage by tests and corpus", head, rows))
     return join(parts) or element(
         "p", "Not measured. ", element("code", "./ci/coverage --html DIR"), " measures it, and ",
-        element("code", "./ci/report --coverage DIR"), " links it.", class_="soft")
+        element("code", "kmemfuzz report --coverage DIR"), " links it.", class_="soft")
 
 
 def overview_verdict(document):

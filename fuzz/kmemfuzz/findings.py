@@ -11,11 +11,10 @@ import subprocess
 import sys
 import time
 
-import fuzzer
-import guarded
-from command_line import EXIT_SOUND, EXIT_VIOLATION
-from explanation import CARRIED_SIZE, Cut, carry
-from outside_text import shell_word, visible, visible_lines
+from kmemfuzz import fuzzer, guarded
+from kmemfuzz.command_line import EXIT_SOUND, EXIT_VIOLATION
+from kmemfuzz.explanation import CARRIED_SIZE, Cut, carry
+from kmemfuzz.outside_text import shell_word, visible, visible_lines
 
 POLL_SECONDS = 0.1  # between looks at whether someone still waits
 
@@ -96,7 +95,7 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
         finding["input"], finding["replay"], words = _carry_program(finding["files"].get("reduced", artifact), tool)
         finding["text"] += f"\n{words}" if words else ""
         if code != EXIT_VIOLATION:
-            print(f"ci/fuzz: no files were written for {visible(artifact)}:\n{visible_lines(errors.strip())}", file=sys.stderr)
+            print(f"kmemfuzz fuzz: no files were written for {visible(artifact)}:\n{visible_lines(errors.strip())}", file=sys.stderr)
     else:
         finding["problem"] = f"kmemfuzz explain ended with code {code}: {errors.strip() or 'it said nothing'}"
     return finding

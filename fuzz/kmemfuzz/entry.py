@@ -1,25 +1,21 @@
-"""Where every program of ci/lib begins, and how it ends when something happens that it does not expect: with code 3 when a
+"""Where every command in Python begins, and how it ends when something happens that it does not expect: with code 3 when a
 file, memory or standard output cannot be had, with code 4 when it is a bug of ours. No accident may end with 1, which says
 that the heap is at fault.
-
-Usage: entry.py MODULE ARGUMENT... runs a program of this folder, so that what its imports raise is caught as well.
 """
 
 import errno
 import os
 import pathlib
-import runpy
 import sys
 import tempfile
 import threading
 import traceback
 
-from command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL
-from outside_text import open_streams, visible
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL
+from kmemfuzz.outside_text import open_streams, visible
+from kmemfuzz.tree import TREE
 
-FOLDER = pathlib.Path(__file__).resolve().parent
-TOP = FOLDER.parents[1]
-LOGS = TOP / "build" / "logs"
+LOGS = TREE and TREE / "build" / "logs"
 
 # What the system says when it cannot give something, though no file is named: no room, no memory, too many files, a reader
 # that is gone. Any other error without a file's name is a call that we got wrong.
@@ -40,10 +36,11 @@ def keep_trace(name, trace):
     text = f"{name}: {sys.argv!r}\nPython {sys.version}\n\n{trace}"
     file_name = f"internal-error-{pathlib.Path(sys.argv[0]).stem}.log"
     try:
-        LOGS.mkdir(parents=True, exist_ok=True)
-        path = LOGS / file_name
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-        return path
+        if LOGS:
+            LOGS.mkdir(parents=True, exist_ok=True)
+            path = LOGS / file_name
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            return path
     except OSError:
         pass
     try:
@@ -59,7 +56,7 @@ def end_internal(name, error):
     """Says that a bug of ours has shown, and how to report it; returns the exit code."""
     trace = "".join(traceback.format_exception(error))
     last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = "".join(f" at {os.path.relpath(frame.filename, TOP)}:{frame.lineno}" for frame in last)
+    where = "".join(f" at {os.path.relpath(frame.filename, TREE or os.sep)}:{frame.lineno}" for frame in last)
     path = keep_trace(name, trace)
     kept = f"its trace is in {path}" if path else "its trace follows"
     say(name, f"internal error, a bug of ours: {type(error).__name__}: {error}{where}; {kept}: please report both")
@@ -122,15 +119,3 @@ def enter(name, main, *arguments):
     except (OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written is dropped: Python tries again at its end
     sys.exit(code)
-
-
-def main():
-    """Runs the program that the first argument names."""
-    path = FOLDER / f"{sys.argv[1]}.py"
-    sys.argv[:2] = [str(path)]
-    runpy.run_path(str(path), run_name="__main__")
-    raise RuntimeError(f"{path.name} has not ended by enter")
-
-
-if __name__ == "__main__":
-    enter(f"ci/lib/{sys.argv[1]}.py", main)

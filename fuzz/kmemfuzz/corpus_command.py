@@ -1,22 +1,22 @@
-"""./ci/corpus: what the corpora hold, and how the committed one takes in others and stays small."""
+"""kmemfuzz corpus: what the corpora hold, and how the committed one takes in others and stays small."""
 
 import pathlib
 import shutil
 import sys
 import tempfile
 
-import corpus
-from campaign_folder import CAMPAIGNS
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
-from entry import enter
-from outside_text import dump_json, visible, visible_lines
+from kmemfuzz import corpus
+from kmemfuzz.campaign_folder import CAMPAIGNS
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible, visible_lines
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
 MAXIMUM_FILE_COUNT = 200
 MAXIMUM_SIZE = 256 << 10
 
 WORKPLACES = pathlib.Path("build")  # where a new corpus is made; on the filesystem of the old one, to replace it by renaming
-FUZZER = pathlib.Path("build/fuzz/heap_fuzzer")
+FUZZER = corpus.KMEMFUZZ.with_name("heap_fuzzer")
 COMMITTED = pathlib.Path("corpus")
 MINIMISED = "minimised"
 # What is never dropped, whatever else reaches the same: a person has put it there for a reason.
@@ -26,7 +26,7 @@ KEPT = ("seeds", "regressions")
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
-        prog="ci/corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
+        prog="kmemfuzz corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
         epilog=exit_codes("done", "the corpus would be too large or reach less"))
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
     words.add_parser("prune", help="drop from corpus/minimised what reaches nothing that the rest does not")
@@ -144,9 +144,9 @@ def print_status(entries):
     print(f"bound of {minimised['folder']}: {MAXIMUM_FILE_COUNT} files, {MAXIMUM_SIZE:,} bytes")
 
 
-def main():
+def main(arguments):
     """Runs the command; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     try:
         if options.word == "status":
             entries = status()
@@ -154,13 +154,13 @@ def main():
         else:
             change(COMMITTED, getattr(options, "folders", ()))
     except corpus.CorpusError as error:
-        print(f"ci/corpus: {visible_lines(error)}", file=sys.stderr)
+        print(f"kmemfuzz corpus: {visible_lines(error)}", file=sys.stderr)
         return EXIT_VIOLATION
     except OSError as error:
-        print(f"ci/corpus: {visible_lines(error)}", file=sys.stderr)
+        print(f"kmemfuzz corpus: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     return EXIT_SOUND
 
 
 if __name__ == "__main__":
-    enter("ci/corpus", main)
+    enter("kmemfuzz corpus", main, sys.argv[1:])

@@ -7,10 +7,8 @@ import subprocess
 import tempfile
 import time
 
-import corpus
-import fuzzer
-import guarded
-from campaign_folder import log_of
+from kmemfuzz import corpus, fuzzer, guarded
+from kmemfuzz.campaign_folder import log_of
 
 REPLAY_SECONDS = 15  # that running an input again may take; a hang would take for ever
 EXAMINE_SECONDS = 60  # that running inputs again may take when a campaign has ended

@@ -11,22 +11,19 @@ import sys
 import tempfile
 import time
 
-import corpus
-import crashes as crash_list
-import explanation
-import findings
-import fuzzer
-import series
-from campaign_folder import Folders
-from campaign_status import Status, measure, summarise
-from command_line import (EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, add_caller,
+from kmemfuzz import corpus
+from kmemfuzz import crashes as crash_list
+from kmemfuzz import explanation, findings, fuzzer, series, tree
+from kmemfuzz.campaign_folder import Folders
+from kmemfuzz.campaign_status import Status, measure, summarise
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, add_caller,
                           end_missing, exit_codes, parse_duration, parse_positive, place_paths)
-from entry import enter
-from outside_text import shell_word, visible, visible_lines
-from workers import Workers
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import shell_word, visible, visible_lines
+from kmemfuzz.workers import Workers
 
 PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
-BUILD = pathlib.Path("build", PRESET)
+BUILD = tree.build_folder(PRESET)
 TARGETS = ("heap", "page", "sv39", "text", "import")
 EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are reduced by waiting for them
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
@@ -38,7 +35,7 @@ SPACE_SECONDS = 0.5  # between looks at the space left
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
-        prog="ci/fuzz",
+        prog="kmemfuzz fuzz",
         description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation.",
         epilog=exit_codes("nothing found", "a violation"),
     )
@@ -66,9 +63,10 @@ def parse_arguments(arguments):
 
 
 def prepare_build(preset, stop):
-    """Sets up and builds, unless that was done. Returns the exit code, or None when a stop was requested."""
-    script = '. ci/lib/common.sh && ci/setup && build "$0"'
-    process = subprocess.Popen(["bash", "-c", script, preset], stdin=subprocess.DEVNULL, start_new_session=True)
+    """Sets up and builds, if there is a tree. Returns the exit code, or None when a stop was requested."""
+    if tree.TREE is None:
+        return EXIT_SOUND
+    process = subprocess.Popen(tree.build_command([preset]), stdin=subprocess.DEVNULL, start_new_session=True)
     while not stop.received:
         try:
             return process.wait(timeout=0.1)
@@ -139,7 +137,7 @@ class Campaign:
         working folder, or where it should be."""
         folders, options = self.folders, self.options
         if not self.binary.exists():
-            raise OSError(f"{self.binary} is not there; preset {PRESET} does not build it")
+            raise OSError(f"{self.binary} is not there; preset {PRESET} builds it")
         folders.prepare()
         tempfile.tempdir = os.environ["TMPDIR"] = str(folders.temporary.absolute())  # or kill -9 would leave something there
         folders.require_space()
@@ -176,7 +174,7 @@ class Campaign:
         self.crashes.finish(self.stop)
         added, failure = folders.harvest(self.binary)
         if failure:
-            print(f"ci/fuzz: all inputs are kept, since choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
+            print(f"kmemfuzz fuzz: all inputs are kept, since choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
         self.figures = measure(workers, self.crashes, elapsed, options)
         self.figures.update(corpus=str(folders.corpus), corpus_files=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
@@ -187,7 +185,7 @@ class Campaign:
             self.fault = ("it was stopped before it executed anything" if self.stop.received else
                           f"nothing was executed; the workers said:\n{said or 'nothing'}")
         if self.fault:
-            print(f"\nci/fuzz: {visible_lines(self.fault)}", file=sys.stderr, flush=True)
+            print(f"\nkmemfuzz fuzz: {visible_lines(self.fault)}", file=sys.stderr, flush=True)
         folders.clear()
 
     def report(self):
@@ -210,7 +208,7 @@ class Campaign:
         self.figures["findings"] = found
         untold = self.folders.leave()
         if untold:
-            print(f"\nci/fuzz: stopped before {untold} finding{' was' if untold == 1 else 's were'} explained; the next "
+            print(f"\nkmemfuzz fuzz: stopped before {untold} finding{' was' if untold == 1 else 's were'} explained; the next "
                   f"campaign does it. All are in {visible(self.folders.findings)}", file=sys.stderr)
         summarise(self.figures, self.options)
 
@@ -237,14 +235,14 @@ class Campaign:
         return told
 
 
-def main():
+def main(arguments):
     """Runs the campaign; returns the exit code."""
     stop = StopRequest()
     stop.listen()
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     code = prepare_build(PRESET, stop)
-    if code != EXIT_SOUND and not stop.received:
-        return code if code in (EXIT_USAGE, EXIT_INTERNAL) else EXIT_ENVIRONMENT
+    if tree.build_failure(code) and not stop.received:
+        return tree.build_failure(code)
     if stop.received:
         print("Stopped before the fuzzing began", file=sys.stderr)
         return EXIT_ENVIRONMENT
@@ -253,10 +251,10 @@ def main():
         campaign.run()
         campaign.report()
     except (OSError, subprocess.CalledProcessError, corpus.CorpusError) as error:
-        print(f"ci/fuzz: {visible_lines(error)}", file=sys.stderr)
+        print(f"kmemfuzz fuzz: {visible_lines(error)}", file=sys.stderr)
         work = campaign.folders.work
         if work and work.exists():
-            print(f"ci/fuzz: nothing found is lost; what is not in its place yet lies in {visible(work)}, and the next "
+            print(f"kmemfuzz fuzz: nothing found is lost; what is not in its place yet lies in {visible(work)}, and the next "
                   "campaign takes it from there", file=sys.stderr)
         return EXIT_ENVIRONMENT
     if campaign.figures["findings"]:
@@ -265,4 +263,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/fuzz", main)
+    enter("kmemfuzz fuzz", main, sys.argv[1:])

@@ -11,9 +11,8 @@ import math
 import pathlib
 import re
 
-import explanation
-import series
-from outside_text import visible
+from kmemfuzz import explanation, series
+from kmemfuzz.outside_text import visible
 
 FORMAT = "kmem-report 2"
 FORMATS = ("kmem-report 1", FORMAT)  # of reports that were made here at some time
@@ -23,7 +22,7 @@ PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
 EXPLANATION_SIZE = 1 << 20  # bytes that the explanation of a finding may have
 # What kmemfuzz explain writes beside a file, by kind (docs/crash.md).
 EXPLANATIONS = {"page": ".html", "text": ".reduced.ops", "reduced": ".reduced", "c": ".c"}
-EXPLANATION = ".json"  # what ci/lib/explanation.py writes beside the file of another target, of which a page is made here
+EXPLANATION = ".json"  # what fuzz/kmemfuzz/explanation.py writes beside the file of another target, of which a page is made here
 RESERVED = ("index", "report", "coverage")  # what else lies in a report's folder
 SAVED = re.compile(r"(crash|timeout|oom|leak|slow-unit)-[0-9a-f]+")  # as libFuzzer names what it saves
 
@@ -270,7 +269,7 @@ TARGET_COUNTS = ("inputs", "checked_operations", "sound", "violations", "faults"
 
 
 def target_figures(document):
-    """Of `./ci/target --json`."""
+    """Of `kmemfuzz board --json`."""
     if not document["configurations"]:
         raise ValueError("nothing was replayed")
     rows = [{"configuration": is_kind(row["configuration"], str), **{name: is_kind(row[name], int) for name in TARGET_COUNTS},
@@ -295,7 +294,7 @@ def coverage_figures(document):
 # campaign's folder may be called coverage as well.)
 BESIDE = {"planted": ("planted.json", ""), "target": ("target.json", ""), "coverage_json": ("coverage.json", ""),
           "coverage": ("coverage", "index.html")}
-COMMANDS = {"planted": ("./ci/planted --json", planted_figures), "target": ("./ci/target --json", target_figures),
+COMMANDS = {"planted": ("./ci/planted --json", planted_figures), "target": ("kmemfuzz board --json", target_figures),
             "coverage_json": ("./ci/coverage --json", coverage_figures)}
 
 

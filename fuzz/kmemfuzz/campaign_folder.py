@@ -13,8 +13,7 @@ import re
 import shutil
 import tempfile
 
-import corpus
-import fuzzer
+from kmemfuzz import corpus, fuzzer
 
 CAMPAIGNS = pathlib.Path("build/campaign")
 # libFuzzer stops in the middle of a file when a disk is full, and says nothing. So a campaign ends before it is.

@@ -1,4 +1,4 @@
-"""What the commands in ci/lib have in common: exit codes, kinds of arguments, paths that were typed elsewhere, and the
+"""What commands have in common: exit codes, kinds of arguments, paths that were typed elsewhere, and the
 signals that end them. Nothing that knows what a command does."""
 
 import argparse
@@ -7,7 +7,7 @@ import pathlib
 import re
 import signal
 
-from outside_text import open_streams, visible
+from kmemfuzz.outside_text import open_streams, visible
 
 EXIT_SOUND, EXIT_VIOLATION, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERNAL = range(5)
 
@@ -56,9 +56,12 @@ def parse_count(text):
     return int(text)
 
 
+CALLER = pathlib.Path.cwd()  # where a command was typed; it works at the top of the tree
+
+
 def add_caller(parser):
-    """Has a parser take the folder in which a command was typed, as the scripts in ci/ hand it on."""
-    parser.add_argument("--from", dest="caller", type=pathlib.Path, default=pathlib.Path.cwd(), help=argparse.SUPPRESS)
+    """Has what a parser returns say where the command was typed."""
+    parser.set_defaults(caller=CALLER)
 
 
 def from_caller(caller, path):

@@ -4,12 +4,10 @@ import os
 import pathlib
 import struct
 
-import board
-import child
-import corpus
-from board_lines import BadLine, Outcome, Reader
-from command_line import EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION
-from outside_text import excerpt
+from kmemfuzz import board, child, corpus
+from kmemfuzz.board_lines import BadLine, Outcome, Reader
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION
+from kmemfuzz.outside_text import excerpt
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
 TOOL_SECONDS = 600.0  # far more than kmemfuzz takes for any corpus that a board has room for

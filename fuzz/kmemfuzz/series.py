@@ -1,4 +1,4 @@
-"""The time series of a campaign: a file with a line of figures for each moment, written while it runs and read by ci/report.
+"""The time series of a campaign: a file with a line of figures for each moment, written while it runs and read by kmemfuzz report.
 
 May be here: the form of the file, how a line is added to it, how it is read. May not: what is made of the figures.
 
@@ -13,7 +13,7 @@ import pathlib
 import sys
 import time
 
-from outside_text import dump_json, visible
+from kmemfuzz.outside_text import dump_json, visible
 
 NAME = "series.jsonl"
 BUILD = "fuzz"  # of lines that name none
@@ -100,7 +100,7 @@ class Series:
                 self._named.update(part)
         except OSError as error:
             self._broken = True
-            print(f"ci/fuzz: {visible(pathlib.Path(self.folder, NAME))} cannot be written, so ./ci/report will lack "
+            print(f"kmemfuzz fuzz: {visible(pathlib.Path(self.folder, NAME))} cannot be written, so kmemfuzz report will lack "
                   f"the rest of this campaign: {visible(error)}", file=sys.stderr)
 
 

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import time
 
-import fuzzer
-import guarded
+from kmemfuzz import fuzzer, guarded
 
 STOP_SECONDS = 10  # that workers may take to end when told to: for the input they run, and the report of a crash
 OUTPUT_SIZE = 1 << 20  # bytes of a process's output that are kept: the last

@@ -4,11 +4,9 @@ JSON for machines."""
 import json
 import pathlib
 
-import board
-import child
-import sanitizer
-from outside_text import excerpt, shell_word, visible
-from packed_corpus import TOOL_SECONDS, run_tool, trace_on_host
+from kmemfuzz import board, child, sanitizer
+from kmemfuzz.outside_text import excerpt, shell_word, visible
+from kmemfuzz.packed_corpus import TOOL_SECONDS, run_tool, trace_on_host
 
 SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
                    "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}

@@ -6,9 +6,8 @@ import signal
 import subprocess
 import time
 
-import board
-import child
-from outside_text import excerpt
+from kmemfuzz import board, child
+from kmemfuzz.outside_text import excerpt
 
 DEBUGGER = "gdb-multiarch"
 SUPPORT = pathlib.Path("fuzz/gdb/kmem_gdb.py")

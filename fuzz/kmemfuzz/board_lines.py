@@ -4,7 +4,7 @@ character by character, or is refused."""
 import re
 from typing import NamedTuple
 
-from outside_text import excerpt
+from kmemfuzz.outside_text import excerpt
 
 ARENA_SIZE = (2 << 20) + 4096  # ARENA_CAPACITY in fuzz/execute/arena.h: what a heap can reserve at most
 LINE_SIZE = 4096  # bytes a line may have; several times LINE_SIZE in fuzz/target/line.h

@@ -14,9 +14,9 @@ import struct
 import subprocess
 import tempfile
 
-import fuzzer
+from kmemfuzz import fuzzer, tree
 
-KMEMFUZZ = pathlib.Path("build/fuzz/kmemfuzz")
+KMEMFUZZ = tree.build_folder("fuzz") / "kmemfuzz"
 # What campaigns start from. Not "large": those programs take too long to be worth mutating; they are only replayed.
 SEED_FOLDERS = ("seeds", "minimised", "regressions")
 WHOLE_INPUT_SIZE = 1 << 20  # no input of a committed corpus is longer, so none is measured cut short

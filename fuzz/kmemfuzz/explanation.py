@@ -4,7 +4,7 @@ does with the reduced one, and that is written beside the finding. (The heap's f
 May be here: how a target is run for that, what is made of its words, which files are written. May not: how inputs are made
 smaller (reduction.py); what is told of several findings (findings.py).
 
-Files, each written whole: FILE.reduced, the input; FILE.txt, the explanation for a person; FILE.json, for ci/report, which
+Files, each written whole: FILE.reduced, the input; FILE.txt, the explanation for a person; FILE.json, for kmemfuzz report, which
 is written last and so says that the others are there."""
 
 import base64
@@ -13,11 +13,8 @@ import re
 import tempfile
 import time
 
-import corpus
-import crashes
-import fuzzer
-import reduction
-from outside_text import dump_json, shell_word, visible
+from kmemfuzz import corpus, crashes, fuzzer, reduction
+from kmemfuzz.outside_text import dump_json, shell_word, visible
 
 FORMAT = "kmem-explanation 1"
 REDUCE_SECONDS = 60  # that reducing one finding may take
@@ -142,7 +139,7 @@ def tell(document, path, files):
             f"  input (where, bytes, characters)\n{indented}\n"
             f"{carry(data, document['replay'])}\n"
             f"  written\n    {visible(files['reduced'])}: the reduced input, as the fuzzer takes it\n"
-            f"    {visible(files['text'])}: this text\n    {visible(files['json'])}: the same for ci/report\n")
+            f"    {visible(files['text'])}: this text\n    {visible(files['json'])}: the same for kmemfuzz report\n")
 
 
 def explain(path, target, binary, is_cut):

@@ -12,11 +12,10 @@ import signal
 import sys
 import tempfile
 
-import report_data
-import report_pages
-from command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
-from entry import enter
-from outside_text import dump_json, visible
+from kmemfuzz import report_data, report_pages
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, visible
 
 CAMPAIGNS = pathlib.Path("build/campaign")
 OUT = pathlib.Path("build/report")
@@ -29,7 +28,7 @@ class Refused(Exception):
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
-        prog="ci/report",
+        prog="kmemfuzz report",
         description="Makes pages for a browser about a campaign or a night of several: coverage, executions and corpus over "
                     "time, every finding with its explanation, planted bugs, replay on target, coverage of the sources. "
                     "They need no network. All their figures are in report.json beside them.",
@@ -42,7 +41,7 @@ def parse_arguments(arguments):
     parser.add_argument("--planted", type=pathlib.Path, metavar="FILE",
                         help="what ./ci/planted --json has printed (default: DIR/planted.json of --campaign, if it is there)")
     parser.add_argument("--target", type=pathlib.Path, metavar="FILE",
-                        help="what ./ci/target --json has printed (default: DIR/target.json)")
+                        help="what kmemfuzz board --json has printed (default: DIR/target.json)")
     parser.add_argument("--coverage", type=pathlib.Path, metavar="DIR",
                         help="what ./ci/coverage --html has written (default: DIR/coverage)")
     parser.add_argument("--coverage-json", type=pathlib.Path, metavar="FILE",
@@ -132,16 +131,16 @@ def main(arguments):
         require_place(options.out, options.force, [*folders, *filter(None, sources.values())])
         put(options.out, lambda folder: write_files(folder, document, folders, sources))
     except Refused as refusal:
-        print(f"ci/report: {visible(refusal)}", file=sys.stderr)
+        print(f"kmemfuzz report: {visible(refusal)}", file=sys.stderr)
         return EXIT_USAGE
     except report_data.Damaged as damage:
-        print(f"ci/report: {visible(damage)}", file=sys.stderr)
+        print(f"kmemfuzz report: {visible(damage)}", file=sys.stderr)
         return EXIT_VIOLATION
     except (report_data.Missing, OSError, shutil.Error) as error:
-        print(f"ci/report: {visible(error)}", file=sys.stderr)
+        print(f"kmemfuzz report: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
-        print("ci/report: interrupted; nothing was written", file=sys.stderr)
+        print("kmemfuzz report: interrupted; nothing was written", file=sys.stderr)
         return EXIT_ENVIRONMENT
     print(visible(options.out / "index.html"))
     return EXIT_SOUND
@@ -150,4 +149,4 @@ def main(arguments):
 if __name__ == "__main__":
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left behind
-    enter("ci/report", main, sys.argv[1:])
+    enter("kmemfuzz report", main, sys.argv[1:])

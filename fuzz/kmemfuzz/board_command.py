@@ -9,16 +9,13 @@ import sys
 import tempfile
 import time
 
-import board
-import child
-import corpus
-import debug
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
+from kmemfuzz import board, child, corpus, debug, tree
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
                           exit_codes, from_caller, parse_count, parse_seconds)
-from entry import enter
-from outside_text import dump_json, excerpt, visible, visible_lines
-from packed_corpus import PackFailure, make_corpus, replay_on_host
-from target_finding import Finding, require_known_oracles
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import dump_json, excerpt, shell_word, visible, visible_lines
+from kmemfuzz.packed_corpus import PackFailure, make_corpus, replay_on_host
+from kmemfuzz.board_finding import Finding, require_known_oracles
 
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
@@ -29,7 +26,7 @@ EXPLAINED = 10  # findings explained in full in each configuration; the others a
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
-        prog="ci/target",
+        prog="kmemfuzz board",
         description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
                     "requires the verdicts and digests of the host.",
         epilog=exit_codes("all sound and equal", "a violation, fault, hang or difference"),
@@ -68,7 +65,7 @@ def parse_arguments(arguments):
         problem = corpus.problem_with(named)
         if problem:
             parser.error(problem)
-    options.command = "./ci/target" if options.caller == pathlib.Path.cwd() else f"{pathlib.Path.cwd()}/ci/target"
+    options.command = f"{shell_word(tree.tool())} board"
     options.blob = from_caller(options.caller, options.blob)
     options.gdb_commands = from_caller(options.caller, options.gdb_commands)
     for name, path in (("--blob", options.blob), ("--gdb-commands", options.gdb_commands)):
@@ -134,7 +131,7 @@ def replay_configuration(configuration, options, packed, host, progress):
     require_known_oracles(outcomes, configuration)
     if replay.errors:
         progress.clear()
-        print(f"ci/target: {configuration.name}: the emulator says: {'; '.join(map(excerpt, replay.errors))}", file=sys.stderr)
+        print(f"kmemfuzz board: {configuration.name}: the emulator says: {'; '.join(map(excerpt, replay.errors))}", file=sys.stderr)
     figures = {
         "configuration": configuration.name, "inputs": len(outcomes), "checked_operations": operations,
         "sound": sum(outcome.sound for outcome in outcomes), "violations": count["violation"], "faults": count["fault"],
@@ -218,7 +215,7 @@ def debug_program(options, folder):
     debug.find_debugger()
     packed = make_corpus(options, folder)
     if packed.count() != 1:
-        raise PackFailure(f"ci/target: --gdb takes one program; {options.paths[0]} has {packed.count()}", EXIT_USAGE)
+        raise PackFailure(f"kmemfuzz board: --gdb takes one program; {options.paths[0]} has {packed.count()}", EXIT_USAGE)
     host = replay_on_host(packed.blob)
     found = None
     for configuration in options.configurations:
@@ -255,9 +252,9 @@ def find_stop(image, finding, options):
     return operation, finding.kind
 
 
-def main():
+def main(arguments):
     """Runs the command; returns the exit code."""
-    options = parse_arguments(sys.argv[1:])
+    options = parse_arguments(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as ^C: no emulator is left behind
     folder = pathlib.Path("build/target")
@@ -265,7 +262,7 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob
     except OSError as error:
-        print(f"ci/target: {folder} cannot be made or written to, and what is replayed is packed there: {visible(error)}",
+        print(f"kmemfuzz board: {folder} cannot be made or written to, and what is replayed is packed there: {visible(error)}",
               file=sys.stderr)
         return EXIT_ENVIRONMENT
     try:
@@ -274,14 +271,14 @@ def main():
         print(visible_lines(error), file=sys.stderr)
         return error.code
     except (OSError, board.EnvironmentFailure) as error:
-        print(f"ci/target: {visible(error)}", file=sys.stderr)
+        print(f"kmemfuzz board: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
-        print("ci/target: interrupted", file=sys.stderr)
+        print("kmemfuzz board: interrupted", file=sys.stderr)
         return EXIT_ENVIRONMENT
     finally:
         shutil.rmtree(own, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    enter("ci/target", main)
+    enter("kmemfuzz board", main, sys.argv[1:])

@@ -1,4 +1,4 @@
-"""What a campaign shows of itself: figures, the status line, its series for ci/report, the closing summary."""
+"""What a campaign shows of itself: figures, the status line, its series for kmemfuzz report, the closing summary."""
 
 import os
 import pathlib
@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from outside_text import dump_json, visible
+from kmemfuzz.outside_text import dump_json, visible
 
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
 

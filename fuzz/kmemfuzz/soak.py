@@ -1,4 +1,4 @@
-"""./ci/soak: what a release has to survive. Campaigns of every target in every build, one after another; then what the
+"""kmemfuzz soak: what a release has to survive. Campaigns of every target in every build, one after another; then what the
 heap's campaigns have found is replayed on the boards and tested for determinism; then one verdict."""
 
 import itertools
@@ -9,15 +9,15 @@ import sys
 import time
 from typing import NamedTuple
 
-import corpus
-from campaign import PRESET, TARGETS
-from campaign_folder import CAMPAIGNS
-from command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, exit_codes,
+from kmemfuzz import corpus, tree
+from kmemfuzz.campaign import PRESET, TARGETS
+from kmemfuzz.campaign_folder import CAMPAIGNS
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, exit_codes,
                           parse_duration, parse_positive)
-from entry import enter
-from outside_text import visible, visible_lines
+from kmemfuzz.entry import enter
+from kmemfuzz.outside_text import visible, visible_lines
 
-# The builds whose targets run in turn: the preset that ci/fuzz builds, and what ci/engine NAME builds for others' engines.
+# The builds whose targets run in turn: the preset that kmemfuzz fuzz builds, and what ci/engine NAME builds for others' engines.
 BUILDS = {
     PRESET: "the core under AddressSanitizer and UBSan",
     "address": "everything under AddressSanitizer",
@@ -41,7 +41,7 @@ class Stage(NamedTuple):
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
-        prog="ci/soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
+        prog="kmemfuzz soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
         "gives one verdict: for a release.",
         epilog=exit_codes("sound", "not", environment="environment or stopped early"))
     length = parser.add_mutually_exclusive_group(required=True)
@@ -76,7 +76,7 @@ def run(command, stop, **more):
 
 
 def make_build(build, stop):
-    """Builds the targets that ci/fuzz does not build itself. Returns None, or a stage when they cannot be had."""
+    """Builds the targets that kmemfuzz fuzz does not build itself. Returns None, or a stage when they cannot be had."""
     if build == PRESET:
         return None
     code, _ = run(["ci/engine", build], stop)
@@ -85,7 +85,7 @@ def make_build(build, stop):
 
 def run_campaign(build, target, seconds, options, stop):
     """One campaign, as a stage."""
-    command = ["ci/fuzz", "--for", f"{seconds}s", "--target", target, "--json"]
+    command = [*tree.word("fuzz"), "--for", f"{seconds}s", "--target", target, "--json"]
     command += ["--build", str(ENGINES / build)] if build != PRESET else []
     command += ["--jobs", str(options.jobs)] if options.jobs else []
     code, output = run(command, stop, stdout=subprocess.PIPE)
@@ -108,7 +108,7 @@ def run_replays(stop):
     """The stages after the campaigns: the committed corpus and what was found, on the boards and in every order."""
     found = CAMPAIGNS / "heap" / "corpus"
     paths = ["corpus", *([str(found)] if corpus.inputs(found) else [])]
-    for name, command in (("replay on the boards", ["ci/target", *paths]), ("determinism", ["ci/determinism", *paths])):
+    for name, command in (("replay on the boards", [*tree.word("board"), *paths]), ("determinism", ["ci/determinism", *paths])):
         if stop.received:
             return
         code, output = run(command, stop, stdout=subprocess.PIPE)
@@ -136,14 +136,11 @@ def show(stage):
           flush=True)
 
 
-def main():
+def main(arguments):
     """Runs the command; returns the exit code."""
     stop = StopRequest()
     stop.listen()
-    options = parse_arguments(sys.argv[1:])
-    if not pathlib.Path("ci/fuzz").exists():
-        print("ci/soak: run it as ./ci/soak", file=sys.stderr)
-        return EXIT_USAGE
+    options = parse_arguments(arguments)
     started = time.monotonic()
     stages = []
     for stage in run_campaigns(options, stop):
@@ -168,4 +165,4 @@ def main():
 
 
 if __name__ == "__main__":
-    enter("ci/soak", main)
+    enter("kmemfuzz soak", main, sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Line plots over time as SVG, to stand in an HTML page whose style sheet has their colours (ci/lib/site/style.css).
+"""Line plots over time as SVG, to stand in an HTML page whose style sheet has their colours (fuzz/kmemfuzz/site/style.css).
 
 May be here: axes, ticks, the line, what a screen reader says of it. May not: where figures come from; colours.
 
@@ -8,7 +8,7 @@ at 0 too, unless it is told not to: then it is said in the plot's description.
 
 import math
 
-from markup import element, join
+from kmemfuzz.markup import element, join
 
 WIDTH, HEIGHT = 480, 230
 LEFT, RIGHT, TOP, BOTTOM = 58, 18, 26, 34  # what the ticks and, above, the unit and the last value take

@@ -1,0 +1,64 @@
+"""The tree of sources, for what of it a word uses; and the builds, in the tree or beside an installed tool."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from kmemfuzz import command_line
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE
+
+_MARK = pathlib.Path("ci/lib/common.sh")
+_PREPARE = '. ci/lib/common.sh && ci/setup && build "$@"'
+
+
+def _find():
+    moved = os.environ.get("KMEM_TREE")
+    places = [pathlib.Path(moved)] if moved else pathlib.Path(__file__).resolve().parents
+    return next((place.absolute() for place in places if (place / _MARK).is_file()), None)
+
+
+TREE = _find()  # None: this package is installed, and KMEM_TREE names no tree
+
+
+def build_folder(preset):
+    """Where a preset's programs are, relative to the top of the tree; those of an installed tool are all beside it."""
+    if TREE is None and "KMEMFUZZ" in os.environ:
+        return pathlib.Path(os.environ["KMEMFUZZ"]).parent
+    return pathlib.Path("build", preset)
+
+
+def tool():
+    """The path of the tool, for commands to be repeated: as it is seen from here when this is where the command was typed."""
+    path = pathlib.Path(os.environ.get("KMEMFUZZ") or build_folder("release").absolute() / "kmemfuzz")
+    here = pathlib.Path.cwd()
+    return path.relative_to(here) if command_line.CALLER == here and path.is_relative_to(here) else path
+
+
+def word(name):
+    """The command line of another word of this package."""
+    return [sys.executable, str(pathlib.Path(__file__).parent), name]
+
+
+def build_command(presets):
+    """The command that sets up and builds, at the top of the tree: so what is judged is of this tree, and never stale."""
+    return ["bash", "-c", _PREPARE, "bash", *presets]
+
+
+def build_failure(code):
+    """The exit code of a command whose builds have ended with this one; None when they are there."""
+    if code == EXIT_SOUND:
+        return None
+    return code if code in (EXIT_USAGE, EXIT_INTERNAL) else EXIT_ENVIRONMENT
+
+
+def build(presets):
+    """Builds presets, if there are any and there is a tree. Returns an exit code when they cannot be had, or None."""
+    if not presets or TREE is None:
+        return None
+    try:
+        done = subprocess.run(build_command(presets), stdin=subprocess.DEVNULL, check=False)
+    except KeyboardInterrupt:
+        print("Stopped before it began", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    return build_failure(done.returncode)

@@ -16,8 +16,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """\
 import os, sys, threading
 from kmemfuzz.entry import enter
-
-
 def main():
     {}
 if __name__ == "__main__":
@@ -49,7 +47,7 @@ class EntryTest(unittest.TestCase):
     def run_main(self, body, redirect="", **variables):
         """Runs a program whose main has this body."""
         self.write(PROGRAM.format(body))
-        return self.run_shell(f"python3 ci/lib/example.py {redirect}", **variables)
+        return self.run_shell(f"{sys.executable} ci/lib/example.py {redirect}", **variables)
 
 
 class Python(EntryTest):

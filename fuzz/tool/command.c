@@ -304,7 +304,7 @@ static void close_files(const struct reading *reading) {
 
 enum exit_code command_start(const struct command *command, char **arguments) {
     char **const words = arguments - 1; /* the command's name */
-    size_t count = 0;
+    size_t count = 1;
     while (words[count] != NULL) {
         count++;
     }

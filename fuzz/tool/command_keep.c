@@ -79,10 +79,10 @@ static void tell(const struct input *input, const struct reduced *reduced, const
                failure_text(&reduced->failure, what), before, before == 1 ? "" : "s",
                reduced->program.operation_count);
     }
-    printf(
-        "\nFrom now on ./ci/replay requires in three builds that it is sound, kmemfuzz board on the boards, and "
-        "./ci/fuzz\nstarts from it. What to do next:\n"
-        "  1. Fix the bug, until kmemfuzz run ");
+    printf("\nFrom now on ./ci/replay requires in three builds that it is sound, kmemfuzz board on the "
+           "boards, and "
+           "./ci/fuzz\nstarts from it. What to do next:\n"
+           "  1. Fix the bug, until kmemfuzz run ");
     shown_print_word(path, stdout);
     printf(" says that it is sound.\n"
            "  2. Say in the comment below its first line what was wrong.\n"

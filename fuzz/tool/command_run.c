@@ -263,10 +263,11 @@ static bool parse_oracles(const char *list, uint64_t *oracles) {
 static void note_choice(struct options *options, const char *name, const char *list) {
     const size_t length = options->choices == NULL ? 0 : strlen(options->choices);
     const size_t size = strlen(name) + strlen(list) + sizeof "  ";
-    options->choices = realloc(options->choices, length + size);
-    if (options->choices == NULL) {
+    char *const longer = realloc(options->choices, length + size);
+    if (longer == NULL) {
         abort(); /* a few words */
     }
+    options->choices = longer;
     (void)snprintf(options->choices + length, size, " %s %s", name, list);
 }
 

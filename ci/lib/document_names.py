@@ -91,6 +91,8 @@ class Commands:
     def check_kmemfuzz(self, arguments):
         """Problems with a use of kmemfuzz."""
         words = arguments.split()
+        if words[:1] == ["help"]:
+            words = words[1:]
         if not words or not re.fullmatch(r"[a-z][a-z-]*", words[0]):
             return self.check_options([self.kmemfuzz], "kmemfuzz", arguments)
         if words[0] not in self.subcommands:

@@ -20,7 +20,7 @@ WORDS = {
     "board": ("board_command", False),
     "report": ("report", True),
     "soak": ("soak", False),
-    "sarif": ("sarif", False),
+    "sarif": ("sarif", True),
 }
 
 

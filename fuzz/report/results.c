@@ -1,36 +1,20 @@
-/* The JSON document, and what feeds both. results.h is the contract. */
+/* The JSON document. results.h is the contract. */
 #define _DEFAULT_SOURCE /* strsignal */
 #include "fuzz/report/results.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz/isolate/abort.h"
-#include "fuzz/program/shown.h"
 #include "fuzz/program/text.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/tool/file_list.h"
-#include "fuzz/tool/output.h"
 
 #define JSON_FORMAT 1u /* of this document */
 
-enum exit_code results_start(struct results *results, bool to_json, const char *sarif_path) {
-    *results = (struct results){.to_json = to_json, .sarif_path = sarif_path};
-    if (sarif_path != NULL) {
-        FILE *const stream = open_memstream(&results->sarif_text, &results->sarif_size);
-        if (stream == NULL) {
-            fprintf(stderr, "kmemfuzz run: no memory for %s: %s\n", shown(sarif_path), strerror(errno));
-            return EXIT_ENVIRONMENT;
-        }
-        results->sarif = json_start(stream);
-        sarif_start(&results->sarif);
-    }
-    if (to_json) {
-        results->json = json_start_document(stdout, JSON_FORMAT);
-        json_open_array(&results->json, "results");
-    }
-    return EXIT_SOUND;
+void results_start(struct results *results) {
+    *results = (struct results){.json = json_start_document(stdout, JSON_FORMAT)};
+    json_open_array(&results->json, "results");
 }
 
 static const char *verdict_word(const struct result *result) {
@@ -127,16 +111,36 @@ void results_write_members(struct json *json, const struct result *result) {
     }
 }
 
+static void write_program(struct json *json, const char *key, const struct program *program) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (stream == NULL) {
+        abort(); /* a few thousand bytes */
+    }
+    (void)text_print(program, stream);
+    if (fclose(stream) != 0) {
+        abort();
+    }
+    json_open_object(json, key);
+    json_number(json, "operations", program->operation_count);
+    json_string(json, "text", text);
+    json_close_object(json);
+    free(text);
+}
+
 void results_add(struct results *results, const struct result *result) {
+    struct json *const json = &results->json;
     count(results, result);
-    if (results->to_json) {
-        json_open_object(&results->json, NULL);
-        results_write_members(&results->json, result);
-        json_close_object(&results->json);
+    json_open_object(json, NULL);
+    results_write_members(json, result);
+    if (result->program != NULL) {
+        write_program(json, "program", result->program);
     }
-    if (results->sarif_path != NULL) {
-        sarif_add(&results->sarif, result);
+    if (result->reduced != NULL) {
+        write_program(json, "reduced", result->reduced);
     }
+    json_close_object(json);
 }
 
 static void write_left_out(struct json *json, const struct file_list *files) {
@@ -151,7 +155,7 @@ static void write_left_out(struct json *json, const struct file_list *files) {
     json_close_array(json);
 }
 
-static void end_json(struct results *results, const struct file_list *files) {
+void results_end(struct results *results, const struct file_list *files) {
     struct json *const json = &results->json;
     json_close_array(json);
     write_left_out(json, files);
@@ -164,26 +168,4 @@ static void end_json(struct results *results, const struct file_list *files) {
     json_close_object(json);
     json_close_object(json);
     json_end(json);
-}
-
-static enum exit_code end_sarif(struct results *results, bool replace) {
-    FILE *const stream = results->sarif.stream;
-    sarif_end(&results->sarif, results->unusable_count);
-    const bool whole = ferror(stream) == 0;
-    enum exit_code code = EXIT_ENVIRONMENT;
-    if (fclose(stream) != 0 || !whole) {
-        fprintf(stderr, "kmemfuzz run: no memory for %s\n", shown(results->sarif_path));
-    } else {
-        code = output_write(results->sarif_path, (const uint8_t *)results->sarif_text, results->sarif_size,
-                            replace);
-    }
-    free(results->sarif_text);
-    return code;
-}
-
-enum exit_code results_end(struct results *results, const struct file_list *files, bool replace) {
-    if (results->to_json) {
-        end_json(results, files);
-    }
-    return results->sarif_path == NULL ? EXIT_SOUND : end_sarif(results, replace);
 }

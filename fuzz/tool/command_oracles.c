@@ -2,7 +2,9 @@
 #include <stdio.h>
 
 #include "fuzz/execute/oracle.h"
+#include "fuzz/isolate/outcome.h"
 #include "fuzz/report/json.h"
+#include "fuzz/report/places.h"
 #include "fuzz/tool/command.h"
 
 #define JSON_FORMAT 1u /* of this document */
@@ -25,6 +27,15 @@ static void print_json(void) {
         json_close_object(&json);
     }
     json_close_array(&json);
+    json_open_array(&json, "deaths");
+    for (enum failure_kind kind = FAILURE_SANITIZER; kind <= FAILURE_EXIT; kind++) {
+        json_open_object(&json, NULL);
+        json_string(&json, "id", outcome_death_id(kind));
+        json_string(&json, "sentence", outcome_death_sentence(kind));
+        json_close_object(&json);
+    }
+    json_close_array(&json);
+    json_string(&json, "documents", places_documents);
     json_close_object(&json);
     json_end(&json);
 }

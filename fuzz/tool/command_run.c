@@ -22,8 +22,7 @@ struct options {
     bool debug; /* under gdb */
     struct debugger_options debugger;
     bool to_json;
-    const char *sarif_path; /* NULL: none */
-    bool replace;
+    bool to_reduce; /* for the JSON */
     uint64_t oracles;
     char *choices; /* how they were chosen, as --only=ID --without=ID,ID; from malloc, NULL: not at all */
     struct file_list files;
@@ -73,45 +72,25 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     return sound ? EXIT_SOUND : EXIT_VIOLATION;
 }
 
-/* What a dead child leaves to be said to a person; the sanitizer's own report comes first. */
-static void print_death(const struct outcome *outcome, const char *path) {
-    char operation[TEXT_OPERATION_SIZE];
-    fflush(stdout);
-    shown_print_lines(outcome->report, stderr);
-    fprintf(stderr, "%s: DIED in the subject, %s: %s\n", shown(path), outcome_id(outcome),
-            outcome_sentence(outcome));
-    if (outcome->has_step) {
-        fprintf(stderr, "  operation  %zu: %s\n", outcome->step.index,
-                text_operation(&outcome->step.operation, operation));
-    }
-}
-
-/* Runs an input in a child first, for the documents, which a death of the subject must not end; what a person
- * reads as well comes from a run in this process, unless the subject dies in it. */
+/* Runs an input in a child, as a death of the subject must not end the document. */
 static enum exit_code run_for_results(struct executor *executor, const struct input *input, const char *path,
                                       const struct options *options, struct results *results) {
     struct outcome outcome;
     outcome_find(&input->program, options->oracles, &outcome);
+    const bool failed = outcome.failure.kind != FAILURE_NONE;
     struct reduced reduced;
-    const bool is_reduced = options->sarif_path != NULL && outcome.failure.kind != FAILURE_NONE &&
+    const bool is_reduced = options->to_reduce && failed &&
                             reduced_make(path, executor, &input->program, &reduced) == EXIT_VIOLATION;
     const struct result result = {.path = path,
-                                  .program = &input->program,
                                   .outcome = &outcome,
+                                  .program = options->to_reduce && failed ? &input->program : NULL,
                                   .reduced = is_reduced ? &reduced.program : NULL};
-    const bool died = outcome_is_death(&outcome);
     results_add(results, &result);
     if (is_reduced) {
         reduced_close(&reduced);
     }
-    enum exit_code code = outcome.failure.kind == FAILURE_NONE ? EXIT_SOUND : EXIT_VIOLATION;
-    if (!options->to_json && died) {
-        print_death(&outcome, path);
-    } else if (!options->to_json) {
-        code = run_input(executor, input, path, options);
-    }
     outcome_close(&outcome);
-    return code;
+    return failed ? EXIT_VIOLATION : EXIT_SOUND;
 }
 
 /* The most serious of what came of all files, counted by code: what could not be checked outweighs what was
@@ -128,15 +107,16 @@ static enum exit_code worst(const size_t counts[EXIT_CODE_COUNT]) {
 
 static enum exit_code run_file(struct executor *executor, const char *path, const struct options *options,
                                struct results *results) {
-    const bool wanted = options->to_json || options->sarif_path != NULL;
     struct input input;
     enum exit_code code = input_open(path, options->files.as_bytes, &input);
     if (code != EXIT_SOUND) {
-        results_add(results, &(struct result){.path = path});
+        if (options->to_json) {
+            results_add(results, &(struct result){.path = path});
+        }
         return code;
     }
-    code = wanted ? run_for_results(executor, &input, path, options, results)
-                  : run_input(executor, &input, path, options);
+    code = options->to_json ? run_for_results(executor, &input, path, options, results)
+                            : run_input(executor, &input, path, options);
     input_close(&input);
     return code;
 }
@@ -159,19 +139,18 @@ static enum exit_code run_files(const struct options *options) {
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     struct results results;
     executor->oracles = options->oracles;
-    const enum exit_code started = results_start(&results, options->to_json, options->sarif_path);
-    if (started != EXIT_SOUND) {
-        return started;
+    if (options->to_json) {
+        results_start(&results);
     }
     size_t counts[EXIT_CODE_COUNT] = {0};
     for (size_t i = 0; i < options->files.count; i++) {
         counts[run_file(executor, options->files.paths[i], options, &results)]++;
     }
-    if (!options->to_json) {
+    if (options->to_json) {
+        results_end(&results, &options->files);
+    } else {
         print_end(&options->files, counts);
     }
-    counts[results_end(&results, &options->files,
-                       options->replace)]++; /* a file that was not written counts like one not read */
     return worst(counts);
 }
 
@@ -286,8 +265,11 @@ static enum exit_code take_oracles(void *given, const char *name, const char *li
 /* What the options need of one another. */
 static enum exit_code check(const struct options *options) {
     const struct debugger_options *const debugger = &options->debugger;
-    if (options->debug && (options->to_json || options->sarif_path != NULL)) {
-        return command_misuse(&command_run, "--gdb writes no files and no JSON");
+    if (options->debug && options->to_json) {
+        return command_misuse(&command_run, "--gdb writes no JSON");
+    }
+    if (options->to_reduce && !options->to_json) {
+        return command_misuse(&command_run, "--reduce belongs to --json");
     }
     if (debugger->operation != DEBUGGER_FAILING && !options->debug) {
         return command_misuse(&command_run, "--operation belongs to --gdb");
@@ -336,9 +318,7 @@ static const struct command_option table[] = {
            "with --gdb: run these commands at the stop, and end"),
     FLAG("--bytes", files.as_bytes, "take every file as bytes, whatever it is called and holds"),
     FLAG("--json", to_json, "print one JSON document in place of lines and reports (docs/output.md)"),
-    OPTION("--sarif", "OUT", COMMAND_OUTPUT, sarif_path,
-           "write what was found to OUT as SARIF 2.1.0 as well"),
-    FLAG("--force", replace, COMMAND_HELP_FORCE),
+    FLAG("--reduce", to_reduce, "with --json: add each failing program, and what it is reduced to"),
 };
 
 const struct command command_run = {
@@ -349,9 +329,8 @@ const struct command command_run = {
         "Prints a line for each sound program (its digest, the operations checked, recovery included) and a\n"
         "report for each violation. A folder means all programs below it, and what else is there is listed;\n"
         "names that begin with a dot are passed over. - is standard input.\n\n"
-        "With --json or --sarif each input runs in a process of its own: one that kills the subject is a "
-        "result\n"
-        "like others, and does not end the command.\n",
+        "With --json each input runs in a process of its own: one that kills the subject is a result like\n"
+        "others, and does not end the command.\n",
     .end =
         "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, a text with an error, a file that is "
         "no\n"

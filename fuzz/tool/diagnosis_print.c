@@ -157,9 +157,7 @@ static void write_reduced(struct json *json, const struct diagnosis *diagnosis) 
 
 void diagnosis_print_json(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
                           FILE *stream) {
-    const struct result result = {.path = diagnosis->path,
-                                  .program = &diagnosis->input->program,
-                                  .outcome = &diagnosis->recording.outcome};
+    const struct result result = {.path = diagnosis->path, .outcome = &diagnosis->recording.outcome};
     struct json json = json_start_document(stream, JSON_FORMAT);
     results_write_members(&json, &result);
     if (diagnosis->reduced.bytes != NULL) {

@@ -54,7 +54,7 @@ class Aborts(ToolTest):
                 self.assertRegex(output, rf"\n  where +kmem_zalloc, src/kmem\.c:{line}\n")
                 self.assertRegex(output, r"\n  assertion +size != 40\n")
                 self.assertIn("reduced to 1\n", output)
-                self.run_tool("run", "a.ops", "--sarif", "out", "--force", tool=tool)
+                self.run_tool("sarif", "out", "a.ops", "--force", tool=tool)
                 sarif = json.loads((self.folder / "out").read_text())["runs"][0]["results"][0]
                 self.assertIn("\nassertion size != 40\n", sarif["message"]["text"])
                 self.assertEqual(sarif["locations"][1]["physicalLocation"],

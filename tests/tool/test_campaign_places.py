@@ -71,7 +71,7 @@ class Trees(unittest.TestCase):
                 code, output, errors = self.run_in(tree, *command)
                 self.assertEqual(code, 0, output.decode(errors="replace")[-3000:] + errors)
             kmemfuzz = tree / "build" / "release" / "kmemfuzz"
-            code, _, errors = self.run_in(folder, kmemfuzz, "run", tree / "corpus" / "seeds", "--sarif", "results.sarif")
+            code, _, errors = self.run_in(folder, kmemfuzz, "sarif", "results.sarif", tree / "corpus" / "seeds")
             self.assertEqual(code, 0, errors)
             sarif = json.loads(pathlib.Path(folder, "results.sarif").read_text(encoding="utf-8"))
             uri = sarif["runs"][0]["tool"]["driver"]["informationUri"]

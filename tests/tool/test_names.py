@@ -36,7 +36,7 @@ PLACES = (
     ("a folder without a program", {HOSTILE + b"/b": b"text\n"}, ["run", HOSTILE], USAGE, False),
     ("a violation", {HOSTILE: UNMERGED.encode()}, ["run", HOSTILE], VIOLATION, True),
     ("a folder of violations", {b"d/" + HOSTILE: UNMERGED.encode(), b"d/b": b"\1"}, ["run", "d"], VIOLATION, True),
-    ("a SARIF file that exists", {b"a": EXAMPLE_BYTES, HOSTILE: b""}, ["run", "a", "--sarif", HOSTILE], USAGE, False),
+    ("a SARIF file that exists", {b"a": EXAMPLE_BYTES, HOSTILE: b""}, ["sarif", HOSTILE, "a"], USAGE, False),
     ("oracles", {b"a": EXAMPLE_BYTES}, ["run", "a", "--only", HOSTILE], USAGE, False),
     ("the number of an operation", {b"a": EXAMPLE_BYTES}, ["run", "a", "--gdb", "--operation", HOSTILE], USAGE, False),
     ("commands for gdb", {b"a": EXAMPLE_BYTES}, ["run", "a", "--gdb", "--gdb-commands", HOSTILE], USAGE, False),
@@ -150,7 +150,7 @@ class EveryPath(ToolTest):
                 self.assertEqual(self.run_tool("replay", f"{name}.blob")[0], SOUND)
                 self.write(f"{name}.log", LOG)
                 self.assertEqual(self.run_tool("import", f"{name}.log", "-o", f"{name}.ops")[0], SOUND)
-                self.assertEqual(self.run_tool("run", f"{name}.ops", "--sarif", f"{name}.sarif")[0], SOUND)
+                self.assertEqual(self.run_tool("sarif", f"{name}.sarif", f"{name}.ops")[0], SOUND)
 
     def test_the_command_that_runs_a_file_again_can_be_pasted(self):
         tool = broken.tool(PRESET, BUG)

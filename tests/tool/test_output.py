@@ -1,4 +1,4 @@
-"""Tests of `kmemfuzz run --json` and `--sarif`: what machines are told of sound programs, of violations, of deaths and of
+"""Tests of `kmemfuzz run --json` and `kmemfuzz sarif`: what machines are told of sound programs, of violations, of deaths and of
 files that cannot be used.
 
 The heaps are planted with bugs of tests/planted and linked with what build/dev holds: a death needs AddressSanitizer.
@@ -42,9 +42,9 @@ class OutputTest(ToolTest):
         return code, json.loads(output)
 
     def run_sarif(self, code, *arguments, tool=TOOL):
-        """Runs with --sarif, which must end with this code. Returns the log, whose form has been checked."""
+        """Runs kmemfuzz sarif, which must end with this code. Returns the log, whose form has been checked."""
         path = self.folder / "out.sarif"
-        ended, _, errors = self.run_tool("run", "--sarif", "out.sarif", "--force", *arguments, tool=tool)
+        ended, _, errors = self.run_tool("sarif", "out.sarif", "--force", *arguments, tool=tool)
         self.assertEqual(ended, code, errors)
         document = json.loads(path.read_text("utf-8"))
         self.check_sarif(document)
@@ -182,6 +182,20 @@ class Json(OutputTest):
         _, document = self.run_json("a.ops", "--without", "free-merged,placement,recovery", tool=tool)
         self.assertEqual(document["results"][0]["verdict"], "sound")
 
+    def test_a_failing_program_is_added_with_what_it_is_reduced_to_when_asked(self):
+        tool = broken.tool(PRESET, "merge-right-forgotten")
+        self.write("a.ops")
+        self.write("b.ops", "kmem-program 1\nnull\n")
+        _, document = self.run_json("a.ops", "b.ops", "--reduce", tool=tool)
+        failing, sound = document["results"]
+        self.assertEqual(failing["program"], {"operations": 2, "text": self.run_tool("show", "a.ops")[1]})
+        self.assertEqual(failing["reduced"], {
+            "operations": 1, "text": "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"})
+        self.assertEqual((sound["verdict"], "program" in sound, "reduced" in sound), ("sound", False, False))
+        _, document = self.run_json("a.ops", tool=tool)
+        self.assertEqual({"program", "reduced"} & set(document["results"][0]), set())
+        self.require_misuse("run", "--reduce belongs to --json", "a.ops", "--reduce")
+
     def test_json_and_trace_do_not_go_together(self):
         self.write("a.ops")
         code, output, errors = self.run_tool("run", "--json", "--trace", "a.ops")
@@ -236,9 +250,13 @@ class Sarif(OutputTest):
         self.assertEqual(place["logicalLocations"], [{"name": "kmem_zalloc", "kind": "function"}])
         self.assertEqual(place["physicalLocation"]["artifactLocation"], {"uri": "src/kmem.c"})
 
-    def test_what_people_read_is_printed_as_ever(self):
-        self.write("a.ops")
-        self.assertEqual(self.run_tool("run", "a.ops", "--sarif", "x")[1], self.run_tool("run", "a.ops")[1])
+    def test_a_line_is_printed_for_each_input_that_fails(self):
+        tool = broken.tool(PRESET, "merge-right-forgotten")
+        self.write("a b.ops")
+        self.write("c.ops", "kmem-program 1\nnull\n")
+        code, output, errors = self.run_tool("sarif", "x", "a b.ops", "c.ops", tool=tool)
+        self.assertEqual((code, output, errors),
+                         (VIOLATION, "a%20b.ops: free-merged: No two adjacent blocks are both free.\n", ""))
 
     def test_a_file_that_cannot_be_used_makes_the_run_unsuccessful(self):
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
@@ -248,19 +266,20 @@ class Sarif(OutputTest):
     def test_an_existing_file_is_replaced_only_with_force(self):
         self.write("a.ops")
         self.write("out.sarif", "mine")
-        code, _, errors = self.run_tool("run", "a.ops", "--sarif", "out.sarif")
+        code, _, errors = self.run_tool("sarif", "out.sarif", "a.ops")
         self.assertEqual(code, USAGE)
-        self.assertEqual(errors, "kmemfuzz: out.sarif exists; choose another name, or --force to replace it\n")
+        self.assertTrue(errors.endswith(": out.sarif exists; choose another name, or --force to replace it\n"), errors)
         self.assertEqual((self.folder / "out.sarif").read_text("utf-8"), "mine")
 
-    def test_a_file_that_cannot_be_written_ends_with_3(self):
+    def test_a_file_that_cannot_be_written_ends_with_2_when_it_is_in_no_folder_and_with_3_when_it_has_no_name(self):
         self.write("a.ops")
-        self.assertEqual(self.run_tool("run", "a.ops", "--sarif", "missing/out.sarif")[0], ENVIRONMENT)
+        for out, code in (("missing/out.sarif", USAGE), (".", USAGE), (300 * "x", ENVIRONMENT)):
+            self.assertEqual(self.run_tool("sarif", out, "a.ops")[0], code, out)
 
     def test_sarif_needs_a_name(self):
-        code, _, errors = self.run_tool("run", self.write("a.ops"), "--sarif")
+        code, _, errors = self.run_tool("sarif")
         self.assertEqual(code, USAGE)
-        self.assertIn("--sarif needs the name of the file to write", errors)
+        self.assertIn("required: OUT", errors)
 
 
 del OutputTest  # it is no test by itself

@@ -3,11 +3,11 @@
  *
  * Descriptors are drawn as in page_fixture.h: '.' free, 't' taken, 'T' taken and last, 'l' last but not
  * taken, 'x' taken with an unknown bit. */
-#include <stdio.h>
 #include <sys/mman.h>
 
 #include "invariants/page_invariant.h"
 #include "tests/unit/page_fixture.h"
+#include "tests/unit/verdict_fixture.h"
 
 #define LIVE_LIMIT ((size_t)16)
 
@@ -15,83 +15,72 @@
 static struct live_run live[LIVE_LIMIT];
 static struct page_expectation expectation;
 
-/* An allocator that is as drawn, and an expectation that agrees with its region and, for now, has nothing
- * live. */
-static void draw(const char *picture) {
+static void expect_live(size_t first_index, size_t page_count) {
+    assert_true(expectation.live_count < LIVE_LIMIT);
+    live[expectation.live_count++] = (struct live_run){.first_index = first_index, .page_count = page_count};
+}
+
+/* An allocator that is as drawn, and an expectation that agrees with its region, and of which what is drawn
+ * in runs is live: those may reach past the pages. */
+static void draw(const char *picture, const char *runs) {
     set_up_as(picture);
     expectation = (struct page_expectation){.base = pages.base,
                                             .descriptors = pages.descriptors,
                                             .page_count = pages.page_count,
                                             .live = live,
                                             .live_count = 0};
-}
-
-static void expect_live(size_t first_index, size_t page_count) {
-    assert_true(expectation.live_count < LIVE_LIMIT);
-    live[expectation.live_count++] = (struct live_run){.first_index = first_index, .page_count = page_count};
+    size_t length = 0;
+    for (size_t i = 0; runs[i] != '\0'; i++) {
+        length += runs[i] != '.';
+        if (runs[i] == 'T') {
+            expect_live(i + 1 - length, length);
+            length = 0;
+        }
+    }
 }
 
 static struct verdict check(uint64_t mask) {
     return page_invariant_check(&pages, &expectation, mask);
 }
 
+static const struct checker checker = {check, page_invariant_id, PAGE_INVARIANT_ALL};
+
 static void assert_sound(uint64_t mask) {
-    const struct verdict verdict = check(mask);
-    assert_int_equal(verdict.oracle, SOUND);
-    assert_true(verdict_is_sound(verdict));
+    assert_checked(&checker, mask, "sound");
 }
 
-/* The damage breaks exactly this invariant: it is named, with these values, and no other names it. */
-static void assert_broken(enum page_invariant invariant, uint64_t offset, uint64_t expected,
-                          uint64_t observed) {
-    struct verdict verdict = check(PAGE_INVARIANT_ALL);
-    assert_int_equal(verdict.oracle, invariant);
-    assert_int_equal(verdict.offset, offset);
-    assert_int_equal(verdict.expected, expected);
-    assert_int_equal(verdict.observed, observed);
-    verdict = check(PAGE_INVARIANT_BIT(invariant));
-    assert_int_equal(verdict.oracle, invariant);
-    assert_int_equal(verdict.offset, offset);
-    assert_sound(PAGE_INVARIANT_ALL & ~PAGE_INVARIANT_BIT(invariant));
-    assert_sound(0);
+static void assert_broken(const char *expected) {
+    assert_broken_by(&checker, expected);
 }
 
 /* Healthy allocators. */
 
 TEST(a_fresh_allocator_is_sound) {
     for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
-        draw(&"................"[PAGE_LIMIT - page_count]);
+        draw(&"................"[PAGE_LIMIT - page_count], "");
         assert_sound(PAGE_INVARIANT_ALL);
     }
 }
 
 TEST(an_expectation_without_live_runs_needs_no_list) {
-    draw("....");
+    draw("....", "");
     expectation.live = NULL;
     assert_sound(PAGE_INVARIANT_ALL);
 }
 
-TEST(allocators_of_many_shapes_are_sound) {
-    draw("tttT");
-    expect_live(0, 4);
-    assert_sound(PAGE_INVARIANT_ALL);
-    draw("TTTT");
-    for (size_t i = 0; i < 4; i++) {
-        expect_live(i, 1);
-    }
-    assert_sound(PAGE_INVARIANT_ALL);
-    draw("..tT.TttT...T");
-    expect_live(2, 2);
-    expect_live(5, 1);
-    expect_live(6, 3);
-    expect_live(12, 1);
+static const struct {
+    const char *name;
+} shapes[] = {{"tttT"}, {"TTTT"}, {"..tT.TttT...T"}};
+
+TEST_EACH(an_allocator_of_any_shape_is_sound, shapes) {
+    draw(row->name, row->name);
     assert_sound(PAGE_INVARIANT_ALL);
     assert_sound(PAGE_INVARIANT_STRUCTURE);
     assert_sound(0);
 }
 
 TEST(an_allocator_stays_sound_while_it_is_used) {
-    draw("........");
+    draw("........", "");
     void *const first = page_alloc(&pages, 2);
     assert_non_null(page_zalloc(&pages, 3));
     expect_live(0, 2);
@@ -108,31 +97,32 @@ TEST(an_allocator_stays_sound_while_it_is_used) {
 
 /* One kind of damage after the other. */
 
+static uint64_t from(const void *pointer) {
+    return (uintptr_t)0 - (uintptr_t)pointer;
+}
+
 TEST(another_base_is_not_the_expected_region) {
-    draw("tT..");
-    expect_live(0, 2);
+    draw("tT..", "tT");
     pages.base += PAGE_SIZE;
-    assert_broken(PAGE_INVARIANT_REGION, 0, 0, PAGE_SIZE);
+    assert_broken("page-region 0 0 4096");
     pages.base = NULL;
-    assert_broken(PAGE_INVARIANT_REGION, 0, 0, (uintptr_t)0 - (uintptr_t)expectation.base);
+    assert_broken(with("page-region 0 0 %" PRId64, from(expectation.base)));
 }
 
 TEST(other_descriptors_are_not_the_expected_region) {
-    draw("tT..");
-    expect_live(0, 2);
+    draw("tT..", "tT");
     pages.descriptors += 2;
-    assert_broken(PAGE_INVARIANT_REGION, 0, 0, 2);
+    assert_broken("page-region 0 0 2");
     pages.descriptors = NULL; /* and is not followed */
-    assert_broken(PAGE_INVARIANT_REGION, 0, 0, (uintptr_t)0 - (uintptr_t)expectation.descriptors);
+    assert_broken(with("page-region 0 0 %" PRId64, from(expectation.descriptors)));
 }
 
 TEST(another_page_count_is_not_the_expected_region) {
-    draw("tT..");
-    expect_live(0, 2);
+    draw("tT..", "tT");
     pages.page_count = SIZE_MAX; /* and is not believed */
-    assert_broken(PAGE_INVARIANT_REGION, 0, 4, SIZE_MAX);
+    assert_broken("page-region 0 4 -1");
     pages.page_count = 0;
-    assert_broken(PAGE_INVARIANT_REGION, 0, 4, 0);
+    assert_broken("page-region 0 4 0");
 }
 
 TEST(every_impossible_descriptor_is_named) {
@@ -140,9 +130,7 @@ TEST(every_impossible_descriptor_is_named) {
         if (value == 0 || value == PAGE_TAKEN || value == (PAGE_TAKEN | PAGE_LAST)) {
             continue;
         }
-        draw("tT.....T");
-        expect_live(0, 2);
-        expect_live(7, 1);
+        draw("tT.....T", "tT.....T");
         pages.descriptors[5] = (unsigned char)value;
         const unsigned possible = (value & PAGE_TAKEN) != 0 ? value & (PAGE_TAKEN | PAGE_LAST) : 0;
         const struct verdict verdict = check(PAGE_INVARIANT_ALL);
@@ -155,115 +143,59 @@ TEST(every_impossible_descriptor_is_named) {
     }
 }
 
-TEST(unknown_bits_and_last_without_taken_break_nothing_else) {
-    draw("xT..T");
-    expect_live(0, 2);
-    expect_live(4, 1);
-    assert_broken(PAGE_INVARIANT_DESCRIPTOR, 0, PAGE_TAKEN, 0x80 | PAGE_TAKEN);
-    draw("tT.lT");
-    expect_live(0, 2);
-    expect_live(4, 1);
-    assert_broken(PAGE_INVARIANT_DESCRIPTOR, 3, 0, PAGE_LAST);
-}
+/* What is drawn, what is live, and the one invariant that is broken. */
+static const struct {
+    const char *name;
+    const char *picture;
+    const char *runs;
+    const char *verdict;
+} damages[] = {
+    {"an unknown bit breaks nothing else", "xT..T", "tT..T", "page-descriptor 0 1 129"},
+    {"last without taken breaks nothing else", "tT.lT", "tT..T", "page-descriptor 3 0 2"},
+    {"a run before a free page must have a last page", ".ttt.T", ".ttT.T", "page-run-ends 3 3 1"},
+    {"a run before the end of the pages must have a last page", "T.tt", "T.tT", "page-run-ends 3 3 1"},
+    {"a run of the only page must have a last page", "t", "T", "page-run-ends 0 3 1"},
+    {"a taken run that is not live is named", "tT.ttT.T", "tT.....T", "page-taken-is-live 3 0 3"},
+    {"a taken run is not live where none is", "tT", "", "page-taken-is-live 0 0 2"},
+    {"a taken run after the last live one is named", "tT..T", "tT", "page-taken-is-live 4 0 1"},
+    {"a live run whose pages are free is named", "tT....T", "tT.tT.T", "page-live-is-taken 3 2 0"},
+    {"a live run after the last taken one is named", "tT.....", "tT.tT", "page-live-is-taken 3 2 0"},
+    {"a live run beyond the pages is named", "tT..", "tT..T", "page-live-is-taken 4 1 0"},
+    {"a live run that is longer is named", ".ttT.", ".tT", "page-live-is-taken 1 2 3"},
+    {"a live run that is shorter is named", ".ttT.", ".tttT", "page-live-is-taken 1 4 3"},
+};
 
-TEST(a_run_before_a_free_page_must_have_a_last_page) {
-    draw(".ttt.T");
-    expect_live(1, 3);
-    expect_live(5, 1);
-    assert_broken(PAGE_INVARIANT_RUN_ENDS, 3, PAGE_TAKEN | PAGE_LAST, PAGE_TAKEN);
-}
-
-TEST(a_run_before_the_end_of_the_pages_must_have_a_last_page) {
-    draw("T.tt");
-    expect_live(0, 1);
-    expect_live(2, 2);
-    assert_broken(PAGE_INVARIANT_RUN_ENDS, 3, PAGE_TAKEN | PAGE_LAST, PAGE_TAKEN);
-    draw("t");
-    expect_live(0, 1);
-    assert_broken(PAGE_INVARIANT_RUN_ENDS, 0, PAGE_TAKEN | PAGE_LAST, PAGE_TAKEN);
-}
-
-TEST(a_taken_run_that_is_not_live_is_named) {
-    draw("tT.ttT.T");
-    expect_live(0, 2);
-    expect_live(7, 1);
-    assert_broken(PAGE_INVARIANT_TAKEN_IS_LIVE, 3, 0, 3);
-    draw("tT");
-    assert_broken(PAGE_INVARIANT_TAKEN_IS_LIVE, 0, 0, 2);
-}
-
-TEST(a_taken_run_behind_the_last_live_one_is_named) {
-    draw("tT..T");
-    expect_live(0, 2);
-    assert_broken(PAGE_INVARIANT_TAKEN_IS_LIVE, 4, 0, 1);
+TEST_EACH(the_broken_invariant_is_named_and_no_other, damages) {
+    draw(row->picture, row->runs);
+    assert_broken(row->verdict);
 }
 
 TEST(the_second_half_of_a_run_cut_in_two_is_not_live) {
-    draw("tTtT");
-    expect_live(0, 4);
-    struct verdict verdict = check(PAGE_INVARIANT_ALL);
-    assert_int_equal(verdict.oracle, PAGE_INVARIANT_LIVE_IS_TAKEN);
-    assert_int_equal(verdict.offset, 0);
-    assert_int_equal(verdict.expected, 4);
-    assert_int_equal(verdict.observed, 2);
-    verdict = check(PAGE_INVARIANT_ALL & ~PAGE_INVARIANT_BIT(PAGE_INVARIANT_LIVE_IS_TAKEN));
-    assert_int_equal(verdict.oracle, PAGE_INVARIANT_TAKEN_IS_LIVE);
-    assert_int_equal(verdict.offset, 2);
-    assert_int_equal(verdict.observed, 2);
-}
-
-TEST(a_live_run_whose_pages_are_free_is_named) {
-    draw("tT....T");
-    expect_live(0, 2);
-    expect_live(3, 2);
-    expect_live(6, 1);
-    assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 3, 2, 0);
-    draw("tT.....");
-    expect_live(0, 2);
-    expect_live(3, 2); /* behind the last taken run */
-    assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 3, 2, 0);
-}
-
-TEST(a_live_run_beyond_the_pages_is_named) {
-    draw("tT..");
-    expect_live(0, 2);
-    expect_live(4, 1);
-    assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 4, 1, 0);
-}
-
-TEST(a_live_run_of_another_length_is_named) {
-    draw(".ttT.");
-    expect_live(1, 2);
-    assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 1, 2, 3);
-    live[0].page_count = 4;
-    assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 1, 4, 3);
+    draw("tTtT", "tttT");
+    assert_checked(&checker, PAGE_INVARIANT_ALL, "page-live-is-taken 0 4 2");
+    assert_checked(&checker, PAGE_INVARIANT_ALL & ~PAGE_INVARIANT_BIT(PAGE_INVARIANT_LIVE_IS_TAKEN),
+                   "page-taken-is-live 2 0 2");
 }
 
 TEST(a_live_run_inside_a_longer_taken_one_is_named) {
-    draw("tttT..");
-    expect_live(0, 2);
+    draw("tttT..", "tttT");
     expect_live(2, 2);
-    live[0].page_count = 4; /* so that only the second one is wrong */
-    assert_broken(PAGE_INVARIANT_LIVE_IS_TAKEN, 2, 2, 0);
+    assert_broken("page-live-is-taken 2 2 0");
 }
 
 TEST(a_counter_that_the_walk_does_not_agree_with_is_named) {
-    draw("tT.T");
-    expect_live(0, 2);
-    expect_live(3, 1);
+    draw("tT.T", "tT.T");
     pages.taken_count = 4;
-    assert_broken(PAGE_INVARIANT_COUNTER, 0, 3, 4);
+    assert_broken("page-counter 0 3 4");
     pages.taken_count = 2;
-    assert_broken(PAGE_INVARIANT_COUNTER, 0, 3, 2);
+    assert_broken("page-counter 0 3 2");
     pages.taken_count = SIZE_MAX;
-    assert_broken(PAGE_INVARIANT_COUNTER, 0, 3, SIZE_MAX);
+    assert_broken("page-counter 0 3 -1");
 }
 
 TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
-    draw("tT.tt.T.l");
-    expect_live(0, 2);
-    expect_live(3, 1); /* the wrong length */
-    expect_live(7, 1); /* free; and the run at 6 is not live */
+    draw("tT.tt.T.l",
+         "tT.T...T"); /* of the second run the wrong length; the third is free, and that at 6 not live */
     pages.taken_count = 99;
     pages.page_count = 1;
     uint64_t mask = PAGE_INVARIANT_ALL;
@@ -341,8 +273,7 @@ TEST(no_descriptors_make_the_checker_loop_or_read_elsewhere) {
 }
 
 TEST(the_checker_reads_no_page) {
-    draw("tT.");
-    expect_live(0, 2);
+    draw("tT.", "tT");
     guard(PROT_NONE);
     pages.base = guarded;
     expectation.base = guarded;
@@ -351,8 +282,7 @@ TEST(the_checker_reads_no_page) {
 }
 
 TEST(the_checker_writes_nothing) {
-    draw("tTxl.tt.T");
-    expect_live(1, 1);
+    draw("tTxl.tt.T", ".T");
     remember();
     for (uint64_t mask = 0; mask < PAGE_INVARIANT_BIT(PAGE_INVARIANT_COUNT); mask++) {
         (void)!verdict_is_sound(check(mask));
@@ -363,19 +293,5 @@ TEST(the_checker_writes_nothing) {
 /* Names. */
 
 TEST(every_invariant_has_an_id_and_a_sentence) {
-    for (unsigned invariant = 1; invariant < PAGE_INVARIANT_COUNT; invariant++) {
-        const char *const sentence = page_invariant_sentence(invariant);
-        assert_int_equal(strncmp(page_invariant_id(invariant), "page-", 5), 0);
-        assert_int_equal(sentence[strlen(sentence) - 1], '.');
-        for (unsigned other = 1; other < invariant; other++) {
-            assert_string_not_equal(page_invariant_id(invariant), page_invariant_id(other));
-        }
-    }
-}
-
-TEST(what_is_no_invariant_has_neither) {
-    assert_null(page_invariant_id(PAGE_INVARIANT_NONE));
-    assert_null(page_invariant_sentence(PAGE_INVARIANT_NONE));
-    assert_null(page_invariant_id(PAGE_INVARIANT_COUNT));
-    assert_null(page_invariant_sentence(PAGE_INVARIANT_COUNT));
+    assert_named_apart(page_invariant_id, page_invariant_sentence, PAGE_INVARIANT_COUNT, "page-");
 }

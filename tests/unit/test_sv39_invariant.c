@@ -14,6 +14,7 @@
 
 #include "invariants/sv39_invariant.h"
 #include "tests/unit/sv39_fixture.h"
+#include "tests/unit/verdict_fixture.h"
 
 #define HIGHEST_PAGE UINT64_C(0xfffffffffffff000)
 #define LIVE_LIMIT   ((size_t)8)
@@ -60,34 +61,25 @@ static struct verdict check(uint64_t mask) {
     return sv39_invariant_check(&tree, &expectation, mask);
 }
 
+static const struct checker checker = {check, sv39_invariant_id, SV39_INVARIANT_ALL};
+
 static void assert_sound(uint64_t mask) {
-    const struct verdict verdict = check(mask);
-    assert_int_equal(verdict.oracle, SOUND);
-    assert_true(verdict_is_sound(verdict));
+    assert_checked(&checker, mask, "sound");
 }
 
-static void assert_verdict(uint64_t mask, enum sv39_invariant invariant, uint64_t offset, uint64_t expected,
-                           uint64_t observed) {
-    const struct verdict verdict = check(mask);
-    assert_int_equal(verdict.oracle, invariant);
-    assert_int_equal(verdict.offset, offset);
-    assert_int_equal(verdict.expected, expected);
-    assert_int_equal(verdict.observed, observed);
+static const char *verdict_of(const char *id, uint64_t offset, uint64_t expected, uint64_t observed) {
+    static char text[160];
+    (void)snprintf(text, sizeof text, "sv39-%s %" PRId64 " %" PRId64 " %" PRId64, id, (int64_t)offset,
+                   (int64_t)expected, (int64_t)observed);
+    return text;
 }
 
-/* The damage breaks this invariant, which is named first, with these values, and on its own. */
-static void assert_named(enum sv39_invariant invariant, uint64_t offset, uint64_t expected,
-                         uint64_t observed) {
-    assert_verdict(SV39_INVARIANT_ALL, invariant, offset, expected, observed);
-    assert_verdict(SV39_INVARIANT_BIT(invariant), invariant, offset, expected, observed);
-    assert_sound(0);
+static void assert_named(const char *id, uint64_t offset, uint64_t expected, uint64_t observed) {
+    assert_named_by(&checker, verdict_of(id, offset, expected, observed));
 }
 
-/* And it breaks no other. */
-static void assert_broken(enum sv39_invariant invariant, uint64_t offset, uint64_t expected,
-                          uint64_t observed) {
-    assert_named(invariant, offset, expected, observed);
-    assert_sound(SV39_INVARIANT_ALL & ~SV39_INVARIANT_BIT(invariant));
+static void assert_broken(const char *id, uint64_t offset, uint64_t expected, uint64_t observed) {
+    assert_broken_by(&checker, verdict_of(id, offset, expected, observed));
 }
 
 static uint64_t table_entry(uint64_t physical_address) {
@@ -133,46 +125,46 @@ TEST(a_full_table_is_sound) {
 TEST(another_allocator_root_or_offset_is_not_the_expected_one) {
     draw();
     tree.pages = NULL; /* and is not followed */
-    assert_broken(SV39_INVARIANT_ROOT, 0, 0, (uintptr_t)0 - (uintptr_t)&pages);
+    assert_broken("root", 0, 0, (uintptr_t)0 - (uintptr_t)&pages);
     tree.pages = &pages;
     tree.root = table_at(1);
-    assert_broken(SV39_INVARIANT_ROOT, 0, 0, PAGE_SIZE);
+    assert_broken("root", 0, 0, PAGE_SIZE);
     tree.root = NULL;
-    assert_broken(SV39_INVARIANT_ROOT, 0, 0, (uintptr_t)0 - (uintptr_t)table_at(0));
+    assert_broken("root", 0, 0, (uintptr_t)0 - (uintptr_t)table_at(0));
     tree.root = table_at(0);
     tree.physical_offset++;
-    assert_broken(SV39_INVARIANT_ROOT, 0, expectation.physical_offset, expectation.physical_offset + 1);
+    assert_broken("root", 0, expectation.physical_offset, expectation.physical_offset + 1);
 }
 
 TEST(an_entry_that_is_neither_valid_nor_zero_is_named) {
     draw();
     table_at(2)[3] = SV39_READ;
-    assert_broken(SV39_INVARIANT_ABSENT, 3 * PAGE_SIZE, 0, SV39_READ);
+    assert_broken("absent", 3 * PAGE_SIZE, 0, SV39_READ);
     draw();
     table_at(5)[256] = UINT64_C(1) << 63;
-    assert_broken(SV39_INVARIANT_ABSENT, HIGHEST_PAGE + PAGE_SIZE - 256 * 2 * MIB, 0, UINT64_C(1) << 63);
+    assert_broken("absent", HIGHEST_PAGE + PAGE_SIZE - 256 * 2 * MIB, 0, UINT64_C(1) << 63);
     draw();
     table_at(0)[255] = SV39_WRITE;
-    assert_broken(SV39_INVARIANT_ABSENT, 255 * GIB, 0, SV39_WRITE);
+    assert_broken("absent", 255 * GIB, 0, SV39_WRITE);
     draw();
     table_at(0)[256] = SV39_WRITE;
-    assert_broken(SV39_INVARIANT_ABSENT, UINT64_MAX << 38, 0, SV39_WRITE);
+    assert_broken("absent", UINT64_MAX << 38, 0, SV39_WRITE);
 }
 
 TEST(a_leaf_at_an_upper_level_is_named) {
     const uint64_t leaf = DEVICE >> 2 | SV39_READ | SV39_PRESET;
     draw();
     table_at(1)[9] = leaf;
-    assert_broken(SV39_INVARIANT_LEAF_LEVEL, 18 * MIB, 0, leaf);
+    assert_broken("leaf-level", 18 * MIB, 0, leaf);
     draw();
     table_at(0)[2] = leaf;
-    assert_broken(SV39_INVARIANT_LEAF_LEVEL, 2 * GIB, 0, leaf);
+    assert_broken("leaf-level", 2 * GIB, 0, leaf);
 }
 
 TEST(an_entry_of_level_0_that_is_no_leaf_is_named) {
     draw();
     table_at(2)[7] = table_entry(physical_at(9));
-    assert_named(SV39_INVARIANT_LEAF_LEVEL, 7 * PAGE_SIZE, 1, table_entry(physical_at(9)));
+    assert_named("leaf-level", 7 * PAGE_SIZE, 1, table_entry(physical_at(9)));
 }
 
 TEST(a_leaf_without_its_bits_or_with_others_is_named) {
@@ -183,7 +175,7 @@ TEST(a_leaf_without_its_bits_or_with_others_is_named) {
         *leaf ^= UINT64_C(1) << bit;
         const bool is_legal = (UINT64_C(1) << bit & (SV39_PAGE_NUMBER_MASK | SV39_FLAGS)) != 0;
         if (!is_legal) {
-            assert_named(SV39_INVARIANT_LEAF_FLAGS, 4 * MIB - PAGE_SIZE, healthy, *leaf);
+            assert_named("leaf-flags", 4 * MIB - PAGE_SIZE, healthy, *leaf);
         } else {
             assert_int_not_equal(check(SV39_INVARIANT_ALL).oracle, SV39_INVARIANT_LEAF_FLAGS);
         }
@@ -193,7 +185,7 @@ TEST(a_leaf_without_its_bits_or_with_others_is_named) {
 TEST(a_leaf_that_can_be_written_but_not_read_is_named) {
     draw();
     table_at(2)[0] &= ~SV39_READ;
-    assert_named(SV39_INVARIANT_LEAF_FLAGS, 0, DEVICE >> 2 | READ_WRITE | SV39_PRESET,
+    assert_named("leaf-flags", 0, DEVICE >> 2 | READ_WRITE | SV39_PRESET,
                  DEVICE >> 2 | SV39_WRITE | SV39_PRESET);
 }
 
@@ -202,7 +194,7 @@ TEST(a_table_entry_with_other_bits_is_named_and_followed_all_the_same) {
         if ((UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) == 0) {
             draw();
             table_at(1)[1] |= UINT64_C(1) << bit;
-            assert_broken(SV39_INVARIANT_TABLE_FLAGS, 2 * MIB, table_entry(physical_at(3)),
+            assert_broken("table-flags", 2 * MIB, table_entry(physical_at(3)),
                           table_entry(physical_at(3)) | UINT64_C(1) << bit);
         }
     }
@@ -219,35 +211,35 @@ TEST(a_table_that_is_not_a_page_of_its_own_is_named) {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         draw();
         table_at(1)[5] = table_entry(places[i][0]);
-        assert_broken(SV39_INVARIANT_TABLE_PAGE, 10 * MIB, 1, places[i][1]);
+        assert_broken("table-page", 10 * MIB, 1, places[i][1]);
         draw();
         table_at(0)[5] = table_entry(places[i][0]);
-        assert_broken(SV39_INVARIANT_TABLE_PAGE, 5 * GIB, 1, places[i][1]);
+        assert_broken("table-page", 5 * GIB, 1, places[i][1]);
     }
 }
 
 TEST(a_table_somebody_freed_is_named) {
     draw();
     assert_int_equal(page_free(&pages, page_at(6)), PAGE_OK);
-    assert_named(SV39_INVARIANT_TABLE_PAGE, HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 1, 0);
+    assert_named("table-page", HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 1, 0);
 }
 
 TEST(a_table_named_twice_is_named_at_the_second_time) {
     draw();
     table_at(1)[511] = table_entry(physical_at(2));
-    assert_broken(SV39_INVARIANT_TABLE_ONCE, 1022 * MIB, 0, 2);
+    assert_broken("table-once", 1022 * MIB, 0, 2);
     draw();
     table_at(0)[4] = table_entry(physical_at(1));
-    assert_broken(SV39_INVARIANT_TABLE_ONCE, 4 * GIB, 0, 1);
+    assert_broken("table-once", 4 * GIB, 0, 1);
 }
 
 TEST(a_root_that_is_named_at_all_is_named) {
     draw();
     table_at(0)[4] = table_entry(physical_at(0));
-    assert_broken(SV39_INVARIANT_TABLE_ONCE, 4 * GIB, 0, 0);
+    assert_broken("table-once", 4 * GIB, 0, 0);
     draw();
     table_at(5)[511] = table_entry(physical_at(5));
-    assert_named(SV39_INVARIANT_TABLE_ONCE, HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 0, 5);
+    assert_named("table-once", HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 0, 5);
 }
 
 TEST(an_empty_table_is_named) {
@@ -255,11 +247,11 @@ TEST(an_empty_table_is_named) {
     table_at(1)[3] = table_entry(physical_at(9)); /* a zeroed page, and now a table */
     tree.table_count++;
     expectation.other_count--;
-    assert_broken(SV39_INVARIANT_TABLE_USED, 6 * MIB, 1, 0);
+    assert_broken("table-used", 6 * MIB, 1, 0);
     draw();
     table_at(0)[511] = 0;
     table_at(0)[300] = table_entry(physical_at(9));
-    assert_named(SV39_INVARIANT_TABLE_USED, (UINT64_MAX << 39) + 300 * GIB, 1, 0);
+    assert_named("table-used", (UINT64_MAX << 39) + 300 * GIB, 1, 0);
 }
 
 TEST(a_leaf_that_is_not_live_is_named) {
@@ -267,10 +259,10 @@ TEST(a_leaf_that_is_not_live_is_named) {
     const uint64_t leaf = table_at(2)[0];
     table_at(2)[1] = leaf;
     tree.mapped_count++;
-    assert_broken(SV39_INVARIANT_LEAF_IS_LIVE, PAGE_SIZE, 0, leaf);
+    assert_broken("leaf-is-live", PAGE_SIZE, 0, leaf);
     draw();
     expectation.live_count--; /* the last one */
-    assert_broken(SV39_INVARIANT_LEAF_IS_LIVE, HIGHEST_PAGE, 0, table_at(6)[511]);
+    assert_broken("leaf-is-live", HIGHEST_PAGE, 0, table_at(6)[511]);
 }
 
 TEST(a_live_mapping_that_is_no_leaf_is_named) {
@@ -278,39 +270,40 @@ TEST(a_live_mapping_that_is_no_leaf_is_named) {
     const uint64_t leaf = table_at(2)[7];
     table_at(2)[7] = 0;
     tree.mapped_count--;
-    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 7 * PAGE_SIZE, leaf, 0);
+    assert_broken("live-is-leaf", 7 * PAGE_SIZE, leaf, 0);
     draw();
     live[3].virtual_address -= GIB; /* in front of the last leaf, which is not live then */
-    assert_verdict(SV39_INVARIANT_ALL, SV39_INVARIANT_LIVE_IS_LEAF, HIGHEST_PAGE - GIB, table_at(6)[511], 0);
+    assert_checked(&checker, SV39_INVARIANT_ALL,
+                   verdict_of("live-is-leaf", HIGHEST_PAGE - GIB, table_at(6)[511], 0));
     draw();
     unmap(HIGHEST_PAGE); /* behind the last leaf */
-    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, HIGHEST_PAGE, physical_at(4) >> 2 | 0xcf, 0);
+    assert_broken("live-is-leaf", HIGHEST_PAGE, physical_at(4) >> 2 | 0xcf, 0);
 }
 
 TEST(a_leaf_with_another_page_or_other_flags_is_named) {
     draw();
     const uint64_t leaf = table_at(3)[511];
     table_at(3)[511] = leaf | UINT64_C(1) << 53;
-    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 4 * MIB - PAGE_SIZE, leaf, leaf | UINT64_C(1) << 53);
+    assert_broken("live-is-leaf", 4 * MIB - PAGE_SIZE, leaf, leaf | UINT64_C(1) << 53);
     table_at(3)[511] = leaf | SV39_USER;
-    assert_broken(SV39_INVARIANT_LIVE_IS_LEAF, 4 * MIB - PAGE_SIZE, leaf, leaf | SV39_USER);
+    assert_broken("live-is-leaf", 4 * MIB - PAGE_SIZE, leaf, leaf | SV39_USER);
 }
 
 TEST(counts_the_walk_does_not_agree_with_are_named) {
     draw();
     tree.table_count = 7;
-    assert_broken(SV39_INVARIANT_COUNTERS, 0, 6, 7);
+    assert_broken("counters", 0, 6, 7);
     tree.table_count = 6;
     tree.mapped_count = SIZE_MAX;
-    assert_broken(SV39_INVARIANT_COUNTERS, 0, 4, SIZE_MAX);
+    assert_broken("counters", 0, 4, SIZE_MAX);
 }
 
 TEST(a_page_that_nobody_holds_is_named) {
     draw();
     assert_non_null(page_alloc(&pages, 1));
-    assert_broken(SV39_INVARIANT_PAGES_HELD, 0, 10, 11);
+    assert_broken("pages-held", 0, 10, 11);
     expectation.other_count = 6;
-    assert_broken(SV39_INVARIANT_PAGES_HELD, 0, 12, 11);
+    assert_broken("pages-held", 0, 12, 11);
 }
 
 TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
@@ -384,16 +377,5 @@ TEST(no_entries_make_the_checker_loop_or_write) {
 /* Names. */
 
 TEST(every_invariant_has_an_id_and_a_sentence) {
-    for (unsigned invariant = 1; invariant < SV39_INVARIANT_COUNT; invariant++) {
-        const char *const sentence = sv39_invariant_sentence(invariant);
-        assert_int_equal(strncmp(sv39_invariant_id(invariant), "sv39-", 5), 0);
-        assert_int_equal(sentence[strlen(sentence) - 1], '.');
-        for (unsigned other = 1; other < invariant; other++) {
-            assert_string_not_equal(sv39_invariant_id(other), sv39_invariant_id(invariant));
-        }
-    }
-    assert_null(sv39_invariant_id(SV39_INVARIANT_NONE));
-    assert_null(sv39_invariant_id(SV39_INVARIANT_COUNT));
-    assert_null(sv39_invariant_sentence(SV39_INVARIANT_NONE));
-    assert_null(sv39_invariant_sentence(SV39_INVARIANT_COUNT));
+    assert_named_apart(sv39_invariant_id, sv39_invariant_sentence, SV39_INVARIANT_COUNT, "sv39-");
 }

@@ -260,4 +260,94 @@ static inline size_t block_size_needed(size_t request) {
     return size;
 }
 
+/* What a call asks for: "alloc SIZE", "zalloc SIZE", "calloc COUNT SIZE", "aligned ALIGNMENT SIZE", "free
+ * OFFSET", "realloc OFFSET SIZE" or "coalesce", with the offset of a payload. */
+struct heap_call {
+    char word[16];
+    size_t first;
+    size_t second;
+};
+
+static inline struct heap_call heap_call_of(const char *text) {
+    struct heap_call call = {.first = 0};
+    assert_true(sscanf(text, "%15s %zu %zu", call.word, &call.first, &call.second) > 0);
+    return call;
+}
+
+static inline bool heap_call_is(const struct heap_call *call, const char *word) {
+    return strcmp(call->word, word) == 0;
+}
+
+/* Makes the call, and returns the payload that it gives. */
+static inline void *heap_call_make(const struct heap_call *call) {
+    const size_t first = call->first;
+    const size_t second = call->second;
+    if (heap_call_is(call, "free") || heap_call_is(call, "coalesce")) {
+        const enum kmem_error error =
+            heap_call_is(call, "free") ? kmem_free(&heap, at(first)) : kmem_coalesce(&heap);
+        assert_error(error);
+        return NULL;
+    }
+    void *const payload = heap_call_is(call, "alloc")     ? kmem_alloc(&heap, first)
+                          : heap_call_is(call, "zalloc")  ? kmem_zalloc(&heap, first)
+                          : heap_call_is(call, "calloc")  ? kmem_calloc(&heap, first, second)
+                          : heap_call_is(call, "aligned") ? kmem_alloc_aligned(&heap, first, second)
+                                                          : kmem_realloc(&heap, at(first), second);
+    const bool is_of_one = heap_call_is(call, "alloc") || heap_call_is(call, "zalloc");
+    if ((is_of_one ? first : second) != 0) {
+        assert_int_equal(payload == NULL, kmem_last_error(&heap) != KMEM_OK);
+    }
+    return payload;
+}
+
+/* A heap, a call, and what comes of it: "at OFFSET" for a payload returned, or else the error's name; and
+ * " asks PAGES" when the source is asked. A payload resized keeps its contents. */
+struct heap_case {
+    const char *before;
+    const char *call;
+    const char *result;
+    const char *after; /* NULL: not a byte changes */
+};
+
+static inline void assert_heap_case(const struct heap_case *expected) {
+    static struct snapshot before;
+    const struct heap_call call = heap_call_of(expected->call);
+    char asks[32] = "";
+    char result[64];
+    lay_out(expected->before);
+    const size_t usable_size = heap_call_is(&call, "realloc") ? kmem_usable_size(&heap, at(call.first)) : 0;
+    pattern_write(at(call.first), usable_size, 1);
+    snapshot_take(&before);
+    page_source.call_count = 0;
+    heap.error = KMEM_BAD_REGION; /* so that a stale error shows */
+    const unsigned char *const payload = heap_call_make(&call);
+    if (page_source.call_count != 0) {
+        assert_int_equal(page_source.call_count, 1);
+        assert_ptr_equal(page_source.context, &page_source);
+        (void)snprintf(asks, sizeof asks, " asks %zu", page_source.page_count);
+    }
+    if (payload != NULL) {
+        (void)snprintf(result, sizeof result, "at %td%s", payload - heap.base, asks);
+        assert_pattern(payload, usable_size < call.second ? usable_size : call.second, 1);
+    } else {
+        (void)snprintf(result, sizeof result, "%s%s", kmem_error_name(kmem_last_error(&heap)), asks);
+    }
+    assert_string_equal(result, expected->result);
+    if (expected->after == NULL) {
+        assert_unchanged(&before);
+    } else {
+        assert_blocks(expected->after);
+    }
+}
+
+#define CASES_WITH(sentence, setup, ...)                                                                     \
+    static const struct heap_case sentence##_cases[] = {__VA_ARGS__};                                        \
+    TEST_EACH_WITH(sentence, sentence##_cases, setup, NULL) {                                                \
+        assert_heap_case(row);                                                                               \
+    }
+
+/* A test of the sentence for each heap_case that follows. */
+#define HEAP_CASES(sentence, ...)         CASES_WITH(sentence, fresh_heap, __VA_ARGS__)
+#define GROWING_HEAP_CASES(sentence, ...) CASES_WITH(sentence, growing_heap, __VA_ARGS__)
+
 #endif

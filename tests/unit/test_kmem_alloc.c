@@ -19,44 +19,27 @@ HEAP_TEST(a_request_takes_a_block_of_8_bytes_more_rounded_up_to_8_and_at_least_1
     }
 }
 
-HEAP_TEST(a_request_of_0_bytes_is_null_and_no_error) {
-    struct snapshot before;
-    assert_null(kmem_alloc(&heap, 2000));
-    snapshot_take(&before);
-    assert_null(kmem_alloc(&heap, 0));
-    assert_error(KMEM_OK);
-    assert_unchanged(&before);
-    assert_blocks("free 1024");
-}
+HEAP_CASES(a_request_of_0_bytes_is_null_and_no_error, {"free 1024", "alloc 0", "ok", NULL})
 
-HEAP_TEST(the_lowest_free_block_that_is_large_enough_is_taken) {
-    lay_out("free 32 | taken 16 | free 80 | taken 16 | free 48 | taken 832");
-    assert_ptr_equal(kmem_alloc(&heap, 25), at(56));
-    assert_blocks("free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832");
-    assert_ptr_equal(kmem_alloc(&heap, 33), at(152));
-    assert_blocks("free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832");
-    assert_ptr_equal(kmem_alloc(&heap, 24), at(8));
-    assert_ptr_equal(kmem_alloc(&heap, 1), at(96));
-    assert_blocks("taken 32 | taken 16 | taken 40 | taken 16 | free 24 | taken 16 | taken 48 | taken 832");
-}
+HEAP_CASES(the_lowest_free_block_that_is_large_enough_is_taken,
+           {"free 32 | taken 16 | free 80 | taken 16 | free 48 | taken 832", "alloc 25", "at 56",
+            "free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832"},
+           {"free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832", "alloc 33", "at 152",
+            "free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832"},
+           {"free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832", "alloc 24", "at 8",
+            "taken 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832"},
+           {"taken 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832", "alloc 1", "at 96",
+            "taken 32 | taken 16 | taken 40 | taken 16 | free 24 | taken 16 | taken 48 | taken 832"})
 
-HEAP_TEST(the_first_fit_is_preferred_to_a_better_fit) {
-    lay_out("free 64 | taken 16 | free 16 | taken 928");
-    assert_ptr_equal(kmem_alloc(&heap, 8), at(8));
-    assert_blocks("taken 16 | free 48 | taken 16 | free 16 | taken 928");
-}
+HEAP_CASES(the_first_fit_is_preferred_to_a_better_fit,
+           {"free 64 | taken 16 | free 16 | taken 928", "alloc 8", "at 8",
+            "taken 16 | free 48 | taken 16 | free 16 | taken 928"})
 
-HEAP_TEST(a_free_block_8_bytes_too_small_is_passed_over) {
-    lay_out("free 32 | taken 16 | free 976");
-    assert_ptr_equal(kmem_alloc(&heap, 32), at(56));
-    assert_blocks("free 32 | taken 16 | taken 40 | free 936");
-}
+HEAP_CASES(a_free_block_8_bytes_too_small_is_passed_over,
+           {"free 32 | taken 16 | free 976", "alloc 32", "at 56", "free 32 | taken 16 | taken 40 | free 936"})
 
-HEAP_TEST(a_free_block_of_exactly_the_size_is_taken_whole) {
-    lay_out("free 40 | taken 984");
-    assert_ptr_equal(kmem_alloc(&heap, 32), at(8));
-    assert_blocks("taken 40 | taken 984");
-}
+HEAP_CASES(a_free_block_of_exactly_the_size_is_taken_whole,
+           {"free 40 | taken 984", "alloc 32", "at 8", "taken 40 | taken 984"})
 
 HEAP_TEST(a_remainder_of_8_bytes_stays_with_the_block) {
     lay_out("free 40 | taken 984");
@@ -91,21 +74,11 @@ HEAP_TEST(the_whole_heap_can_be_taken_in_smallest_blocks) {
 
 /* Refusals. */
 
-HEAP_TEST(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing) {
-    struct snapshot before;
-    lay_out("free 32 | taken 16 | free 48 | taken 16 | free 48 | taken 864");
-    snapshot_take(&before);
-    assert_null(kmem_alloc(&heap, 41));
-    assert_error(KMEM_EXHAUSTED);
-    assert_unchanged(&before);
-}
+HEAP_CASES(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing,
+           {"free 32 | taken 16 | free 48 | taken 16 | free 48 | taken 864", "alloc 41", "exhausted", NULL})
 
-HEAP_TEST(the_largest_request_is_the_heap_less_one_header) {
-    assert_null(kmem_alloc(&heap, HEAP_SIZE - 7));
-    assert_error(KMEM_EXHAUSTED);
-    assert_ptr_equal(kmem_alloc(&heap, HEAP_SIZE - 8), at(8));
-    assert_error(KMEM_OK);
-}
+HEAP_CASES(the_largest_request_is_the_heap_less_one_header, {"free 1024", "alloc 1017", "exhausted", NULL},
+           {"free 1024", "alloc 1016", "at 8", "taken 1024"})
 
 static void assert_size_is_exhausted(size_t size) {
     struct snapshot before;
@@ -172,15 +145,8 @@ HEAP_TEST(zalloc_zeroes_the_remainder_that_stays_with_the_block) {
     assert_all_bytes(at(48), 976, DIRT);
 }
 
-HEAP_TEST(zalloc_of_0_is_null_and_of_too_much_is_exhausted) {
-    struct snapshot before;
-    snapshot_take(&before);
-    assert_null(kmem_zalloc(&heap, HEAP_SIZE - 7));
-    assert_error(KMEM_EXHAUSTED);
-    assert_null(kmem_zalloc(&heap, 0));
-    assert_error(KMEM_OK);
-    assert_unchanged(&before);
-}
+HEAP_CASES(zalloc_of_0_is_null_and_of_too_much_is_exhausted, {"free 1024", "zalloc 1017", "exhausted", NULL},
+           {"free 1024", "zalloc 0", "ok", NULL})
 
 HEAP_TEST(calloc_zeroes_room_for_the_product) {
     assert_ptr_equal(kmem_calloc(&heap, 3, 5), at(8));
@@ -242,15 +208,11 @@ HEAP_TEST(the_largest_product_that_does_not_wrap_is_exhausted_too) {
 
 /* Alignment. */
 
-HEAP_TEST(alignments_up_to_8_are_those_of_alloc) {
-    for (size_t alignment = 1; alignment <= 8; alignment *= 2) {
-        fresh_heap();
-        lay_out("taken 16 | free 1008");
-        assert_ptr_equal(kmem_alloc_aligned(&heap, alignment, 9), at(24));
-        assert_error(KMEM_OK);
-        assert_blocks("taken 16 | taken 24 | free 984");
-    }
-}
+HEAP_CASES(alignments_up_to_8_are_those_of_alloc,
+           {"taken 16 | free 1008", "aligned 1 9", "at 24", "taken 16 | taken 24 | free 984"},
+           {"taken 16 | free 1008", "aligned 2 9", "at 24", "taken 16 | taken 24 | free 984"},
+           {"taken 16 | free 1008", "aligned 4 9", "at 24", "taken 16 | taken 24 | free 984"},
+           {"taken 16 | free 1008", "aligned 8 9", "at 24", "taken 16 | taken 24 | free 984"})
 
 HEAP_TEST(an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_looked_at) {
     static const size_t alignments[] = {
@@ -269,75 +231,37 @@ HEAP_TEST(an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_loo
     assert_unchanged(&before);
 }
 
-HEAP_TEST(an_aligned_request_of_0_bytes_is_null_and_no_error) {
-    heap.error = KMEM_EXHAUSTED;
-    assert_null(kmem_alloc_aligned(&heap, 64, 0));
-    assert_error(KMEM_OK);
-    assert_blocks("free 1024");
-}
+HEAP_CASES(an_aligned_request_of_0_bytes_is_null_and_no_error, {"free 1024", "aligned 64 0", "ok", NULL})
 
-/* Each row: the heap before, an aligned request, the payload's offset (0: refused) and the heap after. */
-struct aligned_case {
-    const char *before;
-    size_t alignment;
-    size_t size;
-    size_t offset;
-    const char *after;
-};
+HEAP_CASES(the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block,
+           {"taken 24 | free 1000", "aligned 16 8", "at 32", "taken 24 | taken 16 | free 984"},
+           {"taken 24 | free 1000", "aligned 32 8", "at 32", "taken 24 | taken 16 | free 984"},
+           {"taken 40 | free 984", "aligned 32 8", "at 64", "taken 40 | free 16 | taken 16 | free 952"},
+           {"taken 32 | free 992", "aligned 32 8", "at 64", "taken 32 | free 24 | taken 16 | free 952"},
+           {"free 1024", "aligned 64 100", "at 64", "free 56 | taken 112 | free 856"})
 
-static void assert_aligned_cases(const struct aligned_case *cases, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        fresh_heap();
-        lay_out(cases[i].before);
-        void *const payload = kmem_alloc_aligned(&heap, cases[i].alignment, cases[i].size);
-        assert_ptr_equal(payload, cases[i].offset == 0 ? NULL : at(cases[i].offset));
-        assert_error(cases[i].offset == 0 ? KMEM_EXHAUSTED : KMEM_OK);
-        assert_blocks(cases[i].after);
-    }
-}
+HEAP_CASES(a_gap_of_8_bytes_becomes_8_and_the_alignment,
+           {"free 1024", "aligned 16 8", "at 32", "free 24 | taken 16 | free 984"},
+           {"taken 16 | free 1008", "aligned 32 8", "at 64", "taken 16 | free 40 | taken 16 | free 952"},
+           {"taken 48 | free 976", "aligned 64 8", "at 128", "taken 48 | free 72 | taken 16 | free 888"})
 
-HEAP_TEST(the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block) {
-    static const struct aligned_case cases[] = {
-        {"taken 24 | free 1000", 16, 8, 32, "taken 24 | taken 16 | free 984"},
-        {"taken 24 | free 1000", 32, 8, 32, "taken 24 | taken 16 | free 984"},
-        {"taken 40 | free 984", 32, 8, 64, "taken 40 | free 16 | taken 16 | free 952"},
-        {"taken 32 | free 992", 32, 8, 64, "taken 32 | free 24 | taken 16 | free 952"},
-        {"free 1024", 64, 100, 64, "free 56 | taken 112 | free 856"},
-    };
-    assert_aligned_cases(cases, sizeof cases / sizeof *cases);
-}
+HEAP_CASES(an_aligned_block_is_cut_like_any_other_behind_its_gap,
+           {"free 40 | taken 984", "aligned 16 8", "at 32", "free 24 | taken 16 | taken 984"},
+           {"free 48 | taken 976", "aligned 16 8", "at 32", "free 24 | taken 24 | taken 976"},
+           {"free 56 | taken 968", "aligned 16 8", "at 32", "free 24 | taken 16 | free 16 | taken 968"},
+           {"free 1024", "aligned 512 512", "at 512", "free 504 | taken 520"},
+           {"free 1024", "aligned 512 504", "at 512", "free 504 | taken 520"},
+           {"free 1024", "aligned 512 496", "at 512", "free 504 | taken 504 | free 16"})
 
-HEAP_TEST(a_gap_of_8_bytes_becomes_8_and_the_alignment) {
-    static const struct aligned_case cases[] = {
-        {"free 1024", 16, 8, 32, "free 24 | taken 16 | free 984"},
-        {"taken 16 | free 1008", 32, 8, 64, "taken 16 | free 40 | taken 16 | free 952"},
-        {"taken 48 | free 976", 64, 8, 128, "taken 48 | free 72 | taken 16 | free 888"},
-    };
-    assert_aligned_cases(cases, sizeof cases / sizeof *cases);
-}
-
-HEAP_TEST(an_aligned_block_is_cut_like_any_other_behind_its_gap) {
-    static const struct aligned_case cases[] = {
-        {"free 40 | taken 984", 16, 8, 32, "free 24 | taken 16 | taken 984"},
-        {"free 48 | taken 976", 16, 8, 32, "free 24 | taken 24 | taken 976"},
-        {"free 56 | taken 968", 16, 8, 32, "free 24 | taken 16 | free 16 | taken 968"},
-        {"free 1024", 512, 512, 512, "free 504 | taken 520"},
-        {"free 1024", 512, 504, 512, "free 504 | taken 520"},
-        {"free 1024", 512, 496, 512, "free 504 | taken 504 | free 16"},
-    };
-    assert_aligned_cases(cases, sizeof cases / sizeof *cases);
-}
-
-HEAP_TEST(a_free_block_without_room_behind_the_gap_is_passed_over) {
-    static const struct aligned_case cases[] = {
-        {"free 32 | taken 16 | free 976", 16, 8, 80, "free 32 | taken 16 | free 24 | taken 16 | free 936"},
-        {"free 64 | taken 16 | free 944", 512, 8, 512, "free 64 | taken 16 | free 424 | taken 16 | free 504"},
-        {"free 16 | taken 24 | free 984", 16, 8, 48, "free 16 | taken 24 | taken 16 | free 968"},
-        {"free 1024", 512, 513, 0, "free 1024"},
-        {"free 32 | taken 992", 16, 8, 0, "free 32 | taken 992"},
-    };
-    assert_aligned_cases(cases, sizeof cases / sizeof *cases);
-}
+HEAP_CASES(a_free_block_without_room_behind_the_gap_is_passed_over,
+           {"free 32 | taken 16 | free 976", "aligned 16 8", "at 80",
+            "free 32 | taken 16 | free 24 | taken 16 | free 936"},
+           {"free 64 | taken 16 | free 944", "aligned 512 8", "at 512",
+            "free 64 | taken 16 | free 424 | taken 16 | free 504"},
+           {"free 16 | taken 24 | free 984", "aligned 16 8", "at 48",
+            "free 16 | taken 24 | taken 16 | free 968"},
+           {"free 1024", "aligned 512 513", "exhausted", "free 1024"},
+           {"free 32 | taken 992", "aligned 16 8", "exhausted", "free 32 | taken 992"})
 
 /* The base is a multiple of 1024 and the end a multiple of 4096, so no payload is a multiple of 1024. */
 HEAP_TEST(an_alignment_no_payload_can_have_is_exhausted) {

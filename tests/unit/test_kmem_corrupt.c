@@ -22,106 +22,32 @@ static uint64_t impossible_header(size_t index, uint64_t room) {
     return index < small_count ? impossible_sizes[index] : past_end[index - small_count];
 }
 
-/* The operations, by what they must look at. Each returns what the operation reported. */
-
-static enum kmem_error alloc_in_first_free_block(void) {
-    const void *const payload = kmem_alloc(&heap, 56);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error zalloc_in_second_free_block(void) {
-    const void *const payload = kmem_zalloc(&heap, 80);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error calloc_in_last_block(void) {
-    const void *const payload = kmem_calloc(&heap, 10, 50);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error alloc_that_fits_nowhere(void) {
-    assert_null(kmem_alloc(&heap, 800));
-    return kmem_last_error(&heap) == KMEM_EXHAUSTED ? KMEM_OK : kmem_last_error(&heap);
-}
-
-static enum kmem_error alloc_aligned_in_last_block(void) {
-    const void *const payload = kmem_alloc_aligned(&heap, 256, 8);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error free_first_block(void) {
-    return kmem_free(&heap, at(8));
-}
-
-static enum kmem_error free_third_block(void) {
-    return kmem_free(&heap, at(104));
-}
-
-static enum kmem_error free_sixth_block(void) {
-    return kmem_free(&heap, at(264));
-}
-
-static enum kmem_error free_in_free_block(void) {
-    const enum kmem_error error = kmem_free(&heap, at(176));
-    return error == KMEM_DOUBLE_FREE ? KMEM_OK : error;
-}
-
-static enum kmem_error realloc_fourth_block_to_nothing(void) {
-    assert_null(kmem_realloc(&heap, at(152), 0));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error realloc_fourth_block_in_place(void) {
-    const void *const payload = kmem_realloc(&heap, at(152), 60);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error realloc_fourth_block_to_the_same_size(void) {
-    const void *const payload = kmem_realloc(&heap, at(152), 16);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error realloc_third_block_into_second(void) {
-    const void *const payload = kmem_realloc(&heap, at(104), 56);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-static enum kmem_error realloc_first_block_into_last(void) {
-    const void *const payload = kmem_realloc(&heap, at(8), 200);
-    assert_true((payload == NULL) == (kmem_last_error(&heap) != KMEM_OK));
-    return kmem_last_error(&heap);
-}
-
-/* The operation, and the index of the last block whose header it has to look at. */
+/* What is called, what comes of it while no header is impossible, and the index of the last block whose
+ * header it has to look at. */
 struct operation {
     const char *name;
-    enum kmem_error (*run)(void);
+    enum kmem_error healthy;
     size_t last_index;
 };
 
 static const struct operation operations[] = {
-    {"alloc in the first free block", alloc_in_first_free_block, 1},
-    {"zalloc in the second free block", zalloc_in_second_free_block, 4},
-    {"calloc in the last block", calloc_in_last_block, 6},
-    {"alloc that fits nowhere", alloc_that_fits_nowhere, 6},
-    {"aligned alloc in the last block", alloc_aligned_in_last_block, 6},
-    {"free of the first block", free_first_block, 1},
-    {"free of the third block", free_third_block, 3},
-    {"free of the sixth block", free_sixth_block, 6},
-    {"free in a free block", free_in_free_block, 4},
-    {"realloc of the fourth block to nothing", realloc_fourth_block_to_nothing, 4},
-    {"realloc of the fourth block in place", realloc_fourth_block_in_place, 4},
-    {"realloc of the fourth block to the same size", realloc_fourth_block_to_the_same_size, 4},
-    {"realloc of the third block into the second", realloc_third_block_into_second, 3},
-    {"realloc of the first block into the last", realloc_first_block_into_last, 6},
+    {"alloc 56", KMEM_OK, 1},                                        /* in the first free block */
+    {"zalloc 80", KMEM_OK, 4},                                       /* in the second */
+    {"calloc 10 50", KMEM_OK, 6},                                    /* in the last */
+    {"alloc 800", KMEM_EXHAUSTED, 6}, {"aligned 256 8", KMEM_OK, 6}, /* in the last */
+    {"free 8", KMEM_OK, 1},           {"free 104", KMEM_OK, 3},
+    {"free 264", KMEM_OK, 6},         {"free 176", KMEM_DOUBLE_FREE, 4},
+    {"realloc 152 0", KMEM_OK, 4},    {"realloc 152 60", KMEM_OK, 4}, /* in place */
+    {"realloc 152 16", KMEM_OK, 4},                                   /* the same size */
+    {"realloc 104 56", KMEM_OK, 3},                                   /* into the second block */
+    {"realloc 8 200", KMEM_OK, 6},                                    /* into the last */
 };
+
+static enum kmem_error perform(const struct operation *operation) {
+    const struct heap_call call = heap_call_of(operation->name);
+    (void)heap_call_make(&call);
+    return kmem_last_error(&heap);
+}
 
 /* The heap with one impossible header, at the block of that index. */
 static void corrupt_block(size_t index, uint64_t header) {
@@ -138,9 +64,9 @@ static void assert_reported(const struct operation *operation, size_t index, uin
     heap.error = KMEM_OK;
     heap.error_offset = NO_BLOCK;
     snapshot_take(&before);
-    const enum kmem_error error = operation->run();
+    const enum kmem_error error = perform(operation);
     if (index > operation->last_index) {
-        if (error != KMEM_OK) {
+        if (error != operation->healthy) {
             fail_msg("%s met block %zu", operation->name, index);
         }
         return;
@@ -153,23 +79,19 @@ static void assert_reported(const struct operation *operation, size_t index, uin
     assert_unchanged(&before);
 }
 
-HEAP_TEST(an_impossible_header_met_on_the_way_is_reported_and_changes_nothing) {
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-        for (size_t index = 0; index < BLOCK_COUNT; index++) {
-            for (size_t k = 0; k < IMPOSSIBLE_COUNT; k++) {
-                const uint64_t header = impossible_header(k, HEAP_SIZE - block_offsets[index]);
-                assert_reported(&operations[i], index, header);
-                assert_reported(&operations[i], index, header | BLOCK_TAKEN);
-            }
+TEST_EACH(an_impossible_header_met_on_the_way_is_reported_and_changes_nothing, operations) {
+    for (size_t index = 0; index < BLOCK_COUNT; index++) {
+        for (size_t k = 0; k < IMPOSSIBLE_COUNT; k++) {
+            const uint64_t header = impossible_header(k, HEAP_SIZE - block_offsets[index]);
+            assert_reported(row, index, header);
+            assert_reported(row, index, header | BLOCK_TAKEN);
         }
     }
 }
 
-HEAP_TEST(the_same_operations_succeed_while_no_header_is_impossible) {
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-        corrupt_block(NO_BLOCK, 0);
-        assert_int_equal(operations[i].run(), KMEM_OK);
-    }
+TEST_EACH(the_same_operation_succeeds_while_no_header_is_impossible, operations) {
+    corrupt_block(NO_BLOCK, 0);
+    assert_int_equal(perform(row), row->healthy);
 }
 
 /* A flipped bit can leave a possible header that lies: no call can know. But whatever it says, a call that
@@ -184,7 +106,7 @@ HEAP_TEST(one_flipped_bit_of_any_header_loses_nothing_outside_and_a_report_chang
                 const uint64_t header = block.size | (block.taken ? BLOCK_TAKEN : 0);
                 header_write(block_offsets[index], header ^ UINT64_C(1) << bit);
                 snapshot_take(&before);
-                if (operations[i].run() == KMEM_CORRUPT) {
+                if (perform(&operations[i]) == KMEM_CORRUPT) {
                     assert_unchanged(&before);
                 }
                 (void)kmem_coalesce(&heap);

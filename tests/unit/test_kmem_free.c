@@ -3,67 +3,32 @@
 
 /* Freeing and merging. */
 
-/* Each row: the heap before, the offset of the payload freed, the heap after. */
-struct free_case {
-    const char *before;
-    size_t offset;
-    const char *after;
-};
+HEAP_CASES(a_block_between_taken_blocks_becomes_free_alone,
+           {"taken 16 | taken 32 | taken 976", "free 24", "ok", "taken 16 | free 32 | taken 976"},
+           {"taken 16 | taken 1008", "free 8", "ok", "free 16 | taken 1008"},
+           {"taken 1008 | taken 16", "free 1016", "ok", "taken 1008 | free 16"},
+           {"taken 1024", "free 8", "ok", "free 1024"})
 
-static void assert_free_cases(const struct free_case *cases, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        fresh_heap();
-        lay_out(cases[i].before);
-        heap.error = KMEM_EXHAUSTED;
-        assert_int_equal(kmem_free(&heap, at(cases[i].offset)), KMEM_OK);
-        assert_error(KMEM_OK);
-        assert_blocks(cases[i].after);
-    }
-}
+HEAP_CASES(a_freed_block_merges_with_its_free_left_neighbour,
+           {"taken 16 | free 32 | taken 48 | taken 928", "free 56", "ok", "taken 16 | free 80 | taken 928"},
+           {"free 16 | taken 1008", "free 24", "ok", "free 1024"},
+           {"free 16 | taken 16 | taken 992", "free 24", "ok", "free 32 | taken 992"})
 
-HEAP_TEST(a_block_between_taken_blocks_becomes_free_alone) {
-    static const struct free_case cases[] = {
-        {"taken 16 | taken 32 | taken 976", 24, "taken 16 | free 32 | taken 976"},
-        {"taken 16 | taken 1008", 8, "free 16 | taken 1008"},
-        {"taken 1008 | taken 16", 1016, "taken 1008 | free 16"},
-        {"taken 1024", 8, "free 1024"},
-    };
-    assert_free_cases(cases, sizeof cases / sizeof *cases);
-}
+HEAP_CASES(a_freed_block_merges_with_its_free_right_neighbour,
+           {"taken 16 | taken 32 | free 48 | taken 928", "free 24", "ok", "taken 16 | free 80 | taken 928"},
+           {"taken 1008 | free 16", "free 8", "ok", "free 1024"},
+           {"taken 16 | taken 16 | free 992", "free 24", "ok", "taken 16 | free 1008"})
 
-HEAP_TEST(a_freed_block_merges_with_its_free_left_neighbour) {
-    static const struct free_case cases[] = {
-        {"taken 16 | free 32 | taken 48 | taken 928", 56, "taken 16 | free 80 | taken 928"},
-        {"free 16 | taken 1008", 24, "free 1024"},
-        {"free 16 | taken 16 | taken 992", 24, "free 32 | taken 992"},
-    };
-    assert_free_cases(cases, sizeof cases / sizeof *cases);
-}
+HEAP_CASES(a_freed_block_merges_with_free_neighbours_on_both_sides,
+           {"taken 16 | free 32 | taken 48 | free 64 | taken 864", "free 56", "ok",
+            "taken 16 | free 144 | taken 864"},
+           {"free 16 | taken 16 | free 992", "free 24", "ok", "free 1024"})
 
-HEAP_TEST(a_freed_block_merges_with_its_free_right_neighbour) {
-    static const struct free_case cases[] = {
-        {"taken 16 | taken 32 | free 48 | taken 928", 24, "taken 16 | free 80 | taken 928"},
-        {"taken 1008 | free 16", 8, "free 1024"},
-        {"taken 16 | taken 16 | free 992", 24, "taken 16 | free 1008"},
-    };
-    assert_free_cases(cases, sizeof cases / sizeof *cases);
-}
-
-HEAP_TEST(a_freed_block_merges_with_free_neighbours_on_both_sides) {
-    static const struct free_case cases[] = {
-        {"taken 16 | free 32 | taken 48 | free 64 | taken 864", 56, "taken 16 | free 144 | taken 864"},
-        {"free 16 | taken 16 | free 992", 24, "free 1024"},
-    };
-    assert_free_cases(cases, sizeof cases / sizeof *cases);
-}
-
-HEAP_TEST(a_free_block_further_left_is_no_neighbour) {
-    static const struct free_case cases[] = {
-        {"free 16 | taken 32 | taken 48 | taken 928", 56, "free 16 | taken 32 | free 48 | taken 928"},
-        {"taken 16 | taken 32 | taken 48 | free 928", 24, "taken 16 | free 32 | taken 48 | free 928"},
-    };
-    assert_free_cases(cases, sizeof cases / sizeof *cases);
-}
+HEAP_CASES(a_free_block_further_left_is_no_neighbour,
+           {"free 16 | taken 32 | taken 48 | taken 928", "free 56", "ok",
+            "free 16 | taken 32 | free 48 | taken 928"},
+           {"taken 16 | taken 32 | taken 48 | free 928", "free 24", "ok",
+            "taken 16 | free 32 | taken 48 | free 928"})
 
 HEAP_TEST(freeing_null_does_nothing) {
     struct snapshot before;
@@ -107,10 +72,10 @@ HEAP_TEST(a_freed_block_serves_the_next_request_that_fits) {
 
 /* Misuse. */
 
-static const char misused_heap[] = "taken 32 | free 64 | taken 48 | taken 24 | free 840 | taken 16";
+#define MISUSED_HEAP "taken 32 | free 64 | taken 48 | taken 24 | free 840 | taken 16"
 static const size_t misused_payloads[] = {8, 104, 152, 1016};
 
-/* What kmem.h says of a pointer offset bytes from the base of misused_heap; offset may be below it. */
+/* What kmem.h says of a pointer offset bytes from the base of MISUSED_HEAP; offset may be below it. */
 static enum kmem_error misuse_at(ptrdiff_t offset) {
     if (offset < 0 || offset >= (ptrdiff_t)HEAP_SIZE) {
         return KMEM_FOREIGN_POINTER;
@@ -149,7 +114,7 @@ static void assert_misuse(const void *pointer, enum kmem_error expected, const s
 
 HEAP_TEST(every_pointer_but_a_payload_is_named_and_changes_nothing) {
     struct snapshot before;
-    lay_out(misused_heap);
+    lay_out(MISUSED_HEAP);
     snapshot_take(&before);
     size_t payload_count = 0;
     for (ptrdiff_t offset = -40; offset < (ptrdiff_t)HEAP_SIZE + 40; offset++) {
@@ -164,7 +129,7 @@ HEAP_TEST(every_pointer_but_a_payload_is_named_and_changes_nothing) {
 
 HEAP_TEST(pointers_far_away_are_foreign_whatever_their_alignment) {
     struct snapshot before;
-    lay_out(misused_heap);
+    lay_out(MISUSED_HEAP);
     snapshot_take(&before);
     const uintptr_t addresses[] = {
         1, 8, 16, UINTPTR_MAX, UINTPTR_MAX - 7, (uintptr_t)heap.base + TWO_TO_THE_63 + 8, (uintptr_t)&before};
@@ -198,7 +163,7 @@ HEAP_TEST(misuse_is_judged_before_a_corrupt_header_is_met) {
 /* The usable size. */
 
 HEAP_TEST(the_usable_size_is_the_block_less_its_header) {
-    lay_out(misused_heap);
+    lay_out(MISUSED_HEAP);
     heap.error = KMEM_DOUBLE_FREE;
     assert_int_equal(kmem_usable_size(&heap, at(8)), 24);
     assert_int_equal(kmem_usable_size(&heap, at(104)), 40);
@@ -215,31 +180,13 @@ HEAP_TEST(the_usable_size_of_null_is_0) {
 
 /* Coalescing a heap that something else has written. */
 
-HEAP_TEST(coalesce_merges_every_run_of_adjacent_free_blocks) {
-    static const struct free_case cases[] = {
-        {"free 16 | free 32 | taken 16 | free 16 | free 24 | free 16 | taken 40 | free 400 | free 464", 0,
-         "free 48 | taken 16 | free 56 | taken 40 | free 864"},
-        {"taken 16 | free 16 | free 16 | taken 976", 0, "taken 16 | free 32 | taken 976"},
-        {"free 16 | free 16 | free 992", 0, "free 1024"},
-        {"taken 16 | free 16 | taken 16 | free 16 | taken 960", 0,
-         "taken 16 | free 16 | taken 16 | free 16 | taken 960"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        lay_out(cases[i].before);
-        heap.error = KMEM_EXHAUSTED;
-        assert_int_equal(kmem_coalesce(&heap), KMEM_OK);
-        assert_error(KMEM_OK);
-        assert_blocks(cases[i].after);
-    }
-}
+HEAP_CASES(coalesce_merges_every_run_of_adjacent_free_blocks,
+           {"free 16 | free 32 | taken 16 | free 16 | free 24 | free 16 | taken 40 | free 400 | free 464",
+            "coalesce", "ok", "free 48 | taken 16 | free 56 | taken 40 | free 864"},
+           {"taken 16 | free 16 | free 16 | taken 976", "coalesce", "ok", "taken 16 | free 32 | taken 976"},
+           {"free 16 | free 16 | free 992", "coalesce", "ok", "free 1024"},
+           {"taken 16 | free 16 | taken 16 | free 16 | taken 960", "coalesce", "ok", NULL})
 
-HEAP_TEST(coalesce_changes_nothing_on_a_healthy_heap) {
-    static const char *const healthy[] = {misused_heap, "free 1024", "taken 1024", "taken 16 | free 1008"};
-    struct snapshot before;
-    for (size_t i = 0; i < sizeof healthy / sizeof *healthy; i++) {
-        lay_out(healthy[i]);
-        snapshot_take(&before);
-        assert_int_equal(kmem_coalesce(&heap), KMEM_OK);
-        assert_unchanged(&before);
-    }
-}
+HEAP_CASES(coalesce_changes_nothing_on_a_healthy_heap, {MISUSED_HEAP, "coalesce", "ok", NULL},
+           {"free 1024", "coalesce", "ok", NULL}, {"taken 1024", "coalesce", "ok", NULL},
+           {"taken 16 | free 1008", "coalesce", "ok", NULL})

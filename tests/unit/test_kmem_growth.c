@@ -9,76 +9,39 @@ static void assert_asked(size_t page_count) {
     assert_ptr_equal(page_source.context, &page_source);
 }
 
-/* Each row: the heap before, a request, the pages asked for, the payload's offset, the heap after. */
-struct growth_case {
-    const char *before;
-    size_t alignment;
-    size_t size;
-    size_t page_count;
-    size_t offset;
-    const char *after;
-};
-
-static void assert_growth_cases(const struct growth_case *cases, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        growing_heap();
-        lay_out(cases[i].before);
-        heap.error = KMEM_EXHAUSTED;
-        assert_ptr_equal(kmem_alloc_aligned(&heap, cases[i].alignment, cases[i].size), at(cases[i].offset));
-        assert_error(KMEM_OK);
-        assert_asked(cases[i].page_count);
-        assert_int_equal(kmem_page_count(&heap), 4 + cases[i].page_count);
-        assert_int_equal(kmem_size(&heap), HEAP_SIZE + cases[i].page_count * HEAP_PAGE_SIZE);
-        assert_blocks(cases[i].after);
-    }
-}
-
-#define ASSERT_GROWTH_CASES(cases) assert_growth_cases(cases, sizeof(cases) / sizeof *(cases))
-
 /* How much. */
 
-GROWING_HEAP_TEST(a_full_heap_grows_by_the_pages_the_block_needs) {
-    static const struct growth_case cases[] = {
-        {"taken 1024", 8, 8, 1, 1032, "taken 1024 | taken 16 | free 240"},
-        {"taken 1024", 8, 232, 1, 1032, "taken 1024 | taken 240 | free 16"},
-        {"taken 1024", 8, 240, 1, 1032, "taken 1024 | taken 256"},
-        {"taken 1024", 8, 248, 1, 1032, "taken 1024 | taken 256"},
-        {"taken 1024", 8, 249, 2, 1032, "taken 1024 | taken 264 | free 248"},
-        {"taken 1024", 8, 504, 2, 1032, "taken 1024 | taken 512"},
-    };
-    ASSERT_GROWTH_CASES(cases);
-}
+GROWING_HEAP_CASES(a_full_heap_grows_by_the_pages_the_block_needs,
+                   {"taken 1024", "aligned 8 8", "at 1032 asks 1", "taken 1024 | taken 16 | free 240"},
+                   {"taken 1024", "aligned 8 232", "at 1032 asks 1", "taken 1024 | taken 240 | free 16"},
+                   {"taken 1024", "aligned 8 240", "at 1032 asks 1", "taken 1024 | taken 256"},
+                   {"taken 1024", "aligned 8 248", "at 1032 asks 1", "taken 1024 | taken 256"},
+                   {"taken 1024", "aligned 8 249", "at 1032 asks 2", "taken 1024 | taken 264 | free 248"},
+                   {"taken 1024", "aligned 8 504", "at 1032 asks 2", "taken 1024 | taken 512"})
 
-GROWING_HEAP_TEST(a_free_block_at_the_end_counts_towards_the_request) {
-    static const struct growth_case cases[] = {
-        {"taken 960 | free 64", 8, 57, 1, 968, "taken 960 | taken 72 | free 248"},
-        {"taken 960 | free 64", 8, 312, 1, 968, "taken 960 | taken 320"},
-        {"taken 960 | free 64", 8, 313, 2, 968, "taken 960 | taken 328 | free 248"},
-        {"free 1024", 8, 1017, 1, 8, "taken 1032 | free 248"},
-    };
-    ASSERT_GROWTH_CASES(cases);
-}
+GROWING_HEAP_CASES(a_free_block_at_the_end_counts_towards_the_request,
+                   {"taken 960 | free 64", "aligned 8 57", "at 968 asks 1",
+                    "taken 960 | taken 72 | free 248"},
+                   {"taken 960 | free 64", "aligned 8 312", "at 968 asks 1", "taken 960 | taken 320"},
+                   {"taken 960 | free 64", "aligned 8 313", "at 968 asks 2",
+                    "taken 960 | taken 328 | free 248"},
+                   {"free 1024", "aligned 8 1017", "at 8 asks 1", "taken 1032 | free 248"})
 
-GROWING_HEAP_TEST(a_free_block_that_is_not_at_the_end_does_not_count) {
-    static const struct growth_case cases[] = {
-        {"free 240 | taken 784", 8, 248, 1, 1032, "free 240 | taken 784 | taken 256"},
-        {"taken 16 | free 240 | taken 768", 8, 249, 2, 1032,
-         "taken 16 | free 240 | taken 768 | taken 264 | free 248"},
-    };
-    ASSERT_GROWTH_CASES(cases);
-}
+GROWING_HEAP_CASES(a_free_block_that_is_not_at_the_end_does_not_count,
+                   {"free 240 | taken 784", "aligned 8 248", "at 1032 asks 1",
+                    "free 240 | taken 784 | taken 256"},
+                   {"taken 16 | free 240 | taken 768", "aligned 8 249", "at 1032 asks 2",
+                    "taken 16 | free 240 | taken 768 | taken 264 | free 248"})
 
-GROWING_HEAP_TEST(growth_for_an_aligned_request_counts_the_gap) {
-    static const struct growth_case cases[] = {
-        {"taken 1024", 256, 8, 2, 1280, "taken 1024 | free 248 | taken 16 | free 248"},
-        {"taken 1024", 16, 224, 1, 1056, "taken 1024 | free 24 | taken 232"},
-        {"taken 1024", 16, 225, 2, 1056, "taken 1024 | free 24 | taken 240 | free 248"},
-        {"taken 992 | free 32", 16, 100, 1, 1024, "taken 992 | free 24 | taken 112 | free 152"},
-        {"taken 1008 | free 16", 512, 8, 3, 1536, "taken 1008 | free 520 | taken 16 | free 248"},
-        {"taken 1024", 2048, 8, 5, 2048, "taken 1024 | free 1016 | taken 16 | free 248"},
-    };
-    ASSERT_GROWTH_CASES(cases);
-}
+GROWING_HEAP_CASES(
+    growth_for_an_aligned_request_counts_the_gap,
+    {"taken 1024", "aligned 256 8", "at 1280 asks 2", "taken 1024 | free 248 | taken 16 | free 248"},
+    {"taken 1024", "aligned 16 224", "at 1056 asks 1", "taken 1024 | free 24 | taken 232"},
+    {"taken 1024", "aligned 16 225", "at 1056 asks 2", "taken 1024 | free 24 | taken 240 | free 248"},
+    {"taken 992 | free 32", "aligned 16 100", "at 1024 asks 1", "taken 992 | free 24 | taken 112 | free 152"},
+    {"taken 1008 | free 16", "aligned 512 8", "at 1536 asks 3",
+     "taken 1008 | free 520 | taken 16 | free 248"},
+    {"taken 1024", "aligned 2048 8", "at 2048 asks 5", "taken 1024 | free 1016 | taken 16 | free 248"})
 
 GROWING_HEAP_TEST(a_grown_heap_serves_from_what_the_last_page_left_over) {
     lay_out("taken 1024");
@@ -161,19 +124,20 @@ static void assert_not_asked(size_t alignment, size_t size) {
     assert_unchanged(&before);
 }
 
-GROWING_HEAP_TEST(the_heap_grows_to_its_page_limit_and_no_further) {
-    static const struct growth_case cases[] = {
-        {"taken 1024", 8, 3064, 12, 1032, "taken 1024 | taken 3072"},
-        {"taken 960 | free 64", 8, 3128, 12, 968, "taken 960 | taken 3136"},
-        {"taken 1024", 2048, 2048, 12, 2048, "taken 1024 | free 1016 | taken 2056"},
-        {"taken 1024", 16, 3040, 12, 1056, "taken 1024 | free 24 | taken 3048"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        growing_heap();
-        lay_out(cases[i].before);
-        assert_not_asked(cases[i].alignment, cases[i].size + 1);
-    }
-    ASSERT_GROWTH_CASES(cases);
+GROWING_HEAP_CASES(the_heap_grows_to_its_page_limit_and_no_further,
+                   {"taken 1024", "aligned 8 3064", "at 1032 asks 12", "taken 1024 | taken 3072"},
+                   {"taken 960 | free 64", "aligned 8 3128", "at 968 asks 12", "taken 960 | taken 3136"},
+                   {"taken 1024", "aligned 2048 2048", "at 2048 asks 12",
+                    "taken 1024 | free 1016 | taken 2056"},
+                   {"taken 1024", "aligned 16 3040", "at 1056 asks 12", "taken 1024 | free 24 | taken 3048"},
+                   {"taken 1024", "aligned 8 3065", "exhausted", NULL},
+                   {"taken 960 | free 64", "aligned 8 3129", "exhausted", NULL},
+                   {"taken 1024", "aligned 2048 2049", "exhausted", NULL},
+                   {"taken 1024", "aligned 16 3041", "exhausted", NULL})
+
+GROWING_HEAP_TEST(a_heap_at_its_page_limit_does_not_ask_again) {
+    lay_out("taken 1024");
+    assert_non_null(kmem_alloc(&heap, 3064));
     assert_null(kmem_alloc(&heap, 3041));
     assert_int_equal(page_source.call_count, 1);
 }
@@ -237,38 +201,17 @@ GROWING_HEAP_TEST(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all) {
 
 /* Realloc. */
 
-GROWING_HEAP_TEST(a_move_may_grow_the_heap) {
-    lay_out("taken 960 | taken 32 | free 32");
-    pattern_write(at(8), 952, 1);
-    assert_ptr_equal(kmem_realloc(&heap, at(8), 1000), at(1000));
-    assert_error(KMEM_OK);
-    assert_asked(4);
-    assert_pattern(at(1000), 952, 1);
-    assert_blocks("free 960 | taken 32 | taken 1008 | free 48");
-}
+GROWING_HEAP_CASES(a_move_may_grow_the_heap, {"taken 960 | taken 32 | free 32", "realloc 8 1000",
+                                              "at 1000 asks 4", "free 960 | taken 32 | taken 1008 | free 48"})
 
 /*  taken, to be moved | free, at the end |   ->   free | taken, begins where the free block began ... */
-GROWING_HEAP_TEST(a_block_moves_into_its_right_neighbour_when_that_grows) {
-    lay_out("taken 16 | taken 976 | free 32");
-    pattern_write(at(24), 968, 1);
-    assert_ptr_equal(kmem_realloc(&heap, at(24), 1010), at(1000));
-    assert_asked(4);
-    assert_pattern(at(1000), 968, 1);
-    assert_blocks("taken 16 | free 976 | taken 1024 | free 32");
-}
+GROWING_HEAP_CASES(a_block_moves_into_its_right_neighbour_when_that_grows,
+                   {"taken 16 | taken 976 | free 32", "realloc 24 1010", "at 1000 asks 4",
+                    "taken 16 | free 976 | taken 1024 | free 32"})
 
-GROWING_HEAP_TEST(realloc_of_the_last_block_moves_it_behind_itself) {
-    lay_out("free 16 | taken 1008");
-    pattern_write(at(24), 1000, 1);
-    assert_ptr_equal(kmem_realloc(&heap, at(24), 1001), at(1032));
-    assert_asked(4);
-    assert_pattern(at(1032), 1000, 1);
-    assert_blocks("free 1024 | taken 1024");
-}
+GROWING_HEAP_CASES(realloc_of_the_last_block_moves_it_behind_itself,
+                   {"free 16 | taken 1008", "realloc 24 1001", "at 1032 asks 4", "free 1024 | taken 1024"})
 
-GROWING_HEAP_TEST(realloc_in_place_does_not_ask) {
-    lay_out("taken 960 | free 64");
-    assert_ptr_equal(kmem_realloc(&heap, at(8), 1016), at(8));
-    assert_ptr_equal(kmem_realloc(&heap, at(8), 8), at(8));
-    assert_int_equal(page_source.call_count, 0);
-}
+GROWING_HEAP_CASES(realloc_in_place_does_not_ask,
+                   {"taken 960 | free 64", "realloc 8 1016", "at 8", "taken 1024"},
+                   {"taken 1024", "realloc 8 8", "at 8", "taken 16 | free 1008"})

@@ -2,34 +2,6 @@
  * pointer in test_kmem_free.c. */
 #include "tests/unit/heap_fixture.h"
 
-/* Each row: the heap before, the payload's offset, the new size, the payload's new offset (0: NULL), the heap
- * after. */
-struct realloc_case {
-    const char *before;
-    size_t offset;
-    size_t size;
-    size_t new_offset;
-    const char *after;
-};
-
-/* The old payload is filled with a pattern; as much of it as both blocks hold must be at the new place. */
-static void assert_realloc_cases(const struct realloc_case *cases, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        fresh_heap();
-        lay_out(cases[i].before);
-        const size_t old_size = kmem_usable_size(&heap, at(cases[i].offset));
-        pattern_write(at(cases[i].offset), old_size, (unsigned)i);
-        heap.error = KMEM_EXHAUSTED;
-        assert_ptr_equal(kmem_realloc(&heap, at(cases[i].offset), cases[i].size), at(cases[i].new_offset));
-        assert_error(KMEM_OK);
-        assert_pattern(at(cases[i].new_offset), old_size < cases[i].size ? old_size : cases[i].size,
-                       (unsigned)i);
-        assert_blocks(cases[i].after);
-    }
-}
-
-#define ASSERT_REALLOC_CASES(cases) assert_realloc_cases(cases, sizeof(cases) / sizeof *(cases))
-
 /* NULL and 0. */
 
 HEAP_TEST(realloc_of_null_allocates) {
@@ -46,13 +18,8 @@ HEAP_TEST(realloc_of_null_to_0_bytes_is_null_and_no_error) {
     assert_blocks("free 1024");
 }
 
-HEAP_TEST(realloc_to_0_bytes_frees_and_merges) {
-    lay_out("free 16 | taken 32 | free 48 | taken 928");
-    heap.error = KMEM_EXHAUSTED;
-    assert_null(kmem_realloc(&heap, at(24), 0));
-    assert_error(KMEM_OK);
-    assert_blocks("free 96 | taken 928");
-}
+HEAP_CASES(realloc_to_0_bytes_frees_and_merges,
+           {"free 16 | taken 32 | free 48 | taken 928", "realloc 24 0", "ok", "free 96 | taken 928"})
 
 /* In place. */
 
@@ -67,81 +34,57 @@ HEAP_TEST(a_size_that_needs_the_same_block_changes_nothing) {
     }
 }
 
-HEAP_TEST(a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over) {
-    static const struct realloc_case cases[] = {
-        {"taken 48 | taken 976", 8, 24, 8, "taken 32 | free 16 | taken 976"},
-        {"taken 48 | taken 976", 8, 1, 8, "taken 16 | free 32 | taken 976"},
-        {"taken 48 | taken 976", 8, 25, 8, "taken 48 | taken 976"},
-        {"taken 48 | taken 976", 8, 32, 8, "taken 48 | taken 976"},
-        {"taken 976 | taken 48", 984, 24, 984, "taken 976 | taken 32 | free 16"},
-        {"taken 976 | taken 48", 984, 32, 984, "taken 976 | taken 48"},
-        {"taken 1024", 8, 8, 8, "taken 16 | free 1008"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over,
+           {"taken 48 | taken 976", "realloc 8 24", "at 8", "taken 32 | free 16 | taken 976"},
+           {"taken 48 | taken 976", "realloc 8 1", "at 8", "taken 16 | free 32 | taken 976"},
+           {"taken 48 | taken 976", "realloc 8 25", "at 8", "taken 48 | taken 976"},
+           {"taken 48 | taken 976", "realloc 8 32", "at 8", "taken 48 | taken 976"},
+           {"taken 976 | taken 48", "realloc 984 24", "at 984", "taken 976 | taken 32 | free 16"},
+           {"taken 976 | taken 48", "realloc 984 32", "at 984", "taken 976 | taken 48"},
+           {"taken 1024", "realloc 8 8", "at 8", "taken 16 | free 1008"})
 
-HEAP_TEST(what_a_shrunk_block_gives_up_joins_a_free_right_neighbour) {
-    static const struct realloc_case cases[] = {
-        {"taken 48 | free 32 | taken 944", 8, 32, 8, "taken 40 | free 40 | taken 944"},
-        {"taken 48 | free 32 | taken 944", 8, 8, 8, "taken 16 | free 64 | taken 944"},
-        {"taken 48 | free 976", 8, 8, 8, "taken 16 | free 1008"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(what_a_shrunk_block_gives_up_joins_a_free_right_neighbour,
+           {"taken 48 | free 32 | taken 944", "realloc 8 32", "at 8", "taken 40 | free 40 | taken 944"},
+           {"taken 48 | free 32 | taken 944", "realloc 8 8", "at 8", "taken 16 | free 64 | taken 944"},
+           {"taken 48 | free 976", "realloc 8 8", "at 8", "taken 16 | free 1008"})
 
-HEAP_TEST(a_block_grows_into_its_free_right_neighbour) {
-    static const struct realloc_case cases[] = {
-        {"taken 32 | free 32 | taken 960", 8, 25, 8, "taken 40 | free 24 | taken 960"},
-        {"taken 32 | free 32 | taken 960", 8, 40, 8, "taken 48 | free 16 | taken 960"},
-        {"taken 32 | free 32 | taken 960", 8, 41, 8, "taken 64 | taken 960"},
-        {"taken 32 | free 32 | taken 960", 8, 48, 8, "taken 64 | taken 960"},
-        {"taken 32 | free 32 | taken 960", 8, 56, 8, "taken 64 | taken 960"},
-        {"taken 32 | free 992", 8, 1016, 8, "taken 1024"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(a_block_grows_into_its_free_right_neighbour,
+           {"taken 32 | free 32 | taken 960", "realloc 8 25", "at 8", "taken 40 | free 24 | taken 960"},
+           {"taken 32 | free 32 | taken 960", "realloc 8 40", "at 8", "taken 48 | free 16 | taken 960"},
+           {"taken 32 | free 32 | taken 960", "realloc 8 41", "at 8", "taken 64 | taken 960"},
+           {"taken 32 | free 32 | taken 960", "realloc 8 48", "at 8", "taken 64 | taken 960"},
+           {"taken 32 | free 32 | taken 960", "realloc 8 56", "at 8", "taken 64 | taken 960"},
+           {"taken 32 | free 992", "realloc 8 1016", "at 8", "taken 1024"})
 
 /* A lower free block is no reason to move. */
-HEAP_TEST(a_block_that_can_grow_in_place_does_not_move) {
-    static const struct realloc_case cases[] = {
-        {"free 512 | taken 32 | free 480", 520, 100, 520, "free 512 | taken 112 | free 400"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(a_block_that_can_grow_in_place_does_not_move,
+           {"free 512 | taken 32 | free 480", "realloc 520 100", "at 520", "free 512 | taken 112 | free 400"})
 
 /* Moves. */
 
-HEAP_TEST(a_block_without_room_moves_to_the_first_fit) {
-    static const struct realloc_case cases[] = {
-        {"taken 32 | taken 16 | free 976", 8, 25, 56, "free 32 | taken 16 | taken 40 | free 936"},
-        {"taken 32 | free 32 | taken 16 | free 944", 8, 57, 88, "free 64 | taken 16 | taken 72 | free 872"},
-        {"taken 16 | taken 32 | taken 16 | free 960", 24, 25, 72,
-         "taken 16 | free 32 | taken 16 | taken 40 | free 920"},
-        {"taken 16 | free 64 | taken 16 | taken 928", 88, 16, 24,
-         "taken 16 | taken 24 | free 56 | taken 928"},
-        {"free 64 | taken 928 | taken 32", 1000, 25, 8, "taken 40 | free 24 | taken 928 | free 32"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(a_block_without_room_moves_to_the_first_fit,
+           {"taken 32 | taken 16 | free 976", "realloc 8 25", "at 56",
+            "free 32 | taken 16 | taken 40 | free 936"},
+           {"taken 32 | free 32 | taken 16 | free 944", "realloc 8 57", "at 88",
+            "free 64 | taken 16 | taken 72 | free 872"},
+           {"taken 16 | taken 32 | taken 16 | free 960", "realloc 24 25", "at 72",
+            "taken 16 | free 32 | taken 16 | taken 40 | free 920"},
+           {"taken 16 | free 64 | taken 16 | taken 928", "realloc 88 16", "at 24",
+            "taken 16 | taken 24 | free 56 | taken 928"},
+           {"free 64 | taken 928 | taken 32", "realloc 1000 25", "at 8",
+            "taken 40 | free 24 | taken 928 | free 32"})
 
-HEAP_TEST(the_block_left_behind_merges_with_both_neighbours) {
-    static const struct realloc_case cases[] = {
-        {"free 16 | taken 24 | free 16 | taken 16 | free 952", 24, 100, 80,
-         "free 56 | taken 16 | taken 112 | free 840"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(the_block_left_behind_merges_with_both_neighbours,
+           {"free 16 | taken 24 | free 16 | taken 16 | free 952", "realloc 24 100", "at 80",
+            "free 56 | taken 16 | taken 112 | free 840"})
 
 /*  free, new block lands here | old block   ->   taken | what is left of both, free */
-HEAP_TEST(a_move_may_land_in_the_left_neighbour) {
-    static const struct realloc_case cases[] = {
-        {"free 64 | taken 32 | taken 928", 72, 40, 8, "taken 48 | free 48 | taken 928"},
-        {"free 48 | taken 32 | taken 944", 56, 40, 8, "taken 48 | free 32 | taken 944"},
-        {"free 56 | taken 32 | taken 936", 64, 40, 8, "taken 56 | free 32 | taken 936"},
-        {"free 64 | taken 32 | free 16 | taken 912", 72, 48, 8, "taken 64 | free 48 | taken 912"},
-    };
-    ASSERT_REALLOC_CASES(cases);
-}
+HEAP_CASES(a_move_may_land_in_the_left_neighbour,
+           {"free 64 | taken 32 | taken 928", "realloc 72 40", "at 8", "taken 48 | free 48 | taken 928"},
+           {"free 48 | taken 32 | taken 944", "realloc 56 40", "at 8", "taken 48 | free 32 | taken 944"},
+           {"free 56 | taken 32 | taken 936", "realloc 64 40", "at 8", "taken 56 | free 32 | taken 936"},
+           {"free 64 | taken 32 | free 16 | taken 912", "realloc 72 48", "at 8",
+            "taken 64 | free 48 | taken 912"})
 
 HEAP_TEST(a_moved_payload_is_8_aligned_whatever_the_old_one_was) {
     unsigned char *const payload = kmem_alloc_aligned(&heap, 512, 8);
@@ -211,11 +154,5 @@ HEAP_TEST(a_refused_realloc_leaves_the_block_and_its_contents_untouched) {
 
 /* Left neighbour, block and right neighbour would have room together; only block and right neighbour count.
  */
-HEAP_TEST(the_left_neighbour_does_not_count_as_room) {
-    struct snapshot before;
-    lay_out("free 48 | taken 32 | taken 944");
-    snapshot_take(&before);
-    assert_null(kmem_realloc(&heap, at(56), 41));
-    assert_error(KMEM_EXHAUSTED);
-    assert_unchanged(&before);
-}
+HEAP_CASES(the_left_neighbour_does_not_count_as_room,
+           {"free 48 | taken 32 | taken 944", "realloc 56 41", "exhausted", NULL})

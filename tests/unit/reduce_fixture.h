@@ -39,6 +39,11 @@ static inline void assert_text(const struct program *program, const char *expect
     free(text);
 }
 
+/* A predicate that needs no context. */
+#define PREDICATE(name)                                                                                      \
+    static bool name(__attribute__((unused)) void *context,                                                  \
+                     __attribute__((unused)) const struct program *program)
+
 /* Counting, for predicates. */
 
 static inline size_t count_kind(const struct program *program, enum operation_kind kind) {

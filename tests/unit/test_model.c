@@ -3,237 +3,114 @@
  * where blocks are placed, and growth. */
 #include "tests/unit/model_fixture.h"
 
-/* Placing. */
+static const struct model_case cases[] = {
+    /* Placing. */
+    {"a fresh model is one hole", 4, 4, "", "region; live; taken; largest; first; tail",
+     "256; 0; 0; 248; 248; 248"},
+    {"allocations lie one after the other", 4, 4, "", "alloc 24; alloc 1; alloc 9; block 56; taken",
+     "at 8 of 24; at 40 of 8; at 56 of 16; 24; 72"},
+    {"a request of 1 takes 8", 4, 4, "", "alloc 1", "at 8 of 8"},
+    {"a request of 7 takes 8", 4, 4, "", "alloc 7", "at 8 of 8"},
+    {"a request of 8 takes 8", 4, 4, "", "alloc 8", "at 8 of 8"},
+    {"a request of 9 takes 16", 4, 4, "", "alloc 9", "at 8 of 16"},
+    {"a request of 15 takes 16", 4, 4, "", "alloc 15", "at 8 of 16"},
+    {"a request of 16 takes 16", 4, 4, "", "alloc 16", "at 8 of 16"},
+    {"a request of 17 takes 24", 4, 4, "", "alloc 17", "at 8 of 24"},
+    /* Holes at 0..32, 48..112 and 128..192. 24 bytes are left of the second: too few for a block of 32, and
+     * exactly enough for the last. */
+    {"first fit takes the lowest hole that is large enough", 8, 8,
+     "alloc 24; alloc 8; alloc 56; alloc 8; alloc 56; alloc 8",
+     "free 136; free 56; free 8; alloc 25; alloc 24; alloc 17; alloc 9",
+     "null freed 136; null freed 56; null freed 8; at 56 of 32; at 8 of 24; at 136 of 24; at 96 of 16"},
+    {"a remainder of 16 is split off", 1, 1, "", "alloc 40; tail", "at 8 of 40; 8"},
+    {"a remainder of 8 is kept", 1, 1, "", "alloc 48; tail", "at 8 of 56; 0"},
+    {"a hole of the very size is taken whole", 1, 1, "", "alloc 56", "at 8 of 56"},
+    {"freed neighbours are one hole", 2, 2, "alloc 24; alloc 24; alloc 24; alloc 24; free 8; free 72",
+     "alloc 25; free 40; largest; alloc 88", "exhausted; null freed 40; 88; at 8 of 88"},
+    {"size 0 gives nothing and is no refusal", 1, 8, "", "alloc 0; calloc 0 8; calloc 8 0; live",
+     "null; null; null; 0"},
+    /* Alignment. */
+    {"a gap of 8 is bumped by 16", 8, 8, "", "aligned 16 8", "at 32 of 8"},
+    {"a gap of 24 is none of 8", 8, 8, "", "aligned 32 8", "at 32 of 8"},
+    {"a gap of 56 is none of 8", 8, 8, "", "aligned 64 8", "at 64 of 8"},
+    {"a gap of 120 is none of 8", 8, 8, "", "aligned 128 8", "at 128 of 8"},
+    /* Payloads start at 56 after the block of 0..48: 64 would leave a gap of 8, so 64 + 64; the header of the
+     * next is at 88, 40 after the block; and the gap is a hole like any other. */
+    {"a gap is a hole like any other", 8, 8, "alloc 40", "aligned 64 8; aligned 32 8; aligned 8 8",
+     "at 128 of 8; at 96 of 8; at 56 of 8"},
+    {"alignment counts from what lies before the base", 8, 8, "",
+     "aligned 128 8; aligned 256 8; aligned 64 8", "at 64 of 8; at 192 of 8; at 128 of 8", .skew = 64},
+    {"growth counts from what lies before the base", 2, 8, "", "aligned 64 8; aligned 128 64",
+     "at 32 of 8; at 96 of 64 asks 1", .skew = 32},
+    {"alignments below 8 mean 8", 8, 8, "", "aligned 1 8; aligned 2 8; aligned 4 8; aligned 8 8",
+     "at 8 of 8; at 24 of 8; at 40 of 8; at 56 of 8"},
+    {"an aligned payload without a gap stays at the hole's start", 8, 8, "alloc 48",
+     "aligned 64 8; taken; block 64", "at 64 of 8; 72; 16"},
+    /* 0..64 has 64 only at its end; it has 32..64, after a gap of 24, and the last 8 stay with it. */
+    {"a hole too small for the alignment is passed over", 8, 8, "alloc 56; alloc 8; free 8",
+     "aligned 64 8; aligned 32 24", "at 128 of 8; at 32 of 32"},
+    {"bad alignments are named before the size is looked at", 8, 8, "",
+     "aligned 0 8; aligned 24 8; aligned 24 0; aligned 0xffffffffffffffff 8; aligned 16 0",
+     "bad-alignment; bad-alignment; bad-alignment; bad-alignment; null"},
+    {"an alignment beyond the region is exhausted", 8, 8, "",
+     "aligned 512 8; aligned 65536 8; aligned 0x8000000000000000 8; aligned 256 8",
+     "exhausted; exhausted; exhausted; at 256 of 8"},
+    {"calloc multiplies and refuses a product that overflows", 4, 4, "",
+     "calloc 3 5; calloc 1 17; calloc 0x2000000000000001 8; calloc 0x100000000 0x100000000; calloc "
+     "0xffffffffffffffff 1; live",
+     "at 8 of 16; at 32 of 24; exhausted; exhausted; exhausted; 2"},
+    /* Growth. 32 bytes are free after the block of 0..32. */
+    {"growth asks for just enough pages after the free tail", 1, 100, "alloc 24", "alloc 25; region; tail",
+     "at 40 of 32 asks 1; 128; 48"},
+    {"growth may use up the free tail and its pages", 1, 100, "alloc 24", "alloc 88; alloc 57; tail; region",
+     "at 40 of 88 asks 1; at 136 of 64 asks 2; 48; 256"},
+    {"growth keeps a remainder under 16 in the block", 1, 100, "alloc 56", "alloc 48; alloc 40; tail",
+     "at 72 of 56 asks 1; at 136 of 40 asks 1; 8"},
+    /* The tail is empty and starts at 64; headers at 120 and 248; 64..120 is free but has no multiple. */
+    {"growth counts the alignment gap", 1, 100, "alloc 56", "aligned 128 64; aligned 64 8; alloc 48",
+     "at 128 of 64 asks 2; at 256 of 8 asks 2; at 72 of 48"},
+    {"the page limit is never passed", 1, 3, "",
+     "alloc 185; aligned 128 72; asks; alloc 184; region; alloc 1",
+     "exhausted; exhausted; 0; at 8 of 184 asks 2; 192; exhausted"},
+    {"a limit equal to the pages means no growth", 2, 2, "", "alloc 121; alloc 120",
+     "exhausted; at 8 of 120"},
+    /* Refused asks. */
+    {"a refused ask changes nothing but the count of asks", 1, 500, "",
+     "alloc 100; live; taken; region; alloc 100", "exhausted asks 1; 0; 0; 64; at 8 of 104 asks 1",
+     .refused_asks = 1},
+    {"refuse-next refuses one ask and only an ask uses it up", 1, 500, "refuse",
+     "alloc 8; alloc 0xffffffffffffffff; alloc 100; alloc 100",
+     "at 8 of 8; exhausted; exhausted asks 1; at 24 of 104 asks 1"},
+    /* Both at once refuse one ask. */
+    {"refuse-next does not shift the schedule", 1, 500, "refuse", "alloc 100; alloc 100",
+     "exhausted asks 1; at 8 of 104 asks 1", .refused_asks = 1},
+};
 
-TEST(a_fresh_model_is_one_hole) {
-    start(4, 4);
-    assert_int_equal(model_region_size(&model), 256);
-    assert_int_equal(model.live_count, 0);
-    assert_int_equal(model.taken_size, 0);
-    assert_int_equal(model_largest_payload(&model), 248);
-    assert_int_equal(model_first_payload(&model), 248);
-    assert_int_equal(model_tail_payload(&model), 248);
+TEST_EACH(the_model_places_and_grows_as_worked_out, cases) {
+    assert_model_case(row);
 }
-
-TEST(allocations_lie_one_behind_the_other) {
-    start(4, 4);
-    assert_placed(alloc(24), 8, 24);
-    assert_placed(alloc(1), 40, 8);
-    assert_placed(alloc(9), 56, 16);
-    assert_int_equal(live[2].offset, 48);
-    assert_int_equal(live[2].size, 24);
-    assert_int_equal(model.taken_size, 32 + 16 + 24);
-}
-
-TEST(requests_are_rounded_up_to_8_and_to_8_at_least) {
-    static const size_t requests[][2] = {{1, 8}, {7, 8}, {8, 8}, {9, 16}, {15, 16}, {16, 16}, {17, 24}};
-    for (size_t i = 0; i < LENGTH(requests); i++) {
-        start(4, 4);
-        assert_placed(alloc(requests[i][0]), 8, requests[i][1]);
-    }
-}
-
-TEST(first_fit_takes_the_lowest_hole_that_is_large_enough) {
-    start(8, 8);
-    (void)alloc(24); /* 0..32 */
-    (void)alloc(8);
-    (void)alloc(56); /* 48..112 */
-    (void)alloc(8);
-    (void)alloc(56); /* 128..192 */
-    (void)alloc(8);
-    assert_freed(model_free(&model, 136), 136);
-    assert_freed(model_free(&model, 56), 56);
-    assert_freed(model_free(&model, 8), 8);
-    assert_placed(alloc(25), 56, 32);
-    assert_placed(alloc(24), 8, 24);
-    assert_placed(alloc(17), 136, 24); /* 24 bytes are left of 48..112: too few for a block of 32 */
-    assert_placed(alloc(9), 96, 16);   /* exactly those 24 */
-}
-
-TEST(a_remainder_of_16_is_split_off_and_one_of_8_is_kept) {
-    start(1, 1);
-    assert_placed(alloc(40), 8, 40);
-    assert_int_equal(model_tail_payload(&model), 8);
-    start(1, 1);
-    assert_placed(alloc(48), 8, 56);
-    assert_int_equal(model_tail_payload(&model), 0);
-    start(1, 1);
-    assert_placed(alloc(56), 8, 56);
-}
-
-TEST(freed_neighbours_are_one_hole) {
-    start(2, 2);
-    (void)alloc(24);
-    (void)alloc(24);
-    (void)alloc(24);
-    (void)alloc(24);
-    (void)model_free(&model, 8);
-    (void)model_free(&model, 72);
-    assert_refused(alloc(25), REFUSAL_EXHAUSTED, 0);
-    (void)model_free(&model, 40);
-    assert_int_equal(model_largest_payload(&model), 88);
-    assert_placed(alloc(88), 8, 88);
-}
-
-TEST(size_0_gives_nothing_and_is_no_refusal) {
-    start(1, 8);
-    assert_refused(alloc(0), REFUSAL_NONE, 0);
-    assert_refused(model_calloc(&model, 0, 8), REFUSAL_NONE, 0);
-    assert_refused(model_calloc(&model, 8, 0), REFUSAL_NONE, 0);
-    assert_int_equal(model.live_count, 0);
-}
-
-/* Alignment. */
-
-TEST(a_gap_of_8_is_bumped_by_the_alignment) {
-    static const size_t bumped[][2] = {{16, 32}, {32, 32}, {64, 64}, {128, 128}};
-    for (size_t i = 0; i < LENGTH(bumped); i++) {
-        start(8, 8);
-        assert_placed(aligned(bumped[i][0], 8), bumped[i][1], 8);
-    }
-    start(8, 8);
-    (void)alloc(40);                       /* 0..48: payloads behind it start at 56; 64 would leave 8 */
-    assert_placed(aligned(64, 8), 128, 8); /* so 64 + 64 */
-    assert_placed(aligned(32, 8), 96, 8);  /* header at 88, 40 behind the block */
-    assert_placed(aligned(8, 8), 56, 8);   /* and the gap is a hole like any other */
-}
-
-TEST(alignment_counts_from_what_lies_before_the_base) {
-    start(8, 8);
-    model.skew = 64;
-    assert_placed(aligned(128, 8), 64, 8); /* 64 + 64 */
-    assert_placed(aligned(256, 8), 192, 8);
-    assert_placed(aligned(64, 8), 128, 8);
-    start(2, 8);
-    model.skew = 32;
-    assert_placed(aligned(64, 8), 32, 8);
-    assert_grown(aligned(128, 64), 96, 64, 1);
-}
-
-TEST(alignments_below_8_mean_8) {
-    start(8, 8);
-    assert_placed(aligned(1, 8), 8, 8);
-    assert_placed(aligned(2, 8), 24, 8);
-    assert_placed(aligned(4, 8), 40, 8);
-    assert_placed(aligned(8, 8), 56, 8);
-}
-
-TEST(an_aligned_payload_without_a_gap_stays_at_the_hole_s_start) {
-    start(8, 8);
-    (void)alloc(48); /* 0..56: the next payload is 64 */
-    assert_placed(aligned(64, 8), 64, 8);
-    assert_int_equal(live[1].offset, 56);
-}
-
-TEST(a_hole_too_small_for_the_alignment_is_passed_over) {
-    start(8, 8);
-    (void)alloc(56); /* 0..64 */
-    (void)alloc(8);
-    (void)model_free(&model, 8);
-    assert_placed(aligned(64, 8), 128, 8);  /* 0..64 has 64 only at its end */
-    assert_placed(aligned(32, 24), 32, 32); /* it has 32..64, behind a gap of 24; the last 8 stay with it */
-}
-
-TEST(bad_alignments_are_named_before_the_size_is_looked_at) {
-    start(8, 8);
-    assert_refused(aligned(0, 8), REFUSAL_BAD_ALIGNMENT, 0);
-    assert_refused(aligned(24, 8), REFUSAL_BAD_ALIGNMENT, 0);
-    assert_refused(aligned(24, 0), REFUSAL_BAD_ALIGNMENT, 0);
-    assert_refused(aligned(UINT64_MAX, 8), REFUSAL_BAD_ALIGNMENT, 0);
-    assert_refused(aligned(16, 0), REFUSAL_NONE, 0);
-}
-
-TEST(an_alignment_beyond_the_region_is_exhausted) {
-    start(8, 8);
-    assert_refused(aligned(512, 8), REFUSAL_EXHAUSTED, 0);
-    assert_refused(aligned(65536, 8), REFUSAL_EXHAUSTED, 0);
-    assert_refused(aligned(UINT64_C(1) << 63, 8), REFUSAL_EXHAUSTED, 0);
-    assert_placed(aligned(256, 8), 256, 8);
-}
-
-/* Arithmetic. */
 
 TEST(sizes_at_the_arithmetic_edge_are_exhausted) {
     for (uint64_t k = 0; k < 40; k++) {
         start(4, 512);
-        assert_refused(alloc(UINT64_MAX - k), REFUSAL_EXHAUSTED, 0);
-        assert_refused(alloc((UINT64_C(1) << 63) - 20 + k), REFUSAL_EXHAUSTED, 0);
-        assert_refused(aligned(4096, UINT64_MAX - k), REFUSAL_EXHAUSTED, 0);
+        assert_int_equal(model_alloc(&model, 8, UINT64_MAX - k).refusal, REFUSAL_EXHAUSTED);
+        assert_int_equal(model_alloc(&model, 8, (UINT64_C(1) << 63) - 20 + k).refusal, REFUSAL_EXHAUSTED);
+        assert_int_equal(model_alloc(&model, 4096, UINT64_MAX - k).refusal, REFUSAL_EXHAUSTED);
         assert_int_equal(model.ask_count, 0);
-        (void)alloc(8);
-        assert_refused(model_realloc(&model, 8, UINT64_MAX - k), REFUSAL_EXHAUSTED, 0);
+        assert_string_equal(answers_to("alloc 8"), "at 8 of 8");
+        assert_int_equal(model_realloc(&model, 8, UINT64_MAX - k).refusal, REFUSAL_EXHAUSTED);
         assert_int_equal(model_block_size(&model, 8), 16);
     }
 }
 
-TEST(calloc_multiplies_and_refuses_a_product_that_overflows) {
-    start(4, 4);
-    assert_placed(model_calloc(&model, 3, 5), 8, 16);
-    assert_placed(model_calloc(&model, 1, 17), 32, 24);
-    assert_refused(model_calloc(&model, UINT64_C(0x2000000000000001), 8), REFUSAL_EXHAUSTED, 0);
-    assert_refused(model_calloc(&model, UINT64_C(1) << 32, UINT64_C(1) << 32), REFUSAL_EXHAUSTED, 0);
-    assert_refused(model_calloc(&model, UINT64_MAX, 1), REFUSAL_EXHAUSTED, 0);
-    assert_int_equal(model.live_count, 2);
-}
-
-/* Growth. */
-
-TEST(growth_asks_for_just_enough_pages_behind_the_free_tail) {
-    start(1, 100);
-    (void)alloc(24); /* 32 are free behind it */
-    assert_grown(alloc(25), 40, 32, 1);
-    assert_int_equal(model.page_count, 2);
-    assert_int_equal(model_tail_payload(&model), 128 - 72 - 8);
-    start(1, 100);
-    (void)alloc(24);
-    assert_grown(alloc(88), 40, 88, 1); /* 32 + 64 are 96 exactly */
-    assert_grown(alloc(57), 136, 64, 2);
-    assert_int_equal(model_tail_payload(&model), 48);
-    assert_int_equal(model.page_count, 4);
-}
-
-TEST(growth_keeps_a_remainder_under_16_in_the_block) {
-    start(1, 100);
-    (void)alloc(56);
-    assert_grown(alloc(48), 72, 56, 1);
-    assert_grown(alloc(40), 136, 40, 1);
-    assert_int_equal(model_tail_payload(&model), 8);
-}
-
-TEST(growth_counts_the_alignment_gap) {
-    start(1, 100);
-    (void)alloc(56);                            /* the tail is empty and starts at 64 */
-    assert_grown(aligned(128, 64), 128, 64, 2); /* header at 120, end at 192 */
-    assert_grown(aligned(64, 8), 256, 8, 2);    /* header at 248; 64..120 is free but has no multiple */
-    assert_placed(alloc(48), 72, 48);
-}
-
-TEST(the_page_limit_is_never_passed) {
-    start(1, 3);
-    assert_refused(alloc(185), REFUSAL_EXHAUSTED, 0);
-    assert_refused(aligned(128, 72), REFUSAL_EXHAUSTED, 0);
-    assert_int_equal(model.ask_count, 0);
-    assert_grown(alloc(184), 8, 184, 2);
-    assert_int_equal(model_region_size(&model), 192);
-    assert_refused(alloc(1), REFUSAL_EXHAUSTED, 0);
-}
-
-TEST(a_limit_equal_to_the_pages_means_no_growth) {
-    start(2, 2);
-    assert_refused(alloc(121), REFUSAL_EXHAUSTED, 0);
-    assert_placed(alloc(120), 8, 120);
-}
-
-/* Refused asks. */
-
 TEST(the_refusal_schedule_repeats_after_16_asks) {
     model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 0x8005);
-    (void)alloc(56);
+    (void)model_alloc(&model, 8, 56);
     for (size_t asks = 0; asks < 40; asks++) {
         const size_t number = asks % 16;
         const bool refused = number == 0 || number == 2 || number == 15;
         const size_t page_count = model.page_count;
-        const struct prediction prediction = alloc(56);
+        const struct prediction prediction = model_alloc(&model, 8, 56);
         assert_int_equal(model.ask_count, asks + 1);
         assert_int_equal(model.last_ask_granted, !refused);
         assert_int_equal(prediction.asked_pages, 1);
@@ -242,29 +119,11 @@ TEST(the_refusal_schedule_repeats_after_16_asks) {
     }
 }
 
-TEST(a_refused_ask_changes_nothing_but_the_count_of_asks) {
-    model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 1);
-    assert_refused(alloc(100), REFUSAL_EXHAUSTED, 1);
-    assert_int_equal(model.live_count, 0);
-    assert_int_equal(model.taken_size, 0);
-    assert_int_equal(model_region_size(&model), 64);
-    assert_grown(alloc(100), 8, 104, 1);
-}
-
-TEST(refuse_next_refuses_one_ask_and_only_an_ask_uses_it_up) {
+TEST(only_an_ask_uses_refuse_next_up) {
     start(1, 500);
-    model.refuse_next = true;
-    assert_placed(alloc(8), 8, 8);
-    assert_refused(alloc(UINT64_MAX), REFUSAL_EXHAUSTED, 0);
+    assert_string_equal(answers_to("refuse; alloc 8; alloc 0xffffffffffffffff"),
+                        "refuse; at 8 of 8; exhausted");
     assert_true(model.refuse_next);
-    assert_refused(alloc(100), REFUSAL_EXHAUSTED, 1);
+    assert_string_equal(answers_to("alloc 100"), "exhausted asks 1");
     assert_false(model.refuse_next);
-    assert_grown(alloc(100), 24, 104, 1);
-}
-
-TEST(refuse_next_does_not_shift_the_schedule) {
-    model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 1);
-    model.refuse_next = true;
-    assert_refused(alloc(100), REFUSAL_EXHAUSTED, 1); /* both at once refuse one ask */
-    assert_grown(alloc(100), 8, 104, 1);
 }

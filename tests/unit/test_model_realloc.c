@@ -2,18 +2,17 @@
  * realloc, and what is asked about a state. */
 #include "tests/unit/model_fixture.h"
 
-/* Pointers. */
-
 /*     0        32        64         112                256
  *     | live 24 | free    | live 40  | free             |   foreign
  */
+#define HOLE "alloc 24; alloc 24; alloc 40; free 40"
+
 static void start_with_a_hole(void) {
     start(4, 4);
-    (void)alloc(24);
-    (void)alloc(24);
-    (void)alloc(40);
-    (void)model_free(&model, 40);
+    (void)answers_to(HOLE);
 }
+
+/* Pointers. */
 
 TEST(every_place_a_pointer_can_name_has_its_own_answer) {
     start_with_a_hole();
@@ -38,182 +37,75 @@ TEST(pointers_outside_the_region_are_foreign_even_misaligned_ones) {
     }
 }
 
-TEST(a_misused_pointer_is_refused_by_free_and_realloc_alike_and_changes_nothing) {
-    static const struct {
-        size_t offset;
-        enum refusal refusal;
-    } misuses[] = {
-        {0, REFUSAL_INTERIOR},     {16, REFUSAL_INTERIOR},          {9, REFUSAL_MISALIGNED},
-        {40, REFUSAL_DOUBLE_FREE}, {32, REFUSAL_DOUBLE_FREE},       {120, REFUSAL_DOUBLE_FREE},
-        {256, REFUSAL_FOREIGN},    {SIZE_MAX - 7, REFUSAL_FOREIGN},
-    };
+static const struct {
+    const char *name; /* the pointer's offset */
+    const char *refusal;
+} misuses[] = {
+    {"0", "interior-pointer"},   {"16", "interior-pointer"},
+    {"9", "misaligned-pointer"}, {"40", "double-free"},
+    {"32", "double-free"},       {"120", "double-free"},
+    {"256", "foreign-pointer"},  {"0xfffffffffffffff8", "foreign-pointer"},
+};
+
+TEST_EACH(a_misused_pointer_is_refused_by_free_and_realloc_alike_and_changes_nothing, misuses) {
+    static const char *const calls[] = {"free %s", "realloc %s 8", "realloc %s 0"};
     start_with_a_hole();
-    for (size_t i = 0; i < LENGTH(misuses); i++) {
-        assert_refused(model_free(&model, misuses[i].offset), misuses[i].refusal, 0);
-        assert_refused(model_realloc(&model, misuses[i].offset, 8), misuses[i].refusal, 0);
-        assert_refused(model_realloc(&model, misuses[i].offset, 0), misuses[i].refusal, 0);
-        assert_int_equal(model.live_count, 2);
-        assert_int_equal(model.taken_size, 80);
+    for (size_t i = 0; i < LENGTH(calls); i++) {
+        char call[64];
+        (void)snprintf(call, sizeof call, calls[i], row->name);
+        assert_string_equal(answers_to(call), row->refusal);
+        assert_string_equal(answers_to("live; taken"), "2; 80");
     }
 }
 
-TEST(what_is_freed_is_free) {
-    start_with_a_hole();
-    assert_freed(model_free(&model, 8), 8);
-    assert_int_equal(model.live_count, 1);
-    assert_int_equal(model.taken_size, 48);
-    assert_refused(model_free(&model, 8), REFUSAL_DOUBLE_FREE, 0);
-    assert_freed(model_free(&model, 72), 72);
-    assert_int_equal(model.taken_size, 0);
-    assert_int_equal(model_tail_payload(&model), 248);
-}
+static const struct model_case cases[] = {
+    {"what is freed is free", 4, 4, HOLE, "free 8; live; taken; free 8; free 72; taken; tail",
+     "null freed 8; 1; 48; double-free; null freed 72; 0; 248"},
+    {"nothing is NULL, no refusal and no change", 4, 4, HOLE, "nothing; live; taken", "null; 2; 80"},
+    /* Realloc. */
+    {"realloc shrinks in place and frees what is left over", 4, 4, "alloc 40; alloc 8",
+     "realloc 8 24; first; realloc 8 17; realloc 8 1; first; taken",
+     "at 8 of 24; 8; at 8 of 24; at 8 of 8; 24; 32"},
+    {"realloc keeps a remainder of 8", 4, 4, "alloc 40; alloc 8", "realloc 8 32; first", "at 8 of 40; 184"},
+    {"realloc grows into a free right neighbour", 4, 4, HOLE,
+     "realloc 8 40; first; realloc 8 49; realloc 72 184; largest",
+     "at 8 of 40; 8; at 8 of 56; at 72 of 184; 0"},
+    {"realloc moves to the first fit when its span is too small", 4, 4, HOLE,
+     "realloc 8 57; block 72; block 120; live; taken; first", "at 120 of 64 freed 8; 48; 72; 2; 120; 56"},
+    /* What was left of 0..64, and 64..96. */
+    {"realloc moves to the left too", 4, 4, "alloc 56; alloc 24; alloc 24; free 8", "realloc 72 32; first",
+     "at 8 of 32 freed 72; 48"},
+    {"realloc does not join a free left neighbour", 2, 2, "alloc 40; alloc 40; alloc 24; free 8",
+     "realloc 56 48; block 56", "exhausted; 48"},
+    {"realloc at the end stays rather than grow and otherwise moves into new pages", 2, 8,
+     "alloc 24; alloc 24", "realloc 40 88; realloc 40 89; region",
+     "at 40 of 88; at 136 of 96 freed 40 asks 2; 256"},
+    {"realloc that fails leaves the block", 1, 500, "alloc 24", "realloc 8 100; block 8; region",
+     "exhausted asks 2; 32; 64", .refused_asks = 1},
+    {"realloc to size 0 frees", 4, 4, HOLE, "realloc 72 0; live", "null freed 72; 1"},
+    /* Questions. The holes are 32..64, 80..304 and the tail. */
+    {"payload questions name the largest, the first and the last hole", 8, 8,
+     "alloc 24; alloc 24; alloc 8; alloc 216; alloc 8; free 40; free 88",
+     "first; largest; tail; alloc 184; first; largest", "24; 216; 184; at 88 of 184; 24; 184"},
+    {"a full heap has no payload left", 1, 1, "alloc 56", "first; largest; tail", "0; 0; 0"},
+    {"a usable size is the payload's and 0 for what is none", 4, 4, "alloc 24; alloc 1; alloc 40; free 40",
+     "usable 8; usable 56; usable 0; usable 9; usable 16; usable 40; usable 104; usable 256; usable "
+     "0xfffffffffffffff8",
+     "of 24; of 40; null; null; null; null; null; null; null"},
+};
 
-TEST(nothing_is_null_no_refusal_and_no_change) {
-    assert_refused(model_nothing(), REFUSAL_NONE, 0);
-}
-
-/* Realloc. */
-
-TEST(realloc_shrinks_in_place_and_frees_what_is_left_over) {
-    start(4, 4);
-    (void)alloc(40);
-    (void)alloc(8);
-    assert_placed(model_realloc(&model, 8, 24), 8, 24);
-    assert_int_equal(model_first_payload(&model), 8);
-    assert_placed(model_realloc(&model, 8, 17), 8, 24);
-    assert_placed(model_realloc(&model, 8, 1), 8, 8);
-    assert_int_equal(model_first_payload(&model), 24);
-    assert_int_equal(model.taken_size, 16 + 16);
-}
-
-TEST(realloc_keeps_a_remainder_of_8) {
-    start(4, 4);
-    (void)alloc(40);
-    (void)alloc(8);
-    assert_placed(model_realloc(&model, 8, 32), 8, 40);
-    assert_int_equal(model_first_payload(&model), 184);
-}
-
-TEST(realloc_grows_into_a_free_right_neighbour) {
-    start_with_a_hole();
-    assert_placed(model_realloc(&model, 8, 40), 8, 40);
-    assert_int_equal(model_first_payload(&model), 8);
-    assert_placed(model_realloc(&model, 8, 49), 8, 56);
-    assert_placed(model_realloc(&model, 72, 184), 72, 184);
-    assert_int_equal(model_largest_payload(&model), 0);
-}
-
-TEST(realloc_moves_to_the_first_fit_when_its_span_is_too_small) {
-    start_with_a_hole();
-    assert_moved(model_realloc(&model, 8, 57), 120, 64, 8);
-    assert_int_equal(live[0].offset, 64);
-    assert_int_equal(live[1].offset, 112);
-    assert_int_equal(model.live_count, 2);
-    assert_int_equal(model.taken_size, 48 + 72);
-    assert_int_equal(model_first_payload(&model), 56);
-}
-
-TEST(realloc_moves_to_the_left_too) {
-    start(4, 4);
-    (void)alloc(56);
-    (void)alloc(24);
-    (void)alloc(24);
-    (void)model_free(&model, 8);
-    assert_moved(model_realloc(&model, 72, 32), 8, 32, 72);
-    assert_int_equal(model_first_payload(&model), 48); /* what was left of 0..64, and 64..96 */
-}
-
-TEST(realloc_does_not_join_a_free_left_neighbour) {
-    start(2, 2);
-    (void)alloc(40);
-    (void)alloc(40);
-    (void)alloc(24);
-    (void)model_free(&model, 8);
-    assert_refused(model_realloc(&model, 56, 48), REFUSAL_EXHAUSTED, 0);
-    assert_int_equal(model_block_size(&model, 56), 48);
-}
-
-TEST(realloc_at_the_end_stays_rather_than_grow_and_otherwise_moves_into_new_pages) {
-    start(2, 8);
-    (void)alloc(24);
-    (void)alloc(24);
-    assert_placed(model_realloc(&model, 40, 88), 40, 88);
-    struct prediction prediction = model_realloc(&model, 40, 89);
-    assert_int_equal(prediction.asked_pages, 2);
-    prediction.asked_pages = 0;
-    assert_moved(prediction, 136, 96, 40);
-    assert_int_equal(model_region_size(&model), 256);
-}
-
-TEST(realloc_that_fails_leaves_the_block) {
-    model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 1);
-    (void)alloc(24);
-    assert_refused(model_realloc(&model, 8, 100), REFUSAL_EXHAUSTED, 2);
-    assert_int_equal(model_block_size(&model, 8), 32);
-    assert_int_equal(model.page_count, 1);
-}
-
-TEST(realloc_to_size_0_frees) {
-    start_with_a_hole();
-    assert_freed(model_realloc(&model, 72, 0), 72);
-    assert_int_equal(model.live_count, 1);
+TEST_EACH(the_model_frees_and_resizes_as_worked_out, cases) {
+    assert_model_case(row);
 }
 
 TEST(realloc_that_moves_needs_one_live_block_more_and_no_two) {
     static struct live_block fenced[6];
     fenced[5] = (struct live_block){.offset = 1, .size = 2};
     model_start(&model, fenced, 5, 64, 4, 4, 0);
-    for (size_t i = 0; i < 4; i++) {
-        assert_placed(alloc(24), 8 + i * 32, 24);
-    }
-    assert_moved(model_realloc(&model, 8, 32), 136, 32, 8);
-    assert_int_equal(model.live_count, 4);
+    assert_string_equal(answers_to("alloc 24; alloc 24; alloc 24; alloc 24; realloc 8 32; live"),
+                        "at 8 of 24; at 40 of 24; at 72 of 24; at 104 of 24; at 136 of 32 freed 8; 4");
     assert_int_equal(fenced[5].offset, 1);
     assert_int_equal(fenced[5].size, 2);
-}
-
-/* Questions. */
-
-TEST(payload_questions_name_the_largest_the_first_and_the_last_hole) {
-    start(8, 8);
-    (void)alloc(24);
-    (void)alloc(24);  /* 32..64 */
-    (void)alloc(8);   /* 64..80 */
-    (void)alloc(216); /* 80..304 */
-    (void)alloc(8);
-    (void)model_free(&model, 40);
-    (void)model_free(&model, 88);
-    assert_int_equal(model_first_payload(&model), 24);
-    assert_int_equal(model_largest_payload(&model), 216);
-    assert_int_equal(model_tail_payload(&model), 184);
-    (void)alloc(184);
-    assert_int_equal(model_first_payload(&model), 24);
-    assert_int_equal(model_largest_payload(&model), 184);
-}
-
-TEST(a_full_heap_has_no_payload_left) {
-    start(1, 1);
-    (void)alloc(56);
-    assert_int_equal(model_first_payload(&model), 0);
-    assert_int_equal(model_largest_payload(&model), 0);
-    assert_int_equal(model_tail_payload(&model), 0);
-}
-
-TEST(a_usable_size_is_the_payload_s_and_0_for_what_is_none) {
-    start(4, 4);
-    (void)alloc(24); /* 0..32 */
-    (void)alloc(1);  /* 32..48 */
-    (void)alloc(40); /* 48..96 */
-    assert_freed(model_free(&model, 40), 40);
-    static const size_t cases[][2] = {{8, 24}, {56, 40}, {0, 0},   {9, 0},
-                                      {16, 0}, {40, 0},  {104, 0}, {256, 0}};
-    for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct prediction prediction = model_usable(&model, cases[i][0]);
-        assert_int_equal(prediction.usable_size, cases[i][1]);
-        prediction.usable_size = 0;
-        assert_refused(prediction, REFUSAL_NONE, 0);
-    }
-    assert_int_equal(model_usable(&model, (size_t)0 - 8).usable_size, 0);
 }
 
 TEST(block_sizes_are_told_for_live_payloads_only) {

@@ -100,7 +100,7 @@ static void assert_agreed(struct prediction prediction, uint8_t owner, bool plac
     assert_int_equal(prediction.asked_pages, asked_pages);
     assert_int_equal(prediction.refusal, placed ? REFUSAL_NONE : REFUSAL_EXHAUSTED);
     if (!placed) {
-        assert_int_equal(prediction.offset, NOTHING);
+        assert_int_equal(prediction.offset, MODEL_NOTHING);
         return;
     }
     const size_t start = start_of(owner);
@@ -118,7 +118,12 @@ static void alloc_both(uint8_t owner, size_t alignment, size_t request) {
 
 static void free_both(uint8_t owner) {
     const size_t start = start_of(owner);
-    assert_freed(model_free(&model, (start + 1) * WORD), (start + 1) * WORD);
+    const struct prediction prediction = model_free(&model, (start + 1) * WORD);
+    assert_int_equal(prediction.freed_offset, (start + 1) * WORD);
+    assert_int_equal(prediction.offset, MODEL_NOTHING);
+    assert_int_equal(prediction.usable_size, 0);
+    assert_int_equal(prediction.asked_pages, 0);
+    assert_int_equal(prediction.refusal, REFUSAL_NONE);
     own(start, run_length(start, owner), NOBODY);
 }
 
@@ -143,7 +148,7 @@ static void resize_both(uint8_t owner, size_t request) {
         const size_t moved = start_of(mover);
         own(moved, run_length(moved, mover), owner);
     }
-    assert_int_equal(prediction.freed_offset, placed && count > span ? (start + 1) * WORD : NOTHING);
+    assert_int_equal(prediction.freed_offset, placed && count > span ? (start + 1) * WORD : MODEL_NOTHING);
     assert_agreed(prediction, owner, placed, asked_pages);
 }
 

@@ -5,56 +5,26 @@
 
 /* Operations. */
 
-static bool fails_after_a_double(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_after_a_double) {
     return count_kind(program, OPERATION_DOUBLE) != 0;
 }
 
-TEST(what_has_nothing_to_do_with_the_failure_goes) {
-    assert_reduced("kmem-program 1\nheap page=256 pages=7 growth=5 slots=64 refuse=0,3,15 disable=null\n"
-                   "alloc 0 24\nzalloc 3 largest-8\nfree 0\ndouble 9 realloc\ncoalesce\nrefuse\n"
-                   "aligned 5 64 20\ncalloc 6 3 8\ninterior 5 99\nrealloc 5 usable+8\n",
-                   fails_after_a_double,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\ndouble 0\n");
-}
-
-static bool fails_always(void *context, const struct program *program) {
-    (void)context;
-    (void)program;
+PREDICATE(fails_always) {
     return true;
 }
 
-TEST(a_program_that_always_fails_becomes_the_empty_one) {
-    assert_reduced("kmem-program 1\nheap page=4096 pages=512 slots=4096\nalloc 4000 1\nfree 7\n",
-                   fails_always, "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\n");
-}
-
-static bool fails_when_allocations_and_frees_are_even(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_when_allocations_and_frees_are_even) {
     return count_kind(program, OPERATION_ALLOC) == count_kind(program, OPERATION_FREE) &&
            count_kind(program, OPERATION_NULL_FREE) != 0 && count_kind(program, OPERATION_REFUSE) == 3;
 }
 
-TEST(what_can_only_go_two_at_a_time_goes) {
-    assert_reduced("kmem-program 1\nalloc 0 1\nrefuse\nalloc 1 1\nrefuse\nfree 0\nnull\nrefuse\nfree 1\n",
-                   fails_when_allocations_and_frees_are_even,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nrefuse\nrefuse\nnull\nrefuse\n");
-}
-
 /* Everything that names slot 3 is there, or nothing is. */
-static bool fails_with_a_whole_life(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_a_whole_life) {
     size_t named = 0;
     for (size_t i = 0; i < program->operation_count; i++) {
         named += program_operation(program, i).slot == 3;
     }
     return (named == 0 || named == 4) && count_kind(program, OPERATION_COALESCE) != 0;
-}
-
-TEST(a_life_goes_with_all_that_is_done_to_it) {
-    assert_reduced("kmem-program 1\nalloc 3 1\nnull\nrealloc 3 2\nrealloc 3 9\nnull\nfree 3\ncoalesce\n",
-                   fails_with_a_whole_life,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\ncoalesce\n");
 }
 
 static size_t bytes_asked_for(const struct program *program) {
@@ -66,19 +36,11 @@ static size_t bytes_asked_for(const struct program *program) {
     return sum;
 }
 
-static bool fails_with_much_room_taken(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_much_room_taken) {
     return bytes_asked_for(program) >= 100;
 }
 
-TEST(allocations_that_only_take_up_room_become_one) {
-    assert_reduced("kmem-program 1\nheap pages=8\nalloc 0 24\nalloc 1 30\nalloc 2 24\n",
-                   fails_with_much_room_taken,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 89\n");
-}
-
-static bool fails_with_two_requests_or_one_that_fits_nowhere(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_two_requests_or_one_that_fits_nowhere) {
     const size_t region_size = program->header.page_size * program->header.page_count;
     for (size_t i = 0; i < program->operation_count; i++) {
         if ((size_t)program_operation(program, i).size.amount >= region_size) {
@@ -88,23 +50,11 @@ static bool fails_with_two_requests_or_one_that_fits_nowhere(void *context, cons
     return count_kind(program, OPERATION_ALLOC) >= 2;
 }
 
-TEST(what_two_requests_do_a_large_one_does_alone) {
-    assert_reduced("kmem-program 1\nheap pages=8\nalloc 0 24\nalloc 1 30\n",
-                   fails_with_two_requests_or_one_that_fits_nowhere,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 32\n");
-}
-
 static bool fails_with_two_requests_or_growth(void *context, const struct program *program) {
     return program->operation_count != 0 &&
            (count_kind(program, OPERATION_ALLOC) >= 2 ||
             (program->header.growth_limit != 0 && program->header.refused_asks == 0 &&
              fails_with_two_requests_or_one_that_fits_nowhere(context, program)));
-}
-
-TEST(what_two_requests_do_growth_does_with_one) {
-    assert_reduced("kmem-program 1\nheap pages=8 refuse=0,1\nalloc 0 24\nalloc 1 30\n",
-                   fails_with_two_requests_or_growth,
-                   "kmem-program 1\nheap page=32 pages=1 growth=1 slots=16\nalloc 0 32\n");
 }
 
 /* Operands. */
@@ -120,75 +70,36 @@ static bool has_size(const struct program *program, int32_t least, int32_t most)
     return false;
 }
 
-static bool fails_from_1000_bytes(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_from_1000_bytes) {
     return has_size(program, 1000, INT32_MAX);
 }
 
-static bool fails_at_13_and_from_200_bytes(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_at_13_and_from_200_bytes) {
     return has_size(program, 13, 13) || has_size(program, 200, INT32_MAX);
 }
 
-TEST(a_size_shrinks_to_the_least_that_fails) {
-    assert_reduced("kmem-program 1\nalloc 0 16777215\n", fails_from_1000_bytes,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1000\n");
-}
-
-TEST(a_size_finds_a_lesser_one_beyond_a_gap) {
-    assert_reduced("kmem-program 1\nalloc 0 5000\n", fails_at_13_and_from_200_bytes,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 13\n");
-}
-
-static bool fails_at_powers(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_at_powers) {
     return has_size(program, 2048, 2048) || has_size(program, 60000, 60000);
 }
 
-TEST(a_size_finds_a_boundary_beyond_a_gap) {
-    assert_reduced("kmem-program 1\nalloc 0 60000\n", fails_at_powers,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 2048\n");
-}
-
-static bool fails_with_two_equal_sizes(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_two_equal_sizes) {
     return program->operation_count >= 2 &&
            program_operation(program, 0).size.amount == program_operation(program, 1).size.amount &&
            program_operation(program, 0).size.amount >= 17;
 }
 
-TEST(equal_sizes_shrink_together) {
-    assert_reduced("kmem-program 1\nalloc 0 300\nalloc 1 300\nfree 1\n", fails_with_two_equal_sizes,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 17\nalloc 0 17\n");
-}
-
-static bool fails_with_sizes_a_word_apart(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_sizes_a_word_apart) {
     return program->operation_count >= 2 &&
            program_operation(program, 0).size.amount == program_operation(program, 1).size.amount + 8;
 }
 
-TEST(sizes_that_belong_together_shrink_together) {
-    assert_reduced("kmem-program 1\nalloc 0 88\nalloc 1 80\n", fails_with_sizes_a_word_apart,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 8\nalloc 0 0\n");
-}
-
-static bool fails_when_something_is_allocated(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_when_something_is_allocated) {
     return count_kind(program, OPERATION_ALLOC) + count_kind(program, OPERATION_ZALLOC) +
                count_kind(program, OPERATION_CALLOC) + count_kind(program, OPERATION_ALIGNED) !=
            0;
 }
 
-TEST(kinds_become_simpler) {
-    static const char alloc[] = "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 0\n";
-    assert_reduced("kmem-program 1\nzalloc 4 8\n", fails_when_something_is_allocated, alloc);
-    assert_reduced("kmem-program 1\ncalloc 4 7 8\n", fails_when_something_is_allocated, alloc);
-    assert_reduced("kmem-program 1\naligned 4 64 8\n", fails_when_something_is_allocated, alloc);
-}
-
-static bool fails_with_21_bytes_in_all(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_21_bytes_in_all) {
     for (size_t i = 0; i < program->operation_count; i++) {
         const struct operation operation = program_operation(program, i);
         const uint64_t count = operation.kind == OPERATION_CALLOC ? program_counts[operation.choice] : 1;
@@ -199,13 +110,7 @@ static bool fails_with_21_bytes_in_all(void *context, const struct program *prog
     return false;
 }
 
-TEST(a_product_becomes_a_size) {
-    assert_reduced("kmem-program 1\ncalloc 0 7 3\n", fails_with_21_bytes_in_all,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 21\n");
-}
-
-static bool fails_when_misaligned(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_when_misaligned) {
     for (size_t i = 0; i < program->operation_count; i++) {
         const struct operation operation = program_operation(program, i);
         if (operation.kind == OPERATION_ALIGNED && operation.alignment >= 32) {
@@ -215,75 +120,100 @@ static bool fails_when_misaligned(void *context, const struct program *program) 
     return false;
 }
 
-TEST(an_alignment_becomes_the_least_that_fails) {
-    assert_reduced("kmem-program 1\naligned 0 4096 8\n", fails_when_misaligned,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\naligned 0 32 0\n");
-}
-
-static bool fails_at_a_far_step(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_at_a_far_step) {
     return program->operation_count != 0 && program_operation(program, 0).step >= 77;
 }
 
-TEST(a_step_becomes_the_least_that_fails_and_the_way_the_plain_one) {
-    assert_reduced("kmem-program 1\nmisaligned 3 12345678 realloc\n", fails_at_a_far_step,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\ninterior 0 77\n");
-}
-
-static bool fails_near_the_maximum(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_near_the_maximum) {
     return program->operation_count != 0 && program_operation(program, 0).size.base == SIZE_BASE_MAXIMUM;
-}
-
-TEST(a_size_that_no_literal_can_say_keeps_its_base) {
-    assert_reduced("kmem-program 1\nalloc 3 max-15\n", fails_near_the_maximum,
-                   "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 max\n");
 }
 
 /* Slots and the heap. */
 
-static bool fails_with_two_slots(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_with_two_slots) {
     return program->operation_count >= 3 &&
            program_operation(program, 0).slot != program_operation(program, 1).slot &&
            program_operation(program, 2).slot == program_operation(program, 0).slot;
 }
 
-TEST(slots_are_numbered_in_the_order_of_their_first_use) {
-    assert_reduced(
-        "kmem-program 1\nheap slots=4096\nalloc 900 1\nalloc 30 1\nalloc 900 1\n", fails_with_two_slots,
-        "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 0\nalloc 1 0\nalloc 0 0\n");
-}
-
-static bool fails_in_a_heap_of_300_bytes(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_in_a_heap_of_300_bytes) {
     return program->header.page_size * program->header.page_count >= 300 &&
            program->header.growth_limit >= 2 && (program->header.refused_asks & 8) != 0;
 }
 
-TEST(a_heap_shrinks_to_the_fewest_bytes_then_pages_growth_and_refusals_that_fail) {
-    assert_reduced("kmem-program 1\nheap page=4096 pages=300 growth=63 slots=1024 refuse=1,3,5\n",
-                   fails_in_a_heap_of_300_bytes,
-                   "kmem-program 1\nheap page=64 pages=5 growth=2 slots=16 refuse=3\n");
-}
-
-static bool fails_when_full(void *context, const struct program *program) {
-    (void)context;
+PREDICATE(fails_when_full) {
     const size_t region_size = program->header.page_size * program->header.page_count;
     return program->operation_count != 0 && program->header.page_count >= 2 &&
            (size_t)program_operation(program, 0).size.amount == region_size - 8;
 }
 
-TEST(a_region_shrinks_together_with_what_fills_it) {
-    assert_reduced("kmem-program 1\nheap page=64 pages=8\nalloc 0 504\n", fails_when_full,
-                   "kmem-program 1\nheap page=32 pages=2 growth=0 slots=16\nalloc 0 56\n");
+#define SMALLEST "heap page=32 pages=1 growth=0 slots=16\n"
+
+static const struct {
+    const char *name;
+    reduce_predicate *fails;
+    const char *program; /* without the first line, as what it becomes */
+    const char *reduced;
+} reductions[] = {
+    {"what has nothing to do with the failure goes", fails_after_a_double,
+     "heap page=256 pages=7 growth=5 slots=64 refuse=0,3,15 disable=null\nalloc 0 24\nzalloc 3 "
+     "largest-8\nfree 0\ndouble 9 realloc\ncoalesce\nrefuse\naligned 5 64 20\ncalloc 6 3 8\ninterior 5 "
+     "99\nrealloc 5 usable+8\n",
+     SMALLEST "double 0\n"},
+    {"a program that always fails becomes the empty one", fails_always,
+     "heap page=4096 pages=512 slots=4096\nalloc 4000 1\nfree 7\n", SMALLEST},
+    {"what can only go two at a time goes", fails_when_allocations_and_frees_are_even,
+     "alloc 0 1\nrefuse\nalloc 1 1\nrefuse\nfree 0\nnull\nrefuse\nfree 1\n",
+     SMALLEST "refuse\nrefuse\nnull\nrefuse\n"},
+    {"a life goes with all that is done to it", fails_with_a_whole_life,
+     "alloc 3 1\nnull\nrealloc 3 2\nrealloc 3 9\nnull\nfree 3\ncoalesce\n", SMALLEST "coalesce\n"},
+    {"allocations that only take up room become one", fails_with_much_room_taken,
+     "heap pages=8\nalloc 0 24\nalloc 1 30\nalloc 2 24\n", SMALLEST "alloc 0 89\n"},
+    {"what two requests do a large one does alone", fails_with_two_requests_or_one_that_fits_nowhere,
+     "heap pages=8\nalloc 0 24\nalloc 1 30\n", SMALLEST "alloc 0 32\n"},
+    {"what two requests do growth does with one", fails_with_two_requests_or_growth,
+     "heap pages=8 refuse=0,1\nalloc 0 24\nalloc 1 30\n",
+     "heap page=32 pages=1 growth=1 slots=16\nalloc 0 32\n"},
+    {"a size shrinks to the least that fails", fails_from_1000_bytes, "alloc 0 16777215\n",
+     SMALLEST "alloc 0 1000\n"},
+    {"a size finds a lesser one beyond a gap", fails_at_13_and_from_200_bytes, "alloc 0 5000\n",
+     SMALLEST "alloc 0 13\n"},
+    {"a size finds a boundary beyond a gap", fails_at_powers, "alloc 0 60000\n", SMALLEST "alloc 0 2048\n"},
+    {"equal sizes shrink together", fails_with_two_equal_sizes, "alloc 0 300\nalloc 1 300\nfree 1\n",
+     SMALLEST "alloc 0 17\nalloc 0 17\n"},
+    {"sizes that belong together shrink together", fails_with_sizes_a_word_apart, "alloc 0 88\nalloc 1 80\n",
+     SMALLEST "alloc 0 8\nalloc 0 0\n"},
+    {"a zalloc becomes simpler", fails_when_something_is_allocated, "zalloc 4 8\n", SMALLEST "alloc 0 0\n"},
+    {"a calloc becomes simpler", fails_when_something_is_allocated, "calloc 4 7 8\n", SMALLEST "alloc 0 0\n"},
+    {"an aligned becomes simpler", fails_when_something_is_allocated, "aligned 4 64 8\n",
+     SMALLEST "alloc 0 0\n"},
+    {"a product becomes a size", fails_with_21_bytes_in_all, "calloc 0 7 3\n", SMALLEST "alloc 0 21\n"},
+    {"an alignment becomes the least that fails", fails_when_misaligned, "aligned 0 4096 8\n",
+     SMALLEST "aligned 0 32 0\n"},
+    {"a step becomes the least that fails and the way the plain one", fails_at_a_far_step,
+     "misaligned 3 12345678 realloc\n", SMALLEST "interior 0 77\n"},
+    {"a size that no literal can say keeps its base", fails_near_the_maximum, "alloc 3 max-15\n",
+     SMALLEST "alloc 0 max\n"},
+    {"slots are numbered in the order of their first use", fails_with_two_slots,
+     "heap slots=4096\nalloc 900 1\nalloc 30 1\nalloc 900 1\n", SMALLEST "alloc 0 0\nalloc 1 0\nalloc 0 0\n"},
+    {"a heap shrinks to the fewest bytes then pages growth and refusals that fail",
+     fails_in_a_heap_of_300_bytes, "heap page=4096 pages=300 growth=63 slots=1024 refuse=1,3,5\n",
+     "heap page=64 pages=5 growth=2 slots=16 refuse=3\n"},
+    {"a region shrinks together with what fills it", fails_when_full, "heap page=64 pages=8\nalloc 0 504\n",
+     "heap page=32 pages=2 growth=0 slots=16\nalloc 0 56\n"},
+};
+
+TEST_EACH(a_program_becomes_the_smallest_that_fails, reductions) {
+    char program[512];
+    char reduced[256];
+    (void)snprintf(program, sizeof program, "kmem-program 1\n%s", row->program);
+    (void)snprintf(reduced, sizeof reduced, "kmem-program 1\n%s", row->reduced);
+    assert_reduced(program, row->fails, reduced);
 }
 
 /* The contract. */
 
-static bool fails_never(void *context, const struct program *program) {
-    (void)context;
-    (void)program;
+PREDICATE(fails_never) {
     return false;
 }
 

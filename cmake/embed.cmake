@@ -50,7 +50,7 @@ function(kmem_file_uri variable path)
   set(${variable} "file://${uri}" PARENT_SCOPE)
 endfunction()
 
-# Makes places.c, which has what fuzz/report/places.h says.
+# Makes places.c, which has what fuzz/host/places.h says.
 function(kmem_embed_places documents)
   if(NOT documents)
     kmem_file_uri(documents "${PROJECT_SOURCE_DIR}/docs")
@@ -59,5 +59,5 @@ function(kmem_embed_places documents)
   string(HEX "${documents}" documents)
   kmem_c_array(tree_array places_tree "${tree}")
   kmem_c_array(documents_array places_documents "${documents}")
-  kmem_write(places.c "/* Made by cmake/embed.cmake. */\n#include \"fuzz/report/places.h\"\n${tree_array}${documents_array}")
+  kmem_write(places.c "/* Made by cmake/embed.cmake. */\n#include \"fuzz/host/places.h\"\n${tree_array}${documents_array}")
 endfunction()

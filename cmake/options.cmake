@@ -7,7 +7,7 @@ set(KMEM_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-
 # call. The offset is link.ld's shadow_offset. Without the prefix memset and its like would go unchecked. Reports lead
 # back to a place by frame pointers, and by calls that return there: recoverable ones, and no tail calls. File names in
 # them start at the top of the tree, which lies as many folders deep as its path has slashes, and one for the root.
-if(KMEM_TARGET)
+if(KMEM_BOARD)
   string(REGEX MATCHALL "/" slashes "${PROJECT_SOURCE_DIR}/")
   list(LENGTH slashes depth)
   set(KMEM_SANITIZERS -fsanitize=kernel-address,undefined -fno-omit-frame-pointer -fno-optimize-sibling-calls
@@ -39,7 +39,7 @@ if(NOT KMEM_ENGINE)
   target_compile_options(kmem_options INTERFACE -Werror)
 endif()
 # On a board there is no runtime to link: the image writes its profile itself.
-if(KMEM_COVERAGE AND NOT KMEM_TARGET)
+if(KMEM_COVERAGE AND NOT KMEM_BOARD)
   target_link_options(kmem_options INTERFACE -fprofile-instr-generate)
 endif()
 if(KMEM_INSTRUMENT STREQUAL "everything")
@@ -49,7 +49,7 @@ endif()
 # instrumented itself, such as the arena, must poison all the same.
 if(NOT KMEM_INSTRUMENT STREQUAL "none")
   target_compile_definitions(kmem_options INTERFACE PORT_ADDRESS_SANITIZER=1)
-  if(NOT KMEM_TARGET)
+  if(NOT KMEM_BOARD)
     target_link_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
   endif()
 endif()
@@ -83,7 +83,7 @@ target_compile_definitions(kmem_hosted INTERFACE _POSIX_C_SOURCE=200809L KMEM_VE
 
 # Where speed is what counts everything but the code under test is optimised across files: in the fuzzers a tenth of all
 # time is saved, on a board, where the emulator pays for every return, a third. The core stays as a kernel compiles it.
-if(KMEM_TARGET OR (KMEM_FUZZERS AND NOT KMEM_ENGINE))
+if(KMEM_BOARD OR (KMEM_FUZZERS AND NOT KMEM_ENGINE))
   add_library(kmem_across_files INTERFACE)
   target_compile_options(kmem_across_files INTERFACE -O3 -flto)
   target_link_options(kmem_across_files INTERFACE -O3)

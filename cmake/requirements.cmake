@@ -6,9 +6,9 @@ function(kmem_require found what package)
   endif()
 endfunction()
 
-if(KMEM_ENGINE OR (CMAKE_CROSSCOMPILING AND NOT KMEM_TARGET))
+if(KMEM_ENGINE OR (CMAKE_CROSSCOMPILING AND NOT KMEM_BOARD))
   # Nothing but a compiler; whether it knows the engine shows when it links.
-elseif(NOT KMEM_TARGET)
+elseif(NOT KMEM_BOARD)
   find_package(cmocka QUIET)
   kmem_require(cmocka_FOUND "the unit test framework cmocka" libcmocka-dev)
 else()
@@ -19,7 +19,7 @@ endif()
 if(NOT KMEM_INSTRUMENT MATCHES "^(none|core|everything)$")
   message(FATAL_ERROR "kmem: KMEM_INSTRUMENT is '${KMEM_INSTRUMENT}'; it must be none, core or everything.")
 endif()
-if(KMEM_TARGET AND KMEM_INSTRUMENT STREQUAL "everything")
+if(KMEM_BOARD AND KMEM_INSTRUMENT STREQUAL "everything")
   message(FATAL_ERROR "kmem: on a board KMEM_INSTRUMENT must be none or core: the run time there is not made to be "
                       "instrumented itself.")
 endif()
@@ -37,7 +37,7 @@ if((KMEM_FUZZERS AND NOT KMEM_ENGINE) OR KMEM_COVERAGE)
 endif()
 
 # clang-19 does not pull in its own runtime libraries: a link would fail late and cryptically without them.
-if(NOT KMEM_TARGET AND NOT KMEM_ENGINE AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
+if(NOT KMEM_BOARD AND NOT KMEM_ENGINE AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
   foreach(name libclang_rt.asan.a libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.a)
     execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name}
                     OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)

@@ -1,7 +1,7 @@
 # What both boards share: one toolchain, clang and lld, and nothing that comes with one. No C library and no
 # compiler runtime are linked, so a division or an atomic that the machine lacks is an error at link time.
 #
-# Included by riscv64.cmake and riscv32.cmake, which say KMEM_TARGET, the triple and the machine flags.
+# Included by riscv64.cmake and riscv32.cmake, which say KMEM_BOARD, the triple and the machine flags.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR ${KMEM_TARGET_PROCESSOR})
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # a test program would not link: it brings no start code

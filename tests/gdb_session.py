@@ -1,6 +1,6 @@
 """What the tests of the debugger share: heaps as the trace draws them and as kmem-map prints them.
 
-Used by tests/target/test_gdb.py and tests/tool/test_gdb.py."""
+Used by tests/board/test_gdb.py and tests/tool/test_gdb.py."""
 
 import re
 import subprocess

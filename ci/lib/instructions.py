@@ -11,10 +11,10 @@ from kmemfuzz import board
 from kmemfuzz.command_line import EXIT_SOUND
 from kmemfuzz.outside_text import excerpt
 
-BASELINE = pathlib.Path("tests/target/instructions.txt")
+BASELINE = pathlib.Path("tests/board/instructions.txt")
 ACCEPT = "./ci/bench target --instructions --accept"
 BOARDS = ("rv32", "rv64")
-EXIT_BROKEN = 1  # of the bench image (fuzz/target/bench.c): an operation did not do what was to be measured
+EXIT_BROKEN = 1  # of the bench image (fuzz/board/bench.c): an operation did not do what was to be measured
 BOOT_SECONDS = 120.0  # the most an image may be silent for; it takes about a second
 _HEADER = "# Instructions, counted by `./ci/bench target --instructions`; docs/target-images.md says of what. Not to be edited."
 # What of a command line makes the code what it is. Not paths, not warnings.

@@ -27,7 +27,7 @@ class Code(NamedTuple):
 
 
 CORE = Code(pathlib.Path("src"), "src/CMakeFiles/kmem.dir/", "libkmem.a")
-TEXT = Code(pathlib.Path("fuzz/program"), "fuzz/CMakeFiles/kmem_text_under_test.dir/", "libkmem_text_under_test.a")
+TEXT = Code(pathlib.Path("fuzz"), "fuzz/CMakeFiles/kmem_text_under_test.dir/", "libkmem_text_under_test.a")
 
 # Why code cannot be patched.
 DOES_NOT_APPLY = "does-not-apply"

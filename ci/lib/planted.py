@@ -56,9 +56,9 @@ class Target(NamedTuple):
 
 TARGETS = {target.name: target for target in (
     Target("heap", patched.CORE, 500_000, ()),
-    Target("page", patched.CORE, 30_000, ("invariants/page_invariant.h", "fuzz/targets/page_fuzzer.c")),
-    Target("sv39", patched.CORE, 30_000, ("invariants/sv39_invariant.h", "fuzz/targets/sv39_fuzzer.c")),
-    Target("text", patched.TEXT, 10_000, ("fuzz/targets/text_fuzzer.c",)))}
+    Target("page", patched.CORE, 30_000, ("invariants/page_invariant.h", "fuzz/libfuzzer/page_fuzzer.c")),
+    Target("sv39", patched.CORE, 30_000, ("invariants/sv39_invariant.h", "fuzz/libfuzzer/sv39_fuzzer.c")),
+    Target("text", patched.TEXT, 10_000, ("fuzz/libfuzzer/text_fuzzer.c",)))}
 HEAP = TARGETS["heap"]
 
 # What an Oracle: header may name besides the oracles' ids.
@@ -137,7 +137,7 @@ def parse_patch(path, text, oracles):
 
 
 def parse_oracle_ids(text):
-    """The ids in a file's X-macro list and of its rules (fuzz/targets/rule.h), in its order."""
+    """The ids in a file's X-macro list and of its rules (fuzz/libfuzzer/rule.h), in its order."""
     return re.findall(r'^\s*(?:X\(|RULE\(\w+,\s*)\w+,\s*"([a-z0-9-]+)"', text, re.MULTILINE)
 
 

@@ -2,7 +2,7 @@
 #ifndef KMEM_BAD_START_H
 #define KMEM_BAD_START_H
 
-#include "fuzz/execute/executor.h"
+#include "fuzz/execute/state.h"
 
 /* Each is the run's own region but for one thing: its name in C, its words, then base, page size and page
  * count in terms of the good one's. */

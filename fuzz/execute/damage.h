@@ -6,7 +6,7 @@
 #ifndef KMEM_DAMAGE_H
 #define KMEM_DAMAGE_H
 
-#include "fuzz/execute/executor.h"
+#include "fuzz/execute/state.h"
 
 #define DAMAGE_REGION_MAXIMUM ((size_t)16384) /* bytes; in a larger region nothing is damaged */
 

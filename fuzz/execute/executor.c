@@ -12,18 +12,6 @@
 #define HEADER_SIZE ((size_t)8)  /* bytes */
 #define TAIL_SIZE   ((size_t)64) /* bytes behind the last live block in which a header may be written */
 
-unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
-    return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may lie outside the arena */
-}
-
-bool executor_slot_is_live(const struct executor *executor, size_t slot) {
-    return slots_has(executor->tables.live_bits, slot);
-}
-
-size_t executor_next_live(const struct executor *executor, size_t from) {
-    return slots_find_circular(executor->tables.live_bits, executor->slot_count, from, true);
-}
-
 /* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
 static void give(struct executor *executor, size_t offset, size_t size) {
     if (executor->subject->poisons) {

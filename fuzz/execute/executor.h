@@ -12,74 +12,7 @@
 #ifndef KMEM_EXECUTOR_H
 #define KMEM_EXECUTOR_H
 
-#include "fuzz/execute/arena.h"
-#include "fuzz/execute/model.h"
-#include "fuzz/execute/oracle.h"
-#include "fuzz/execute/step.h"
-#include "fuzz/execute/subject.h"
-#include "fuzz/program/program.h"
-
-/* A place for one allocation, as operations name it. */
-struct slot {
-    size_t offset;       /* bytes from base, of its live payload; meaningless while the slot is empty */
-    size_t size;         /* bytes asked for */
-    uint64_t tag;        /* of the pattern in it */
-    size_t stale_offset; /* of the last payload freed from it; meaningless while it has none */
-};
-
-/* The tables an executor works on; the caller's memory, which needs no preparation. */
-struct executor_tables {
-    struct slot *slots;
-    struct live_block *live; /* one more than slots: a payload that moves is live twice for a moment */
-    uint64_t *live_bits;     /* one bit a slot: it holds a live payload */
-    uint64_t *stale_bits;    /* one bit a slot: it has a stale pointer */
-    size_t slot_capacity;    /* slots there is room for; a multiple of 64 */
-};
-
-/* Declares tables for `capacity` slots (a multiple of 64) as static storage. */
-#define EXECUTOR_TABLES(name, capacity)                                                                      \
-    static struct slot name##_slots[capacity];                                                               \
-    static struct live_block name##_live[(capacity) + 1];                                                    \
-    static uint64_t name##_live_bits[(capacity) / 64];                                                       \
-    static uint64_t name##_stale_bits[(capacity) / 64];                                                      \
-    static const struct executor_tables name = {name##_slots, name##_live, name##_live_bits,                 \
-                                                name##_stale_bits, (capacity)}
-
-/* Is shown each step; either may be NULL. before sees the step resolved and predicted, and the heap as it
- * was; after sees it whole, the heap as it is, and the verdict. */
-struct executor;
-struct observer {
-    void (*before)(void *context, const struct executor *executor, const struct step *step);
-    void (*after)(void *context, const struct executor *executor, const struct step *step,
-                  struct verdict verdict);
-    void *context;
-};
-
-struct executor {
-    /* Set by the caller before executor_prepare. */
-    const struct subject *subject;
-    struct arena arena;
-    struct executor_tables tables;
-    uint64_t oracles;                /* ORACLE_BITs of those to ask */
-    const struct observer *observer; /* NULL: none */
-
-    /* The run. For observers and judges to read. */
-    struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
-                          * addresses are not aligned alike */
-    struct model model;
-    bool exact;             /* the model is still in step with the subject */
-    size_t slot_count;      /* of the program */
-    size_t operation_count; /* steps done since executor_start */
-    enum refusal refusal;   /* as the subject last reported it */
-    size_t asked_pages;     /* asked for in the step under way, by all its asks */
-    size_t ask_count;       /* times the page source was asked in it */
-    bool grant;             /* the page source grants the next ask of the step under way */
-    size_t given_pages;     /* pages of the region, growth included */
-    size_t touched_size;    /* bytes of the arena the run may have written */
-    uint64_t digest;        /* over results and layouts of all steps done */
-    struct census census;   /* of the heap after the last step */
-    _Alignas(16) unsigned char heap[SUBJECT_HEAP_SIZE];
-};
+#include "fuzz/execute/state.h"
 
 /* Once, after the caller's members are set: makes the arena ready. Cost: the arena's capacity. */
 void executor_prepare(struct executor *executor);
@@ -111,13 +44,5 @@ void executor_end(struct executor *executor, bool violated);
 /* All of the above for one program: start, a step per operation, recovery, end. */
 __attribute__((warn_unused_result)) struct verdict executor_run(struct executor *executor,
                                                                 const struct program *program);
-
-/* Slots: whether one is live, and the next live one from `from` on and round again; slot_count when none is.
- */
-bool executor_slot_is_live(const struct executor *executor, size_t slot);
-size_t executor_next_live(const struct executor *executor, size_t from);
-
-/* The payload at an offset from base. */
-unsigned char *executor_pointer(const struct executor *executor, size_t offset);
 
 #endif

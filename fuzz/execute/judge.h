@@ -4,7 +4,7 @@
 #ifndef KMEM_JUDGE_H
 #define KMEM_JUDGE_H
 
-#include "fuzz/execute/executor.h"
+#include "fuzz/execute/state.h"
 
 /* The verdict if it is unsound and its oracle is switched on, otherwise a sound one. */
 static inline struct verdict judge_if_on(const struct executor *executor, struct verdict verdict) {

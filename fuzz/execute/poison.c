@@ -17,7 +17,7 @@ void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 
 /* A word of shadow, and the same value in each byte of one. */
 typedef uintptr_t __attribute__((may_alias)) word;
-#define EACH(byte) ((word)-1 / 0xff * (byte))
+#define EACH(byte) ((word) - 1 / 0xff * (byte))
 
 /* The shadow byte of the region's first granule. */
 static const unsigned char *shadow_of(const struct executor *executor) {

@@ -4,7 +4,7 @@
 #ifndef KMEM_RESOLVE_H
 #define KMEM_RESOLVE_H
 
-#include "fuzz/execute/executor.h"
+#include "fuzz/execute/state.h"
 
 /* Fills *step with what the operation means in the executor's present state: the call, its slot, pointer,
  * sizes. The predicted and observed members are left for the executor. */

@@ -6,8 +6,8 @@
 
 #include "fuzz/execute/model.h"
 #include "fuzz/import/import_build.h"
-#include "fuzz/program/shown.h"
-#include "fuzz/program/text.h"
+#include "fuzz/text/shown.h"
+#include "fuzz/text/text.h"
 
 #define HEADER_SIZE       ((size_t)8)    /* bytes */
 #define LARGEST_PAGE_SIZE ((size_t)4096) /* bytes */

@@ -22,7 +22,7 @@ SEMIHOSTING = ["-serial", "none", "-semihosting-config", "enable=on,target=nativ
 TOOL_SECONDS = 60.0  # far more than one of llvm's tools takes for an image
 STALL_SECONDS = 1.0  # what it may be silent for, on top of two inputs that the watchdog stops
 START_SECONDS = 30.0  # the most an emulator may take to its first line, on a busy machine too
-TRACE = 1  # IMAGE_TRACE in fuzz/target/image.h
+TRACE = 1  # IMAGE_TRACE in fuzz/board/image.h
 FLUSH = 2  # IMAGE_FLUSH
 DEBUG = 4  # IMAGE_DEBUG
 TRAP_OUTSIDE = 23  # IMAGE_TRAP
@@ -45,7 +45,7 @@ class Configuration(NamedTuple):
     name: str
     preset: str
     image: str
-    memory: str = ""  # where the heap lies: mapped or lazy, as fuzz/target/memory_virtual.c says; empty: in RAM
+    memory: str = ""  # where the heap lies: mapped or lazy, as fuzz/board/memory_virtual.c says; empty: in RAM
 
     @property
     def board(self):
@@ -302,7 +302,7 @@ def failure_of(image, error):
 
 
 def blob_count(blob):
-    """How many inputs a blob says it has (fuzz/target/blob.h); 0 when it is too short to say."""
+    """How many inputs a blob says it has (fuzz/program/blob.h); 0 when it is too short to say."""
     with open(blob, "rb") as file:
         header = file.read(16)
     return struct.unpack_from("<I", header, 12)[0] if len(header) == 16 else 0

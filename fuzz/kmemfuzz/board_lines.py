@@ -1,4 +1,4 @@
-"""What a board writes, line by line, as fuzz/target/line.h and replay.c draw it. A line matches what an image writes,
+"""What a board writes, line by line, as fuzz/execute/line.h and replay.c draw it. A line matches what an image writes,
 character by character, or is refused."""
 
 import re
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from kmemfuzz.outside_text import excerpt
 
 ARENA_SIZE = (2 << 20) + 4096  # ARENA_CAPACITY in fuzz/execute/arena.h: what a heap can reserve at most
-LINE_SIZE = 4096  # bytes a line may have; several times LINE_SIZE in fuzz/target/line.h
-FORMAT = 1  # IMAGE_FORMAT in fuzz/target/image.h
+LINE_SIZE = 4096  # bytes a line may have; several times LINE_SIZE in fuzz/execute/line.h
+FORMAT = 1  # IMAGE_FORMAT in fuzz/board/image.h
 
 
 class EnvironmentFailure(Exception):
@@ -224,5 +224,5 @@ class Reader:
 
     @property
     def end_code(self):
-        """The exit code that its END line implies, as main of fuzz/target/replay.c has it."""
+        """The exit code that its END line implies, as main of fuzz/board/replay.c has it."""
         return 0 if self.end["sound"] == self.end["inputs"] else 1

@@ -128,7 +128,7 @@ def replace(folder, new):
 
 
 def blob_inputs(blob):
-    """The inputs of a blob that kmemfuzz pack has written, as bytes; fuzz/target/blob.h draws it."""
+    """The inputs of a blob that kmemfuzz pack has written, as bytes; fuzz/program/blob.h draws it."""
     content = pathlib.Path(blob).read_bytes()
     (count,) = struct.unpack_from("<I", content, 12)
     entries = [struct.unpack_from("<II", content, 32 + 8 * index) for index in range(count)]

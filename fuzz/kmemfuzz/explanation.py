@@ -22,7 +22,7 @@ REDUCE_RUNS = 2000  # inputs that may be tried for it
 REPORT_SIZE = 16384  # characters of a target's words that are kept
 CARRIED_SIZE = 4096  # bytes: a log has all of an input of fewer
 DUMP_LINE_SIZE = 16  # bytes of an input in one line
-STEPS_WANTED = "KMEM_STEPS=1"  # has a target tell what it does (fuzz/targets/steps.h)
+STEPS_WANTED = "KMEM_STEPS=1"  # has a target tell what it does (fuzz/libfuzzer/steps.h)
 # Names of functions take longer to find than an input takes to run, and nobody reads them while an input is reduced.
 HASTY = {name: options + ":symbolize=0" for name, options in fuzzer.ENVIRONMENT.items()}
 

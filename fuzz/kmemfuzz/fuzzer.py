@@ -25,7 +25,7 @@ INTERRUPTED_EXIT_CODE = 72  # libFuzzer's, when SIGINT or SIGTERM ends it
 
 UNREPEATED = "unrepeated"  # the finding when a violation did not happen again: the subject depends on more than its input
 
-STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/tool/statistics.h
+STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/host/statistics.h
 
 _PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
 _VIOLATION = re.compile(r"^VIOLATION ([a-z0-9-]+): ", re.MULTILINE)

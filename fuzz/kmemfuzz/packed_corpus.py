@@ -38,7 +38,7 @@ class Corpus:
         if index < len(self._names) and pathlib.Path(self.name(index)).is_file():
             return pathlib.Path(self.name(index))
         content = self.blob.read_bytes()
-        offset, size = struct.unpack_from("<II", content, 32 + 8 * index)  # as fuzz/target/blob.h draws it
+        offset, size = struct.unpack_from("<II", content, 32 + 8 * index)  # as fuzz/program/blob.h draws it
         content = content[offset:offset + size]
         path = self._folder.parent / corpus.content_name(content)  # where it stays, for the replay command: a name of bytes
         path.write_bytes(content)

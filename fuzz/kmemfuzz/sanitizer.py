@@ -8,7 +8,7 @@ fault, since there is no shadow for such an address, or an access the run time h
 import os
 import re
 
-SHADOW_ROW = 16  # LINE_SHADOW_ROW in fuzz/target/line.h
+SHADOW_ROW = 16  # LINE_SHADOW_ROW in fuzz/execute/line.h
 GRANULE = 8  # bytes of memory for a byte of shadow
 
 SOUND, HANG, WILD = "sound", "hang", "wild access"

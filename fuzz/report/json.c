@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "fuzz/program/shown.h"
+#include "fuzz/text/shown.h"
 
 #define REPLACEMENT "\\ufffd"
 

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "fuzz/draw/picture.h"
 #include "fuzz/execute/debug.h"
-#include "fuzz/program/text.h"
+#include "fuzz/host/picture.h"
 #include "fuzz/report/explain.h"
+#include "fuzz/text/text.h"
 
 #define LINE_SIZE  256 /* bytes: a step in words */
 #define LAST_STEPS 8   /* operations a report looks back */

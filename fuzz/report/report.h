@@ -1,7 +1,7 @@
 /* What a person is shown of a run while it goes on, or right after it: the report of a violation, the trace
  * of every step, the last words of a process that dies.
  *
- * May be here: words and layout. May not: judgements, files, the picture of a heap (fuzz/draw/picture.h).
+ * May be here: words and layout. May not: judgements, files, the picture of a heap (fuzz/host/picture.h).
  * Used by the libFuzzer target and the tool. */
 #ifndef KMEM_REPORT_H
 #define KMEM_REPORT_H

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/isolate/abort.h"
-#include "fuzz/program/text.h"
+#include "fuzz/host/abort.h"
+#include "fuzz/host/file_list.h"
 #include "fuzz/report/explain.h"
-#include "fuzz/tool/file_list.h"
+#include "fuzz/text/text.h"
 
 #define JSON_FORMAT 1u /* of this document */
 

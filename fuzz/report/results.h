@@ -3,7 +3,7 @@
 #ifndef KMEM_RESULTS_H
 #define KMEM_RESULTS_H
 
-#include "fuzz/isolate/outcome.h"
+#include "fuzz/host/outcome.h"
 #include "fuzz/report/json.h"
 
 struct file_list;

@@ -5,10 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "fuzz/isolate/abort.h"
-#include "fuzz/program/shown.h"
-#include "fuzz/program/text.h"
+#include "fuzz/host/abort.h"
 #include "fuzz/report/explain.h"
+#include "fuzz/text/shown.h"
+#include "fuzz/text/text.h"
 
 __attribute__((format(printf, 3, 4))) static void add(struct summary *summary, const char *name,
                                                       const char *format, ...) {

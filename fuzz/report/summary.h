@@ -4,7 +4,7 @@
 #ifndef KMEM_SUMMARY_H
 #define KMEM_SUMMARY_H
 
-#include "fuzz/isolate/recording.h"
+#include "fuzz/host/recording.h"
 
 #define SUMMARY_VALUE_SIZE 256 /* bytes */
 #define SUMMARY_FACT_COUNT 6

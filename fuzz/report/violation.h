@@ -2,7 +2,7 @@
  * tell crashes apart by their stack tell violations apart.
  *
  * May be here: that end. May not: what is said before it (report.h). Used by the heap's fuzz target; the
- * other targets have fuzz/targets/rule.h. */
+ * other targets have fuzz/libfuzzer/rule.h. */
 #ifndef KMEM_VIOLATION_H
 #define KMEM_VIOLATION_H
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "fuzz/tool/exit_code.h"
-#include "fuzz/tool/host.h"
+#include "fuzz/host/exit_code.h"
+#include "fuzz/host/host.h"
 
 #define BLOCK_SIZE    ((size_t)48)      /* bytes, header included, of every live block */
 #define SLOT_CAPACITY ((size_t)16384)   /* more than the most live blocks */

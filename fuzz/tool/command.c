@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/program/shown.h"
-#include "fuzz/tool/file_list.h"
+#include "fuzz/host/file_list.h"
+#include "fuzz/text/shown.h"
 
 const char *command_tool_path = "kmemfuzz";
 

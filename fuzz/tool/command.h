@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "fuzz/tool/exit_code.h"
-#include "fuzz/tool/file_list.h"
+#include "fuzz/host/exit_code.h"
+#include "fuzz/host/file_list.h"
 
 /* The type of the member that receives an option's value. */
 enum command_receiver {

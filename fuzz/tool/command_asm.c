@@ -1,9 +1,9 @@
 /* kmemfuzz asm: a program as canonical bytes. */
 #include <stdlib.h>
 
+#include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
 #include "fuzz/tool/command.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/output.h"
 
 struct options {
     const char *source;

@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fuzz/program/shown.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/terminal.h"
+#include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/debugger.h"
 #include "fuzz/tool/diagnosis.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/terminal.h"
 
 #define TEMPORARY "/tmp/kmemfuzz-XXXXXX" /* where gdb finds the reduced program */
 

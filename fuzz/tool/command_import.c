@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
 #include "fuzz/import/import.h"
-#include "fuzz/program/shown.h"
+#include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/output.h"
 
 struct options {
     const char *log;

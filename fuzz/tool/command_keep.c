@@ -4,14 +4,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fuzz/program/shown.h"
-#include "fuzz/program/text.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
+#include "fuzz/host/reduced.h"
+#include "fuzz/host/tree.h"
+#include "fuzz/text/shown.h"
+#include "fuzz/text/text.h"
 #include "fuzz/tool/command.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/output.h"
-#include "fuzz/tool/reduced.h"
-#include "fuzz/tool/tree.h"
 
 #define FOLDER            "corpus/regressions"
 #define SUFFIX            ".ops"

@@ -2,9 +2,9 @@
 #include <stdio.h>
 
 #include "fuzz/execute/oracle.h"
-#include "fuzz/isolate/outcome.h"
+#include "fuzz/host/outcome.h"
+#include "fuzz/host/places.h"
 #include "fuzz/report/json.h"
-#include "fuzz/report/places.h"
 #include "fuzz/tool/command.h"
 
 #define JSON_FORMAT 1u /* of this document */

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/host/file_list.h"
+#include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
+#include "fuzz/program/blob.h"
 #include "fuzz/program/little.h"
-#include "fuzz/target/blob.h"
 #include "fuzz/tool/command.h"
-#include "fuzz/tool/file_list.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/output.h"
 
 #define NAMES_SUFFIX ".names"
 

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fuzz/target/blob.h"
-#include "fuzz/target/line.h"
+#include "fuzz/execute/line.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/input.h"
+#include "fuzz/program/blob.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/input.h"
 
 struct options {
     const char *path;

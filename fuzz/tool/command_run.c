@@ -5,17 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fuzz/program/shown.h"
-#include "fuzz/program/text.h"
+#include "fuzz/host/file_list.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/input.h"
+#include "fuzz/host/reduced.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/results.h"
+#include "fuzz/text/shown.h"
+#include "fuzz/text/text.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
 #include "fuzz/tool/debugger.h"
-#include "fuzz/tool/file_list.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/reduced.h"
 
 struct options {
     bool trace;

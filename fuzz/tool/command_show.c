@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/draw/html.h"
-#include "fuzz/draw/map.h"
-#include "fuzz/draw/svg.h"
-#include "fuzz/program/text.h"
-#include "fuzz/reproduce/reproducer.h"
+#include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
+#include "fuzz/host/terminal.h"
+#include "fuzz/report/html.h"
+#include "fuzz/report/map.h"
+#include "fuzz/report/reproducer.h"
+#include "fuzz/report/svg.h"
+#include "fuzz/text/text.h"
 #include "fuzz/tool/command.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/output.h"
-#include "fuzz/tool/terminal.h"
 
 struct options {
     const char *source;

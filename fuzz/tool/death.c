@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fuzz/isolate/sanitizer.h"
+#include "fuzz/host/exit_code.h"
+#include "fuzz/host/sanitizer.h"
 #include "fuzz/report/report.h"
-#include "fuzz/tool/exit_code.h"
 #include "src/port.h"
 
 static pid_t watched;    /* children have ends of their own */

@@ -2,7 +2,7 @@
  * trouble.
  *
  * May be here: which of them it is, and the exit code that says so. May not: deaths in child processes
- * (fuzz/isolate). */
+ * (fuzz/host). */
 #ifndef KMEM_DEATH_H
 #define KMEM_DEATH_H
 

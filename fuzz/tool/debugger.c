@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fuzz/isolate/isolated.h"
-#include "fuzz/tool/tree.h"
+#include "fuzz/host/isolated.h"
+#include "fuzz/host/tree.h"
 
 #define DEBUGGER     "gdb-multiarch"
 #define SUPPORT      "fuzz/gdb/kmem_gdb.py"

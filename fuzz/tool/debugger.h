@@ -6,7 +6,7 @@
 #define KMEM_DEBUGGER_H
 
 #include "fuzz/execute/executor.h"
-#include "fuzz/tool/exit_code.h"
+#include "fuzz/host/exit_code.h"
 
 #define DEBUGGER_FAILING SIZE_MAX /* the operation: the one that fails, the first of a sound program */
 

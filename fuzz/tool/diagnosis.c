@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/draw/html.h"
-#include "fuzz/program/text.h"
-#include "fuzz/reproduce/reproducer.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/output.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/output.h"
+#include "fuzz/report/html.h"
+#include "fuzz/report/reproducer.h"
+#include "fuzz/text/text.h"
 
 /* Finding out. */
 

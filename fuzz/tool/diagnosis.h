@@ -8,10 +8,10 @@
 
 #include <stdio.h>
 
-#include "fuzz/isolate/outcome.h"
-#include "fuzz/isolate/recording.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/reduced.h"
+#include "fuzz/host/input.h"
+#include "fuzz/host/outcome.h"
+#include "fuzz/host/recording.h"
+#include "fuzz/host/reduced.h"
 
 struct diagnosis {
     const char *path;           /* of the program that was given */

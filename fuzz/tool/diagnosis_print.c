@@ -1,15 +1,15 @@
 /* Diagnoses in words. diagnosis.h is the contract. */
 #include <stdlib.h>
 
-#include "fuzz/draw/map.h"
-#include "fuzz/draw/picture.h"
-#include "fuzz/program/shown.h"
-#include "fuzz/program/text.h"
+#include "fuzz/host/picture.h"
+#include "fuzz/host/terminal.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/json.h"
+#include "fuzz/report/map.h"
 #include "fuzz/report/results.h"
+#include "fuzz/text/shown.h"
+#include "fuzz/text/text.h"
 #include "fuzz/tool/diagnosis.h"
-#include "fuzz/tool/terminal.h"
 
 #define JSON_FORMAT 1u /* of this document */
 

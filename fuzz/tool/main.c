@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fuzz/program/program.h"
-#include "fuzz/program/shown.h"
+#include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
 #include "fuzz/tool/package.h"

@@ -2,11 +2,11 @@
  * this build's sanitizers with a board's. What they report ends the process. */
 #include <stdio.h>
 
+#include "fuzz/host/exit_code.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/input.h"
 #include "fuzz/report/report.h"
 #include "fuzz/subjects/misuse.h"
-#include "fuzz/tool/exit_code.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/input.h"
 
 int main(int argument_count, char **arguments) {
     if (argument_count != 2) {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fuzz/tool/tree.h"
+#include "fuzz/host/tree.h"
 
 #define IN_TREE   "fuzz/kmemfuzz/__main__.py"
 #define INSTALLED "../lib/kmemfuzz/__main__.py" /* from the tool's folder */

@@ -4,7 +4,7 @@
 #ifndef KMEM_PACKAGE_H
 #define KMEM_PACKAGE_H
 
-#include "fuzz/tool/exit_code.h"
+#include "fuzz/host/exit_code.h"
 
 /* Becomes the process of a word: the first of `arguments`, which end with NULL, and are handed on as they
  * are. In its environment KMEMFUZZ is the path of this tool. Returns EXIT_ENVIRONMENT, having said why, when

@@ -32,7 +32,7 @@ BUILT = {
 
 def targets_of_the_tree():
     """Every fuzz target there is, but the one that does nothing."""
-    return {path.stem for path in (ROOT / "fuzz/targets").glob("*_fuzzer.c")} - {"empty_fuzzer"}
+    return {path.stem for path in (ROOT / "fuzz/libfuzzer").glob("*_fuzzer.c")} - {"empty_fuzzer"}
 
 
 class BuiltTest(unittest.TestCase):
@@ -44,7 +44,7 @@ class BuiltTest(unittest.TestCase):
                 expected = set()
                 for target in targets_of_the_tree():
                     expected |= {target, f"{target}.options", f"{target}_seed_corpus.zip"}
-                    if (ROOT / "fuzz/dictionaries" / f"{target}.dict").is_file():
+                    if (ROOT / "fuzz/data/dictionaries" / f"{target}.dict").is_file():
                         expected.add(f"{target}.dict")
                 self.assertEqual({path.name for path in (ENGINES / name).iterdir()}, expected)
 

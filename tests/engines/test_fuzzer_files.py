@@ -159,24 +159,24 @@ class ShippedTest(unittest.TestCase):
     """What stands in the tree for every engine."""
 
     def test_every_dictionary_is_sound_and_belongs_to_a_target(self):
-        paths = sorted((ROOT / "fuzz/dictionaries").iterdir())
+        paths = sorted((ROOT / "fuzz/data/dictionaries").iterdir())
         self.assertTrue(paths)
         for path in paths:
             with self.subTest(path=path.name):
                 self.assertEqual(fuzzer_files.read_dictionary(path)[1], [])
-                self.assertTrue((ROOT / "fuzz/targets" / f"{path.stem}.c").is_file())
+                self.assertTrue((ROOT / "fuzz/libfuzzer" / f"{path.stem}.c").is_file())
 
     def test_the_options_say_what_our_own_campaigns_say(self):
-        flags, problems = fuzzer_files.read_options(ROOT / "fuzz/fuzzer.options")
+        flags, problems = fuzzer_files.read_options(ROOT / "fuzz/data/fuzzer.options")
         self.assertEqual(problems, [])
         self.assertEqual({f"-{key}={value}" for key, value in flags.items()}, set(fuzzer.FLAGS))
 
     def test_every_folder_of_seeds_belongs_to_a_target(self):
-        for path in (ROOT / "fuzz/seeds").iterdir():
-            self.assertTrue((ROOT / "fuzz/targets" / f"{path.name}.c").is_file(), path.name)
+        for path in (ROOT / "fuzz/data/seeds").iterdir():
+            self.assertTrue((ROOT / "fuzz/libfuzzer" / f"{path.name}.c").is_file(), path.name)
 
     def test_each_log_among_the_seeds_of_import_is_of_the_format_it_is_named_after(self):
-        for path in sorted((ROOT / "fuzz/seeds/import_fuzzer").iterdir()):
+        for path in sorted((ROOT / "fuzz/data/seeds/import_fuzzer").iterdir()):
             with self.subTest(log=path.name), tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run([ROOT / "build/release/kmemfuzz", "import", path, "-o", f"{folder}/program"],
                                       capture_output=True, text=True, check=False)
@@ -186,7 +186,7 @@ class ShippedTest(unittest.TestCase):
                     self.assertIn(f"a log of format {path.name},", done.stdout + done.stderr)
 
     def test_each_operation_of_the_heap_s_dictionary_is_the_one_that_stands_above_it(self):
-        lines = (ROOT / "fuzz/dictionaries/heap_fuzzer.dict").read_text(encoding="utf-8").splitlines()[1:]
+        lines = (ROOT / "fuzz/data/dictionaries/heap_fuzzer.dict").read_text(encoding="utf-8").splitlines()[1:]
         self.assertGreater(len(lines), 20)
         with tempfile.TemporaryDirectory() as folder:
             program = pathlib.Path(folder) / "program"

@@ -23,7 +23,7 @@ CALLS = {
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
     "tool": ["tests/gates", "tests/planted", "tests/tool"],
     "browser": ["tests/browser"],
-    "target": ["build/release/kmemfuzz board", "tests/target"],
+    "target": ["build/release/kmemfuzz board", "tests/board"],
     "instructions": ["ci/bench target --instructions"],
     "planted": ["ci/planted"],
     "detection": ["ci/detection"],
@@ -216,7 +216,7 @@ no tests ran in 0.01s
 sv39: 34 patches: 34 found
 86 planted bugs and 9 kinds of misuse: rv64-sanitized the same 95; 9 s; all as it must be
 all 6 configurations  1,392 inputs, 9,999 checked operations: all sound and equal
-154 counts of instructions, all as in tests/target/instructions.txt
+154 counts of instructions, all as in tests/board/instructions.txt
 total                                    900/900 100.00 %
 """
         self.assertEqual(count_log(log.splitlines()), {"passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1,

@@ -122,13 +122,15 @@ esac""")
 
 class Freestanding(GateTest):
     """A file of each kind, and compilers that compile nothing."""
+    LAYERS = ("program", "execute", "subjects", "page", "sv39", "text", "import", "search", "host", "report", "tool", "libfuzzer",
+              "board")
 
     def setUp(self):
         super().setUp()
         for path in ("src/kmem.c", "src/kmem.h", "src/riscv/board.c", "src/riscv/board.h", "src/riscv/sv39.c",
                      "src/riscv/virtual_heap.c", "invariants/invariant.c", "invariants/live.h", "fuzz/execute/model.c",
                      "fuzz/execute/model.h", "fuzz/execute/refusal.h", "fuzz/subjects/subject_kmem.c", "fuzz/program/program.c",
-                     "fuzz/target/blob.c", "fuzz/target/line.c"):
+                     *(f"fuzz/{layer}/x.{suffix}" for layer in self.LAYERS for suffix in "ch")):
             self.write(path, '#include <stddef.h>\n')
         for compiler in ("clang-19", "gcc"):
             self.stub(compiler)
@@ -169,11 +171,25 @@ esac""")
                 ("fuzz/execute/model.c", '"src/block.h"', "the model includes nothing of the core"),
                 ("fuzz/execute/model.h", '"src/kmem.h"', "the model includes nothing of the core"),
                 ("src/kmem.c", "<stdio.h>", "src includes only itself and three headers"),
-                ("src/riscv/board.c", '"fuzz/target/image.h"', "src includes only itself and three headers"),
+                ("src/riscv/board.c", '"fuzz/board/image.h"', "src includes only itself and three headers"),
                 ("invariants/invariant.c", '"fuzz/execute/model.h"', "invariants includes only itself and src")):
             self.write(path, f" # include {include}\n")
             self.require_failure(f"FAILED  {words}: ")
             self.write(path, "#include <stddef.h>\n")
+
+    def test_a_layer_includes_itself_and_those_below_it_and_none_above(self):
+        for i, layer in enumerate(self.LAYERS):
+            own = "".join(f'#include "fuzz/{below}/x.h"\n' for below in self.LAYERS[:i + 1])
+            self.write(f"fuzz/{layer}/x.c", own)
+            self.require(SOUND, f"ok      fuzz/{layer} includes only what lies below it\n", "ci/check-freestanding")
+            for above in self.LAYERS[i + 1:]:
+                self.write(f"fuzz/{layer}/x.c", f'{own}#include "fuzz/{above}/x.h"\n')
+                self.require_failure(f"FAILED  fuzz/{layer} includes only what lies below it: ")
+            self.write(f"fuzz/{layer}/x.c", own)
+
+    def test_a_folder_that_is_no_layer_fails(self):
+        self.write("fuzz/elsewhere/x.c", "")
+        self.require_failure("FAILED  fuzz/elsewhere has no place among the layers")
 
 
 class Lint(GateTest):
@@ -184,7 +200,7 @@ class Lint(GateTest):
 
     def setUp(self):
         super().setUp()
-        for path in ("src/kmem.c", "fuzz/targets/heap_fuzzer.c", "src/riscv/board.c", "src/riscv/sanitizer/shadow.c", "ci/lib/x.py",
+        for path in ("src/kmem.c", "fuzz/libfuzzer/heap_fuzzer.c", "src/riscv/board.c", "src/riscv/sanitizer/shadow.c", "ci/lib/x.py",
                      "src/kmem.h"):
             self.write(path)
         for tool in self.TOOLS:

@@ -135,7 +135,7 @@ class CommittedPatches(unittest.TestCase):
 class CommandLines(unittest.TestCase):
     CORE = patched.CORE.archive
     LINK = (": && clang-19 -c x.c -o x.o && :\n"
-            ": && clang-19 -O2 -fsanitize=fuzzer main.o -o heap_fuzzer  fuzz/libkmem_host.a  src/libkmem.a && :\n")
+            ": && clang-19 -O2 -fsanitize=fuzzer main.o -o heap_fuzzer  fuzz/libkmem_report.a  src/libkmem.a && :\n")
 
     def test_a_compile_reads_the_copy_first_and_writes_elsewhere(self):
         command = "clang-19 -DX=1 -I/tree -Werror -o src/CMakeFiles/kmem.dir/kmem.c.o -c /tree/src/kmem.c".split()
@@ -146,7 +146,7 @@ class CommandLines(unittest.TestCase):
     def test_all_but_the_core_is_linked_into_one_object_once(self):
         arguments = patched.link_command(self.LINK, "heap_fuzzer", self.CORE)
         self.assertEqual(patched.prelink_command(arguments, self.CORE, "/out/harness.o"),
-                         ["clang-19", "-r", "-nostdlib", "-O2", "main.o", "-o", "/out/harness.o", "fuzz/libkmem_host.a"])
+                         ["clang-19", "-r", "-nostdlib", "-O2", "main.o", "-o", "/out/harness.o", "fuzz/libkmem_report.a"])
 
     def test_an_image_s_linker_script_is_for_the_whole_image_only(self):
         arguments = ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "a.obj", "-o", "replay.elf", "libkmem.a", "libboard.a"]
@@ -159,7 +159,7 @@ class CommandLines(unittest.TestCase):
         arguments = patched.link_command(self.LINK, "heap_fuzzer", self.CORE)
         self.assertEqual(patched.final_command(arguments, self.CORE, "/out/harness.o", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
                          ["clang-19", "-O2", "-fsanitize=fuzzer", "-o", "/out/fuzzer", "/out/harness.o", "/out/a.o",
-                          "/out/b.o", "fuzz/libkmem_host.a"])
+                          "/out/b.o", "fuzz/libkmem_report.a"])
 
     def test_a_link_without_the_core_is_refused(self):
         with self.assertRaisesRegex(planted.Broken, "0 times, not once"):

@@ -34,7 +34,7 @@ class Facts(unittest.TestCase):
 
     def test_the_instructions_that_a_document_shows_are_the_baselines(self):
         counts = {tuple(line.split()[:2]): f"{int(line.split()[2]):,}"
-                  for line in read("tests/target/instructions.txt").splitlines() if not line.startswith("#")}
+                  for line in read("tests/board/instructions.txt").splitlines() if not line.startswith("#")}
         rows = table_rows(read("docs/target-images.md"), "| what | line | 64 bits | 32 bits |")
         self.assertGreater(len(rows), 20)
         for _, operations, *figures in rows:
@@ -44,9 +44,9 @@ class Facts(unittest.TestCase):
                 self.assertEqual(shown, ", ".join(counts.get((board, name), "-") for name in names), operations)
 
     def test_the_exit_codes_of_an_image_are_those_of_its_header_in_order(self):
-        codes = [int(code) for code in re.findall(r"IMAGE_\w+ = (\d+),", read("fuzz/target/image.h"))]
+        codes = [int(code) for code in re.findall(r"IMAGE_\w+ = (\d+),", read("fuzz/board/image.h"))]
         *codes, first_of_blobs = [code for code in codes if code > 1]
-        errors = re.findall(r"X\((\w+), ?\\?\s*\"", read("fuzz/target/blob.h"))
+        errors = re.findall(r"X\((\w+), ?\\?\s*\"", read("fuzz/program/blob.h"))
         self.assertEqual(errors[0], "OK")
         codes += [first_of_blobs + index for index in range(1, len(errors))]
         rows = table_rows(read("docs/target.md"), "| code | what is wrong |")
@@ -55,7 +55,7 @@ class Facts(unittest.TestCase):
     def test_the_kinds_of_damage_and_misuse_are_counted_right_and_begin_at_the_sizes_shown(self):
         text = read("docs/target-images.md")
         for path, request, counts in (
-                ("fuzz/target/faults.h", "FAULT_REQUEST", r"the (\d+) kinds in `fuzz/target/faults.h`"),
+                ("fuzz/board/faults.h", "FAULT_REQUEST", r"the (\d+) kinds in `fuzz/board/faults.h`"),
                 ("fuzz/subjects/misuse.h", "MISUSE_REQUEST", r"(\d+) kinds of misuse")):
             kinds = re.findall(r"X\(([A-Z]\w+), ?\\?\s*\"", read(path))
             found = re.findall(counts, text)
@@ -72,7 +72,7 @@ class Facts(unittest.TestCase):
             most.append(-(-(size - header) // operation))
         self.assertIn(f"at most {size} bytes, {most[0]} operations of format 1 or {most[1]} of format 2.",
                       " ".join(read("docs/harness.md").split()))
-        self.assertEqual(number_of("fuzz/fuzzer.options", r"max_len = (\d+)"), size)
+        self.assertEqual(number_of("fuzz/data/fuzzer.options", r"max_len = (\d+)"), size)
         for path in ("ci/test", "docs/harness.md", "docs/engines.md", "tests/tool/test_violation.py"):
             self.assertEqual(number_of(path, r"-max_len=(\d+)"), size, path)
 

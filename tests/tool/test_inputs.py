@@ -9,7 +9,7 @@ from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, ROO
 # Each command that takes one program, with FILE in its place.
 COMMANDS = (("run", "FILE"), ("show", "FILE"), ("asm", "FILE", "-o", "out"), ("explain", "FILE", "-o", "out"),
             ("reduce", "FILE", "-o", "out"), ("keep", "FILE", "a-name"), ("pack", "FILE", "-o", "blob"))
-FIRST_LINE = re.search(r'TEXT_SIGNATURE "(.*)"', (ROOT / "fuzz/program/text.h").read_text(encoding="utf-8"))[1]
+FIRST_LINE = re.search(r'TEXT_SIGNATURE "(.*)"', (ROOT / "fuzz/text/text.h").read_text(encoding="utf-8"))[1]
 
 
 def of(command, path):

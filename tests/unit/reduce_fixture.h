@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/program/text.h"
-#include "fuzz/reduce/reduce.h"
+#include "fuzz/search/reduce.h"
+#include "fuzz/text/text.h"
 #include "tests/unit/test.h"
 
 #define CAPACITY ((size_t)8192) /* bytes: no test's program is larger */

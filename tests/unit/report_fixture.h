@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/draw/picture.h"
+#include "fuzz/host/picture.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/report.h"
 #include "tests/unit/executor_fixture.h"

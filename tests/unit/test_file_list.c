@@ -1,11 +1,11 @@
 /* Specification: the files to be run. */
 #define _XOPEN_SOURCE 700 /* nftw */
-#include "fuzz/tool/file_list.h"
+#include "fuzz/host/file_list.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "fuzz/program/text.h"
+#include "fuzz/text/text.h"
 #include "tests/unit/file_fixture.h"
 
 static const char program[] = TEXT_SIGNATURE "\nalloc 0 24\n";

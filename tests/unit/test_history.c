@@ -1,9 +1,9 @@
 /* Specification: histories, and recordings of runs that die. */
 #include <signal.h>
 
-#include "fuzz/draw/extent.h"
-#include "fuzz/isolate/recording.h"
-#include "fuzz/tool/host.h"
+#include "fuzz/host/extent.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/recording.h"
 #include "src/block.h"
 #include "tests/unit/report_fixture.h"
 

@@ -1,8 +1,8 @@
 /* Specification: programs from files, and files written whole or not at all. */
 #define _XOPEN_SOURCE 700 /* nftw */
-#include "fuzz/program/text.h"
-#include "fuzz/tool/input.h"
-#include "fuzz/tool/output.h"
+#include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
+#include "fuzz/text/text.h"
 #include "tests/unit/file_fixture.h"
 
 static const uint8_t binary[] = {1, 0, 1, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 1, 5, 0, 0, 0, 0};

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fuzz/isolate/abort.h"
-#include "fuzz/isolate/isolated.h"
+#include "fuzz/host/abort.h"
+#include "fuzz/host/isolated.h"
 
 #define CAPACITY   ((size_t)1024) /* bytes of the largest program here */
 #define SHORT_WAIT 50u            /* milliseconds: for what waits for ever */

@@ -4,7 +4,7 @@
 #include "tests/unit/executor_fixture.h"
 #include "tests/unit/reduce_fixture.h"
 
-#include "fuzz/tool/reduced.h"
+#include "fuzz/host/reduced.h"
 
 static struct subject deadly;
 

@@ -2,8 +2,8 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include <signal.h>
 
-#include "fuzz/targets/rule.h"
-#include "fuzz/targets/steps.h"
+#include "fuzz/libfuzzer/rule.h"
+#include "fuzz/libfuzzer/steps.h"
 #include "tests/unit/file_fixture.h"
 
 RULE(test, EVEN, "test-even", "Every number is even.");

@@ -2,7 +2,7 @@
  * here, with something else before and behind it, and the image ends by coming back. */
 #include <string.h>
 
-#include "fuzz/target/image.h"
+#include "fuzz/board/image.h"
 #include "src/riscv/sanitizer/sanitizer.h"
 #include "src/riscv/sanitizer/shadow.h"
 #include "tests/unit/test.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/program/shown.h"
+#include "fuzz/text/shown.h"
 #include "tests/unit/test.h"
 
 static const struct {

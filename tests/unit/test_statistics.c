@@ -5,10 +5,10 @@
 #include <sys/resource.h>
 
 #include "fuzz/execute/oracle.h"
+#include "fuzz/host/exit_code.h"
+#include "fuzz/host/host.h"
+#include "fuzz/host/statistics.h"
 #include "fuzz/report/violation.h"
-#include "fuzz/tool/exit_code.h"
-#include "fuzz/tool/host.h"
-#include "fuzz/tool/statistics.h"
 #include "src/port.h"
 #include "tests/unit/file_fixture.h"
 

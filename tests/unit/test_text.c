@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/program/text.h"
+#include "fuzz/text/text.h"
 #include "tests/unit/program_fixture.h"
 
 #define FIRST_LINE   TEXT_MAGIC " 1\n"

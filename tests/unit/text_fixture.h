@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/program/text.h"
+#include "fuzz/text/text.h"
 #include "tests/unit/test.h"
 
 #define TEXT_CAPACITY ((size_t)2048) /* bytes of a test's text */

@@ -1,0 +1,8 @@
+/* In an image that is not measured there is no profile to write. profile.h is the contract. */
+#include "fuzz/board/profile.h"
+
+#include <stddef.h>
+
+const char *profile_save(void) {
+    return NULL;
+}

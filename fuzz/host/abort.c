@@ -1,0 +1,132 @@
+/* Failed assertions and calls of abort. abort.h is the contract. */
+#define _GNU_SOURCE /* program_invocation_short_name */
+#include "fuzz/host/abort.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unwind.h>
+
+static assertion_listener *current;
+
+void assertion_listen(assertion_listener *listener) {
+    current = listener;
+}
+
+/* In place of the C library's, which assert calls: the same, and heard. */
+__attribute__((noreturn)) void __assert_fail(const char *text, const char *file, unsigned line,
+                                             const char *function);
+
+__attribute__((noreturn)) void __assert_fail(const char *text, const char *file, unsigned line,
+                                             const char *function) {
+    fflush(stdout);
+    if (current != NULL) {
+        current(file, line);
+    }
+    fprintf(stderr, "%s: %s:%u: %s: Assertion `%s' failed.\n", program_invocation_short_name, file, line,
+            function == NULL ? "" : function, text);
+    fflush(stderr);
+    abort();
+}
+
+/* Where abort was called. */
+
+extern const char __executable_start; /* from the linker: this program's own code */
+extern const char etext;
+
+static bool is_own(uintptr_t pc) {
+    return pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext;
+}
+
+/* The way from the handler to the caller: our own frames, those of the C library, the caller. */
+struct search {
+    bool has_left; /* our own frames are behind */
+    uintptr_t found;
+};
+
+static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *argument) {
+    struct search *const search = argument;
+    const uintptr_t pc = _Unwind_GetIP(context);
+    const bool own = is_own(pc);
+    if (own && search->has_left) {
+        search->found = pc - 1; /* a return address, which may lie behind its function's end */
+        return _URC_END_OF_STACK;
+    }
+    search->has_left |= !own;
+    return _URC_NO_REASON;
+}
+
+uintptr_t abort_caller(void) {
+    struct search search = {.found = 0};
+    (void)_Unwind_Backtrace(look, &search);
+    return search.found;
+}
+
+/* What was printed. */
+
+/* Copies the text up to `end`, which must be in it, to a buffer of size bytes, and moves on behind that. */
+static bool copy_until(const char **text, const char *end, char *copy, size_t size) {
+    const char *const at = strstr(*text, end);
+    if (at == NULL) {
+        return false;
+    }
+    snprintf(copy, size, "%.*s", (int)(at - *text), *text);
+    *text = at + strlen(end);
+    return true;
+}
+
+/* The index behind the last of some characters in a text; 0 when it has none of them. */
+static size_t last_of(const char *text, const char *characters) {
+    size_t index = strlen(text);
+    while (index > 0 && strchr(characters, text[index - 1]) == NULL) {
+        index--;
+    }
+    return index;
+}
+
+/* One line, such as
+ *     kmemfuzz: /home/me/kmem/src/kmem.c:350: kmem_free: Assertion `size != 0' failed.
+ * in which clang has int kmem_free(struct kmem *, void *) for the function. */
+static bool parse(const char *line, struct assertion *assertion) {
+    struct sanitizer_source *const source = &assertion->source;
+    char path[SANITIZER_FILE_SIZE];
+    char number[32];
+    if (!copy_until(&line, ": ", path, sizeof path) || !copy_until(&line, ":", path, sizeof path) ||
+        !copy_until(&line, ": ", number, sizeof number) ||
+        !copy_until(&line, ": Assertion `", source->function, sizeof source->function) ||
+        !copy_until(&line, "' failed.", assertion->text, sizeof assertion->text)) {
+        return false;
+    }
+    source->function[strcspn(source->function, "(")] = '\0';
+    const char *const name = source->function + last_of(source->function, " *");
+    memmove(source->function, name, strlen(name) + 1);
+    const char *file = path;
+    for (const char *at = strstr(path, "/src/"); at != NULL; at = strstr(at + 1, "/src/")) {
+        file = at + 1;
+    }
+    memcpy(source->file, file, strlen(file) + 1);
+    char *end;
+    source->line = strtoul(number, &end, 10);
+    return *end == '\0' && source->line != 0;
+}
+
+bool assertion_find(const char *report, struct assertion *assertion) {
+    static const char mark[] = ": Assertion `";
+    bool found = false;
+    for (const char *at = strstr(report, mark); at != NULL; at = strstr(at + 1, mark)) {
+        const char *line = at;
+        while (line != report && line[-1] != '\n') {
+            line--;
+        }
+        const size_t length = strcspn(line, "\n");
+        char *const copy = strndup(line, length);
+        struct assertion candidate;
+        if (copy != NULL && parse(copy, &candidate)) {
+            *assertion = candidate;
+            found = true;
+        }
+        free(copy);
+    }
+    return found;
+}

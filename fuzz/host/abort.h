@@ -1,0 +1,36 @@
+/* How a subject ends its own process: failed assertions (assert.h), heard before they are printed, and where
+ * abort was called.
+ *
+ * May be here: the C library's and the compiler's own interfaces for that. May not: processes, what
+ * sanitizers find. */
+#ifndef KMEM_ABORT_H
+#define KMEM_ABORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fuzz/host/sanitizer.h"
+
+/* Called when an assertion has failed, before it is printed and the process aborts. */
+typedef void assertion_listener(const char *file, unsigned line);
+
+/* From now on `listener` hears of every failed assertion of this process; NULL: no one does. */
+void assertion_listen(assertion_listener *listener);
+
+/* In a handler of SIGABRT: the program counter of this program's own innermost call that led to it, such as
+ * of abort; 0 when it cannot be found. */
+uintptr_t abort_caller(void);
+
+#define ASSERTION_TEXT_SIZE 192 /* bytes */
+
+/* A failed assertion, as the C library prints it. */
+struct assertion {
+    struct sanitizer_source
+        source; /* where; its file relative to the tree, or as the compiler was given it */
+    char text[ASSERTION_TEXT_SIZE]; /* what was to hold */
+};
+
+/* The last failed assertion that a run has printed. Returns false iff there is none. */
+bool assertion_find(const char *report, struct assertion *assertion);
+
+#endif

@@ -1,0 +1,52 @@
+/* Outcomes and their words. outcome.h is the contract. */
+#include "fuzz/host/outcome.h"
+
+#include <stdlib.h>
+
+#include "fuzz/host/host.h"
+#include "fuzz/host/isolated.h"
+
+void outcome_find(const struct program *program, uint64_t oracles, struct outcome *outcome) {
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    const uint64_t others = executor->oracles;
+    executor->oracles = oracles;
+    isolated_examine(executor, program, NULL, outcome);
+    executor->oracles = others;
+}
+
+void outcome_close(struct outcome *outcome) {
+    free(outcome->report);
+    outcome->report = NULL;
+}
+
+static const char *const death_words[][2] = {
+    [FAILURE_NONE] = {NULL, NULL},
+    [FAILURE_VERDICT] = {NULL, NULL},
+    [FAILURE_SANITIZER] = {"sanitizer",
+                           "No operation accesses memory it may not, or does what C leaves undefined."},
+    [FAILURE_SIGNAL] = {"signal", "No operation is stopped by a signal."},
+    [FAILURE_HANG] = {"hang", "Every operation ends."},
+    [FAILURE_EXIT] = {"exit", "No operation ends the process."},
+};
+
+const char *outcome_death_id(enum failure_kind kind) {
+    return death_words[kind][0];
+}
+
+const char *outcome_death_sentence(enum failure_kind kind) {
+    return death_words[kind][1];
+}
+
+bool outcome_is_death(const struct outcome *outcome) {
+    return outcome_death_id(outcome->failure.kind) != NULL;
+}
+
+const char *outcome_id(const struct outcome *outcome) {
+    return outcome_is_death(outcome) ? outcome_death_id(outcome->failure.kind)
+                                     : oracle_id(outcome->failure.verdict.oracle);
+}
+
+const char *outcome_sentence(const struct outcome *outcome) {
+    return outcome_is_death(outcome) ? outcome_death_sentence(outcome->failure.kind)
+                                     : oracle_sentence(outcome->failure.verdict.oracle);
+}

@@ -1,0 +1,39 @@
+/* How a program ends: sound, with a violation, or with the death of the subject; and what is known of the run
+ * however it ended.
+ *
+ * May be here: the outcome and its words. May not: printing, files, what to do about it. */
+#ifndef KMEM_OUTCOME_H
+#define KMEM_OUTCOME_H
+
+#include "fuzz/execute/executor.h"
+#include "fuzz/host/failure.h"
+
+struct outcome {
+    struct failure failure; /* how it failed; FAILURE_NONE: it is sound */
+    bool has_step;          /* a step was begun: the last one is step */
+    struct step step;       /* as it was before the call when the subject died in it */
+    size_t operation_count; /* steps done, those of the recovery included */
+    uint64_t digest;        /* of the steps done; the program's when it is sound */
+    char *report; /* what the run has printed, such as a sanitizer's report; from malloc, ends in a NUL */
+};
+
+/* Runs the program with these oracles (ORACLE_BITs) on host_executor's subject, in a child process, and fills
+ * *outcome, which the caller closes. When no child can be had, prints why and ends the process with
+ * EXIT_ENVIRONMENT. Cost: a fork. */
+void outcome_find(const struct program *program, uint64_t oracles, struct outcome *outcome);
+
+void outcome_close(struct outcome *outcome);
+
+/* Did the subject die, rather than break a rule or be sound? */
+bool outcome_is_death(const struct outcome *outcome);
+
+/* The id and the sentence of what an unsound outcome broke: the oracle's, or, when the subject died,
+ * "sanitizer", "signal", "hang" or "exit" and what each means. */
+const char *outcome_id(const struct outcome *outcome);
+const char *outcome_sentence(const struct outcome *outcome);
+
+/* The same for a way to die; NULL for a kind that is none. */
+const char *outcome_death_id(enum failure_kind kind);
+const char *outcome_death_sentence(enum failure_kind kind);
+
+#endif

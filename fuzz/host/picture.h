@@ -1,0 +1,28 @@
+/* A heap in one line of text, for reports and traces.
+ *
+ *     |#32 s0|.16|#24 s3|.440|
+ *
+ * One cell a block, in order: # taken or . free, its size in bytes, and the slot that holds it. After a block
+ * whose size cannot be true the line ends, and says so. */
+#ifndef KMEM_PICTURE_H
+#define KMEM_PICTURE_H
+
+#include <stddef.h>
+
+#include "fuzz/execute/executor.h"
+#include "fuzz/host/history.h"
+
+#define PICTURE_SIZE 1024 /* bytes: longer lines are cut, with ... where */
+
+struct picture {
+    char text[PICTURE_SIZE];
+    size_t length; /* bytes, without the NUL */
+};
+
+/* Draws the executor's heap as it is now. */
+void picture_draw(struct picture *picture, const struct executor *executor);
+
+/* Draws the heap a cursor is at, in the same way. */
+void picture_draw_recorded(struct picture *picture, const struct history_cursor *cursor);
+
+#endif

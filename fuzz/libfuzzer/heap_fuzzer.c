@@ -1,0 +1,60 @@
+/* libFuzzer target: every byte string is a program, run against the heap with every oracle on.
+ *
+ * Bytes that begin as a program in text are parsed as one, as everywhere; a text that does not parse is no
+ * input. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/host/host.h"
+#include "fuzz/host/statistics.h"
+#include "fuzz/report/report.h"
+#include "fuzz/report/violation.h"
+#include "fuzz/text/text.h"
+
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+    const char *const self = *argument_count > 0 ? (*arguments)[0] : "";
+    const char *const slash = strrchr(self, '/');
+    const int folder_length = slash == NULL ? 0 : (int)(slash + 1 - self);
+    snprintf(replay, sizeof replay, "%.*skmemfuzz run FILE (the one the fuzzer names below)", folder_length,
+             self);
+    return 0;
+}
+
+static int run(const uint8_t *bytes, size_t size) {
+    static struct statistics *statistics;
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    if (statistics == NULL) {
+        statistics = statistics_open();
+    }
+    const struct program program = program_decode(bytes, size);
+    const struct verdict verdict = executor_run(executor, &program);
+    statistics_count(statistics, executor->operation_count, program.operation_count);
+    if (!verdict_is_sound(verdict)) {
+        report_violation(executor, &program, replay, stderr);
+        violation_abort(verdict.oracle);
+    }
+    return 0;
+}
+
+static int run_text(const uint8_t *text, size_t text_size) {
+    uint8_t *bytes;
+    size_t size;
+    struct text_error error;
+    if (!text_parse(text, text_size, &bytes, &size, &error)) {
+        return -1; /* libFuzzer: not to be kept */
+    }
+    const int result = run(bytes, size);
+    free(bytes);
+    return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    return text_is_text(data, size) ? run_text(data, size) : run(data, size);
+}

@@ -1,0 +1,136 @@
+/* Plans, by a subject that answers as the model predicts. plan.h is the contract. */
+#include "fuzz/report/plan.h"
+
+#include <stdlib.h>
+
+#include "fuzz/host/host.h"
+#include "src/port.h"
+
+/* The obedient subject. */
+
+struct obedient {
+    unsigned char *base;
+    struct kmem_page_source source;
+};
+
+static const struct step *under_way; /* the step the executor is about to make */
+
+static bool start(void *heap, const struct subject_region *region) {
+    struct obedient *const obedient = heap;
+    *obedient = (struct obedient){.base = region->base, .source = region->source};
+    return true;
+}
+
+/* Asks for the pages predicted and returns the payload predicted, which the executor will write to. */
+static void *obey(const struct obedient *heap) {
+    const struct prediction *const predicted = &under_way->predicted;
+    if (predicted->asked_pages != 0) {
+        (void)heap->source.extend(heap->source.context, predicted->asked_pages);
+    }
+    if (predicted->offset == MODEL_NOTHING) {
+        return NULL;
+    }
+    unsigned char *const payload = heap->base + predicted->offset;
+    PORT_UNPOISON(payload, predicted->usable_size);
+    return payload;
+}
+
+static void *alloc(void *heap, size_t size) {
+    (void)size;
+    return obey(heap);
+}
+
+static void *alloc_pair(void *heap, size_t first, size_t second) {
+    (void)first, (void)second;
+    return obey(heap);
+}
+
+static void *resize(void *heap, void *pointer, size_t size) {
+    (void)pointer, (void)size;
+    return obey(heap);
+}
+
+static enum refusal release(void *heap, void *pointer) {
+    (void)heap, (void)pointer;
+    return under_way->predicted.refusal;
+}
+
+static enum refusal coalesce(void *heap) {
+    (void)heap;
+    return REFUSAL_NONE;
+}
+
+static enum refusal last_refusal(const void *heap) {
+    (void)heap;
+    return under_way->predicted.refusal;
+}
+
+/* Nothing of what follows is judged: all oracles are off. */
+
+static size_t usable_size(const void *heap, const void *pointer) {
+    (void)heap, (void)pointer;
+    return under_way->predicted.usable_size;
+}
+
+static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
+                            struct census *census) {
+    (void)heap, (void)expectation, (void)mask;
+    *census = (struct census){.block_count = 0};
+    return verdict_sound();
+}
+
+static const struct subject subject_obedient = {
+    .name = "the model's",
+    .answers_damage = true,
+    .start = start,
+    .alloc = alloc,
+    .zalloc = alloc,
+    .calloc = alloc_pair,
+    .alloc_aligned = alloc_pair,
+    .realloc = resize,
+    .free = release,
+    .coalesce = coalesce,
+    .last_refusal = last_refusal,
+    .usable_size = usable_size,
+    .check = check,
+};
+
+/* The run. */
+
+static void note_before(void *context, const struct executor *executor, const struct step *step) {
+    (void)context, (void)executor;
+    under_way = step;
+}
+
+static void note_after(void *context, const struct executor *executor, const struct step *step,
+                       struct verdict verdict) {
+    struct plan *const plan = context;
+    (void)executor, (void)verdict;
+    plan->steps[plan->step_count++] = *step;
+}
+
+bool plan_make(const struct program *program, struct plan *plan) {
+    const size_t step_limit = program->operation_count + program->header.slot_count;
+    *plan = (struct plan){.steps = malloc(step_limit * sizeof *plan->steps)};
+    if (plan->steps == NULL) {
+        return false;
+    }
+    const struct observer noting = {.before = note_before, .after = note_after, .context = plan};
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    const struct subject *const subject = executor->subject;
+    const struct observer *const observer = executor->observer;
+    const uint64_t oracles = executor->oracles;
+    executor->subject = &subject_obedient;
+    executor->observer = &noting;
+    executor->oracles = 0;
+    const struct verdict verdict = executor_run(executor, program);
+    executor->subject = subject;
+    executor->observer = observer;
+    executor->oracles = oracles;
+    return verdict_is_sound(verdict); /* it is: no oracle was asked */
+}
+
+void plan_close(struct plan *plan) {
+    free(plan->steps);
+    *plan = (struct plan){.steps = NULL, .step_count = 0};
+}

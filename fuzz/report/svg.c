@@ -1,0 +1,355 @@
+/* The still picture. svg.h is the contract. Lengths are in pixels of the picture. */
+#include "fuzz/report/svg.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "fuzz/host/extent.h"
+#include "fuzz/report/explain.h"
+#include "fuzz/report/page.h"
+#include "fuzz/report/summary.h"
+#include "fuzz/text/text.h"
+
+#define WIDTH         960.0
+#define MARGIN        20.0
+#define HEAP_LEFT     290.0 /* where heaps begin, right of their operations' text */
+#define HEAP_WIDTH    (WIDTH - HEAP_LEFT - MARGIN)
+#define LINE_HEIGHT   46.0
+#define BAR_HEIGHT    28.0
+#define FACT_HEIGHT   20.0
+#define NOTE_GAP      4.0 /* between the last heap and what is said of its marks */
+#define LETTER_WIDTH  6.9 /* of the 11 pixel type blocks are labelled in, and a little more */
+#define LONGEST_LABEL 105 /* characters of the 13 pixel type between x 100 and the right margin */
+#define COLOURS       8   /* that allocations have in turn; page/style.svg says which */
+
+struct drawing {
+    FILE *stream;
+    const struct history *history;
+    double y;     /* where the next thing goes */
+    double scale; /* pixels a byte */
+    int64_t from; /* bytes from base: what lies at HEAP_LEFT */
+    size_t first; /* the first heap drawn: that after so many steps */
+    size_t last;  /* the last */
+    struct extent extents[EXTENT_COUNT_MAXIMUM];
+    size_t extent_count;
+};
+
+static void write_text(const char *text, FILE *stream) {
+    for (; *text != '\0'; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        if (byte < 0x20 || byte >= 0x7f) {
+            fputc('?', stream); /* what is no character of XML, or may be none of UTF-8 */
+        } else if (strchr("<>&\"'", byte) != NULL) {
+            fprintf(stream, "&#%d;", byte);
+        } else {
+            fputc(byte, stream);
+        }
+    }
+}
+
+static void write_label(const struct drawing *drawing, double x, double y, const char *class,
+                        const char *text) {
+    fprintf(drawing->stream, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
+    write_text(text, drawing->stream);
+    fputs("</text>\n", drawing->stream);
+}
+
+/* A label that may be longer than the picture is wide, such as a path: cut, with ... where. */
+static void write_cut_label(const struct drawing *drawing, double x, double y, const char *class,
+                            const char *text) {
+    char cut[LONGEST_LABEL + 1];
+    const int written = snprintf(cut, sizeof cut, "%s", text);
+    if (written >= (int)sizeof cut) {
+        memcpy(cut + LONGEST_LABEL - 3, "...", 4);
+    }
+    write_label(drawing, x, y, class, cut);
+}
+
+static double place(const struct drawing *drawing, double offset) {
+    return HEAP_LEFT + (offset - (double)drawing->from) * drawing->scale;
+}
+
+static void write_shape(const struct drawing *drawing, const char *class, double x, double y, double width,
+                        double height) {
+    fprintf(drawing->stream, "<path class=\"%s\" d=\"M%.2f %.2fh%.2fv%.2fh%.2fz\"/>\n", class, x, y, width,
+            height, -width);
+}
+
+/* Choosing what is drawn. */
+
+/* The last heap drawn: that of the failure. A run that came to its end and has more heaps than there are
+ * lines is drawn up to the end of the program: the frees after it would be all there is to see. */
+static size_t choose_last(const struct history *history) {
+    size_t last = history->step_count;
+    while (history->end == HISTORY_SOUND && last >= SVG_LINES && history->steps[last - 1].step.recovery) {
+        last--; /* down to SVG_LINES - 1 */
+    }
+    return last;
+}
+
+/* The first heap drawn: as many as there are lines for and as have few enough blocks, two at least. */
+static size_t choose_first(const struct history *history, size_t last) {
+    size_t counts[SVG_LINES] = {
+        0}; /* blocks of the last heaps, that after i steps in counts[i % SVG_LINES] */
+    struct history_cursor cursor = history_cursor_open(history);
+    do { /* as many times as there are steps, and once */
+        counts[cursor.step % SVG_LINES] = cursor.count;
+    } while (cursor.step < last && history_cursor_advance(&cursor));
+    history_cursor_close(&cursor);
+    size_t first = last;
+    size_t blocks = counts[first % SVG_LINES];
+    while (first > 0 && last - first + 1 < SVG_LINES) { /* one heap more each time */
+        blocks += counts[(first - 1) % SVG_LINES];
+        if (blocks > SVG_BLOCKS && first < last) {
+            break;
+        }
+        first--;
+    }
+    return first;
+}
+
+/* The region at its largest, and marked bytes near it. */
+static void choose_scale(struct drawing *drawing) {
+    const struct history *const history = drawing->history;
+    const int64_t size = (int64_t)(history->page_limit * history->header.page_size);
+    int64_t end = size;
+    for (size_t i = 0; i < drawing->extent_count; i++) {
+        const struct extent *const extent = &drawing->extents[i];
+        const int64_t extent_end = extent->offset + (int64_t)extent->size;
+        if (extent->offset < drawing->from && extent->offset > -size) {
+            drawing->from = extent->offset;
+        }
+        if (extent_end > end && extent_end < 2 * size) {
+            end = extent_end;
+        }
+    }
+    drawing->scale = HEAP_WIDTH / (double)(end - drawing->from);
+}
+
+/* Blocks. */
+
+static void write_title(const struct history_block *block, uint64_t offset, FILE *stream) {
+    if (block->slot == HISTORY_FREE) {
+        fprintf(stream, "free, offset %" PRIu64 ", %" PRIu64 " bytes", offset, block->size);
+    } else if (block->slot == HISTORY_NOBODY) {
+        fprintf(stream, "taken by no live allocation, offset %" PRIu64 ", %" PRIu64 " bytes", offset,
+                block->size);
+    } else {
+        fprintf(stream,
+                "slot %" PRIu32 ", offset %" PRIu64 ", %" PRIu64 " bytes, asked %" PRIu64
+                ", made by operation %" PRIu32,
+                block->slot, offset, block->size, block->request, block->made_by);
+    }
+}
+
+static void write_block_label(const struct drawing *drawing, const struct history_block *block, double left,
+                              double width) {
+    char text[48];
+    char more[48];
+    if (block->slot == HISTORY_FREE || block->slot == HISTORY_NOBODY) {
+        snprintf(text, sizeof text, "%" PRIu64, block->size);
+        snprintf(more, sizeof more, "%s %" PRIu64, block->slot == HISTORY_FREE ? "free" : "nobody's",
+                 block->size);
+    } else {
+        snprintf(text, sizeof text, "s%" PRIu32, block->slot);
+        snprintf(more, sizeof more, "slot %" PRIu32 ", %" PRIu64 " B", block->slot, block->request);
+    }
+    const bool fits = (double)strlen(text) * LETTER_WIDTH + 6 <= width;
+    const bool more_fits = (double)strlen(more) * LETTER_WIDTH + 6 <= width;
+    if (fits) {
+        write_label(drawing, left + 4, drawing->y + BAR_HEIGHT / 2 + 4,
+                    block->slot == HISTORY_FREE     ? "label soft"
+                    : block->slot == HISTORY_NOBODY ? "label over"
+                                                    : "label on",
+                    more_fits ? more : text);
+    }
+}
+
+static void write_block(const struct drawing *drawing, const struct history_block *block, uint64_t offset,
+                        uint64_t size) {
+    const bool live = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
+    const double left = place(drawing, (double)offset);
+    const double width = (double)size * drawing->scale;
+    const double header = (double)(size < HISTORY_HEADER_SIZE ? size : HISTORY_HEADER_SIZE) * drawing->scale;
+    fputs("<rect class=\"block ", drawing->stream);
+    if (live) {
+        fprintf(drawing->stream, "a%" PRIu32, block->made_by % COLOURS);
+    } else {
+        fputs(block->slot == HISTORY_FREE ? "free" : "nobody", drawing->stream);
+    }
+    fprintf(drawing->stream, "\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\"><title>", left,
+            drawing->y, width > 3 ? width - 1 : width, BAR_HEIGHT);
+    write_title(block, offset, drawing->stream);
+    fputs("</title></rect>\n", drawing->stream);
+    if (header >= 0.7) {
+        write_shape(drawing, block->slot == HISTORY_FREE ? "header faint" : "header", left, drawing->y,
+                    header, BAR_HEIGHT);
+    }
+    double slack = 0;
+    if (live && size > HISTORY_HEADER_SIZE + block->request) {
+        slack = (double)(size - HISTORY_HEADER_SIZE - block->request) * drawing->scale;
+        write_shape(drawing, "slack", left + width - slack, drawing->y, slack > 1 ? slack - 1 : slack,
+                    BAR_HEIGHT);
+    }
+    write_block_label(drawing, block, left + header, width - header - slack);
+}
+
+static void write_marks(const struct drawing *drawing) {
+    for (size_t i = 0; i < drawing->extent_count; i++) {
+        const struct extent *const extent = &drawing->extents[i];
+        const double left = place(drawing, (double)extent->offset);
+        const double width = (double)extent->size * drawing->scale;
+        const double shown = width < 4 ? 4 : width;
+        if (left < HEAP_LEFT - 1 || left > HEAP_LEFT + HEAP_WIDTH + 1) {
+            continue; /* too far off for this scale; the note says where */
+        }
+        write_shape(drawing, "marked", left, drawing->y, shown, BAR_HEIGHT);
+        fprintf(drawing->stream, "<path class=\"arrow\" d=\"M%.2f %.2fl-5 -7h10z\"/>\n", left + shown / 2,
+                drawing->y - 2);
+    }
+}
+
+/* Lines. */
+
+static void write_line(struct drawing *drawing, const struct history_cursor *cursor) {
+    const struct history *const history = drawing->history;
+    const bool failed = cursor->step != 0 && cursor->step - 1 == history_failed_step(history);
+    char operation[TEXT_OPERATION_SIZE] = "";
+    char outcome[EXPLAIN_OUTCOME_SIZE] = "";
+    char text[TEXT_OPERATION_SIZE + 32] = "the heap at first";
+    size_t pages = history->header.page_count;
+    if (cursor->step != 0) {
+        const struct history_step *const step = &history->steps[cursor->step - 1];
+        pages = step->page_count;
+        text_operation(&step->step.operation, operation);
+        if (failed && history->under_way) {
+            snprintf(outcome, sizeof outcome, "died");
+        } else {
+            explain_outcome(&step->step, outcome);
+        }
+        snprintf(text, sizeof text, "%s%zu  %s", failed ? "> " : "", step->step.index, operation);
+    }
+    write_label(drawing, MARGIN, drawing->y + 12, failed ? "operation bad" : "operation", text);
+    write_label(drawing, MARGIN, drawing->y + 27, failed ? "outcome bad" : "outcome", outcome);
+    const uint64_t region_size = (uint64_t)pages * history->header.page_size;
+    uint64_t offset = 0;
+    for (size_t i = 0; i < cursor->count; i++) {
+        const uint64_t room = region_size - offset;
+        const uint64_t size = cursor->blocks[i].size < room ? cursor->blocks[i].size : room;
+        write_block(drawing, &cursor->blocks[i], offset, size);
+        offset += size;
+    }
+    if (failed) {
+        write_marks(drawing);
+    }
+    drawing->y += LINE_HEIGHT;
+}
+
+static void write_heaps(struct drawing *drawing) {
+    struct history_cursor cursor = history_cursor_open(drawing->history);
+    do { /* as many times as there are steps, and once */
+        if (cursor.step >= drawing->first && cursor.step <= drawing->last) {
+            write_line(drawing, &cursor);
+        }
+    } while (history_cursor_advance(&cursor));
+    history_cursor_close(&cursor);
+}
+
+static void write_ruler(struct drawing *drawing) {
+    const double end = (double)drawing->from + HEAP_WIDTH / drawing->scale;
+    int64_t step = 8;
+    while ((double)step * drawing->scale < 80) { /* doubles each time */
+        step *= 2;
+    }
+    for (int64_t offset = 0; (double)offset <= end; offset += step) {
+        char text[32];
+        const double x = place(drawing, (double)offset);
+        snprintf(text, sizeof text, "%" PRId64, offset);
+        fprintf(drawing->stream, "<path class=\"tick\" d=\"M%.2f %.1fv6\"/>\n", x, drawing->y + 4);
+        if (x + 40 < WIDTH) {
+            write_label(drawing, x + 3, drawing->y + 9, "label soft", text);
+        }
+    }
+    drawing->y += 26;
+}
+
+static void write_notes(struct drawing *drawing) {
+    drawing->y += NOTE_GAP;
+    for (size_t i = 0; i < drawing->extent_count; i++) {
+        const struct extent *const extent = &drawing->extents[i];
+        char text[160];
+        snprintf(text, sizeof text, "marked: %s, %" PRIu64 " byte%s at offset %" PRId64, extent->what,
+                 extent->size, extent->size == 1 ? "" : "s", extent->offset);
+        write_label(drawing, HEAP_LEFT, drawing->y, "fact bad", text);
+        drawing->y += FACT_HEIGHT;
+    }
+}
+
+static void write_legend(struct drawing *drawing) {
+    static const struct {
+        const char *class;
+        const char *text;
+        double width;
+    } entries[] = {{"header", "header", 92},
+                   {"a0", "payload, coloured by allocation", 250},
+                   {"slack", "slack", 84},
+                   {"free", "free", 78},
+                   {"nobody", "taken by no live allocation", 226},
+                   {"marked", "what failed", 100}};
+    double x = MARGIN;
+    drawing->y += 8;
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        if (strcmp(entries[i].class, "slack") == 0) {
+            write_shape(drawing, "a0", x, drawing->y - 10, 18, 12); /* what it is drawn over */
+        }
+        write_shape(drawing, entries[i].class, x, drawing->y - 10, 18, 12);
+        write_label(drawing, x + 25, drawing->y, "label soft", entries[i].text);
+        x += entries[i].width + 16;
+    }
+    drawing->y += 20;
+}
+
+static void write_report(struct drawing *drawing, const struct summary *summary, const char *name) {
+    write_label(drawing, MARGIN, drawing->y, summary->sound ? "title good" : "title bad", summary->title);
+    drawing->y += 22;
+    write_cut_label(drawing, MARGIN, drawing->y, "sentence", summary->sentence);
+    drawing->y += 24;
+    for (size_t i = 0; i < summary->fact_count; i++) {
+        write_label(drawing, MARGIN, drawing->y, "name", summary->facts[i].name);
+        write_cut_label(drawing, MARGIN + 80, drawing->y, "fact", summary->facts[i].value);
+        drawing->y += FACT_HEIGHT;
+    }
+    write_label(drawing, MARGIN, drawing->y, "name", "program");
+    write_cut_label(drawing, MARGIN + 80, drawing->y, "fact", name);
+    drawing->y += 24;
+}
+
+void svg_write(const struct recording *recording, const char *name, FILE *stream) {
+    struct drawing drawing = {.stream = stream, .history = recording->history};
+    struct summary summary;
+    summary_make(recording, &summary);
+    drawing.last = choose_last(drawing.history);
+    drawing.first = choose_first(drawing.history, drawing.last);
+    drawing.extent_count = extent_find_last(drawing.history, drawing.extents);
+    choose_scale(&drawing);
+    const size_t line_count = drawing.last - drawing.first + 1;
+    const double height = 36 + 22 + 24 + (double)(summary.fact_count + 1) * FACT_HEIGHT + 4 + 26 + 8 +
+                          (double)line_count * LINE_HEIGHT + NOTE_GAP +
+                          (double)drawing.extent_count * FACT_HEIGHT + 28;
+    fprintf(stream,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+            "height=\"%.0f\" role=\"img\">\n<title>",
+            WIDTH, height, WIDTH, height);
+    write_text(summary.title, stream);
+    fputs(": ", stream);
+    write_text(name, stream);
+    fprintf(stream, "</title>\n%s<path class=\"ground\" d=\"M0 0h%.0fv%.0fh-%.0fz\"/>\n", page_svg, WIDTH,
+            height, WIDTH);
+    drawing.y = 36;
+    write_report(&drawing, &summary, name);
+    write_ruler(&drawing);
+    write_heaps(&drawing);
+    write_notes(&drawing);
+    write_legend(&drawing);
+    fputs("</svg>\n", stream);
+}

@@ -1,8 +1,0 @@
-/* In an image that is not measured there is no profile to write. profile.h is the contract. */
-#include "fuzz/target/profile.h"
-
-#include <stddef.h>
-
-const char *profile_save(void) {
-    return NULL;
-}

@@ -1,6 +1,0 @@
-/* The replay image tests kmem. */
-#include "fuzz/target/image.h"
-
-const struct subject *image_subject(void) {
-    return &subject_kmem;
-}

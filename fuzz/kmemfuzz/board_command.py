@@ -12,8 +12,7 @@ import time
 from kmemfuzz import board, child, corpus, debug, tree
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
                           exit_codes, from_caller, parse_count, parse_seconds)
-from kmemfuzz.entry import enter
-from kmemfuzz.outside_text import dump_json, excerpt, shell_word, visible, visible_lines
+from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
 from kmemfuzz.packed_corpus import PackFailure, make_corpus, replay_on_host
 from kmemfuzz.board_finding import Finding, require_known_oracles
 
@@ -65,7 +64,7 @@ def parse_arguments(arguments):
         problem = corpus.problem_with(named)
         if problem:
             parser.error(problem)
-    options.command = f"{shell_word(tree.tool())} board"
+    options.command = tree.tool()
     options.blob = from_caller(options.caller, options.blob)
     options.gdb_commands = from_caller(options.caller, options.gdb_commands)
     for name, path in (("--blob", options.blob), ("--gdb-commands", options.gdb_commands)):
@@ -278,7 +277,3 @@ def main(arguments):
         return EXIT_ENVIRONMENT
     finally:
         shutil.rmtree(own, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    enter("kmemfuzz board", main, sys.argv[1:])

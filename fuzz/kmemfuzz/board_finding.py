@@ -163,8 +163,8 @@ class Finding:
         path = self.corpus.file(self.outcome.index)
         name, image = self.image.configuration.name, self.image.configuration.image
         own = board.CONFIGURATIONS[name].image
-        return (f"{shell_word(self.corpus.command)} --configuration {name} {'' if image == own else f'--image {image} '}"
-                f"{shell_word(path if self.corpus.command.startswith('.') else path.absolute())}")
+        return (f"{shell_word(self.corpus.command)} board --configuration {name} {'' if image == own else f'--image {image} '}"
+                f"{shell_word(path.absolute() if self.corpus.command.is_absolute() else path)}")
 
 
 def oracle_sentences():

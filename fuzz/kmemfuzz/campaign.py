@@ -18,7 +18,6 @@ from kmemfuzz.campaign_folder import Folders
 from kmemfuzz.campaign_status import Status, measure, summarise
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, add_caller,
                           end_missing, exit_codes, parse_duration, parse_positive, place_paths)
-from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
 from kmemfuzz.workers import Workers
 
@@ -260,7 +259,3 @@ def main(arguments):
     if campaign.figures["findings"]:
         return EXIT_VIOLATION
     return EXIT_ENVIRONMENT if campaign.fault else EXIT_SOUND
-
-
-if __name__ == "__main__":
-    enter("kmemfuzz fuzz", main, sys.argv[1:])

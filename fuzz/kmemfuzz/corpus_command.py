@@ -8,7 +8,6 @@ import tempfile
 from kmemfuzz import corpus
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
-from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import dump_json, visible, visible_lines
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.
@@ -160,7 +159,3 @@ def main(arguments):
         print(f"kmemfuzz corpus: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     return EXIT_SOUND
-
-
-if __name__ == "__main__":
-    enter("kmemfuzz corpus", main, sys.argv[1:])

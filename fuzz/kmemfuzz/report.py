@@ -14,7 +14,6 @@ import tempfile
 
 from kmemfuzz import report_data, report_pages
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
-from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import dump_json, visible
 
 CAMPAIGNS = pathlib.Path("build/campaign")
@@ -125,6 +124,8 @@ def put(out, write):
 
 def main(arguments):
     """Makes the report; returns the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left behind
     options = parse_arguments(arguments)
     try:
         document, folders, sources = report_data.collect(options.campaign, options)
@@ -144,9 +145,3 @@ def main(arguments):
         return EXIT_ENVIRONMENT
     print(visible(options.out / "index.html"))
     return EXIT_SOUND
-
-
-if __name__ == "__main__":
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left behind
-    enter("kmemfuzz report", main, sys.argv[1:])

@@ -14,7 +14,6 @@ from kmemfuzz.campaign import PRESET, TARGETS
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, exit_codes,
                           parse_duration, parse_positive)
-from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import visible, visible_lines
 
 # The builds whose targets run in turn: the preset that kmemfuzz fuzz builds, and what ci/engine NAME builds for others' engines.
@@ -162,7 +161,3 @@ def main(arguments):
         verdict, code = "SOUND", EXIT_SOUND
     print(f"verdict: {verdict}")
     return code
-
-
-if __name__ == "__main__":
-    enter("kmemfuzz soak", main, sys.argv[1:])

@@ -5,7 +5,6 @@ One run, with a rule for each oracle and each way to die, and a result for each 
 """
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import urllib.parse
 from kmemfuzz import corpus, tree
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, Parser, add_caller, exit_codes
-from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -125,7 +123,3 @@ def main(arguments):
         uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
         print(f"{uri}: {result['message']['text'].splitlines()[0]}")
     return done.returncode
-
-
-if __name__ == "__main__":
-    enter("kmemfuzz sarif", main, sys.argv[1:])

@@ -114,6 +114,15 @@ static inline const char *message(const char *format, const char *path) {
     return line;
 }
 
+/* Requires the call to end with this code, and to have said this of the path in the place of %s. */
+#define ASSERT_SAYS(call, expected_code, format, path)                                                       \
+    do {                                                                                                     \
+        catch_errors();                                                                                      \
+        const enum exit_code ended_with = (call);                                                            \
+        assert_errors(message(format, path));                                                                \
+        assert_int_equal(ended_with, expected_code);                                                         \
+    } while (0)
+
 /* How a child process that calls function(argument) ends; _exit(0) when it returns. */
 static inline int status_of(void (*function)(unsigned), unsigned argument) {
     fflush(NULL);

@@ -7,6 +7,7 @@
 #ifndef KMEM_PAGE_FIXTURE_H
 #define KMEM_PAGE_FIXTURE_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include "src/page.h"
@@ -106,6 +107,53 @@ static inline void assert_free_refused(void *pointer, enum page_error error) {
     assert_int_equal(page_free(&pages, pointer), error);
     assert_refused(error);
 }
+
+/* Pages as drawn, a call, and what comes of it. Calls: "alloc COUNT", "zalloc COUNT", "extend INDEX COUNT"
+ * and "free INDEX", with the index of a page. Results: "at INDEX", or the error's name. */
+struct page_case {
+    const char *before;
+    const char *call;
+    const char *result;
+    const char *after; /* NULL: it is refused, and nothing changes but the error */
+};
+
+static inline void assert_page_case(const struct page_case *expected) {
+    char word[8];
+    size_t first = 0;
+    size_t second = 0;
+    char result[32];
+    set_up_as(expected->before);
+    remember();
+    pages.error = PAGE_BAD_REGION; /* so that a stale error shows */
+    assert_true(sscanf(expected->call, "%7s %zu %zu", word, &first, &second) >= 2);
+    if (strstr(word, "alloc") != NULL) {
+        const unsigned char *const page =
+            word[0] == 'z' ? page_zalloc(&pages, first) : page_alloc(&pages, first);
+        (void)snprintf(result, sizeof result, "at %td",
+                       page == NULL ? 0 : (page - pages.base) / (ptrdiff_t)PAGE_SIZE);
+        if (page == NULL) {
+            (void)snprintf(result, sizeof result, "%s", page_error_name(page_last_error(&pages)));
+        }
+    } else {
+        const enum page_error error = strcmp(word, "free") == 0 ? page_free(&pages, page_at(first))
+                                                                : page_extend(&pages, page_at(first), second);
+        assert_int_equal(page_last_error(&pages), error);
+        (void)snprintf(result, sizeof result, "%s", page_error_name(error));
+    }
+    assert_string_equal(result, expected->result);
+    if (expected->after == NULL) {
+        assert_refused(page_last_error(&pages));
+    } else {
+        assert_picture(expected->after);
+    }
+}
+
+/* A test of the sentence for each page_case that follows. */
+#define PAGE_CASES(sentence, ...)                                                                            \
+    static const struct page_case sentence##_cases[] = {__VA_ARGS__};                                        \
+    TEST_EACH(sentence, sentence##_cases) {                                                                  \
+        assert_page_case(row);                                                                               \
+    }
 
 /* free, extend and run_count find their run in the same way. */
 static inline void assert_pointer_refused(void *pointer, enum page_error error) {

@@ -17,10 +17,7 @@ static inline void start_random(void) {
 }
 
 static inline uint64_t random_next(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
+    return next_random(&random_state);
 }
 
 /* Fills bytes at random and returns how many, 0 to RANDOM_SIZE_MAXIMUM. Half are of format 1. */

@@ -67,6 +67,14 @@ void test_register(struct test *test);
     TEST_REGISTER(name, setup, teardown, NULL, name##_row, rows, sizeof *(rows), LENGTH(rows))               \
     static void name(const __typeof__(*(rows)) *row)
 
+/* Marsaglia's xorshift64: *state is never 0. */
+static inline uint64_t next_random(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
 /* Ends the test. The reason is printed, where ./ci/test finds it. */
 #define SKIP(reason)                                                                                         \
     do {                                                                                                     \

@@ -147,10 +147,8 @@ FOLDER_TEST(links_are_followed_but_not_in_a_circle) {
 FOLDER_TEST(a_path_that_is_not_there_is_named) {
     struct file_list list = {.paths = NULL};
     const char *const path = path_of("none");
-    catch_errors();
-    const enum exit_code code = file_list_add(&list, path);
-    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
+    ASSERT_SAYS(file_list_add(&list, path), EXIT_ENVIRONMENT,
+                "kmemfuzz: cannot read %s: No such file or directory\n", path);
     assert_int_equal(list.count, 0);
     file_list_close(&list);
 }

@@ -38,10 +38,8 @@ FOLDER_TEST(an_empty_file_is_called_a_program_with_no_operation) {
     struct input input;
     make_file("program", "", 0);
     const char *const path = path_of("program");
-    catch_errors();
-    const enum exit_code code = input_open(path, false, &input);
-    assert_errors(message("kmemfuzz: %s is empty: a program with no operation\n", path));
-    assert_int_equal(code, EXIT_SOUND);
+    ASSERT_SAYS(input_open(path, false, &input), EXIT_SOUND,
+                "kmemfuzz: %s is empty: a program with no operation\n", path);
     assert_int_equal(input.size, 0);
     assert_int_equal(input.program.operation_count, 0);
     input_close(&input);
@@ -176,19 +174,15 @@ FOLDER_TEST(a_text_with_an_error_is_a_usage_error_that_says_where) {
 FOLDER_TEST(a_missing_file_is_named) {
     struct input input;
     const char *const path = path_of("none");
-    catch_errors();
-    const enum exit_code code = input_open(path, false, &input);
-    assert_errors(message("kmemfuzz: cannot read %s: No such file or directory\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
+    ASSERT_SAYS(input_open(path, false, &input), EXIT_ENVIRONMENT,
+                "kmemfuzz: cannot read %s: No such file or directory\n", path);
     assert_null(input.bytes);
 }
 
 FOLDER_TEST(a_folder_is_no_program) {
     struct input input;
-    catch_errors();
-    const enum exit_code code = input_open(folder, false, &input);
-    assert_errors(message("kmemfuzz: cannot read %s: Is a directory\n", folder));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
+    ASSERT_SAYS(input_open(folder, false, &input), EXIT_ENVIRONMENT,
+                "kmemfuzz: cannot read %s: Is a directory\n", folder);
     assert_null(input.bytes);
 }
 
@@ -203,10 +197,8 @@ FOLDER_TEST(a_file_without_end_is_given_up) {
     assert_int_equal(size, INPUT_SIZE_MAXIMUM);
     free(bytes);
     assert_int_equal(truncate(path, (off_t)INPUT_SIZE_MAXIMUM + 1), 0);
-    catch_errors();
-    const enum exit_code code = input_read(path, &bytes, &size);
-    assert_errors(message("kmemfuzz: cannot read %s: File too large\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
+    ASSERT_SAYS(input_read(path, &bytes, &size), EXIT_ENVIRONMENT,
+                "kmemfuzz: cannot read %s: File too large\n", path);
     assert_null(bytes);
 }
 
@@ -250,10 +242,8 @@ FOLDER_TEST(a_new_file_is_written_whole_with_the_rights_the_umask_leaves) {
 FOLDER_TEST(an_existing_file_is_kept_unless_it_is_to_be_replaced) {
     make_file("old", "old", 3);
     const char *const path = path_of("old");
-    catch_errors();
-    const enum exit_code code = output_write(path, binary, sizeof binary, false);
-    assert_errors(message("kmemfuzz: %s exists; choose another name, or --force to replace it\n", path));
-    assert_int_equal(code, EXIT_USAGE);
+    ASSERT_SAYS(output_write(path, binary, sizeof binary, false), EXIT_USAGE,
+                "kmemfuzz: %s exists; choose another name, or --force to replace it\n", path);
     assert_file_holds("old", "old", 3);
     assert_int_equal(entry_count(), 1);
     assert_int_equal(output_write(path_of("old"), binary, sizeof binary, true), EXIT_SOUND);
@@ -264,10 +254,8 @@ FOLDER_TEST(an_existing_file_is_kept_unless_it_is_to_be_replaced) {
 FOLDER_TEST(a_folder_is_not_replaced_and_nothing_is_left_behind) {
     assert_int_equal(mkdir(path_of("folder"), 0700), 0);
     const char *const path = path_of("folder");
-    catch_errors();
-    const enum exit_code code = output_write(path, binary, sizeof binary, true);
-    assert_errors(message("kmemfuzz: cannot write %s: Is a directory\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
+    ASSERT_SAYS(output_write(path, binary, sizeof binary, true), EXIT_ENVIRONMENT,
+                "kmemfuzz: cannot write %s: Is a directory\n", path);
     assert_int_equal(entry_count(), 1);
 }
 
@@ -276,11 +264,8 @@ FOLDER_TEST(a_device_is_not_replaced) {
     assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
     const char *const path = path_of("pipe");
     for (int replace = 0; replace <= 1; replace++) {
-        catch_errors();
-        const enum exit_code code = output_write(path, binary, sizeof binary, replace != 0);
-        assert_errors(message(
-            "kmemfuzz: cannot write %s: it is a device or a pipe; choose the name of a file\n", path));
-        assert_int_equal(code, EXIT_ENVIRONMENT);
+        ASSERT_SAYS(output_write(path, binary, sizeof binary, replace != 0), EXIT_ENVIRONMENT,
+                    "kmemfuzz: cannot write %s: it is a device or a pipe; choose the name of a file\n", path);
     }
     assert_true(stat(path, &status) == 0 && S_ISFIFO(status.st_mode));
     assert_int_equal(entry_count(), 1);
@@ -288,10 +273,8 @@ FOLDER_TEST(a_device_is_not_replaced) {
 
 FOLDER_TEST(a_folder_that_is_not_there_cannot_be_written_to) {
     const char *const path = path_of("none/file");
-    catch_errors();
-    const enum exit_code code = output_write(path, binary, sizeof binary, true);
-    assert_errors(message("kmemfuzz: cannot write %s: No such file or directory\n", path));
-    assert_int_equal(code, EXIT_ENVIRONMENT);
+    ASSERT_SAYS(output_write(path, binary, sizeof binary, true), EXIT_ENVIRONMENT,
+                "kmemfuzz: cannot write %s: No such file or directory\n", path);
     assert_int_equal(entry_count(), 0);
 }
 

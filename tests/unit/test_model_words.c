@@ -17,10 +17,7 @@ static size_t word_limit;
 static uint64_t random_state;
 
 static size_t random_below(size_t bound) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (size_t)(random_state % bound);
+    return (size_t)(next_random(&random_state) % bound);
 }
 
 static size_t run_length(size_t start, uint8_t owner) {

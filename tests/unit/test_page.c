@@ -143,24 +143,14 @@ TEST(an_allocator_without_a_page_refuses_everything) {
 
 /* page_alloc and page_zalloc. */
 
-TEST(alloc_takes_the_lowest_run_that_is_long_enough) {
-    set_up_as(".T..tT...T....");
-    assert_ptr_equal(page_alloc(&pages, 3), page_at(6));
-    assert_picture(".T..tTttTT....");
-    assert_ptr_equal(page_alloc(&pages, 2), page_at(2));
-    assert_picture(".TtTtTttTT....");
-    assert_ptr_equal(page_alloc(&pages, 1), page_at(0));
-    assert_picture("TTtTtTttTT....");
-    assert_ptr_equal(page_alloc(&pages, 4), page_at(10));
-    assert_picture("TTtTtTttTTtttT");
-    assert_int_equal(page_last_error(&pages), PAGE_OK);
-}
+PAGE_CASES(alloc_takes_the_lowest_run_that_is_long_enough,
+           {".T..tT...T....", "alloc 3", "at 6", ".T..tTttTT...."},
+           {".T..tTttTT....", "alloc 2", "at 2", ".TtTtTttTT...."},
+           {".TtTtTttTT....", "alloc 1", "at 0", "TTtTtTttTT...."},
+           {"TTtTtTttTT....", "alloc 4", "at 10", "TTtTtTttTTtttT"})
 
-TEST(alloc_takes_no_more_of_a_longer_run_than_it_was_asked_for) {
-    set_up_as("T.....T");
-    assert_ptr_equal(page_alloc(&pages, 2), page_at(1));
-    assert_picture("TtT...T");
-}
+PAGE_CASES(alloc_takes_no_more_of_a_longer_run_than_it_was_asked_for,
+           {"T.....T", "alloc 2", "at 1", "TtT...T"})
 
 TEST(alloc_can_take_all_pages_at_once_or_one_by_one) {
     set_up(5);
@@ -173,21 +163,13 @@ TEST(alloc_can_take_all_pages_at_once_or_one_by_one) {
     assert_picture("TTTTT");
 }
 
-TEST(alloc_of_no_page_is_null_and_no_error) {
-    set_up_as("tT..");
-    assert_alloc_refused(0, PAGE_OK);
-    set_up_as("xl"); /* and looks at nothing */
-    assert_alloc_refused(0, PAGE_OK);
-}
+PAGE_CASES(alloc_of_no_page_is_null_and_no_error, {"tT..", "alloc 0", "ok", NULL},
+           {"tT..", "zalloc 0", "ok", NULL}, {"xl", "alloc 0", "ok", NULL}, {"xl", "zalloc 0", "ok", NULL})
 
-TEST(alloc_without_a_run_that_long_is_exhausted) {
-    set_up_as("..T..tT..");
-    assert_alloc_refused(3, PAGE_EXHAUSTED);
-    set_up_as("....");
-    assert_alloc_refused(5, PAGE_EXHAUSTED);
-    set_up_as("tT");
-    assert_alloc_refused(1, PAGE_EXHAUSTED);
-}
+PAGE_CASES(alloc_without_a_run_that_long_is_exhausted, {"..T..tT..", "alloc 3", "exhausted", NULL},
+           {"..T..tT..", "zalloc 3", "exhausted", NULL}, {"....", "alloc 5", "exhausted", NULL},
+           {"....", "zalloc 5", "exhausted", NULL}, {"tT", "alloc 1", "exhausted", NULL},
+           {"tT", "zalloc 1", "exhausted", NULL})
 
 TEST(alloc_of_a_huge_count_is_exhausted_and_nothing_wraps) {
     static const size_t counts[] = {SIZE_MAX,
@@ -224,11 +206,7 @@ TEST(a_run_without_a_last_page_on_the_way_refuses_alloc) {
     }
 }
 
-TEST(alloc_does_not_look_beyond_the_run_it_takes) {
-    set_up_as("..xlt");
-    assert_ptr_equal(page_alloc(&pages, 2), page_at(0));
-    assert_picture("tTxlt");
-}
+PAGE_CASES(alloc_does_not_look_beyond_the_run_it_takes, {"..xlt", "alloc 2", "at 0", "tTxlt"})
 
 TEST(every_impossible_descriptor_is_corrupt_to_every_operation) {
     for (unsigned value = 0; value <= 0xff; value++) {
@@ -270,13 +248,9 @@ TEST(zalloc_sets_every_byte_of_dirty_pages_to_zero_and_no_other) {
     }
 }
 
-TEST(zalloc_places_as_alloc_does) {
-    set_up_as(".T..tT...T....");
-    assert_ptr_equal(page_zalloc(&pages, 3), page_at(6));
-    assert_ptr_equal(page_zalloc(&pages, 4), page_at(10));
-    assert_ptr_equal(page_zalloc(&pages, 1), page_at(0));
-    assert_picture("TT..tTttTTtttT");
-}
+PAGE_CASES(zalloc_places_as_alloc_does, {".T..tT...T....", "zalloc 3", "at 6", ".T..tTttTT...."},
+           {".T..tTttTT....", "zalloc 4", "at 10", ".T..tTttTTtttT"},
+           {".T..tTttTTtttT", "zalloc 1", "at 0", "TT..tTttTTtttT"})
 
 TEST(alloc_writes_no_byte_of_a_page) {
     set_up(4);

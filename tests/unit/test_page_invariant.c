@@ -212,14 +212,6 @@ TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
 
 /* Any bytes. */
 
-/* Marsaglia's xorshift64: *state is never 0. */
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 /* A page nobody may touch on either side of one that holds the descriptors. */
 static _Alignas(4096) unsigned char guarded[3 * PAGE_SIZE];
 

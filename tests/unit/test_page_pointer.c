@@ -5,54 +5,24 @@
 
 /* page_extend. */
 
-TEST(extend_makes_a_run_longer_in_place) {
-    set_up_as("TtT...T");
-    assert_int_equal(page_extend(&pages, page_at(1), 2), PAGE_OK);
-    assert_picture("TtttT.T");
-    assert_int_equal(page_extend(&pages, page_at(1), 1), PAGE_OK);
-    assert_picture("TttttTT");
-    assert_int_equal(page_free(&pages, page_at(1)), PAGE_OK);
-    assert_picture("T.....T");
-}
+PAGE_CASES(extend_makes_a_run_longer_in_place, {"TtT...T", "extend 1 2", "ok", "TtttT.T"},
+           {"TtttT.T", "extend 1 1", "ok", "TttttTT"}, {"TttttTT", "free 1", "ok", "T.....T"})
 
-TEST(extend_reaches_the_last_page) {
-    set_up_as("T...");
-    assert_int_equal(page_extend(&pages, page_at(0), 3), PAGE_OK);
-    assert_picture("tttT");
-}
+PAGE_CASES(extend_reaches_the_last_page, {"T...", "extend 0 3", "ok", "tttT"})
 
-TEST(extend_by_no_page_changes_nothing) {
-    set_up_as("tT.tT");
-    assert_extend_refused(page_at(0), 0, PAGE_OK);
-    assert_extend_refused(page_at(3), 0, PAGE_OK); /* and no page need follow */
-    set_up_as("tTx");
-    assert_extend_refused(page_at(0), 0, PAGE_OK); /* nor be possible */
-}
+/* No page need follow, nor be possible. */
+PAGE_CASES(extend_by_no_page_changes_nothing, {"tT.tT", "extend 0 0", "ok", NULL},
+           {"tT.tT", "extend 3 0", "ok", NULL}, {"tTx", "extend 0 0", "ok", NULL})
 
-TEST(extend_is_exhausted_when_the_pages_behind_are_taken) {
-    set_up_as("tT..T..");
-    assert_extend_refused(page_at(0), 3, PAGE_EXHAUSTED);
-    assert_extend_refused(page_at(0), 4, PAGE_EXHAUSTED);
-    set_up_as("TT");
-    assert_extend_refused(page_at(0), 1, PAGE_EXHAUSTED);
-}
+PAGE_CASES(extend_is_exhausted_when_the_pages_behind_are_taken, {"tT..T..", "extend 0 3", "exhausted", NULL},
+           {"tT..T..", "extend 0 4", "exhausted", NULL}, {"TT", "extend 0 1", "exhausted", NULL})
 
-TEST(extend_is_exhausted_when_the_pages_end) {
-    set_up_as("tT..");
-    assert_extend_refused(page_at(0), 3, PAGE_EXHAUSTED);
-    set_up_as("tT");
-    assert_extend_refused(page_at(0), 1, PAGE_EXHAUSTED);
-}
+PAGE_CASES(extend_is_exhausted_when_the_pages_end, {"tT..", "extend 0 3", "exhausted", NULL},
+           {"tT", "extend 0 1", "exhausted", NULL})
 
-TEST(the_first_page_behind_that_is_not_free_decides_how_extend_ends) {
-    set_up_as("T.lT");
-    assert_extend_refused(page_at(0), 3, PAGE_CORRUPT);
-    set_up_as("T.Tl");
-    assert_extend_refused(page_at(0), 3, PAGE_EXHAUSTED);
-    set_up_as("T.lT");
-    assert_int_equal(page_extend(&pages, page_at(0), 1), PAGE_OK);
-    assert_picture("tTlT");
-}
+PAGE_CASES(the_first_page_behind_that_is_not_free_decides_how_extend_ends,
+           {"T.lT", "extend 0 3", "corrupt", NULL}, {"T.Tl", "extend 0 3", "exhausted", NULL},
+           {"T.lT", "extend 0 1", "ok", "tTlT"})
 
 TEST(extending_null_is_a_foreign_pointer) {
     set_up_as("tT..");
@@ -62,15 +32,8 @@ TEST(extending_null_is_a_foreign_pointer) {
 
 /* page_free. */
 
-TEST(free_gives_back_the_whole_run_and_no_other) {
-    set_up_as("tTtttTT.");
-    assert_int_equal(page_free(&pages, page_at(2)), PAGE_OK);
-    assert_picture("tT....T.");
-    assert_int_equal(page_free(&pages, page_at(0)), PAGE_OK);
-    assert_picture("......T.");
-    assert_int_equal(page_free(&pages, page_at(6)), PAGE_OK);
-    assert_picture("........");
-}
+PAGE_CASES(free_gives_back_the_whole_run_and_no_other, {"tTtttTT.", "free 2", "ok", "tT....T."},
+           {"tT....T.", "free 0", "ok", "......T."}, {"......T.", "free 6", "ok", "........"})
 
 TEST(free_of_null_does_nothing) {
     set_up_as("tT..");

@@ -331,14 +331,6 @@ TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
 
 /* Any bytes. */
 
-/* Marsaglia's xorshift64: *state is never 0. */
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 static uint64_t random_entry(uint64_t *seed) {
     const uint64_t value = next_random(seed);
     switch (value % 8) {

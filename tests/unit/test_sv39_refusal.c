@@ -231,14 +231,6 @@ TEST(counters_that_would_pass_below_zero_are_corrupt) {
 
 /* Any entries. */
 
-/* Marsaglia's xorshift64: *state is never 0. */
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 /* Mostly what a walk gets past. */
 static uint64_t random_entry(uint64_t *seed) {
     const uint64_t value = next_random(seed);

@@ -2,7 +2,10 @@
 #ifndef KMEM_PROGRAM_FIXTURE_H
 #define KMEM_PROGRAM_FIXTURE_H
 
-#include "fuzz/program/program.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz/program/text.h"
 #include "tests/unit/test.h"
 
 #define RANDOM_TRIAL_COUNT  20000
@@ -99,6 +102,26 @@ static inline void assert_operation_in_range(struct operation operation,
     assert_true(operation.step <= (operation_takes(kind, OPERAND_STEP) ? format->step_maximum : 0));
     assert_true((unsigned)operation.through < THROUGH_COUNT);
     assert_true(operation_takes_through(kind, operation.through) || operation.through == THROUGH_FREE);
+}
+
+/* Are these what the text form says of a heap, or of an operation? */
+
+static inline void assert_header_reads(const struct program_header *header, const char *expected) {
+    uint8_t bytes[PROGRAM_HEADER_SIZE_MAXIMUM];
+    char line[256];
+    size_t size;
+    program_encode_header(header, bytes);
+    const struct program program = program_decode(bytes, program_size(header->version, 0));
+    char *const text = text_make(&program, &size);
+    (void)snprintf(line, sizeof line, "kmem-program %u\nheap %s\n", (unsigned)header->version, expected);
+    assert_non_null(text);
+    assert_string_equal(text, line);
+    free(text);
+}
+
+static inline void assert_operation_reads(const struct operation *operation, const char *expected) {
+    char text[TEXT_OPERATION_SIZE];
+    assert_string_equal(text_operation(operation, text), expected);
 }
 
 /* A test that draws random bytes. */

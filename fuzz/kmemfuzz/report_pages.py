@@ -15,7 +15,7 @@ from kmemfuzz import explanation, plot, report_data
 from kmemfuzz.markup import Markup, element, escape, join
 
 TEMPLATES = pathlib.Path(__file__).resolve().parent / "site"
-COLOURS = TEMPLATES.parents[1] / "draw" / "page" / "colours.css"  # which an installed package has beside the templates
+COLOURS = TEMPLATES.parents[1] / "report" / "page" / "colours.css"  # which an installed package has beside the templates
 STYLES = (COLOURS if COLOURS.is_file() else TEMPLATES / "colours.css", TEMPLATES / "style.css")
 NOTHING = "\u2013"  # where there is no figure
 FILE_WORDS = {"page": "Explanation, step by step", "text": "Reduced program", "c": "C file", "reduced": "Reduced, in bytes",

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fuzz/program/text.h"
+#include "fuzz/text/text.h"
 #include "tests/unit/test.h"
 
 #define RANDOM_TRIAL_COUNT  20000

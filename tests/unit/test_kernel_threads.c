@@ -108,7 +108,7 @@ static void unlock_for_pages(void) {
 
 /* A thread's operations. */
 
-static uint32_t next_random(struct worker *worker) { /* xorshift32 */
+static uint32_t random_of(struct worker *worker) { /* xorshift32 */
     worker->seed ^= worker->seed << 13;
     worker->seed ^= worker->seed >> 17;
     worker->seed ^= worker->seed << 5;
@@ -137,8 +137,8 @@ static void allocate_for_a_piece_of_text(void *context, const char *text) {
 }
 
 static void allocate(struct worker *worker, struct piece *block) {
-    const uint32_t choice = next_random(worker) % 8;
-    const size_t size = next_random(worker) % (choice == 0 ? 3 * PAGE_SIZE : 1500);
+    const uint32_t choice = random_of(worker) % 8;
+    const size_t size = random_of(worker) % (choice == 0 ? 3 * PAGE_SIZE : 1500);
     bool zeroed = false;
     switch (choice) {
     case 1:
@@ -163,7 +163,7 @@ static void allocate(struct worker *worker, struct piece *block) {
 }
 
 static void resize(struct worker *worker, struct piece *block) {
-    const size_t size = 1 + next_random(worker) % 3000;
+    const size_t size = 1 + random_of(worker) % 3000;
     unsigned char *const moved = krealloc(block->memory, size);
     if (moved != NULL) {
         require(worker, is_filled(moved, size < block->size ? size : block->size, worker->mark),
@@ -180,10 +180,10 @@ static void release(struct worker *worker, struct piece *block) {
 }
 
 static void use_block(struct worker *worker) {
-    struct piece *const block = &worker->blocks[next_random(worker) % BLOCK_COUNT];
+    struct piece *const block = &worker->blocks[random_of(worker) % BLOCK_COUNT];
     if (block->memory == NULL) {
         allocate(worker, block);
-    } else if (next_random(worker) % 3 == 0) {
+    } else if (random_of(worker) % 3 == 0) {
         resize(worker, block);
     } else {
         release(worker, block);
@@ -191,8 +191,8 @@ static void use_block(struct worker *worker) {
 }
 
 static void take_run(struct worker *worker, struct piece *run) {
-    const size_t count = 1 + next_random(worker) % 4;
-    const bool zeroed = next_random(worker) % 2 == 0;
+    const size_t count = 1 + random_of(worker) % 4;
+    const bool zeroed = random_of(worker) % 2 == 0;
     lock_for_pages();
     run->memory = zeroed ? page_zalloc(&pages, count) : page_alloc(&pages, count);
     const enum page_error error = page_last_error(&pages);
@@ -207,7 +207,7 @@ static void take_run(struct worker *worker, struct piece *run) {
 }
 
 static void use_run(struct worker *worker) {
-    struct piece *const run = &worker->runs[next_random(worker) % RUN_COUNT];
+    struct piece *const run = &worker->runs[random_of(worker) % RUN_COUNT];
     if (run->memory == NULL) {
         take_run(worker, run);
         return;
@@ -215,7 +215,7 @@ static void use_run(struct worker *worker) {
     require(worker, is_filled(run->memory, run->size * PAGE_SIZE, worker->mark), LOST_CONTENTS);
     lock_for_pages();
     const bool is_whole = page_run_count(&pages, run->memory) == run->size;
-    const bool longer = next_random(worker) % 4 == 0 && page_extend(&pages, run->memory, 1) == PAGE_OK;
+    const bool longer = random_of(worker) % 4 == 0 && page_extend(&pages, run->memory, 1) == PAGE_OK;
     const enum page_error error = longer ? PAGE_OK : page_free(&pages, run->memory);
     unlock_for_pages();
     require(worker, is_whole && error == PAGE_OK, BAD_RUN);
@@ -228,7 +228,7 @@ static void use_run(struct worker *worker) {
 }
 
 static void ask(struct worker *worker) {
-    const struct piece *const block = &worker->blocks[next_random(worker) % BLOCK_COUNT];
+    const struct piece *const block = &worker->blocks[random_of(worker) % BLOCK_COUNT];
     require(worker, kmem_kernel_head() == head && kmem_kernel_page_table() == page_table, BAD_HEAD);
     require(worker, kmem_kernel_page_count() >= KMEM_KERNEL_PAGE_COUNT, BAD_ANSWER);
     require(worker, block->memory == NULL || kmem_kernel_usable_size(block->memory) >= block->size,
@@ -239,7 +239,7 @@ static void *work(void *context) {
     struct worker *const worker = context;
     (void)pthread_barrier_wait(&start_line);
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
-        const uint32_t choice = next_random(worker) % 64;
+        const uint32_t choice = random_of(worker) % 64;
         if (choice < 44) {
             use_block(worker);
         } else if (choice < 54) {

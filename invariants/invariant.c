@@ -102,7 +102,7 @@ static void advance(struct comparison *comparison, size_t next) {
     comparison->next_offset = next < expectation->live_count ? expectation->live[next].offset : SIZE_MAX;
 }
 
-/* The first broken invariant among the live blocks in front of offset: those the walk has stepped over. */
+/* The first broken invariant among the live blocks before offset: those the walk has passed. */
 static struct verdict check_passed(struct comparison *comparison, size_t offset, uint64_t mask) {
     while (comparison->next_offset < offset) {
         const struct live_block live = comparison->expectation->live[comparison->next];
@@ -164,7 +164,7 @@ static struct verdict check_blocks(const struct kmem *heap, const struct expecta
     const bool agreement = (mask & INVARIANT_AGREEMENT) != 0;
     struct comparison comparison = {.expectation = expectation};
     struct verdict verdict;
-    uint64_t left_free_size = 0; /* of the free block that ends where the walk stands; 0 when there is none */
+    uint64_t left_free_size = 0; /* of the free block that ends where the walk is; 0 when there is none */
     struct block block;
     advance(&comparison, 0);
     for (size_t offset = 0; offset < end; offset += (size_t)block.size) {

@@ -1,11 +1,12 @@
 /* The checker: walks a heap's block list and says whether it can be what it claims to be.
  *
- * It only reads, never trusts a header before it has judged it, and ends after at most size / 16 steps on any
- * bytes whatever. It needs no library and allocates nothing, so it runs on the target as it does on the host.
+ * It only reads, never trusts a header before checking it, and ends after at most size / 16 steps on any
+ * bytes at all. It needs no library and allocates nothing, so it runs on the target as on the host. It judges
+ * only by the heap's own bytes and a list of what should be live; how an operation came about is the
+ * executor's.
  *
- * May be here: what can be told from a heap's own bytes and from a list of what should be live. May not:
- * anything that knows how an operation came about (that is the executor's), any write. The habit of one
- * sentence and one named failure for each check is tlsf-bsd's; the independent walk is o1heap's. */
+ * One sentence and one named failure for each check is a habit of tlsf-bsd; the independent walk is o1heap's.
+ */
 #ifndef KMEM_INVARIANT_H
 #define KMEM_INVARIANT_H
 
@@ -20,10 +21,10 @@
 extern "C" {
 #endif
 
-/* Every invariant: its name in C, its id, its sentence, and what the offset, the expected and the observed of
- * its verdict say, with the unit in braces: {offset} is bytes from the region's base, modulo 2^64 in front of
- * it; {bytes} a number of bytes; {count} any other number. Where no offset is said, it is 0. They are checked
- * in this order at each block, and the first one broken is the verdict. */
+/* Every invariant: its name in C, its id, its sentence, and what its verdict's offset, expected and observed
+ * mean, with the unit in braces: {offset} is bytes from the region's base, modulo 2^64 before it; {bytes} a
+ * number of bytes; {count} any other number. An offset that is not described is 0. They are checked in this
+ * order at each block, and the first one broken is the verdict. */
 #define INVARIANT_LIST(X)                                                                                    \
     X(REGION, "region", "The heap's base, page size and page count are those of the region it was given.",   \
       "the heap itself", "{count} (page size or page count)", "{count}")                                     \
@@ -60,7 +61,7 @@ enum invariant {
     (INVARIANT_BIT(INVARIANT_TAKEN_IS_LIVE) | INVARIANT_BIT(INVARIANT_LIVE_IS_TAKEN))
 #define INVARIANT_ALL (INVARIANT_STRUCTURE | INVARIANT_AGREEMENT)
 
-/* What is known of a heap from elsewhere. */
+/* What is known about a heap from elsewhere. */
 struct expectation {
     const void *base;              /* the region's first byte */
     size_t page_size;              /* bytes */
@@ -76,13 +77,13 @@ struct census {
     size_t taken_count;
     uint64_t taken_size; /* bytes, headers included */
     bool complete;       /* the walk reached the region's end */
-    uint64_t layout;     /* a hash of every header in order; equal for equal block lists, wherever they lie */
+    uint64_t layout;     /* a hash of every header in order; equal for equal block lists, wherever they are */
 };
 
 /* Checks the invariants whose bits are set in mask (INVARIANT_BIT) on heap. Fills *census. Nothing is read
- * outside the expected region, whatever heap's members and headers say: where a mask leaves out what would
- * stop a walk at an impossible header, the walk stops there all the same, and the verdict is sound as far as
- * it goes. Cost: one load per block, and one comparison with the live list. */
+ * outside the expected region, whatever heap's members and headers say: even if a mask leaves out the check
+ * of an impossible header, the walk stops there, and the verdict is sound for what it covered. Cost: one load
+ * per block, and one comparison with the live list. */
 __attribute__((warn_unused_result)) struct verdict invariant_check(const struct kmem *heap,
                                                                    const struct expectation *expectation,
                                                                    uint64_t mask, struct census *census);

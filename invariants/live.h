@@ -1,6 +1,5 @@
-/* A block that should be taken: how those who know what is live tell the checker.
- *
- * May be here: this one plain structure, so that the model can share it without seeing the core. */
+/* A block that should be taken: how the model and others pass the checker what is live. Nothing else belongs
+ * here, so that the model can share it without seeing the core. */
 #ifndef KMEM_LIVE_H
 #define KMEM_LIVE_H
 

@@ -79,7 +79,7 @@ static struct verdict check_descriptors(const struct page_expectation *expectati
     return verdict_sound();
 }
 
-/* The taken run at index or behind it; its page_count is 0 when there is none. It ends with its last page, or
+/* The taken run at index or after it; its page_count is 0 when there is none. It ends with its last page, or
  * before a free one, or with the pages. */
 static struct taken_run find_taken_run(const struct page_expectation *expectation, size_t index) {
     const unsigned char *const descriptors = expectation->descriptors;
@@ -102,7 +102,7 @@ static struct verdict check_run_ends(const struct page_expectation *expectation,
     return (descriptor & PAGE_LAST) != 0 ? verdict_sound() : fail_run_ends(end_index, descriptor);
 }
 
-/* Compares one run with the live list, of which *next is the first one not behind the walk. */
+/* Compares one run with the live list, of which *next is the first one not passed. */
 static struct verdict check_agreement(const struct page_expectation *expectation, struct taken_run run,
                                       size_t *next) {
     if (*next == expectation->live_count || expectation->live[*next].first_index != run.first_index) {
@@ -112,7 +112,7 @@ static struct verdict check_agreement(const struct page_expectation *expectation
     return run.page_count == live.page_count ? verdict_sound() : fail_live_is_taken(live, run.page_count);
 }
 
-/* Moves *next to the first live run that starts at index or behind it. Where those before it start, no taken
+/* Moves *next to the first live run that starts at index or after it. Where those before it start, no taken
  * run does. */
 static struct verdict check_all_missed(const struct page_expectation *expectation, size_t index,
                                        uint64_t mask, size_t *next) {

@@ -1,11 +1,9 @@
 /* The checker of a page allocator: walks its descriptors and says whether they can be what they claim to be.
  *
- * It only reads, never trusts a member of the allocator before it has judged it, and ends after two walks
- * over the expected descriptors, whatever bytes they hold. It needs no library and allocates nothing, so it
- * runs on the target as it does on the host.
- *
- * May be here: what can be told from the descriptors and from a list of what should be live. May not:
- * anything that knows how an operation came about, any write, anything about the pages' contents. */
+ * It only reads, never trusts a member of the allocator before checking it, and ends after two walks over the
+ * expected descriptors, whatever bytes they hold. It needs no library and allocates nothing, so it runs on
+ * the target as on the host. It judges only by the descriptors and a list of what should be live; it does not
+ * look at the pages' contents. */
 #ifndef KMEM_PAGE_INVARIANT_H
 #define KMEM_PAGE_INVARIANT_H
 
@@ -21,8 +19,8 @@ extern "C" {
 
 /* Every invariant: its name in C, its id, and its sentence. The region is checked first, then all
  * descriptors, then the next three in this order at each run, then the counter; the first one broken is the
- * verdict. A verdict's offset is a page index, not a number of bytes; what expected and observed mean for
- * each stands in page_invariant.c. */
+ * verdict. A verdict's offset is a page index, not a number of bytes; page_invariant.c says what expected and
+ * observed mean for each. */
 #define PAGE_INVARIANT_LIST(X)                                                                               \
     X(REGION, "page-region", "The base, descriptors and page count are those of the memory it was given.")   \
     X(DESCRIPTOR, "page-descriptor", "Every descriptor has only known bits, and is last only when taken.")   \
@@ -53,7 +51,7 @@ struct live_run {
     size_t page_count;  /* pages, at least 1 */
 };
 
-/* What is known of a page allocator from elsewhere. */
+/* What is known about a page allocator from elsewhere. */
 struct page_expectation {
     const void *base;                 /* page 0 */
     const unsigned char *descriptors; /* the first byte of the memory page_init was given; page_count bytes */
@@ -63,10 +61,10 @@ struct page_expectation {
     size_t live_count;
 };
 
-/* Checks the invariants whose bits are set in mask (PAGE_INVARIANT_BIT) on pages. Nothing is read but *pages,
- * the expected descriptors and the live list, whatever members and descriptors say: where a mask leaves out
- * what a descriptor breaks, PAGE_TAKEN alone says that its page is taken, and PAGE_LAST then that it is the
- * last of its run. Cost: two loads per page, and one comparison with the live list per run. */
+/* Checks the invariants whose bits are set in mask (PAGE_INVARIANT_BIT) on pages. Reads only *pages, the
+ * expected descriptors and the live list, whatever members and descriptors say. If a mask leaves out what a
+ * descriptor breaks, PAGE_TAKEN alone decides that its page is taken, and PAGE_LAST then that it is the last
+ * of its run. Cost: two loads per page, and one comparison with the live list per run. */
 __attribute__((warn_unused_result)) struct verdict
 page_invariant_check(const struct page_allocator *pages, const struct page_expectation *expectation,
                      uint64_t mask);

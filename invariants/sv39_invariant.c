@@ -12,9 +12,9 @@
 
 _Static_assert(SV39_ENTRY_COUNT % GROUP_COUNT == 0, "a table is whole groups");
 
-/* An entry that the walk stands at. */
+/* An entry that the walk is at. */
 struct place {
-    uint64_t virtual_address; /* the lowest that the entry stands for */
+    uint64_t virtual_address; /* the lowest that it stands for */
     unsigned level;
     uint64_t entry;
 };
@@ -23,13 +23,13 @@ struct place {
 struct walk {
     const struct sv39_expectation *expectation;
     uint64_t mask;
-    const uint64_t *tables[TOP_LEVEL + 1]; /* by level: those on the way to where the walk stands */
-    size_t indices[TOP_LEVEL + 1];         /* by level: the entry it stands at */
+    const uint64_t *tables[TOP_LEVEL + 1]; /* by level: those on the way to where the walk is */
+    size_t indices[TOP_LEVEL + 1];         /* by level: the entry it is at */
     size_t used_counts[TOP_LEVEL + 1];     /* by level: entries passed that are not 0 */
     unsigned level;
     size_t table_count; /* visited */
     size_t leaf_count;  /* met */
-    size_t next;        /* the first live mapping not behind the walk */
+    size_t next;        /* the first live mapping not passed */
 };
 
 /* The failures. */
@@ -127,7 +127,7 @@ static size_t run_count_of(const struct sv39_expectation *expectation, size_t pa
                : page_run_count(expectation->pages, expectation->pages->base + page_index * PAGE_SIZE);
 }
 
-/* Where the walk stands, at this entry: the indices down to its level, and bit 38 spread over all above. */
+/* Where the walk is, at this entry: the indices down to its level, and bit 38 spread over all above. */
 static struct place place_of(const struct walk *walk, uint64_t entry) {
     uint64_t page_number = 0;
     for (unsigned level = TOP_LEVEL + 1; level-- > 0;) {
@@ -305,7 +305,7 @@ static size_t find_entry(const uint64_t *table, size_t index) {
     return index;
 }
 
-/* The entry the walk stands at, and with one that is 0 those behind it that are; then stands at the next, or
+/* The entry the walk is at, and with one that is 0 those after it that are; then moves to the next, or
  * at the first of the table it names. */
 static struct verdict visit(struct walk *walk) {
     const uint64_t *const table = walk->tables[walk->level];
@@ -325,7 +325,7 @@ static struct verdict visit(struct walk *walk) {
     return verdict;
 }
 
-/* The end of a table below the root; then stands behind the entry that names it. */
+/* The end of a table below the root; then moves past the entry that names it. */
 static struct verdict leave(struct walk *walk) {
     const bool is_used = walk->used_counts[walk->level] != 0;
     walk->level++;

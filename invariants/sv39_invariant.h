@@ -1,13 +1,10 @@
 /* The checker of a tree of Sv39 page tables: walks every table that the root leads to and says whether they
  * can be what they claim to be.
  *
- * It only reads the tree, follows no entry it has not judged, and visits no page twice, so that it ends after
- * one look at each page of the allocator, whatever the entries hold. It needs no library and allocates
- * nothing, so it runs on the target as it does on the host. It believes the page allocator, which
- * page_invariant.h checks.
- *
- * May be here: what can be told from the tables and from a list of what should be mapped. May not: anything
- * that knows how an operation came about, any write to the tree, anything about the pages mapped. */
+ * It only reads the tree, follows no entry before checking it, and visits no page twice, so it ends after one
+ * look at each page of the allocator, whatever the entries hold. It needs no library and allocates nothing,
+ * so it runs on the target as on the host. It trusts the page allocator, which page_invariant.h checks, and
+ * judges only by the tables and a list of what should be mapped, not by the mapped pages. */
 #ifndef KMEM_SV39_INVARIANT_H
 #define KMEM_SV39_INVARIANT_H
 
@@ -23,10 +20,10 @@ extern "C" {
 #endif
 
 /* Every invariant: its name in C, its id, and its sentence. The root is checked first; then at each entry, in
- * the order of virtual addresses, those that apply to it, in this order (live mappings passed over before the
- * leaf behind them), and at each table's end that it is not empty; then the counters and the pages held. The
- * first one broken is the verdict. A verdict's offset is the lowest virtual address that the entry or table
- * stands for, sign extended; what expected and observed mean for each stands in sv39_invariant.c. */
+ * the order of virtual addresses, those that apply to it, in this order (skipped live mappings before the
+ * leaf after them), and at each table's end that it is not empty; then the counters and the pages held. The
+ * first one broken is the verdict. A verdict's offset is the lowest virtual address of the entry or table,
+ * sign extended; sv39_invariant.c says what expected and observed mean for each. */
 #define SV39_INVARIANT_LIST(X)                                                                               \
     X(ROOT, "sv39-root", "The allocator, root and offset are those the tree was made with.")                 \
     X(ABSENT, "sv39-absent", "Every entry that is not valid is 0.")                                          \
@@ -65,7 +62,7 @@ struct live_mapping {
     uint64_t flags; /* as given to sv39_map */
 };
 
-/* What is known of a tree from elsewhere. */
+/* What is known about a tree from elsewhere. */
 struct sv39_expectation {
     const struct page_allocator *pages; /* sound */
     const void *root;                   /* a taken run of one page of them */
@@ -73,17 +70,15 @@ struct sv39_expectation {
     const struct live_mapping *live;    /* sorted by virtual_address, no two the same; may be NULL when
                                            live_count is 0 */
     size_t live_count;
-    size_t other_count; /* taken pages that are not tables of this tree */
-    unsigned char
-        *seen; /* one byte a page of the allocator: the checker's own, to note which it has visited */
+    size_t other_count;  /* taken pages that are not tables of this tree */
+    unsigned char *seen; /* one byte a page of the allocator, where the checker notes which it has visited */
 };
 
-/* Checks the invariants whose bits are set in mask (SV39_INVARIANT_BIT) on tree. Nothing is read but *tree,
- * the expected allocator, its tables and the live list; nothing is written but the expectation's seen. Where
- * a mask leaves out what an entry breaks: an entry without V is absent; one of level 0 is a leaf; any other
- * is followed when it has none of R, W and X and names a taken run of one page not visited before. Cost: 512
- * loads per table, at most 32 more per entry that is not 0, and one comparison with the live list per leaf.
- */
+/* Checks the invariants whose bits are set in mask (SV39_INVARIANT_BIT) on tree. Reads only *tree, the
+ * expected allocator, its tables and the live list; writes only the expectation's seen. If a mask leaves out
+ * what an entry breaks: an entry without V is absent; one of level 0 is a leaf; any other is followed when it
+ * has none of R, W and X and names a taken run of one page not visited before. Cost: 512 loads per table, at
+ * most 32 more per entry that is not 0, and one comparison with the live list per leaf. */
 __attribute__((warn_unused_result)) struct verdict
 sv39_invariant_check(const struct sv39 *tree, const struct sv39_expectation *expectation, uint64_t mask);
 

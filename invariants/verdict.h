@@ -1,6 +1,5 @@
-/* The answer every check gives: sound, or which rule was broken, where, and by what values.
- *
- * May be here: the verdict. May not: any rule. Included by the checker, the model and the executor. */
+/* The result of every check: sound, or which rule was broken, where, and by what values. The checker, the
+ * model and the executor share it, so it has no rule in it. */
 #ifndef KMEM_VERDICT_H
 #define KMEM_VERDICT_H
 
@@ -11,9 +10,9 @@
 
 struct verdict {
     unsigned oracle;   /* which rule was broken: enum invariant, page_invariant or oracle; SOUND when none */
-    uint64_t offset;   /* where: bytes from the region's base; what else it may be, the rule says */
+    uint64_t offset;   /* where: bytes from the region's base, or what the rule says */
     uint64_t expected; /* what the rule asks for */
-    uint64_t observed; /* what was there */
+    uint64_t observed; /* what was found */
 };
 
 static inline struct verdict verdict_sound(void) {

@@ -12,9 +12,9 @@
  *
  * Headers are 8-aligned and in the machine's byte order, 64 bits wide on 32-bit machines too.
  *
- * May be here: the layout of a header and the two accessors that touch one. May not: anything that knows
- * where a region starts or ends. Included by the core and the checker; never by the model, which must not
- * share it. */
+ * Only the layout of a header and the two accessors that touch one belong here; nothing here knows where a
+ * region starts or ends. The core and the checker include it. The model must not: it is independent of the
+ * layout. */
 #ifndef KMEM_BLOCK_H
 #define KMEM_BLOCK_H
 
@@ -54,7 +54,7 @@ PORT_UNCHECKED static inline void block_write(unsigned char *address, uint64_t s
 }
 
 /* Can this header be true for a block with `room` bytes between its start and the region's end? A walk that
- * asks before every step neither loops (each step is 16 bytes or more) nor leaves the region. */
+ * checks it at every step neither loops (each step is 16 bytes or more) nor leaves the region. */
 static inline bool block_is_possible(struct block block, size_t room) {
     return block.size >= BLOCK_SIZE_MINIMUM && block.size % BLOCK_ALIGNMENT == 0 && block.size <= room;
 }

@@ -77,7 +77,7 @@ static enum kmem_error start(void *page_table, void *base, size_t page_count,
 
 /* Starts a heap of pages; the lock is held. Errors as kmem_kernel_init. */
 static enum kmem_error start_in_run(struct page_allocator *pages) {
-    /* The table first: then the pages behind the heap are free for it to grow into. */
+    /* The table first: then the pages after the heap are free for it to grow into. */
     void *const page_table = page_zalloc(pages, 1);
     unsigned char *const base = page_table == NULL ? NULL : page_zalloc(pages, KMEM_KERNEL_PAGE_COUNT);
     if (base == NULL) {

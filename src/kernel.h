@@ -1,25 +1,23 @@
 /* The kernel's single heap: a thin layer that owns one struct kmem, locks around every operation on it, and
- * hands misuse and corruption to one fault hook. The names are those of the notes.
+ * passes misuse and corruption to one fault hook. It has no allocation logic. The names are those of the
+ * notes.
  *
- * kmem.h says what each operation does; here is only what differs. Before a heap has been started, by
- * kmem_kernel_init or kmem_kernel_init_at, every allocation is refused (NULL), every non-NULL free is a
- * fault, and the getters answer NULL and 0.
+ * kmem.h says what each operation does; this header says only what differs. Before kmem_kernel_init or
+ * kmem_kernel_init_at has started a heap, every allocation is refused (NULL), every non-NULL free is a
+ * fault, and the getters return NULL and 0.
  *
  * The lock. There is one, PORT_LOCK of port.h. It guards the heap, this layer's variables, and the page
  * allocator given to kmem_kernel_init.
  *
- *   - Every function of this header takes it, and has given it back when it returns: call none while you
- *     hold it.
- *   - Anyone else who calls page_* on that page allocator, or what takes its pages (sv39_*, virtual_heap_*),
- *     holds the lock: from before the call until after the last look at page_last_error or a member.
- *   - A page source is called with the lock held. It may call page_* as it is, and no function of this
- * header. If it has a lock of its own, that is always taken after PORT_LOCK.
- *   - A fault hook, PORT_FAULT and what kmem_kernel_print prints through are called without the lock, and may
- *     call every function of this header.
+ *   - Every function of this header takes it, and releases it before it returns: call none while you hold it.
+ *   - To call page_* on that page allocator, or anything that takes its pages (sv39_*, virtual_heap_*), hold
+ *     the lock from before the call until after you last read page_last_error or a member.
+ *   - A page source is called with the lock held. It may call page_* directly, but no function of this
+ *     header. If it has a lock of its own, that is always taken after PORT_LOCK.
+ *   - A fault hook, PORT_FAULT and the output function of kmem_kernel_print are called without the lock, and
+ *     may call every function of this header.
  *
- * A payload is its owner's alone and needs no lock.
- *
- * May be here: the one heap, its lock, its fault hook. May not: any allocation logic. */
+ * A payload belongs to its owner alone and needs no lock. */
 #ifndef KMEM_KERNEL_H
 #define KMEM_KERNEL_H
 
@@ -35,23 +33,24 @@ extern "C" {
 #define KMEM_KERNEL_PAGE_COUNT ((size_t)512) /* pages the heap starts with: 2 MiB */
 
 /* Called with every misuse and corruption: what it was, and the pointer the caller passed (NULL when the
- * operation takes none). It may use the heap, or not return at all. Running out of memory is an answer, NULL,
- * and not a fault; but when the heap could not grow because the page allocator's records are damaged, that is
+ * operation takes none). It may use the heap, or not return at all. Running out of memory is not a fault: the
+ * call returns NULL. But if the heap could not grow because the page allocator's records are damaged, that is
  * KMEM_CORRUPT_PAGES. */
 typedef void kmem_fault_hook(enum kmem_error error, const void *pointer);
 
 /* Takes KMEM_KERNEL_PAGE_COUNT zeroed pages and one zeroed page for the root page table from pages, and makes
- * the heap one free block that covers the former. The heap grows by the pages that follow it, while they are
- * free. Keeps pages, which the caller keeps alive. Called again it starts a new heap; the old one's pages
- * stay taken. Returns KMEM_OK, or, and then the heap is the one there was and no page is taken:
- * KMEM_EXHAUSTED iff no run of free pages is that long, KMEM_CORRUPT_PAGES iff pages found one of its
- * descriptors impossible. Neither is given to the fault hook. Cost: two page_zalloc, with the lock held. */
+ * the former the heap, as one free block. The heap grows by the pages that follow it, while they are free.
+ * Keeps pages, which the caller keeps alive. Called again it starts a new heap; the old one's pages stay
+ * taken. Returns KMEM_OK; or, leaving the previous heap in place and taking no page: KMEM_EXHAUSTED iff no
+ * run of free pages is that long, KMEM_CORRUPT_PAGES iff pages found one of its descriptors impossible.
+ * Neither is passed to the fault hook. Cost: two page_zalloc, with the lock held. */
 enum kmem_error kmem_kernel_init(struct page_allocator *pages);
 
-/* The same with memory that the caller has made ready, wherever its pages lie in physical memory: the heap is
- * page_count pages of PAGE_SIZE at base, and grows as source, of which a copy is kept, says; NULL: never.
- * They need not be zeroed. page_table is the root page table that maps them. All stay the caller's, who keeps
- * them alive. Returns KMEM_OK, or, and then the heap is the one there was, KMEM_BAD_REGION as kmem_init. */
+/* The same with memory that the caller has prepared, wherever its pages are in physical memory: the heap is
+ * page_count pages of PAGE_SIZE at base, and grows by source, of which a copy is kept, or never if that is
+ * NULL. The pages need not be zeroed. page_table is the root page table that maps them. All of it stays the
+ * caller's, who keeps it alive. Returns KMEM_OK; or, leaving the previous heap in place, KMEM_BAD_REGION as
+ * kmem_init. */
 enum kmem_error kmem_kernel_init_at(void *page_table, void *base, size_t page_count,
                                     const struct kmem_page_source *source);
 
@@ -65,8 +64,8 @@ void *kmalloc_aligned(size_t alignment, size_t size);
 void *krealloc(void *pointer, size_t size);
 void kfree(void *pointer);
 
-/* Merges all adjacent free blocks. kfree does so by itself; this is for a heap that something else has
- * written. */
+/* Merges all adjacent free blocks. kfree already does that; this is for a heap that something else has
+ * written to. */
 void coalesce(void);
 
 /* The first block's header (KMEM_HEAD in the notes). Blocks change under the lock: hold it while you walk
@@ -74,13 +73,13 @@ void coalesce(void);
 const void *kmem_kernel_head(void);
 
 size_t kmem_kernel_page_count(void); /* pages in the heap, growth included (KMEM_ALLOC in the notes) */
-void *kmem_kernel_page_table(void);  /* the root page table: a page that was zeroed, or what
-                                        kmem_kernel_init_at was given (KMEM_PAGE_TABLE in the notes) */
+void *kmem_kernel_page_table(void);  /* the root page table: a page that was zeroed, or the one given to
+                                        kmem_kernel_init_at (KMEM_PAGE_TABLE in the notes) */
 
 /* As kmem_usable_size: no fault, whatever pointer is. */
 size_t kmem_kernel_usable_size(const void *pointer);
 
-/* Prints the block table, as kmem_print_shared does: the lock is held for a look at one block at a time. */
+/* Prints the block table as kmem_print_shared does, holding the lock for one block at a time. */
 void kmem_kernel_print(void (*output)(void *context, const char *text), void *context);
 
 #ifdef __cplusplus

@@ -1,11 +1,11 @@
-/* The byte allocator. kmem.h is the contract; block.h says how a block lies in memory.
+/* The byte allocator. kmem.h is the contract; block.h says how a block is laid out.
  *
  * Called by the kernel layer (kernel.c) and, through a subject, by the harness. */
 #include "kmem.h"
 
 #include "block.h"
 
-#define NO_OFFSET SIZE_MAX /* no block lies there: regions end below it */
+#define NO_OFFSET SIZE_MAX /* no block starts there: regions end below it */
 
 /* A stretch of the region in which a block is to be placed: one block, or two merged ones. */
 struct span {
@@ -50,7 +50,7 @@ size_t kmem_size(const struct kmem *heap) {
     return heap->page_count * heap->page_size;
 }
 
-/* Bytes to leave free in front of a block at offset so that its payload is a multiple of alignment.
+/* Bytes to leave free before a block at offset so that its payload is a multiple of alignment.
  *
  *     offset           offset + gap
  *       | free block ... | header | payload, aligned ...
@@ -408,7 +408,7 @@ void *kmem_realloc(struct kmem *heap, void *pointer, size_t size) {
 
 enum kmem_error kmem_coalesce(struct kmem *heap) {
     const size_t end = kmem_size(heap);
-    size_t left_offset = NO_OFFSET; /* of the free block that ends where the walk stands */
+    size_t left_offset = NO_OFFSET; /* of the free block that ends where the walk is */
     struct block block;
     for (size_t offset = 0; offset < end; offset += (size_t)block.size) {
         block = block_at(heap, offset);

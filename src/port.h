@@ -1,11 +1,8 @@
-/* What a platform may define, and what happens where it defines nothing.
+/* What a platform may define, and the default for each.
  *
  * This is the only file of the core that knows about compilers, sanitizers and locks. A platform overrides
  * any of the hooks by defining the macro before this header is read: compile the core with
- * -DKMEM_PORT_HEADER='"my_port.h"' and define them there. Every hook is optional.
- *
- * May be here: the hooks and the function attributes the core needs. May not: anything about blocks or heaps.
- */
+ * -DKMEM_PORT_HEADER='"my_port.h"' and define them there. Every hook is optional. */
 #ifndef KMEM_PORT_H
 #define KMEM_PORT_H
 
@@ -15,8 +12,8 @@
 #include KMEM_PORT_HEADER
 #endif
 
-/* 1 when AddressSanitizer's runtime is linked in, so that there is poison to be set: a build says so itself,
- * for code it does not instrument too; otherwise the compiler tells whether this code is instrumented. */
+/* 1 when AddressSanitizer's runtime is linked in, so that poison can be set. A build may define it, also for
+ * code that it does not instrument; otherwise the compiler says whether this code is instrumented. */
 #if !defined(PORT_ADDRESS_SANITIZER) && defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define PORT_ADDRESS_SANITIZER 1
@@ -29,8 +26,8 @@
 #define PORT_ADDRESS_SANITIZER 0
 #endif
 
-/* On a function: its own reads and writes are not checked, so that it may touch poisoned memory. Only the
- * block header accessors of the core, and the readers of the checker and the harness, carry it. */
+/* On a function: its own reads and writes are not checked, so it may touch poisoned memory. Only the block
+ * header accessors of the core, and the readers of the checker and the harness, have it. */
 #ifndef PORT_UNCHECKED
 #if defined(__clang__)
 #define PORT_UNCHECKED __attribute__((no_sanitize("address", "kernel-address")))
@@ -42,7 +39,7 @@
 #endif
 
 /* PORT_POISON(address, size): from now on any access to these bytes is an error.
- * PORT_UNPOISON(address, size): from now on accesses to these bytes are fine.
+ * PORT_UNPOISON(address, size): from now on accesses to these bytes are allowed.
  * address is 8-aligned; size is in bytes. Cost under AddressSanitizer: one byte written per 8 bytes of size.
  */
 #ifndef PORT_POISON
@@ -63,11 +60,11 @@ void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #endif
 #endif
 
-/* PORT_LOCK() / PORT_UNLOCK(): the one lock of the kernel layer; kernel.h says what it guards and who takes
- * it. A kernel with interrupts or several harts defines both; the default suits a single thread of control.
- * PORT_LOCK() returns when no one else holds the lock and what its last holder wrote is visible, with
- * interrupts off where their handlers allocate. The core never takes it twice, and may give it back in
- * another function. */
+/* PORT_LOCK() / PORT_UNLOCK(): the one lock of the kernel layer; kernel.h says what it guards and when to
+ * take it. A kernel with interrupts or several harts defines both; the default suits a single thread of
+ * control. PORT_LOCK() returns when no one else holds the lock and the last holder's writes are visible, with
+ * interrupts off if their handlers allocate. The core never takes it twice, and may release it in another
+ * function. */
 #ifndef PORT_LOCK
 #define PORT_LOCK()   ((void)0)
 #define PORT_UNLOCK() ((void)0)

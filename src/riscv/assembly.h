@@ -1,7 +1,5 @@
-/* What the assembly of a 64-bit and of a 32-bit board differ in: how wide a register is, and which
- * instructions load and store one.
- *
- * May be here: macros for the .S files. May not: C. */
+/* For the .S files: what differs between 64-bit and 32-bit boards. How wide a register is, and which
+ * instructions load and store one. */
 #ifndef KMEM_RISCV_ASSEMBLY_H
 #define KMEM_RISCV_ASSEMBLY_H
 

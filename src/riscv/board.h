@@ -1,7 +1,5 @@
-/* The QEMU virt board, as far as this project uses it: where its devices are. RAM, and what lies where in it,
- * is the linker script's to say.
- *
- * May be here: addresses of devices, and the two that need no driver: the console and the power switch. */
+/* The QEMU virt board, as far as this project uses it: the addresses of its devices, and the two that need no
+ * driver, the console and the power switch. The layout of RAM is in the linker script. */
 #ifndef KMEM_RISCV_BOARD_H
 #define KMEM_RISCV_BOARD_H
 
@@ -14,10 +12,10 @@
 #define BOARD_RAM        ((uintptr_t)0x80000000)
 #define BOARD_TIMER_RATE 10000000u /* ticks a second */
 
-/* Writes text to the console, byte by byte, waiting for each: slow, and in need of nothing. */
+/* Writes text to the console, byte by byte, waiting for each: slow, but needs no setup. */
 void board_print(const char *text);
 
-/* Powers the board off; the emulator ends with this exit code, 0 to 255. Needs nothing either. */
+/* Powers the board off; the emulator ends with this exit code, 0 to 255. Needs no setup either. */
 _Noreturn void board_power_off(unsigned exit_code);
 
 #endif

@@ -1,6 +1,4 @@
-/* Control and status registers.
- *
- * May be here: access by name, and the bits this project uses. */
+/* Control and status registers: access by name, and the bits this project uses. */
 #ifndef KMEM_RISCV_CSR_H
 #define KMEM_RISCV_CSR_H
 

@@ -24,7 +24,7 @@
 
 int main(void);
 
-extern unsigned char free_ram_start[], free_ram_end[]; /* link.ld: nobody else's */
+extern unsigned char free_ram_start[], free_ram_end[]; /* link.ld: used by nothing else */
 
 static struct page_allocator pages;
 static unsigned fault_count;

@@ -1,6 +1,4 @@
-/* What the demos print with.
- *
- * May be here: text to the board's console, and the end of a demo. May not: what is shown. */
+/* What the demos print with: text to the board's console, and the end of a demo. */
 #ifndef KMEM_RISCV_DEMO_TEXT_H
 #define KMEM_RISCV_DEMO_TEXT_H
 

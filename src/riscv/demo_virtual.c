@@ -1,6 +1,6 @@
 /* A second demo, for a 64-bit machine: the kernel's heap in a reserved range of virtual addresses, under the
  * page table that kmem_kernel_page_table names. First pages are mapped as the heap grows, then as they are
- * touched. Below every statement stands what it leaves:
+ * touched. Below every statement is its result:
  *
  *     name = kmalloc(100)
  *         4 pages granted, 1 mapped; 1 fault

@@ -36,7 +36,7 @@ void *memmove(void *to, const void *from, size_t size) {
     unsigned char *const target = to;
     const unsigned char *const source = from;
     if ((uintptr_t)target - (uintptr_t)source >=
-        size) { /* modulo 2^N: also true when target lies below source */
+        size) { /* modulo 2^N: also true when target is below source */
         copy_up(target, source, size);
         return to;
     }

@@ -1,7 +1,5 @@
-/* Physical memory protection: who may do what with which addresses, from machine mode itself, until the next
- * reset.
- *
- * May be here: how ranges become registers. May not: which ranges; that is the image's to say. */
+/* Physical memory protection: which accesses each range of addresses allows, also in machine mode, until the
+ * next reset. The image says which ranges. */
 #ifndef KMEM_RISCV_PROTECTION_H
 #define KMEM_RISCV_PROTECTION_H
 
@@ -15,14 +13,15 @@
 
 #define PROTECTION_RANGE_MAXIMUM 16u
 
-/* From the end of the range before it, the first from 0, up to `end`. */
+/* From the end of the previous range, or 0 for the first, up to `end`. */
 struct protection_range {
-    uintptr_t end; /* a multiple of 4096: QEMU is slow at what shares a page; UINTPTR_MAX: everything above */
+    uintptr_t
+        end; /* a multiple of 4096, since QEMU is slow within shared pages; UINTPTR_MAX: everything above */
     unsigned access; /* PROTECTION_ bits */
 };
 
-/* Puts the ranges, in ascending order, 1 to PROTECTION_RANGE_MAXIMUM of them, in force, locked. An access
- * they do not allow is an access fault. What lies above the last is free to all. */
+/* Puts 1 to PROTECTION_RANGE_MAXIMUM ranges, in ascending order, in force, locked. Any other access is an
+ * access fault. Everything above the last range stays accessible. */
 void protection_lock(const struct protection_range *ranges, size_t count);
 
 #endif

@@ -60,7 +60,7 @@ static uint64_t *find_table(const struct sv39 *tree, const struct path *path, ui
     if ((entry & ~SV39_PAGE_NUMBER_MASK) != SV39_VALID) {
         return NULL;
     }
-    /* How far behind page 0; an address in front of it wraps, and lies behind the last page. */
+    /* How far past page 0; an address before it wraps, and is past the last page. */
     const struct page_allocator *const pages = tree->pages;
     const uint64_t distance = entry_address(entry) - physical_address_of(tree, pages->base);
     if (distance / PAGE_SIZE >= pages->page_count) {

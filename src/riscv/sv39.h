@@ -11,30 +11,29 @@
  * entries, the leaves, name the pages mapped, 4 KiB each.
  *
  * An entry is 0, or a leaf (level 0 only: V, A and D, and permissions), or names a table (levels 1 and 2
- * only: V alone). A and D are preset, so that no hart ever has to set or miss them; G is not offered, nor are
- * larger leaves. Tables are single pages out of a page allocator, taken zeroed when a mapping first needs
- * them and given back, all 0 again, with the last mapping that does. So the tables are exactly those the
- * mappings need, and the root.
+ * only: V alone). A and D are preset, so no hart ever has to set them; G and larger leaves are not offered.
+ * Tables are single pages of a page allocator, taken zeroed when a mapping first needs them and given back,
+ * all 0 again, with the last mapping that does. So the tables are exactly those the mappings need, and the
+ * root.
  *
  * Tables are found by address arithmetic over the allocator's one stretch of memory:
  *
  *     physical address == address of the pointer + physical_offset       (modulo 2^64)
  *
- * 0 where memory is reached under its physical address: on the target before or without translation, and on
- * a host, whose pointers then play the part of physical addresses. Any other offset serves a kernel that
- * reaches all memory at a fixed distance, and a test that wants the same physical addresses in every run.
+ * The offset is 0 where memory has its physical address: on the target before or without translation, and on
+ * a host, whose pointers then stand for physical addresses. Any other offset serves a kernel that maps all
+ * memory at a fixed distance, and a test that wants the same physical addresses in every run.
  *
- * Entries are checked before they are believed. An entry is impossible when it is none of the three above, or
- * names as a table what is not a taken run of exactly one page of the allocator, or a table that the walk has
- * come through. Every walk is three steps at most and reads no byte outside those tables, whatever they say.
- * Not seen, as no walk to one address can: a table named twice, and a taken page that is not a table.
+ * Entries are checked before use. An entry is impossible when it is none of the three above, or names as a
+ * table something that is not a taken run of exactly one page of the allocator, or a table that the walk has
+ * come through. Every walk takes at most three steps and reads no byte outside those tables, whatever they
+ * say. A walk to one address cannot see a table named twice, or a taken page that is not a table;
  * invariants/sv39_invariant.h sees both.
  *
- * Nothing here executes sfence.vma or orders stores for another hart. That is the caller's, after sv39_map
- * and sv39_unmap; after the latter before pages of the allocator are taken and before the page unmapped is
- * used for something else.
+ * Nothing here uses registers or locks, executes sfence.vma or orders stores for another hart. The caller
+ * does that, after sv39_map and sv39_unmap; after the latter before taking pages of the allocator and before
+ * reusing the unmapped page.
  *
- * May be here: tables in memory. May not: registers, instructions, locks, what is mapped and why.
  * After "The RISC-V Instruction Set Manual, Volume II: Privileged Architecture", section Sv39. */
 #ifndef KMEM_SV39_H
 #define KMEM_SV39_H
@@ -72,15 +71,15 @@ enum sv39_error {
     SV39_OK = 0,
     SV39_BAD_OFFSET, /* sv39_init: the physical addresses are not those of pages below 2^56 */
     SV39_BAD_ROOT,   /* sv39_init: the root is not a taken run of one page, all 0; later: there is no root */
-    SV39_NOT_CANONICAL, /* bits 63 to 39 of the virtual address are not all as bit 38 is */
+    SV39_NOT_CANONICAL, /* bits 63 to 39 of the virtual address do not all equal bit 38 */
     SV39_MISALIGNED,    /* the virtual or the physical address is not a multiple of PAGE_SIZE */
     SV39_BAD_PHYSICAL,  /* the physical address is 2^56 or more */
     SV39_BAD_FLAGS,     /* no permission, write without read, or a bit that is not in SV39_FLAGS */
     SV39_ALREADY_MAPPED,
     SV39_NOT_MAPPED,
-    SV39_OUT_OF_PAGES,  /* the page allocator has too few free pages for the tables needed */
-    SV39_CORRUPT,       /* an entry met on the way is impossible, the root is not a taken run of one page any
-                           more, or a counter cannot be true */
+    SV39_OUT_OF_PAGES, /* the page allocator has too few free pages for the tables needed */
+    SV39_CORRUPT, /* an entry on the way is impossible, the root is no longer a taken run of one page, or a
+                     counter is impossible */
     SV39_CORRUPT_PAGES, /* the page allocator found its descriptors impossible when asked for a page */
 };
 
@@ -100,45 +99,45 @@ struct sv39_translation {
 };
 
 /* Makes tree an empty one over root, a page of pages that the caller took (page_zalloc(pages, 1)) and keeps
- * taken; it goes back to pages only by the caller's hand, after tree's last use. pages stays the caller's,
- * who keeps it alive and may take and free other pages of it at any time. Returns SV39_OK, or, and then tree
- * is a tree without a root, which refuses everything: SV39_BAD_OFFSET iff physical_offset is not a multiple
- * of PAGE_SIZE or puts the start or the end of pages above 2^56; otherwise SV39_BAD_ROOT iff root
- * is not the start of a taken run of exactly one page of pages, or not all of it is 0. Cost: 512 loads. */
+ * taken; only the caller gives it back, after tree's last use. pages stays the caller's, who keeps it alive
+ * and may take and free other pages of it at any time. Returns SV39_OK; or, making tree a tree without a
+ * root, which refuses everything: SV39_BAD_OFFSET iff physical_offset is not a multiple of PAGE_SIZE or puts
+ * the start or the end of pages above 2^56; otherwise SV39_BAD_ROOT iff root is not the start of a taken run
+ * of exactly one page of pages, or not all of it is 0. Cost: 512 loads. */
 enum sv39_error sv39_init(struct sv39 *tree, struct page_allocator *pages, void *root,
                           uint64_t physical_offset);
 
 /* Maps the page at virtual_address to the one at physical_address, with flags: at least one of SV39_READ,
  * SV39_WRITE (only with SV39_READ) and SV39_EXECUTE, and SV39_USER if wanted. The physical page need not
- * belong to the page allocator, and stays the caller's. Returns SV39_OK, or one of the following, checked in
- * this order, and then nothing changed but the contents of free pages and page_last_error(): no root
- * SV39_BAD_ROOT, SV39_NOT_CANONICAL, either address SV39_MISALIGNED, SV39_BAD_PHYSICAL, SV39_BAD_FLAGS,
- * SV39_CORRUPT or SV39_ALREADY_MAPPED as the walk meets them; and, when tables are missing, SV39_OUT_OF_PAGES
- * or SV39_CORRUPT_PAGES as page_zalloc says. Cost: three steps, each with one lookup in the allocator; for
- * each table missing, two at most, page_zalloc, and page_free when the second cannot be had. */
+ * belong to the page allocator, and stays the caller's. Returns SV39_OK; or, having changed nothing but the
+ * contents of free pages and page_last_error(), one of these, checked in this order: no root SV39_BAD_ROOT,
+ * SV39_NOT_CANONICAL, either address SV39_MISALIGNED, SV39_BAD_PHYSICAL, SV39_BAD_FLAGS, SV39_CORRUPT or
+ * SV39_ALREADY_MAPPED as the walk meets them; and, when tables are missing, SV39_OUT_OF_PAGES or
+ * SV39_CORRUPT_PAGES as page_zalloc says. Cost: three steps, each with one lookup in the allocator; for each
+ * missing table, two at most, page_zalloc, and page_free when there is no page for the second. */
 enum sv39_error sv39_map(struct sv39 *tree, uint64_t virtual_address, uint64_t physical_address,
                          uint64_t flags);
 
-/* Unmaps the page at virtual_address, and gives back the tables that are then empty, the root excepted. An
- * entry that is not 0, even an impossible one, keeps its table. Returns SV39_OK, or one of the following,
- * checked in this order, and then nothing changed: no root SV39_BAD_ROOT, SV39_NOT_CANONICAL,
- * SV39_MISALIGNED, SV39_CORRUPT or SV39_NOT_MAPPED as the walk meets them, SV39_CORRUPT when the counters say
- * that nothing is mapped, that no table is left when the empty ones go, or that fewer pages of the allocator
- * are taken than there are tables. Cost: three steps as sv39_map, up to 512 loads for each of
- * two tables, and page_free for each given back. */
+/* Unmaps the page at virtual_address, and gives back the tables that are then empty, except the root. An
+ * entry that is not 0, even an impossible one, keeps its table. Returns SV39_OK; or, having changed nothing,
+ * one of these, checked in this order: no root SV39_BAD_ROOT, SV39_NOT_CANONICAL, SV39_MISALIGNED,
+ * SV39_CORRUPT or SV39_NOT_MAPPED as the walk meets them, SV39_CORRUPT when the counters say that nothing is
+ * mapped, that no table is left when the empty ones go, or that fewer pages of the allocator are taken than
+ * there are tables. Cost: three steps as sv39_map, up to 512 loads for each of two tables, and page_free for
+ * each given back. */
 enum sv39_error sv39_unmap(struct sv39 *tree, uint64_t virtual_address);
 
-/* Looks up what the byte at virtual_address stands for, and stores it in *translation. Returns SV39_OK, or,
- * and then *translation is unchanged, checked in this order: no root SV39_BAD_ROOT, SV39_NOT_CANONICAL,
+/* Looks up what the byte at virtual_address stands for, and stores it in *translation. Returns SV39_OK; or,
+ * leaving *translation unchanged, checked in this order: no root SV39_BAD_ROOT, SV39_NOT_CANONICAL,
  * SV39_CORRUPT or SV39_NOT_MAPPED as the walk meets them. Cost: three steps as sv39_map. */
 enum sv39_error sv39_translate(const struct sv39 *tree, uint64_t virtual_address,
                                struct sv39_translation *translation);
 
-/* What the register satp must hold for a hart to translate by tree, which has a root: mode Sv39, address
+/* The value of the register satp that makes a hart translate by tree, which has a root: mode Sv39, address
  * space 0, the root's physical page number. */
 uint64_t sv39_satp(const struct sv39 *tree);
 
-/* The name of an error, such as "not-canonical"; "unknown" for a value that is none. Static storage. */
+/* The name of an error, such as "not-canonical"; "unknown" for any other value. Static storage. */
 const char *sv39_error_name(enum sv39_error error);
 
 #ifdef __cplusplus

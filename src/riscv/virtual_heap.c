@@ -77,7 +77,7 @@ static enum virtual_heap_error map_page(struct virtual_heap *heap, size_t index)
     return VIRTUAL_HEAP_OK;
 }
 
-/* A page that is not mapped stays so, and is no error: nobody has touched it. */
+/* A page that is not mapped stays so, and is no error: it was never touched. */
 static enum virtual_heap_error unmap_page(struct virtual_heap *heap, size_t index) {
     struct sv39 *const tables = heap->tables;
     struct sv39_translation translation;
@@ -107,7 +107,7 @@ static enum virtual_heap_error unmap_pages(struct virtual_heap *heap, size_t fir
     return error;
 }
 
-/* Maps page_count pages behind those granted, or none. */
+/* Maps page_count pages after those granted, or none. */
 static enum virtual_heap_error map_pages(struct virtual_heap *heap, size_t page_count) {
     const size_t first = heap->granted_count;
     const size_t old_table_count = heap->table_count;
@@ -152,7 +152,7 @@ enum virtual_heap_error virtual_heap_extend(struct virtual_heap *heap, size_t pa
 }
 
 enum virtual_heap_error virtual_heap_touch(struct virtual_heap *heap, uint64_t address) {
-    const uint64_t index = (address - heap->range.base) / PAGE_SIZE; /* in front of the base: far behind it */
+    const uint64_t index = (address - heap->range.base) / PAGE_SIZE; /* before the base: far past it */
     if (index >= heap->range.reserved_count) {
         return VIRTUAL_HEAP_FOREIGN;
     }

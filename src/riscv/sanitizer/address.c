@@ -139,7 +139,7 @@ SET_SHADOW(f8)
 struct global {
     uintptr_t address;
     uintptr_t size;      /* bytes */
-    uintptr_t room_size; /* bytes, with what is to be poison behind */
+    uintptr_t room_size; /* bytes, with the poison after it */
     const char *name;
     const char *module_name;
     uintptr_t is_dynamic;

@@ -4,13 +4,9 @@
  *     instrumented code -> address.c, undefined.c -> sanitizer_stop_...: the image's
  *     port.h's hooks    -> shadow.c
  *
- * address.c and undefined.c are what the compiler calls.
- *
- * Kinds of access errors have the names that the host's AddressSanitizer gives them, so that both can be
- * compared.
- *
- * May be here: what a report holds and how the run time is started. May not: how reports are printed; every
- * image defines what becomes of one, as it does for traps. */
+ * The compiler calls address.c and undefined.c. Access errors have the names that the host's AddressSanitizer
+ * gives them, so that both can be compared. Every image defines what happens with a report, as it does for
+ * traps. */
 #ifndef KMEM_RISCV_SANITIZER_H
 #define KMEM_RISCV_SANITIZER_H
 
@@ -20,10 +16,10 @@
 
 #include "../../port.h"
 
-/* The code that did it. */
+/* The code at fault. */
 struct sanitizer_place {
-    uintptr_t return_address; /* the instruction after the call of the run time */
-    uintptr_t caller;         /* where the function that did it will return to; 0: not known */
+    uintptr_t return_address; /* the instruction after the call into the run time */
+    uintptr_t caller;         /* the return address of the function at fault; 0: not known */
     uintptr_t stack_pointer;
 };
 
@@ -37,7 +33,7 @@ struct sanitizer_access {
     struct sanitizer_place place;
 };
 
-/* A use of undefined behaviour. What left and right are depends on the kind: undefined.c has it. */
+/* A use of undefined behaviour. undefined.c says what left and right are for each kind. */
 struct sanitizer_undefined {
     const char *kind;   /* such as shift-out-of-bounds */
     const char *access; /* for a bad pointer what it was used for, such as load; otherwise "-" */
@@ -50,15 +46,15 @@ struct sanitizer_undefined {
     struct sanitizer_place place;
 };
 
-/* Defined by the image, which cannot go on: the access is about to happen, or the behaviour is undefined from
- * here on. Called on the stack of the code that did it, with interrupts as they were. */
+/* Defined by the image, which cannot continue: the access is about to happen, or the behaviour is undefined
+ * from here on. Called on the stack of the code at fault, with interrupts unchanged. */
 _Noreturn void sanitizer_stop_access(const struct sanitizer_access *access);
 _Noreturn void sanitizer_stop_undefined(const struct sanitizer_undefined *undefined);
 
-/* Makes all memory from the image's start to the arena's end accessible but the surroundings of global
- * variables. Before the first instrumented code runs, and again when frames of it were given up: what was
- * poison in them would be taken for the next frames'. Poison of the arena is forgotten. Nothing happens in an
- * image without sanitizers. Cost: a byte written per 8 bytes. */
+/* Makes all memory from the image's start to the arena's end accessible, except the surroundings of global
+ * variables. Call it before the first instrumented code runs, and again after abandoning frames of it, whose
+ * poison would be taken for that of the next frames. Clears the arena's poison too. Does nothing in an image
+ * without sanitizers. Cost: a byte written per 8 bytes. */
 #if PORT_ADDRESS_SANITIZER
 void sanitizer_start(void);
 #else
@@ -66,7 +62,7 @@ static inline void sanitizer_start(void) {
 }
 #endif
 
-/* The place that called the function this stands in, which must keep a frame pointer, as its caller must. */
+/* The place that called the current function, which must keep a frame pointer, as its caller must. */
 #define SANITIZER_PLACE()                                                                                    \
     sanitizer_place_of((uintptr_t)__builtin_return_address(0), (const uintptr_t *)__builtin_frame_address(0))
 

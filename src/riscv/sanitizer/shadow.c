@@ -89,12 +89,12 @@ void __asan_poison_memory_region(const volatile void *address, size_t size) {
         return;
     }
     const uintptr_t end = (uintptr_t)address + size;
-    unsigned char *const last = shadow_of(end); /* the granule of the first byte behind */
+    unsigned char *const last = shadow_of(end); /* the granule of the first byte after */
     unsigned char *first = shadow_of((uintptr_t)address);
     const size_t start_position = (uintptr_t)address % SHADOW_GRANULE;
     const size_t end_position = end % SHADOW_GRANULE;
     const bool last_is_whole =
-        end_position != 0 && accessible(*last) <= end_position; /* nothing good behind */
+        end_position != 0 && accessible(*last) <= end_position; /* nothing accessible after */
     if (first == last) {
         if (last_is_whole) {
             poison_from(first, start_position);

@@ -1,13 +1,10 @@
-/* The shadow: one byte for each granule of 8 bytes of RAM, which says what of the granule may be accessed.
+/* The shadow: one byte for each granule of 8 bytes of RAM, which says which bytes of it may be accessed.
  *
- *     shadow address = address / 8 + shadow_offset        (link.ld; the compiler is told the same offset)
+ *     shadow address = address / 8 + shadow_offset        (link.ld; the compiler gets the same offset)
  *
  *     0        all 8 bytes
- *     1 to 7   the first so many
- *     others   none, and why
- *
- * May be here: reading and writing the shadow. May not: what is to be done about an access it does not allow.
- */
+ *     1 to 7   only the first so many
+ *     others   none, and why */
 #ifndef KMEM_RISCV_SHADOW_H
 #define KMEM_RISCV_SHADOW_H
 
@@ -22,23 +19,21 @@
 #define SHADOW_STACK_MID   0xf2 /* between two */
 #define SHADOW_STACK_RIGHT 0xf3 /* above the last */
 #define SHADOW_STACK_SCOPE 0xf8 /* a variable out of its scope */
-#define SHADOW_POISON      0xf7 /* the core says so: a header, free memory, what was not asked for */
+#define SHADOW_POISON      0xf7 /* the core's: a header, free memory, or bytes beyond the request */
 #define SHADOW_GLOBAL      0xf9 /* between global variables */
 
-#define SHADOW_NONE 0xff /* never in the shadow: what stands for a byte behind its ends */
+#define SHADOW_NONE 0xff /* never in the shadow: stands for a byte past its ends */
 
 /* Is all of it RAM that has a shadow? */
 bool shadow_covers(uintptr_t address, size_t size);
 
-/* The shadow byte of the granule that address, which is covered, lies in. */
+/* The shadow byte of address's granule; address is covered. */
 unsigned char *shadow_of(uintptr_t address);
 
-/* Sets size bytes of shadow, from the address of a shadow byte on. Cost: a store per register's width. */
+/* Sets size bytes of shadow, starting at a shadow byte. Cost: a store per register's width. */
 void shadow_fill(unsigned char *shadow, unsigned char value, size_t size);
 
-/* The first byte of size bytes at address, all covered, that may not be accessed; address + size when all
- * may.
- */
+/* The first of size bytes at address, all covered, that may not be accessed; address + size when all may. */
 uintptr_t shadow_first_bad(uintptr_t address, size_t size);
 
 #endif

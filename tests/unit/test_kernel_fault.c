@@ -26,19 +26,24 @@ BOOTED_TEST(every_misuse_is_a_fault_with_the_pointer_passed) {
     assert_no_fault();
 }
 
+/* Every call that allocates meets this fault. */
+static void assert_allocations_fault(enum kmem_error error, void *payload) {
+    assert_null(kmalloc(8));
+    assert_fault(error, NULL);
+    assert_null(kzmalloc(8));
+    assert_fault(error, NULL);
+    assert_null(kcalloc(8, 8));
+    assert_fault(error, NULL);
+    assert_null(kmalloc_aligned(64, 8));
+    assert_fault(error, NULL);
+    assert_null(krealloc(payload, 100));
+    assert_fault(error, payload);
+}
+
 BOOTED_TEST(corruption_met_by_any_operation_is_a_fault) {
     void *const payload = kmalloc(24);
     block_write(header_at(32), 12, false);
-    assert_null(kmalloc(8));
-    assert_fault(KMEM_CORRUPT, NULL);
-    assert_null(kzmalloc(8));
-    assert_fault(KMEM_CORRUPT, NULL);
-    assert_null(kcalloc(2, 8));
-    assert_fault(KMEM_CORRUPT, NULL);
-    assert_null(kmalloc_aligned(16, 8));
-    assert_fault(KMEM_CORRUPT, NULL);
-    assert_null(krealloc(payload, 100));
-    assert_fault(KMEM_CORRUPT, payload);
+    assert_allocations_fault(KMEM_CORRUPT, payload);
     assert_null(krealloc(NULL, 100));
     assert_fault(KMEM_CORRUPT, NULL);
     kfree(payload);
@@ -61,38 +66,28 @@ BOOTED_TEST(running_out_of_memory_is_no_fault) {
 
 /* Descriptor 0 is the page table's, 1 to 512 are the heap's, and 513 is that of the first page it can grow
  * by. */
-BOOTED_TEST(damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name) {
-    static const struct {
-        size_t index;
-        unsigned char descriptor;
-    } damages[] = {
-        {1, 0x80},        /* impossible */
-        {1, 0},           /* free: someone else has given the heap's pages back */
-        {0, PAGE_TAKEN},  /* the heap is not the start of a run */
-        {300, 0},         /* the run has no end */
-        {513, PAGE_LAST}, /* impossible, and in the way */
-    };
-    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
-        booted();
-        void *const payload = kmalloc(24);
-        void *const filler = kmalloc(KERNEL_HEAP_SIZE - 40);
-        pages.descriptors[damages[i].index] = damages[i].descriptor;
-        assert_null(kmalloc(8));
-        assert_fault(KMEM_CORRUPT_PAGES, NULL);
-        assert_null(kzmalloc(8));
-        assert_fault(KMEM_CORRUPT_PAGES, NULL);
-        assert_null(kcalloc(8, 8));
-        assert_fault(KMEM_CORRUPT_PAGES, NULL);
-        assert_null(kmalloc_aligned(64, 8));
-        assert_fault(KMEM_CORRUPT_PAGES, NULL);
-        assert_null(krealloc(payload, 100));
-        assert_fault(KMEM_CORRUPT_PAGES, payload);
-        assert_int_equal(kmem_kernel_page_count(), 512);
-        assert_int_equal(pages.taken_count, 513);
-        kfree(filler); /* the heap itself is sound, and serves what needs no growth */
-        assert_ptr_equal(kmalloc(8), filler);
-        assert_no_fault();
-    }
+static const struct {
+    const char *name;
+    size_t index;
+    unsigned char descriptor;
+} damages[] = {
+    {"impossible", 1, 0x80},
+    {"free: someone else has given the heap's pages back", 1, 0},
+    {"the heap is not the start of a run", 0, PAGE_TAKEN},
+    {"the run has no end", 300, 0},
+    {"impossible, and in the way", 513, PAGE_LAST},
+};
+
+TEST_EACH_WITH(damage_of_the_page_allocator_met_by_growth_is_a_fault_of_its_own_name, damages, booted, NULL) {
+    void *const payload = kmalloc(24);
+    void *const filler = kmalloc(KERNEL_HEAP_SIZE - 40);
+    pages.descriptors[row->index] = row->descriptor;
+    assert_allocations_fault(KMEM_CORRUPT_PAGES, payload);
+    assert_int_equal(kmem_kernel_page_count(), 512);
+    assert_int_equal(pages.taken_count, 513);
+    kfree(filler); /* the heap itself is sound, and serves what needs no growth */
+    assert_ptr_equal(kmalloc(8), filler);
+    assert_no_fault();
 }
 
 BOOTED_TEST(damage_that_growth_does_not_meet_is_no_fault) {

@@ -171,7 +171,13 @@ EXECUTOR_TEST(an_arena_is_poisoned_where_no_run_has_anything) {
 
 /* Sets of slots. */
 
-static void assert_slots_work(size_t slot_count) {
+static const struct {
+    const char *name;
+    size_t slot_count;
+} sets[] = {{"16", 16}, {"64", 64}, {"128", 128}};
+
+TEST_EACH(sets_of_slots_work, sets) {
+    const size_t slot_count = row->slot_count;
     uint64_t bits[2] = {0, 0};
     assert_int_equal(slots_word_count(slot_count), slot_count <= 64 ? 1 : 2);
     assert_int_equal(slots_find(bits, slot_count, 0, true), slot_count);
@@ -194,18 +200,6 @@ static void assert_slots_work(size_t slot_count) {
     slots_remove(bits, 3);
     assert_int_equal(slots_find_circular(bits, slot_count, 5, false), 3);
     assert_int_equal(slots_find(bits, slot_count, 5, false), slot_count);
-}
-
-EXECUTOR_TEST(sets_of_16_slots_work) {
-    assert_slots_work(16);
-}
-
-EXECUTOR_TEST(sets_of_64_slots_work) {
-    assert_slots_work(64);
-}
-
-EXECUTOR_TEST(sets_of_128_slots_work) {
-    assert_slots_work(128);
 }
 
 EXECUTOR_TEST(bits_beyond_the_slots_are_not_found) {

@@ -1,10 +1,8 @@
 /* Counting instructions: what the parts of the bench image share.
  *
- * A count is of one call: it holds the instructions that put the arguments in their registers, the call
- * itself, what is called, and the return. Each kind of call is counted in a function of its own, so that a
- * change elsewhere in the image moves no instruction into or out of the count.
- *
- * May be here: how a call is counted, and how a count is told. May not: what is measured. */
+ * A count covers one call: the instructions that put the arguments in registers, the call itself, the
+ * function called, and the return. Each kind of call is counted in a function of its own, so that a change
+ * elsewhere in the image moves no instruction into or out of the count. */
 #ifndef KMEM_BENCH_H
 #define KMEM_BENCH_H
 
@@ -13,8 +11,8 @@
 
 #include "src/riscv/csr.h"
 
-/* Defines a function that executes the statement and returns how many instructions it took. Reading the
- * counter is one of them, and taken off. */
+/* Defines a function that executes the statement and returns how many instructions it took, without the one
+ * that reads the counter. */
 #define BENCH_COUNTED(name, parameters, statement)                                                           \
     __attribute__((noinline)) static uint32_t name parameters {                                              \
         const uintptr_t before = CSR_READ(minstret);                                                         \
@@ -24,7 +22,7 @@
 
 #define BENCH_NO_NUMBER UINT32_MAX
 
-/* Tells the host a count, as the line "I name count", or "I name-number count". */
+/* Sends the host a count, as the line "I name count", or "I name-number count". */
 void bench_report(const char *name, uint32_t number, uint32_t count);
 
 /* Ends the image with an error that says what should be true, unless it is. */
@@ -38,7 +36,7 @@ void bench_pages(void);
 void bench_faults(void);
 void bench_traps(void);
 
-/* For the trap handler: maps what a measured access has faulted for. False: no measured one has. */
+/* For the trap handler: maps the page of a measured access that faulted. False: no measured one has. */
 bool bench_map(uintptr_t cause, uintptr_t value);
 
 #endif

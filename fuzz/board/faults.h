@@ -1,7 +1,6 @@
-/* The damage the fault-injection image does on demand: an allocation of FAULT_REQUEST + kind bytes, which no
- * heap grants, does it. On the host, and in the replay image, such an input is sound.
- *
- * May be here: the list. May not: how each is done (faults.c). Read by the tests as well. */
+/* The kinds of damage that the fault-injection image does on demand, when a program allocates FAULT_REQUEST +
+ * kind bytes, which no heap grants; faults.c does them. On the host, and in the replay image, such an input
+ * is sound. The tests read this list too. */
 #ifndef KMEM_FAULTS_H
 #define KMEM_FAULTS_H
 

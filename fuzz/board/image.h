@@ -1,6 +1,5 @@
-/* The parts of the replay image that replay.c is made of, and what the host and the image agree on.
- *
- * May be here: the control words, exit codes, and the declarations the image's files share. */
+/* What the files of the replay image share, and what the host and the image agree on: control words and exit
+ * codes. */
 #ifndef KMEM_IMAGE_H
 #define KMEM_IMAGE_H
 
@@ -9,7 +8,7 @@
 
 #define IMAGE_FORMAT 1u /* of the output and the control words */
 
-/* The control words, written by the loader: all zero when nobody writes them. */
+/* The control words, written by the loader; otherwise all zero. */
 struct image_control {
     uint32_t start;    /* index of the first input to run */
     uint32_t count;    /* inputs to run; 0: all from start on */
@@ -19,18 +18,18 @@ struct image_control {
 
 #define IMAGE_TRACE 1u /* a line for every operation */
 #define IMAGE_FLUSH                                                                                          \
-    2u /* every verdict is written at once, and so survives the image's death by the next input */
+    2u /* every verdict is written at once, and so survives the image's death in the next input */
 #define IMAGE_DEBUG       4u    /* as IMAGE_TRACE, each at once, and the places of debug.h are passed */
-#define IMAGE_KEEP_FRAMES 8u    /* for a test: leave the poison of frames that were given up */
+#define IMAGE_KEEP_FRAMES 8u    /* for a test: leave the poison of abandoned frames */
 #define IMAGE_WATCHDOG    2000u /* milliseconds, far more than any input takes */
 
-/* How an image ends. The first two say that all inputs have been run; of the others each is preceded by a
- * line "ERROR code text". Those from IMAGE_BLOB on are IMAGE_BLOB + enum blob_error. */
+/* How an image ends. The first two mean that all inputs have run; the others follow a line "ERROR code text".
+ * Those from IMAGE_BLOB on are IMAGE_BLOB + enum blob_error. */
 enum image_exit {
     IMAGE_SOUND = 0,
     IMAGE_VIOLATION = 1,       /* or a fault, a hang, or a sanitizer's report */
     IMAGE_NO_OUTPUT = 20,      /* the host takes no output */
-    IMAGE_NO_SEMIHOSTING = 21, /* there is no host to talk to; said on the console */
+    IMAGE_NO_SEMIHOSTING = 21, /* there is no host to talk to; printed on the console */
     IMAGE_START = 22,          /* there is no such first input */
     IMAGE_TRAP = 23,           /* a trap outside of an input */
     IMAGE_LAYOUT = 24,         /* the arena is at the wrong place, or the image cannot be mapped */
@@ -47,11 +46,11 @@ const struct subject *image_subject(void);
 void output_line(const struct line *line);
 void output_flush(void);
 
-/* Ends the input under way for what a sanitizer has found: letter and details are the line about it, but for
+/* Ends the current input because of a sanitizer's report: letter and details are the line about it, without
  * the input and the operation. Without an input it ends the image. */
 _Noreturn void image_stop(const char *letter, const struct line *details);
 
-/* Gives every address the rights link.ld draws, from now on. */
+/* Gives every address the rights that link.ld draws, from now on. */
 void guard_memory(void);
 
 #endif

@@ -3,9 +3,7 @@
  *
  *     memory_open -> for each input: memory_enter -> the executor -> memory_leave -> memory_close_input
  *                                                       ^   |
- *                                    memory_map <-- trap+   a page fault that is none: the input goes on
- *
- * May be here: what the image's files ask of memory. May not: how it is mapped. */
+ *                                    memory_map <-- trap+   a page fault that only needs a page */
 #ifndef KMEM_TARGET_MEMORY_H
 #define KMEM_TARGET_MEMORY_H
 
@@ -17,22 +15,22 @@
 #include "fuzz/execute/subject.h"
 #include "fuzz/program/blob.h"
 
-/* Once, before any input: says which arena the executor is to use. Returns NULL, or what is wrong. */
+/* Once, before any input: says which arena the executor uses. Returns NULL, or what is wrong. */
 const char *memory_open(const struct blob *blob, struct arena *arena);
 
-/* The subject as the executor is to be given it, so that memory hears of where a heap starts and how it
- * grows. There is one at a time. */
+/* The subject to give the executor, so that memory sees where a heap starts and how it grows. There is one at
+ * a time. */
 const struct subject *memory_subject(const struct subject *subject);
 
-/* Around the run of an input. memory_leave also after the input was given up in a trap. */
+/* Around the run of an input. Call memory_leave also after a trap abandoned the input. */
 void memory_enter(void);
 void memory_leave(void);
 
-/* In a trap with this cause and value: true iff the input may go on, since memory was all it lacked. */
+/* In a trap with this cause and value: true iff the input can continue, since it only lacked memory. */
 bool memory_map(uintptr_t cause, uintptr_t value);
 
 /* After an input, and memory_leave: takes its memory away, and appends to *line what it has used, or nothing
- * when that is always the same. Returns NULL, or what is wrong: something is not as before the input. */
+ * if that is always the same. Returns NULL, or what is wrong: something differs from before the input. */
 const char *memory_close_input(size_t index, struct line *line);
 
 #endif

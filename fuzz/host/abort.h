@@ -1,8 +1,5 @@
-/* How a subject ends its own process: failed assertions (assert.h), heard before they are printed, and where
- * abort was called.
- *
- * May be here: the C library's and the compiler's own interfaces for that. May not: processes, what
- * sanitizers find. */
+/* How a subject ends its own process: reports failed assertions (assert.h) before they are printed, and where
+ * abort was called. */
 #ifndef KMEM_ABORT_H
 #define KMEM_ABORT_H
 
@@ -14,7 +11,7 @@
 /* Called when an assertion has failed, before it is printed and the process aborts. */
 typedef void assertion_listener(const char *file, unsigned line);
 
-/* From now on `listener` hears of every failed assertion of this process; NULL: no one does. */
+/* From now on every failed assertion of this process is passed to `listener`; NULL: to no one. */
 void assertion_listen(assertion_listener *listener);
 
 /* In a handler of SIGABRT: the program counter of this program's own innermost call that led to it, such as
@@ -27,7 +24,7 @@ uintptr_t abort_caller(void);
 struct assertion {
     struct sanitizer_source
         source; /* where; its file relative to the tree, or as the compiler was given it */
-    char text[ASSERTION_TEXT_SIZE]; /* what was to hold */
+    char text[ASSERTION_TEXT_SIZE]; /* the condition */
 };
 
 /* The last failed assertion that a run has printed. Returns false iff there is none. */

@@ -1,6 +1,4 @@
-/* How every program of the harness ends.
- *
- * May be here: the codes, which docs/harness.md explains. May not: anything else. */
+/* The exit codes of every program of the harness; docs/harness.md explains them. */
 #ifndef KMEM_EXIT_CODE_H
 #define KMEM_EXIT_CODE_H
 
@@ -8,7 +6,7 @@ enum exit_code {
     EXIT_SOUND = 0,       /* all was well */
     EXIT_VIOLATION = 1,   /* an oracle or a sanitizer found the subject at fault */
     EXIT_USAGE = 2,       /* a wrong argument, or a file whose contents cannot be used */
-    EXIT_ENVIRONMENT = 3, /* a file, memory or tool that could not be had */
+    EXIT_ENVIRONMENT = 3, /* a missing file, memory or tool */
     EXIT_INTERNAL = 4,    /* a bug of the harness */
     EXIT_CODE_COUNT,
 };

@@ -1,6 +1,5 @@
-/* Which bytes a failure is about: for pictures to mark.
- *
- * May be here: from a verdict, or an address the subject died at, to bytes. May not: words, drawing. */
+/* Which bytes a failure is about, for pictures to mark: from a verdict, or the address the subject died at.
+ */
 #ifndef KMEM_EXTENT_H
 #define KMEM_EXTENT_H
 
@@ -9,7 +8,7 @@
 #define EXTENT_COUNT_MAXIMUM 2
 
 struct extent {
-    int64_t offset;   /* bytes from base; negative in front of it */
+    int64_t offset;   /* bytes from base; negative before it */
     uint64_t size;    /* bytes; at least 1 */
     const char *what; /* such as "the payload returned" */
 };

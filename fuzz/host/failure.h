@@ -1,6 +1,4 @@
-/* How a program fails: the name a failure goes by, and whether two are the same.
- *
- * May be here: names and equality. May not: how a failure is found out (isolated.h does that) or shown. */
+/* How a program fails: the name of a failure, and whether two are the same. isolated.h finds failures. */
 #ifndef KMEM_FAILURE_H
 #define KMEM_FAILURE_H
 
@@ -14,7 +12,7 @@ enum failure_kind {
     FAILURE_VERDICT,   /* an oracle objected */
     FAILURE_SANITIZER, /* AddressSanitizer or UBSan ended the process */
     FAILURE_SIGNAL,    /* the process died of a signal, such as SIGSEGV */
-    FAILURE_HANG,      /* an operation did not come back in time */
+    FAILURE_HANG,      /* an operation did not return in time */
     FAILURE_EXIT,      /* the subject ended the process itself */
 };
 
@@ -28,18 +26,18 @@ struct failure {
     int number;                     /* FAILURE_SIGNAL: the signal; FAILURE_EXIT: the exit status; else 0 */
     char name[FAILURE_NAME_SIZE];   /* FAILURE_SANITIZER: its word, such as "use-after-poison"; else empty */
     char place[FAILURE_PLACE_SIZE]; /* FAILURE_SANITIZER, FAILURE_SIGNAL: the innermost function, or file and
-                                     * line, where it happened; empty when nobody can tell */
+                                     * line, where it happened; empty when unknown */
 
-    /* Says where in its program it failed, and is no part of what it is. */
-    size_t operation_index; /* the step under way, from 0; those of the recovery follow the program's own */
+    /* Where in its program it failed; not part of the failure's identity. */
+    size_t operation_index; /* the current step, from 0; those of the recovery follow the program's own */
 };
 
-/* Are these one failure? They are when their kinds are and: the oracle that objected; the sanitizer's word
- * and the place; the signal and the place; the exit status. Two hangs are always one. */
+/* Are these the same failure? Yes if their kinds are equal, and also: the oracle that objected; the
+ * sanitizer's word and the place; the signal and the place; the exit status. Two hangs are always equal. */
 bool failure_is_same(const struct failure *left, const struct failure *right);
 
-/* Writes the failure's name, by which failures can be told apart: an oracle's id, "use-after-poison in
- * kmem_free", "SIGSEGV in kmem_alloc", "hang", "exit 3", "sound". Holds no address. Returns buffer. */
+/* Writes the failure's name, which tells failures apart: an oracle's id, "use-after-poison in kmem_free",
+ * "SIGSEGV in kmem_alloc", "hang", "exit 3", "sound". Holds no address. Returns buffer. */
 const char *failure_text(const struct failure *failure, char buffer[FAILURE_TEXT_SIZE]);
 
 #endif

@@ -1,10 +1,8 @@
-/* The history of a run: every step, and the blocks of the heap after each, as a list of changes. What the
- * pictures of a run are drawn from.
+/* The history of a run: every step, and the blocks of the heap after each, as a list of changes. The pictures
+ * of a run are drawn from it.
  *
- * A history lives in memory that a child process shares with its parent, so that what a run did before it
- * killed its process can still be drawn.
- *
- * May be here: recording a run and playing it back. May not: drawing, files. */
+ * A history is in memory that a child process shares with its parent, so that a run that killed its process
+ * can still be drawn. */
 #ifndef KMEM_HISTORY_H
 #define KMEM_HISTORY_H
 
@@ -12,7 +10,7 @@
 
 #define HISTORY_STEP_CAPACITY   ((size_t)1 << 16) /* steps a history has room for */
 #define HISTORY_CHANGE_CAPACITY ((size_t)1 << 18)
-#define HISTORY_BLOCK_CAPACITY  ((size_t)1 << 21)                  /* blocks put in, over all changes */
+#define HISTORY_BLOCK_CAPACITY  ((size_t)1 << 21)                  /* blocks inserted, over all changes */
 #define HISTORY_REGION_BLOCKS   (PROGRAM_REGION_SIZE_MAXIMUM / 16) /* blocks a heap can have at one moment */
 #define HISTORY_HEADER_SIZE     ((size_t)8) /* bytes between a block's offset and its payload's */
 
@@ -21,14 +19,14 @@
 
 /* A block as a walk finds it. Its offset is the sum of the sizes of those before it. */
 struct history_block {
-    uint64_t size;    /* bytes, header included; of the last block of a corrupt heap anything */
+    uint64_t size;    /* bytes, header included; anything for the last block of a corrupt heap */
     uint64_t request; /* bytes asked for; 0 when slot is none */
     uint32_t slot;    /* whose live payload it holds; HISTORY_FREE, HISTORY_NOBODY */
     uint32_t made_by; /* index of the step that put or last resized that payload; 0 when slot is none */
 };
 
-/* A change: at index first, removed_count blocks are taken out and the next inserted_count of the history's
- * blocks put in. Each is made to the list as those before it left it. */
+/* A change: at index first, removed_count blocks are removed and the next inserted_count of the history's
+ * blocks inserted. Each applies to the list as the changes before it left it. */
 struct history_change {
     uint32_t first;
     uint32_t removed_count;
@@ -39,12 +37,12 @@ struct history_step {
     struct step step;
     uint32_t change_count; /* from the heap before it to the heap after it */
     uint32_t page_count;   /* pages of the region after it */
-    bool corrupt;          /* the walk after it ended at a header that cannot be true */
+    bool corrupt;          /* the walk after it ended at an impossible header */
 };
 
 /* How a run ended. */
 enum history_end {
-    HISTORY_CUT_OFF, /* it has not: the process that ran it is gone */
+    HISTORY_CUT_OFF, /* it did not: the process that ran it is gone */
     HISTORY_SOUND,
     HISTORY_VIOLATION,
 };
@@ -60,10 +58,10 @@ struct history {
 
     size_t step_count; /* steps recorded, one under way included */
     bool under_way;    /* the last of them has not ended: the subject died in it */
-    bool full;         /* there was no room for all: the last steps are missing */
+    bool full;         /* there was not room for all: the last steps are missing */
 
     bool fault_known;      /* the subject died at an address inside the arena */
-    uint64_t fault_offset; /* that address's, modulo 2^64 when in front of base */
+    uint64_t fault_offset; /* that address's, modulo 2^64 when before base */
     uint64_t fault_size;   /* bytes it tried to access there */
 
     size_t change_count;
@@ -78,13 +76,13 @@ struct history {
 struct history *history_open(void);
 void history_close(struct history *history);
 
-/* Runs the program, as executor_run, and records it. To be called once for a history. The executor's observer
- * is shown every step as well. */
+/* Runs the program, as executor_run, and records it. Call it once for a history. The executor's observer gets
+ * every step too. */
 void history_record(struct history *history, struct executor *executor, const struct program *program);
 
-/* Records the heap as it is, in the middle of the step under way, and that the process is about to end. For
- * handlers of signals and of sanitizers: takes no lock and allocates nothing. Does nothing when no step is
- * under way. */
+/* Records the heap as it is, in the middle of the current step, and that the process is about to end. For
+ * handlers of signals and of sanitizers: takes no lock and allocates nothing. Does nothing outside of a
+ * step. */
 void history_interrupt(struct history *history);
 
 /* The index of the step that broke the heap or died; step_count when none did. */
@@ -103,7 +101,7 @@ struct history_cursor {
 /* A cursor at the heap before the first step; from malloc, and the caller closes it. */
 struct history_cursor history_cursor_open(const struct history *history);
 
-/* Does one more step. Returns false, and stays, after the last. Cost: the blocks behind the first change. */
+/* Does one more step. Returns false, and stays, after the last. Cost: the blocks after the first change. */
 bool history_cursor_advance(struct history_cursor *cursor);
 
 void history_cursor_close(struct history_cursor *cursor);

@@ -1,7 +1,4 @@
-/* Programs from files: what is read, and what of it is a program (the one place that decides).
- *
- * May be here: reading files. May not: finding them (file_list.h), running what is in them, writing
- * (output.h). */
+/* Reads programs from files, and decides, for all of the tool, what is a program. */
 #ifndef KMEM_INPUT_H
 #define KMEM_INPUT_H
 
@@ -17,7 +14,7 @@
  * - Else bytes, when it is named as fuzzers name what they save (crash-*, timeout-*, oom-*, leak-*,
  * slow-unit-* and minimized-from-* without an ending, 40 hexadecimal digits, id:NUMBER* of AFL++), when it is
  * not printable UTF-8, as no canonical program is, or when it is empty.
- * - Else it is no program, but somebody's text. */
+ * - Otherwise it is not a program, but some other text. */
 struct input {
     uint8_t *bytes; /* the program's, canonical when the file was text; from malloc */
     size_t size;
@@ -28,9 +25,9 @@ struct input {
 #define INPUT_SIZE_MAXIMUM ((size_t)256 << 20) /* bytes; more than any program or log that makes sense */
 
 /* Reads the program in the file at path; "-" is standard input. as_bytes: it is bytes, whatever it holds.
- * Says so when it is empty. Returns EXIT_SOUND, and the caller closes *input; or prints what is wrong, where,
- * and how to fix it to standard error and returns EXIT_ENVIRONMENT (the file cannot be read, or there is no
- * memory for it) or EXIT_USAGE (it is a text with an error, or no program). */
+ * Reports an empty one. Returns EXIT_SOUND, and the caller closes *input; or prints what is wrong, where, and
+ * how to fix it to standard error and returns EXIT_ENVIRONMENT (the file cannot be read, or there is no
+ * memory for it) or EXIT_USAGE (it is a text with an error, or not a program). */
 __attribute__((warn_unused_result)) enum exit_code input_open(const char *path, bool as_bytes,
                                                               struct input *input);
 
@@ -42,10 +39,10 @@ void input_close(struct input *input);
 __attribute__((warn_unused_result)) enum exit_code input_read(const char *path, uint8_t **bytes,
                                                               size_t *size);
 
-/* What to call a path in a message: shown(path), or "standard input". */
+/* The name of path in a message: shown(path), or "standard input". */
 const char *input_name(const char *path);
 
-/* Can the file at path be read, and is it then no program, nor named as one (.ops)? */
+/* Can the file at path be read, and is it neither a program nor named as one (.ops)? */
 bool input_is_something_else(const char *path);
 
 #endif

@@ -1,13 +1,12 @@
-/* Running programs where they can do no harm: in a child process. Whatever a program makes the subject do
- * (break a rule, trip a sanitizer, die of a signal, never come back, end the process, ask for all memory),
- * the caller is told what it was and goes on. Nothing is printed on the terminal.
+/* Runs programs where they can do no harm: in a child process. Whatever a program makes the subject do (break
+ * a rule, trip a sanitizer, die of a signal, never return, end the process, ask for all memory), the caller
+ * gets a report of it and continues. Nothing is printed on the terminal.
  *
  * A child serves one program after another until one ends it; then the next program gets a new child. A run
  * costs some ten microseconds more than in the caller's own process, and a few milliseconds more after one
  * that died.
  *
- * May be here: processes, sockets, limits. May not: what a failure is good for. Used by the reducer's judge
- * (fuzz/host/reduced.h), outcomes, recordings and the debugger. */
+ * The reducer's judge (fuzz/host/reduced.h), outcomes, recordings and the debugger use it. */
 #ifndef KMEM_ISOLATED_H
 #define KMEM_ISOLATED_H
 
@@ -17,20 +16,20 @@
 #include "fuzz/host/exit_code.h"
 #include "fuzz/host/outcome.h"
 
-/* What a run may take, unless the caller knows better: milliseconds of processor time, and as many more as
- * the program has operations; milliseconds of real time. */
+/* A run's limits, unless the caller changes them: milliseconds of processor time, plus as many as the program
+ * has operations; milliseconds of real time. */
 #define ISOLATED_LIMIT_MILLISECONDS 1000u
 #define ISOLATED_WAIT_MILLISECONDS  20000u
 
 struct isolated {
     /* May be changed between runs. */
-    unsigned limit_milliseconds; /* processor time after which a run is a hang, and a millisecond more for
-                                  * each of its operations: a busy machine makes no hang */
-    unsigned wait_milliseconds;  /* real time, from its beginning, after which it is one too: for a
+    unsigned limit_milliseconds; /* processor time after which a run is a hang, plus a millisecond for
+                                  * each of its operations: so a busy machine makes no hang */
+    unsigned wait_milliseconds;  /* real time, from its beginning, after which it is a hang too: for a
                                   * child that does not compute */
-    bool fresh;                  /* a child for each program: nothing one leaves behind reaches another */
+    bool fresh;                  /* a child for each program: no run can affect another */
 
-    /* isolated.c's own. */
+    /* Private to isolated.c. */
     struct executor *executor;
     struct isolated_share *share; /* memory the child has in common with the caller */
     size_t capacity;              /* bytes of the largest program */
@@ -40,9 +39,9 @@ struct isolated {
     const struct isolated_hooks *hooks;
 };
 
-/* What an examined run does besides being run, all of it in the child. */
+/* What an examined run does besides running, all of it in the child. */
 struct isolated_hooks {
-    /* Runs the program in place of executor_run, by which it must be run in the end; NULL: nothing else. */
+    /* Runs the program instead of executor_run, which it must call in the end; NULL: nothing else. */
     struct verdict (*run)(void *context, struct executor *executor, const struct program *program);
 
     /* Called once when the subject is about to die of a signal, a sanitizer's report or the time limit, at
@@ -53,16 +52,16 @@ struct isolated_hooks {
     void *context;
 };
 
-/* Opens a place to run programs of up to `capacity` bytes in, with executor, which must be prepared, stays
- * the caller's, and is used by children only, as copies of what it is when they start. Returns EXIT_SOUND,
- * and the caller closes *isolated; or prints why not and returns EXIT_ENVIRONMENT. */
+/* Opens a place to run programs of up to `capacity` bytes, with executor, which must be prepared, stays the
+ * caller's, and is used only by children, as copies made when they start. Returns EXIT_SOUND, and the caller
+ * closes *isolated; or prints why not and returns EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) enum exit_code isolated_open(struct isolated *isolated,
                                                                  struct executor *executor, size_t capacity);
 
 void isolated_close(struct isolated *isolated);
 
-/* Runs a program, of at most the capacity. Returns how it failed, FAILURE_NONE when it is sound. When no
- * child can be had that comes to the program, prints why and ends the process with EXIT_ENVIRONMENT. */
+/* Runs a program of at most the capacity. Returns how it failed, FAILURE_NONE when it is sound. When no child
+ * gets as far as the program, prints why and ends the process with EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) struct failure isolated_run(struct isolated *isolated,
                                                                 const struct program *program);
 
@@ -70,11 +69,10 @@ __attribute__((warn_unused_result)) struct failure isolated_run(struct isolated 
 double isolated_milliseconds(const struct isolated *isolated);
 
 /* Runs one program in a child of its own, for as long as any program may take, and fills *outcome, which the
- * caller closes; its report has all that the child has printed, on standard output or standard error: a
- * sanitizer's whole report with its stack, the first megabyte of it; behind 16 megabytes the child's output
- * is lost, whoever prints it, and takes no memory. executor->observer, if any, is called in
- * the child and may print; hooks may be NULL. When no child can be had, prints why and ends the process with
- * EXIT_ENVIRONMENT. */
+ * caller closes. Its report has what the child printed, on standard output or standard error, such as a
+ * sanitizer's whole report with its stack: the first megabyte of it. After 16 megabytes output is lost,
+ * whoever prints it, and takes no memory. executor->observer, if any, is called in the child and may print;
+ * hooks may be NULL. When there is no child, prints why and ends the process with EXIT_ENVIRONMENT. */
 void isolated_examine(struct executor *executor, const struct program *program,
                       const struct isolated_hooks *hooks, struct outcome *outcome);
 

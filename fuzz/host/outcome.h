@@ -1,7 +1,5 @@
 /* How a program ends: sound, with a violation, or with the death of the subject; and what is known of the run
- * however it ended.
- *
- * May be here: the outcome and its words. May not: printing, files, what to do about it. */
+ * in any case. */
 #ifndef KMEM_OUTCOME_H
 #define KMEM_OUTCOME_H
 
@@ -14,11 +12,11 @@ struct outcome {
     struct step step;       /* as it was before the call when the subject died in it */
     size_t operation_count; /* steps done, those of the recovery included */
     uint64_t digest;        /* of the steps done; the program's when it is sound */
-    char *report; /* what the run has printed, such as a sanitizer's report; from malloc, ends in a NUL */
+    char *report; /* what the run printed, such as a sanitizer's report; from malloc, ends in a NUL */
 };
 
 /* Runs the program with these oracles (ORACLE_BITs) on host_executor's subject, in a child process, and fills
- * *outcome, which the caller closes. When no child can be had, prints why and ends the process with
+ * *outcome, which the caller closes. When there is no child, prints why and ends the process with
  * EXIT_ENVIRONMENT. Cost: a fork. */
 void outcome_find(const struct program *program, uint64_t oracles, struct outcome *outcome);
 
@@ -32,7 +30,7 @@ bool outcome_is_death(const struct outcome *outcome);
 const char *outcome_id(const struct outcome *outcome);
 const char *outcome_sentence(const struct outcome *outcome);
 
-/* The same for a way to die; NULL for a kind that is none. */
+/* The same for a way to die; NULL for any other kind. */
 const char *outcome_death_id(enum failure_kind kind);
 const char *outcome_death_sentence(enum failure_kind kind);
 

@@ -2,8 +2,8 @@
  *
  *     |#32 s0|.16|#24 s3|.440|
  *
- * One cell a block, in order: # taken or . free, its size in bytes, and the slot that holds it. After a block
- * whose size cannot be true the line ends, and says so. */
+ * One cell a block, in order: # taken or . free, its size in bytes, and the slot that holds it. The line ends
+ * at a block whose size is impossible, and says so. */
 #ifndef KMEM_PICTURE_H
 #define KMEM_PICTURE_H
 

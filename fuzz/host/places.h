@@ -1,4 +1,4 @@
-/* Where what this was built from lies. cmake/embed.cmake makes the rest, when the build is configured. */
+/* Where the sources of this build are. cmake/embed.cmake makes the rest when the build is configured. */
 #ifndef KMEM_PLACES_H
 #define KMEM_PLACES_H
 

@@ -1,7 +1,4 @@
-/* The history of a program that may kill its process: recorded in a child.
- *
- * May be here: what is still recorded when the child dies. May not: the child (isolated.h), what is recorded
- * (history.h), drawing. */
+/* The history of a program that may kill its process: recorded in a child, and kept when the child dies. */
 #ifndef KMEM_RECORDING_H
 #define KMEM_RECORDING_H
 
@@ -14,7 +11,7 @@ struct recording {
 };
 
 /* Runs the program in a child process with the host's executor and every oracle on, and records it. The
- * caller closes the recording. Prints why and exits with code 3 when no child can be had. */
+ * caller closes the recording. Prints why and exits with code 3 when there is no child. */
 struct recording recording_make(const struct program *program);
 
 /* Did the subject kill the process that ran it, or hang? */

@@ -1,8 +1,6 @@
-/* A failing program made small: the reducer (fuzz/search/) with programs run in isolation (isolated.h) as its
- * judge. What must stay the same is the failure, by failure_is_same: an oracle's, a sanitizer's at its place,
- * a signal's, a hang.
- *
- * May be here: how the two are put together. May not: either of them; files, or what a person is shown. */
+/* Makes a failing program small: the reducer (fuzz/search/) with programs run in isolation (isolated.h) as
+ * its judge. The failure must stay the same, by failure_is_same: an oracle's, a sanitizer's at its place, a
+ * signal's, a hang. */
 #ifndef KMEM_REDUCED_H
 #define KMEM_REDUCED_H
 
@@ -16,15 +14,14 @@ struct reduced {
     size_t size;
     struct program program; /* over bytes */
     size_t replay_count;    /* programs run to find it */
-    double milliseconds;    /* that passed */
+    double milliseconds;    /* elapsed */
 };
 
-/* Reduces a program that fails with this executor, which must be prepared; its oracles and its subject say
+/* Reduces a program that fails with this executor, which must be prepared; its oracles and its subject decide
  * what failing is. Returns
  *   EXIT_VIOLATION    it failed: *reduced is filled, fails the same way, and the caller closes it;
  *   EXIT_SOUND        it is sound: *reduced holds that failure, and no program;
- *   EXIT_ENVIRONMENT  there is no memory or no process, or the program fails now one way, now another; it is
- *                     printed which.
+ *   EXIT_ENVIRONMENT  there is no memory or no process, or the program fails in changing ways; prints which.
  * path names the program in messages. Nothing else is printed, and nothing the program makes the subject do
  * ends this process. */
 __attribute__((warn_unused_result)) enum exit_code reduced_make(const char *path, struct executor *executor,

@@ -1,8 +1,6 @@
-/* What a sanitizer finds, heard before it is printed: so that a failure has its name without its report,
- * which takes a symbolizer tens of milliseconds. In a build without a sanitizer nothing is ever heard.
- *
- * May be here: the sanitizers' own interfaces and the form of their reports, which nothing else of the tool
- * knows. May not: processes. */
+/* Reports what a sanitizer finds before it prints it, so that a failure has its name without its report,
+ * which takes a symbolizer tens of milliseconds. In a build without a sanitizer nothing is ever reported.
+ * Only this file knows the sanitizers' interfaces and the form of their reports. */
 #ifndef KMEM_SANITIZER_H
 #define KMEM_SANITIZER_H
 
@@ -10,22 +8,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called when a sanitizer has found something, before it says so: its word for it, the program counter (0:
- * unknown), and the place when it is known without one ("": it is not, and sanitizer_place may find it). */
+/* Called when a sanitizer has found something, before it prints it: its word for it, the program counter (0:
+ * unknown), and the place when it is known without one (otherwise "", and sanitizer_place may find it). */
 typedef void sanitizer_listener(const char *name, uintptr_t pc, const char *place);
 
-/* From now on `listener` hears of every report of this process; NULL: nobody does. */
+/* From now on every report of this process is passed to `listener`; NULL: to no one. */
 void sanitizer_listen(sanitizer_listener *listener);
 
-/* Has a sanitizer found anything in this process, heard or not? */
+/* Has a sanitizer found anything in this process, with or without a listener? */
 bool sanitizer_has_reported(void);
 
-/* Writes the innermost function a program counter lies in or, when there is no symbolizer, its place in its
- * file; nothing when there is no sanitizer to ask. size is place's, in bytes. */
+/* Writes the innermost function that a program counter is in or, without a symbolizer, its place in its file;
+ * nothing without a sanitizer. size is place's, in bytes. */
 void sanitizer_place(uintptr_t pc, char *place, size_t size);
 
-/* The address that could not be accessed and, in *size, the bytes tried there, while a listener hears of it;
- * 0 when it is no access, or nobody knows. */
+/* The address that could not be accessed and, in *size, the bytes tried there, while a listener is called; 0
+ * when it is not an access, or unknown. */
 uintptr_t sanitizer_fault(size_t *size);
 
 #define SANITIZER_FUNCTION_SIZE 128 /* bytes */

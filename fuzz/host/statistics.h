@@ -1,10 +1,8 @@
-/* What a fuzz target has done so far, where another process can see it: no printing and no clock in the loop.
+/* What a fuzz target has done so far, visible to other processes: no printing and no clock in the loop.
  *
- * When the environment variable KMEM_STATISTICS names a file, the counters live in it (three 64-bit numbers
- * in the machine's byte order, in the order of the structure), and whoever runs the campaign reads them
- * there. Several processes may count in one file.
- *
- * May be here: counting. May not: what is made of the figures; fuzz/kmemfuzz/fuzzer.py reads them. */
+ * When the environment variable KMEM_STATISTICS names a file, the counters are in it (three 64-bit numbers in
+ * the machine's byte order, in the order of the structure), where fuzz/kmemfuzz/fuzzer.py reads them. Several
+ * processes may count in one file. */
 #ifndef KMEM_STATISTICS_H
 #define KMEM_STATISTICS_H
 
@@ -20,8 +18,8 @@ struct statistics {
  * why and exits with code 3 when the file cannot be made. */
 struct statistics *statistics_open(void);
 
-/* Adds one execution, the operations it did and checked, and those of its input. Nothing is lost when other
- * processes count at the same time. */
+/* Adds one execution, the operations it did and checked, and those of its input. Safe while other processes
+ * count. */
 void statistics_count(struct statistics *statistics, uint64_t operation_count,
                       uint64_t program_operation_count);
 

@@ -1,6 +1,4 @@
-/* What standard output is shown on.
- *
- * May be here: asking. May not: what is written there. */
+/* What standard output is shown on. */
 #ifndef KMEM_TERMINAL_H
 #define KMEM_TERMINAL_H
 

@@ -2,11 +2,11 @@
  *
  *     log -> format: a line to an event -> ids: which slot -> operations -> the smallest heap that holds them
  *
- * A log is text of one of the formats below; docs/import.md describes each. Every line that cannot be used is
- * reported by its number; none is dropped in silence.
+ * A log is text in one of the formats below; docs/import.md describes each. Every line that cannot be used is
+ * reported by its number; none is dropped silently.
  *
- * May be here: logs to programs. May not: files, arguments. import_plain.c, import_mtrace.c and
- * import_ltrace.c know a format each, import_ids.c which slot an id has. */
+ * import_plain.c, import_mtrace.c and import_ltrace.c know one format each, import_ids.c which slot an id
+ * has. */
 #ifndef KMEM_IMPORT_H
 #define KMEM_IMPORT_H
 
@@ -43,7 +43,7 @@ struct import_operation {
     size_t line; /* from 1 */
 };
 
-/* What came of a log. */
+/* The result of reading a log. */
 struct import {
     enum import_format format;
     struct import_operation *operations; /* from malloc */
@@ -58,21 +58,21 @@ enum import_format import_find_format(const char *name);
 const char *import_format_name(enum import_format format);
 
 /* The format of a log, by its first line that is neither blank nor a comment; IMPORT_FORMAT_COUNT when that
- * line is of none. */
+ * line has none of them. */
 enum import_format import_detect(const char *log, size_t size);
 
 /* Reads a log of size bytes. Fills *import, which the caller closes: an operation for each line that can be
- * used, a problem for each that cannot. The log is not needed any more afterwards. Returns false iff memory
- * ran out. Cost: linear in the log. */
+ * used, a problem for each that cannot. The log is not needed afterwards. Returns false iff memory ran out.
+ * Cost: linear in the log. */
 __attribute__((warn_unused_result)) bool import_read(const char *log, size_t size, enum import_format format,
                                                      struct import *import);
 
-/* Chooses the smallest heap, in pages as small as can be, in which no operation is refused. Returns false,
+/* Chooses the smallest heap, in pages as small as possible, in which no operation is refused. Returns false,
  * with one more problem, when even the largest cannot hold them all; or iff memory ran out, with none. */
 __attribute__((warn_unused_result)) bool import_fit(struct import *import);
 
-/* Writes the program as text, each operation with its line of the log in a comment. name is what the log is
- * called there. */
+/* Writes the program as text, each operation with its line of the log in a comment. name is the log's name
+ * there. */
 void import_print(const struct import *import, const char *name, FILE *stream);
 
 void import_close(struct import *import);

@@ -1,6 +1,4 @@
-/* From events to operations: what of a log makes sense, and in which slot.
- *
- * May be here: one log's reading under way. May not: formats. Included by fuzz/import/ alone. */
+/* For fuzz/import/ alone. From events to operations: what of a log makes sense, and in which slot. */
 #ifndef KMEM_IMPORT_BUILD_H
 #define KMEM_IMPORT_BUILD_H
 
@@ -11,7 +9,7 @@ struct import_build {
     struct import_ids ids;
     size_t operation_capacity;
     size_t problem_capacity;
-    size_t line; /* under way, from 1 */
+    size_t line; /* the current one, from 1 */
     bool failed; /* memory ran out */
 };
 

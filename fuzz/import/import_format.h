@@ -1,7 +1,5 @@
-/* What the formats share: a line of a log becomes an event, nothing, or a complaint.
- *
- * May be here: events, and the scanning every format needs. May not: slots, operations. Included by
- * fuzz/import/ alone. */
+/* For fuzz/import/ alone: what the formats share. A line of a log becomes an event, nothing, or a complaint.
+ * Events, and the scanning that every format needs; slots and operations are import_build.h's. */
 #ifndef KMEM_IMPORT_FORMAT_H
 #define KMEM_IMPORT_FORMAT_H
 
@@ -20,7 +18,7 @@ enum import_event_kind {
     IMPORT_ZALLOC,
     IMPORT_RESIZE,
     IMPORT_FREE,
-    IMPORT_BROKEN, /* it is not understood: the message says why */
+    IMPORT_BROKEN, /* it cannot be parsed: the message says why */
 };
 
 struct import_event {
@@ -31,13 +29,13 @@ struct import_event {
     uint64_t size; /* bytes */
 };
 
-#define IMPORT_CALL_LIMIT 64 /* calls under way at a time, in as many threads */
+#define IMPORT_CALL_LIMIT 64 /* unfinished calls at a time, in as many threads */
 
 /* What a format remembers from line to line. */
 struct import_state {
     struct import_text moving; /* mtrace: what a realloc is about to move; size 0: none */
     struct {
-        struct import_text thread; /* ltrace: who began the call; may be empty */
+        struct import_text thread; /* ltrace: which one began the call; may be empty */
         struct import_text call;   /* its beginning, up to where it was interrupted */
     } calls[IMPORT_CALL_LIMIT];
     size_t call_count;
@@ -52,7 +50,7 @@ import_parse import_parse_plain;
 import_parse import_parse_mtrace;
 import_parse import_parse_ltrace;
 
-/* Is this line, which is not blank, of the format? For detecting; a line can be of it and yet be broken. */
+/* Is this line, which is not blank, of the format? For detection; a line can be of it and still be broken. */
 bool import_is_plain(struct import_text line);
 bool import_is_mtrace(struct import_text line);
 bool import_is_ltrace(struct import_text line);
@@ -62,15 +60,14 @@ bool import_is_ltrace(struct import_text line);
 /* The next word, up to a blank or tab; empty at the end. */
 struct import_text import_word(struct import_text *text);
 
-/* A whole number, decimal or with 0x in front. Returns false iff the word is none or needs more than 64 bits.
- */
+/* A whole number, decimal or with 0x. Returns false iff the word is not one or needs more than 64 bits. */
 bool import_number(struct import_text word, uint64_t *number);
 
 bool import_starts_with(struct import_text text, const char *start);
 bool import_equals(struct import_text text, const char *word);
 
 /* A pointer as a tool prints it, as an id: the word itself, an empty one for NULL. Returns false iff the word
- * is no pointer. */
+ * is not a pointer. */
 bool import_pointer(struct import_text word, struct import_text *id);
 
 /* The first place of a string in a text, or the text's end. */

@@ -1,6 +1,4 @@
-/* Which slot each id of a log has: ids come and go, slots are few and numbered.
- *
- * May be here: the map. May not: formats, operations. */
+/* Maps each id of a log to its slot: ids come and go, slots are few and numbered. */
 #ifndef KMEM_IMPORT_IDS_H
 #define KMEM_IMPORT_IDS_H
 
@@ -26,12 +24,12 @@ struct import_ids {
 /* The entry of an id; NULL when it is not live. Valid until the next add or remove. */
 struct import_entry *import_ids_find(const struct import_ids *ids, struct import_text id);
 
-/* Makes an id live, which is not, in this slot; the log it lies in must outlive the map. Returns false iff
- * memory ran out. */
+/* Makes an id that is not live live, in this slot; the log that holds it must outlive the map. Returns false
+ * iff memory ran out. */
 __attribute__((warn_unused_result)) bool import_ids_add(struct import_ids *ids, struct import_text id,
                                                         size_t slot, size_t line);
 
-/* Forgets an entry that import_ids_find has returned. Its slot stays taken. */
+/* Removes an entry that import_ids_find has returned. Its slot stays taken. */
 void import_ids_remove(struct import_ids *ids, struct import_entry *entry);
 
 /* Takes the lowest free slot; IMPORT_NO_SLOT when all are taken. */

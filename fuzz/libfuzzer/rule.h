@@ -1,7 +1,5 @@
-/* What the fuzz targets share: rules, how one that is broken is reported, and how the process ends then.
- *
- * May be here: what is the same whatever is under test. May not: any rule, and anything of what is under
- * test. Used by every target but the heap's, which has the harness's own report (fuzz/report). */
+/* What the fuzz targets share, whatever they test: how a broken rule is reported, and how the process then
+ * ends. Used by every target but the heap's, which has the harness's own report (fuzz/report). */
 #ifndef KMEM_RULE_H
 #define KMEM_RULE_H
 
@@ -14,16 +12,16 @@
 
 /* What must hold. */
 struct rule {
-    const char *id;       /* letters, digits and dashes; what ci/fuzz names the finding by */
-    const char *sentence; /* one, that is not true when the rule is broken */
+    const char *id;       /* letters, digits and dashes; ci/fuzz names the finding by it */
+    const char *sentence; /* one, that is false when the rule is broken */
     __attribute__((noreturn)) void (*violation)(void);
 };
 
-/* The id of the rule broken. Each violation function writes its own, so that no two of them can be folded
+/* The id of the broken rule. Each violation function writes its own, so that no two of them can be merged
  * into one. */
 extern const char *volatile rule_broken;
 
-/* Defines the rule TARGET_rule_NAME, and the function that the process dies in when it is broken,
+/* Defines the rule TARGET_rule_NAME, and the function in which the process dies when it is broken,
  * TARGET_violation_NAME: tools tell crashes apart by the names on their stacks. */
 #define RULE(target, name, id, sentence)                                                                     \
     __attribute__((noinline, noreturn)) static void target##_violation_##name(void) {                        \
@@ -32,9 +30,9 @@ extern const char *volatile rule_broken;
     }                                                                                                        \
     static const struct rule target##_rule_##name = {id, sentence, target##_violation_##name}
 
-/* What a report says of the input that breaks a rule. */
+/* What a report says about the input that breaks a rule. */
 struct rule_run {
-    const void *run;        /* the target's own, handed to the functions below */
+    const void *run;        /* the target's own, passed to the functions below */
     size_t operation_count; /* operations done, at least 1; the last of them broke the rule */
     /* The text of operation `number`, one of the last RULE_HISTORY_COUNT; they are numbered from 0. */
     void (*describe)(const void *run, size_t number, char text[RULE_TEXT_SIZE]);
@@ -45,7 +43,7 @@ struct rule_run {
 __attribute__((noreturn)) void rule_break(const struct rule *rule);
 
 /* The same, with the operation just done, what was expected and observed, the operations before it (unless
- * steps.h has them printed) and the state in between. */
+ * steps.h prints them) and the state in between. */
 __attribute__((noreturn)) void rule_break_run(const struct rule *rule, const struct rule_run *run,
                                               const char *expected, const char *observed);
 

@@ -1,9 +1,7 @@
-/* What a fuzz target does with its input, in words, as it does it: for whoever wants to understand a crash.
+/* What a fuzz target does with its input, in words, as it does it: to understand a crash.
  *
- * A target prints its steps to standard error when KMEM_STEPS is set in its environment. Each is there before
- * it is done, so what is printed is complete up to the step that dies, hangs or breaks a rule.
- *
- * May be here: how steps are printed. May not: what any target does. */
+ * A target prints its steps to standard error when KMEM_STEPS is set in its environment. Each is printed
+ * before it is done, so the output is complete up to the step that dies, hangs or breaks a rule. */
 #ifndef KMEM_STEPS_H
 #define KMEM_STEPS_H
 
@@ -14,7 +12,7 @@
 
 #define STEPS_TEXT_SIZE_MAXIMUM ((size_t)4096) /* bytes of a text that are printed */
 
-/* Are steps wanted? The environment is asked once. */
+/* Are steps wanted? Reads the environment once. */
 static inline bool steps_are_wanted(void) {
     static int wanted = -1;
     if (wanted < 0) {
@@ -23,9 +21,7 @@ static inline bool steps_are_wanted(void) {
     return wanted == 1;
 }
 
-/* Prints a text, indented, a line of it in each line: bytes that are not printable as \xNN, a backslash
- * twice.
- */
+/* Prints a text, indented, line by line: bytes that are not printable as \xNN, a backslash twice. */
 static inline void steps_print_text(const uint8_t *text, size_t size) {
     const size_t shown_size = size < STEPS_TEXT_SIZE_MAXIMUM ? size : STEPS_TEXT_SIZE_MAXIMUM;
     for (size_t i = 0; i < shown_size; i++) {

@@ -2,9 +2,7 @@
  *
  * It shares no code and no idea with page.c: no descriptor, no counter, no memory. Pages are numbers, a
  * pointer is its distance from page 0, and of a descriptor it knows only whether it is impossible. It
- * predicts how each operation ends, and then is what the allocator should be.
- *
- * May be here: the predictions. May not: page.c, descriptors, an address. */
+ * predicts how each operation ends, and then is what the allocator should be. It must never use page.c. */
 #ifndef KMEM_PAGE_MODEL_H
 #define KMEM_PAGE_MODEL_H
 
@@ -15,13 +13,13 @@
 
 #define PAGE_MODEL_PAGE_LIMIT 64        /* pages a model has at most */
 #define PAGE_MODEL_NULL       INT64_MIN /* the offset that stands for the NULL pointer */
-#define PAGE_MODEL_NO_PAGE    SIZE_MAX  /* the page index of no page: NULL is the answer */
+#define PAGE_MODEL_NO_PAGE    SIZE_MAX  /* the page index of no page: NULL is returned */
 
 struct page_model {
     size_t page_count;                           /* 1 to PAGE_MODEL_PAGE_LIMIT */
     struct live_run live[PAGE_MODEL_PAGE_LIMIT]; /* sorted by first_index, not overlapping */
     size_t live_count;
-    size_t impossible_index; /* page whose descriptor somebody overwrote with an impossible one; or no page */
+    size_t impossible_index; /* page whose descriptor was overwritten with an impossible one; or no page */
 };
 
 /* How an operation should end. */
@@ -39,15 +37,16 @@ struct page_answer page_model_alloc(struct page_model *model, size_t count);
 struct page_answer page_model_extend(struct page_model *model, int64_t offset, size_t count);
 struct page_answer page_model_free(struct page_model *model, int64_t offset);
 
-/* How many pages page_run_count counts. */
+/* What page_run_count returns. */
 size_t page_model_run_count(const struct page_model *model, int64_t offset);
 
-/* Bytes that page_count pages and their descriptors take at least in memory that starts that many bytes after
- * a page boundary, and how many pages fit in size bytes of it. Found by trying. Cost: a step per page. */
+/* The fewest bytes that page_count pages and their descriptors take in memory that starts that many bytes
+ * after a page boundary, and how many pages fit in size bytes of it. Found by trying. Cost: a step per page.
+ */
 size_t page_model_size_of(size_t start, size_t page_count);
 size_t page_model_fit(size_t start, size_t size);
 
-/* The free pages in front of live run number gap; for gap == live_count those behind the last one. */
+/* The free pages before live run number gap; for gap == live_count those after the last one. */
 struct live_run page_model_gap(const struct page_model *model, size_t gap);
 
 /* What a page is. */

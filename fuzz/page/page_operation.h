@@ -1,7 +1,5 @@
 /* The operations of the page allocator's fuzz target: how bytes become one, and how one is printed.
  *
- * May be here: decoding and text. May not: doing anything to an allocator.
- *
  * The bytes of an operation. Any three are one:
  *
  *     byte 0, bits 3..0   0 to 3 alloc        13 free, misused
@@ -11,22 +9,22 @@
  *     byte 0, bits 7..4   the misuse, modulo 5: 0 a free page, 1 an interior page, 2 a misaligned pointer,
  *                         3 a foreign pointer, 4 NULL
  *                         scribble: 0 to 7; init elsewhere: 8 to 15, of which kind (decode_init)
- *     byte 1              extend, free: which live run, modulo how many there are
- *                         misuse, scribble: which page, modulo how many there are
+ *     byte 1              extend, free: which live run, modulo their number
+ *                         misuse, scribble: which page, modulo their number
  *                         foreign pointer: which way it is foreign, modulo 6
  *     byte 2              alloc, zalloc, extend: how many pages, on a scale of its own (decode_count)
  *                         misaligned and foreign pointer: how far off
  *                         scribble: the descriptor (0 is PAGE_LAST; 1 and 3 have 4 added)
  *                         init elsewhere: bytes 1 and 2 place and measure its memory
  *
- * What names nothing becomes the next that is: extend and free with nothing live are alloc; a free page where
- * there is none is an interior page, and that, where there is none, a misaligned pointer.
+ * An operand that names nothing becomes the next possible one: extend and free with nothing live are alloc; a
+ * free page where there is none is an interior page, and that, where there is none, a misaligned pointer.
  *
  * Scribble overwrites one descriptor with an impossible one; while one is overwritten, the same bytes repair
- * it. In between the allocator must call corrupt what it meets there, and serve everything else as ever.
+ * it. In between the allocator must report it as corrupt when it meets it, and serve everything else as
+ * usual.
  *
- * Init elsewhere makes another allocator, of good memory or bad, and forgets it once it has been checked.
- */
+ * Init elsewhere makes another allocator, of good or bad memory, and drops it after checking it. */
 #ifndef KMEM_PAGE_OPERATION_H
 #define KMEM_PAGE_OPERATION_H
 

@@ -1,10 +1,8 @@
 /* The operations of the page tables' fuzz target: how bytes become one, and how one is printed.
  *
- * May be here: decoding and text. May not: doing anything to a tree.
- *
  * The bytes of an operation. Any four are one:
  *
- *     byte 0, bits 3..0   0 to 4 map           12 take pages for something else than tables
+ *     byte 0, bits 3..0   0 to 4 map           12 take pages for something other than tables
  *                         5 to 8 unmap         13 give some of those back
  *                         9 to 11 translate    14, 15 scribble, or repair
  *     byte 0, bits 7..4   map, unmap, translate: the address
@@ -12,21 +10,21 @@
  *                             11, 12 one bit from a live one, 13 out of all, 14 misaligned, 15 not canonical
  *                         scribble: the level, modulo 3
  *     byte 1              grid: bits 2..0 index 2, bits 5..3 index 1, bits 7..6 index 0, each out of a few
- *                         live: which mapping, modulo how many there are; scribble: the same; while an
- *                         entry is overwritten, from 0x80 on an address that comes by it
- *                         take: one page or two; give back: which, modulo how many there are
- *     byte 2              map, bits 3..0: R, W, X and U, mended to be legal
- *                         map, bits 7..4: all 1 means not mended, and byte 3 says which bit is added, if any
- *                         which bit, how far misaligned; translate, with byte 3: the offset in the page
- *     byte 3              map: the physical page; scribble: what is wrong with the entry
+ *                         live: which mapping, modulo their number; scribble: the same; while an entry is
+ *                         overwritten, from 0x80 on an address whose walk meets it
+ *                         take: one page or two; give back: which, modulo their number
+ *     byte 2              map, bits 3..0: R, W, X and U, corrected to be legal
+ *                         map, bits 7..4: all 1 means not corrected, and byte 3 says which bit is added, if
+ * any which bit, how far misaligned; translate, with byte 3: the offset in the page byte 3              map:
+ * the physical page; scribble: what is wrong with the entry
  *
- * What names nothing becomes the next that is: a live mapping where there is none is one out of the grid,
- * unmap a map then, a scribble a map; giving back what was not taken takes it. A map beyond the model's limit
- * is an unmap.
+ * An operand that names nothing becomes the next possible one: a live mapping where there is none is one out
+ * of the grid, unmap a map then, a scribble a map; giving back what was not taken takes it. A map beyond the
+ * model's limit is an unmap.
  *
  * Scribble overwrites an entry on the way to a live mapping with an impossible one; while one is overwritten,
- * the same bytes repair it. In between the tree must call corrupt what it meets there, and serve everything
- * else as ever. */
+ * the same bytes repair it. In between the tree must report it as corrupt when it meets it, and serve
+ * everything else as usual. */
 #ifndef KMEM_SV39_OPERATION_H
 #define KMEM_SV39_OPERATION_H
 
@@ -44,7 +42,7 @@ enum sv39_operation_kind {
     SV39_OPERATION_MAP,
     SV39_OPERATION_UNMAP,
     SV39_OPERATION_TRANSLATE,
-    SV39_OPERATION_TAKE, /* pages for something else than tables */
+    SV39_OPERATION_TAKE, /* pages for something other than tables */
     SV39_OPERATION_GIVE_BACK,
     SV39_OPERATION_SCRIBBLE,
     SV39_OPERATION_REPAIR,

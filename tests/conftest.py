@@ -1,10 +1,14 @@
-"""What holds for every run of the Python tests: nothing is left in the tree, and nothing that was asked for runs no test."""
+"""What holds for every run of the Python tests: nothing is left in the tree, nothing that was asked for runs no test, and each
+test can have a folder."""
 
+import pathlib
 import sys
+import tempfile
 
 import pytest
 
 sys.dont_write_bytecode = True
+pytest.register_assert_rewrite("campaign_tree", "folders", "gate_fixture", "tool_fixture")
 _MODULES = pytest.StashKey[set]()
 
 
@@ -26,8 +30,21 @@ def pytest_collectstart(collector):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session, items):
-    """Adds a failure for each module, and each folder on the command line, that has no test."""
+    """Adds a failure for each module, and each folder on the command line, that has no test. Classes that build something come
+    first, so that no processor has to wait for them at the end."""
+    items.sort(key=lambda item: "shared_folder" not in item.fixturenames)
     asked = {(session.startpath / argument.split("::")[0]).resolve() for argument in session.config.args}
     for place in sorted(asked | session.stash.get(_MODULES, set())):
         if not any(item.path.is_relative_to(place) for item in items):
             items.append(RunsNoTest.from_parent(session, name=str(place.relative_to(session.startpath))))
+
+
+def _folder():
+    """A folder of a test's own, or of a class: its name is short, other users can be let in, and it goes at the end, none of
+    which holds for pytest's tmp_path."""
+    with tempfile.TemporaryDirectory() as name:
+        yield pathlib.Path(name)
+
+
+folder = pytest.fixture(_folder, name="folder")
+shared_folder = pytest.fixture(_folder, name="shared_folder", scope="class")

@@ -8,6 +8,8 @@ import shutil
 import tempfile
 import unittest
 
+import pytest
+
 
 def write_file(path, contents):
     """Makes a file of text or bytes, and the folders it is in. Returns its path."""
@@ -22,15 +24,12 @@ def write_script(path, text):
     return path
 
 
-class FolderTest(unittest.TestCase):
+class FolderTest:
     """Each test has a folder of its own."""
 
-    maxDiff = None
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+    @pytest.fixture(autouse=True)
+    def set_up_folder_test(self, folder):
+        self.folder = folder
 
     def write(self, name, contents):
         """Makes a file in the folder. Returns its path."""

@@ -116,7 +116,6 @@ REMEASURE = """
 import sys
 sys.path.insert(0, "ci/lib")
 import coverage
-
 coverage.run_everything = lambda binaries: sorted(coverage.RAW.iterdir())
 sys.exit(coverage.main(sys.argv[1:]))
 """

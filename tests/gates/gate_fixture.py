@@ -4,25 +4,22 @@ import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
-import unittest
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT, INTERNAL = range(5)
 TIMEOUT = 60  # seconds before a command counts as hanging
 
 
-class GateTest(unittest.TestCase):
+class GateTest:
     """The copy, a folder of programs in front of the others, and a list of the calls of all stubs."""
 
-    maxDiff = None
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.tree = pathlib.Path(folder.name) / "tree"
-        self.programs = pathlib.Path(folder.name) / "programs"
-        self.list = pathlib.Path(folder.name) / "calls"
+    @pytest.fixture(autouse=True)
+    def set_up_gate_test(self, folder):
+        self.tree = folder / "tree"
+        self.programs = folder / "programs"
+        self.list = folder / "calls"
         self.programs.mkdir()
         for name in ("ci", ".ci", "fuzz/kmemfuzz"):
             shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -61,6 +58,6 @@ class GateTest(unittest.TestCase):
     def require(self, code, words, *command):
         """Runs a command that must end with this code and say these words; returns all it said."""
         ended, output, errors = self.run_command(*command)
-        self.assertEqual(ended, code, output + errors)
-        self.assertIn(words, output + errors)
+        assert ended == code, output + errors
+        assert words in output + errors
         return output + errors

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 
+import pytest
 from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, USAGE, VIOLATION, GateTest
 from step_log import LEAST, count_log, skips_of
 
@@ -37,22 +38,18 @@ NIGHT = {
     "workflows": ["tests/workflows"],
 }
 MODULE = """\
-import pathlib, unittest
-
-
-class Test(unittest.TestCase):
-    def test_it(self):
-        with open({calls!r}, "a") as file:
-            file.write({folder!r} + "\\n")
-        {body}
+def test_it():
+    with open({calls!r}, "a") as file:
+        file.write({folder!r} + "\\n")
+    {body}
 """
 
 
 class TestStepsTest(GateTest):
     """A tree in which every step passes."""
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_test_steps_test(self, set_up_gate_test):
         for name in ("pytest.ini", "tests/conftest.py"):
             self.write(name, (ROOT / name).read_text(encoding="utf-8"))
         self.stub("nproc", "0")  # pytest starts no workers then, which would take longer than these tests
@@ -73,7 +70,7 @@ class TestStepsTest(GateTest):
     def fuzzer(self, path, done="$runs"):
         """A fuzz target, which says that it has run so often."""
         self.stub(path, script='runs=${2#-runs=}; [ $# -lt 3 ] || [ "$(ls "${@: -1}")" = empty ] || exit 9\n'
-                               f'[ $# -lt 3 ] || echo "Done {done} runs in 0 second(s)" >&2')
+                  f'[ $# -lt 3 ] || echo "Done {done} runs in 0 second(s)" >&2')
 
     def lower(self, *steps):
         """Takes the least counts from these steps, whose modules have one test each."""
@@ -89,19 +86,19 @@ class TestStepsTest(GateTest):
         return [call + " " * call.endswith("_fuzzer") for call in calls if not call.startswith(("cmake", "nproc"))]
 
 
-class Steps(TestStepsTest):
+class TestSteps(TestStepsTest):
     def expect(self, steps):
         """Every step has passed, and the calls are those expected."""
         made = self.made_calls()
         expected = [call for calls in steps.values() for call in calls]
-        self.assertEqual(sorted(made), sorted(expected))
-        self.assertEqual([call for call in made if not call.startswith("tests/")],
-                         [call for call in expected if not call.startswith("tests/")])
+        assert sorted(made) == sorted(expected)
+        assert [call for call in made if not call.startswith("tests/")] == [
+            call for call in expected if not call.startswith("tests/")]
 
     def test_without_a_name_every_usual_step_makes_all_of_its_checks(self):
         self.lower("tool", "browser")
         output = self.require(SOUND, " passed, 0 failed, 0 skipped\n", "ci/test")
-        self.assertEqual(re.findall(r"^ok +(\w+) ", output, re.MULTILINE), list(CALLS))
+        assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == list(CALLS)
         self.expect(CALLS)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
@@ -111,13 +108,13 @@ class Steps(TestStepsTest):
 
     def test_every_step_there_is_has_a_least_count_and_is_run_by_day_or_night(self):
         steps = re.findall(r"^step_(\w+)\(\)", (ROOT / "ci/test").read_text(encoding="utf-8"), re.MULTILINE)
-        self.assertEqual(sorted(steps), sorted([*CALLS, *NIGHT]))
-        self.assertEqual(sorted(LEAST), sorted(steps))
-        self.assertGreater(min(LEAST.values()), 0)
+        assert sorted(steps) == sorted([*CALLS, *NIGHT])
+        assert sorted(LEAST) == sorted(steps)
+        assert min(LEAST.values()) > 0
 
     def test_a_step_that_is_not_there_is_wrong_usage(self):
         self.require(USAGE, "there is no step 'nights'", "ci/test", "lint", "nights")
-        self.assertEqual(self.calls(), [])
+        assert self.calls() == []
 
     def test_a_call_that_fails_fails_its_step(self):
         self.lower("tool", "browser", "coverage", "target")
@@ -127,12 +124,12 @@ class Steps(TestStepsTest):
             failing = {step: names[index] for step, names in programs.items() if index < len(names)}
             for program in failing.values():
                 if program.startswith("tests/"):
-                    self.module(program, "self.fail()")
+                    self.module(program, "assert False")
                 else:
                     self.stub(program, MANY, code=1)
             output = self.require(VIOLATION, " failed, ", "ci/test", *failing)
-            self.assertEqual(re.findall(r"^FAILED +(\w+) ", output, re.MULTILINE), list(failing))
-            self.assertIn("ok      setup", output)
+            assert re.findall(r"^FAILED +(\w+) ", output, re.MULTILINE) == list(failing)
+            assert "ok      setup" in output
             for program in failing.values():
                 if program.startswith("tests/"):
                     self.module(program, "pass")
@@ -157,25 +154,25 @@ class Steps(TestStepsTest):
         shutil.rmtree(self.tree / "build")
         self.write("build")
         self.require(ENVIRONMENT, "The folder build/logs cannot be made or written", "ci/test", "lint")
-        self.assertEqual(self.calls(), [])
+        assert self.calls() == []
 
     def test_nothing_that_lies_in_build_is_judged_when_it_cannot_be_built(self):
         (self.tree / "build/logs/build-release.log").mkdir(parents=True)
         for steps in ([], ["unit"], ["lint", "fuzzers"], ["tool"], ["browser"], ["target"], ["coverage"], ["night"]):
             output = self.require(ENVIRONMENT, "LACKING setup", "ci/test", *steps)
-            self.assertIn("build/logs/build-release.log cannot be written", output)
-            self.assertEqual(self.made_calls(), ["ci/setup"])
+            assert "build/logs/build-release.log cannot be written" in output
+            assert self.made_calls() == ["ci/setup"]
 
     def test_what_a_step_judges_is_built_first(self):
         self.require(SOUND, "ok      fuzzers", "ci/test", "fuzzers")
         calls = self.calls()
-        self.assertEqual(calls[0], "ci/setup")
+        assert calls[0] == "ci/setup"
         built = [call.split()[-1] for call in calls if call.startswith("cmake --build")]
-        self.assertEqual(built, [*PRESETS, "fuzz"])
-        self.assertLess(calls.index("cmake --build --preset fuzz"), calls.index(next(c for c in calls if "_fuzzer" in c)))
+        assert built == [*PRESETS, "fuzz"]
+        assert calls.index("cmake --build --preset fuzz") < calls.index(next(c for c in calls if "_fuzzer" in c))
 
 
-class Counts(TestStepsTest):
+class TestCounts(TestStepsTest):
     def test_a_step_that_runs_too_few_tests_fails(self):
         for text, count in (("", 0), ("1 passed, 0 failed", 1), ("No tests were found!!!", 0)):
             self.stub("ctest", text)
@@ -219,8 +216,8 @@ all 6 configurations  1,392 inputs, 9,999 checked operations: all sound and equa
 154 counts of instructions, all as in tests/board/instructions.txt
 total                                    900/900 100.00 %
 """
-        self.assertEqual(count_log(log.splitlines()), {"passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1,
-                                                       "failed": 2 + 1 + 3 + 1, "skipped": 1 + 3 + 2})
+        assert count_log(log.splitlines()) == {
+            "passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1, "failed": 2 + 1 + 3 + 1, "skipped": 1 + 3 + 2}
 
     def test_a_skip_is_shown_with_the_reason_it_gives(self):
         log = """\
@@ -235,17 +232,17 @@ skipped: no poison here
 SKIPPED [2] tests/tool/test_x.py:7: needs a "browser"
 SKIPPED [1] ../tests/tool/test_y.py: needs: colons
 """
-        self.assertEqual(skips_of(log.splitlines()), ["first_test: no poison here", 'needs a "browser"',
-                                                      "needs: colons", "second_test: it does not say why"])
+        assert skips_of(log.splitlines()) == [
+            "first_test: no poison here", 'needs a "browser"', "needs: colons", "second_test: it does not say why"]
 
     def test_every_skip_of_a_unit_test_gives_a_reason(self):
         for path in (ROOT / "tests/unit").glob("*.c"):
-            self.assertNotRegex(path.read_text(encoding="utf-8"), r"\bskip\(\)", path.name)
+            assert not re.search(r"\bskip\(\)", path.read_text(encoding="utf-8")), path.name
 
 
-class Hosting(GateTest):
+class TestHosting(GateTest):
     def test_what_the_hosting_runs_is_ci_test_and_ends_with_its_code(self):
         for code in range(5):
             self.stub("ci/test", "words", code=code)
             self.require(code, "words", ".ci/run")
-            self.assertEqual(self.calls(), ["ci/test"])
+            assert self.calls() == ["ci/test"]

@@ -6,8 +6,8 @@ import contextlib
 import io
 import pathlib
 import re
+import sys
 import tempfile
-import unittest
 from unittest import mock
 
 import check_docs
@@ -17,10 +17,11 @@ import determinism
 import measurement
 import patched
 import planted
+import pytest
 from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, VIOLATION
 
 
-class JudgeTest(unittest.TestCase):
+class JudgeTest:
     def run_main(self, main, *arguments):
         """Runs a main function. Returns (exit code, all it printed)."""
         output = io.StringIO()
@@ -29,7 +30,7 @@ class JudgeTest(unittest.TestCase):
         return code, output.getvalue()
 
 
-class CheckDocs(JudgeTest):
+class TestCheckDocs(JudgeTest):
     def main(self, failures):
         """What comes of documents with these failures."""
         tally = check_docs.Tally()
@@ -38,20 +39,20 @@ class CheckDocs(JudgeTest):
             return self.run_main(check_docs.main, [])
 
     def test_a_failure_ends_it_with_1(self):
-        self.assertEqual(self.main([]), (SOUND, "5 passed, 0 failed\n"))
-        self.assertEqual(self.main(["a.md:1: no"]), (VIOLATION, "FAILED  a.md:1: no\n5 passed, 1 failed\n"))
+        assert self.main([]) == (SOUND, "5 passed, 0 failed\n")
+        assert self.main(["a.md:1: no"]) == (VIOLATION, "FAILED  a.md:1: no\n5 passed, 1 failed\n")
 
     def test_documents_that_are_not_there_are_failures(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(check_docs, "Commands"):
             tally = check_docs.check_tree(pathlib.Path(folder), pathlib.Path("/nowhere/kmemfuzz"))
-        self.assertEqual(len(tally.failures), len(check_docs.DOCUMENTS))
+        assert len(tally.failures) == len(check_docs.DOCUMENTS)
 
     def test_a_tool_that_cannot_be_run_is_the_environment(self):
         with mock.patch.object(check_docs, "check_tree", side_effect=FileNotFoundError(2, "No such file", "kmemfuzz")):
-            self.assertEqual(self.run_main(check_docs.main, [])[0], ENVIRONMENT)
+            assert self.run_main(check_docs.main, [])[0] == ENVIRONMENT
 
 
-class Coverage(JudgeTest):
+class TestCoverage(JudgeTest):
     PLACE = {"file": "src/kmem.c", "line": 7, "column": 3, "never": "true", "source": "if (x) {"}
     FIGURES = {"lines": 1000, "lines_covered": 1000, "branches": 500, "branches_covered": 499, "conditions": 90,
                "conditions_covered": 90}
@@ -68,38 +69,38 @@ class Coverage(JudgeTest):
 
     def test_a_place_that_is_not_explained_ends_it_with_1(self):
         key = ("src/kmem.c", "if (x) {")
-        self.assertEqual(self.main([self.PLACE], {key: "because"})[0], SOUND)
+        assert self.main([self.PLACE], {key: "because"})[0] == SOUND
         code, output = self.main([self.PLACE], {})
-        self.assertEqual(code, VIOLATION)
-        self.assertIn("src/kmem.c:7:3: never true, and not explained in tests/uncovered.txt: if (x) {", output)
+        assert code == VIOLATION
+        assert "src/kmem.c:7:3: never true, and not explained in tests/uncovered.txt: if (x) {" in output
 
     def test_an_explanation_of_what_is_covered_ends_it_with_1(self):
         code, output = self.main([], {("src/kmem.c", "if (y) {"): "because"})
-        self.assertEqual(code, VIOLATION)
-        self.assertIn("explains what is covered or gone: src/kmem.c | if (y) {", output)
+        assert code == VIOLATION
+        assert "explains what is covered or gone: src/kmem.c | if (y) {" in output
 
     def test_less_than_the_floor_ends_it_with_1(self):
         for kind in coverage.LEAST:
             code, output = self.main([], {}, **{f"{kind}_covered": self.FIGURES[kind] * 9 // 10})
-            self.assertEqual(code, VIOLATION)
-            self.assertIn(f"90.00 % of all {kind} are covered, and {coverage.LEAST[kind]} % must be", output)
+            assert code == VIOLATION
+            assert f"90.00 % of all {kind} are covered, and {coverage.LEAST[kind]} % must be" in output
 
     def test_nothing_measured_ends_it_with_1(self):
         code, output = self.main([], {}, **dict.fromkeys(self.FIGURES, 0))
-        self.assertEqual(code, VIOLATION)
-        self.assertIn("nothing was measured", output)
+        assert code == VIOLATION
+        assert "nothing was measured" in output
 
     def test_the_floors_are_not_lower_than_they_were(self):
-        self.assertEqual(coverage.LEAST, {"lines": 99.0, "branches": 97.0, "conditions": 97.0})
+        assert coverage.LEAST == {"lines": 99.0, "branches": 97.0, "conditions": 97.0}
 
     def test_a_place_that_a_board_does_not_reach_must_be_explained(self):
         place = {**self.PLACE, "board": "rv64"}
-        self.assertEqual(coverage_target.judge([dict(place)], {("rv64", "src/kmem.c", "if (x) {"): "because"}), [])
-        self.assertEqual(len(coverage_target.judge([dict(place)], {})), 1)
-        self.assertEqual(len(coverage_target.judge([], {("rv64", "src/kmem.c", "if (x) {"): "because"})), 1)
+        assert coverage_target.judge([dict(place)], {("rv64", "src/kmem.c", "if (x) {"): "because"}) == []
+        assert len(coverage_target.judge([dict(place)], {})) == 1
+        assert len(coverage_target.judge([], {("rv64", "src/kmem.c", "if (x) {"): "because"})) == 1
 
 
-class Determinism(JudgeTest):
+class TestDeterminism(JudgeTest):
     PATHS = [f"input-{number:02}" for number in range(20)]
 
     def judge(self, ask, orders=3):
@@ -112,58 +113,55 @@ class Determinism(JudgeTest):
         asked = []
         judge = self.judge(lambda paths: asked.append(list(paths)) or ["same" for _ in paths])
         orders = [order for order in asked if len(order) == len(self.PATHS)]
-        self.assertEqual((judge.passed, judge.failed, len(orders)), (5, 0, 3))
-        self.assertEqual(len({tuple(order) for order in [self.PATHS, sorted(self.PATHS, reverse=True), *orders]}), 5)
+        assert (judge.passed, judge.failed, len(orders)) == (5, 0, 3)
+        assert len({tuple(order) for order in [self.PATHS, sorted(self.PATHS, reverse=True), *orders]}) == 5
         for order in orders:
-            self.assertEqual(sorted(order), sorted(self.PATHS))
-        self.assertIn([path for path in self.PATHS for _ in range(2)], asked)
-        self.assertEqual([order for order in asked if len(order) == 1], [[path] for path in self.PATHS])
+            assert sorted(order) == sorted(self.PATHS)
+        assert [path for path in self.PATHS for _ in range(2)] in asked
+        assert [order for order in asked if len(order) == 1] == [[path] for path in self.PATHS]
 
     def test_an_answer_that_depends_on_the_order_is_caught_by_shuffling(self):
         def ask(paths):
             return [str(any(other > path for other in paths[:index])) for index, path in enumerate(paths)]
 
         judge = self.judge(ask)
-        self.assertEqual((judge.passed, judge.failed), (2, 3))
+        assert (judge.passed, judge.failed) == (2, 3)
 
     def test_an_answer_that_depends_on_the_run_before_is_caught_by_running_twice(self):
         judge = self.judge(lambda paths: [str(path in paths[:index]) for index, path in enumerate(paths)])
-        self.assertEqual((judge.passed, judge.failed), (4, 1))
+        assert (judge.passed, judge.failed) == (4, 1)
 
-    def test_a_difference_ends_it_with_1(self):
-        with tempfile.TemporaryDirectory() as folder:
-            build = pathlib.Path(folder)
-            for name in ("a", "b"):
-                (build / "inputs").mkdir(exist_ok=True)
-                (build / "inputs" / name).write_text("x", encoding="utf-8")
-            for name in ("heap_fuzzer", "kmemfuzz"):
-                (build / name).touch()
-            for answers, expected in (("same", SOUND), (None, VIOLATION)):
-                count = iter(range(1000))
-                with mock.patch.multiple(
-                        determinism, coverage=lambda _build, _target, paths: [frozenset("1") for _ in paths],
-                        digests=lambda _build, paths: [answers or str(next(count)) for _ in paths]):
-                    code, output = self.run_main(determinism.main, ["--build", folder, f"{folder}/inputs"])
-                self.assertEqual(code, expected, output)
-                self.assertRegex(output, r"\n10 passed, 0 failed\n$" if expected == SOUND else r"\n6 passed, 4 failed\n$")
+    def test_a_difference_ends_it_with_1(self, folder):
+        (folder / "inputs").mkdir()
+        for name in ("a", "b"):
+            (folder / "inputs" / name).write_text("x", encoding="utf-8")
+        for name in ("heap_fuzzer", "kmemfuzz"):
+            (folder / name).touch()
+        for answers, expected in (("same", SOUND), (None, VIOLATION)):
+            count = iter(range(1000))
+            with mock.patch.multiple(
+                    determinism, coverage=lambda _build, _target, paths: [frozenset("1") for _ in paths],
+                    digests=lambda _build, paths: [answers or str(next(count)) for _ in paths]):
+                code, output = self.run_main(determinism.main, ["--build", str(folder), f"{folder}/inputs"])
+            assert code == expected, output
+            assert re.search(r"\n10 passed, 0 failed\n$" if expected == SOUND else r"\n6 passed, 4 failed\n$", output)
 
     def test_a_kmemfuzz_that_cannot_do_its_work_is_no_violation(self):
         for ended in (ENVIRONMENT, INTERNAL):
             with mock.patch.object(determinism, "run", return_value=(ended, "there is no memory\n")), \
-                    self.assertRaises(SystemExit) as end:
+                    pytest.raises(SystemExit) as end:
                 self.run_main(determinism.digests, pathlib.Path("build"), ["a"])
-            self.assertEqual(end.exception.code, ended)
+            assert end.value.code == ended
 
 
-class Planted(JudgeTest):
+class TestPlanted(JudgeTest):
     """A build that links nothing, and a fuzzer that runs nothing."""
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.enterContext(mock.patch.object(planted, "WORK", self.folder / "work"))
-        self.enterContext(contextlib.chdir(ROOT))
+    @pytest.fixture(autouse=True)
+    def set_up_planted(self, folder, monkeypatch):
+        self.folder = folder
+        monkeypatch.setattr(planted, "WORK", folder / "work")
+        monkeypatch.chdir(ROOT)
         self.patch = self.folder / "bug.patch"
         self.patch.write_text("a bug", encoding="utf-8")
         (self.folder / "src").mkdir()
@@ -172,8 +170,8 @@ class Planted(JudgeTest):
         self.build.fingerprint.return_value = "build"
         self.build.code.folder = self.folder / "src"
         self.commands = []
-        self.enterContext(mock.patch.object(patched, "make_copy", self.make_copy))
-        self.enterContext(mock.patch.object(patched, "run", self.run_fuzzer))
+        monkeypatch.setattr(patched, "make_copy", self.make_copy)
+        monkeypatch.setattr(patched, "run", self.run_fuzzer)
         self.build.link = self.link
 
     def make_copy(self, folder, *_):
@@ -195,8 +193,8 @@ class Planted(JudgeTest):
 
     def test_the_fuzzer_is_given_the_seed_and_the_executions_asked_for(self):
         self.log(runs=700, seed=3)
-        self.assertIn("-seed=3", self.commands[-1])
-        self.assertIn("-runs=700", self.commands[-1])
+        assert "-seed=3" in self.commands[-1]
+        assert "-runs=700" in self.commands[-1]
 
     def test_a_log_is_taken_again_only_when_nothing_has_changed(self):
         changes = {
@@ -212,11 +210,11 @@ class Planted(JudgeTest):
             count = len(self.commands)
             change()
             self.log(**settings)
-            self.assertEqual(len(self.commands) - count, name != "nothing", name)
+            assert len(self.commands) - count == (name != "nothing"), name
 
     def test_a_fuzzer_that_ends_before_its_executions_has_not_shown_that_there_is_nothing(self):
         outcome, _, executions = planted.judge_run(0, "stat::number_of_executed_units: 60\n", ("placement",), 60000)
-        self.assertEqual((outcome, executions), (planted.UNEXPLAINED, 60))
+        assert (outcome, executions) == (planted.UNEXPLAINED, 60)
 
     def test_a_problem_ends_it_with_1(self):
         for problems, expected in (([], SOUND), (["a bug was missed"], VIOLATION)):
@@ -224,9 +222,9 @@ class Planted(JudgeTest):
                                      judge_patches=mock.Mock(return_value=problems),
                                      judge_canaries=mock.Mock(return_value=problems)):
                 for arguments in ([], ["--canaries"]):
-                    self.assertEqual(self.run_main(planted.main, arguments)[0], expected)
+                    assert self.run_main(planted.main, arguments)[0] == expected
 
     def test_there_is_a_canary_for_every_way_to_fail(self):
         told = {re.search(r"^Fails: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
                 for path in (ROOT / planted.CANARIES).glob("*.patch")}
-        self.assertEqual(told, set(planted.FAILURES))
+        assert told == set(planted.FAILURES)

@@ -3,16 +3,17 @@ judge is not.
 """
 
 import os
+import re
 import shutil
 import subprocess
-import unittest
 
+import pytest
 from gate_fixture import ENVIRONMENT, INTERNAL, SOUND, VIOLATION, GateTest
 
 NOBODY = 65534
 
 
-class Build(GateTest):
+class TestBuild(GateTest):
     def test_a_build_whose_log_cannot_be_written_has_not_happened(self):
         (self.tree / "build/logs/build-release.log").mkdir(parents=True)
         self.stub("cmake", script='[[ $1 != --list-presets* ]] || echo \'  "release"\'')
@@ -21,10 +22,10 @@ class Build(GateTest):
             self.stub("build/fuzz/kmemfuzz", "yesterday's")
             self.stub("build/fuzz/heap_fuzzer", "yesterday's")
             output = self.require(ENVIRONMENT, ".log cannot be written", *command)
-            self.assertNotIn("yesterday", output)
-            self.assertEqual([call for call in self.calls() if call.startswith(("build/", "cmake --build"))], [])
+            assert "yesterday" not in output
+            assert [call for call in self.calls() if call.startswith(("build/", "cmake --build"))] == []
 
-    @unittest.skipIf(os.getuid() != 0, "only root can become another user")
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
     def test_in_a_tree_of_another_user_every_command_that_builds_says_which_folder_cannot_be_made(self):
         for folder in (self.tree.parent, self.tree, self.programs):
             folder.chmod(0o755)
@@ -38,8 +39,8 @@ class Build(GateTest):
             shell = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
             done = subprocess.run(shell, cwd=self.tree, env=dict(os.environ, PATH=f"{self.programs}:/usr/bin:/bin"),
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
-            self.assertEqual(done.returncode, ENVIRONMENT, (command, done.stderr))
-            self.assertRegex(done.stderr, r"The folder build/\S+ cannot be made or written; ", command)
+            assert done.returncode == ENVIRONMENT, (command, done.stderr)
+            assert re.search(r"The folder build/\S+ cannot be made or written; ", done.stderr), command
 
     def test_a_build_that_fails_is_the_environment(self):
         self.stub("cmake", "FAILED: kmem.o", code=1)
@@ -57,20 +58,21 @@ class Build(GateTest):
                 stamp = self.tree / "build/release/.ninja_log"
                 os.utime(stamp, ns=(stamp.stat().st_mtime_ns - 10**9,) * 2)  # what comes now is later
                 (self.tree / "kept").rename(self.tree / "src/kmem.c")
-            done = subprocess.run(["bash", "-c", build], cwd=self.tree, env=dict(os.environ, PATH=f"{self.programs}:/usr/bin:/bin"),
-                                  capture_output=True, check=False)
-            self.assertEqual(done.returncode, SOUND)
-            self.assertEqual(self.calls(), ["cmake --preset release", f"cmake --build --preset release{expected}"])
+            done = subprocess.run(["bash", "-c", build], cwd=self.tree,
+                                  env=dict(os.environ, PATH=f"{self.programs}:/usr/bin:/bin"), capture_output=True,
+                                  check=False)
+            assert done.returncode == SOUND
+            assert self.calls() == ["cmake --preset release", f"cmake --build --preset release{expected}"]
 
 
-class Replay(GateTest):
+class TestReplay(GateTest):
     """A corpus of three programs, and four builds of kmemfuzz that agree."""
 
     PRESETS = ("release", "dev", "everything-instrumented", "s390x")
     SOUND = "\n".join(f"sound  {number:016x}  1 operations  corpus/{number}" for number in range(3))
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_replay(self, set_up_gate_test):
         for path in ("corpus/README.md", "corpus/seeds/a.ops", "corpus/seeds/b.ops", "corpus/minimised/c"):
             self.write(path)
         self.stub("qemu-s390x", script='exec "$@"')
@@ -88,7 +90,7 @@ esac""")
 
     def test_builds_that_agree_pass(self):
         output = self.require(SOUND, "17 passed, 0 failed\n", "ci/replay")
-        self.assertIn("ok      digests of s390x equal those of release\n", output)
+        assert "ok      digests of s390x equal those of release\n" in output
 
     def test_another_digest_in_any_build_fails(self):
         for preset in self.PRESETS[1:]:
@@ -120,13 +122,13 @@ esac""")
             self.require(code, "there is no memory", "ci/replay")
 
 
-class Freestanding(GateTest):
+class TestFreestanding(GateTest):
     """A file of each kind, and compilers that compile nothing."""
     LAYERS = ("program", "execute", "subjects", "page", "sv39", "text", "import", "search", "host", "report", "tool", "libfuzzer",
               "board")
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_freestanding(self, set_up_gate_test):
         for path in ("src/kmem.c", "src/kmem.h", "src/riscv/board.c", "src/riscv/board.h", "src/riscv/sv39.c",
                      "src/riscv/virtual_heap.c", "invariants/invariant.c", "invariants/live.h", "fuzz/execute/model.c",
                      "fuzz/execute/model.h", "fuzz/execute/refusal.h", "fuzz/subjects/subject_kmem.c", "fuzz/program/program.c",
@@ -152,7 +154,7 @@ esac""")
     def test_an_undefined_symbol_fails_for_every_machine(self):
         self.nm(undefined="memcpy\\nprintf")
         output = self.require(VIOLATION, "these symbols are nowhere: printf", "ci/check-freestanding")
-        self.assertEqual(output.count("these symbols are nowhere: printf"), 5)
+        assert output.count("these symbols are nowhere: printf") == 5
 
     def test_symbols_that_cannot_be_listed_are_the_environment(self):
         self.nm(code=1)
@@ -192,14 +194,15 @@ esac""")
         self.require_failure("FAILED  fuzz/elsewhere has no place among the layers")
 
 
-class Lint(GateTest):
+class TestLint(GateTest):
     """A tree with a file of each kind, and tools that object to nothing."""
 
-    TOOLS = {"clang-format-19": ["clang-format"], "cppcheck": ["cppcheck"], "shellcheck": ["shellcheck"], "pyflakes3": ["pyflakes"],
-             "clang-tidy-19": ["clang-tidy", "clang-tidy-fuzzers", "clang-tidy-target", "clang-tidy-sanitized"]}
+    TOOLS = {"clang-format-19": ["clang-format"], "cppcheck": ["cppcheck"], "shellcheck": ["shellcheck"],
+             "pyflakes3": ["pyflakes"], "clang-tidy-19": ["clang-tidy", "clang-tidy-fuzzers", "clang-tidy-target",
+                                                          "clang-tidy-sanitized"]}
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_lint(self, set_up_gate_test):
         for path in ("src/kmem.c", "fuzz/libfuzzer/heap_fuzzer.c", "src/riscv/board.c", "src/riscv/sanitizer/shadow.c", "ci/lib/x.py",
                      "src/kmem.h"):
             self.write(path)
@@ -215,7 +218,7 @@ class Lint(GateTest):
             self.stub(tool, code=1)
             output = self.require(VIOLATION, f"{len(names)} failed\n", "ci/lint")
             for name in names:
-                self.assertIn(f"FAILED  {name}: ", output)
+                assert f"FAILED  {name}: " in output
             self.stub(tool)
 
     def test_a_negated_group_is_refused(self):
@@ -235,11 +238,11 @@ class Lint(GateTest):
         self.require(ENVIRONMENT, "git cannot list the files", "ci/lint")
 
 
-class Wrappers(GateTest):
+class TestWrappers(GateTest):
     def test_a_command_that_is_a_program_of_ci_lib_ends_with_its_code(self):
         (self.tree / "ci/lib/begin.py").write_text("import sys\nfrom kmemfuzz.entry import enter\nenter('x', lambda: int(sys.argv[-1]))\n",
                                                    encoding="utf-8")
         for name in ("check-docs", "coverage", "determinism", "planted", "detection", "check-fuzzers"):
             script = (self.tree / "ci" / name).read_text(encoding="utf-8")
-            self.assertIn("\nbegin ", script)
-            self.assertEqual(self.run_command(f"ci/{name}", str(VIOLATION))[0], VIOLATION, name)
+            assert "\nbegin " in script
+            assert self.run_command(f"ci/{name}", str(VIOLATION))[0] == VIOLATION, name

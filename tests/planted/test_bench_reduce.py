@@ -2,10 +2,10 @@
 """
 
 import random
-import unittest
 from unittest import mock
 
 import bench_reduce as reduction
+import pytest
 
 HEADER = bytes(11)
 CULPRIT = b"\x07crash"  # an operation that fails
@@ -28,30 +28,30 @@ def failure_of(_tool, program, _folder):
     return None
 
 
-class Padding(unittest.TestCase):
+class TestPadding:
     def pad(self, count, draw=None):
         with mock.patch.object(reduction, "failure_of", failure_of):
             return reduction.pad("tool", HEADER + CULPRIT, count, draw or random.Random(1), "folder")
 
     def test_a_crash_gets_as_many_operations_as_asked_for_and_fails_last(self):
         program = self.pad(150)
-        self.assertEqual(len(operations(program)), 150)
-        self.assertEqual(failure_of(None, program, None), ("culprit", 149))
+        assert len(operations(program)) == 150
+        assert failure_of(None, program, None) == ("culprit", 149)
 
     def test_the_same_seed_gives_the_same_crash(self):
-        self.assertEqual(self.pad(40, random.Random(3)), self.pad(40, random.Random(3)))
+        assert self.pad(40, random.Random(3)) == self.pad(40, random.Random(3))
 
     def test_what_changes_the_failure_is_not_put_in(self):
         draw = mock.Mock()
         draw.randbytes = lambda size: bytes([POISON]) * size
         draw.randint = lambda least, most: least
-        with self.assertRaisesRegex(reduction.NoCrash, "it takes no 3 operations"):
+        with pytest.raises(reduction.NoCrash, match="it takes no 3 operations"):
             self.pad(3, draw)
 
 
-class Table(unittest.TestCase):
+class TestTable:
     def test_a_line_has_the_figures_of_both(self):
         lines = reduction.table([reduction.Figures("bug", "placement", 150, 4, 35, 1175, 17.4, 40, 8.5),
                                  reduction.Figures("other", "hang", 150, 2, 23, 30, 90.0, None, None)]).splitlines()
-        self.assertEqual(lines[1].split(), ["bug", "placement", "150", "4", "1,175", "17", "40", "8,500"])
-        self.assertEqual(lines[2].split(), ["other", "hang", "150", "2", "30", "90", "-", "-"])
+        assert lines[1].split() == ["bug", "placement", "150", "4", "1,175", "17", "40", "8,500"]
+        assert lines[2].split() == ["other", "hang", "150", "2", "30", "90", "-", "-"]

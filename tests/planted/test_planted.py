@@ -2,17 +2,13 @@
 failures.
 """
 
-import contextlib
-import io
 import json
-import os
 import pathlib
-import tempfile
-import unittest
 from unittest import mock
 
 import patched
 import planted
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ORACLES = ["block-size", "placement", "recovery"]
@@ -43,62 +39,62 @@ def survivor(target="heap"):
 SURVIVOR = survivor()
 
 
-class PatchHeader(unittest.TestCase):
+class TestPatchHeader:
     def parse(self, text):
         return planted.parse_patch(pathlib.Path("tests/planted/some-bug.patch"), text, BY_TARGET)
 
     def test_its_fields_and_the_file_name_are_read(self):
         patch = self.parse(HEADER + DIFF)
-        self.assertEqual((patch.name, patch.bug, patch.origin, patch.oracles, patch.fails, patch.target),
-                         ("some-bug", "It rounds down.", "here", ("placement",), None, "heap"))
+        assert (patch.name, patch.bug, patch.origin, patch.oracles, patch.fails, patch.target) == (
+            "some-bug", "It rounds down.", "here", ("placement",), None, "heap")
 
     def test_several_oracles_are_separated_by_commas(self):
         patch = self.parse(HEADER.replace("placement", "placement, sanitizer,hang") + DIFF)
-        self.assertEqual(patch.oracles, ("placement", "sanitizer", "hang"))
+        assert patch.oracles == ("placement", "sanitizer", "hang")
 
     def test_a_missing_field_is_named(self):
-        with self.assertRaisesRegex(planted.Broken, "some-bug.patch: the header lacks Bug, Oracle"):
+        with pytest.raises(planted.Broken, match="some-bug.patch: the header lacks Bug, Oracle"):
             self.parse("Origin: here\n" + DIFF)
 
     def test_an_unknown_oracle_is_named(self):
-        with self.assertRaisesRegex(planted.Broken, "target heap has no oracle 'placemnet'"):
+        with pytest.raises(planted.Broken, match="target heap has no oracle 'placemnet'"):
             self.parse(HEADER.replace("placement", "placemnet") + DIFF)
 
     def test_the_oracles_of_another_target_are_that_target_s(self):
         header = HEADER.replace("placement", "sv39-root") + "Target: sv39\n"
-        self.assertEqual(self.parse(header + DIFF).target, "sv39")
-        with self.assertRaisesRegex(planted.Broken, "target text has no oracle 'sv39-root'"):
+        assert self.parse(header + DIFF).target == "sv39"
+        with pytest.raises(planted.Broken, match="target text has no oracle 'sv39-root'"):
             self.parse(header.replace("Target: sv39", "Target: text") + DIFF)
 
     def test_an_unknown_target_is_named(self):
-        with self.assertRaisesRegex(planted.Broken, "there is no target 'sv48' to plant bugs in, but heap, page"):
+        with pytest.raises(planted.Broken, match="there is no target 'sv48' to plant bugs in, but heap, page"):
             self.parse(HEADER + "Target: sv48\n" + DIFF)
 
     def test_an_unknown_way_to_fail_is_named(self):
-        with self.assertRaisesRegex(planted.Broken, "'Fails: somehow' is none of"):
+        with pytest.raises(planted.Broken, match="'Fails: somehow' is none of"):
             self.parse(HEADER + "Fails: somehow\nBecause: words\n" + DIFF)
 
     def test_a_canary_without_a_reason_is_named(self):
-        with self.assertRaisesRegex(planted.Broken, "the header lacks Because"):
+        with pytest.raises(planted.Broken, match="the header lacks Because"):
             self.parse(HEADER + "Fails: not-found\n" + DIFF)
 
 
-class CommittedPatches(unittest.TestCase):
-    def setUp(self):
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(ROOT)
+class TestCommittedPatches:
+    @pytest.fixture(autouse=True)
+    def set_up_committed_patches(self, monkeypatch):
+        monkeypatch.chdir(ROOT)
         self.oracles = planted.read_oracles()
         self.ids = [oracle for ids in self.oracles.values() for oracle in ids]
 
     def test_every_oracle_is_read_from_the_sources(self):
-        self.assertEqual(len(self.ids), len(set(self.ids)))
+        assert len(self.ids) == len(set(self.ids))
         for target, oracles in {"heap": ("region", "counters", "inside", "recovery"), "page": ("page-counter", "page-zeroed"),
                                 "sv39": ("sv39-root", "sv39-pages-held", "sv39-translation", "sv39-pages-sound"),
                                 "text": ("text-encoding-is-stable", "text-memory")}.items():
-            self.assertLessEqual(set(oracles), set(self.oracles[target]))
+            assert set(oracles) <= set(self.oracles[target])
 
     def test_all_have_a_valid_header(self):
-        self.assertTrue(planted.read_patches(planted.PATCHES, self.oracles))
+        assert planted.read_patches(planted.PATCHES, self.oracles)
 
     def test_every_rule_of_page_sv39_and_text_has_a_bug_that_it_alone_may_catch(self):
         """So when the rule is deleted, that bug is missed or caught by the wrong one. The heap's oracles are held to less:
@@ -106,164 +102,162 @@ class CommittedPatches(unittest.TestCase):
         alone = {patch.oracles[0] for patch in planted.read_patches(planted.PATCHES, self.oracles) if len(patch.oracles) == 1}
         for target in ("page", "sv39", "text"):
             ids = set(self.oracles[target])
-            self.assertEqual(ids - alone, set(planted.SHADOWED) & ids, target)
+            assert ids - alone == set(planted.SHADOWED) & ids, target
 
-    def test_all_but_the_canary_that_must_not_apply_to_the_code_as_it_is(self):
+    def test_all_but_the_canary_that_must_not_apply_to_the_code_as_it_is(self, folder):
         patches = [*planted.read_patches(planted.PATCHES, self.oracles), *planted.read_patches(planted.CANARIES, self.oracles)]
-        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         unfit = set()
         for patch in patches:
             code = planted.TARGETS[patch.target].code
             try:
                 copy = patched.make_copy(folder / patch.name, patch.path, code)
-                self.assertTrue(patched.changed_files(code.folder, copy), patch.name)
+                assert patched.changed_files(code.folder, copy), patch.name
             except patched.NotPatched:
                 unfit.add(patch.name)
-        self.assertEqual(unfit, {patch.name for patch in patches if patch.fails == planted.DOES_NOT_APPLY})
+        assert unfit == {patch.name for patch in patches if patch.fails == planted.DOES_NOT_APPLY}
 
     def test_there_is_a_canary_for_each_way_to_fail(self):
         canaries = planted.read_patches(planted.CANARIES, self.oracles)
-        self.assertEqual({patch.fails for patch in canaries}, set(planted.FAILURES))
+        assert {patch.fails for patch in canaries} == set(planted.FAILURES)
 
     def test_every_oracle_that_is_not_shadowed_is_named_by_a_patch(self):
         patches = planted.read_patches(planted.PATCHES, self.oracles)
         named = {oracle for patch in patches for oracle in patch.oracles}
         ids = {oracle for target in planted.targets_of(patches) for oracle in self.oracles[target.name]}
-        self.assertEqual(ids - named, set(planted.SHADOWED) & ids)
+        assert ids - named == set(planted.SHADOWED) & ids
 
 
-class CommandLines(unittest.TestCase):
+class TestCommandLines:
     CORE = patched.CORE.archive
     LINK = (": && clang-19 -c x.c -o x.o && :\n"
             ": && clang-19 -O2 -fsanitize=fuzzer main.o -o heap_fuzzer  fuzz/libkmem_report.a  src/libkmem.a && :\n")
 
     def test_a_compile_reads_the_copy_first_and_writes_elsewhere(self):
         command = "clang-19 -DX=1 -I/tree -Werror -o src/CMakeFiles/kmem.dir/kmem.c.o -c /tree/src/kmem.c".split()
-        self.assertEqual(patched.compile_command(command, pathlib.Path("src"), pathlib.Path("/copy"), "/out/kmem.o"),
-                         ["clang-19", "-I/copy", "-DX=1", "-I/tree", "-Werror", "-o", "/out/kmem.o", "-c",
-                          "/copy/src/kmem.c", "-Wno-error"])
+        assert patched.compile_command(command, pathlib.Path("src"), pathlib.Path("/copy"), "/out/kmem.o") == [
+            "clang-19", "-I/copy", "-DX=1", "-I/tree", "-Werror", "-o", "/out/kmem.o", "-c", "/copy/src/kmem.c", "-Wno-error"]
 
     def test_all_but_the_core_is_linked_into_one_object_once(self):
         arguments = patched.link_command(self.LINK, "heap_fuzzer", self.CORE)
-        self.assertEqual(patched.prelink_command(arguments, self.CORE, "/out/harness.o"),
-                         ["clang-19", "-r", "-nostdlib", "-O2", "main.o", "-o", "/out/harness.o", "fuzz/libkmem_report.a"])
+        assert patched.prelink_command(arguments, self.CORE, "/out/harness.o") == [
+            "clang-19", "-r", "-nostdlib", "-O2", "main.o", "-o", "/out/harness.o", "fuzz/libkmem_report.a"]
 
     def test_an_image_s_linker_script_is_for_the_whole_image_only(self):
         arguments = ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "a.obj", "-o", "replay.elf", "libkmem.a", "libboard.a"]
-        self.assertEqual(patched.prelink_command(arguments, self.CORE, "h.o"),
-                         ["clang-19", "-r", "-nostdlib", "a.obj", "-o", "h.o", "libboard.a"])
-        self.assertEqual(patched.final_command(arguments, self.CORE, "h.o", ["k.o"], "out.elf"),
-                         ["clang-19", "-Wl,--gc-sections", "-T", "link.ld", "-o", "out.elf", "h.o", "k.o", "libboard.a"])
+        assert patched.prelink_command(arguments, self.CORE, "h.o") == [
+            "clang-19", "-r", "-nostdlib", "a.obj", "-o", "h.o", "libboard.a"]
+        assert patched.final_command(arguments, self.CORE, "h.o", ["k.o"], "out.elf") == [
+            "clang-19", "-Wl,--gc-sections", "-T", "link.ld", "-o", "out.elf", "h.o", "k.o", "libboard.a"]
 
     def test_the_core_s_archive_is_replaced_by_objects_in_the_link(self):
         arguments = patched.link_command(self.LINK, "heap_fuzzer", self.CORE)
-        self.assertEqual(patched.final_command(arguments, self.CORE, "/out/harness.o", ["/out/a.o", "/out/b.o"], "/out/fuzzer"),
-                         ["clang-19", "-O2", "-fsanitize=fuzzer", "-o", "/out/fuzzer", "/out/harness.o", "/out/a.o",
-                          "/out/b.o", "fuzz/libkmem_report.a"])
+        assert patched.final_command(arguments, self.CORE, "/out/harness.o", ["/out/a.o", "/out/b.o"], "/out/fuzzer") == [
+            "clang-19", "-O2", "-fsanitize=fuzzer", "-o", "/out/fuzzer", "/out/harness.o", "/out/a.o", "/out/b.o",
+            "fuzz/libkmem_report.a"]
 
     def test_a_link_without_the_core_is_refused(self):
-        with self.assertRaisesRegex(planted.Broken, "0 times, not once"):
+        with pytest.raises(planted.Broken, match="0 times, not once"):
             patched.link_command(self.LINK.replace("src/libkmem.a", ""), "heap_fuzzer", self.CORE)
 
     def test_a_build_without_the_fuzzer_is_refused(self):
-        with self.assertRaisesRegex(planted.Broken, "no command that links heap_fuzzer"):
+        with pytest.raises(planted.Broken, match="no command that links heap_fuzzer"):
             patched.link_command(self.LINK.splitlines()[0], "heap_fuzzer", self.CORE)
 
     def test_a_changed_header_means_that_every_file_is_compiled(self):
-        self.assertEqual(patched.below(pathlib.Path("src"), "/home/src/tree/src/riscv/sv39.c"), "riscv/sv39.c")
-        self.assertTrue(patched.must_compile("page.c", {"block.h"}))
-        self.assertTrue(patched.must_compile("kmem.c", {"kmem.c"}))
-        self.assertFalse(patched.must_compile("page.c", {"kmem.c"}))
+        assert patched.below(pathlib.Path("src"), "/home/src/tree/src/riscv/sv39.c") == "riscv/sv39.c"
+        assert patched.must_compile("page.c", {"block.h"})
+        assert patched.must_compile("kmem.c", {"kmem.c"})
+        assert not patched.must_compile("page.c", {"kmem.c"})
 
 
-class FuzzerOutput(unittest.TestCase):
+class TestFuzzerOutput:
     def judge(self, code, output, oracles=("placement",), runs=1000):
         return planted.judge_run(code, output, oracles, runs)
 
     def test_a_violation_is_found_by_its_oracle(self):
-        self.assertEqual(self.judge(77, VIOLATED), (planted.FOUND, "placement", 38))
+        assert self.judge(77, VIOLATED) == (planted.FOUND, "placement", 38)
 
     def test_a_violation_of_another_oracle_is_the_wrong_one(self):
-        self.assertEqual(self.judge(77, VIOLATED, ("alignment",)), (planted.WRONG_ORACLE, "placement", 38))
+        assert self.judge(77, VIOLATED, ("alignment",)) == (planted.WRONG_ORACLE, "placement", 38)
 
     def test_a_report_of_a_sanitizer_is_found_by_the_sanitizer(self):
         output = "==1==ERROR: AddressSanitizer: use-after-poison on address 0x1\n" + STATISTICS.format(7)
-        self.assertEqual(self.judge(77, output, ("sanitizer",)), (planted.FOUND, "asan: use-after-poison", 7))
-        self.assertEqual(self.judge(77, output)[0], planted.WRONG_ORACLE)
+        assert self.judge(77, output, ("sanitizer",)) == (planted.FOUND, "asan: use-after-poison", 7)
+        assert self.judge(77, output)[0] == planted.WRONG_ORACLE
 
     def test_an_assertion_of_the_sanitizer_is_found_by_the_sanitizer(self):
         output = 'AddressSanitizer: CHECK failed: asan_poisoning.cpp:162 "((beg)) < ((end))"\n' + STATISTICS.format(7)
         outcome, caught_by, _ = self.judge(77, output, ("sanitizer",))
-        self.assertEqual((outcome, planted.oracle_of(caught_by)), (planted.FOUND, "sanitizer"))
+        assert (outcome, planted.oracle_of(caught_by)) == (planted.FOUND, "sanitizer")
 
     def test_a_timeout_and_the_end_of_memory_are_hangs(self):
         for kind in ("timeout after 10 seconds", "out-of-memory (used: 2049Mb; limit: 2048Mb)"):
             output = f"==1==ERROR: libFuzzer: {kind}\n" + STATISTICS.format(7)
-            self.assertEqual(self.judge(70, output, ("hang",)), (planted.FOUND, "hang", 7))
+            assert self.judge(70, output, ("hang",)) == (planted.FOUND, "hang", 7)
 
     def test_all_executions_without_a_finding_are_not_found(self):
-        self.assertEqual(self.judge(0, SURVIVED), (planted.NOT_FOUND, None, 1000))
+        assert self.judge(0, SURVIVED) == (planted.NOT_FOUND, None, 1000)
 
     def test_fewer_executions_than_asked_for_are_unexplained(self):
-        self.assertEqual(self.judge(0, SURVIVED, runs=1001)[0], planted.UNEXPLAINED)
+        assert self.judge(0, SURVIVED, runs=1001)[0] == planted.UNEXPLAINED
 
     def test_no_count_of_executions_is_unexplained(self):
-        self.assertEqual(self.judge(0, "")[0], planted.UNEXPLAINED)
-        self.assertEqual(self.judge(77, VIOLATED.split("stat::", maxsplit=1)[0])[0], planted.UNEXPLAINED)
+        assert self.judge(0, "")[0] == planted.UNEXPLAINED
+        assert self.judge(77, VIOLATED.split("stat::", maxsplit=1)[0])[0] == planted.UNEXPLAINED
 
     def test_a_bad_end_without_a_finding_is_unexplained(self):
-        self.assertEqual(self.judge(1, STATISTICS.format(1000))[0], planted.UNEXPLAINED)
+        assert self.judge(1, STATISTICS.format(1000))[0] == planted.UNEXPLAINED
 
     def test_an_abort_that_no_violation_explains_is_unexplained(self):
         output = ("VIOLATION that did not happen again: the subject depends on more than its program\n"
                   "==1==ERROR: AddressSanitizer: ABRT on unknown address\n" + STATISTICS.format(38))
-        self.assertEqual(self.judge(77, output, ("sanitizer",))[0], planted.UNEXPLAINED)
+        assert self.judge(77, output, ("sanitizer",))[0] == planted.UNEXPLAINED
 
 
-class VerdictOnPatches(unittest.TestCase):
+class TestVerdictOnPatches:
     def judge(self, results, patches, complete=False):
         return planted.judge_patches(results, patches, complete, ORACLES)
 
     def test_all_found_and_a_survivor_are_sound(self):
-        self.assertEqual(self.judge([SURVIVOR, found("a")], [make_patch("a")]), [])
+        assert self.judge([SURVIVOR, found("a")], [make_patch("a")]) == []
 
     def test_every_other_outcome_is_a_problem(self):
         for outcome in (*planted.FAILURES, planted.UNEXPLAINED):
             result = planted.Result("a", outcome, "placement", 38, 0.1, "log")
             problems = self.judge([SURVIVOR, result], [make_patch("a")])
-            self.assertEqual(len(problems), 1, outcome)
-            self.assertTrue(problems[0].startswith("a: "), problems)
+            assert len(problems) == 1, outcome
+            assert problems[0].startswith("a: "), problems
 
     def test_an_unpatched_core_that_is_found_wrong_is_a_problem(self):
         problems = self.judge([found(planted.HEAP.control), found("a")], [make_patch("a")])
-        self.assertIn("(unpatched) did not survive", problems[0])
+        assert "(unpatched) did not survive" in problems[0]
 
     def test_what_was_not_examined_is_a_problem(self):
-        self.assertEqual(self.judge([], [make_patch("a")]),
-                         ["(unpatched): was not examined", "a: was not examined"])
+        assert self.judge([], [make_patch("a")]) == ["(unpatched): was not examined", "a: was not examined"]
 
     def test_each_target_has_a_control_of_its_own(self):
         patches = [make_patch("a"), make_patch("b", target="sv39")]
         results = [SURVIVOR, found("a"), found("b", target="sv39")]
-        self.assertEqual(self.judge(results, patches), ["(unpatched sv39): was not examined"])
-        self.assertEqual(self.judge([*results, survivor("sv39")], patches), [])
+        assert self.judge(results, patches) == ["(unpatched sv39): was not examined"]
+        assert self.judge([*results, survivor("sv39")], patches) == []
 
     def test_an_oracle_that_catches_nothing_is_a_problem_when_every_bug_was_planted(self):
         results, patches = [SURVIVOR, found("a")], [make_patch("a")]
-        self.assertIn("oracle block-size: caught no planted bug", self.judge(results, patches, complete=True)[0])
-        self.assertEqual(self.judge([*results, found("b", "block-size")], patches, complete=True), [])
+        assert "oracle block-size: caught no planted bug" in self.judge(results, patches, complete=True)[0]
+        assert self.judge([*results, found("b", "block-size")], patches, complete=True) == []
 
     def test_a_shadowed_oracle_that_catches_something_is_a_problem(self):
         results = [SURVIVOR, found("a"), found("b", "block-size"), found("c", "recovery")]
-        self.assertIn("oracle recovery: caught a planted bug", self.judge(results, [], complete=True)[0])
+        assert "oracle recovery: caught a planted bug" in self.judge(results, [], complete=True)[0]
 
 
-class VerdictOnCanaries(unittest.TestCase):
+class TestVerdictOnCanaries:
     CANARIES = [make_patch(f"canary-{failure}", fails=failure) for failure in planted.FAILURES]
 
-    def setUp(self):
+    @pytest.fixture(autouse=True)
+    def set_up_verdict_on_canaries(self, monkeypatch):
         self.logs = {patch.name: "Hunk #1 FAILED at 1.\n" for patch in self.CANARIES}
-        self.enterContext(mock.patch.object(planted, "read_logs", lambda name: self.logs[name]))
+        monkeypatch.setattr(planted, "read_logs", lambda name: self.logs[name])
 
     def judge(self, results, canaries=None, complete=True):
         return planted.judge_canaries(results, self.CANARIES if canaries is None else canaries, complete)
@@ -272,113 +266,113 @@ class VerdictOnCanaries(unittest.TestCase):
         return [planted.Result(patch.name, patch.fails) for patch in self.CANARIES]
 
     def test_all_that_fail_as_they_say_are_sound(self):
-        self.assertEqual(self.judge(self.results()), [])
+        assert self.judge(self.results()) == []
 
     def test_one_that_is_found_is_a_problem(self):
         for index, canary in enumerate(self.CANARIES):
             results = self.results()
             results[index] = found(canary.name)
             problems = self.judge(results)
-            self.assertEqual(len(problems), 1)
-            self.assertIn(f"{canary.name}: must end as '{canary.fails}', but: caught by placement", problems[0])
+            assert len(problems) == 1
+            assert f"{canary.name}: must end as '{canary.fails}', but: caught by placement" in problems[0]
 
     def test_one_that_fails_in_another_way_is_a_problem(self):
         results = self.results()
         results[0] = planted.Result(self.CANARIES[0].name, planted.UNEXPLAINED)
-        self.assertEqual(len(self.judge(results)), 1)
+        assert len(self.judge(results)) == 1
 
     def test_one_that_fails_for_another_reason_is_a_problem(self):
         name = self.CANARIES[0].name
         self.logs[name] = "Hunk #2 FAILED at 9.\n"
         problem, = self.judge(self.results())
-        self.assertIn(f"{name}: ends as 'not-found', but nothing says 'Hunk #1 FAILED'", problem)
+        assert f"{name}: ends as 'not-found', but nothing says 'Hunk #1 FAILED'" in problem
 
     def test_one_that_was_not_examined_is_a_problem(self):
-        self.assertEqual(self.judge(self.results()[1:]), [f"{self.CANARIES[0].name}: was not examined"])
+        assert self.judge(self.results()[1:]) == [f"{self.CANARIES[0].name}: was not examined"]
 
     def test_a_way_to_fail_without_a_canary_is_a_problem(self):
-        self.assertEqual(self.judge(self.results()[1:], self.CANARIES[1:]),
-                         [f"no canary tells whether '{planted.FAILURES[0]}' is noticed"])
+        assert self.judge(self.results()[1:], self.CANARIES[1:]) == [
+            f"no canary tells whether '{planted.FAILURES[0]}' is noticed"]
 
 
-class ExitCodes(unittest.TestCase):
+class TestExitCodes:
     """main() with the examination of patches replaced."""
 
+    @pytest.fixture(autouse=True)
+    def set_up_exit_codes(self, folder, capsys):
+        self.folder, self.capsys = folder, capsys
+
     def run_main(self, arguments, results=None, error=None, patches=(make_patch("a"), make_patch("b"))):
-        patches = VerdictOnCanaries.CANARIES if "--canaries" in arguments else patches
+        patches = TestVerdictOnCanaries.CANARIES if "--canaries" in arguments else patches
         examine_all = mock.Mock(return_value=results, side_effect=error)
-        output, errors = io.StringIO(), io.StringIO()
-        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         for patch in patches:
-            (folder / f"{patch.name}.patch").touch()
-        with mock.patch.multiple(planted, PATCHES=folder, CANARIES=folder, read_oracles=lambda: BY_TARGET,
+            (self.folder / f"{patch.name}.patch").touch()
+        with mock.patch.multiple(planted, PATCHES=self.folder, CANARIES=self.folder, read_oracles=lambda: BY_TARGET,
                                  read_patches=lambda *_: patches, examine_all=examine_all, read_logs=lambda _: "Hunk #1 FAILED",
                                  SHADOWED={"recovery": "", "block-size": ""}), \
-                mock.patch.object(patched, "fixed_addresses", lambda: []), \
-                contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                mock.patch.object(patched, "fixed_addresses", lambda: []):
             try:
                 code = planted.main(arguments)
             except SystemExit as end:
                 code = end.code
         self.examined = [patch.name for patch in examine_all.call_args.args[0]] if examine_all.called else []
-        return code, output.getvalue(), errors.getvalue()
+        return code, *self.capsys.readouterr()
 
     def test_0_when_all_is_as_it_must_be(self):
         code, output, _ = self.run_main([], [SURVIVOR, found("a"), found("b")])
-        self.assertEqual(code, 0)
-        self.assertTrue(output.splitlines()[-1].startswith("2 patches: 2 found"), output)
+        assert code == 0
+        assert output.splitlines()[-1].startswith("2 patches: 2 found"), output
 
     def test_1_when_a_bug_is_missed(self):
         missed = planted.Result("b", planted.NOT_FOUND, None, 1000, 1.0, "log")
         code, output, _ = self.run_main([], [SURVIVOR, found("a"), missed])
-        self.assertEqual(code, 1)
-        self.assertIn("WRONG  b: nothing found in 1,000 executions", output)
+        assert code == 1
+        assert "WRONG  b: nothing found in 1,000 executions" in output
 
     def test_1_when_a_canary_lives(self):
-        results = [found(patch.name) for patch in VerdictOnCanaries.CANARIES]
-        self.assertEqual(self.run_main(["--canaries"], results)[0], 1)
+        results = [found(patch.name) for patch in TestVerdictOnCanaries.CANARIES]
+        assert self.run_main(["--canaries"], results)[0] == 1
 
     def test_0_when_every_canary_dies_its_death(self):
-        results = [planted.Result(patch.name, patch.fails) for patch in VerdictOnCanaries.CANARIES]
-        self.assertEqual(self.run_main(["--canaries"], results)[0], 0)
+        results = [planted.Result(patch.name, patch.fails) for patch in TestVerdictOnCanaries.CANARIES]
+        assert self.run_main(["--canaries"], results)[0] == 0
 
     def test_2_for_a_patch_that_does_not_exist(self):
         code, _, errors = self.run_main(["--only", "a", "c"])
-        self.assertEqual((code, self.examined), (2, []))
-        self.assertIn("no patch named c", errors)
+        assert (code, self.examined) == (2, [])
+        assert "no patch named c" in errors
 
     def test_2_for_a_budget_that_is_no_number(self):
-        self.assertEqual(self.run_main(["--runs", "0"])[0], 2)
+        assert self.run_main(["--runs", "0"])[0] == 2
 
     def test_3_when_the_build_is_missing(self):
         code, _, errors = self.run_main([], error=planted.Broken("build/fuzz is not built"))
-        self.assertEqual((code, errors.splitlines()[-1]), (3, "ci/planted: build/fuzz is not built"))
+        assert (code, errors.splitlines()[-1]) == (3, "ci/planted: build/fuzz is not built")
 
     def test_only_plants_the_named_bugs_and_the_control(self):
-        self.assertEqual(self.run_main(["--only", "b"], [SURVIVOR, found("b")])[0], 0)
-        self.assertEqual(self.examined, [planted.HEAP.control, "b"])
+        assert self.run_main(["--only", "b"], [SURVIVOR, found("b")])[0] == 0
+        assert self.examined == [planted.HEAP.control, "b"]
 
     def test_json_is_one_document(self):
         _, output, _ = self.run_main(["--json", "--runs", "7"], [SURVIVOR, found("a"), found("b")])
         document = json.loads(output)
-        self.assertEqual((document["sound"], document["runs"]), (True, 7))
-        self.assertEqual(document["idle_oracles"], ["block-size", "recovery"])
-        self.assertEqual([patch["name"] for patch in document["patches"]], ["a", "b"])
-        self.assertEqual(document["unpatched"]["outcome"], planted.NOT_FOUND)
+        assert (document["sound"], document["runs"]) == (True, 7)
+        assert document["idle_oracles"] == ["block-size", "recovery"]
+        assert [patch["name"] for patch in document["patches"]] == ["a", "b"]
+        assert document["unpatched"]["outcome"] == planted.NOT_FOUND
 
     def test_every_target_has_its_control_its_budget_and_its_line_in_the_report(self):
         patches = (make_patch("a"), make_patch("b", ("sv39-root",), target="sv39"))
         results = [SURVIVOR, found("a"), survivor("sv39"), found("b", "sv39-root", "sv39")]
         code, output, _ = self.run_main([], results, patches=patches)
-        self.assertEqual((code, self.examined), (0, ["(unpatched)", "(unpatched sv39)", "a", "b"]), output)
-        self.assertEqual([line.split(" executions")[0] for line in output.splitlines()[-3:]],
-                         ["heap: 1 patches: 1 found; 1,038", "sv39: 1 patches: 1 found; 1,038", "2 patches: 2 found; 2,076"])
+        assert (code, self.examined) == (0, ["(unpatched)", "(unpatched sv39)", "a", "b"]), output
+        assert [line.split(" executions")[0] for line in output.splitlines()[-3:]] == [
+            "heap: 1 patches: 1 found; 1,038", "sv39: 1 patches: 1 found; 1,038", "2 patches: 2 found; 2,076"]
         _, output, _ = self.run_main(["--json"], results, patches=patches)
         document = json.loads(output)
-        self.assertEqual((document["runs"], document["unpatched"]["target"]), (planted.HEAP.runs, "heap"))
-        self.assertEqual([(target["target"], target["runs"], target["unpatched"]["name"]) for target in document["targets"]],
-                         [("heap", planted.HEAP.runs, "(unpatched)"),
-                          ("sv39", planted.TARGETS["sv39"].runs, "(unpatched sv39)")])
+        assert (document["runs"], document["unpatched"]["target"]) == (planted.HEAP.runs, "heap")
+        assert [(target["target"], target["runs"], target["unpatched"]["name"]) for target in document["targets"]] == [
+            ("heap", planted.HEAP.runs, "(unpatched)"), ("sv39", planted.TARGETS["sv39"].runs, "(unpatched sv39)")]
 
 
 class FakeBuild:
@@ -401,15 +395,15 @@ class FakeBuild:
         return [program]
 
 
-class Examination(unittest.TestCase):
+class TestExamination:
     """A patch's fuzzer, run and not run again."""
 
-    def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+    @pytest.fixture(autouse=True)
+    def set_up_examination(self, folder, monkeypatch):
+        self.folder = folder
         (self.folder / "src").mkdir()
         (self.folder / "src" / "kmem.c").write_text("a\n", encoding="ascii")
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(self.folder)
+        monkeypatch.chdir(self.folder)
         path = self.folder / "bug.patch"
         path.write_text("--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1 +1 @@\n-a\n+b\n", encoding="ascii")
         self.patch = make_patch("bug")._replace(path=path)
@@ -422,29 +416,31 @@ class Examination(unittest.TestCase):
 
     def test_the_fuzzer_is_given_the_seed_and_the_budget(self):
         words = self.log(seed=5, runs=9)[0].split()
-        self.assertIn("-seed=5", words)
-        self.assertIn("-runs=9", words)
-        self.assertIn(f"-runs={planted.HEAP.runs}", self.log(runs=None)[0].split())
+        assert "-seed=5" in words
+        assert "-runs=9" in words
+        assert f"-runs={planted.HEAP.runs}" in self.log(runs=None)[0].split()
 
     def test_a_log_is_taken_again_only_when_nothing_has_changed(self):
-        self.assertEqual(self.log()[1], 1)
-        self.assertEqual(self.log()[1], 0)
+        assert self.log()[1] == 1
+        assert self.log()[1] == 0
         for change in ({"seed": 4}, {"runs": 8}, {"build": FakeBuild("another harness")}):
-            self.assertEqual((self.log(**change)[1], self.log()[1]), (1, 1), change)
+            assert (self.log(**change)[1], self.log()[1]) == (1, 1), change
         for file, text in ((self.patch.path, self.patch.path.read_text(encoding="ascii").replace("+b", "+c")),
                            (self.folder / "src" / "block.h", "new\n")):
             file.write_text(text, encoding="ascii")
-            self.assertEqual((self.log()[1], self.log()[1]), (1, 0), file)
+            assert (self.log()[1], self.log()[1]) == (1, 0), file
 
 
-class Children(unittest.TestCase):
-    def tearDown(self):
+class TestChildren:
+    @pytest.fixture(autouse=True)
+    def allow_children(self):
+        yield
         patched.allow_children()
 
     def test_the_code_and_all_output_come_back(self):
-        self.assertEqual(patched.run(["sh", "-c", "echo out; echo err >&2; exit 7"]), (7, "out\nerr\n"))
+        assert patched.run(["sh", "-c", "echo out; echo err >&2; exit 7"]) == (7, "out\nerr\n")
 
     def test_none_starts_after_they_were_stopped(self):
         patched.stop_children()
-        with self.assertRaises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
             patched.run(["true"])

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from kmemfuzz.campaign import TARGETS
 from folders import FolderTest, write_script
 from fuzzer_words import VIOLATED
@@ -75,7 +76,6 @@ import functools, json, os, signal, sys, time
 sys.path.insert(0, sys.argv.pop(1))
 os.environ["TREE"] = os.getcwd()
 from kmemfuzz import campaign, campaign_folder, campaign_status, crashes, guarded, workers
-
 campaign.prepare_build = lambda preset, stop: 0
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20
@@ -93,10 +93,9 @@ sys.exit(campaign.main(sys.argv[1:]))
 class CampaignTree(FolderTest):
     """Campaigns whose libFuzzer is a script, in a tree of the test's own."""
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_campaign_tree(self, set_up_folder_test):
         self.tree = self.folder
-        self.addCleanup(end_processes_in, self.tree)
         self.build = self.tree / "build" / "fuzz"
         self.build.mkdir(parents=True)
         self.base = self.tree / "build" / "campaign" / "heap"
@@ -110,6 +109,8 @@ class CampaignTree(FolderTest):
         self.write("pack.py", PACK)
         for target in TARGETS:
             self.write(f"build/fuzz/{target}_fuzzer", FUZZER)
+        yield
+        end_processes_in(self.tree)
 
     def write(self, name, contents):
         """Makes a file below the tree that can be run. Returns its path."""
@@ -144,7 +145,7 @@ class CampaignTree(FolderTest):
         finally:
             process.kill()
         self.require_nothing_runs()
-        self.assertNotIn("Traceback", errors or "")
+        assert "Traceback" not in (errors or "")
         return process.returncode, output, errors
 
     def run_campaign(self, behaviour, *arguments, **more):
@@ -167,7 +168,7 @@ class CampaignTree(FolderTest):
         os.kill(process.pid, signal.SIGINT)
         code, output, _ = self.finish(process)
         errors = said.read_text(encoding="utf-8")
-        self.assertNotIn("Traceback", errors)
+        assert "Traceback" not in errors
         return code, output, errors
 
     def names(self, folder):
@@ -176,13 +177,13 @@ class CampaignTree(FolderTest):
 
     def require_summary(self, output, violations):
         """The closing summary must have been printed, once and last."""
-        self.assertEqual(output.count("\nFuzzed the "), 1, output)
-        self.assertTrue(output.endswith(f"\n  violations          {violations}\n"), output)
+        assert output.count("\nFuzzed the ") == 1, output
+        assert output.endswith(f"\n  violations          {violations}\n"), output
 
     def require_kept(self, inputs=(), crashes=()):
         """These must be in the corpus and in the findings, and all there must be whole."""
-        self.assertLessEqual({name_of(data) for data in inputs}, self.names(self.corpus))
-        self.assertLessEqual({f"crash-{name_of(data)}" for data in crashes}, self.names(self.findings))
+        assert {name_of(data) for data in inputs} <= self.names(self.corpus)
+        assert {f"crash-{name_of(data)}" for data in crashes} <= self.names(self.findings)
         for path in [*self.corpus.iterdir(), *self.findings.glob("crash-*[0-9a-f]")]:
             if path.suffix not in ENDINGS:
-                self.assertEqual(path.name.removeprefix("crash-"), name_of(path.read_bytes()))
+                assert path.name.removeprefix("crash-") == name_of(path.read_bytes())

@@ -5,13 +5,14 @@ and with bytes that are not UTF-8. With the real CMake, and the real libFuzzer, 
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import unittest
 import urllib.request
 
+import pytest
 from campaign_tree import LIBRARY, RUNNER, TIMEOUT, name_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -20,32 +21,31 @@ NAMES = {"printable": f"-{PRINTABLE}", "controls": "two\nlines\tand \x1b[31m", "
          "not utf-8": os.fsdecode(b"bad\xff\xfe")}
 
 
-@unittest.skipUnless((ROOT / "build" / "fuzz" / "text_fuzzer").exists(), "needs the build of preset fuzz")
-class Places(unittest.TestCase):
-    def test_a_campaign_works_wherever_its_tree_its_build_its_corpus_and_temporary_files_are(self):
-        for kind, name in NAMES.items():
-            with self.subTest(kind=kind), tempfile.TemporaryDirectory() as folder:
-                tree = pathlib.Path(folder, name)
-                build, held, temporary = (tree / f"{name} {end}" for end in ("build", "corpus", "temporary"))
-                for made in (build, temporary):
-                    made.mkdir(parents=True)
-                shutil.copy(ROOT / "build" / "fuzz" / "text_fuzzer", build)
-                command = [sys.executable, "-B", "-c", RUNNER, LIBRARY, "{}", "--for", "1s", "--target", "text", "--jobs", "2",
-                           "--json", f"--build={build.name}", f"--corpus={held.name}"]
-                done = subprocess.run(command, cwd=tree, env=dict(os.environ, TMPDIR=str(temporary)), check=False,
-                                      stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                figures = json.loads(done.stdout)
-                self.assertGreater(figures["executions"], 0)
-                self.assertGreater(figures["added"], 0)
-                self.assertNotIn(b"all inputs are kept", done.stderr)  # the set cover ran, too
-                self.assertEqual([path.name for path in held.iterdir() if path.name != name_of(path.read_bytes())], [])
-                self.assertEqual(len(list(held.iterdir())), figures["corpus_files"])
-                self.assertEqual(list(temporary.iterdir()), [])
-                self.assertEqual(list((tree / "build/campaign/text/running").iterdir()), [])
+@pytest.mark.skipif(not (ROOT / "build" / "fuzz" / "text_fuzzer").exists(), reason="needs the build of preset fuzz")
+class TestPlaces:
+    @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+    def test_a_campaign_works_wherever_its_tree_its_build_its_corpus_and_temporary_files_are(self, name, folder):
+        tree = folder / name
+        build, held, temporary = (tree / f"{name} {end}" for end in ("build", "corpus", "temporary"))
+        for made in (build, temporary):
+            made.mkdir(parents=True)
+        shutil.copy(ROOT / "build" / "fuzz" / "text_fuzzer", build)
+        command = [sys.executable, "-B", "-c", RUNNER, LIBRARY, "{}", "--for", "1s", "--target", "text", "--jobs", "2",
+                   "--json", f"--build={build.name}", f"--corpus={held.name}"]
+        done = subprocess.run(command, cwd=tree, env=dict(os.environ, TMPDIR=str(temporary)), check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
+        assert done.returncode == 0, done.stderr
+        figures = json.loads(done.stdout)
+        assert figures["executions"] > 0
+        assert figures["added"] > 0
+        assert b"all inputs are kept" not in done.stderr  # the set cover ran, too
+        assert [path.name for path in held.iterdir() if path.name != name_of(path.read_bytes())] == []
+        assert len(list(held.iterdir())) == figures["corpus_files"]
+        assert list(temporary.iterdir()) == []
+        assert list((tree / "build/campaign/text/running").iterdir()) == []
 
 
-class Trees(unittest.TestCase):
+class TestTrees:
     REFUSED = [*';"\\\n|[]', "$(", "${"]  # by CMake
 
     def copy(self, folder, name, *patterns):
@@ -61,32 +61,32 @@ class Trees(unittest.TestCase):
         done = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, timeout=1200, check=False)
         return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
-    def test_it_builds_in_a_folder_of_any_name_that_is_not_refused(self):
+    def test_it_builds_in_a_folder_of_any_name_that_is_not_refused(self, folder):
         name = "".join(character for kind in NAMES.values() for character in kind if character not in self.REFUSED)
-        self.assertFalse([refused for refused in self.REFUSED if refused in name])
-        with tempfile.TemporaryDirectory() as folder:
-            tree = self.copy(folder, name, "CMake*", "cmake/*", "src/**/*", "invariants/*", "fuzz/**/*", "tests/CMakeLists.txt",
-                             "tests/unit/*", "corpus/seeds/*", "docs/output.md")
-            for command in (("cmake", "--preset", "release"), ("ninja", "-C", "build/release", "-j2", "kmemfuzz")):
-                code, output, errors = self.run_in(tree, *command)
-                self.assertEqual(code, 0, output.decode(errors="replace")[-3000:] + errors)
-            kmemfuzz = tree / "build" / "release" / "kmemfuzz"
-            code, _, errors = self.run_in(folder, kmemfuzz, "sarif", "results.sarif", tree / "corpus" / "seeds")
-            self.assertEqual(code, 0, errors)
-            sarif = json.loads(pathlib.Path(folder, "results.sarif").read_text(encoding="utf-8"))
-            uri = sarif["runs"][0]["tool"]["driver"]["informationUri"]
-            self.assertEqual(urllib.request.url2pathname(uri.removeprefix("file://")),
-                             os.fsencode(tree / "docs" / "output.md").decode(errors="replace"))
+        assert not [refused for refused in self.REFUSED if refused in name]
+        tree = self.copy(folder, name, "CMake*", "cmake/*", "src/**/*", "invariants/*", "fuzz/**/*", "tests/CMakeLists.txt",
+                         "tests/unit/*", "corpus/seeds/*", "docs/output.md")
+        for command in (("cmake", "--preset", "release"), ("ninja", "-C", "build/release", "-j2", "kmemfuzz")):
+            code, output, errors = self.run_in(tree, *command)
+            assert code == 0, output.decode(errors="replace")[-3000:] + errors
+        kmemfuzz = tree / "build" / "release" / "kmemfuzz"
+        code, _, errors = self.run_in(folder, kmemfuzz, "sarif", "results.sarif", tree / "corpus" / "seeds")
+        assert code == 0, errors
+        sarif = json.loads(pathlib.Path(folder, "results.sarif").read_text(encoding="utf-8"))
+        uri = sarif["runs"][0]["tool"]["driver"]["informationUri"]
+        assert urllib.request.url2pathname(uri.removeprefix("file://")) == os.fsencode(
+            tree / "docs" / "output.md").decode(errors="replace")
 
     def test_a_name_that_cmake_cannot_take_is_refused_before_anything_is_configured(self):
         for refused in self.REFUSED:
-            with self.subTest(refused=refused), tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder:
                 tree = self.copy(folder, f"a{refused}b", "CMake*", "ci/**/*")
                 for command in (["ci/fuzz", "--for", "1s"], ["ci/build", "release"]):
                     code, output, errors = self.run_in(tree, *command)
-                    self.assertEqual((code, output), (3, b""), errors)
-                    self.assertRegex(errors, r"\AThe path of this tree, .*, has one of .* in it, which CMake cannot take; move the tree\n\Z")
+                    assert (code, output) == (3, b""), errors
+                    assert re.fullmatch(r"The path of this tree, .*, has one of .* in it, which CMake cannot take; move the tree\n",
+                                        errors)
                 if refused != "\\":  # takes it for a slash, and finds nothing
                     code, _, errors = self.run_in(tree, "cmake", "--preset", "release")
-                    self.assertIn("kmem: the path of the tree, '", errors)
-                self.assertFalse((tree / "build" / "logs").exists())
+                    assert "kmem: the path of the tree, '" in errors
+                assert not (tree / "build" / "logs").exists()

@@ -6,14 +6,15 @@ and, for kill -9, to a real one.
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import unittest
 from unittest import mock
 
+import pytest
 from kmemfuzz import campaign_folder
 from campaign_tree import SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of
 from folders import FolderTest, write_script
@@ -27,7 +28,7 @@ FINDS_AND_CRASHES = "finds one; crashes second; runs_on\n"
 IS_DEAF = "trap '' INT TERM HUP USR1; runs_on\n"
 
 
-class Signals(CampaignTree):
+class TestSignals(CampaignTree):
     def interrupt(self, behaviour, *arguments, signals=(signal.SIGINT,), whole_group=False, **more):
         """Interrupts a campaign once libFuzzer runs. Returns as finish does."""
         process = self.start(behaviour, "--for", "1h", *arguments, **more)
@@ -36,28 +37,27 @@ class Signals(CampaignTree):
             (os.killpg if whole_group else os.kill)(process.pid, number)
         return self.finish(process)
 
-    def test_each_signal_ends_it_with_a_summary_and_keeps_all(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            with self.subTest(signal=number):
-                shutil.rmtree(self.base, ignore_errors=True)
-                code, output, errors = self.interrupt(FINDS_AND_CRASHES, signals=(number,))
-                self.assertEqual(code, VIOLATION, errors)
-                self.require_kept(inputs=[b"one"], crashes=[b"second"])
-                self.require_summary(output, 1)
+    @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    def test_each_signal_ends_it_with_a_summary_and_keeps_all(self, number):
+        shutil.rmtree(self.base, ignore_errors=True)
+        code, output, errors = self.interrupt(FINDS_AND_CRASHES, signals=(number,))
+        assert code == VIOLATION, errors
+        self.require_kept(inputs=[b"one"], crashes=[b"second"])
+        self.require_summary(output, 1)
 
     def test_ctrl_c_again_and_again_changes_nothing(self):
         code, output, _ = self.interrupt(IS_DEAF, signals=(signal.SIGINT,) * 5, whole_group=True,
                                          settings={"workers.STOP_SECONDS": 0.5})
-        self.assertEqual(code, SOUND)
+        assert code == SOUND
         self.require_summary(output, 0)
 
     def test_the_json_says_that_it_was_interrupted(self):
         code, output, _ = self.interrupt(RUNS_ON, "--json")
-        self.assertEqual((code, json.loads(output)["interrupted"]), (SOUND, True))
+        assert (code, json.loads(output)["interrupted"]) == (SOUND, True)
 
     def test_a_worker_in_the_middle_of_reporting_a_crash_is_let_finish(self):
         code, output, _ = self.interrupt('trap "sleep 0.3; crashes late" USR1; runs_on\n', "--json")
-        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"free-merged": 1}))
+        assert (code, json.loads(output)["crashes"]) == (VIOLATION, {"free-merged": 1})
         self.require_kept(crashes=[b"late"])
 
     def test_while_the_seeds_are_prepared_nothing_is_cut_short_and_the_summary_appears(self):
@@ -66,8 +66,8 @@ class Signals(CampaignTree):
         wait_until((self.tree / "preparing").exists, "the seeds to be prepared")
         os.killpg(process.pid, signal.SIGINT)
         code, output, errors = self.finish(process)
-        self.assertEqual(code, ENVIRONMENT)
-        self.assertIn("kmemfuzz fuzz: it was stopped before it executed anything\n", errors)
+        assert code == ENVIRONMENT
+        assert "kmemfuzz fuzz: it was stopped before it executed anything\n" in errors
         self.require_summary(output, 0)
 
     def test_while_the_corpus_is_merged_the_merge_is_finished(self):
@@ -76,19 +76,18 @@ class Signals(CampaignTree):
         wait_until((self.tree / "merges").exists, "the corpus to be merged")
         os.killpg(process.pid, signal.SIGTERM)
         code, output, _ = self.finish(process)
-        self.assertEqual(code, VIOLATION)
+        assert code == VIOLATION
         self.require_kept(inputs=[b"one"], crashes=[b"second"])
         self.require_summary(output, 1)
 
-    def test_a_signal_kept_for_the_campaign_since_before_it_began_ends_it_before_it_fuzzes(self):
-        for number in ("INT", "TERM", "HUP"):
-            with self.subTest(signal=number):
-                prefix = ["env", f"--block-signal={number}", "sh", "-c", f'kill -{number} $$; exec "$@"', "sh"]
-                code, output, errors = self.run_campaign(RUNS_ON, "--for", "1h", prefix=prefix)
-                self.assertEqual((code, output, errors), (ENVIRONMENT, "", "Stopped before the fuzzing began\n"))
+    @pytest.mark.parametrize("number", ("INT", "TERM", "HUP"))
+    def test_a_signal_kept_for_the_campaign_since_before_it_began_ends_it_before_it_fuzzes(self, number):
+        prefix = ["env", f"--block-signal={number}", "sh", "-c", f'kill -{number} $$; exec "$@"', "sh"]
+        code, output, errors = self.run_campaign(RUNS_ON, "--for", "1h", prefix=prefix)
+        assert (code, output, errors) == (ENVIRONMENT, "", "Stopped before the fuzzing began\n")
 
 
-class Killed(CampaignTree):
+class TestKilled(CampaignTree):
     """kill -9 of the campaign's process, which can do nothing about it."""
 
     def kill(self, behaviour, name, seconds="1h"):
@@ -100,14 +99,14 @@ class Killed(CampaignTree):
         process.kill()
         process.communicate()
         self.require_nothing_runs()
-        self.assertEqual(list(temporary.iterdir()), [])  # what it needed for a moment lies in its own folder
+        assert list(temporary.iterdir()) == []  # what it needed for a moment lies in its own folder
 
     def require_continuation(self, inputs=(), crashes=()):
         """The next campaign must start, have all of it in its place when it ends, and leave nothing behind."""
         code, output, errors = self.run_until_ready("finds more; runs_on\n")
-        self.assertEqual(code, VIOLATION if crashes else SOUND, errors)
+        assert code == (VIOLATION if crashes else SOUND), errors
         self.require_kept(inputs=[*inputs, b"more"], crashes=crashes)
-        self.assertEqual(list((self.base / "running").iterdir()), [])
+        assert list((self.base / "running").iterdir()) == []
         self.require_summary(output, 1 if crashes else 0)
 
     def test_while_it_fuzzes(self):
@@ -128,9 +127,9 @@ class Killed(CampaignTree):
         tie = "lambda parent, tie=guarded.tie: (os.kill(parent, 9), time.sleep(0.2), tie(parent))"
         process = self.start(RUNS_ON, "--for", "1h", settings={"guarded.tie": tie})
         process.communicate()
-        self.assertEqual(process.returncode, -signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
         self.require_nothing_runs()
-        self.assertFalse((self.tree / "ready").exists())
+        assert not (self.tree / "ready").exists()
         self.require_continuation()
 
     def test_while_it_merges(self):
@@ -159,10 +158,10 @@ class Killed(CampaignTree):
         process.communicate()
         self.require_nothing_runs()
         code, output, _ = self.run_until_ready(RUNS_ON, "--json")
-        self.assertEqual((code, json.loads(output)["crashes"]), (VIOLATION, {"free-merged": 1}))
+        assert (code, json.loads(output)["crashes"]) == (VIOLATION, {"free-merged": 1})
         self.require_kept(inputs=[b"one"], crashes=[b"second"])
-        self.assertEqual((self.findings / f"crash-{name_of(b'second')}.log").read_text(encoding="utf-8").splitlines()[:2],
-                         VIOLATED.splitlines()[:2])
+        assert ((self.findings / f"crash-{name_of(b'second')}.log").read_text(encoding="utf-8").splitlines()[:2] ==
+                VIOLATED.splitlines()[:2])
 
     def test_an_input_that_was_half_written_is_not_taken_for_a_whole_one(self):
         whole = name_of(b"half and more")
@@ -170,13 +169,13 @@ class Killed(CampaignTree):
         self.require_continuation(inputs=[b"one"])  # and every name in the corpus is that of its contents
 
 
-class Untold(CampaignTree):
+class TestUntold(CampaignTree):
     """Findings whose explanation was cut short are explained by the next campaign."""
 
     SLOW = TOOL.replace("explain) ", "explain) while [ -e slow ]; do : >explaining; sleep 0.05; done; ")
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_untold(self, set_up_campaign_tree):
         self.write("build/fuzz/kmemfuzz", self.SLOW)
         self.write("slow", "")
 
@@ -190,16 +189,15 @@ class Untold(CampaignTree):
         """The next campaign explains these and the one after it nothing."""
         (self.tree / "slow").unlink()
         code, output, errors = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
-        self.assertEqual(code, VIOLATION)
-        self.assertIn({1: "1 finding of campaigns that were cut short: this one explains it at its end\n",
-                       2: "2 findings of campaigns that were cut short: this one explains them at its end\n"}[len(crashes)],
-                      errors)
-        self.assertEqual({(its["file"], its["program"]) for its in json.loads(output)["findings"]},
-                         {(f"build/campaign/heap/findings/crash-{name_of(data)}", "small") for data in crashes})
+        assert code == VIOLATION
+        assert {1: "1 finding of campaigns that were cut short: this one explains it at its end\n",
+                2: "2 findings of campaigns that were cut short: this one explains them at its end\n"}[len(crashes)] in errors
+        assert {(its["file"], its["program"]) for its in json.loads(output)["findings"]} == {
+            (f"build/campaign/heap/findings/crash-{name_of(data)}", "small") for data in crashes}
         code, output, errors = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
-        self.assertEqual((code, json.loads(output)["findings"]), (SOUND, []))
-        self.assertNotIn("cut short", errors)
-        self.assertEqual(list((self.base / "running").iterdir()), [])
+        assert (code, json.loads(output)["findings"]) == (SOUND, [])
+        assert "cut short" not in errors
+        assert list((self.base / "running").iterdir()) == []
 
     def test_by_kill_9_which_leaves_no_process(self):
         process = self.start_explaining("finds two; crashes one; crashes second; runs_on\n")
@@ -213,9 +211,9 @@ class Untold(CampaignTree):
         process = self.start_explaining()
         os.killpg(process.pid, signal.SIGINT)
         code, output, errors = self.finish(process)
-        self.assertEqual(code, VIOLATION)
-        self.assertIn("\nkmemfuzz fuzz: stopped before 1 finding was explained; the next campaign does it. All are in "
-                      "build/campaign/heap/findings\n", errors)
+        assert code == VIOLATION
+        assert ("\nkmemfuzz fuzz: stopped before 1 finding was explained; the next campaign does it. All are in "
+                "build/campaign/heap/findings\n") in errors
         self.require_summary(output, 1)
         self.require_told(b"one")
 
@@ -226,7 +224,7 @@ class Untold(CampaignTree):
         wait_until((self.tree / "explaining").exists, "what was found to be explained")
         os.kill(process.pid, signal.SIGINT)
         code, output, _ = self.finish(process)
-        self.assertEqual(code, VIOLATION)
+        assert code == VIOLATION
         self.require_summary(output, 1)
         self.require_told(b"one")
 
@@ -236,8 +234,8 @@ class Untold(CampaignTree):
         self.wait_until_ready()
         os.kill(process.pid, signal.SIGINT)
         _, _, errors = self.finish(process)
-        self.assertIn("VIOLATION as explained", errors)
-        self.assertNotIn("stopped before", errors)
+        assert "VIOLATION as explained" in errors
+        assert "stopped before" not in errors
 
     def test_again_and_again(self):
         for _ in range(2):
@@ -256,19 +254,19 @@ class Untold(CampaignTree):
         os.kill(process.pid, signal.SIGTERM)
         (self.tree / "slow").unlink()
         _, output, errors = self.finish(process)
-        self.assertIn("stopped before 1 finding was explained", errors)
+        assert "stopped before 1 finding was explained" in errors
         self.require_summary(output, 1)
         _, output, _ = self.run_campaign(RUNS_ON, "--for", "1s", "--target", "page", "--json")
-        self.assertEqual([(its["id"], its["size_after"]) for its in json.loads(output)["findings"]], [("free-merged", 0)])
+        assert [(its["id"], its["size_after"]) for its in json.loads(output)["findings"]] == [("free-merged", 0)]
 
     def test_what_was_found_is_left_to_it_while_another_campaign_still_explains(self):
         process = self.start_explaining()
         second = self.start(RUNS_ON, "--for", "1s", "--json")
         output, errors = second.communicate(timeout=TIMEOUT)
-        self.assertEqual((second.returncode, json.loads(output)["findings"]), (SOUND, []), errors)
+        assert (second.returncode, json.loads(output)["findings"]) == (SOUND, []), errors
         (self.tree / "slow").unlink()
         _, _, errors = self.finish(process)
-        self.assertIn("VIOLATION as explained", errors)
+        assert "VIOLATION as explained" in errors
 
     def test_a_finding_that_was_removed_meanwhile_is_not_missed(self):
         process = self.start_explaining()
@@ -278,21 +276,21 @@ class Untold(CampaignTree):
         for path in self.findings.iterdir():
             path.unlink()
         code, _, errors = self.run_campaign(RUNS_ON, "--for", "1s")
-        self.assertEqual(code, SOUND, errors)
-        self.assertEqual(list((self.base / "running").iterdir()), [])
+        assert code == SOUND, errors
+        assert list((self.base / "running").iterdir()) == []
 
 
-class TwoAtOnce(CampaignTree):
+class TestTwoAtOnce(CampaignTree):
     def test_both_keep_what_they_find_and_neither_takes_the_others_folder_over(self):
         first = self.start('finds one; crashes first; : >begun; while [ ! -e other ]; do sleep 0.05; done; runs_on\n',
                            "--for", "1h")
         wait_until((self.tree / "begun").exists, "the first to run")
         second = self.start("finds two; crashes second; : >other; runs_on\n", "--for", "1s")
         code, output, errors = second.communicate(timeout=TIMEOUT) and (second.returncode, "", "")
-        self.assertEqual(code, VIOLATION, (output, errors))
-        self.assertEqual(len(list((self.base / "running").iterdir())), 1)
+        assert code == VIOLATION, (output, errors)
+        assert len(list((self.base / "running").iterdir())) == 1
         os.kill(first.pid, signal.SIGINT)
-        self.assertEqual(self.finish(first)[0], VIOLATION)
+        assert self.finish(first)[0] == VIOLATION
         self.require_kept(inputs=[b"one", b"two"], crashes=[b"first", b"second"])
 
     def test_both_may_end_at_the_same_moment(self):
@@ -303,9 +301,9 @@ class TwoAtOnce(CampaignTree):
             os.kill(process.pid, signal.SIGINT)
         for process in campaigns:
             output, errors = process.communicate(timeout=TIMEOUT)
-            self.assertEqual((process.returncode, "Traceback" in errors), (SOUND, False), output + errors)
+            assert (process.returncode, "Traceback" in errors) == (SOUND, False), output + errors
         self.require_kept(inputs=[f"same{i}".encode() for i in range(1, 6)])
-        self.assertEqual(len(self.names(self.corpus)), 7)
+        assert len(self.names(self.corpus)) == 7
 
     def test_what_a_campaign_on_another_corpus_has_left_is_left_to_one_on_that(self):
         process = self.start("finds one; runs_on\n", "--for", "1h", "--corpus", "mine")
@@ -313,19 +311,17 @@ class TwoAtOnce(CampaignTree):
         process.kill()
         process.communicate()
         self.run_until_ready(RUNS_ON)
-        self.assertEqual(self.names(self.corpus), set())
+        assert self.names(self.corpus) == set()
         self.run_until_ready(RUNS_ON, "--corpus", "mine")
-        self.assertEqual(self.names(self.tree / "mine"), {name_of(b"one")})
+        assert self.names(self.tree / "mine") == {name_of(b"one")}
 
 
-class Folders(FolderTest):
+class TestFolders(FolderTest):
     """Moments between two steps of another campaign, made to happen."""
 
-    def setUp(self):
-        super().setUp()
-        places = mock.patch.object(campaign_folder, "CAMPAIGNS", self.folder)
-        places.start()
-        self.addCleanup(places.stop)
+    @pytest.fixture(autouse=True)
+    def set_up_folders(self, set_up_folder_test, monkeypatch):
+        monkeypatch.setattr(campaign_folder, "CAMPAIGNS", self.folder)
         self.folders = campaign_folder.Folders("heap")
         self.running = self.folder / "heap" / "running"
 
@@ -340,21 +336,21 @@ class Folders(FolderTest):
             return real(path, *arguments, **more)
         with mock.patch.object(campaign_folder.os, "open", remove_and_open):
             self.folders.prepare()
-        self.addCleanup(os.close, self.folders.lock)
-        self.assertEqual(len(removed), 1)
-        self.assertNotIn(self.folders.work, removed)
-        self.assertEqual(list(self.running.iterdir()), [self.folders.work])
+        os.close(self.folders.lock)
+        assert len(removed) == 1
+        assert self.folders.work not in removed
+        assert list(self.running.iterdir()) == [self.folders.work]
 
     def test_a_folder_whose_note_goes_between_two_looks_at_it_is_one_that_has_found_nothing(self):
         (self.running / "other").mkdir(parents=True)
         with mock.patch.object(campaign_folder.pathlib.Path, "exists", lambda _path: True):
-            self.assertEqual(self.folders.take_over("no binary is needed"), [])
-        self.assertEqual(list(self.running.iterdir()), [])
+            assert self.folders.take_over("no binary is needed") == []
+        assert list(self.running.iterdir()) == []
 
 
-@unittest.skipIf(subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
-                                check=False).returncode, "needs a namespace in which a filesystem may be mounted")
-class Disk(CampaignTree):
+@pytest.mark.skipif(subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
+                                   check=False).returncode, reason="needs a namespace in which a filesystem may be mounted")
+class TestDisk(CampaignTree):
     """On a small disk of its own, which lasts as long as one shell."""
 
     def run_on_disk(self, behaviour, before, after="", size="8m"):
@@ -367,8 +363,8 @@ class Disk(CampaignTree):
         done = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *self.command("--for", "1h")], cwd=self.tree,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               timeout=TIMEOUT, check=False)
-        self.assertNotIn("Traceback", done.stdout)
-        self.assertIn("\ncode ", done.stdout)
+        assert "Traceback" not in done.stdout
+        assert "\ncode " in done.stdout
         return int(done.stdout.rpartition("\ncode ")[2].split()[0]), done.stdout
 
     OLD = f"printf old >build/campaign/heap/corpus/{name_of(b'old')}"
@@ -377,28 +373,28 @@ class Disk(CampaignTree):
     def test_a_disk_that_fills_up_ends_it_with_3_says_so_and_the_corpus_is_whole(self):
         fills = 'finds one; head -c 20000000 /dev/zero >"$first/../big"; runs_on\n'
         code, said = self.run_on_disk(fills, self.OLD, self.SHOW)
-        self.assertEqual(code, ENVIRONMENT, said)
-        self.assertRegex(said, r"kmemfuzz fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
-                               r"\d+ MiB\. Make room, and start it again: it continues\n")
-        self.assertIn("kmemfuzz fuzz: nothing found is lost;", said)
-        self.assertTrue(said.endswith("corpus\nold\nrunning\none"), said)
+        assert code == ENVIRONMENT, said
+        assert re.search(r"kmemfuzz fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
+                         r"\d+ MiB\. Make room, and start it again: it continues\n", said)
+        assert "kmemfuzz fuzz: nothing found is lost;" in said
+        assert said.endswith("corpus\nold\nrunning\none"), said
 
     def test_a_disk_that_is_full_already_is_said_at_once(self):
         code, said = self.run_on_disk(RUNS_ON, f"{self.OLD}; head -c 7900000 /dev/zero >build/campaign/big",
                                       "cat build/campaign/heap/corpus/*")
-        self.assertEqual(code, ENVIRONMENT, said)
-        self.assertIn("only 0 MiB are free", said)
-        self.assertTrue(said.endswith("\nold"), said)
+        assert code == ENVIRONMENT, said
+        assert "only 0 MiB are free" in said
+        assert said.endswith("\nold"), said
 
     def test_a_disk_that_cannot_be_written_is_said_at_once(self):
         code, said = self.run_on_disk(RUNS_ON, f"{self.OLD}; mount -o remount,ro build/campaign",
                                       "cat build/campaign/heap/corpus/*")
-        self.assertEqual(code, ENVIRONMENT, said)
-        self.assertRegex(said, r"kmemfuzz fuzz: .*Read-only file system: .*build/campaign/heap")
-        self.assertTrue(said.endswith("\nold"), said)
+        assert code == ENVIRONMENT, said
+        assert re.search(r"kmemfuzz fuzz: .*Read-only file system: .*build/campaign/heap", said)
+        assert said.endswith("\nold"), said
 
 
-class BeforeTheCampaign(unittest.TestCase):
+class TestBeforeTheCampaign:
     """ci/fuzz while it sets up and builds: programs that block take the place of the real ones."""
 
     def run_ci_fuzz(self, stubs, *arguments, during=None):
@@ -427,9 +423,9 @@ class BeforeTheCampaign(unittest.TestCase):
             wait_until((tree / "blocking").exists, f"{blocking} to run")
             send(process.pid, signal.SIGINT)
         code, output, errors, _ = self.run_ci_fuzz({blocking: ": >blocking; exec sleep 600"}, during=interrupt)
-        self.assertEqual((code, output), (ENVIRONMENT, ""))
-        self.assertEqual(errors.count("Stopped before the fuzzing began\n"), 1)
-        self.assertNotIn("failed", errors)
+        assert (code, output) == (ENVIRONMENT, "")
+        assert errors.count("Stopped before the fuzzing began\n") == 1
+        assert "failed" not in errors
 
     def test_nothing_is_left_of_a_set_up(self):
         self.require_stop("dpkg-query", os.killpg)
@@ -443,55 +439,54 @@ class BeforeTheCampaign(unittest.TestCase):
     def test_a_signal_in_the_first_moments_of_the_shell_is_not_lost_nor_silent(self):
         shell = f'case $* in ci/fuzz*) kill -TERM $$ ;; esac; exec {shutil.which("bash")} "$@"'
         code, output, errors, ran = self.run_ci_fuzz({"bash": shell}, "--for", "1h")
-        self.assertEqual((code, output), (ENVIRONMENT, ""), errors)
-        self.assertIn("Stopped before the fuzzing began\n", errors)
-        self.assertNotIn("ran-cmake", ran)
+        assert (code, output) == (ENVIRONMENT, ""), errors
+        assert "Stopped before the fuzzing began\n" in errors
+        assert "ran-cmake" not in ran
 
     def test_wrong_arguments_end_it_before_anything_is_set_up(self):
         code, output, errors, ran = self.run_ci_fuzz({}, "--for", "soon")
-        self.assertEqual((code, output), (USAGE, ""))
-        self.assertIn("'soon' is no duration", errors)
-        self.assertEqual(ran, set())
+        assert (code, output) == (USAGE, "")
+        assert "'soon' is no duration" in errors
+        assert ran == set()
 
 
-@unittest.skipUnless((ROOT / "build" / "fuzz" / "text_fuzzer").exists(), "needs the build of preset fuzz")
-class RealFuzzerKilled(unittest.TestCase):
+@pytest.mark.skipif(not (ROOT / "build" / "fuzz" / "text_fuzzer").exists(), reason="needs the build of preset fuzz")
+class TestRealFuzzerKilled:
     """kill -9 of a campaign with the real libFuzzer: when it has a folder, when it fuzzes, when it has found something. Nothing
     found before may be gone."""
 
-    def test_inputs_only_ever_grow_in_number_and_each_is_whole(self):
-        with tempfile.TemporaryDirectory() as folder:
-            tree = pathlib.Path(folder)
-            shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
-            (tree / "build").mkdir()
-            (tree / "build" / "fuzz").symlink_to(ROOT / "build" / "fuzz")
-            held = tree / "build" / "campaign" / "text" / "corpus"
-            known = set()
+    def test_inputs_only_ever_grow_in_number_and_each_is_whole(self, folder):
+        tree = folder
+        shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+        (tree / "build").mkdir()
+        (tree / "build" / "fuzz").symlink_to(ROOT / "build" / "fuzz")
+        held = tree / "build" / "campaign" / "text" / "corpus"
+        known = set()
 
-            def names():
-                found = set()
-                for path in held.glob("[0-9a-f]*") if held.exists() else ():
-                    self.assertEqual(path.name, name_of(path.read_bytes()))
-                    found.add(path.name)
-                return found
+        def names():
+            found = set()
+            for path in held.glob("[0-9a-f]*") if held.exists() else ():
+                assert path.name == name_of(path.read_bytes())
+                found.add(path.name)
+            return found
 
-            def start(*arguments):
-                script = ("import sys; sys.path.insert(0, 'ci/lib'); from kmemfuzz import campaign; "
-                          "campaign.prepare_build = lambda preset, stop: 0; sys.exit(campaign.main(sys.argv[1:]))")
-                return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1",
-                                         *arguments], cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, start_new_session=True)
-            for moment in ("running/*", "running/*/worker-1.log", "running/*/corpus/*"):
-                before = set(held.parent.glob(moment))
-                process = start("--for", "1h")
-                wait_until(lambda: set(held.parent.glob(moment)) - before, moment)  # pylint: disable=cell-var-from-loop
-                process.kill()
-                process.communicate()
-                wait_until_none(processes_in, tree)
-                self.assertLessEqual(known, names())
-                known = names()
-            output, errors = (process := start("--for", "2s", "--json")).communicate(timeout=TIMEOUT)
-            self.assertEqual(process.returncode, SOUND, errors)
-            self.assertLess(known, names())
-            self.assertEqual(json.loads(output)["corpus_files"], len(names()))
-            self.assertEqual(list((held.parent / "running").iterdir()), [])
+        def start(*arguments):
+            script = ("import sys; sys.path.insert(0, 'ci/lib'); from kmemfuzz import campaign; "
+                      "campaign.prepare_build = lambda preset, stop: 0; sys.exit(campaign.main(sys.argv[1:]))")
+            return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1", *arguments],
+                                    cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    text=True, start_new_session=True)
+        for moment in ("running/*", "running/*/worker-1.log", "running/*/corpus/*"):
+            before = set(held.parent.glob(moment))
+            process = start("--for", "1h")
+            wait_until(lambda: set(held.parent.glob(moment)) - before, moment)  # pylint: disable=cell-var-from-loop
+            process.kill()
+            process.communicate()
+            wait_until_none(processes_in, tree)
+            assert known <= names()
+            known = names()
+        output, errors = (process := start("--for", "2s", "--json")).communicate(timeout=TIMEOUT)
+        assert process.returncode == SOUND, errors
+        assert known < names()
+        assert json.loads(output)["corpus_files"] == len(names())
+        assert list((held.parent / "running").iterdir()) == []

@@ -2,12 +2,10 @@
 
 import json
 import os
-import pathlib
-import tempfile
-import unittest
 
 import check_docs
 import document_blocks
+import pytest
 
 KMEMFUZZ = """#!/bin/sh
 case "$*" in
@@ -34,13 +32,12 @@ ORACLES = """
 """
 
 
-class CheckDocs(unittest.TestCase):
+class TestCheckDocs:
     """Each test writes one document into a tree of its own, and asks what is found wrong with it."""
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.tree = pathlib.Path(folder.name)
+    @pytest.fixture(autouse=True)
+    def set_up_check_docs(self, folder):
+        self.tree = folder
         for pattern in check_docs.DOCUMENTS:
             self.write(pattern.replace("*", "other"), "# A heading\n")
         self.write("src/kernel.h", "int in_the_kernel(void);\n")
@@ -66,15 +63,15 @@ class CheckDocs(unittest.TestCase):
         """Nothing is wrong with a document, and something of it was checked."""
         self.write("README.md", text)
         tally = check_docs.check_tree(self.tree, self.tool, with_oracles=False)
-        self.assertEqual(tally.failures, [])
-        self.assertGreater(tally.passed, 0)
+        assert tally.failures == []
+        assert tally.passed > 0
 
     def assert_wrong(self, text, *parts):
         """One thing is wrong with a document, and the words for it contain these parts."""
         failures = self.failures(text)
-        self.assertEqual(len(failures), 1, failures)
+        assert len(failures) == 1, failures
         for part in parts:
-            self.assertIn(part, failures[0])
+            assert part in failures[0]
 
     # Links.
 
@@ -130,18 +127,17 @@ class CheckDocs(unittest.TestCase):
 
     def test_lines_that_end_with_0_are_sound_and_see_what_those_before_made(self):
         self.assert_sound("```sh\n# a comment\nmkdir made\ntest -d made \\\n  -a -f src/kernel.h\n```\n")
-        self.assertFalse((self.tree / "made").exists())
+        assert not (self.tree / "made").exists()
 
     def test_a_line_that_fails_is_reported_with_its_number_and_output(self):
         self.assert_wrong("```sh\ntrue\necho why; exit 3\n```\n", "README.md:3:", "code 3", "why")
 
     def test_long_commands_are_not_run(self):
         self.assert_sound("```sh\n./ci/fuzz --for 2h\n```\n")
-        self.assertFalse((self.tree / "ran").exists())
+        assert not (self.tree / "ran").exists()
 
-    def test_a_command_that_takes_too_long_is_reported(self):
-        limit, document_blocks.TIMEOUT_SECONDS = document_blocks.TIMEOUT_SECONDS, 1
-        self.addCleanup(setattr, document_blocks, "TIMEOUT_SECONDS", limit)
+    def test_a_command_that_takes_too_long_is_reported(self, monkeypatch):
+        monkeypatch.setattr(document_blocks, "TIMEOUT_SECONDS", 1)
         self.assert_wrong("```sh\nsleep 30\n```\n", "NOT_RUN")
 
     # console.
@@ -188,25 +184,25 @@ class CheckDocs(unittest.TestCase):
         self.assert_wrong("```c\nint f(void) { return in_the_kernel(); }\n```\n", "README.md:2:", "does not compile")
 
     def test_a_fragment_of_c_is_not_compiled(self):
-        self.assertEqual(self.failures("```c fragment\nx = y\n```\n"), [])
+        assert self.failures("```c fragment\nx = y\n```\n") == []
 
     # Oracles.
 
     def test_the_right_table_of_oracles_is_sound(self):
-        self.assertEqual(self.failures(ORACLES, with_oracles=True), [])
+        assert self.failures(ORACLES, with_oracles=True) == []
 
     def test_a_table_of_oracles_with_other_words_is_reported(self):
         for right, wrong in (("The second rule", "A second rule"), ("the byte at {offset}", "the byte at {bytes}")):
             failures = self.failures(ORACLES.replace(right, wrong), with_oracles=True)
-            self.assertEqual(len(failures), 1, failures)
-            self.assertIn(wrong, failures[0])
+            assert len(failures) == 1, failures
+            assert wrong in failures[0]
 
     def test_a_table_that_lacks_an_oracle_is_reported(self):
         failures = self.failures(ORACLES.replace("| `first` | The first rule. | the heap |\n", ""), with_oracles=True)
-        self.assertIn("The first rule", failures[0])
+        assert "The first rule" in failures[0]
 
     def test_no_table_of_oracles_at_all_is_reported(self):
-        self.assertIn("no document has the table", self.failures("# Top\n", with_oracles=True)[0])
+        assert "no document has the table" in self.failures("# Top\n", with_oracles=True)[0]
 
     # The whole.
 

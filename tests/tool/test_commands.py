@@ -6,8 +6,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
-import unittest
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT = 60  # seconds; it takes less than one, but machines are busy
@@ -77,15 +77,14 @@ ELSEWHERE = (
 )
 
 
-class Commands(unittest.TestCase):
+class TestCommands:
     """A copy of ci/ in which setting up and building leave a note."""
 
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.tree = pathlib.Path(folder.name) / "tree"
-        programs = pathlib.Path(folder.name) / "programs"
+    @pytest.fixture(autouse=True, scope="class")
+    def make_copy(self, request, shared_folder):
+        cls = request.cls
+        cls.tree = shared_folder / "tree"
+        programs = shared_folder / "programs"
         for name in ("ci", "fuzz/kmemfuzz"):
             shutil.copytree(ROOT / name, cls.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "CMakePresets.json", cls.tree)
@@ -95,7 +94,7 @@ class Commands(unittest.TestCase):
         (cls.tree / "program").write_text("kmem-program 1\n", encoding="utf-8")
         programs.mkdir()
         cls.write(programs / "cmake", f"#!/bin/sh\ncase $1 in --list-presets*) exec {shutil.which('cmake')} \"$@\" ;; esac\n"
-                                      f"{BEGIN}")
+                  f"{BEGIN}")
         cls.commands = [*sorted(path.name for path in (cls.tree / "ci").iterdir() if path.is_file()), *WORDS]
         cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", PYTHONDONTWRITEBYTECODE="1")
 
@@ -117,50 +116,45 @@ class Commands(unittest.TestCase):
         command = [sys.executable, top / "fuzz/kmemfuzz", name] if name in WORDS else [top / "ci" / name]
         done = subprocess.run([*command, *arguments], cwd=folder, env=self.environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False)
-        self.assertFalse((self.tree / "began").exists(), f"{name} has begun: {done.stdout}")
-        self.assertNotIn("Traceback", done.stdout)
+        assert not (self.tree / "began").exists(), f"{name} has begun: {done.stdout}"
+        assert "Traceback" not in done.stdout
         return done.returncode, done.stdout
 
     def test_help_needs_no_build(self):
         for name in self.commands:
             for option in ("--help", "-h"):
-                with self.subTest(name, option=option):
-                    code, output = self.run_command(name, option)
-                    self.assertEqual(code, SOUND, output)
-                    self.assertIn(FULL.get(name, f"ci/{name}"), output)
+                code, output = self.run_command(name, option)
+                assert code == SOUND, output
+                assert FULL.get(name, f"ci/{name}") in output
 
     def test_an_option_that_is_none_is_answered_at_once(self):
         for name in self.commands:
-            with self.subTest(name):
-                code, output = self.run_command(name, "--no-such-option")
-                self.assertEqual(code, USAGE, output)
-                self.assertIn(FULL.get(name, f"ci/{name}"), output)
+            code, output = self.run_command(name, "--no-such-option")
+            assert code == USAGE, output
+            assert FULL.get(name, f"ci/{name}") in output
 
-    def test_wrong_arguments_and_those_that_name_what_is_not_there_are_answered_at_once_each_with_its_code(self):
-        for expected, cases in ((USAGE, WRONG), (ENVIRONMENT, MISSING)):
-            for (name, *arguments), words in cases:
-                with self.subTest(name, arguments=arguments):
-                    code, output = self.run_command(name, *arguments)
-                    self.assertEqual(code, expected, output)
-                    self.assertIn(words, output)
+    @pytest.mark.parametrize("expected, cases", ((USAGE, WRONG), (ENVIRONMENT, MISSING)))
+    def test_wrong_arguments_and_those_that_name_what_is_not_there_are_answered_at_once_each_with_its_code(self, expected, cases):
+        for (name, *arguments), words in cases:
+            code, output = self.run_command(name, *arguments)
+            assert code == expected, output
+            assert words in output
 
     def test_paths_are_relative_to_where_they_are_typed_in_every_command(self):
         folder = self.tree / "deep"
         folder.mkdir()
         (folder / "file").write_text("kmem-program 1\n", encoding="utf-8")
         for (name, *arguments), words in ELSEWHERE:
-            with self.subTest(name, arguments=arguments):
-                code, output = self.run_command(name, *arguments, folder=folder)
-                self.assertIn(code, (USAGE, ENVIRONMENT), output)
-                self.assertIn(words.replace("FOLDER", str(folder)), output)
+            code, output = self.run_command(name, *arguments, folder=folder)
+            assert code in (USAGE, ENVIRONMENT), output
+            assert words.replace("FOLDER", str(folder)) in output
 
-    def test_at_the_top_of_the_tree_a_path_is_named_as_it_was_typed(self):
-        for path in ("nowhere", "/tmp/nowhere/x", "nothing/../nowhere"):
-            for name, *arguments in (["report", "--campaign"], ["check-fuzzers"], ["determinism"], ["corpus", "merge"]):
-                with self.subTest(name, path=path):
-                    self.assertIn(f" {path}", self.run_command(name, *arguments, path)[1])
+    @pytest.mark.parametrize("path", ("nowhere", "/tmp/nowhere/x", "nothing/../nowhere"))
+    def test_at_the_top_of_the_tree_a_path_is_named_as_it_was_typed(self, path):
+        for name, *arguments in (["report", "--campaign"], ["check-fuzzers"], ["determinism"], ["corpus", "merge"]):
+            assert f" {path}" in self.run_command(name, *arguments, path)[1]
 
     def test_with_right_arguments_it_does_begin(self):
-        with self.assertRaisesRegex(AssertionError, "board has begun"):
+        with pytest.raises(AssertionError, match="board has begun"):
             self.run_command("board", "program")
         (self.tree / "began").unlink()

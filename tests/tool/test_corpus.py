@@ -9,14 +9,15 @@ import io
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-import unittest
 from unittest import mock
 
+import pytest
 from kmemfuzz import corpus, corpus_command
 from processes import WAIT_SECONDS
 
@@ -31,19 +32,18 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-class CorpusTest(unittest.TestCase):
+class CorpusTest:
     """A copy of the committed corpus, below build/ since a new one is renamed from there."""
 
-    def setUp(self):
-        previous = os.getcwd()
-        os.chdir(ROOT)
-        self.addCleanup(os.chdir, previous)
-        folder = tempfile.TemporaryDirectory(dir=ROOT / "build")
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.committed = self.folder / "corpus"
-        shutil.copytree(ROOT / "corpus", self.committed)
-        self.minimised = self.committed / "minimised"
+    @pytest.fixture(autouse=True)
+    def set_up_corpus_test(self, monkeypatch):
+        monkeypatch.chdir(ROOT)
+        with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
+            self.folder = pathlib.Path(name)
+            self.committed = self.folder / "corpus"
+            shutil.copytree(ROOT / "corpus", self.committed)
+            self.minimised = self.committed / "minimised"
+            yield
 
     def features(self):
         """What all but the large programs reach, by libFuzzer's own count."""
@@ -56,36 +56,36 @@ class CorpusTest(unittest.TestCase):
         return output.getvalue()
 
 
-class Prune(CorpusTest):
+class TestPrune(CorpusTest):
     def test_what_reaches_nothing_new_goes_and_the_features_stay(self):
         before = self.features()
         for name in ("first_fit", "growth"):  # seeds reach it already
             corpus.add(self.minimised, *corpus.canonical([self.committed / "seeds" / f"{name}.ops"]))
         count = len(corpus.inputs(self.minimised))
-        self.assertIn(f"-> {before[0]} edges, {before[1]} features\n", self.change())
-        self.assertEqual(self.features(), before)
-        self.assertLessEqual(len(corpus.inputs(self.minimised)), count - 2)
+        assert f"-> {before[0]} edges, {before[1]} features\n" in self.change()
+        assert self.features() == before
+        assert len(corpus.inputs(self.minimised)) <= count - 2
 
     def test_seeds_and_regressions_stay_byte_for_byte_even_when_they_reach_nothing_new(self):
         shutil.copy(self.committed / "seeds" / "first_fit.ops", self.committed / "regressions" / "again.ops")
         before = {name: contents(self.committed / name) for name in ("seeds", "regressions", "large")}
         self.change()
-        self.assertEqual({name: contents(self.committed / name) for name in before}, before)
+        assert {name: contents(self.committed / name) for name in before} == before
 
     def test_names_are_those_of_canonical_contents(self):
         (self.minimised / "of-a-person").write_bytes((self.committed / "seeds" / "realloc.ops").read_bytes()
                                                      if (self.committed / "seeds" / "realloc.ops").exists() else b"\1")
         self.change()
         for path in corpus.inputs(self.minimised):
-            self.assertEqual(path.name, corpus.content_name(path.read_bytes()))
-            self.assertEqual(path.read_bytes(), corpus.canonical([path])[0])
+            assert path.name == corpus.content_name(path.read_bytes())
+            assert path.read_bytes() == corpus.canonical([path])[0]
 
     def require_untouched(self, complaint):
         """prune must fail with these words, and leave everything as it was."""
         before = contents(self.committed)
-        with self.assertRaisesRegex(corpus.CorpusError, complaint):
+        with pytest.raises(corpus.CorpusError, match=complaint):
             self.change()
-        self.assertEqual(contents(self.committed), before)
+        assert contents(self.committed) == before
 
     def test_a_corpus_that_would_reach_less_is_not_put_in_place(self):
         def lose_all(_binary, _output, _candidates):
@@ -93,10 +93,10 @@ class Prune(CorpusTest):
         with mock.patch.object(corpus, "set_cover", lose_all):
             self.require_untouched("would reach .* It is left as it was")
 
-    def test_a_corpus_beyond_its_bound_is_not_put_in_place(self):
-        for bound in ("MAXIMUM_FILE_COUNT", "MAXIMUM_SIZE"):
-            with self.subTest(bound), mock.patch.object(corpus_command, bound, 5):
-                self.require_untouched("the bound is .* It is left as it was")
+    @pytest.mark.parametrize("bound", ("MAXIMUM_FILE_COUNT", "MAXIMUM_SIZE"))
+    def test_a_corpus_beyond_its_bound_is_not_put_in_place(self, bound):
+        with mock.patch.object(corpus_command, bound, 5):
+            self.require_untouched("the bound is .* It is left as it was")
 
     def test_a_program_that_kills_the_target_is_never_chosen(self):
         def refuse(*_arguments, **_more):
@@ -105,7 +105,7 @@ class Prune(CorpusTest):
             self.require_untouched("failed on")
 
 
-class Merge(CorpusTest):
+class TestMerge(CorpusTest):
     def test_what_reaches_something_new_is_taken_in_from_folders_and_queues_of_afl(self):
         before = self.features()
         taken = corpus.inputs(self.minimised)
@@ -116,19 +116,19 @@ class Merge(CorpusTest):
         (queue.parent / "crashes" / "README.txt").write_text("not an input", encoding="utf-8")
         for number, path in enumerate(taken):
             path.rename(plain / path.name if number % 2 else queue / f"id:{number:06},src:000000,op:havoc,rep:2")
-        self.assertLess(self.features()[1], before[1])
+        assert self.features()[1] < before[1]
         said = self.change(plain, self.folder / "afl")
-        self.assertIn(f"{len(taken)} inputs taken in from ", said)
-        self.assertEqual(self.features(), before)
+        assert f"{len(taken)} inputs taken in from " in said
+        assert self.features() == before
 
     def test_a_folder_that_is_not_there_ends_with_3(self):
-        with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit) as end:
+        with contextlib.redirect_stderr(io.StringIO()) as errors, pytest.raises(SystemExit) as end:
             corpus_command.parse_arguments(["merge", str(self.folder / "nothing")])
-        self.assertEqual(end.exception.code, ENVIRONMENT)
-        self.assertIn("there is no folder ", errors.getvalue())
+        assert end.value.code == ENVIRONMENT
+        assert "there is no folder " in errors.getvalue()
 
 
-class Safety(CorpusTest):
+class TestSafety(CorpusTest):
     def make_new(self, *names):
         """Makes a folder of these files to put in the place of another. Returns its path."""
         new = self.folder / "new"
@@ -140,8 +140,8 @@ class Safety(CorpusTest):
     def test_a_replaced_folder_is_the_new_one_and_the_old_one_is_gone(self):
         new = self.make_new("only")
         corpus.replace(self.minimised, new)
-        self.assertEqual(os.listdir(self.minimised), ["only"])
-        self.assertFalse(new.exists())
+        assert os.listdir(self.minimised) == ["only"]
+        assert not new.exists()
 
     def test_a_replaced_folder_is_at_every_moment_the_old_or_the_new_one(self):
         whole = {frozenset(os.listdir(self.minimised))}
@@ -165,24 +165,24 @@ class Safety(CorpusTest):
                 corpus.replace(self.minimised, self.make_new(*names))
         done.set()
         watcher.join()
-        self.assertEqual(len(aside), REPLACEMENTS)
-        self.assertEqual(seen - whole, set())
-        self.assertGreater(len(seen), 1)
+        assert len(aside) == REPLACEMENTS
+        assert seen - whole == set()
+        assert len(seen) > 1
 
-    def test_the_umask_says_who_may_read_what_is_written(self):
-        with tempfile.TemporaryDirectory() as folder:
-            for mask in (0o022, 0o077, 0o002):
-                before = os.umask(mask)
-                self.addCleanup(os.umask, before)
-                path = pathlib.Path(folder, f"{mask}")
-                corpus.write_whole(path, b"data")
-                self.assertEqual(path.stat().st_mode & 0o777, 0o666 & ~mask)
+    @pytest.mark.parametrize("mask", (0o022, 0o077, 0o002))
+    def test_the_umask_says_who_may_read_what_is_written(self, mask, folder):
+        before = os.umask(mask)
+        try:
+            corpus.write_whole(folder / "file", b"data")
+        finally:
+            os.umask(before)
+        assert (folder / "file").stat().st_mode & 0o777 == 0o666 & ~mask
 
     def test_a_file_that_cannot_be_written_whole_is_not_there(self):
         with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
-            with self.assertRaises(OSError):
+            with pytest.raises(OSError):
                 corpus.add(self.folder, b"data")
-        self.assertEqual([path for path in self.folder.iterdir() if path.is_file()], [])
+        assert [path for path in self.folder.iterdir() if path.is_file()] == []
 
     def test_a_lock_on_a_folder_that_was_replaced_meanwhile_is_taken_on_the_new_one(self):
         opened = threading.Event()
@@ -205,17 +205,18 @@ class Safety(CorpusTest):
         waiter = threading.Thread(target=enter, daemon=True)
         with corpus.locked(self.minimised), mock.patch.object(corpus.fcntl, "flock", flock):
             waiter.start()
-            self.assertTrue(opened.wait(WAIT_SECONDS))  # the old one, whose lock it now waits for
+            assert opened.wait(WAIT_SECONDS)  # the old one, whose lock it now waits for
             corpus.replace(self.minimised, self.make_new("only"))
         waiter.join(WAIT_SECONDS)
-        self.assertEqual(held, [True])
+        assert held == [True]
 
 
-class Committed(unittest.TestCase):
+class TestCommitted:
     def test_the_committed_corpus_is_within_its_bound(self):
         corpus_command.require_bound(corpus.inputs(ROOT / "corpus" / "minimised"))
 
     def test_status_counts_what_is_there(self):
-        done = subprocess.run([sys.executable, "fuzz/kmemfuzz", "corpus", "status"], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "fuzz/kmemfuzz", "corpus", "status"], cwd=ROOT, capture_output=True, text=True,
+                              check=True)
         paths = corpus.inputs(ROOT / "corpus" / "minimised")
-        self.assertRegex(done.stdout, rf"(?m)^corpus/minimised +{len(paths)} +{corpus_command.size_of(paths):,} +\d+ +\d+$")
+        assert re.search(rf"(?m)^corpus/minimised +{len(paths)} +{corpus_command.size_of(paths):,} +\d+ +\d+$", done.stdout)

@@ -4,7 +4,6 @@ repeats it, a test here holds the two together."""
 import itertools
 import pathlib
 import re
-import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 
@@ -27,30 +26,29 @@ def table_rows(document, head):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in list(lines)[2:]]
 
 
-class Facts(unittest.TestCase):
+class TestFacts:
     """Numbers in documents."""
 
-    maxDiff = None
 
     def test_the_instructions_that_a_document_shows_are_the_baselines(self):
         counts = {tuple(line.split()[:2]): f"{int(line.split()[2]):,}"
                   for line in read("tests/board/instructions.txt").splitlines() if not line.startswith("#")}
         rows = table_rows(read("docs/target-images.md"), "| what | line | 64 bits | 32 bits |")
-        self.assertGreater(len(rows), 20)
+        assert len(rows) > 20
         for _, operations, *figures in rows:
             names = re.findall("`(.*?)`", operations)
-            self.assertTrue(any((name, operation) in counts for name in ("rv64", "rv32") for operation in names), operations)
+            assert any((name, operation) in counts for name in ("rv64", "rv32") for operation in names), operations
             for board, shown in zip(("rv64", "rv32"), figures):
-                self.assertEqual(shown, ", ".join(counts.get((board, name), "-") for name in names), operations)
+                assert shown == ", ".join(counts.get((board, name), "-") for name in names), operations
 
     def test_the_exit_codes_of_an_image_are_those_of_its_header_in_order(self):
         codes = [int(code) for code in re.findall(r"IMAGE_\w+ = (\d+),", read("fuzz/board/image.h"))]
         *codes, first_of_blobs = [code for code in codes if code > 1]
         errors = re.findall(r"X\((\w+), ?\\?\s*\"", read("fuzz/program/blob.h"))
-        self.assertEqual(errors[0], "OK")
+        assert errors[0] == "OK"
         codes += [first_of_blobs + index for index in range(1, len(errors))]
         rows = table_rows(read("docs/target.md"), "| code | what is wrong |")
-        self.assertEqual([int(code) for code, _ in rows], codes)
+        assert [int(code) for code, _ in rows] == codes
 
     def test_the_kinds_of_damage_and_misuse_are_counted_right_and_begin_at_the_sizes_shown(self):
         text = read("docs/target-images.md")
@@ -59,9 +57,9 @@ class Facts(unittest.TestCase):
                 ("fuzz/subjects/misuse.h", "MISUSE_REQUEST", r"(\d+) kinds of misuse")):
             kinds = re.findall(r"X\(([A-Z]\w+), ?\\?\s*\"", read(path))
             found = re.findall(counts, text)
-            self.assertTrue(found and all(int(count) == len(kinds) for count in found), (path, len(kinds), found))
+            assert found and all(int(count) == len(kinds) for count in found), (path, len(kinds), found)
             size = int(re.search(rf"{request}\s+\(?(?:\(\w+\))?(0x[0-9a-f]+)", read(path)).group(1), 16)
-            self.assertIn(f"`{size} + N` bytes", text)
+            assert f"`{size} + N` bytes" in text
 
     def test_the_operations_of_the_largest_input_are_what_a_decoder_finds_in_its_bytes(self):
         size = number_of("fuzz/kmemfuzz/fuzzer.py", r"MAXIMUM_INPUT_SIZE = (\d+)")
@@ -70,16 +68,16 @@ class Facts(unittest.TestCase):
             header, operation = (number_of(f"fuzz/program/program_{version}.c", rf"#define {name}_SIZE\s+\(\(size_t\)(\d+)\)")
                                  for name in ("HEADER", "OPERATION"))
             most.append(-(-(size - header) // operation))
-        self.assertIn(f"at most {size} bytes, {most[0]} operations of format 1 or {most[1]} of format 2.",
-                      " ".join(read("docs/harness.md").split()))
-        self.assertEqual(number_of("fuzz/data/fuzzer.options", r"max_len = (\d+)"), size)
+        assert f"at most {size} bytes, {most[0]} operations of format 1 or {most[1]} of format 2." in " ".join(
+            read("docs/harness.md").split())
+        assert number_of("fuzz/data/fuzzer.options", r"max_len = (\d+)") == size
         for path in ("ci/test", "docs/harness.md", "docs/engines.md", "tests/tool/test_violation.py"):
-            self.assertEqual(number_of(path, r"-max_len=(\d+)"), size, path)
+            assert number_of(path, r"-max_len=(\d+)") == size, path
 
     def test_no_document_counts_the_planted_bugs(self):
         for path in ("README.md", "CONTRIBUTING.md", "tests/planted/README.md", *map(str, (TREE / "docs").glob("*.md"))):
-            self.assertEqual(re.findall(r"\d+ (?:planted |heap )?(?:bugs|patches)\b", read(path)), [], path)
+            assert re.findall(r"\d+ (?:planted |heap )?(?:bugs|patches)\b", read(path)) == [], path
 
     def test_the_programs_that_may_find_a_planted_bug_are_the_heap_s_budget(self):
         budget = number_of("ci/lib/planted.py", r'Target\("heap", patched.CORE, ([\d_]+),')
-        self.assertIn(f"within {budget:,} programs", " ".join(read("README.md").split()))
+        assert f"within {budget:,} programs" in " ".join(read("README.md").split())

@@ -8,11 +8,12 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
-import unittest
 
 import broken
+import pytest
 from failures import HANGING, UNMERGED, UNMERGED_REDUCED, WRITES_TO_NULL, ZEROED
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
 # pylint: disable=wrong-import-order
@@ -73,19 +74,19 @@ class ExplainTest(ToolTest):
         return self.run_command(tool, *arguments, stdin=stdin, env=dict(os.environ, **(environment or {})))
 
 
-class Explain(ExplainTest):
+class TestExplain(ExplainTest):
     def test_a_violation_is_explained_and_four_files_are_written(self):
         tool = self.tool("merge-right-forgotten")
         self.write("crash")
         code, output, errors = self.run_with(tool, "explain", "crash")
-        self.assertEqual((code, output, errors), (VIOLATION, REPORT + WRITTEN, ""))
-        self.assertEqual(self.files(), ["crash", *(f"crash{ending}" for ending in ENDINGS)])
-        self.assertEqual((self.folder / "crash.reduced").read_bytes(), bytes.fromhex("01" + "00" * 13 + "010000"))
-        self.assertEqual((self.folder / "crash.reduced.ops").read_text(), UNMERGED_REDUCED)
+        assert (code, output, errors) == (VIOLATION, REPORT + WRITTEN, "")
+        assert self.files() == ["crash", *(f"crash{ending}" for ending in ENDINGS)]
+        assert (self.folder / "crash.reduced").read_bytes() == bytes.fromhex("01" + "00" * 13 + "010000")
+        assert (self.folder / "crash.reduced.ops").read_text() == UNMERGED_REDUCED
         for name in ("crash.reduced", "crash.reduced.ops"):
-            self.assertIn("VIOLATION free-merged", self.run_with(tool, "run", name)[1])
-            self.assertEqual(self.run_with(HEALTHY, "run", name)[0], SOUND)
-        self.assertIn("VIOLATION free-merged", (self.folder / "crash.html").read_text())
+            assert "VIOLATION free-merged" in self.run_with(tool, "run", name)[1]
+            assert self.run_with(HEALTHY, "run", name)[0] == SOUND
+        assert "VIOLATION free-merged" in (self.folder / "crash.html").read_text()
 
     def require_reproducer(self, bug, *flags):
         """Compiles crash.c against the broken core and against the healthy one. Returns what the first one says, which
@@ -93,103 +94,101 @@ class Explain(ExplainTest):
         for tree, name in ((self.tool(bug).parent, "broken"), (ROOT, "healthy")):
             subprocess.run(["clang-19", "-std=c11", *flags, f"-I{tree}", self.folder / "crash.c", tree / "src/kmem.c", "-o",
                             self.folder / name], check=True, timeout=TIMEOUT)
-        self.assertEqual(self.run_with(self.folder / "healthy"), (SOUND, "", ""))
+        assert self.run_with(self.folder / "healthy") == (SOUND, "", "")
         code, output, errors = self.run_with(self.folder / "broken")
-        self.assertNotEqual(code, SOUND)
+        assert code != SOUND
         return output + errors
 
     def test_the_reproducer_fails_by_the_same_oracle_without_the_harness(self):
         self.write("crash")
         self.run_with(self.tool("merge-right-forgotten"), "explain", "crash")
-        self.assertIn("free-merged", self.require_reproducer("merge-right-forgotten"))
+        assert "free-merged" in self.require_reproducer("merge-right-forgotten")
 
     def test_a_sanitizer_s_report_is_explained_in_short_with_the_function_and_the_line(self):
         self.write("crash", ZEROED)
         code, output, errors = self.run_with(self.tool("zalloc-clears-one-word-more"), "explain", "crash")
-        self.assertEqual((code, errors), (VIOLATION, ""))
-        self.assertRegex(output, r"^crash: 10 operations, reduced to 1\n\n"
-                                 r"DIED in the subject: use-after-poison in kmem_zalloc\n  operation  0: zalloc 0 1\n"
-                                 r"  where      kmem_zalloc, src/kmem\.c:\d+\n")
-        self.assertIn("  >     0  zalloc 0 1                   -> did not return\n", output)
-        self.assertIn("(in the middle of the operation)\n", output)
-        self.assertNotIn("==ERROR", output)
+        assert (code, errors) == (VIOLATION, "")
+        assert re.search(r"^crash: 10 operations, reduced to 1\n\n"
+                         r"DIED in the subject: use-after-poison in kmem_zalloc\n  operation  0: zalloc 0 1\n"
+                         r"  where      kmem_zalloc, src/kmem\.c:\d+\n", output)
+        assert "  >     0  zalloc 0 1                   -> did not return\n" in output
+        assert "(in the middle of the operation)\n" in output
+        assert "==ERROR" not in output
         said = self.require_reproducer("zalloc-clears-one-word-more", "-g", "-fsanitize=address,undefined",
                                        "-DPORT_ADDRESS_SANITIZER=1")
-        self.assertIn("use-after-poison", said)
+        assert "use-after-poison" in said
 
     def test_a_signal_is_explained(self):
         self.write("crash", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nalloc 1 24\nzalloc 2 40\nfree 0\n")
         code, output, errors = self.run_with(self.tool(WRITES_TO_NULL, "release"), "explain", "crash")
-        self.assertEqual((code, errors), (VIOLATION, ""))
-        self.assertIn("crash: 4 operations, reduced to 1\n\nDIED in the subject: SIGSEGV\n  operation  0: zalloc 0 ", output)
-        self.assertEqual(len(self.files()), 5)
+        assert (code, errors) == (VIOLATION, "")
+        assert "crash: 4 operations, reduced to 1\n\nDIED in the subject: SIGSEGV\n  operation  0: zalloc 0 " in output
+        assert len(self.files()) == 5
 
     def test_a_hang_is_explained(self):
         self.write("crash", HANGING)
         code, output, errors = self.run_with(self.tool("walk-stands-still"), "explain", "crash")
-        self.assertEqual((code, errors), (VIOLATION, ""))
-        self.assertIn("crash: 5 operations, reduced to 2\n\nDIED in the subject: hang\n", output)
-        self.assertEqual(len(self.files()), 5)
+        assert (code, errors) == (VIOLATION, "")
+        assert "crash: 5 operations, reduced to 2\n\nDIED in the subject: hang\n" in output
+        assert len(self.files()) == 5
 
     def test_a_terminal_is_shown_colours_unless_they_are_refused(self):
         self.write("crash")
         for refused, coloured in (("", True), ("1", False)):
             code, shown = run_on_terminal([self.tool("merge-right-forgotten"), "explain", "crash", "--force"],
                                           folder=self.folder, environment=dict(os.environ, NO_COLOR=refused, TERM="xterm"))
-            self.assertEqual(code, VIOLATION)
-            self.assertIn(b"free-merged", shown)
-            self.assertTrue(shown.endswith(b"to step through\r\n"), shown)
-            self.assertEqual(b"\033[" in shown, coloured)
+            assert code == VIOLATION
+            assert b"free-merged" in shown
+            assert shown.endswith(b"to step through\r\n"), shown
+            assert (b"\033[" in shown) == coloured
 
     def test_the_explanation_can_be_had_as_json(self):
         self.write("crash")
         code, output, _ = self.run_with(self.tool("merge-right-forgotten"), "explain", "crash", "--json")
         document = json.loads(output)
-        self.assertEqual(code, VIOLATION)
+        assert code == VIOLATION
         expected = {"verdict": "violation", "oracle": "free-merged", "id": "free-merged", "program": UNMERGED_REDUCED,
                     "operations_before": 11, "operations_after": 1, "text": REPORT + WRITTEN,
                     "operation": {"index": 1, "text": "free 0", "recovery": True},
-                    "files": {"reduced": "crash.reduced", "text": "crash.reduced.ops", "c": "crash.c",
-                              "html": "crash.html"}}
-        self.assertEqual({name: document[name] for name in expected}, expected)
+                    "files": {"reduced": "crash.reduced", "text": "crash.reduced.ops", "c": "crash.c", "html": "crash.html"}}
+        assert {name: document[name] for name in expected} == expected
 
     def test_files_go_where_they_are_wanted(self):
         tool = self.tool("merge-right-forgotten")
         self.write("in/crash")
         (self.folder / "out").mkdir()
         for place, prefix in (("out", "out/crash"), ("out/one", "out/one")):
-            self.assertEqual(self.run_with(tool, "explain", "in/crash", "-o", place)[0], VIOLATION)
+            assert self.run_with(tool, "explain", "in/crash", "-o", place)[0] == VIOLATION
             for ending in ENDINGS:
-                self.assertTrue((self.folder / (prefix + ending)).is_file(), prefix + ending)
-        self.assertEqual(len(self.files()), 9)
+                assert (self.folder / (prefix + ending)).is_file(), prefix + ending
+        assert len(self.files()) == 9
 
     def test_standard_input_is_explained_when_its_files_are_named(self):
         code, _, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", "-", "-o", "bug",
                                         stdin=UNMERGED.encode())
-        self.assertEqual((code, errors), (VIOLATION, ""))
-        self.assertEqual(self.files(), [f"bug{ending}" for ending in ENDINGS])
+        assert (code, errors) == (VIOLATION, "")
+        assert self.files() == [f"bug{ending}" for ending in ENDINGS]
 
     def test_a_file_that_exists_is_kept_and_so_nothing_is_written_unless_forced(self):
         tool = self.tool("merge-right-forgotten")
         self.write("crash")
         for ending in ENDINGS:
-            with self.subTest(ending):
-                self.write(f"crash{ending}", "precious")
-                code, output, errors = self.run_with(tool, "explain", "crash")
-                self.assertEqual((code, output), (USAGE, ""))
-                self.assertIn(f"crash{ending} exists; choose another place with -o, or --force to replace it\n", errors)
-                self.assertEqual(self.files(), ["crash", f"crash{ending}"])
-                (self.folder / f"crash{ending}").unlink()
+            self.write(f"crash{ending}", "precious")
+            code, output, errors = self.run_with(tool, "explain", "crash")
+            assert (code, output) == (USAGE, "")
+            assert f"crash{ending} exists; choose another place with -o, or --force to replace it\n" in errors
+            assert self.files() == ["crash", f"crash{ending}"]
+            (self.folder / f"crash{ending}").unlink()
         self.write("crash.c", "precious")
-        self.assertEqual(self.run_with(tool, "explain", "crash", "--force")[0], VIOLATION)
-        self.assertNotIn("precious", (self.folder / "crash.c").read_text())
+        assert self.run_with(tool, "explain", "crash", "--force")[0] == VIOLATION
+        assert "precious" not in (self.folder / "crash.c").read_text()
 
     def require_told_and_nothing_written(self, message, *arguments):
         before = self.files()
         code, output, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", *arguments)
-        self.assertEqual((code, output), (ENVIRONMENT, REPORT))
-        self.assertIn(message, errors)
-        self.assertEqual(self.files(), before)
+        assert (code, output) == (ENVIRONMENT, REPORT)
+        assert message in errors
+        assert self.files() == before
 
     def test_a_folder_that_cannot_be_written_is_named_and_the_explanation_is_printed_all_the_same(self):
         self.write("crash")
@@ -200,25 +199,25 @@ class Explain(ExplainTest):
         self.write("crash")
         (self.folder / "bug.html").mkdir()
         tool = self.tool("merge-right-forgotten")
-        self.assertEqual(self.run_with(tool, "explain", "crash", "-o", "bug")[0], USAGE)
-        self.assertEqual(self.files(), ["crash"])
+        assert self.run_with(tool, "explain", "crash", "-o", "bug")[0] == USAGE
+        assert self.files() == ["crash"]
         self.require_told_and_nothing_written("cannot write bug.html: Is a directory", "crash", "-o", "bug", "--force")
 
     def test_of_a_sound_file_it_says_so_and_writes_nothing(self):
         self.write("sound")
         code, output, errors = self.run_with(HEALTHY, "explain", "sound")
-        self.assertEqual((code, errors), (SOUND, ""))
-        self.assertRegex(output, r"^sound: sound, digest [0-9a-f]{16}, \d+ operations: there is nothing to explain, and "
-                                 r"nothing is written\n$")
+        assert (code, errors) == (SOUND, "")
+        assert re.search(r"^sound: sound, digest [0-9a-f]{16}, \d+ operations: there is nothing to explain, and "
+                         r"nothing is written\n$", output)
         code, output, _ = self.run_with(HEALTHY, "explain", "sound", "--json")
-        self.assertEqual((code, json.loads(output)["verdict"]), (SOUND, "sound"))
-        self.assertEqual(self.files(), ["sound"])
+        assert (code, json.loads(output)["verdict"]) == (SOUND, "sound")
+        assert self.files() == ["sound"]
 
     def test_garbage_is_a_program_like_any_other(self):
         self.write("garbage", bytes(range(256)) * 8)
-        self.assertEqual(self.run_with(HEALTHY, "explain", "garbage")[0], SOUND)
+        assert self.run_with(HEALTHY, "explain", "garbage")[0] == SOUND
         code, _, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", "garbage")
-        self.assertEqual((code, errors), (VIOLATION, ""))
+        assert (code, errors) == (VIOLATION, "")
 
     def test_what_cannot_be_explained_is_refused(self):
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
@@ -236,46 +235,45 @@ class Explain(ExplainTest):
                 (USAGE, "--gdb needs standard input for itself; name a file", ("-", "--gdb")),
                 (USAGE, "--gdb-commands belongs to --gdb", ("a", "--gdb-commands", "typo.ops")),
                 (USAGE, "--gdb-commands needs a file with commands for gdb", ("a", "--gdb", "--gdb-commands", "gone"))):
-            with self.subTest(arguments):
-                ended, output, errors = self.run_with(HEALTHY, "explain", *arguments)
-                self.assertEqual((ended, output), (code, ""))
-                self.assertIn(message, errors)
-                self.assertEqual(self.files(), ["typo.ops"])
+            ended, output, errors = self.run_with(HEALTHY, "explain", *arguments)
+            assert (ended, output) == (code, "")
+            assert message in errors
+            assert self.files() == ["typo.ops"]
 
     def test_help_has_an_example(self):
         code, output, errors = self.run_with(HEALTHY, "explain", "--help")
-        self.assertEqual((code, errors), (SOUND, ""))
-        self.assertIn("Example:\n  kmemfuzz explain crash-1a2b\n", output)
+        assert (code, errors) == (SOUND, "")
+        assert "Example:\n  kmemfuzz explain crash-1a2b\n" in output
 
-    @unittest.skipUnless(shutil.which("gdb-multiarch"), "gdb-multiarch is not there")
+    @pytest.mark.skipif(not shutil.which("gdb-multiarch"), reason="gdb-multiarch is not there")
     def test_gdb_stops_before_the_operation_that_fails_in_the_reduced_program(self):
         self.write("crash")
         self.write("look.gdb", "kmem-map\ncontinue\nprint *verdict\n")
         code, output, errors = self.run_with(self.tool("merge-right-forgotten"), "explain", "crash", "--gdb",
                                              "--gdb-commands", "look.gdb")
-        self.assertEqual(code, VIOLATION, output + errors)
-        self.assertIn("violation; stopping before operation 1\n", errors)
-        self.assertTrue(output.startswith(REPORT), output)
-        self.assertIn("Before operation 1: free 0  (freeing everything at the end)\n", output)
-        self.assertIn("         0         16  taken  0\n", output)
-        self.assertIn("free-merged: No two adjacent blocks are both free.", output)
-        self.assertEqual(self.files(), ["crash", "look.gdb"])
+        assert code == VIOLATION, output + errors
+        assert "violation; stopping before operation 1\n" in errors
+        assert output.startswith(REPORT), output
+        assert "Before operation 1: free 0  (freeing everything at the end)\n" in output
+        assert "         0         16  taken  0\n" in output
+        assert "free-merged: No two adjacent blocks are both free." in output
+        assert self.files() == ["crash", "look.gdb"]
 
     def test_a_campaign_s_findings_that_are_reduced_alike_are_the_same(self):
         first = self.write("crash-1")
         second = self.write("crash-2", UNMERGED.replace("alloc 9 8\n", "alloc 9 8\nnull\n"))
         explain = functools.partial(findings.explain_program, tool=self.tool("merge-right-forgotten"), seconds=TIMEOUT)
         found = list(findings.explain_findings([first, second], explain))
-        self.assertEqual([(finding["id"], finding["program"], finding["duplicate_of"]) for finding in found],
-                         [("free-merged", UNMERGED_REDUCED, None), ("free-merged", UNMERGED_REDUCED, str(first))])
-        self.assertEqual(found[0]["operations"], (11, 1))
-        self.assertTrue(all(pathlib.Path(path).is_file() for finding in found for path in finding["files"].values()))
-        self.assertEqual(findings.explain_program(first, HEALTHY, TIMEOUT)["problem"], "it is sound when kmemfuzz runs it")
+        assert [(finding["id"], finding["program"], finding["duplicate_of"]) for finding in found] == [
+            ("free-merged", UNMERGED_REDUCED, None), ("free-merged", UNMERGED_REDUCED, str(first))]
+        assert found[0]["operations"] == (11, 1)
+        assert all(pathlib.Path(path).is_file() for finding in found for path in finding["files"].values())
+        assert findings.explain_program(first, HEALTHY, TIMEOUT)["problem"] == "it is sound when kmemfuzz runs it"
 
 
-class Keep(ExplainTest):
-    def setUp(self):
-        super().setUp()
+class TestKeep(ExplainTest):
+    @pytest.fixture(autouse=True)
+    def set_up_keep(self, set_up_folder_test):
         (self.folder / "tree/corpus/regressions").mkdir(parents=True)
         self.kept = self.folder / "tree/corpus/regressions"
 
@@ -287,58 +285,56 @@ class Keep(ExplainTest):
     def test_a_failing_program_is_reduced_and_kept_as_text_that_says_what_it_failed_by(self):
         self.write("crash")
         code, output, errors = self.keep(self.tool("merge-right-forgotten"), "crash", "merge-right")
-        self.assertEqual((code, errors), (SOUND, ""))
+        assert (code, errors) == (SOUND, "")
         path = self.kept / "merge-right.ops"
-        self.assertTrue(output.startswith(f"{path}: fails by free-merged, 11 operations reduced to 1\n"), output)
-        self.assertIn(f"git add {path}", output)
+        assert output.startswith(f"{path}: fails by free-merged, 11 operations reduced to 1\n"), output
+        assert f"git add {path}" in output
         first, rest = UNMERGED_REDUCED.split("\n", 1)
-        self.assertEqual(path.read_text(),
-                         f"{first}\n# Failed by free-merged. Reduced: no operation can be left out.\n{rest}")
+        assert path.read_text() == f"{first}\n# Failed by free-merged. Reduced: no operation can be left out.\n{rest}"
 
     def test_what_is_kept_is_run_wherever_the_corpus_is(self):
         self.write("crash")
         broken = self.tool("merge-right-forgotten")
-        self.assertEqual(self.keep(broken, "crash", "merge-right")[0], SOUND)
+        assert self.keep(broken, "crash", "merge-right")[0] == SOUND
         # ci/replay runs `kmemfuzz run corpus`, kmemfuzz board `kmemfuzz pack corpus`, ci/fuzz the folders of SEED_FOLDERS.
-        self.assertIn('/kmemfuzz" run corpus ', (ROOT / "ci/replay").read_text())
+        assert '/kmemfuzz" run corpus ' in (ROOT / "ci/replay").read_text()
         code, output, _ = self.run_with(HEALTHY, "run", "tree/corpus")
-        self.assertEqual(code, SOUND)
-        self.assertRegex(output, r"^sound  .* tree/corpus/regressions/merge-right\.ops\n$")
-        self.assertIn("VIOLATION free-merged", self.run_with(broken, "run", "tree/corpus")[1])
-        self.assertEqual(self.run_with(HEALTHY, "pack", "tree/corpus", "-o", "blob")[0], SOUND)
-        self.assertRegex(self.run_with(HEALTHY, "replay", "blob")[1], r"^V 0 2 - .*\nEND 1\n$")
-        self.assertIn("regressions", corpus.SEED_FOLDERS)
+        assert code == SOUND
+        assert re.search(r"^sound  .* tree/corpus/regressions/merge-right\.ops\n$", output)
+        assert "VIOLATION free-merged" in self.run_with(broken, "run", "tree/corpus")[1]
+        assert self.run_with(HEALTHY, "pack", "tree/corpus", "-o", "blob")[0] == SOUND
+        assert re.search(r"^V 0 2 - .*\nEND 1\n$", self.run_with(HEALTHY, "replay", "blob")[1])
+        assert "regressions" in corpus.SEED_FOLDERS
 
     def test_what_is_sound_already_is_kept_as_it_is(self):
         self.write("mended")
         code, output, errors = self.keep(HEALTHY, "mended", "mended")
-        self.assertEqual((code, errors), (SOUND, ""))
-        self.assertIn(": kept as it is, with 11 operations: it is sound in this build\n", output)
+        assert (code, errors) == (SOUND, "")
+        assert ": kept as it is, with 11 operations: it is sound in this build\n" in output
         lines = (self.kept / "mended.ops").read_text().splitlines(keepends=True)
-        self.assertTrue(lines[1].startswith("# Kept when it was sound already"), lines[1])
-        self.assertEqual("".join(lines[:1] + lines[2:]), self.run_with(HEALTHY, "show", "mended")[1])
+        assert lines[1].startswith("# Kept when it was sound already"), lines[1]
+        assert "".join(lines[:1] + lines[2:]) == self.run_with(HEALTHY, "show", "mended")[1]
 
     def test_a_death_is_kept_too(self):
         self.write("crash", ZEROED)
-        self.assertEqual(self.keep(self.tool("zalloc-clears-one-word-more"), "crash", "zalloc")[0], SOUND)
-        self.assertIn("\n# Failed by use-after-poison in kmem_zalloc. ", (self.kept / "zalloc.ops").read_text())
+        assert self.keep(self.tool("zalloc-clears-one-word-more"), "crash", "zalloc")[0] == SOUND
+        assert "\n# Failed by use-after-poison in kmem_zalloc. " in (self.kept / "zalloc.ops").read_text()
 
     def test_a_name_in_use_is_refused_and_what_has_it_stays(self):
         self.write("crash")
         self.write("tree/corpus/regressions/taken.ops", "precious")
         code, output, errors = self.keep(self.tool("merge-right-forgotten"), "crash", "taken")
-        self.assertEqual((code, output), (USAGE, ""))
-        self.assertIn("taken.ops exists; choose another name: what is kept is never replaced\n", errors)
-        self.assertEqual((self.kept / "taken.ops").read_text(), "precious")
+        assert (code, output) == (USAGE, "")
+        assert "taken.ops exists; choose another name: what is kept is never replaced\n" in errors
+        assert (self.kept / "taken.ops").read_text() == "precious"
 
     def test_what_is_no_name_is_refused(self):
         self.write("crash")
         for name in ("a.ops", "../a", "a b", "\u00e4", "a" * 101):
-            with self.subTest(name):
-                code, output, errors = self.keep(HEALTHY, "crash", name)
-                self.assertEqual((code, output), (USAGE, ""))
-                self.assertIn(f"'{name}' is no name: it may have letters, digits, - and _", errors)
-        self.assertEqual(self.files(), ["crash"])
+            code, output, errors = self.keep(HEALTHY, "crash", name)
+            assert (code, output) == (USAGE, "")
+            assert f"'{name}' is no name: it may have letters, digits, - and _" in errors
+        assert self.files() == ["crash"]
 
     def test_what_cannot_be_kept_is_refused(self):
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
@@ -350,11 +346,10 @@ class Keep(ExplainTest):
                 (USAGE, "there is no option '-n'", ("typo.ops", "-name")),
                 (USAGE, "an argument is empty where a name belongs", ("typo.ops", "")),
                 (USAGE, "'c' is one argument too many", ("a", "b", "c"))):
-            with self.subTest(arguments):
-                ended, output, errors = self.keep(HEALTHY, *arguments)
-                self.assertEqual((ended, output), (code, ""))
-                self.assertIn(message, errors)
+            ended, output, errors = self.keep(HEALTHY, *arguments)
+            assert (ended, output) == (code, "")
+            assert message in errors
         self.kept.rmdir()
         code, _, errors = self.keep(HEALTHY, "-", "name", stdin=UNMERGED.encode())
-        self.assertEqual(code, ENVIRONMENT)
-        self.assertIn("there is no corpus/regressions in the tree", errors)
+        assert code == ENVIRONMENT
+        assert "there is no corpus/regressions in the tree" in errors

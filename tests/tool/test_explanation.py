@@ -7,11 +7,12 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
-import unittest
 from unittest import mock
 
+import pytest
 from kmemfuzz import explanation, fuzzer
 import patched
 from kmemfuzz.campaign import TARGETS
@@ -53,11 +54,10 @@ exit 77
 """
 
 
-class ExplanationTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+class ExplanationTest:
+    @pytest.fixture(autouse=True)
+    def set_up_explanation_test(self, folder):
+        self.folder = folder
         self.binary = self.folder / "text_fuzzer"
         self.write_target(TARGET)
         self.path = self.folder / "crash-0a0b"
@@ -76,13 +76,13 @@ class ExplanationTest(unittest.TestCase):
         return sorted(path.name for path in self.folder.iterdir() if path.name.startswith(("crash", ".")))
 
 
-class Explanation(ExplanationTest):
+class TestExplanation(ExplanationTest):
     def test_the_input_is_reduced_and_the_target_tells_about_that(self):
         finding = self.explain(b"one two x three")
-        self.assertEqual((finding["id"], finding["input"], finding["size_before"], finding["size_after"], finding["problem"]),
-                         ("text-encoded-size", base64.b64encode(b"x").decode(), 15, 1, None))
-        self.assertEqual(finding["report"], "steps of 1 bytes\nVIOLATION text-encoded-size: A sentence.")
-        self.assertEqual(finding["text"], f"""\
+        assert (finding["id"], finding["input"], finding["size_before"], finding["size_after"], finding["problem"]) == (
+            "text-encoded-size", base64.b64encode(b"x").decode(), 15, 1, None)
+        assert finding["report"] == "steps of 1 bytes\nVIOLATION text-encoded-size: A sentence."
+        assert finding["text"] == f"""\
 {self.path}: 15 bytes, reduced to 1
 
 steps of 1 bytes
@@ -98,147 +98,145 @@ VIOLATION text-encoded-size: A sentence.
     {self.path}.reduced: the reduced input, as the fuzzer takes it
     {self.path}.txt: this text
     {self.path}.json: the same for kmemfuzz report
-""")
+"""
 
     def test_a_log_has_all_of_an_input_unless_it_is_very_long(self):
-        self.assertEqual(explanation.carry(b"\0" * 4, "run it"), "  base64  AAAAAA==\n\n  replay  run it\n")
-        self.assertIn("A" * 5460, explanation.carry(bytes(4095), "run it"))
-        self.assertEqual(explanation.carry(bytes(4096), "run it"),
-                         "  base64  (left out, since it has 4096 bytes)\n\n  replay  run it\n")
+        assert explanation.carry(b"\0" * 4, "run it") == "  base64  AAAAAA==\n\n  replay  run it\n"
+        assert "A" * 5460 in explanation.carry(bytes(4095), "run it")
+        assert explanation.carry(bytes(4096), "run it") == "  base64  (left out, since it has 4096 bytes)\n\n  replay  run it\n"
 
     def test_all_is_written_beside_it_whole_and_the_finding_stays(self):
         finding = self.explain(b"a x")
-        self.assertEqual(self.files(), ["crash-0a0b", "crash-0a0b.json", "crash-0a0b.reduced", "crash-0a0b.txt"])
-        self.assertEqual(self.path.read_bytes(), b"a x")
-        self.assertEqual((self.folder / "crash-0a0b.reduced").read_bytes(), b"x")
-        self.assertEqual((self.folder / "crash-0a0b.txt").read_text(encoding="utf-8"), finding["text"])
+        assert self.files() == ["crash-0a0b", "crash-0a0b.json", "crash-0a0b.reduced", "crash-0a0b.txt"]
+        assert self.path.read_bytes() == b"a x"
+        assert (self.folder / "crash-0a0b.reduced").read_bytes() == b"x"
+        assert (self.folder / "crash-0a0b.txt").read_text(encoding="utf-8") == finding["text"]
         document = json.loads((self.folder / "crash-0a0b.json").read_text(encoding="utf-8"))
-        self.assertEqual((document["format"], document["target"]), (explanation.FORMAT, "text"))
-        self.assertEqual({name: document[name] for name in ("id", "input", "size_before", "size_after", "report", "replay")},
-                         {name: finding[name] for name in ("id", "input", "size_before", "size_after", "report", "replay")})
-        self.assertEqual(document["runs"] + 2, len((self.folder / "runs").read_text().split()))
+        assert (document["format"], document["target"]) == (explanation.FORMAT, "text")
+        assert {name: document[name] for name in ("id", "input", "size_before", "size_after", "report", "replay")} == {
+            name: finding[name] for name in ("id", "input", "size_before", "size_after", "report", "replay")}
+        assert document["runs"] + 2 == len((self.folder / "runs").read_text().split())
 
     def test_the_replay_command_works_when_pasted(self):
         finding = self.explain(b"a x")
         done = subprocess.run(finding["replay"], shell=True, capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 77)
-        self.assertIn(finding["report"], done.stderr)
+        assert done.returncode == 77
+        assert finding["report"] in done.stderr
 
     def test_an_input_that_fails_in_another_way_is_no_smaller_version(self):
         finding = self.explain(b"xyz")
-        self.assertEqual((finding["id"], finding["input"]), ("text-printed-parses", base64.b64encode(b"y").decode()))
+        assert (finding["id"], finding["input"]) == ("text-printed-parses", base64.b64encode(b"y").decode())
 
     def test_an_input_that_fails_by_the_same_sanitizer_in_another_function_is_no_smaller_version(self):
         self.write_target(STACKS)
         for data, reduced in ((b"one x two y", b"xy"), (b"one x two", b"x")):
             finding = self.explain(data)
-            self.assertEqual((finding["id"], base64.b64decode(finding["input"]).replace(b"0", b"")),
-                             ("asan: use-after-poison", reduced))
-        self.assertIn("in text_parse ", finding["report"])
+            assert (finding["id"], base64.b64decode(finding["input"]).replace(b"0", b"")) == ("asan: use-after-poison", reduced)
+        assert "in text_parse " in finding["report"]
 
     def test_names_of_functions_are_looked_for_once_for_each_stack(self):
         self.write_target(STACKS)
         self.explain(b"one x two y")
         asked = (self.folder / "runs").read_text(encoding="utf-8").split()
-        self.assertEqual(asked.count("named"), 2 + 1)  # for each of two stacks, and to tell of the reduced input
-        self.assertGreater(asked.count("hasty"), 8)
+        assert asked.count("named") == 2 + 1  # for each of two stacks, and to tell of the reduced input
+        assert asked.count("hasty") > 8
 
     def test_it_is_known_where_the_code_lies_that_each_target_but_the_heaps_tries(self):
-        self.assertEqual(set(explanation.UNDER_TEST), set(TARGETS) - {"heap"})
+        assert set(explanation.UNDER_TEST) == set(TARGETS) - {"heap"}
         for folder in {folder for folders in explanation.UNDER_TEST.values() for folder in folders}:
-            self.assertTrue((ROOT / folder).is_dir(), folder)
+            assert (ROOT / folder).is_dir(), folder
 
     def test_a_reduced_input_that_then_fails_otherwise_is_dropped(self):
         # Whoever tells steps fails otherwise, unless it is the file itself.
         self.write_target(TARGET.replace("[ -n", '[ -n "$KMEM_STEPS" ] && [ "$(wc -c <"$last")" -lt 3 ] && exit 0\n[ -n'))
         finding = self.explain(b"a x")
-        self.assertEqual((finding["size_after"], base64.b64decode(finding["input"])), (3, b"a x"))
-        self.assertEqual((self.folder / "crash-0a0b.reduced").read_bytes(), b"a x")
-        self.assertIn(": 3 bytes, which cannot be made fewer\n", finding["text"])
+        assert (finding["size_after"], base64.b64decode(finding["input"])) == (3, b"a x")
+        assert (self.folder / "crash-0a0b.reduced").read_bytes() == b"a x"
+        assert ": 3 bytes, which cannot be made fewer\n" in finding["text"]
 
     def test_what_does_not_fail_again_is_not_explained(self):
         finding = self.explain(b"sound")
-        self.assertEqual(finding, {"file": str(self.path), "id": None,
-                                   "problem": f"it does not fail when {self.binary} runs it again"})
-        self.assertEqual(self.files(), ["crash-0a0b"])
+        assert finding == {
+            "file": str(self.path), "id": None, "problem": f"it does not fail when {self.binary} runs it again"}
+        assert self.files() == ["crash-0a0b"]
 
     def test_what_cannot_be_read_run_or_written_is_not_explained_and_says_why(self):
         self.binary.unlink()
-        self.assertRegex(self.explain(b"x")["problem"], "No such file or directory.*text_fuzzer")
+        assert re.search("No such file or directory.*text_fuzzer", self.explain(b"x")["problem"])
         self.write_target(TARGET)
         with mock.patch("kmemfuzz.corpus.write_whole", side_effect=OSError(28, "No space left on device")):
-            self.assertIn("No space left on device", self.explain(b"x")["problem"])
-        self.assertIn("No such file", explanation.explain(self.folder / "gone", "text", self.binary, lambda: False)["problem"])
+            assert "No space left on device" in self.explain(b"x")["problem"]
+        assert "No such file" in explanation.explain(self.folder / "gone", "text", self.binary, lambda: False)["problem"]
 
     def test_no_more_inputs_are_tried_than_it_may_take(self):
         with mock.patch("kmemfuzz.explanation.REDUCE_RUNS", 7):
             self.explain(b"a" * 500 + b"x")
-        self.assertEqual(len((self.folder / "runs").read_text().split()), 7 + 2)
+        assert len((self.folder / "runs").read_text().split()) == 7 + 2
         with mock.patch("kmemfuzz.explanation.REDUCE_SECONDS", 0):
-            self.assertEqual(self.explain(b"a x")["size_after"], 3)
+            assert self.explain(b"a x")["size_after"] == 3
 
     def test_when_nobody_waits_any_more_it_ends_and_nothing_half_done_is_there(self):
         runs = self.folder / "runs"
 
         def is_cut():
             return len(runs.read_text().split()) >= 5
-        with self.assertRaises(explanation.Cut):
+        with pytest.raises(explanation.Cut):
             self.explain(b"a" * 500 + b"x", is_cut)
-        self.assertEqual(len(runs.read_text().split()), 5)
-        self.assertEqual(self.files(), ["crash-0a0b"])
+        assert len(runs.read_text().split()) == 5
+        assert self.files() == ["crash-0a0b"]
 
     def test_an_earlier_explanation_is_replaced(self):
         self.explain(b"a x")
         finding = self.explain(b"a y")
-        self.assertEqual((self.folder / "crash-0a0b.txt").read_text(encoding="utf-8"), finding["text"])
-        self.assertEqual((self.folder / "crash-0a0b.reduced").read_bytes(), b"y")
+        assert (self.folder / "crash-0a0b.txt").read_text(encoding="utf-8") == finding["text"]
+        assert (self.folder / "crash-0a0b.reduced").read_bytes() == b"y"
 
     def test_an_empty_input_is_shown_as_such(self):
         self.write_target("#!/bin/sh\necho 'VIOLATION text-memory: A sentence.' >&2\nexit 77\n")
-        self.assertIn("  input (where, bytes, characters)\n    (it is empty)\n", self.explain(b"x")["text"])
+        assert "  input (where, bytes, characters)\n    (it is empty)\n" in self.explain(b"x")["text"]
 
 
-class Words(unittest.TestCase):
+class TestWords:
     BEFORE = "INFO: Running with entropic power schedule (0xFF, 100).\nINFO: Seed: 7\nx: Running 1 inputs 1 time(s) each.\nRunning: f\n"
 
     def test_of_a_rule_that_was_broken_there_is_what_the_target_says_and_nothing_of_libfuzzer(self):
-        self.assertEqual(explanation.report_words(self.BEFORE + "memory: 3 pages\n" + PAGE_VIOLATED),
-                         "memory: 3 pages\n\nVIOLATION page-zeroed: Every byte of a zeroed run is 0.\n"
-                         "  operation 3: page_zalloc(2)")
-        self.assertTrue(explanation.report_words(self.BEFORE + TEXT_VIOLATED).startswith("VIOLATION text-printed-parses: "))
-        self.assertNotIn("\n", explanation.report_words(self.BEFORE + TEXT_VIOLATED))
+        assert explanation.report_words(self.BEFORE + "memory: 3 pages\n" + PAGE_VIOLATED) == (
+            "memory: 3 pages\n\nVIOLATION page-zeroed: Every byte of a zeroed run is 0.\n"
+            "  operation 3: page_zalloc(2)")
+        assert explanation.report_words(self.BEFORE + TEXT_VIOLATED).startswith("VIOLATION text-printed-parses: ")
+        assert "\n" not in explanation.report_words(self.BEFORE + TEXT_VIOLATED)
 
     def test_of_a_death_there_are_the_steps_and_the_sanitizers_report_with_its_stack_but_not_libfuzzers_part_of_it(self):
         words = explanation.report_words(
             self.BEFORE + "  operation 0: page_alloc(1)\n" + POISONED.replace(SAVED, "") +
             "    #1 0x5580c in main (build/fuzz/x+0x16)\n    #2 0x55 in fuzzer::RunOneTest(x) f.c\n    #3 0x7f  (/lib/libc.so.6+0x3)\n"
             "MS: 0 ; base unit: 00\n0x2,0x41,\n\\002A\n\nShadow bytes around the buggy address:\n  0x7f: 00\n" + SAVED)
-        self.assertEqual(words, "  operation 0: page_alloc(1)\n"
+        assert words == ("  operation 0: page_alloc(1)\n"
                          "ERROR: AddressSanitizer: use-after-poison on address 0x7f17cc2002a0 at pc 0x5580\n"
                          "WRITE of size 8 at 0x7f17cc2002a0 thread T0\n"
                          "    #0 0x5580c421451d in kmem_zalloc src/kmem.c:313:18")
 
     def test_of_a_hang_there_is_the_step_it_hangs_in(self):
         words = explanation.report_words(self.BEFORE + "  operation 0: page_free(page 0)\n" + TIMED_OUT)
-        self.assertTrue(words.startswith("  operation 0: page_free(page 0)\nALARM: working on the last Unit for 11 seconds\n"), words)
-        self.assertIn("ERROR: libFuzzer: timeout after 11 seconds", words)
+        assert words.startswith("  operation 0: page_free(page 0)\nALARM: working on the last Unit for 11 seconds\n"), words
+        assert "ERROR: libFuzzer: timeout after 11 seconds" in words
 
     def test_a_signal_alone_is_told_with_its_stack(self):
-        self.assertIn("in violation_FREE_MERGED fuzz/report/violation.c:17:1", explanation.report_words(self.BEFORE + ABORT))
+        assert "in violation_FREE_MERGED fuzz/report/violation.c:17:1" in explanation.report_words(self.BEFORE + ABORT)
 
     def test_very_many_words_are_cut_in_the_middle(self):
         words = explanation.report_words(self.BEFORE + "first\n" + "line\n" * 10000 + "last\n")
-        self.assertLess(len(words), explanation.REPORT_SIZE + 100)
-        self.assertRegex(words, r"(?s)^first\n.* characters are left out \.\.\..*\nlast$")
+        assert len(words) < explanation.REPORT_SIZE + 100
+        assert re.search(r"(?s)^first\n.* characters are left out \.\.\..*\nlast$", words)
 
     def test_bytes_are_shown_with_where_they_are(self):
-        self.assertEqual(explanation.dump(bytes(range(0x3e, 0x50))),
-                         "   0  3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d  |>?@ABCDEFGHIJKLM|\n"
-                         "  16  4e 4f                                            |NO|")
+        assert explanation.dump(bytes(range(0x3e, 0x50))) == (
+            "   0  3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d  |>?@ABCDEFGHIJKLM|\n"
+            "  16  4e 4f                                            |NO|")
 
 
-@unittest.skipUnless((FUZZERS / "sv39_fuzzer").exists(), "needs the build of preset fuzz")
-class Steps(unittest.TestCase):
+@pytest.mark.skipif(not (FUZZERS / "sv39_fuzzer").exists(), reason="needs the build of preset fuzz")
+class TestSteps:
     """The real targets say what they do, when asked to."""
 
     def run_target(self, target, data, steps=True):
@@ -250,16 +248,17 @@ class Steps(unittest.TestCase):
             path = pathlib.Path(folder, "input")
             path.write_bytes(data)
             # To look for leaks libFuzzer may run an input again.
-            done = subprocess.run([FUZZERS / f"{target}_fuzzer", "-detect_leaks=0", path], env=environment, capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
+            done = subprocess.run([FUZZERS / f"{target}_fuzzer", "-detect_leaks=0", path], env=environment,
+                                  capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
         return done.stderr.partition("\nRunning: ")[2].partition("\n")[2].partition("Executed ")[0]
 
     def test_nothing_is_said_when_nobody_asks(self):
         for target in ("page", "sv39", "text", "import"):
-            self.assertEqual(self.run_target(target, b"\x01" * 40, steps=False), "")
+            assert self.run_target(target, b"\x01" * 40, steps=False) == ""
 
     def test_the_page_target_shows_each_operation_what_came_of_it_and_the_pages(self):
-        self.assertEqual(self.run_target("page", b"\x03\x05\x07" b"\x00\x00\x01" b"\x06\x00\x00" b"\x0d\x00\x00"), """\
+        assert self.run_target("page", b"\x03\x05\x07" b"\x00\x00\x01" b"\x06\x00\x00" b"\x0d\x00\x00") == """\
 memory: 4 descriptors, 5 bytes of room, 4 pages of 4096 bytes, 7 bytes more
   operation 0: page_init(memory for 4 pages)
         [4 free]
@@ -271,11 +270,11 @@ memory: 4 descriptors, 5 bytes of room, 4 pages of 4096 bytes, 7 bytes more
   operation 3: page_free(page 3)
       -> refused: double-free
         [3 taken][1 free]
-""")
+"""
 
     def test_the_sv39_target_shows_each_operation_and_what_came_of_it(self):
-        self.assertEqual(self.run_target("sv39", b"\x01\x00\x00" b"\x00\x00\x00\x00" b"\x70\x00\x00\x00" b"\x79\x00\x00\x00"
-                                         b"\x0e\x00\x00\x00" b"\x0e\x00\x00\x00"), """\
+        assert self.run_target("sv39", b"\x01\x00\x00" b"\x00\x00\x00\x00" b"\x70\x00\x00\x00" b"\x79\x00\x00\x00"
+                                         b"\x0e\x00\x00\x00" b"\x0e\x00\x00\x00") == """\
   operation 0: sv39_init(5 pages at physical 0x80000000)
   another tree is tried, made in the same way (way 0 of check_misused_init)
   operation 1: sv39_map(0x0, 0x80000000, 0x2)
@@ -286,43 +285,41 @@ memory: 4 descriptors, 5 bytes of room, 4 pages of 4096 bytes, 7 bytes more
   operation 4: scribble(the entry of level 0 of 0x0, damage 0x00)
       -> 0x200000c2 in place of 0x200000c3
   operation 5: repair
-""")
+"""
 
     def test_the_text_target_shows_what_it_prints_and_why_what_does_not_parse_does_not(self):
         words = self.run_target("text", b"free 1\x80\\\nx")
-        self.assertIn("a binary program of 10 bytes\n  prints ", words)
-        self.assertIn("\n    | kmem-program 2\n    | heap page=", words)
-        self.assertIn("\na text of 25 bytes\n    | kmem-program 1\n    | free 1\\x80\\\\\n    | x\n  does not parse: line 2, column ",
-                      words)
+        assert "a binary program of 10 bytes\n  prints " in words
+        assert "\n    | kmem-program 2\n    | heap page=" in words
+        assert ("\na text of 25 bytes\n    | kmem-program 1\n    | free 1\\x80\\\\\n    | x\n  does not parse: line 2, column " in
+                words)
 
     def test_the_import_target_shows_the_log_and_what_comes_of_it_in_each_format(self):
         words = self.run_target("import", b"a 1 24\nf 1\n")
-        self.assertTrue(words.startswith("a log of 11 bytes\n    | a 1 24\n    | f 1\n  read as plain\n  gives 2 operations and 0 "
-                                         "problems\n    line 1: alloc 0 24\n    line 2: free 0\n  read as mtrace\n  gives 0 "
-                                         "operations and 2 problems\n    line 1: problem: there is no +"), words)
-        self.assertEqual(words.count("a log of "), 2)  # the second has two calls on a line
+        assert words.startswith("a log of 11 bytes\n    | a 1 24\n    | f 1\n  read as plain\n  gives 2 operations and 0 "
+                                "problems\n    line 1: alloc 0 24\n    line 2: free 0\n  read as mtrace\n  gives 0 "
+                                "operations and 2 problems\n    line 1: problem: there is no +"), words
+        assert words.count("a log of ") == 2  # the second has two calls on a line
 
     def test_of_a_long_text_the_start_is_shown_and_how_much_is_left_out(self):
         words = self.run_target("import", b"# " + b"x" * 5000)
-        self.assertTrue(words.startswith(f"a log of 5002 bytes\n    | # {'x' * 4094}\n    ... 906 more bytes\n  read as plain\n"),
-                        words[:200])
+        assert words.startswith(f"a log of 5002 bytes\n    | # {'x' * 4094}\n    ... 906 more bytes\n  read as plain\n"), words[:200]
 
 
-@unittest.skipUnless((FUZZERS / "compile_commands.json").exists(), "needs the build of preset fuzz")
-class Planted(unittest.TestCase):
+@pytest.mark.skipif(not (FUZZERS / "compile_commands.json").exists(), reason="needs the build of preset fuzz")
+class TestPlanted:
     """Findings of the real targets, linked with a core that has a bug: a line of a file below src/, and what it becomes."""
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+    @pytest.fixture(autouse=True)
+    def set_up_planted(self, folder):
+        self.folder = folder
 
     def explain(self, target, file, line, wrong, data):
         """The explanation of an input of a target."""
         with contextlib.chdir(ROOT):  # where patched.py finds src/ and the builds
             copy = patched.make_copy(self.folder / "copy", None)
             source = (copy / "src" / file).read_text(encoding="utf-8")
-            self.assertEqual(source.count(line), 1)
+            assert source.count(line) == 1
             (copy / "src" / file).write_text(source.replace(line, wrong), encoding="utf-8")
             binary, = patched.Build("fuzz", f"{target}_fuzzer").link(copy)
         (self.folder / "crash").write_bytes(data)
@@ -332,9 +329,8 @@ class Planted(unittest.TestCase):
         finding = self.explain(
             "page", "page.c", "        pages->descriptors[run.first + run.count - 1] = PAGE_TAKEN; /* no longer the last */\n", "",
             b"\x49\x11\x07" b"\x03\x07\x02" b"\x0d\x00\x00" b"\x01\x00\x00" b"\x28\x05\x01" + bytes(range(60)))
-        self.assertEqual((finding["id"], base64.b64decode(finding["input"])),
-                         ("page-live-is-taken", b"\x01\0\0" b"\0\0\0" b"\x06\0\0"))
-        self.assertEqual(finding["report"], """\
+        assert (finding["id"], base64.b64decode(finding["input"])) == ("page-live-is-taken", b"\x01\0\0" b"\0\0\0" b"\x06\0\0")
+        assert finding["report"] == """\
 memory: 2 descriptors, 0 bytes of room, 2 pages of 4096 bytes, 0 bytes more
   operation 0: page_init(memory for 2 pages)
         [2 free]
@@ -349,16 +345,15 @@ VIOLATION page-live-is-taken: Every live run is a taken run of the right length.
   expected: 2 at page 0
   observed: 1
   before: [1 taken][1 free]
-  after:  [1 taken][1 taken]""")
+  after:  [1 taken][1 taken]"""
 
     def test_of_the_page_tables(self):
         finding = self.explain(
             "sv39", "riscv/sv39.c", "for (unsigned level = 0; level <= kept_level; level++) {",
             "for (unsigned level = 0; level < kept_level || level == 0; level++) {",
             b"\x31\x00\x00" b"\x00\x41\x07\x81" b"\x01\x09\x03\x02" b"\x09\x00\x00\x00" b"\x05\x00\x00\x00" b"\x06\x00\x00\x00")
-        self.assertEqual((finding["id"], base64.b64decode(finding["input"])),
-                         ("sv39-table-page", b"\x01\0\0" b"\0\0\0\0" b"\x05\0\0\0"))
-        self.assertEqual(finding["report"], """\
+        assert (finding["id"], base64.b64decode(finding["input"])) == ("sv39-table-page", b"\x01\0\0" b"\0\0\0\0" b"\x05\0\0\0")
+        assert finding["report"] == """\
   operation 0: sv39_init(5 pages at physical 0x80000000)
   another tree is tried, made in the same way (way 0 of check_misused_init)
   operation 1: sv39_map(0x0, 0x80000000, 0x2)
@@ -371,14 +366,15 @@ VIOLATION sv39-table-page: Every table is a taken run of one page of the allocat
   should be mapped, in 1 tables, 2 pages being free:
     nothing
   tables, from the root, page 0:
-    [0] page 3, which is free""")
+    [0] page 3, which is free"""
 
     def test_of_a_sanitizer_with_the_line_of_the_core(self):
         finding = self.explain(
             "page", "page.c", "    word *const words = run;\n",
             "    word *const words = count == 3 ? (word *)((uintptr_t)run + 1) : run;\n",
             b"\x10\x00\x00" b"\x00\x00\x00" b"\x04\x00\x00" b"\x04\x00\x02" b"\x00\x00\x00")
-        self.assertTrue(finding["id"].startswith("ubsan: store to misaligned address N for type 'word'"), finding["id"])
-        self.assertEqual(base64.b64decode(finding["input"]), b"\x02\0\0" b"\x04\0\x02")
-        self.assertRegex(finding["report"], r"(?s)^memory: 3 descriptors, .*\n  operation 1: page_zalloc\(3\)\n.*/src/page\.c:\d+:\d+: "
-                         r"runtime error: store to misaligned .*\n    #0 0x[0-9a-f]+ in page_zalloc .*\nSUMMARY: [^\n]*$")
+        assert finding["id"].startswith("ubsan: store to misaligned address N for type 'word'"), finding["id"]
+        assert base64.b64decode(finding["input"]) == b"\x02\0\0" b"\x04\0\x02"
+        assert re.search(r"(?s)^memory: 3 descriptors, .*\n  operation 1: page_zalloc\(3\)\n.*/src/page\.c:\d+:\d+: "
+                         r"runtime error: store to misaligned .*\n    #0 0x[0-9a-f]+ in page_zalloc .*\nSUMMARY: [^\n]*$",
+                         finding["report"])

@@ -6,9 +6,9 @@ import functools
 import io
 import json
 import pathlib
-import tempfile
-import unittest
+import re
 
+import pytest
 from kmemfuzz import explanation, findings
 from kmemfuzz.outside_text import dump_json
 
@@ -24,11 +24,10 @@ exit 1
 """
 
 
-class Findings(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+class TestFindings:
+    @pytest.fixture(autouse=True)
+    def set_up_findings(self, folder):
+        self.folder = folder
         self.tool = self.folder / "kmemfuzz"
         self.write_tool(EXPLAINS)
 
@@ -47,10 +46,10 @@ class Findings(unittest.TestCase):
 
     def test_a_finding_has_its_id_its_reduced_program_and_its_files(self):
         found, shown = self.explain("in/free-merged:small")
-        self.assertEqual(found, [{"file": "in/free-merged:small", "id": "free-merged", "program": "small",
-                                  "operations": (9, 1), "input": None, "replay": None, "files": {"c": "in/free-merged:small.c"}, "problem": None,
-                                  "text": "free-merged:small explained\n", "duplicate_of": None}])
-        self.assertEqual(shown, "free-merged:small explained\n")
+        assert found == [{"file": "in/free-merged:small", "id": "free-merged", "program": "small", "operations": (9, 1),
+                          "input": None, "replay": None, "files": {"c": "in/free-merged:small.c"}, "problem": None,
+                          "text": "free-merged:small explained\n", "duplicate_of": None}]
+        assert shown == "free-merged:small explained\n"
 
     def write_reducing_tool(self, size):
         """A tool that writes a reduced program of so many bytes beside the file."""
@@ -61,68 +60,66 @@ class Findings(unittest.TestCase):
         self.write_reducing_tool(5)
         path = self.folder / "free merged:small"
         found, shown = self.explain(path)
-        self.assertEqual((found[0]["input"], found[0]["replay"]), ("AAAAAAA=", f"{self.tool} run '{path}.reduced'"))
-        self.assertEqual(shown, f"free merged:small explained\n\n  base64  AAAAAAA=\n\n  replay  {self.tool} run '{path}.reduced'\n")
-        self.assertEqual((findings.summary(found[0])["input"], findings.summary(found[0])["replay"]),
-                         (found[0]["input"], found[0]["replay"]))
+        assert (found[0]["input"], found[0]["replay"]) == ("AAAAAAA=", f"{self.tool} run '{path}.reduced'")
+        assert shown == f"free merged:small explained\n\n  base64  AAAAAAA=\n\n  replay  {self.tool} run '{path}.reduced'\n"
+        assert (findings.summary(found[0])["input"], findings.summary(found[0])["replay"]) == (
+            found[0]["input"], found[0]["replay"])
 
     def test_a_log_is_not_filled_with_a_program_that_is_very_long(self):
         for size, left_out in ((4095, False), (4096, True), (1 << 20, True)):
             self.write_reducing_tool(size)
             found, shown = self.explain(self.folder / "x:1")
-            self.assertEqual((found[0]["input"] is None, f"base64  (left out, since it has {size} bytes)" in shown), (left_out, left_out))
-            self.assertLess(len(shown), 6000)
-            self.assertIn("\n  replay  ", shown)
+            assert (found[0]["input"] is None, f"base64  (left out, since it has {size} bytes)" in shown) == (left_out, left_out)
+            assert len(shown) < 6000
+            assert "\n  replay  " in shown
 
     def test_what_fails_alike_with_the_same_program_is_the_same_as_the_first(self):
         found, shown = self.explain("a/x:1", "b/x:1", "c/x:1")
-        self.assertEqual([finding["duplicate_of"] for finding in found], [None, "a/x:1", "a/x:1"])
-        self.assertEqual(shown, "x:1 explained\nb/x:1: x, the same as a/x:1\nc/x:1: x, the same as a/x:1\n")
+        assert [finding["duplicate_of"] for finding in found] == [None, "a/x:1", "a/x:1"]
+        assert shown == "x:1 explained\nb/x:1: x, the same as a/x:1\nc/x:1: x, the same as a/x:1\n"
 
     def test_another_id_or_another_program_is_another_finding(self):
         found, _ = self.explain("a/x:1", "a/x:2", "a/y:1")
-        self.assertEqual([finding["duplicate_of"] for finding in found], [None, None, None])
+        assert [finding["duplicate_of"] for finding in found] == [None, None, None]
 
     def test_the_same_program_in_another_format_is_the_same(self):
         programs = {"a": "kmem-program 1\nalloc 0 1\n", "b": "kmem-program 2\nalloc 0 1\n", "c": "kmem-program 2\nalloc 0 2\n"}
         found = findings.explain_findings(programs, lambda file: {
             "file": file, "id": "free-merged", "problem": None, "program": programs[file]})
-        self.assertEqual([finding["duplicate_of"] for finding in found], [None, "a", None])
+        assert [finding["duplicate_of"] for finding in found] == [None, "a", None]
 
     def test_a_file_named_twice_is_explained_once(self):
         found, _ = self.explain("a/x:1", "a/x:1")
-        self.assertEqual(len(found), 1)
-        self.assertEqual((self.folder / "calls").read_text(), "explain --json --force a/x:1\n")
+        assert len(found) == 1
+        assert (self.folder / "calls").read_text() == "explain --json --force a/x:1\n"
 
     def test_what_is_no_explanation_is_a_problem_and_never_a_crash(self):
         whole = {"verdict": "violation", "id": "free-merged", "program": "p", "operations_before": 9, "operations_after": 1,
                  "files": {}, "text": "t"}
         for document in (5, None, [], "id", ["id"], {"id": "free-merged"}, {**whole, "id": None}, {**whole, "text": 5},
                          {**whole, "files": ["c"]}, {**whole, "files": {"reduced": 5}}, {**whole, "operations_before": "9"}):
-            with self.subTest(document=document):
-                self.write_tool(f"#!/bin/sh\necho '{json.dumps(document)}'\necho no words >&2\nexit 1\n")
-                self.require_problem("kmemfuzz explain ended with code 1: no words")
+            self.write_tool(f"#!/bin/sh\necho '{json.dumps(document)}'\necho no words >&2\nexit 1\n")
+            self.require_problem("kmemfuzz explain ended with code 1: no words")
         self.write_tool("#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' '['\nexit 1\n")
         self.require_problem("kmemfuzz explain ended with code 1: it said nothing")
 
-    def test_an_explanation_is_shown_so_that_nothing_in_it_commands_a_terminal(self):
-        for path in ("\ud800", "\0", "\udcff\033]0;title\a"):
-            with self.subTest(path=path):
-                document = {"verdict": "violation", "id": "free-merged", "program": "\ud800", "operations_before": 9,
-                            "operations_after": 1, "files": {"reduced": path}, "text": "\033[31m\ud800\u202eexplained\n"}
-                (self.folder / "document").write_text(json.dumps(document), encoding="ascii")
-                self.write_tool('#!/bin/sh\ncat "$(dirname "$0")/document"\nexit 1\n')
-                found, shown = self.explain("in/free-merged:small")
-                self.assertEqual((found[0]["input"], found[0]["problem"]), (None, None))
-                self.assertEqual(shown, "\\x1b[31m\\ud800\\u202eexplained\n")
-                dump_json(findings.summary(found[0])).encode("ascii")
+    @pytest.mark.parametrize("path", ("\ud800", "\0", "\udcff\033]0;title\a"))
+    def test_an_explanation_is_shown_so_that_nothing_in_it_commands_a_terminal(self, path):
+        document = {"verdict": "violation", "id": "free-merged", "program": "\ud800", "operations_before": 9,
+                    "operations_after": 1, "files": {"reduced": path}, "text": "\033[31m\ud800\u202eexplained\n"}
+        (self.folder / "document").write_text(json.dumps(document), encoding="ascii")
+        self.write_tool('#!/bin/sh\ncat "$(dirname "$0")/document"\nexit 1\n')
+        found, shown = self.explain("in/free-merged:small")
+        assert (found[0]["input"], found[0]["problem"]) == (None, None)
+        assert shown == "\\x1b[31m\\ud800\\u202eexplained\n"
+        dump_json(findings.summary(found[0])).encode("ascii")
 
     def require_problem(self, problem, **options):
         found, shown = self.explain("a/x:1", "b/x:1", **options)
         for finding, name in zip(found, ("a/x:1", "b/x:1")):
-            self.assertRegex(finding["problem"], problem)
-            self.assertIsNone(finding["duplicate_of"])
-            self.assertRegex(shown, f"{name} is not explained: {problem}\n")
+            assert re.search(problem, finding["problem"])
+            assert finding["duplicate_of"] is None
+            assert re.search(f"{name} is not explained: {problem}\n", shown)
 
     def test_what_is_sound_is_not_explained(self):
         self.write_tool('#!/bin/sh\nprintf \'{"verdict": "sound"}\'\n')
@@ -145,7 +142,7 @@ class Findings(unittest.TestCase):
 
         def is_cut():
             return (self.folder / "process").exists()
-        with self.assertRaises(explanation.Cut):
+        with pytest.raises(explanation.Cut):
             findings.explain_program("a/x:1", self.tool, SECONDS, is_cut)
         process = int((self.folder / "process").read_text())
-        self.assertFalse(pathlib.Path(f"/proc/{process}/cmdline").exists())
+        assert not pathlib.Path(f"/proc/{process}/cmdline").exists()

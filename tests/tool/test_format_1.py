@@ -8,11 +8,11 @@ from tool_fixture import ROOT, SOUND, ToolTest
 PINNED = ROOT / "tests" / "format_1_digests.txt"
 
 
-class Format1Test(ToolTest):
+class TestFormat1(ToolTest):
     def test_every_program_of_format_1_keeps_its_digest(self):
         pinned = dict(line.split(" ") for line in PINNED.read_text(encoding="ascii").splitlines())
-        self.assertEqual(len(pinned), 116)
+        assert len(pinned) == 116
         code, output, errors = self.run_tool("run", *(ROOT / "corpus" / name for name in pinned))
-        self.assertEqual((code, errors), (SOUND, ""))
+        assert (code, errors) == (SOUND, "")
         found = re.findall(rf"^sound  ([0-9a-f]{{16}}) +\d+ operations  {re.escape(str(ROOT))}/corpus/(\S+)$", output, re.M)
-        self.assertEqual({name: digest for digest, name in found}, pinned)
+        assert {name: digest for digest, name in found} == pinned

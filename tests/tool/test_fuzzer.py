@@ -5,7 +5,6 @@ import pathlib
 import re
 import struct
 import tempfile
-import unittest
 
 from kmemfuzz import fuzzer
 from fuzzer_words import (
@@ -17,49 +16,49 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 
-class FuzzerOutput(unittest.TestCase):
+class TestFuzzerOutput:
     def test_status_lines_give_executions_coverage_features_and_corpus_size(self):
         for line, progress in ((INITED, (2, 8, 8, 1)), (NEW, (36942, 102, 1423, 512)), (REDUCE, (42, 55, 83, 8)),
                                (PULSE, (65536, 102, 1423, 512)), (DONE, (100000, 104, 1501, 544))):
-            self.assertEqual(fuzzer.parse_progress(line), progress)
+            assert fuzzer.parse_progress(line) == progress
 
     def test_other_lines_give_nothing(self):
         for line in OTHER_LINES:
-            self.assertIsNone(fuzzer.parse_progress(line), line)
+            assert fuzzer.parse_progress(line) is None, line
 
     def test_a_finding_has_the_id_of_what_stopped_the_target(self):
         for output, finding in ((VIOLATED, "free-merged"), (PAGE_VIOLATED, "page-zeroed"),
                                 (SV39_VIOLATED, "sv39-satp"), (TEXT_VIOLATED, "text-printed-parses"),
                                 (POISONED, "asan: use-after-poison"),
                                 (UNWRITTEN, "msan: use-of-uninitialized-value"), (TIMED_OUT, "hang"), (OUT_OF_MEMORY, "hang")):
-            self.assertEqual(fuzzer.parse_finding(INITED + NEW + output), finding)
+            assert fuzzer.parse_finding(INITED + NEW + output) == finding
 
     def test_every_rule_of_every_target_is_recognised(self):
         rules = []
         for path in (*ROOT.glob("invariants/*.h"), *ROOT.glob("fuzz/execute/*.h"), *ROOT.glob("fuzz/libfuzzer/*.c")):
             rules += re.findall(r'(?:X\(|RULE\(\w+, )[A-Z0-9_]+,\s+"([a-z0-9-]+)"', path.read_text(encoding="utf-8"))
         for rule in rules:
-            self.assertEqual(fuzzer.parse_finding(f"\nVIOLATION {rule}: A sentence.\n" + ABORT), rule)
-        self.assertGreater(len(rules), 60)
+            assert fuzzer.parse_finding(f"\nVIOLATION {rule}: A sentence.\n" + ABORT) == rule
+        assert len(rules) > 60
 
     def test_undefined_behaviour_is_the_same_finding_at_another_address(self):
         finding = fuzzer.parse_finding(UNDEFINED)
-        self.assertEqual(finding, "ubsan: store to misaligned address N for type 'uint64_t', which req")
-        self.assertEqual(fuzzer.parse_finding(UNDEFINED.replace("7f17cc2002a1", "7fcb2ea002b3")), finding)
+        assert finding == "ubsan: store to misaligned address N for type 'uint64_t', which req"
+        assert fuzzer.parse_finding(UNDEFINED.replace("7f17cc2002a1", "7fcb2ea002b3")) == finding
 
     def test_an_overflow_is_the_same_finding_with_other_numbers(self):
-        first, second = (f"kmem.c:9:1: runtime error: unsigned integer overflow: {a} + {b} cannot be represented"
-                         for a, b in ((18446744073709551615, 8), (18446744073709551608, 16)))
-        self.assertEqual(fuzzer.parse_finding(first), fuzzer.parse_finding(second))
+        first, second = (f"kmem.c:9:1: runtime error: unsigned integer overflow: {a} + {b} cannot be represented" for a,
+                         b in ((18446744073709551615, 8), (18446744073709551608, 16)))
+        assert fuzzer.parse_finding(first) == fuzzer.parse_finding(second)
 
     def test_a_run_that_found_nothing_gives_no_finding(self):
         for output in ("", INITED + NEW + DONE, INITED + INTERRUPTED, *OTHER_LINES):
-            self.assertIsNone(fuzzer.parse_finding(output))
-            self.assertIsNone(fuzzer.parse_artifact(output))
+            assert fuzzer.parse_finding(output) is None
+            assert fuzzer.parse_artifact(output) is None
 
     def test_the_violations_id_counts_before_the_abort_it_ends_in(self):
-        self.assertEqual(fuzzer.parse_finding(ABORT), "asan: ABRT")
-        self.assertEqual(fuzzer.parse_finding(VIOLATED), "free-merged")
+        assert fuzzer.parse_finding(ABORT) == "asan: ABRT"
+        assert fuzzer.parse_finding(VIOLATED) == "free-merged"
 
     STACK = ("==1==ERROR: AddressSanitizer: use-after-poison on address 0x7f at pc 0x55\n"
              "    #0 0x55d0 in memcpy /build/llvm/compiler-rt/lib/asan/asan_interceptors.cpp:63:5\n"
@@ -70,24 +69,25 @@ class FuzzerOutput(unittest.TestCase):
 
     def test_the_function_is_the_innermost_of_the_first_stack_that_lies_in_these_folders_wherever_the_tree_lies(self):
         for folders, function in ((("src/",), "sv39_map"), (("fuzz/page/", "src/"), "model_take"), (("fuzz/import/",), None)):
-            self.assertEqual(fuzzer.find_function(INITED + self.STACK, folders), function)
-        self.assertEqual(fuzzer.find_function(POISONED, ("src/",)), "kmem_zalloc")
+            assert fuzzer.find_function(INITED + self.STACK, folders) == function
+        assert fuzzer.find_function(POISONED, ("src/",)) == "kmem_zalloc"
         for output in ("", INITED, VIOLATED, TIMED_OUT):
-            self.assertIsNone(fuzzer.find_function(output, ("src/",)))
+            assert fuzzer.find_function(output, ("src/",)) is None
 
     def test_a_stack_without_symbols_is_known_by_its_places(self):
-        output = "".join(f"    #{number} 0x7f2{number}  (/tmp/x/page_fuzzer+0x12{number}) (BuildId: 77ab)\n" for number in range(2))
-        self.assertEqual(fuzzer.stack_places(output + "\n" + output), ("/tmp/x/page_fuzzer+0x120", "/tmp/x/page_fuzzer+0x121"))
-        self.assertIsNone(fuzzer.find_function(output, ("src/",)))
-        self.assertEqual(fuzzer.stack_places(self.STACK), ())
+        output = "".join(f"    #{number} 0x7f2{number}  (/tmp/x/page_fuzzer+0x12{number}) (BuildId: 77ab)\n"
+                         for number in range(2))
+        assert fuzzer.stack_places(output + "\n" + output) == ("/tmp/x/page_fuzzer+0x120", "/tmp/x/page_fuzzer+0x121")
+        assert fuzzer.find_function(output, ("src/",)) is None
+        assert fuzzer.stack_places(self.STACK) == ()
 
     def test_the_saved_file_is_named(self):
-        self.assertEqual(fuzzer.parse_artifact(INITED + VIOLATED), "findings/crash-9e52b38f")
-        self.assertEqual(fuzzer.parse_artifact(TIMED_OUT), "findings/timeout-1a2b")
-        self.assertIsNone(fuzzer.parse_artifact(INITED + ABORT))
+        assert fuzzer.parse_artifact(INITED + VIOLATED) == "findings/crash-9e52b38f"
+        assert fuzzer.parse_artifact(TIMED_OUT) == "findings/timeout-1a2b"
+        assert fuzzer.parse_artifact(INITED + ABORT) is None
 
 
-class Statistics(unittest.TestCase):
+class TestStatistics:
     def read(self, contents):
         """What read_statistics makes of a file with these contents."""
         with tempfile.NamedTemporaryFile() as file:
@@ -96,13 +96,13 @@ class Statistics(unittest.TestCase):
             return fuzzer.read_statistics(file.name)
 
     def test_a_whole_file_gives_its_three_counters(self):
-        self.assertEqual(self.read(struct.pack("=3Q", 5, 1 << 40, 7)), (5, 1 << 40, 7))
+        assert self.read(struct.pack("=3Q", 5, 1 << 40, 7)) == (5, 1 << 40, 7)
 
     def test_what_is_behind_them_is_ignored(self):
-        self.assertEqual(self.read(struct.pack("=3Q", 5, 6, 7) + b"more"), (5, 6, 7))
+        assert self.read(struct.pack("=3Q", 5, 6, 7) + b"more") == (5, 6, 7)
 
     def test_a_missing_or_a_short_file_gives_zeros(self):
-        self.assertEqual(fuzzer.read_statistics("/nonexistent/statistics"), (0, 0, 0))
-        self.assertEqual(fuzzer.read_statistics("/"), (0, 0, 0))
+        assert fuzzer.read_statistics("/nonexistent/statistics") == (0, 0, 0)
+        assert fuzzer.read_statistics("/") == (0, 0, 0)
         for size in (0, 1, 8, 23):
-            self.assertEqual(self.read(b"\x01" * size), (0, 0, 0))
+            assert self.read(b"\x01" * size) == (0, 0, 0)

@@ -3,10 +3,12 @@ Needs the presets release and dev built.
 """
 
 import os
+import re
 import signal
 import subprocess
 
 import broken
+import pytest
 from failures import HANGS, WRITES_TO_NULL
 from tool_fixture import ROOT, TIMEOUT, ToolTest
 # pylint: disable=wrong-import-order
@@ -53,29 +55,29 @@ class Session(ToolTest):
     def expect(self, result, code, *texts):
         """Requires an exit code, and texts in what was printed on either stream."""
         output = result.stdout + result.stderr
-        self.assertEqual(result.returncode, code, output)
+        assert result.returncode == code, output
         for text in texts:
-            self.assertIn(text, output)
+            assert text in output
 
     def pictures(self):
         """The heap before each operation of the program last debugged, as the sound tool's trace draws it."""
         return traced_pictures(TOOL, self.folder / "program.ops")
 
 
-class TheStop(Session):
+class TestTheStop(Session):
     """Where it is."""
 
     def test_every_operation_is_stopped_at_with_the_heap_that_the_trace_draws_there(self):
         result = self.debug("break debug_operation\n" + "kmem-map\nprint *step\ncontinue\n" * len(STEPS))
         self.expect(result, 0, "sound; stopping before operation 0", "exited normally",
                     *(f"${number} = {step}\n" for number, step in enumerate(STEPS, start=1)))
-        self.assertEqual(mapped_pictures(result.stdout), self.pictures()[:-1])
+        assert mapped_pictures(result.stdout) == self.pictures()[:-1]
 
     def test_an_instrumented_build_is_stopped_in_the_same_way(self):
-        self.assertTrue(INSTRUMENTED.exists(), "build it first: cmake --build --preset dev")
+        assert INSTRUMENTED.exists(), "build it first: cmake --build --preset dev"
         result = self.debug("kmem-map\ncontinue\n", arguments=["--operation", "5"], tool=INSTRUMENTED)
         self.expect(result, 0, "Before operation 5: calloc 3 0x20000001 largest-8\n", "\nsound  ", "exited normally")
-        self.assertEqual(mapped_pictures(result.stdout), self.pictures()[5:6])
+        assert mapped_pictures(result.stdout) == self.pictures()[5:6]
 
     def test_a_violation_is_stopped_at_before_its_operation_and_reached_by_going_on(self):
         tool = broken.tool("release", "merge-right-forgotten")
@@ -84,7 +86,7 @@ class TheStop(Session):
         self.expect(result, 0, "violation; stopping before operation 2", "Before operation 2: free 1\n",
                     "Violation in operation 2: free 1\n  free-merged: No two adjacent blocks are both free. (offset 64, ",
                     "\n  |#32 s0|.32|.192|\n", "$1 = free-merged: ")
-        self.assertEqual(mapped_pictures(result.stdout), self.pictures()[2:3])
+        assert mapped_pictures(result.stdout) == self.pictures()[2:3]
 
     def test_only_the_oracles_asked_for_say_where_it_fails(self):
         program = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nalloc 1 24\nfree 1\nalloc 2 8\n"
@@ -95,14 +97,14 @@ class TheStop(Session):
         result = self.debug("continue\nbt\nkmem-map\n", tool=broken.tool("release", WRITES_TO_NULL))
         self.expect(result, 0, "dies in the subject; stopping before operation 1", "Before operation 1: zalloc 1 40\n",
                     "Program received signal SIGSEGV", "kmem_zalloc (")
-        self.assertEqual(len(mapped_pictures(result.stdout)), 1, result.stdout)
+        assert len(mapped_pictures(result.stdout)) == 1, result.stdout
 
     def test_a_hang_is_stopped_at_before_its_operation(self):
         self.expect(self.debug("", tool=broken.tool("release", HANGS)), 0, "hang; stopping before operation 1",
                     "Before operation 1: zalloc 1 40\n")
 
 
-class TheHeap(Session):
+class TestTheHeap(Session):
     """What kmem-map makes of heaps that are wrong, and of what is no heap."""
 
     def map_of(self, damage):
@@ -113,29 +115,27 @@ class TheHeap(Session):
         return result.stdout.partition("slot\n")[2]
 
     def test_a_healthy_heap_is_mapped_to_its_end(self):
-        self.assertRegex(self.map_of(""), r"^         0         32  free\n"
-                                          r"        32         48  taken  1\n"
-                                          r"        80        176  free\n"
-                                          r"1 taken of 48 bytes, 2 free of 208 bytes, base 0x[0-9a-f]+\n$")
+        assert re.search(r"^         0         32  free\n"
+                         r"        32         48  taken  1\n"
+                         r"        80        176  free\n"
+                         r"1 taken of 48 bytes, 2 free of 208 bytes, base 0x[0-9a-f]+\n$", self.map_of(""))
 
-    def test_the_walk_ends_at_a_header_that_cannot_be_true(self):
-        for name, header in (("of size zero", "0"), ("below the smallest block", "8"), ("off the grid", "33"),
-                             ("past the end", "232"), ("endless", "0x7ffffffffffffff8")):
-            with self.subTest(name):
-                size = int(header, 0)
-                self.assertEqual(self.map_of(f"set $base[4] = {header}"),
-                                 "         0         32  free\n"
-                                 f"        32 {size:>10}  free   corrupt: the size cannot be true; the walk ends here\n")
+    @pytest.mark.parametrize("name, header", (("of size zero", "0"), ("below the smallest block", "8"), ("off the grid", "33"),
+                                              ("past the end", "232"), ("endless", "0x7ffffffffffffff8")))
+    def test_the_walk_ends_at_a_header_that_cannot_be_true(self, name, header):
+        size = int(header, 0)
+        assert self.map_of(f"set $base[4] = {header}") == (
+            "         0         32  free\n"
+            f"        32 {size:>10}  free   corrupt: the size cannot be true; the walk ends here\n")
 
     def test_memory_that_cannot_be_read_ends_the_walk(self):
-        self.assertEqual(self.map_of("set debug_executor->region.base = (unsigned char *)8"),
-                         "         0          0  free   corrupt: the header cannot be read; the walk ends here\n")
+        assert (self.map_of("set debug_executor->region.base = (unsigned char *)8") ==
+                "         0          0  free   corrupt: the header cannot be read; the walk ends here\n")
 
-    def test_what_is_no_heap_is_refused(self):
-        for expression, text in (("index", "index is neither a struct kmem nor a struct executor"),
-                                 ("no_such_name", 'No symbol "no_such_name"')):
-            with self.subTest(expression):
-                self.expect(self.debug(f"kmem-map {expression}\n"), 3, text)
+    @pytest.mark.parametrize("expression, text", (("index", "index is neither a struct kmem nor a struct executor"),
+                                                  ("no_such_name", 'No symbol "no_such_name"')))
+    def test_what_is_no_heap_is_refused(self, expression, text):
+        self.expect(self.debug(f"kmem-map {expression}\n"), 3, text)
 
     def test_structures_are_printed_in_words(self):
         heap = "(struct kmem *)debug_executor->heap"
@@ -145,27 +145,27 @@ class TheHeap(Session):
                     "last call KMEM_CORRUPT at offset 0")
 
 
-class TheEnd(Session):
+class TestTheEnd(Session):
     """Whatever ends a session, nothing of it is left."""
 
     def test_nothing_is_left_when_the_command_is_ended(self):
         tool = broken.tool("release", HANGS)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with self.subTest(signal=number):
-                reached = self.folder / f"reached-{number}"
-                program = self.write("program.ops", EXAMPLE)
-                script = self.write("commands.gdb", f"python open('{reached}', 'w').close()\ncontinue\n")
-                process = subprocess.Popen([tool, "run", program, "--gdb", "--gdb-commands", script, "--operation", "1"],
-                                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                self.addCleanup(process.kill)
+            reached = self.folder / f"reached-{number}"
+            program = self.write("program.ops", EXAMPLE)
+            script = self.write("commands.gdb", f"python open('{reached}', 'w').close()\ncontinue\n")
+            process = subprocess.Popen([tool, "run", program, "--gdb", "--gdb-commands", script, "--operation", "1"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
                 wait_until(reached.exists, "the stop")
                 wait_until_busy(f"{tool} run {program}")
+            finally:
                 process.send_signal(number)
-                self.assertEqual(process.wait(timeout=TIMEOUT), -number)
-                wait_until_none(processes_naming, program)
+            assert process.wait(timeout=TIMEOUT) == -number
+            wait_until_none(processes_naming, program)
 
 
-class WrongUse(Session):
+class TestWrongUse(Session):
     """What cannot be debugged is refused, with what to do."""
 
     def run_tool(self, *arguments, **environment):

@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 
+import pytest
 from tool_fixture import ENVIRONMENT, SOUND, USAGE, ToolTest
 
 PROGRAM = r"""
@@ -52,30 +53,30 @@ class ImportTest(ToolTest):
     def operations(self):
         """The operations in out.ops, without their comments, and the lines of the log that these name."""
         lines = (self.folder / "out.ops").read_text("utf-8").splitlines()
-        self.assertEqual(lines[0], "kmem-program 1")
+        assert lines[0] == "kmem-program 1"
         found = [re.fullmatch(r"(.*\S) +# line ([0-9]+)", line).groups() for line in lines[3:]]
         return [operation for operation, _ in found], [int(line) for _, line in found]
 
     def require(self, log, operations, *arguments):
         """The log becomes these operations, and a program that is sound."""
         code, output, errors = self.import_log(log, *arguments)
-        self.assertEqual((code, errors), (SOUND, ""))
-        self.assertTrue(output.startswith(f"{len(operations)} operations from a log of format "), output)
-        self.assertEqual(self.operations()[0], operations)
-        self.assertEqual(self.run_tool("run", "out.ops")[0], SOUND)
+        assert (code, errors) == (SOUND, "")
+        assert output.startswith(f"{len(operations)} operations from a log of format "), output
+        assert self.operations()[0] == operations
+        assert self.run_tool("run", "out.ops")[0] == SOUND
 
     def require_errors(self, log, *errors, arguments=()):
         """The log is refused with these complaints, and nothing is written."""
         code, output, written = self.import_log(log, *arguments)
-        self.assertEqual((code, output), (USAGE, ""))
-        self.assertEqual(written.splitlines()[:len(errors)], list(errors))
-        self.assertFalse((self.folder / "out.ops").exists())
+        assert (code, output) == (USAGE, "")
+        assert written.splitlines()[:len(errors)] == list(errors)
+        assert not (self.folder / "out.ops").exists()
 
 
-class Real(ImportTest):
+class TestReal(ImportTest):
     def compile(self):
         self.write("program.c", PROGRAM)
-        self.assertEqual(self.run_command("gcc", "-O0", "-g", "program.c", "-o", "program")[0], 0)
+        assert self.run_command("gcc", "-O0", "-g", "program.c", "-o", "program")[0] == 0
 
     def test_what_mtrace_writes_of_a_real_program(self):
         self.compile()
@@ -83,22 +84,22 @@ class Real(ImportTest):
         if pathlib.Path("/usr/lib/x86_64-linux-gnu/libc_malloc_debug.so.0").exists():  # glibc 2.34 and later
             environment["LD_PRELOAD"] = "libc_malloc_debug.so.0"
         code, _, errors = self.run_command("./program", env=environment)
-        self.assertEqual((code, errors), (0, ""))
+        assert (code, errors) == (0, "")
         self.require((self.folder / "mtrace.log").read_text("utf-8"), BY_MTRACE)
 
     def test_what_ltrace_writes_of_a_real_program(self):
         self.compile()
-        self.assertIsNotNone(shutil.which("ltrace"), "ci/setup installs it")
+        assert shutil.which("ltrace") is not None, "ci/setup installs it"
         code, _, errors = self.run_command("ltrace", "-e", "malloc+free+realloc+calloc", "-o", "ltrace.log", "./program")
-        self.assertEqual((code, errors), (0, ""))
+        assert (code, errors) == (0, "")
         self.require((self.folder / "ltrace.log").read_text("utf-8"), BY_LTRACE)
 
 
-class Plain(ImportTest):
+class TestPlain(ImportTest):
     def test_every_call(self):
         self.require("# a comment\n\na 1 24\nz two 0x40 # another\r\n\tr 1 100\nf two\nf 1",
                      ["alloc 0 24", "zalloc 1 64", "realloc 0 100", "free 1", "free 0"])
-        self.assertEqual(self.operations()[1], [3, 4, 5, 6, 7])
+        assert self.operations()[1] == [3, 4, 5, 6, 7]
 
     def test_slots_are_the_lowest_free_ones(self):
         self.require("a a 8\na b 8\nf a\na c 8\nf b\nf c\n",
@@ -141,59 +142,59 @@ class Plain(ImportTest):
 
     def test_more_payloads_than_slots_are_reported(self):
         lines = "".join(f"a {i} 8\n" for i in range(4096))
-        self.assertEqual(self.import_log(lines)[0], SOUND)
-        self.assertIn(" slots=4096\n", (self.folder / "out.ops").read_text("utf-8"))
+        assert self.import_log(lines)[0] == SOUND
+        assert " slots=4096\n" in (self.folder / "out.ops").read_text("utf-8")
         (self.folder / "out.ops").unlink()
         self.require_errors(lines + "a more 8\n",
                             "log:4097: error: more than 4096 payloads are live here; a program has no more slots")
 
-    def test_the_heap_is_the_smallest_that_holds_the_program(self):
-        for log, heap in (("a 1 24\n", "heap page=32 pages=1 slots=16"), ("a 1 25\n", "heap page=32 pages=2 slots=16"),
-                          ("a 1 16376\n", "heap page=32 pages=512 slots=16"),
-                          ("a 1 16377\n", "heap page=64 pages=257 slots=16"),
-                          ("".join(f"a {i} 8\n" for i in range(17)), "heap page=32 pages=9 slots=32"),
-                          ("a 1 0\n", "heap page=32 pages=1 slots=16")):
-            with self.subTest(heap=heap):
-                self.assertEqual(self.import_log(log, "--force")[0], SOUND)
-                self.assertEqual((self.folder / "out.ops").read_text("utf-8").splitlines()[2], heap)
-                self.assertNotIn("exhausted", self.run_tool("run", "out.ops", "--trace")[1])
+    @pytest.mark.parametrize("log, heap", (("a 1 24\n", "heap page=32 pages=1 slots=16"),
+                                          ("a 1 25\n", "heap page=32 pages=2 slots=16"),
+                                          ("a 1 16376\n", "heap page=32 pages=512 slots=16"),
+                                          ("a 1 16377\n", "heap page=64 pages=257 slots=16"),
+                                          ("".join(f"a {i} 8\n" for i in range(17)), "heap page=32 pages=9 slots=32"),
+                                          ("a 1 0\n", "heap page=32 pages=1 slots=16")))
+    def test_the_heap_is_the_smallest_that_holds_the_program(self, log, heap):
+        assert self.import_log(log, "--force")[0] == SOUND
+        assert (self.folder / "out.ops").read_text("utf-8").splitlines()[2] == heap
+        assert "exhausted" not in self.run_tool("run", "out.ops", "--trace")[1]
 
     def test_skip_leaves_lines_out_and_reports_each_and_their_number(self):
         code, _, errors = self.import_log("a 1 24\nf 2\nboo\nf 1\n", "--skip")
-        self.assertEqual((code, errors), (SOUND, "log:2: skipped: '2' is not live: it was never allocated here, or is "
-                                                 "freed\nlog:3: skipped: 'boo' is none of a, z, r and f\n2 lines skipped\n"))
-        self.assertEqual(self.operations(), (["alloc 0 24", "free 0"], [1, 4]))
+        assert (code, errors) == (SOUND, "log:2: skipped: '2' is not live: it was never allocated here, or is "
+                                  "freed\nlog:3: skipped: 'boo' is none of a, z, r and f\n2 lines skipped\n")
+        assert self.operations() == (["alloc 0 24", "free 0"], [1, 4])
 
     def test_skipping_every_allocation_is_an_error(self):
         for log in ("a 1\na 2\n", "a 1\nf 1\n", "a 1 x\na 2 0x\nr 2 8\n"):
             code, output, errors = self.import_log(log, "--skip")
-            self.assertEqual((code, output), (USAGE, ""))
-            self.assertRegex(errors.splitlines()[-1], "^log: error: (there is no call in it that can be used|without the lines that "
-                             "are skipped nothing in it allocates: nothing is written)$")
-            self.assertFalse((self.folder / "out.ops").exists())
+            assert (code, output) == (USAGE, "")
+            assert re.search("^log: error: (there is no call in it that can be used|without the lines that "
+                             "are skipped nothing in it allocates: nothing is written)$", errors.splitlines()[-1])
+            assert not (self.folder / "out.ops").exists()
         code, output, errors = self.import_log("malloc(x) = 0x10\nfree(nil) = <void>\n", "--skip")
-        self.assertEqual((code, output), (USAGE, ""))
-        self.assertIn("log: error: without the lines that are skipped nothing in it allocates", errors)
+        assert (code, output) == (USAGE, "")
+        assert "log: error: without the lines that are skipped nothing in it allocates" in errors
 
     def test_a_log_without_a_call_is_an_error(self):
         for log, message in (("# nothing\n", "its first line is of no format that is known"), ("", "it is empty"),
                              ("+++ exited (status 0) +++\n", "there is no call in it that can be used"),
                              ("hello world\n", "its first line is of no format that is known")):
             code, output, errors = self.import_log(log)
-            self.assertEqual((code, output), (USAGE, ""))
-            self.assertIn(f"log: error: {message}", errors)
+            assert (code, output) == (USAGE, "")
+            assert f"log: error: {message}" in errors
 
     def test_bytes_of_any_kind_are_shown_printable(self):
         code, _, errors = self.import_log(b"a 1 24\na \x1b[31m\xff 1 2 3\n")
-        self.assertEqual(code, USAGE)
-        self.assertTrue(errors.isprintable() or set(errors) - {"\n"} <= set(map(chr, range(32, 127))), errors)
+        assert code == USAGE
+        assert errors.isprintable() or set(errors) - {"\n"} <= set(map(chr, range(32, 127))), errors
 
     def test_a_file_that_exists_is_replaced_only_with_force(self):
         (self.folder / "out.ops").write_text("mine", encoding="utf-8")
         code, _, errors = self.import_log("a 1 24\n")
-        self.assertEqual((code, errors), (USAGE, "kmemfuzz: out.ops exists; choose another name, or --force to replace it\n"))
-        self.assertEqual((self.folder / "out.ops").read_text("utf-8"), "mine")
-        self.assertEqual(self.import_log("a 1 24\n", "--force")[0], SOUND)
+        assert (code, errors) == (USAGE, "kmemfuzz: out.ops exists; choose another name, or --force to replace it\n")
+        assert (self.folder / "out.ops").read_text("utf-8") == "mine"
+        assert self.import_log("a 1 24\n", "--force")[0] == SOUND
 
     def test_wrong_arguments_end_with_2_and_a_missing_log_with_3(self):
         for arguments, complaint in (((), "it takes a log and -o FILE"), (("log",), "it takes a log and -o FILE"),
@@ -205,12 +206,12 @@ class Plain(ImportTest):
                                      (("a", "b"), "'b' is one argument too many"),
                                      (("--bogus",), "there is no option '--bogus'")):
             code, output, errors = self.run_tool("import", *arguments)
-            self.assertEqual((code, output), (USAGE, ""))
-            self.assertEqual(errors.splitlines()[0], f"kmemfuzz import: {complaint}")
-        self.assertEqual(self.run_tool("import", "missing", "-o", "x")[0], ENVIRONMENT)
+            assert (code, output) == (USAGE, "")
+            assert errors.splitlines()[0] == f"kmemfuzz import: {complaint}"
+        assert self.run_tool("import", "missing", "-o", "x")[0] == ENVIRONMENT
 
 
-class Mtrace(ImportTest):
+class TestMtrace(ImportTest):
     def test_every_sign_with_and_without_a_caller(self):
         self.require("= Start\n@ ./a:[0x1] + 0x10 0x18\n+ 0x20 0x8\n@ ./a:(f+0x2)[0x2] < 0x10\n"
                      "@ ./a:(f+0x2)[0x2] > 0x30 0x64\n- 0x30\n- 0x20\n= End\n",
@@ -227,19 +228,19 @@ class Mtrace(ImportTest):
                             "log:9: error: the log ends in the middle of a realloc")
 
 
-    def test_no_call_is_lost_that_another_writer_put_on_a_line(self):
-        for line, message in (("- 0x10 + 0x20 0x8", "'+' is one word too many"),
-                              ("@ a:[1] - 0x10 @ a:[2] + 0x20 0x8", "'@' is one word too many"),
-                              ("- 0x10@ a:[2] + 0x20 0x8", "'0x10@' is no pointer: a number such as 0x5562b258e2a0 belongs there"),
-                              ("< 0x10 > 0x20 0x8", "'>' is one word too many"),
-                              ("+ 0x20 0x8 - 0x20", "'-' is one word too many"),
-                              ("= End + 0x20 0x8", "'+' is one word too many"),
-                              ("= End@ + 0x20 0x8", "'End@' is no mark: Start or End belongs behind =")):
-            with self.subTest(line=line):
-                self.require_errors(f"= Start\n+ 0x10 0x8\n{line}\n", f"log:3: error: {message}")
+    @pytest.mark.parametrize("line, message", (("- 0x10 + 0x20 0x8", "'+' is one word too many"),
+                                              ("@ a:[1] - 0x10 @ a:[2] + 0x20 0x8", "'@' is one word too many"),
+                                              ("- 0x10@ a:[2] + 0x20 0x8",
+                                               "'0x10@' is no pointer: a number such as 0x5562b258e2a0 belongs there"),
+                                              ("< 0x10 > 0x20 0x8", "'>' is one word too many"),
+                                              ("+ 0x20 0x8 - 0x20", "'-' is one word too many"),
+                                              ("= End + 0x20 0x8", "'+' is one word too many"),
+                                              ("= End@ + 0x20 0x8", "'End@' is no mark: Start or End belongs behind =")))
+    def test_no_call_is_lost_that_another_writer_put_on_a_line(self, line, message):
+        self.require_errors(f"= Start\n+ 0x10 0x8\n{line}\n", f"log:3: error: {message}")
 
 
-class Ltrace(ImportTest):
+class TestLtrace(ImportTest):
     def test_no_call_is_lost_that_another_writer_put_on_a_line(self):
         one = "this is more, or less, than one call of"
         for line, message in (("free(0x10) = <void>malloc(32) = 0x20", "' = <void>', and no more, belongs behind a free"),
@@ -256,16 +257,17 @@ class Ltrace(ImportTest):
                               ("--- SIGCHLD (Child exited) ---malloc(8) = 0x20",
                                "'--- SIGCHLD' is none of malloc, free, realloc and calloc"),
                               ("free(0x10 <unfinished ...>malloc(8) = 0x20", "'malloc(8) = 0x20' stands behind an unfinished call")):
-            with self.subTest(line=line):
-                self.require_errors(f"malloc(24) = 0x10\n{line}\n", f"log:2: error: {message}")
+            self.require_errors(f"malloc(24) = 0x10\n{line}\n", f"log:2: error: {message}")
 
-    def test_no_call_is_lost_in_one_that_is_resumed(self):
-        for line, message in (("<... malloc(8) = 0x20free resumed> ) = <void>", "there is another call before 'resumed>'"),
-                              ("<... free resumed> )malloc(8) = <void>", "' )malloc(8)' stands in a resumed call"),
-                              ("<... free resumed> ) = <void>malloc(8) = 0x20", "' = <void>', and no more, belongs behind a free")):
-            with self.subTest(line=line):
-                self.require_errors(f"malloc(24) = 0x10\n1 free(0x10 <unfinished ...>\n1 {line}\n", f"log:3: error: {message}",
-                                    arguments=("--format", "ltrace"))
+    @pytest.mark.parametrize("line, message", (("<... malloc(8) = 0x20free resumed> ) = <void>",
+                                               "there is another call before 'resumed>'"),
+                                              ("<... free resumed> )malloc(8) = <void>",
+                                               "' )malloc(8)' stands in a resumed call"),
+                                              ("<... free resumed> ) = <void>malloc(8) = 0x20",
+                                               "' = <void>', and no more, belongs behind a free")))
+    def test_no_call_is_lost_in_one_that_is_resumed(self, line, message):
+        self.require_errors(f"malloc(24) = 0x10\n1 free(0x10 <unfinished ...>\n1 {line}\n", f"log:3: error: {message}",
+                            arguments=("--format", "ltrace"))
 
     def test_threads_and_interrupted_calls(self):
         self.require("[pid 7] a->malloc(24 <unfinished ...>\n8 a->malloc(8) = 0x20\n[pid 7] <... malloc resumed> ) = 0x10\n"
@@ -285,5 +287,4 @@ class Ltrace(ImportTest):
                             "log:8: error: this call returned NULL: it gave nothing that could be followed",
                             "log:9: error: this call returned NULL: nothing was moved",
                             "log:10: error: 18446744073709551615 bytes are more than the largest heap has for one payload, "
-                            "2097144",
-                            "log:11: error: the log ends, and 'free(0x10 ' is unfinished")
+                            "2097144", "log:11: error: the log ends, and 'free(0x10 ' is unfinished")

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import pytest
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, ROOT, SOUND, TOOL, USAGE, ToolTest
 
 # Each command that takes one program, with FILE in its place.
@@ -17,11 +18,11 @@ def of(command, path):
     return [path if word == "FILE" else word for word in command]
 
 
-class NoPrograms(ToolTest):
+class TestNoPrograms(ToolTest):
     """What is no program is refused by name, line and remedy, by every command."""
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_no_programs(self, set_up_folder_test):
         (self.folder / "tree" / "corpus" / "regressions").mkdir(parents=True)
         self.environment = {**os.environ, "KMEM_TREE": str(self.folder / "tree")}
 
@@ -29,15 +30,15 @@ class NoPrograms(ToolTest):
         """Requires that no command takes the file, and each says what its first line should be."""
         cut = text if len(text) <= 21 else text[:21] + "..."
         for command in COMMANDS:
-            with self.subTest(command=command[0], path=str(path)):
-                code, output, errors = self.run_tool(*of(command, path), env=self.environment)
-                self.assertEqual((code, output), (USAGE, ""))
-                self.assertEqual(errors, f"{path}:{line}:1: error: the first line must be '{FIRST_LINE}', not '{cut}'; "
-                                 "--bytes takes any file as bytes\n")
-        self.assertEqual(list((self.folder / "tree/corpus/regressions").iterdir()), [])
+            code, output, errors = self.run_tool(*of(command, path), env=self.environment)
+            assert (code, output) == (USAGE, "")
+            assert errors == (f"{path}:{line}:1: error: the first line must be '{FIRST_LINE}', not '{cut}'; "
+                              "--bytes takes any file as bytes\n")
+        assert list((self.folder / "tree/corpus/regressions").iterdir()) == []
 
     def test_documents_and_sources_are_no_programs(self):
-        self.require_refused(ROOT / "README.md", 3, next(line for line in (ROOT / "README.md").read_text().splitlines()[1:] if line))
+        self.require_refused(ROOT / "README.md", 3, next(line for line in (ROOT / "README.md").read_text().splitlines()[1:]
+                                                         if line))
         self.require_refused(ROOT / "src/kmem.c", 1, (ROOT / "src/kmem.c").read_text().splitlines()[0])
 
     def test_a_text_without_its_first_line_is_no_program(self):
@@ -56,37 +57,35 @@ class NoPrograms(ToolTest):
     def test_any_file_can_be_forced_to_be_bytes(self):
         self.write("text", "alloc 0 24\n")
         for command in COMMANDS:
-            with self.subTest(command=command[0]):
-                code, _, errors = self.run_tool(*of(command, "text"), "--bytes", env=self.environment)
-                self.assertEqual((code, errors), (SOUND, "") if command[0] != "reduce" else
-                                 (USAGE, "text: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run "
-                                  "text says so too\n"))
+            code, _, errors = self.run_tool(*of(command, "text"), "--bytes", env=self.environment)
+            assert (code, errors) == ((SOUND, "") if command[0] != "reduce" else
+                             (USAGE, "text: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run "
+                              "text says so too\n"))
         self.write("program", EXAMPLE)
-        self.assertNotIn(EXAMPLE_SOUND, self.run_tool("run", "program", "--bytes")[1])
+        assert EXAMPLE_SOUND not in self.run_tool("run", "program", "--bytes")[1]
 
     def test_files_named_as_fuzzers_name_them_are_bytes(self):
         for name in ("crash-1", "timeout-1", "oom-1", "leak-1", "slow-unit-1", "minimized-from-1", "0123456789" * 4,
                      "id:000000,src:000000,op:havoc"):
             self.write(name, "alloc 0 24\n")
-            self.assertEqual(self.run_tool("run", name)[::2], (SOUND, ""))
+            assert self.run_tool("run", name)[::2] == (SOUND, "")
 
-    def test_standard_input_that_is_closed_ends_with_3(self):
-        for command in (*COMMANDS, ("import", "FILE", "-o", "out"), ("replay", "FILE")):
-            with self.subTest(command=command[0]):
-                done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", TOOL, *of(command, "-")], cwd=self.folder,
-                                      env=self.environment, capture_output=True, text=True, check=False)
-                self.assertEqual((done.returncode, done.stdout), (ENVIRONMENT, ""))
-                self.assertEqual(done.stderr, "kmemfuzz: cannot read standard input: Bad file descriptor\n")
+    @pytest.mark.parametrize("command", (*COMMANDS, ("import", "FILE", "-o", "out"), ("replay", "FILE")))
+    def test_standard_input_that_is_closed_ends_with_3(self, command):
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", TOOL, *of(command, "-")], cwd=self.folder,
+                              env=self.environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (ENVIRONMENT, "")
+        assert done.stderr == "kmemfuzz: cannot read standard input: Bad file descriptor\n"
 
     def test_what_is_empty_is_called_a_program_with_no_operation(self):
         self.write("empty", "")
         for path, name in (("empty", "empty"), ("-", "standard input")):
             code, output, errors = self.run_tool("run", path)
-            self.assertEqual((code, errors), (SOUND, f"kmemfuzz: {name} is empty: a program with no operation\n"))
-            self.assertRegex(output, f"^sound  [0-9a-f]{{16}}     0 operations  {path}\n$")
+            assert (code, errors) == (SOUND, f"kmemfuzz: {name} is empty: a program with no operation\n")
+            assert re.search(f"^sound  [0-9a-f]{{16}}     0 operations  {path}\n$", output)
 
 
-class Folders(ToolTest):
+class TestFolders(ToolTest):
     """A folder's run takes the programs in it, and says what it did with everything else."""
 
     def test_what_lies_beside_programs_is_left_out_and_listed(self):
@@ -97,18 +96,18 @@ class Folders(ToolTest):
         self.write("findings/crash-1.reduced", EXAMPLE_BYTES)
         self.write("findings/crash-1.reduced.ops", EXAMPLE)
         code, output, errors = self.run_tool("run", "findings")
-        self.assertEqual((code, errors), (SOUND, ""))
-        self.assertEqual(output, "".join(f"{EXAMPLE_SOUND}findings/crash-1{ending}\n" for ending in ("", ".reduced", ".reduced.ops"))
-                         + "".join(f"left out  findings/{name}: no program\n"
-                                   for name in ("crash-1.c", "crash-1.html", "crash-1.log", "notes/README.md"))
-                         + "3 sound, 0 with violations, 0 unusable, 4 left out\n")
+        assert (code, errors) == (SOUND, "")
+        assert output == ("".join(f"{EXAMPLE_SOUND}findings/crash-1{ending}\n" for ending in ("", ".reduced", ".reduced.ops"))
+                          + "".join(f"left out  findings/{name}: no program\n"
+                                    for name in ("crash-1.c", "crash-1.html", "crash-1.log", "notes/README.md"))
+                          + "3 sound, 0 with violations, 0 unusable, 4 left out\n")
 
     def test_a_program_that_is_misspelt_is_unusable_and_not_left_out(self):
         self.write("folder/a.ops", "kmem-porgram 1\n")
         self.write("folder/b.ops", EXAMPLE)
         code, output, errors = self.run_tool("run", "folder")
-        self.assertEqual((code, output), (USAGE, f"{EXAMPLE_SOUND}folder/b.ops\n1 sound, 0 with violations, 1 unusable\n"))
-        self.assertRegex(errors, "^folder/a.ops:1:1: error: the first line must be ")
+        assert (code, output) == (USAGE, f"{EXAMPLE_SOUND}folder/b.ops\n1 sound, 0 with violations, 1 unusable\n")
+        assert re.search("^folder/a.ops:1:1: error: the first line must be ", errors)
 
     def make_strange_folder(self):
         """A folder with a program and everything that is no file."""
@@ -126,15 +125,15 @@ class Folders(ToolTest):
                      "left out  folder/zero: a device\n"
                      "2 sound, 0 with violations, 0 unusable, 3 left out\n", "", "run", "folder")
         code, output, _ = self.run_tool("run", "folder", "--json")
-        self.assertEqual(code, SOUND)
-        self.assertIn('"file": "folder/pipe",\n      "uri": "folder/pipe",\n      "reason": "a pipe"', output)
-        self.assertIn('"left_out": 3', output)
+        assert code == SOUND
+        assert '"file": "folder/pipe",\n      "uri": "folder/pipe",\n      "reason": "a pipe"' in output
+        assert '"left_out": 3' in output
 
     def test_what_cannot_be_read_is_unusable_and_the_others_are_run(self):
         self.make_strange_folder()
         (self.folder / "folder/dangling").symlink_to("nowhere")
         (self.folder / "folder/loop").symlink_to("loop")
         code, output, errors = self.run_tool("run", "folder")
-        self.assertEqual((code, errors), (ENVIRONMENT, "kmemfuzz: cannot read folder/dangling: No such file or directory\n"
-                                          "kmemfuzz: cannot read folder/loop: Too many levels of symbolic links\n"))
-        self.assertEqual(output.splitlines()[-1], "2 sound, 0 with violations, 2 unusable, 3 left out")
+        assert (code, errors) == (ENVIRONMENT, "kmemfuzz: cannot read folder/dangling: No such file or directory\n"
+                                  "kmemfuzz: cannot read folder/loop: Too many levels of symbolic links\n")
+        assert output.splitlines()[-1] == "2 sound, 0 with violations, 2 unusable, 3 left out"

@@ -1,8 +1,10 @@
 """Tests of kmemfuzz pack and replay: what a board is given, and what it should answer. The layout required here is the one
 docs/target-images.md tabulates."""
 
+import re
 import struct
 
+import pytest
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, ToolTest
 
 
@@ -15,7 +17,7 @@ def checksum(content):
     return total
 
 
-class Pack(ToolTest):
+class TestPack(ToolTest):
     """kmemfuzz pack."""
 
     def test_a_blob_is_what_the_documentation_says(self):
@@ -25,31 +27,31 @@ class Pack(ToolTest):
         self.require(SOUND, "3 inputs, 128 bytes\n", "kmemfuzz: b is empty: a program with no operation\n", "pack", "a", "b",
                      "c", "-o", "blob")
         content = (self.folder / "blob").read_bytes()
-        self.assertEqual(struct.unpack_from("<8sIIQQ", content), (b"KMEMBLOB", 1, 3, 128, checksum(content)))
-        self.assertEqual(struct.unpack_from("<6I", content, 32), (56, 3, 64, 0, 64, len(EXAMPLE_BYTES)))
-        self.assertEqual(content[56:], b"\1\2\3" + bytes(5) + EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL")
-        self.assertEqual((self.folder / "blob.names").read_bytes(), b"a\0b\0c\0")
+        assert struct.unpack_from("<8sIIQQ", content) == (b"KMEMBLOB", 1, 3, 128, checksum(content))
+        assert struct.unpack_from("<6I", content, 32) == (56, 3, 64, 0, 64, len(EXAMPLE_BYTES))
+        assert content[56:] == b"\1\2\3" + bytes(5) + EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL"
+        assert (self.folder / "blob.names").read_bytes() == b"a\0b\0c\0"
 
     def test_a_folder_means_all_programs_below_it(self):
         for name in ("folder/b", "folder/a", "folder/c/d"):
             self.write(name, b"\1")
         self.write("folder/README.md", "# Notes\n")
         self.require(SOUND, "left out  folder/README.md: no program\n3 inputs, 88 bytes\n", "", "pack", "folder", "-o", "blob")
-        self.assertEqual((self.folder / "blob.names").read_bytes(), b"folder/a\0folder/b\0folder/c/d\0")
+        assert (self.folder / "blob.names").read_bytes() == b"folder/a\0folder/b\0folder/c/d\0"
 
     def test_a_text_with_an_error_is_not_packed(self):
         self.write("wrong", "kmem-program 1\nallok 0 24\n")
         code, output, errors = self.run_tool("pack", "wrong", "-o", "blob")
-        self.assertEqual((code, output), (USAGE, ""))
-        self.assertRegex(errors, "^wrong:2:1: error: ")
-        self.assertEqual(self.names(), ["wrong"])
+        assert (code, output) == (USAGE, "")
+        assert re.search("^wrong:2:1: error: ", errors)
+        assert self.names() == ["wrong"]
 
     def test_existing_files_are_replaced_only_with_force(self):
         self.write("a", b"\1")
         self.write("blob", "old")
         self.require(USAGE, "", "kmemfuzz: blob exists; choose another name, or --force to replace it\n", "pack", "a", "-o",
                      "blob")
-        self.assertEqual((self.folder / "blob").read_bytes(), b"old")
+        assert (self.folder / "blob").read_bytes() == b"old"
         self.require(SOUND, "1 input, 56 bytes\n", "", "pack", "a", "-o", "blob", "--force")
 
     def test_more_than_a_board_has_room_for_is_refused(self):
@@ -58,17 +60,17 @@ class Pack(ToolTest):
         self.write("more", bytes(size + 1))
         self.require(SOUND, f"1 input, {32 << 20} bytes\n", "", "pack", "exact", "-o", "blob")
         code, _, errors = self.run_tool("pack", "more", "-o", "other")
-        self.assertEqual(code, USAGE)
-        self.assertIn("more than 32 MiB", errors)
-        self.assertNotIn("other", self.names())
+        assert code == USAGE
+        assert "more than 32 MiB" in errors
+        assert "other" not in self.names()
 
     def test_the_blob_and_its_names_are_written_both_or_not_at_all(self):
         self.write("a", b"\1")
         self.write("blob.names", b"precious")
-        self.require(USAGE, "", "kmemfuzz: blob.names exists; choose another name, or --force to replace it\n",
-                     "pack", "a", "-o", "blob")
-        self.assertEqual(self.names(), ["a", "blob.names"])
-        self.assertEqual((self.folder / "blob.names").read_bytes(), b"precious")
+        self.require(USAGE, "", "kmemfuzz: blob.names exists; choose another name, or --force to replace it\n", "pack", "a",
+                     "-o", "blob")
+        assert self.names() == ["a", "blob.names"]
+        assert (self.folder / "blob.names").read_bytes() == b"precious"
 
     def test_wrong_arguments(self):
         self.write("a", b"\1")
@@ -80,15 +82,15 @@ class Pack(ToolTest):
         self.require_misuse("pack", "there is no option '--bogus'", "a", "--bogus")
 
 
-class Replay(ToolTest):
+class TestReplay(ToolTest):
     """kmemfuzz replay."""
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_replay(self, set_up_folder_test):
         self.write("programs/1", EXAMPLE)
         self.write("programs/2", b"")
         self.write("programs/3", EXAMPLE_BYTES)
-        self.assertEqual(self.run_tool("pack", "programs", "-o", "blob")[0], SOUND)
+        assert self.run_tool("pack", "programs", "-o", "blob")[0] == SOUND
         self.line = f"9 - 0 0 0 {EXAMPLE_SOUND.split()[1]}\n"
         self.empty = "0 - 0 0 0 0\n"
 
@@ -105,9 +107,9 @@ class Replay(ToolTest):
     def test_a_trace_has_the_digests_that_run_prints(self):
         _, output, _ = self.run_tool("replay", "blob", "--count", "1", "--trace")
         digests = [line.split()[-1] for line in output.splitlines() if line.startswith("T 0 ")]
-        self.assertEqual(digests, [line.split("digest ")[1] for line in EXAMPLE_TRACE.splitlines() if "digest" in line])
+        assert digests == [line.split("digest ")[1] for line in EXAMPLE_TRACE.splitlines() if "digest" in line]
         offsets = [line.split()[3] for line in output.splitlines() if line.startswith("T 0 ")]
-        self.assertEqual(offsets, ["8", "28", "-", "-", "80", "-", "28", "-", "-"])
+        assert offsets == ["8", "28", "-", "-", "80", "-", "28", "-", "-"]
 
     def test_a_file_that_is_no_blob_is_named_for_what_it_is(self):
         content = (self.folder / "blob").read_bytes()
@@ -116,11 +118,10 @@ class Replay(ToolTest):
                             (content[:70] + b"x" + content[71:], "checksum"),
                             (content[:8] + b"\2" + content[9:], "another format version"),
                             (content[:19] + b"\xff" + content[20:], "larger than the 32 MiB")):
-            with self.subTest(text=text):
-                self.write("wrong", wrong)
-                code, output, errors = self.run_tool("replay", "wrong")
-                self.assertEqual((code, output), (USAGE, ""))
-                self.assertRegex(errors, f"^kmemfuzz: wrong: .*{text}")
+            self.write("wrong", wrong)
+            code, output, errors = self.run_tool("replay", "wrong")
+            assert (code, output) == (USAGE, "")
+            assert re.search(f"^kmemfuzz: wrong: .*{text}", errors)
 
     def test_a_blob_that_cannot_be_read_ends_with_3(self):
         self.require(ENVIRONMENT, "", "kmemfuzz: cannot read none: No such file or directory\n", "replay", "none")
@@ -128,7 +129,7 @@ class Replay(ToolTest):
 
     def test_a_dash_is_standard_input(self):
         usual = self.run_tool("replay", "blob")
-        self.assertEqual(self.run_tool("replay", "-", stdin=(self.folder / "blob").read_bytes()), usual)
+        assert self.run_tool("replay", "-", stdin=(self.folder / "blob").read_bytes()) == usual
 
     def test_wrong_arguments(self):
         self.require_misuse("replay", "it takes a blob")

@@ -6,9 +6,9 @@ import re
 import shutil
 import string
 import subprocess
-import unittest
 
 import broken
+import pytest
 from tool_fixture import (ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, PRESET, ROOT, SOUND, TOOL, USAGE, VIOLATION,
                           ToolTest)
 
@@ -67,7 +67,7 @@ PLACES = (
 )
 
 
-class Hostile(ToolTest):
+class TestHostile(ToolTest):
     def make(self, files):
         """Fills an empty folder."""
         for path in self.folder.iterdir():
@@ -80,55 +80,55 @@ class Hostile(ToolTest):
 
     def run_raw(self, tool, arguments, **more):
         """(exit code, standard output, standard error), as bytes."""
-        done = subprocess.run([os.fsencode(tool), *map(os.fsencode, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-                              cwd=self.folder, check=False, **more)
+        done = subprocess.run([os.fsencode(tool), *map(os.fsencode, arguments)], stdin=subprocess.DEVNULL,
+                              capture_output=True, cwd=self.folder, check=False, **more)
         return done.returncode, done.stdout, done.stderr
 
     def require_harmless(self, printed):
         """Requires that a terminal takes nothing of it for a command, and that no line is another's."""
         text = printed.decode()  # so it is UTF-8
-        self.assertEqual([c for c in text if c != "\n" and not c.isprintable()], [], text)
-        self.assertNotIn(FORGED, text.splitlines())
+        assert [c for c in text if c != "\n" and not c.isprintable()] == [], text
+        assert FORGED not in text.splitlines()
 
-    def test_no_name_acts_on_a_terminal_or_forges_a_line(self):
-        for what, files, arguments, code, is_broken in PLACES:
-            with self.subTest(what=what):
-                self.make(files)
-                ended, output, errors = self.run_raw(broken.tool(PRESET, BUG) if is_broken else TOOL, arguments)
-                self.assertEqual(ended, code, output + errors)
-                self.require_harmless(output + errors)
+    @pytest.mark.parametrize("what, files, arguments, code, is_broken", PLACES)
+    def test_no_name_acts_on_a_terminal_or_forges_a_line(self, what, files, arguments, code, is_broken):
+        self.make(files)
+        ended, output, errors = self.run_raw(broken.tool(PRESET, BUG) if is_broken else TOOL, arguments)
+        assert ended == code, output + errors
+        self.require_harmless(output + errors)
 
     def test_a_name_is_shown_with_its_odd_bytes_in_numbers(self):
         self.make({HOSTILE: EXAMPLE_BYTES})
-        self.assertEqual(self.run_raw(TOOL, ["run", HOSTILE]), (SOUND, f"{EXAMPLE_SOUND}{SHOWN}\n".encode(), b""))
+        assert self.run_raw(TOOL, ["run", HOSTILE]) == (SOUND, f"{EXAMPLE_SOUND}{SHOWN}\n".encode(), b"")
 
     def test_the_tree_and_the_tool_may_have_such_names(self):
         self.make({HOSTILE + b"/a": UNMERGED.encode()})
         for command in (["keep", HOSTILE + b"/a", "name"], ["board"], ["run", HOSTILE + b"/a", "--gdb"]):
             code, output, errors = self.run_raw(TOOL, command, env={**os.environ, "KMEM_TREE": os.fsdecode(HOSTILE)})
-            self.assertEqual(code, ENVIRONMENT)
+            assert code == ENVIRONMENT
             self.require_harmless(output + errors)
-            self.assertIn(SHOWN.encode(), errors)
+            assert SHOWN.encode() in errors
         tool = os.path.join(os.fsencode(self.folder), HOSTILE, b"tool")
         shutil.copy(broken.tool(PRESET, BUG), tool)
         code, output, errors = self.run_raw(tool, ["run", HOSTILE + b"/a"])
-        self.assertEqual(code, VIOLATION)
+        assert code == VIOLATION
         self.require_harmless(output + errors)
 
     def test_a_name_in_json_is_utf_8_and_its_uri_has_every_byte(self):
         for name in (HOSTILE, b"\xff\xfe", b"\"\\/", "\u00e4\u20ac\U0001f600".encode()):
             self.make({b"d/" + name.replace(b"/", b""): EXAMPLE_BYTES, b"d/left-" + name.replace(b"/", b""): b"text\n"})
             code, output, _ = self.run_raw(TOOL, ["run", "d", "--json"])
-            self.assertEqual(code, SOUND)
+            assert code == SOUND
             document = json.loads(output.decode("utf-8"))
             uri = document["results"][0]["uri"]
             raw = re.sub(rb"%(..)", lambda match: bytes.fromhex(match[1].decode()), uri.encode())
-            self.assertEqual(raw, b"d/" + name.replace(b"/", b""))
-            self.assertEqual(len(document["left_out"]), 1)
-            self.require_harmless(re.sub(rb"\\u[0-9a-f]{4}", b"", output).replace("\u202e".encode(), b"").replace(b"\xc2\x9b", b""))
+            assert raw == b"d/" + name.replace(b"/", b"")
+            assert len(document["left_out"]) == 1
+            self.require_harmless(re.sub(rb"\\u[0-9a-f]{4}", b"", output).replace("\u202e".encode(), b"").replace(b"\xc2\x9b",
+                                                                                                                  b""))
 
 
-class EveryPath(ToolTest):
+class TestEveryPath(ToolTest):
     """Every printable character in a path works, with every command."""
 
     def test_every_printable_character_in_a_file_s_name(self):
@@ -136,21 +136,20 @@ class EveryPath(ToolTest):
         for name in names:
             self.write(name, EXAMPLE_BYTES)
         code, output, errors = self.run_tool("run", "d")
-        self.assertEqual((code, errors), (SOUND, ""))
-        self.assertEqual(output.splitlines()[:-1], [f"{EXAMPLE_SOUND}{name}" for name in sorted(names)])
+        assert (code, errors) == (SOUND, "")
+        assert output.splitlines()[:-1] == [f"{EXAMPLE_SOUND}{name}" for name in sorted(names)]
         shown = self.run_tool("show", names[0])[1]
         for name in names:
-            with self.subTest(name=name):
-                self.require(SOUND, f"{EXAMPLE_SOUND}{name}\n", "", "run", name)
-                self.require(SOUND, shown, "", "show", name)
-                self.require(SOUND, "", "", "asm", name, "-o", f"{name}.o")
-                self.assertEqual((self.folder / f"{name}.o").read_bytes(), EXAMPLE_BYTES)
-                self.require(SOUND, "", "", "show", name, "--html", f"{name}.html", "--svg", f"{name}.svg")
-                self.assertEqual(self.run_tool("pack", name, "-o", f"{name}.blob")[0], SOUND)
-                self.assertEqual(self.run_tool("replay", f"{name}.blob")[0], SOUND)
-                self.write(f"{name}.log", LOG)
-                self.assertEqual(self.run_tool("import", f"{name}.log", "-o", f"{name}.ops")[0], SOUND)
-                self.assertEqual(self.run_tool("sarif", f"{name}.sarif", f"{name}.ops")[0], SOUND)
+            self.require(SOUND, f"{EXAMPLE_SOUND}{name}\n", "", "run", name)
+            self.require(SOUND, shown, "", "show", name)
+            self.require(SOUND, "", "", "asm", name, "-o", f"{name}.o")
+            assert (self.folder / f"{name}.o").read_bytes() == EXAMPLE_BYTES
+            self.require(SOUND, "", "", "show", name, "--html", f"{name}.html", "--svg", f"{name}.svg")
+            assert self.run_tool("pack", name, "-o", f"{name}.blob")[0] == SOUND
+            assert self.run_tool("replay", f"{name}.blob")[0] == SOUND
+            self.write(f"{name}.log", LOG)
+            assert self.run_tool("import", f"{name}.log", "-o", f"{name}.ops")[0] == SOUND
+            assert self.run_tool("sarif", f"{name}.sarif", f"{name}.ops")[0] == SOUND
 
     def test_the_command_that_runs_a_file_again_can_be_pasted(self):
         tool = broken.tool(PRESET, BUG)
@@ -158,34 +157,33 @@ class EveryPath(ToolTest):
             name = f"a{character}b"
             self.write(name, UNMERGED)
             code, output, _ = self.run_tool("run", name, "--without", "placement", tool=tool)
-            self.assertEqual(code, VIOLATION)
+            assert code == VIOLATION
             replay = re.search(r"^  replay  (.*)$", output, re.MULTILINE)[1]
-            self.assertEqual(self.run_command("bash", "-c", replay)[:2], (VIOLATION, output))
+            assert self.run_command("bash", "-c", replay)[:2] == (VIOLATION, output)
 
     def test_every_printable_character_in_the_names_of_what_explain_and_reduce_write(self):
         tool = broken.tool(PRESET, BUG)
         name = f"a{PRINTABLE}b"
         self.write(name, UNMERGED)
-        self.assertEqual(self.run_tool("explain", name, tool=tool)[0], VIOLATION)
-        self.assertEqual(self.run_tool("reduce", name, "-o", f"{name}.less", tool=tool)[0], SOUND)
-        self.assertEqual(self.names(), sorted([name] + [f"{name}{ending}" for ending in (".c", ".html", ".less", ".reduced",
-                                                                                         ".reduced.ops")]))
+        assert self.run_tool("explain", name, tool=tool)[0] == VIOLATION
+        assert self.run_tool("reduce", name, "-o", f"{name}.less", tool=tool)[0] == SOUND
+        assert self.names() == sorted(
+            [name] + [f"{name}{ending}" for ending in (".c", ".html", ".less", ".reduced", ".reduced.ops")])
         tree = self.folder / f"tree{PRINTABLE}"
         (tree / "corpus/regressions").mkdir(parents=True)
         code, output, _ = self.run_tool("keep", name, "kept", tool=tool, env={**os.environ, "KMEM_TREE": str(tree)})
-        self.assertEqual(code, SOUND)
+        assert code == SOUND
         run = re.search(r"kmemfuzz run (.*) says that it is sound", output)[1]
-        self.assertEqual(self.run_command("bash", "-c", f"{TOOL} run {run}")[0], SOUND)
+        assert self.run_command("bash", "-c", f"{TOOL} run {run}")[0] == SOUND
 
-    @unittest.skipUnless(shutil.which("gdb-multiarch"), "ci/setup installs it")
+    @pytest.mark.skipif(not shutil.which("gdb-multiarch"), reason="ci/setup installs it")
     def test_the_debugger_finds_a_program_and_a_tree_of_any_name(self):
         for name in ("a b", "a'b", 'a"b', "a\\b", "a$b", "a;b", "a*b", "a#b", f"a{PRINTABLE}b"):
-            with self.subTest(name=name):
-                self.write(name, EXAMPLE)
-                tree = self.folder / f"tree {name}"
-                tree.symlink_to(ROOT)
-                self.write("commands", "kmem-map\n")
-                code, output, errors = self.run_tool("run", name, "--gdb", "--operation", "1", "--gdb-commands", "commands",
-                                                     env={**os.environ, "KMEM_TREE": str(tree)})
-                self.assertEqual(code, SOUND, errors)
-                self.assertIn("#32 s0", output)
+            self.write(name, EXAMPLE)
+            tree = self.folder / f"tree {name}"
+            tree.symlink_to(ROOT)
+            self.write("commands", "kmem-map\n")
+            code, output, errors = self.run_tool("run", name, "--gdb", "--operation", "1", "--gdb-commands", "commands",
+                                                 env={**os.environ, "KMEM_TREE": str(tree)})
+            assert code == SOUND, errors
+            assert "#32 s0" in output

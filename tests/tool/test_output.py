@@ -45,63 +45,62 @@ class OutputTest(ToolTest):
         """Runs kmemfuzz sarif, which must end with this code. Returns the log, whose form has been checked."""
         path = self.folder / "out.sarif"
         ended, _, errors = self.run_tool("sarif", "out.sarif", "--force", *arguments, tool=tool)
-        self.assertEqual(ended, code, errors)
+        assert ended == code, errors
         document = json.loads(path.read_text("utf-8"))
         self.check_sarif(document)
-        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("out.sarif")], ["out.sarif"])
+        assert [name for name in os.listdir(self.folder) if name.startswith("out.sarif")] == ["out.sarif"]
         return document["runs"][0]
 
     def require_members(self, kind, value):
-        self.assertIsInstance(value, dict)
-        self.assertLessEqual(REQUIRED[kind], set(value), kind)
+        assert isinstance(value, dict)
+        assert REQUIRED[kind] <= set(value), kind
 
     def check_sarif(self, document):
         """What the schema requires of all that is there."""
         self.require_members("sarifLog", document)
-        self.assertEqual(document["version"], "2.1.0")
-        self.assertRegex(document["$schema"], r"^https://.*/sarif-schema-2\.1\.0\.json$")
+        assert document["version"] == "2.1.0"
+        assert re.search(r"^https://.*/sarif-schema-2\.1\.0\.json$", document["$schema"])
         for run in document["runs"]:
             self.require_members("run", run)
             self.require_members("tool", run["tool"])
             driver = run["tool"]["driver"]
             self.require_members("toolComponent", driver)
-            self.assertEqual(len({rule["id"] for rule in driver["rules"]}), len(driver["rules"]))
+            assert len({rule["id"] for rule in driver["rules"]}) == len(driver["rules"])
             for rule in driver["rules"]:
                 self.require_members("reportingDescriptor", rule)
-                self.assertRegex(rule["helpUri"], r"^(file|https)://\S+#\S+$")
-                self.assertIn(rule["defaultConfiguration"]["level"], LEVELS)
-                self.assertIn("text", rule["shortDescription"])
+                assert re.search(r"^(file|https)://\S+#\S+$", rule["helpUri"])
+                assert rule["defaultConfiguration"]["level"] in LEVELS
+                assert "text" in rule["shortDescription"]
             for invocation in run["invocations"]:
                 self.require_members("invocation", invocation)
-                self.assertIsInstance(invocation["executionSuccessful"], bool)
+                assert isinstance(invocation["executionSuccessful"], bool)
             for result in run["results"]:
                 self.check_result(result, driver["rules"])
 
     def check_result(self, result, rules):
         self.require_members("result", result)
-        self.assertTrue(result["message"]["text"])
-        self.assertIn(result["level"], LEVELS)
-        self.assertEqual(rules[result["ruleIndex"]]["id"], result["ruleId"])
-        self.assertGreaterEqual(len(result["locations"]), 1)
+        assert result["message"]["text"]
+        assert result["level"] in LEVELS
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert len(result["locations"]) >= 1
         for location in result["locations"]:
             self.require_members("location", location)
-            self.assertRegex(location["physicalLocation"]["artifactLocation"]["uri"], r"^[!-~]+$")
+            assert re.search(r"^[!-~]+$", location["physicalLocation"]["artifactLocation"]["uri"])
             region = location["physicalLocation"].get("region")
-            self.assertTrue(region is None or region["startLine"] >= 1)
+            assert region is None or region["startLine"] >= 1
 
 
-class Json(OutputTest):
+class TestJson(OutputTest):
     def test_a_sound_program_has_its_digest_and_its_operations(self):
         self.write("a.ops")
         code, document = self.run_json("a.ops")
         _, line, _ = self.run_tool("run", "a.ops")
-        self.assertEqual(code, SOUND)
+        assert code == SOUND
         digest, operations = re.match(r"sound  ([0-9a-f]{16}) +(\d+) operations", line).groups()
-        self.assertEqual(document, {
-            "format": 1, "tool": "kmemfuzz", "version": document["version"],
-            "results": [{"file": "a.ops", "uri": "a.ops", "verdict": "sound", "digest": digest,
-                         "operations": int(operations)}],
-            "left_out": [], "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 0, "left_out": 0}})
+        assert document == {"format": 1, "tool": "kmemfuzz", "version": document["version"],
+                            "results": [{"file": "a.ops", "uri": "a.ops", "verdict": "sound", "digest": digest,
+                                         "operations": int(operations)}], "left_out": [],
+                            "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 0, "left_out": 0}}
 
     def test_a_violation_says_what_the_report_says(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
@@ -109,25 +108,25 @@ class Json(OutputTest):
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
         _, report, _ = self.run_tool("run", "a.ops", tool=tool)
-        self.assertEqual(code, VIOLATION)
-        self.assertEqual((result["verdict"], result["oracle"]), ("violation", "free-merged"))
-        self.assertEqual(result["operation"], {"index": 1, "text": "free 3", "recovery": False})
+        assert code == VIOLATION
+        assert (result["verdict"], result["oracle"]) == ("violation", "free-merged")
+        assert result["operation"] == {"index": 1, "text": "free 3", "recovery": False}
         for line in (f"VIOLATION {result['oracle']}: {result['sentence']}\n", f"  where      {result['where']}\n",
                      f"  expected   {result['expected']}\n", f"  observed   {result['observed']}\n"):
-            self.assertIn(line, report)
-        self.assertEqual(document["totals"]["violations"], 1)
+            assert line in report
+        assert document["totals"]["violations"] == 1
 
     def test_a_violation_in_the_recovery_says_so(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\n")
         _, document = self.run_json("a.ops", tool=tool)
-        self.assertEqual(document["results"][0]["operation"], {"index": 1, "text": "free 3", "recovery": True})
+        assert document["results"][0]["operation"] == {"index": 1, "text": "free 3", "recovery": True}
 
     def test_a_heap_that_is_wrong_from_the_start_has_no_operation(self):
         tool = broken.tool(PRESET, "taken-bit-write-precedence")
         self.write("a.ops")
         _, document = self.run_json("a.ops", tool=tool)
-        self.assertIsNone(document["results"][0]["operation"])
+        assert document["results"][0]["operation"] is None
 
     def test_a_death_is_a_result_with_the_function_it_happened_in_and_the_others_are_run(self):
         tool = broken.tool("dev", "zalloc-clears-one-word-more")
@@ -135,37 +134,37 @@ class Json(OutputTest):
         self.write("b.ops")
         code, document = self.run_json("a.ops", "b.ops", tool=tool)
         died, sound = document["results"]
-        self.assertEqual((code, sound["verdict"]), (VIOLATION, "sound"))
-        self.assertEqual((died["verdict"], died["oracle"]), ("died", "sanitizer"))
-        self.assertEqual(died["operation"], {"index": 1, "text": "zalloc 1 40", "recovery": False})
-        self.assertEqual((died["place"]["function"], died["place"]["file"]), ("kmem_zalloc", "src/kmem.c"))
-        self.assertGreater(died["place"]["line"], 100)
-        self.assertIn("AddressSanitizer", died["report"])
-        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 1, "unusable": 0, "left_out": 0})
+        assert (code, sound["verdict"]) == (VIOLATION, "sound")
+        assert (died["verdict"], died["oracle"]) == ("died", "sanitizer")
+        assert died["operation"] == {"index": 1, "text": "zalloc 1 40", "recovery": False}
+        assert (died["place"]["function"], died["place"]["file"]) == ("kmem_zalloc", "src/kmem.c")
+        assert died["place"]["line"] > 100
+        assert "AddressSanitizer" in died["report"]
+        assert document["totals"] == {"sound": 1, "violations": 0, "died": 1, "unusable": 0, "left_out": 0}
 
     def test_a_hang_is_a_result(self):
         tool = broken.tool(PRESET, "walk-stands-still")
         self.write("a.ops", HANGING)
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
-        self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "hang"))
-        self.assertEqual((result["operation"]["text"], result["place"]), ("free 1", None))
+        assert (code, result["verdict"], result["oracle"]) == (VIOLATION, "died", "hang")
+        assert (result["operation"]["text"], result["place"]) == ("free 1", None)
 
     def test_a_signal_without_a_sanitizer_is_named(self):
         tool = broken.tool(PRESET, WRITES_TO_NULL)
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nzalloc 0 40\n")
         code, document = self.run_json("a.ops", tool=tool)
         result = document["results"][0]
-        self.assertEqual((code, result["verdict"], result["oracle"]), (VIOLATION, "died", "signal"))
-        self.assertEqual(result["signal"], "Segmentation fault")
+        assert (code, result["verdict"], result["oracle"]) == (VIOLATION, "died", "signal")
+        assert result["signal"] == "Segmentation fault"
 
     def test_a_file_that_cannot_be_used_is_in_the_document_and_in_the_exit_code(self):
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
         self.write("b.ops")
         code, document = self.run_json("typo.ops", "b.ops")
-        self.assertEqual(code, USAGE)
-        self.assertEqual(document["results"][0], {"file": "typo.ops", "uri": "typo.ops", "verdict": "unusable"})
-        self.assertEqual(document["totals"], {"sound": 1, "violations": 0, "died": 0, "unusable": 1, "left_out": 0})
+        assert code == USAGE
+        assert document["results"][0] == {"file": "typo.ops", "uri": "typo.ops", "verdict": "unusable"}
+        assert document["totals"] == {"sound": 1, "violations": 0, "died": 0, "unusable": 1, "left_out": 0}
 
     def test_a_name_that_is_not_utf_8_can_be_had_from_the_uri(self):
         path = os.path.join(os.fsencode(self.folder), RAW_NAME)
@@ -173,14 +172,14 @@ class Json(OutputTest):
             file.write(TEXT.encode())
         _, document = self.run_json(RAW_NAME)
         result = document["results"][0]
-        self.assertEqual(result["file"], "caf\ufffd \"x\".ops")
-        self.assertEqual(result["uri"], "caf%E9%20%22x%22.ops")
+        assert result["file"] == "caf\ufffd \"x\".ops"
+        assert result["uri"] == "caf%E9%20%22x%22.ops"
 
     def test_only_the_oracles_chosen_are_asked(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops")
         _, document = self.run_json("a.ops", "--without", "free-merged,placement,recovery", tool=tool)
-        self.assertEqual(document["results"][0]["verdict"], "sound")
+        assert document["results"][0]["verdict"] == "sound"
 
     def test_a_failing_program_is_added_with_what_it_is_reduced_to_when_asked(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
@@ -188,98 +187,97 @@ class Json(OutputTest):
         self.write("b.ops", "kmem-program 1\nnull\n")
         _, document = self.run_json("a.ops", "b.ops", "--reduce", tool=tool)
         failing, sound = document["results"]
-        self.assertEqual(failing["program"], {"operations": 2, "text": self.run_tool("show", "a.ops")[1]})
-        self.assertEqual(failing["reduced"], {
-            "operations": 1, "text": "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"})
-        self.assertEqual((sound["verdict"], "program" in sound, "reduced" in sound), ("sound", False, False))
+        assert failing["program"] == {"operations": 2, "text": self.run_tool("show", "a.ops")[1]}
+        assert failing["reduced"] == {
+            "operations": 1, "text": "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"}
+        assert (sound["verdict"], "program" in sound, "reduced" in sound) == ("sound", False, False)
         _, document = self.run_json("a.ops", tool=tool)
-        self.assertEqual({"program", "reduced"} & set(document["results"][0]), set())
+        assert {"program", "reduced"} & set(document["results"][0]) == set()
         self.require_misuse("run", "--reduce belongs to --json", "a.ops", "--reduce")
 
     def test_json_and_trace_do_not_go_together(self):
         self.write("a.ops")
         code, output, errors = self.run_tool("run", "--json", "--trace", "a.ops")
-        self.assertEqual((code, output), (USAGE, ""))
-        self.assertIn("--trace and --json both want standard output", errors)
+        assert (code, output) == (USAGE, "")
+        assert "--trace and --json both want standard output" in errors
 
 
-class Sarif(OutputTest):
+class TestSarif(OutputTest):
     def test_sound_programs_give_a_valid_log_without_results(self):
         self.write("a.ops")
         run = self.run_sarif(SOUND, "a.ops")
-        self.assertEqual((run["results"], run["invocations"]), ([], [{"executionSuccessful": True}]))
+        assert (run["results"], run["invocations"]) == ([], [{"executionSuccessful": True}])
 
     def test_there_is_a_rule_for_every_oracle_with_its_sentence_and_one_for_every_way_to_die(self):
         self.write("a.ops")
         rules = {rule["id"]: rule["shortDescription"]["text"]
                  for rule in self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"]}
         sentences = self.sentences()
-        self.assertEqual({key: rules[key] for key in sentences}, sentences)
-        self.assertEqual(set(rules) - set(sentences), {"sanitizer", "signal", "hang", "exit"})
+        assert {key: rules[key] for key in sentences} == sentences
+        assert set(rules) - set(sentences) == {"sanitizer", "signal", "hang", "exit"}
 
     def test_the_help_link_leads_to_a_heading_that_is_there(self):
         self.write("a.ops")
         uri = self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"][0]["helpUri"]
         path, heading = uri.removeprefix("file://").split("#")
-        self.assertIn(f"\n## {heading.capitalize()}\n", pathlib.Path(path).read_text("utf-8"))
+        assert f"\n## {heading.capitalize()}\n" in pathlib.Path(path).read_text("utf-8")
 
     def test_a_violation_is_an_error_at_the_input_with_the_reduced_program_in_its_message(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops")
         result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
-        self.assertEqual((result["ruleId"], result["level"]), ("free-merged", "error"))
-        self.assertEqual(result["locations"], [{"physicalLocation": {"artifactLocation": {"uri": "a.ops"}}}])
+        assert (result["ruleId"], result["level"]) == ("free-merged", "error")
+        assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "a.ops"}}}]
         message = result["message"]["text"]
-        self.assertTrue(message.startswith("free-merged: No two adjacent blocks are both free.\noperation 1: free 3\n"))
-        self.assertTrue(message.endswith("\nreduced from 2 operations:\n\nkmem-program 1\n"
-                                         "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"), message)
+        assert message.startswith("free-merged: No two adjacent blocks are both free.\noperation 1: free 3\n")
+        assert message.endswith("\nreduced from 2 operations:\n\nkmem-program 1\n"
+                                "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"), message
 
     def test_of_a_long_program_the_message_has_what_is_left_of_it(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\n" + 50 * "null\n" + "alloc 3 24\nfree 3\nnull\n")
         result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
-        self.assertTrue(result["message"]["text"].endswith("\nreduced from 53 operations:\n\nkmem-program 1\n"
-                                                           "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"))
+        assert result["message"]["text"].endswith("\nreduced from 53 operations:\n\nkmem-program 1\n"
+                                                  "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n")
 
     def test_a_death_names_the_function_of_the_core(self):
         tool = broken.tool("dev", "zalloc-clears-one-word-more")
         self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n")
         result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
-        self.assertEqual(result["ruleId"], "sanitizer")
+        assert result["ruleId"] == "sanitizer"
         place = result["locations"][1]
-        self.assertEqual(place["logicalLocations"], [{"name": "kmem_zalloc", "kind": "function"}])
-        self.assertEqual(place["physicalLocation"]["artifactLocation"], {"uri": "src/kmem.c"})
+        assert place["logicalLocations"] == [{"name": "kmem_zalloc", "kind": "function"}]
+        assert place["physicalLocation"]["artifactLocation"] == {"uri": "src/kmem.c"}
 
     def test_a_line_is_printed_for_each_input_that_fails(self):
         tool = broken.tool(PRESET, "merge-right-forgotten")
         self.write("a b.ops")
         self.write("c.ops", "kmem-program 1\nnull\n")
         code, output, errors = self.run_tool("sarif", "x", "a b.ops", "c.ops", tool=tool)
-        self.assertEqual((code, output, errors),
-                         (VIOLATION, "a%20b.ops: free-merged: No two adjacent blocks are both free.\n", ""))
+        assert (code, output, errors) == (VIOLATION, "a%20b.ops: free-merged: No two adjacent blocks are both free.\n", "")
 
     def test_a_file_that_cannot_be_used_makes_the_run_unsuccessful(self):
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
         run = self.run_sarif(USAGE, "typo.ops")
-        self.assertEqual((run["results"], run["invocations"]), ([], [{"executionSuccessful": False}]))
+        assert (run["results"], run["invocations"]) == ([], [{"executionSuccessful": False}])
 
     def test_an_existing_file_is_replaced_only_with_force(self):
         self.write("a.ops")
         self.write("out.sarif", "mine")
         code, _, errors = self.run_tool("sarif", "out.sarif", "a.ops")
-        self.assertEqual(code, USAGE)
-        self.assertTrue(errors.endswith(": out.sarif exists; choose another name, or --force to replace it\n"), errors)
-        self.assertEqual((self.folder / "out.sarif").read_text("utf-8"), "mine")
+        assert code == USAGE
+        assert errors.endswith(": out.sarif exists; choose another name, or --force to replace it\n"), errors
+        assert (self.folder / "out.sarif").read_text("utf-8") == "mine"
 
     def test_a_file_that_cannot_be_written_ends_with_2_when_it_is_in_no_folder_and_with_3_when_it_has_no_name(self):
         self.write("a.ops")
         for out, code in (("missing/out.sarif", USAGE), (".", USAGE), (300 * "x", ENVIRONMENT)):
-            self.assertEqual(self.run_tool("sarif", out, "a.ops")[0], code, out)
+            assert self.run_tool("sarif", out, "a.ops")[0] == code, out
 
     def test_sarif_needs_a_name(self):
         code, _, errors = self.run_tool("sarif")
-        self.assertEqual(code, USAGE)
-        self.assertIn("required: OUT", errors)
+        assert code == USAGE
+        assert "required: OUT" in errors
 
 
 del OutputTest  # it is no test by itself

@@ -6,8 +6,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import unittest
 
+import pytest
 from kmemfuzz import outside_text
 from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
 
@@ -33,48 +33,46 @@ SHOWN = (
 )
 
 
-class Shown(unittest.TestCase):
+class TestShown:
     """What is made of a text."""
 
-    def test_a_text_is_one_line_in_which_nothing_commands_a_terminal(self):
-        for text, expected in SHOWN:
-            with self.subTest(text=text):
-                self.assertEqual(visible(text), expected)
-                self.assertTrue(visible(text).isprintable())
-                visible(text).encode()
+    @pytest.mark.parametrize("text, expected", SHOWN)
+    def test_a_text_is_one_line_in_which_nothing_commands_a_terminal(self, text, expected):
+        assert visible(text) == expected
+        assert visible(text).isprintable()
+        visible(text).encode()
 
     def test_a_text_of_lines_keeps_its_newlines_and_tabs_and_nothing_else(self):
-        self.assertEqual(visible_lines("a\n\tb\r\n\033[1mc\udcfe"), "a\n\tb\\r\n\\x1b[1mc\\xfe")
+        assert visible_lines("a\n\tb\r\n\033[1mc\udcfe") == "a\n\tb\\r\n\\x1b[1mc\\xfe"
 
     def test_of_a_long_line_the_beginning_is_repeated_and_the_length_said(self):
-        self.assertEqual(excerpt("V 1\0"), r"'V 1\x00'")
-        self.assertEqual(excerpt("x" * 1000000), f"'{'x' * 160}' (the first 160 of 1,000,000 characters)")
+        assert excerpt("V 1\0") == r"'V 1\x00'"
+        assert excerpt("x" * 1000000) == f"'{'x' * 160}' (the first 160 of 1,000,000 characters)"
 
 
-class Json(unittest.TestCase):
+class TestJson:
     """JSON of texts from outside."""
 
     def test_it_is_ascii_that_holds_no_lone_surrogate_and_escapes_controls(self):
         text = dump_json({"bad\udcff": ["\ud800", ("a\nb\033", "ü😀")], "n": 1, "none": None})
         text.encode("ascii")
-        self.assertEqual(json.loads(text), {"bad\\xff": ["\\ud800", ["a\nb\033", "ü😀"]], "n": 1, "none": None})
+        assert json.loads(text) == {"bad\\xff": ["\\ud800", ["a\nb\033", "ü😀"]], "n": 1, "none": None}
         json.dumps(json.loads(text), ensure_ascii=False).encode()
 
     def test_a_figure_that_is_no_number_is_refused(self):
-        self.assertRaises(ValueError, dump_json, float("nan"))
+        pytest.raises(ValueError, dump_json, float("nan"))
 
 
-class Streams(unittest.TestCase):
+class TestStreams:
     """Standard output of any encoding."""
 
     def test_a_character_that_the_output_cannot_encode_is_escaped(self):
         program = "from kmemfuzz import outside_text; outside_text.open_streams(); print(outside_text.visible('\\xfc \\u6f22 bad\\udcff'))"
         for environment in ({"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "ascii:strict"},
                             {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
-            with self.subTest(environment=environment):
-                result = subprocess.run([sys.executable, "-c", program], cwd=LIBRARIES[0], env=dict(os.environ, **environment),
-                                        capture_output=True, check=False)
-                self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"\\xfc \\u6f22 bad\\xff\n", b""))
+            result = subprocess.run([sys.executable, "-c", program], cwd=LIBRARIES[0], env=dict(os.environ, **environment),
+                                    capture_output=True, check=False)
+            assert (result.returncode, result.stdout, result.stderr) == (0, b"\\xfc \\u6f22 bad\\xff\n", b"")
 
 
 def is_shown(node):
@@ -98,7 +96,7 @@ def is_call_of(node, *names):
     return isinstance(node, ast.Call) and ast.unparse(node.func) in names
 
 
-class Sources(unittest.TestCase):
+class TestSources:
     """The programs in ci/lib and the package."""
 
     def trees(self):
@@ -113,12 +111,12 @@ class Sources(unittest.TestCase):
                 if isinstance(handler, ast.ExceptHandler) and handler.name:
                     found += [f"{name}:{use.lineno}" for call in ast.walk(handler) if is_call_of(call, "print")
                               for argument in call.args for use in raw_names(argument, {handler.name})]
-        self.assertEqual(found, [])
+        assert found == []
 
     def test_no_json_is_printed_but_by_dump_json(self):
-        self.assertEqual([f"{name}:{node.lineno}" for name, tree in self.trees() if name != "outside_text.py"
-                          for node in ast.walk(tree) if is_call_of(node, "json.dumps", "json.dump")], [])
+        assert [f"{name}:{node.lineno}" for name, tree in self.trees() if name != "outside_text.py" for node in ast.walk(tree)
+                if is_call_of(node, "json.dumps", "json.dump")] == []
 
     def test_every_command_line_is_a_parser_that_shows_what_was_typed(self):
-        self.assertEqual([f"{name}:{node.lineno}" for name, tree in self.trees()
-                          for node in ast.walk(tree) if is_call_of(node, "argparse.ArgumentParser")], [])
+        assert [f"{name}:{node.lineno}" for name, tree in self.trees() for node in ast.walk(tree)
+                if is_call_of(node, "argparse.ArgumentParser")] == []

@@ -5,7 +5,6 @@ function here; no target runs.
 import pathlib
 import random
 import re
-import unittest
 
 from kmemfuzz import reduction
 from kmemfuzz.campaign import TARGETS
@@ -24,7 +23,7 @@ def pages(data):
     return data[:3], [data[at:at + 3] for at in range(3, len(data) - 2, 3)]
 
 
-class Reduction(unittest.TestCase):
+class TestReduction:
     def reduce(self, data, target, fails, is_over=lambda: False):
         """The reduced input, and those that were tried. data must fail, and what comes of it too; no input is tried twice."""
         tried = []
@@ -32,11 +31,11 @@ class Reduction(unittest.TestCase):
         def note(candidate):
             tried.append(candidate)
             return fails(candidate)
-        self.assertTrue(fails(data))
+        assert fails(data)
         reduced = reduction.reduce(data, reduction.SHAPES[target], note, is_over)
-        self.assertTrue(fails(reduced))
-        self.assertEqual(len(tried), len(set(tried)))
-        self.assertNotIn(data, tried)
+        assert fails(reduced)
+        assert len(tried) == len(set(tried))
+        assert data not in tried
         return reduced, tried
 
     def test_what_comes_behind_the_failure_is_left_out_and_so_is_what_comes_before_and_does_not_matter(self):
@@ -46,7 +45,7 @@ class Reduction(unittest.TestCase):
             def fails(candidate):
                 operations = pages(candidate)[1]
                 return b"\x05\x01\x02" in operations and b"\x06\x01\x02" in operations[operations.index(b"\x05\x01\x02"):]
-            self.assertEqual(self.reduce(data, "page", fails)[0], b"\0\0\0\x05\x01\x02\x06\x01\x02")
+            assert self.reduce(data, "page", fails)[0] == b"\0\0\0\x05\x01\x02\x06\x01\x02"
 
     def test_operations_stay_whole(self):
         data = noise(1, 3 + 4 * 60)
@@ -55,24 +54,25 @@ class Reduction(unittest.TestCase):
         def fails(candidate):
             return set(needed) <= {candidate[at:at + 4] for at in range(3, len(candidate), 4)}
         reduced, _ = self.reduce(data, "sv39", fails)
-        self.assertEqual(reduced, b"\0\0\0" + b"".join(needed))
+        assert reduced == b"\0\0\0" + b"".join(needed)
 
     def test_a_number_becomes_the_smallest_below_16_that_will_do(self):
         for needed in range(16):
-            reduced, _ = self.reduce(bytes([0xff, 0xff, 0xff]), "page", lambda data, least=needed: len(data) == 3 and data[0] >= least)
-            self.assertEqual(reduced, bytes([needed, 0, 0]))
+            reduced, _ = self.reduce(bytes([0xff, 0xff, 0xff]), "page", lambda data, least=needed: len(data) == 3
+                                     and data[0] >= least)
+            assert reduced == bytes([needed, 0, 0])
 
     def test_a_byte_loses_the_bits_that_do_not_matter(self):
         reduced, _ = self.reduce(b"\xff\xff\xff", "page", lambda data: len(data) == 3 and data[1] & 0x48 == 0x48)
-        self.assertEqual(reduced, b"\0\x48\0")
+        assert reduced == b"\0\x48\0"
 
     def test_a_header_of_which_nothing_matters_goes(self):
-        self.assertEqual(self.reduce(noise(1, 90), "page", lambda data: True)[0], b"")
-        self.assertEqual(self.reduce(noise(1, 90), "page", lambda data: data[:1] >= b"\x03")[0], b"\x03")
+        assert self.reduce(noise(1, 90), "page", lambda data: True)[0] == b""
+        assert self.reduce(noise(1, 90), "page", lambda data: data[:1] >= b"\x03")[0] == b"\x03"
 
     def test_a_text_keeps_its_characters_and_the_rest_becomes_zeros(self):
         data = b"alloc 0 24\nfree 17\nrealloc 1 5\n"
-        self.assertEqual(self.reduce(data, "text", lambda data: b"free " in data and len(data) > 7)[0], b"000free ")
+        assert self.reduce(data, "text", lambda data: b"free " in data and len(data) > 7)[0] == b"000free "
 
     def test_findings_that_differ_in_what_does_not_matter_are_reduced_to_the_same(self):
         def fails(candidate):
@@ -83,7 +83,7 @@ class Reduction(unittest.TestCase):
             data = noise(seed, 120)
             if fails(data):
                 found.add(self.reduce(data, "page", fails)[0])
-        self.assertEqual(found, {b"\x01\0\0\x06\0\0"})
+        assert found == {b"\x01\0\0\x06\0\0"}
 
     def test_what_is_counted_may_go_when_the_count_goes_with_it(self):
         def fails(candidate):  # an operation is about the last of the runs that were allocated before it
@@ -94,7 +94,7 @@ class Reduction(unittest.TestCase):
                 count += operation[0] == 0
             return False
         data = b"\x07\0\0" + b"\0\0\0" * 9 + b"\x06\x08\0"
-        self.assertEqual(self.reduce(data, "page", fails)[0], b"\0\0\0" b"\0\0\0" b"\x06\0\0")
+        assert self.reduce(data, "page", fails)[0] == b"\0\0\0" b"\0\0\0" b"\x06\0\0"
 
     def test_nothing_more_is_tried_when_time_is_over(self):
         for limit in (0, 1, 5, 17):
@@ -104,14 +104,14 @@ class Reduction(unittest.TestCase):
                 tried.append(candidate)
                 return len(candidate) > 20
             reduced = reduction.reduce(noise(2, 200), reduction.SHAPES["text"], fails, lambda most=limit: len(tried) >= most)
-            self.assertEqual(len(tried), limit)
-            self.assertGreater(len(reduced), 20)
+            assert len(tried) == limit
+            assert len(reduced) > 20
 
     def test_an_input_of_which_everything_matters_stays(self):
         for target in reduction.SHAPES:
             for size in (0, 1, 2, 3, 4, 100):
                 data = noise(3, size)
-                self.assertEqual(self.reduce(data, target, lambda candidate, whole=data: candidate == whole)[0], data)
+                assert self.reduce(data, target, lambda candidate, whole=data: candidate == whole)[0] == data
 
     def test_whatever_fails_is_reduced_with_a_bounded_number_of_tries(self):
         for seed in SEEDS:
@@ -120,17 +120,17 @@ class Reduction(unittest.TestCase):
             data = noise(seed, 64)
             verdicts[data] = True
             _, tried = self.reduce(data, "sv39", lambda candidate: verdicts.setdefault(candidate, chance.random() < 0.3))
-            self.assertLess(len(tried), 20000)
+            assert len(tried) < 20000
 
 
-class Shapes(unittest.TestCase):
+class TestShapes:
     def test_there_is_one_for_each_target_but_the_heaps(self):
-        self.assertEqual(set(reduction.SHAPES), set(TARGETS) - {"heap"})
+        assert set(reduction.SHAPES) == set(TARGETS) - {"heap"}
 
     def test_the_sizes_of_operations_are_those_of_the_targets(self):
         for target in ("page", "sv39"):
             header = (ROOT / "fuzz" / target / f"{target}_operation.h").read_text(encoding="utf-8")
             size = re.search(rf"#define {target.upper()}_OPERATION_SIZE +(\d+)", header).group(1)
             source = (ROOT / "fuzz" / "targets" / f"{target}_fuzzer.c").read_text(encoding="utf-8")
-            self.assertEqual(reduction.SHAPES[target].unit_size, int(size))
-            self.assertIn(f"unsigned char header[{reduction.SHAPES[target].header_size}] = ", source)
+            assert reduction.SHAPES[target].unit_size == int(size)
+            assert f"unsigned char header[{reduction.SHAPES[target].header_size}] = " in source

@@ -12,11 +12,10 @@ import pathlib
 import re
 import subprocess
 import sys
-import tempfile
-import unittest
 import urllib.parse
 from unittest import mock
 
+import pytest
 import report_fixture as fixture
 
 # pylint: disable=wrong-import-order
@@ -86,19 +85,18 @@ def numbers_in(document, path=""):
             yield from numbers_in(value, f"{path}/{key}" if path else str(key))
 
 
-class ReportTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+class ReportTest:
+    @pytest.fixture(autouse=True)
+    def set_up_report_test(self, folder):
+        self.folder = folder
         self.night = self.folder / "night"
         self.out = self.folder / "out"
 
     def make(self, *arguments):
         """Makes the report; returns its JSON."""
         result = fixture.run_report("--campaign", self.night, "--out", self.out, *arguments)
-        self.assertEqual((result.returncode, result.stderr), (SOUND, ""))
-        self.assertTrue(result.stdout.endswith("out/index.html\n"))
+        assert (result.returncode, result.stderr) == (SOUND, "")
+        assert result.stdout.endswith("out/index.html\n")
         return json.loads((self.out / "report.json").read_text(encoding="utf-8"))
 
     def pages(self):
@@ -112,34 +110,34 @@ class ReportTest(unittest.TestCase):
         """The command must end with this code, print these words, and change nothing."""
         before = sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*"))
         result = fixture.run_report(*(arguments or ("--campaign", self.night, "--out", self.out)))
-        self.assertEqual((result.returncode, result.stdout), (code, ""), result.stderr)
-        self.assertNotIn("Traceback", result.stderr)
-        self.assertIn(words, result.stderr)
-        self.assertEqual(sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*")), before)
+        assert (result.returncode, result.stdout) == (code, ""), result.stderr
+        assert "Traceback" not in result.stderr
+        assert words in result.stderr
+        assert sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*")) == before
 
 
-class Structure(ReportTest):
-    def setUp(self):
-        super().setUp()
+class TestStructure(ReportTest):
+    @pytest.fixture(autouse=True)
+    def set_up_structure(self, set_up_report_test):
         fixture.write_everything(self.night)
         self.document = self.make()
 
     def test_there_is_a_page_for_each_campaign_one_for_all_and_one_for_each_finding_explained_here(self):
-        self.assertEqual(list(self.pages()), ["heap.html", "index.html", "page.html", "sv39.html",
-                                              f"sv39/{fixture.CRASH}.html", f"sv39/{fixture.SAME}.html"])
+        assert list(self.pages()) == [
+            "heap.html", "index.html", "page.html", "sv39.html", f"sv39/{fixture.CRASH}.html", f"sv39/{fixture.SAME}.html"]
 
     def test_every_element_that_begins_ends(self):
         for name, page in self.pages().items():
-            self.assertEqual(page.problems, [], name)
+            assert page.problems == [], name
 
     def test_ids_are_unique_and_what_refers_to_one_finds_it(self):
         for name, page in self.pages().items():
             ids = [element["id"] for element in page.elements if "id" in element]
-            self.assertEqual(len(ids), len(set(ids)), name)
+            assert len(ids) == len(set(ids)), name
             for element in page.elements:
                 for reference in ("aria-labelledby", "aria-describedby"):
                     if reference in element:
-                        self.assertIn(element[reference], ids, name)
+                        assert element[reference] in ids, name
 
     def test_links_lead_to_files_of_the_report_and_places_in_them(self):
         pages = self.pages()
@@ -149,88 +147,86 @@ class Structure(ReportTest):
                 path, _, anchor = link["href"].partition("#")
                 target = pathlib.Path(os.path.normpath((self.out / name).parent / urllib.parse.unquote(path))) if path \
                     else self.out / name
-                self.assertTrue(target.is_file(), link)
-                self.assertIn(self.out, target.parents)
+                assert target.is_file(), link
+                assert self.out in target.parents
                 if anchor:
-                    self.assertTrue(any(element.get("id") == anchor for element in pages[str(target.relative_to(self.out))].elements), link)
+                    assert any(element.get("id") == anchor for element in pages[str(target.relative_to(self.out))].elements), link
                 count += 1
-        self.assertGreater(count, 20)
+        assert count > 20
 
     def test_there_is_no_script_and_nothing_from_elsewhere(self):
         for name, page in self.pages().items():
-            self.assertEqual(page.all("script") + page.all("img") + page.all("iframe"), [], name)
+            assert page.all("script") + page.all("img") + page.all("iframe") == [], name
             for element in page.elements:
                 for attribute in ("src", "href", "action"):
-                    self.assertNotRegex(element.get(attribute, ""), r"^(\w+:)?//", name)
+                    assert not re.search(r"^(\w+:)?//", element.get(attribute, "")), name
             policy = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
-            self.assertTrue(policy and policy[0].startswith("default-src 'none'"), name)
+            assert policy and policy[0].startswith("default-src 'none'"), name
 
     def test_landmarks_headings_and_language_are_there(self):
         for name, page in self.pages().items():
             for landmark in ("header", "nav", "main", "footer", "h1", "title"):
-                self.assertEqual(len([element for element in page.all(landmark) if "svg" not in element["inside"]]), 1,
-                                 (name, landmark))
-            self.assertEqual(page.all("html")[0]["lang"], "en")
+                assert len([element for element in page.all(landmark) if "svg" not in element["inside"]]) == 1, (name, landmark)
+            assert page.all("html")[0]["lang"] == "en"
             levels = [int(element["tag"][1]) for element in page.elements if re.fullmatch(r"h[1-6]", element["tag"])]
-            self.assertEqual(levels[0], 1)
-            self.assertTrue(all(after <= before + 1 for before, after in zip(levels, levels[1:])), levels)
-            self.assertEqual(page.all("a")[0]["href"], "#main")
-            self.assertEqual(len(page.all("a", **{"aria-current": "page"})), 0 if "/" in name else 1)  # the navigation's
+            assert levels[0] == 1
+            assert all(after <= before + 1 for before, after in zip(levels, levels[1:])), levels
+            assert page.all("a")[0]["href"] == "#main"
+            assert len(page.all("a", **{"aria-current": "page"})) == (0 if "/" in name else 1)  # the navigation's
 
     def test_tables_have_captions_and_their_headings_a_scope(self):
         for name, page in self.pages().items():
-            self.assertEqual(len(page.all("table")), len(page.all("caption")), name)
+            assert len(page.all("table")) == len(page.all("caption")), name
             for heading in page.all("th"):
-                self.assertIn(heading.get("scope"), ("row", "col"))
+                assert heading.get("scope") in ("row", "col")
             for region in [element for element in page.elements if element.get("role") == "region"]:
-                self.assertTrue(region.get("aria-label") and region.get("tabindex") == "0")
+                assert region.get("aria-label") and region.get("tabindex") == "0"
 
     def test_each_plot_has_a_name_a_description_and_a_table(self):
         page = self.pages()["heap.html"]
         plots = page.all("svg")
-        self.assertEqual(len(plots), 7)
+        assert len(plots) == 7
         for drawing in plots:
-            self.assertEqual(drawing["role"], "img")
-        self.assertEqual(len([element for element in page.all("table") if "figure" in element["inside"]]), 7)
-        self.assertTrue(all(element["text"] for element in page.all("desc")))
+            assert drawing["role"] == "img"
+        assert len([element for element in page.all("table") if "figure" in element["inside"]]) == 7
+        assert all(element["text"] for element in page.all("desc"))
 
     def test_a_target_without_checked_operations_has_no_plots_of_them(self):
-        self.assertEqual(len(self.pages()["page.html"].all("svg")), 2 * 5)  # in each of two builds
-        self.assertNotIn("Checked operations", self.pages()["page.html"].all("main")[0]["text"])
+        assert len(self.pages()["page.html"].all("svg")) == 2 * 5  # in each of two builds
+        assert "Checked operations" not in self.pages()["page.html"].all("main")[0]["text"]
 
     def test_findings_come_with_their_explanations_and_the_same_one_is_said_to_be(self):
         heap = self.document["campaigns"][0]
-        self.assertEqual([(finding["id"], finding["file"], finding["duplicate_of"]) for finding in heap["findings"]],
-                         [("free-merged", fixture.CRASH, None), ("free-merged", fixture.SAME, fixture.CRASH),
-                          ("hang", fixture.HANG, None)])
-        self.assertEqual(heap["distinct_findings"], 2)
-        self.assertEqual((self.out / heap["findings"][0]["files"]["page"]).read_bytes(),
-                         (self.night / "heap" / "findings" / f"{fixture.CRASH}.html").read_bytes())
+        assert [(finding["id"], finding["file"], finding["duplicate_of"]) for finding in heap["findings"]] == [
+            ("free-merged", fixture.CRASH, None), ("free-merged", fixture.SAME, fixture.CRASH), ("hang", fixture.HANG, None)]
+        assert heap["distinct_findings"] == 2
+        assert (self.out / heap["findings"][0]["files"]["page"]).read_bytes() == (
+            self.night / "heap" / "findings" / f"{fixture.CRASH}.html").read_bytes()
         text = self.pages()["heap.html"].all("main")[0]["text"]
-        self.assertIn(f"The same as {fixture.CRASH}.", text)
-        self.assertIn(fixture.PROGRAM, text)
-        self.assertIn("3 findings, of which 2 are distinct.", text)
+        assert f"The same as {fixture.CRASH}." in text
+        assert fixture.PROGRAM in text
+        assert "3 findings, of which 2 are distinct." in text
 
     def test_a_finding_of_another_target_has_a_page_with_what_explains_it(self):
         campaign = self.document["campaigns"][2]
-        self.assertEqual([(finding["id"], finding["file"], finding["page"], finding["duplicate_of"])
-                          for finding in campaign["findings"]],
-                         [("sv39-satp", fixture.CRASH, f"sv39/{fixture.CRASH}.html", None),
-                          ("sv39-satp", fixture.SAME, f"sv39/{fixture.SAME}.html", fixture.CRASH), ("hang", fixture.HANG, None, None)])
-        self.assertEqual(campaign["distinct_findings"], 2)
-        self.assertEqual(campaign["findings"][0]["explanation"],
-                         {name: fixture.EXPLANATION[name] for name in ("input", "report", "replay", "size_before", "size_after", "runs")})
+        assert [(finding["id"], finding["file"], finding["page"], finding["duplicate_of"])
+                for finding in campaign["findings"]] == [("sv39-satp", fixture.CRASH, f"sv39/{fixture.CRASH}.html", None),
+                                                         ("sv39-satp", fixture.SAME, f"sv39/{fixture.SAME}.html",
+                                                          fixture.CRASH), ("hang", fixture.HANG, None, None)]
+        assert campaign["distinct_findings"] == 2
+        assert campaign["findings"][0]["explanation"] == {
+            name: fixture.EXPLANATION[name] for name in ("input", "report", "replay", "size_before", "size_after", "runs")}
         pages = self.pages()
-        self.assertIn(f"sv39/{fixture.CRASH}.html", [link["href"] for link in pages["sv39.html"].all("a")])
+        assert f"sv39/{fixture.CRASH}.html" in [link["href"] for link in pages["sv39.html"].all("a")]
         page = pages[f"sv39/{fixture.CRASH}.html"]
-        self.assertEqual(page.all("h1")[0]["text"], "sv39-satp")
+        assert page.all("h1")[0]["text"] == "sv39-satp"
         blocks = [block["text"] for block in page.all("pre")]
-        self.assertEqual(blocks[0], fixture.EXPLANATION["report"])
-        self.assertEqual(blocks[1], "   0  01 00 00 00 00 00 00 05 00                       |.........|")
-        self.assertEqual(blocks[2:], [fixture.EXPLANATION["replay"], f"echo AQAAAAAAAAUA | base64 -d >{fixture.CRASH}.reduced"])
-        self.assertEqual([link["href"] for link in page.all("a") if link["href"].startswith("../sv39/")],
-                         [f"../sv39/{fixture.CRASH}.reduced", f"../sv39/{fixture.CRASH}"])
-        self.assertIn(f"It is the same as {fixture.CRASH}.", pages[f"sv39/{fixture.SAME}.html"].all("main")[0]["text"])
+        assert blocks[0] == fixture.EXPLANATION["report"]
+        assert blocks[1] == "   0  01 00 00 00 00 00 00 05 00                       |.........|"
+        assert blocks[2:] == [fixture.EXPLANATION["replay"], f"echo AQAAAAAAAAUA | base64 -d >{fixture.CRASH}.reduced"]
+        assert [link["href"] for link in page.all("a") if link["href"].startswith("../sv39/")] == [
+            f"../sv39/{fixture.CRASH}.reduced", f"../sv39/{fixture.CRASH}"]
+        assert f"It is the same as {fixture.CRASH}." in pages[f"sv39/{fixture.SAME}.html"].all("main")[0]["text"]
 
     def test_of_a_kind_that_is_explained_the_rest_counts_as_nothing_new(self):
         for name in ("heap", "sv39"):
@@ -245,13 +241,14 @@ class Structure(ReportTest):
         document = self.make()
         for campaign in (document["campaigns"][0], document["campaigns"][2]):
             kinds = {finding["file"]: finding["of_the_kind_of"] for finding in campaign["findings"]}
-            self.assertEqual(kinds, {**{f"crash-0a0b{number}": fixture.CRASH for number in range(3)}, "timeout-1a": None,
-                                     fixture.CRASH: None, fixture.SAME: None, fixture.HANG: "timeout-1a"})
-            self.assertEqual(campaign["distinct_findings"], 2)
+            assert kinds == {**{f"crash-0a0b{number}": fixture.CRASH for number in range(3)}, "timeout-1a": None,
+                             fixture.CRASH: None, fixture.SAME: None, fixture.HANG: "timeout-1a"}
+            assert campaign["distinct_findings"] == 2
         pages = self.pages()
-        self.assertIn(f"crash-0a0b2Of the same kind as {fixture.CRASH}; it is not explained.", pages["sv39.html"].all("main")[0]["text"])
-        self.assertNotIn("crash-0a0b2", pages["index.html"].all("main")[0]["text"])
-        self.assertIn("timeout-1a", pages["index.html"].all("main")[0]["text"])
+        assert f"crash-0a0b2Of the same kind as {fixture.CRASH}; it is not explained." in pages[
+            "sv39.html"].all("main")[0]["text"]
+        assert "crash-0a0b2" not in pages["index.html"].all("main")[0]["text"]
+        assert "timeout-1a" in pages["index.html"].all("main")[0]["text"]
 
     def test_findings_are_counted_whether_each_line_names_all_or_only_the_new(self):
         named = [[fixture.CRASH], [], [fixture.SAME, fixture.HANG], []]
@@ -260,23 +257,22 @@ class Structure(ReportTest):
                 fixture.series_line(number=number, findings={"free-merged": files} if files else {})
                 for number, files in enumerate(findings)])
             build = self.make("--force")["campaigns"][0]["builds"][0]
-            self.assertEqual([sample["findings"] for sample in build["samples"]], [1, 1, 3, 3])
-            self.assertEqual(build["totals"]["findings"], 3)
+            assert [sample["findings"] for sample in build["samples"]] == [1, 1, 3, 3]
+            assert build["totals"]["findings"] == 3
 
     def test_what_is_wrong_is_said_on_the_first_page(self):
         text = self.pages()["index.html"].all("p", class_="verdict failed")[0]["text"]
-        self.assertIn("6 findings, 4 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not",
-                      text)
+        assert "6 findings, 4 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not" in text
 
     def test_the_same_figures_make_the_same_pages(self):
         before = {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
         self.make()
-        self.assertEqual({path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}, before)
+        assert {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()} == before
 
 
-class Figures(ReportTest):
-    def setUp(self):
-        super().setUp()
+class TestFigures(ReportTest):
+    @pytest.fixture(autouse=True)
+    def set_up_figures(self, set_up_report_test):
         fixture.write_everything(self.night)
         self.document = self.make()
 
@@ -287,21 +283,21 @@ class Figures(ReportTest):
 
     def test_every_figure_on_a_page_is_the_one_in_the_json(self):
         figures = self.shown()
-        self.assertGreater(len(figures), 300)
+        assert len(figures) > 300
         for path, value, text in figures:
             truth = at(self.document, path)
-            self.assertEqual(value, str(truth), path)
+            assert value == str(truth), path
             units = re.findall(r"([\d.]+) (s|min|h)\b", text)
-            said = sum(float(number) * {"s": 1, "min": 60, "h": 3600}[unit] for number, unit in units) if units \
-                else float(text.replace(",", ""))
-            self.assertAlmostEqual(said, float(truth), delta=60 if "h" in text else 0.5 if units else 0, msg=path)
+            said = sum(float(number) * {"s": 1, "min": 60, "h": 3600}[unit] for number,
+                       unit in units) if units else float(text.replace(",", ""))
+            assert said == pytest.approx(float(truth), abs=60 if "h" in text else 0.5 if units else 0), path
 
     def test_every_figure_of_the_json_is_on_a_page(self):
         shown = {path for path, _, _ in self.shown()}
         words = re.compile(r"(lines|distinct_findings|planted/seconds|samples/\d+/findings)$"
                            r"|earlier/\d+/checked_operations_per_second$"
                            r"|campaigns/[12]/.*(checked_operations|checked_operations_per_second)$")
-        self.assertEqual([path for path in numbers_in(self.document) if path not in shown and not words.search(path)], [])
+        assert [path for path in numbers_in(self.document) if path not in shown and not words.search(path)] == []
 
     def test_lines_of_plots_go_where_the_ticks_say_the_samples_are(self):
         for index, campaign in enumerate(self.document["campaigns"]):
@@ -315,67 +311,65 @@ class Figures(ReportTest):
                 drawn = [tuple(map(float, point.split(","))) for line in re.findall(r'points="([^"]+)"', drawing)
                          for point in line.split()]
                 wanted = [(sample["seconds"], sample[member]) for sample in builds[name]["samples"] if sample[member] is not None]
-                self.assertEqual(len(drawn), len(wanted), (index, member))
+                assert len(drawn) == len(wanted), (index, member)
                 for place, truth in zip(drawn, wanted):
                     for axis, kind in enumerate(("time", "value")):
                         (value, start), (last, end) = ticks[kind][0], ticks[kind][-1]
-                        self.assertAlmostEqual(start + (truth[axis] - value) * (end - start) / (last - value), place[axis],
-                                               delta=0.1, msg=(member, truth))
+                        assert start + (truth[axis] - value) * (end - start) / (last - value) == pytest.approx(
+                            place[axis], abs=0.1), (member, truth)
 
     def test_what_happened_in_a_second_is_reckoned_from_the_sample_before(self):
         samples = self.document["campaigns"][0]["builds"][0]["samples"]
-        self.assertIsNone(samples[0]["executions_per_second"])
-        self.assertEqual(samples[4]["executions_per_second"],
-                         round((samples[4]["executions"] - samples[3]["executions"]) / 10))
+        assert samples[0]["executions_per_second"] is None
+        assert samples[4]["executions_per_second"] == round((samples[4]["executions"] - samples[3]["executions"]) / 10)
 
     def test_the_latest_run_is_shown_and_the_earlier_ones_are_told(self):
         heap, = self.document["campaigns"][0]["builds"]
-        self.assertEqual((heap["totals"]["run"], len(heap["samples"]), heap["totals"]["seconds"]),
-                         ("20261122T010000Z-2", 26, 250.0))
-        self.assertEqual([run["run"] for run in heap["earlier"]], ["20261121T010000Z-1"])
+        assert (heap["totals"]["run"], len(heap["samples"]), heap["totals"]["seconds"]) == ("20261122T010000Z-2", 26, 250.0)
+        assert [run["run"] for run in heap["earlier"]] == ["20261121T010000Z-1"]
 
     def test_figures_of_one_build_are_never_put_together_with_those_of_another(self):
         builds = self.document["campaigns"][1]["builds"]
-        self.assertEqual([(build["build"], build["totals"]["run"], [run["run"] for run in build["earlier"]],
-                           [sample["features"] for sample in build["samples"]]) for build in builds],
-                         [("memory", "20261122T030000Z-7", ["20261122T000000Z-6"], [5000 + number for number in range(4)]),
-                          ("fuzz", "20261122T020000Z-3", [], [300 + 7 * number for number in range(12)])])
+        assert ([(build["build"], build["totals"]["run"], [run["run"] for run in build["earlier"]],
+                  [sample["features"] for sample in build["samples"]]) for build in builds] ==
+                [("memory", "20261122T030000Z-7", ["20261122T000000Z-6"], [5000 + number for number in range(4)]),
+                 ("fuzz", "20261122T020000Z-3", [], [300 + 7 * number for number in range(12)])])
 
     def test_the_page_of_a_campaign_in_several_builds_says_which_is_which(self):
         pages = self.pages()
         page = pages["page.html"]
-        self.assertEqual([heading["text"] for heading in page.all("h2")],
-                         ["At the end, in the build memory", "Over time, in the build memory", "At the end, in the build fuzz",
-                          "Over time, in the build fuzz", "Findings", "Earlier runs in this folder"])
-        self.assertEqual([link["href"] for link in page.all("ul", **{"aria-label": "Builds"}) + page.all("a")
-                          if link.get("href", "").startswith("#figures")], ["#figures-memory", "#figures-fuzz"])
-        self.assertEqual([row["text"] for row in page.all("td") if row["text"] in ("memory", "fuzz")], ["memory"])
-        self.assertEqual([heading["text"] for heading in pages["heap.html"].all("h2")],
-                         ["At the end", "Over time", "Findings", "Earlier runs in this folder"])
-        self.assertEqual([cell["text"] for cell in pages["index.html"].all("td") if cell["text"] in ("memory", "fuzz")],
-                         ["fuzz", "memory", "fuzz", "fuzz"])
-        self.assertIn("page.html#figures-memory", [link["href"] for link in pages["index.html"].all("a")])
+        assert [heading["text"] for heading in page.all("h2")] == [
+            "At the end, in the build memory", "Over time, in the build memory", "At the end, in the build fuzz",
+            "Over time, in the build fuzz", "Findings", "Earlier runs in this folder"]
+        assert [link["href"] for link in page.all("ul", **{"aria-label": "Builds"}) + page.all("a")
+                if link.get("href", "").startswith("#figures")] == ["#figures-memory", "#figures-fuzz"]
+        assert [row["text"] for row in page.all("td") if row["text"] in ("memory", "fuzz")] == ["memory"]
+        assert [heading["text"] for heading in pages["heap.html"].all("h2")] == [
+            "At the end", "Over time", "Findings", "Earlier runs in this folder"]
+        assert [cell["text"] for cell in pages["index.html"].all("td") if cell["text"] in ("memory", "fuzz")] == [
+            "fuzz", "memory", "fuzz", "fuzz"]
+        assert "page.html#figures-memory" in [link["href"] for link in pages["index.html"].all("a")]
 
     def test_a_long_series_is_thinned_evenly_with_its_ends_kept(self):
         for count in (1, 2, 119, 120, 121, 240, 2500):
             lines = [fixture.series_line(number=number) for number in range(count)]
             thinned = report_data.thin(lines, 120)
-            self.assertEqual((thinned[0], thinned[-1]), (lines[0], lines[-1]))
-            self.assertLessEqual(len(thinned), 120)
-            self.assertGreaterEqual(len(thinned), min(count, 60))
+            assert (thinned[0], thinned[-1]) == (lines[0], lines[-1])
+            assert len(thinned) <= 120
+            assert len(thinned) >= min(count, 60)
             times = [line["seconds"] for line in thinned]
-            self.assertEqual(times, sorted(set(times)))
+            assert times == sorted(set(times))
 
     def test_a_count_that_shrinks_makes_a_gap_and_no_negative_speed(self):
-        fixture.write_series(self.night / "heap", [fixture.series_line(number=number, executions=executions)
-                                                   for number, executions in enumerate((0, 100, 50, 150, 200))])
+        fixture.write_series(self.night / "heap", [fixture.series_line(number=number, executions=executions) for number,
+                                                   executions in enumerate((0, 100, 50, 150, 200))])
         samples = self.make()["campaigns"][0]["builds"][0]["samples"]
-        self.assertEqual([sample["executions_per_second"] for sample in samples], [None, 10, None, 10, 5])
+        assert [sample["executions_per_second"] for sample in samples] == [None, 10, None, 10, 5]
         drawing = (self.out / "heap.html").read_text(encoding="utf-8").split('id="plot-fuzz-executions_per_second"')[1]
-        self.assertEqual(drawing.split("</svg>")[0].count("<polyline"), 2)
+        assert drawing.split("</svg>")[0].count("<polyline") == 2
 
 
-class Names(ReportTest):
+class TestNames(ReportTest):
     def test_names_and_texts_are_text_and_nothing_else(self):
         for name in (fixture.HOSTILE, "coverage", "Index", "..x"):
             fixture.write_series(self.night / name, [fixture.series_line(target=fixture.HOSTILE, build=build, findings={
@@ -389,22 +383,23 @@ class Names(ReportTest):
             (self.night / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
         document = self.make()
         pages = self.pages()
-        self.assertEqual(len(pages), 5)
+        assert len(pages) == 5
         for name, page in pages.items():
-            self.assertEqual((page.problems, page.all("script"), page.all("img")), ([], [], []), name)
+            assert (page.problems, page.all("script"), page.all("img")) == ([], [], []), name
         page = pages[next(campaign["page"] for campaign in document["campaigns"] if campaign["name"] == fixture.HOSTILE)]
-        self.assertEqual(page.all("h1")[0]["text"], f"Campaign {fixture.HOSTILE}")
-        self.assertIn("</pre><script>", page.all("pre")[0]["text"])
-        self.assertIn(fixture.HOSTILE, pages["index.html"].all("main")[0]["text"])
-        self.assertEqual([path for path in self.folder.rglob("passwd")], [])
-        self.assertTrue((self.out / document["campaigns"][1]["page"]).is_file())
+        assert page.all("h1")[0]["text"] == f"Campaign {fixture.HOSTILE}"
+        assert "</pre><script>" in page.all("pre")[0]["text"]
+        assert fixture.HOSTILE in pages["index.html"].all("main")[0]["text"]
+        assert [path for path in self.folder.rglob("passwd")] == []
+        assert (self.out / document["campaigns"][1]["page"]).is_file()
 
     def test_names_that_no_page_and_no_json_can_hold_are_shown(self):
         outside = "\ud800 \udcff \u202e \0 \033]0;title\a \x9b\n<b>"
         shown = "\\ud800 \\xff \\u202e \\x00 \\x1b]0;title\\x07 \\u009b\n&lt;b&gt;"
         named = os.fsdecode(b"bad\xff\033[2J")
-        fixture.write_series(self.night / named, [fixture.series_line(target=outside, findings={
-            outside: [outside, named, outside.replace("\0", "")]})])
+        fixture.write_series(self.night / named, [fixture.series_line(target=outside,
+                                                                      findings={outside: [outside, named,
+                                                                                          outside.replace("\0", "")]})])
         (self.night / named / "findings").mkdir()
         for name in (named, f"{named}.reduced.ops", f"{named}.c"):
             (self.night / named / "findings" / name).write_bytes(b"\xff\0\033")
@@ -413,14 +408,14 @@ class Names(ReportTest):
         (self.night / "target.json").write_text(json.dumps(target), encoding="utf-8")
         document = self.make()
         json.dumps(document, ensure_ascii=False).encode()
-        self.assertEqual(document["campaigns"][0]["name"], "bad\\xff\033[2J")
-        self.assertEqual(len(self.pages()), 2)
+        assert document["campaigns"][0]["name"] == "bad\\xff\033[2J"
+        assert len(self.pages()) == 2
         for name, page in self.pages().items():
-            self.assertEqual((page.problems, page.all("b")), ([], []), name)
+            assert (page.problems, page.all("b")) == ([], []), name
         for path in self.out.glob("*.html"):
             text = path.read_text(encoding="utf-8")
-            self.assertEqual([c for c in text if not c.isprintable() and c not in "\n\t"], [], path)
-            self.assertIn(shown, text, path)
+            assert [c for c in text if not c.isprintable() and c not in "\n\t"] == [], path
+            assert shown in text, path
 
     def test_a_report_of_damaged_json_says_so_in_one_line(self):
         fixture.write_night(self.night)
@@ -429,43 +424,43 @@ class Names(ReportTest):
                       '{"configurations": "\\ud800"}', '{"configurations": [{"configuration": 1}]}', "[" * 100000):
             (self.night / "target.json").write_text(text, encoding="utf-8")
             result = fixture.run_report("--campaign", self.night, "--out", self.out)
-            self.assertEqual((result.returncode, result.stderr.count("\n")), (DAMAGED, 1), result.stderr)
-            self.assertIn("target.json is not what `kmemfuzz board --json` prints", result.stderr)
+            assert (result.returncode, result.stderr.count("\n")) == (DAMAGED, 1), result.stderr
+            assert "target.json is not what `kmemfuzz board --json` prints" in result.stderr
 
     def test_pages_of_folders_with_like_names_are_apart(self):
-        self.assertEqual(report_data.page_names(["a b", "a?b", "A-B", "index", "report", "", "..", "a-b-2"]),
-                         ["a-b", "a-b-2", "A-B-3", "index-1", "report-1", "campaign", "campaign-2", "a-b-2-2"])
+        assert report_data.page_names(["a b", "a?b", "A-B", "index", "report", "", "..", "a-b-2"]) == [
+            "a-b", "a-b-2", "A-B-3", "index-1", "report-1", "campaign", "campaign-2", "a-b-2-2"]
 
     def test_what_is_no_markup_is_escaped(self):
-        self.assertEqual(markup.element("p", "<&>\"'", title='"<'), '<p title="&quot;&lt;">&lt;&amp;&gt;&quot;&#x27;</p>')
-        self.assertEqual(markup.element("p", markup.element("b", "x")), "<p><b>x</b></p>")
-        self.assertEqual(markup.join(["<", markup.Markup("<br>")], "&"), "&lt;&amp;<br>")
+        assert markup.element("p", "<&>\"'", title='"<') == '<p title="&quot;&lt;">&lt;&amp;&gt;&quot;&#x27;</p>'
+        assert markup.element("p", markup.element("b", "x")) == "<p><b>x</b></p>"
+        assert markup.join(["<", markup.Markup("<br>")], "&") == "&lt;&amp;<br>"
 
 
-class Places(ReportTest):
-    def setUp(self):
-        super().setUp()
+class TestPlaces(ReportTest):
+    @pytest.fixture(autouse=True)
+    def set_up_places(self, set_up_report_test):
         fixture.write_night(self.night)
 
     def test_one_campaign_is_a_report_too(self):
         self.night = self.night / "page"
         document = self.make()
-        self.assertEqual([campaign["name"] for campaign in document["campaigns"]], ["page"])
-        self.assertIn("Nothing was found.", self.pages()["index.html"].all("p", class_="verdict sound")[0]["text"])
+        assert [campaign["name"] for campaign in document["campaigns"]] == ["page"]
+        assert "Nothing was found." in self.pages()["index.html"].all("p", class_="verdict sound")[0]["text"]
 
     def test_a_report_is_replaced_and_nothing_of_the_old_one_stays(self):
         self.make()
         (self.out / "old.html").write_text("", encoding="utf-8")
         self.make()
-        self.assertFalse((self.out / "old.html").exists())
-        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["night", "out"])
+        assert not (self.out / "old.html").exists()
+        assert sorted(path.name for path in self.folder.iterdir()) == ["night", "out"]
 
     def test_a_folder_that_is_no_report_is_replaced_only_by_force(self):
         self.out.mkdir()
         (self.out / "thesis.txt").write_text("", encoding="utf-8")
         self.require_error(USAGE, "is there and is no report; name another folder with --out, or replace it with --force")
         self.make("--force")
-        self.assertFalse((self.out / "thesis.txt").exists())
+        assert not (self.out / "thesis.txt").exists()
 
     def test_a_report_of_an_earlier_form_is_replaced_too(self):
         self.out.mkdir()
@@ -500,21 +495,21 @@ class Places(ReportTest):
             with mock.patch(f"kmemfuzz.report.{broken}", side_effect=OSError(28, "No space left on device")), \
                     contextlib.redirect_stderr(io.StringIO()) as errors:
                 code = report.main(["--campaign", str(self.night), "--out", str(self.out)])
-            self.assertEqual(code, ENVIRONMENT)
-            self.assertIn("No space left on device", errors.getvalue())
-        self.assertEqual((self.out / "index.html").read_bytes(), before)
-        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["night", "out"])
+            assert code == ENVIRONMENT
+            assert "No space left on device" in errors.getvalue()
+        assert (self.out / "index.html").read_bytes() == before
+        assert sorted(path.name for path in self.folder.iterdir()) == ["night", "out"]
 
     def test_paths_are_relative_to_where_the_command_is_typed(self):
-        result = subprocess.run([sys.executable, fixture.ROOT / "fuzz/kmemfuzz", "report", "--campaign", "night", "--out", "deep/out"], cwd=self.folder,
-                                capture_output=True, text=True, check=False)
-        self.assertEqual(result.returncode, SOUND, result.stderr)
-        self.assertTrue((self.folder / "deep" / "out" / "index.html").is_file())
+        result = subprocess.run([sys.executable, fixture.ROOT / "fuzz/kmemfuzz", "report", "--campaign", "night", "--out",
+                                 "deep/out"], cwd=self.folder, capture_output=True, text=True, check=False)
+        assert result.returncode == SOUND, result.stderr
+        assert (self.folder / "deep" / "out" / "index.html").is_file()
 
 
-class Errors(ReportTest):
-    def setUp(self):
-        super().setUp()
+class TestErrors(ReportTest):
+    @pytest.fixture(autouse=True)
+    def set_up_errors(self, set_up_report_test):
         fixture.write_night(self.night)
 
     def test_a_folder_that_is_not_there(self):
@@ -548,8 +543,8 @@ class Errors(ReportTest):
         path = self.night / "page" / "series.jsonl"
         path.write_bytes(path.read_bytes()[:-9])
         document = self.make()
-        self.assertEqual((document["campaigns"][1]["cut"], len(document["campaigns"][1]["builds"][1]["samples"])), (True, 12))
-        self.assertIn("was cut off, and is left out", self.pages()["page.html"].all("main")[0]["text"])
+        assert (document["campaigns"][1]["cut"], len(document["campaigns"][1]["builds"][1]["samples"])) == (True, 12)
+        assert "was cut off, and is left out" in self.pages()["page.html"].all("main")[0]["text"]
 
     def test_documents_that_are_not_there_or_not_those(self):
         for option, command in (("--planted", "./ci/planted --json"), ("--target", "kmemfuzz board --json"),
@@ -567,8 +562,8 @@ class Errors(ReportTest):
         path = self.folder / "planted.json"
         for name, value in (("runs", "<b>"), ("seed", None), ("sound", 1), ("problems", [3])):
             path.write_text(json.dumps({**fixture.PLANTED, name: value}), encoding="utf-8")
-            self.require_error(DAMAGED, "is not what `./ci/planted --json` prints", "--campaign", self.night,
-                               "--out", self.out, "--planted", path)
+            self.require_error(DAMAGED, "is not what `./ci/planted --json` prints", "--campaign", self.night, "--out",
+                               self.out, "--planted", path)
 
     def test_documents_that_prove_nothing(self):
         canary = {**fixture.PLANTED["patches"][0], "fails": "not-found"}
@@ -580,52 +575,55 @@ class Errors(ReportTest):
             self.require_error(DAMAGED, "is not what `", "--campaign", self.night, "--out", self.out, option, path)
 
     def test_coverage_without_pages(self):
-        self.require_error(ENVIRONMENT, "holds no index.html", "--campaign", self.night, "--out", self.out,
-                           "--coverage", self.folder)
+        self.require_error(ENVIRONMENT, "holds no index.html", "--campaign", self.night, "--out", self.out, "--coverage",
+                           self.folder)
 
     def test_wrong_options(self):
         self.require_error(USAGE, "usage: kmemfuzz report", "--x")
         self.require_error(USAGE, "usage: kmemfuzz report", "--out")
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_a_place_that_cannot_be_written(self):
         self.folder.chmod(0o500)
-        self.addCleanup(self.folder.chmod, 0o700)
-        self.require_error(ENVIRONMENT, "Permission denied")
+        try:
+            self.require_error(ENVIRONMENT, "Permission denied")
+        finally:
+            self.folder.chmod(0o700)
 
     def test_a_place_below_a_file(self):
         (self.folder / "file").write_text("", encoding="utf-8")
-        self.require_error(ENVIRONMENT, "file/out cannot be made: ", "--campaign", self.night, "--out", self.folder / "file" / "out")
+        self.require_error(ENVIRONMENT, "file/out cannot be made: ", "--campaign", self.night, "--out",
+                           self.folder / "file" / "out")
 
 
-class Axes(unittest.TestCase):
+class TestAxes:
     def test_steps_are_round_and_few(self):
         for low in (0, 3, 100, 5000):
             for height in (0, 1, 2, 7, 10, 44, 99, 100, 101, 12_345, 9_999_999):
                 for from_zero in (True, False):
                     first, step, count = plot.value_axis([low, low + height], from_zero, True)
-                    self.assertIn(str(step).rstrip("0"), ("1", "2", "5"), (low, height))
-                    self.assertLessEqual(count, plot.TICKS + 1)
-                    self.assertTrue(first <= low and first + step * count >= low + height, (low, height, from_zero))
-                    self.assertTrue(first % step == 0 and (first == 0 or not from_zero))
+                    assert str(step).rstrip("0") in ("1", "2", "5"), (low, height)
+                    assert count <= plot.TICKS + 1
+                    assert first <= low and first + step * count >= low + height, (low, height, from_zero)
+                    assert first % step == 0 and (first == 0 or not from_zero)
 
     def test_figures_of_axes_are_short(self):
         for value, text in ((0, "0"), (0.2, "0.2"), (500, "500"), (1000, "1k"), (1500, "1.5k"), (2_500_000, "2.5M"),
                             (10**9, "1G")):
-            self.assertEqual(plot.short(value), text)
+            assert plot.short(value) == text
 
     def test_times_are_in_words(self):
         for seconds, text in ((0, "0 s"), (0.5, "0.5 s"), (59.9, "59.9 s"), (60, "1 min"), (90, "1 min 30 s"),
                               (3600, "1 h"), (28_859, "8 h 59 s"), (28_860, "8 h 1 min")):
-            self.assertEqual(plot.duration(seconds), text)
+            assert plot.duration(seconds) == text
 
     def test_time_is_counted_in_units_that_fit(self):
         for seconds, axis in ((20, (5, 1, "seconds")), (60, (10, 1, "seconds")), (600, (120, 60, "minutes")),
                               (28_800, (7200, 3600, "hours")), (700_000, (172_800, 86_400, "days"))):
-            self.assertEqual(plot.time_axis(seconds), axis)
+            assert plot.time_axis(seconds) == axis
 
     def test_one_sample_and_no_time_can_be_drawn(self):
         for points in ([(0, 5)], [(0, 0)], [(0.0, 5), (0.0, 6)], [(0.5, 5), (0.9, 5)], [(0, None), (1, 3)], [(1e8, 1)]):
             drawing = plot.line("x", "X", points, "files")
-            self.assertNotIn("nan", drawing)
-            self.assertIn("<polyline", drawing)
+            assert "nan" not in drawing
+            assert "<polyline" in drawing

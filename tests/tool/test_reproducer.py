@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 
 import broken
+import pytest
 from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, ToolTest
 
 HANG_SECONDS = 2  # of processor time that a reproducer of a hang is given
@@ -134,7 +135,7 @@ class ReproducerTest(ToolTest):
     def must(self, *command):
         """Runs a command that has to go well. Returns its output."""
         code, output, errors = self.run_command(*command)
-        self.assertEqual(code, SOUND, f"{command}\n{output}{errors}")
+        assert code == SOUND, f"{command}\n{output}{errors}"
         return output
 
     def core(self, compiler, tree, *options):
@@ -182,8 +183,8 @@ class ReproducerTest(ToolTest):
         for compiler in COMPILERS:
             compiled = self.compile(compiler, source, *options)
             for tree, verdict in verdicts.items():
-                self.assertEqual(self.verdict_of(self.link(compiler, compiled, tree, *options)), verdict,
-                                 source.read_text(encoding="utf-8"))
+                assert self.verdict_of(self.link(compiler, compiled, tree,
+                                                 *options)) == verdict, source.read_text(encoding="utf-8")
 
     def broken_tool(self, bug, preset=PRESET):
         """A tool with this bug. Returns it, and the tree of its core."""
@@ -191,66 +192,63 @@ class ReproducerTest(ToolTest):
         return tool, tool.parent
 
 
-class Broken(ReproducerTest):
+class TestBroken(ReproducerTest):
     def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self):
         sentences = self.sentences()
         for bug, oracle, body in CASES:
-            with self.subTest(bug=bug):
-                tool, tree = self.broken_tool(bug)
-                source = self.show(tool, text(body), bug)
-                self.require_verdicts(source, {tree: oracle, ROOT: "sound"})
-                shown = source.read_text(encoding="utf-8")
-                self.assertTrue(shown.startswith(f"/* {oracle}: {sentences[oracle]}\n"), shown)
-                self.assertIn(f'"{oracle}: {sentences[oracle]}"', shown)
-                begun = re.findall(r'^    begin\("[0-9]+: (.*)"\);$', shown, re.MULTILINE)
-                self.assertEqual(begun, body.splitlines()[1:])
-                # What a sound tool prints for the same program has every check, and finds the same.
-                complete = self.show(TOOL, text(body), bug + "-complete")
-                program = self.link("gcc", self.compile("gcc", complete), tree)
-                self.assertEqual(self.verdict_of(program), oracle)
+            tool, tree = self.broken_tool(bug)
+            source = self.show(tool, text(body), bug)
+            self.require_verdicts(source, {tree: oracle, ROOT: "sound"})
+            shown = source.read_text(encoding="utf-8")
+            assert shown.startswith(f"/* {oracle}: {sentences[oracle]}\n"), shown
+            assert f'"{oracle}: {sentences[oracle]}"' in shown
+            begun = re.findall(r'^    begin\("[0-9]+: (.*)"\);$', shown, re.MULTILINE)
+            assert begun == body.splitlines()[1:]
+            # What a sound tool prints for the same program has every check, and finds the same.
+            complete = self.show(TOOL, text(body), bug + "-complete")
+            program = self.link("gcc", self.compile("gcc", complete), tree)
+            assert self.verdict_of(program) == oracle
 
-    def test_wrong_poison_is_named_by_a_file_that_is_compiled_with_the_sanitizer(self):
-        for bug, oracle, body in POISON:
-            with self.subTest(bug=bug):
-                tool, tree = self.broken_tool(bug, "dev")
-                source = self.show(tool, text(body), bug)
-                self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *SANITIZERS)
-                self.assertIn("clang -g -fsanitize=address", source.read_text("utf-8"))
+    @pytest.mark.parametrize("bug, oracle, body", POISON)
+    def test_wrong_poison_is_named_by_a_file_that_is_compiled_with_the_sanitizer(self, bug, oracle, body):
+        tool, tree = self.broken_tool(bug, "dev")
+        source = self.show(tool, text(body), bug)
+        self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *SANITIZERS)
+        assert "clang -g -fsanitize=address" in source.read_text("utf-8")
 
     def test_there_is_a_bug_for_every_oracle_and_for_every_kind_of_operation(self):
-        self.assertEqual({oracle for _, oracle, _ in (*CASES, *POISON)} | UNREACHABLE, set(self.sentences()))
+        assert {oracle for _, oracle, _ in (*CASES, *POISON)} | UNREACHABLE == set(self.sentences())
         kinds = set(re.findall(r'^    X\([A-Z_]+, "([a-z]+)",', (ROOT / "fuzz/program/program.h").read_text("utf-8"),
                                re.MULTILINE)) - {"largest", "first", "usable", "tail", "max"}
-        self.assertEqual(len(kinds), 14)
+        assert len(kinds) == 14
         used = {line.split()[0] for _, _, body in (*CASES, *DEATHS) for line in body.splitlines()}
-        self.assertEqual(kinds - used, set())
+        assert kinds - used == set()
 
     def test_what_kills_the_subject_kills_the_file_and_the_comment_says_how(self):
         words = {"sanitizer": "/* The sanitizer reports here", "hang": "/* Does not return from here"}
         for bug, oracle, body in DEATHS:
-            with self.subTest(bug=bug):
-                options = SANITIZERS if oracle == "sanitizer" else ()
-                tool, tree = self.broken_tool(bug, "dev")
-                source = self.show(tool, text(body), bug)
-                self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *options)
-                self.assertIn(words[oracle], source.read_text("utf-8"))
-                self.assertTrue(source.read_text("utf-8").startswith(f"/* {oracle}: "))
+            options = SANITIZERS if oracle == "sanitizer" else ()
+            tool, tree = self.broken_tool(bug, "dev")
+            source = self.show(tool, text(body), bug)
+            self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, *options)
+            assert words[oracle] in source.read_text("utf-8")
+            assert source.read_text("utf-8").startswith(f"/* {oracle}: ")
 
     def test_it_tells_the_operation_and_the_condition_before_the_assertion(self):
         tool, tree = self.broken_tool("merge-right-forgotten")
         source = self.show(tool, text(FOUR + "alloc 0 24\nfree 0"), "broken")
         done = subprocess.run([self.link("gcc", self.compile("gcc", source), tree)], capture_output=True, text=True,
                               check=False)
-        self.assertEqual(done.stderr.splitlines()[0], "operation 1: free 0: not so: block.taken || !left_is_free")
+        assert done.stderr.splitlines()[0] == "operation 1: free 0: not so: block.taken || !left_is_free"
 
     def test_a_violation_in_the_recovery_is_reproduced_with_the_frees_the_harness_makes(self):
         tool, tree = self.broken_tool("merge-right-forgotten")
         source = self.show(tool, text(FOUR + "alloc 3 24"), "broken")
         self.require_verdicts(source, {tree: "free-merged", ROOT: "sound"})
-        self.assertIn('begin("1: free 3, freeing everything at the end");', source.read_text("utf-8"))
+        assert 'begin("1: free 3, freeing everything at the end");' in source.read_text("utf-8")
 
 
-class Sound(ReproducerTest):
+class TestSound(ReproducerTest):
     def require_sound(self, program, name="sound"):
         source = self.show(TOOL, program, name)
         self.require_verdicts(source, {ROOT: "sound"})
@@ -264,13 +262,13 @@ class Sound(ReproducerTest):
                      "kmem_free(&heap, NULL)", "kmem_free(&heap, at(", "kmem_coalesce(", "shatter();", "grant = true;",
                      "/* The page source refuses ",
                      "damage(", "repair("):
-            self.assertIn(call, source)
+            assert call in source
 
     def test_sizes_are_numbers_and_a_comment_says_where_they_come_from(self):
         source = self.require_sound(text(FOUR + "alloc 0 largest-8\nalloc 1 max-7\nalloc 2 2^63+1")).read_text("utf-8")
-        self.assertIn("    slot[0] = kmem_alloc(&heap, 240); /* largest-8 */\n", source)
-        self.assertIn("    result = kmem_alloc(&heap, SIZE_MAX - 7); /* max-7 */\n", source)
-        self.assertIn("    result = kmem_alloc(&heap, (size_t)UINT64_C(0x8000000000000001)); /* 2^63+1 */\n", source)
+        assert "    slot[0] = kmem_alloc(&heap, 240); /* largest-8 */\n" in source
+        assert "    result = kmem_alloc(&heap, SIZE_MAX - 7); /* max-7 */\n" in source
+        assert "    result = kmem_alloc(&heap, (size_t)UINT64_C(0x8000000000000001)); /* 2^63+1 */\n" in source
 
     def test_a_program_of_one_operation_of_each_kind_compiles_and_is_sound(self):
         for kind, line in {line.split()[0]: line for line in EVERYTHING.splitlines()[2:]}.items():
@@ -282,20 +280,20 @@ class Sound(ReproducerTest):
     def test_the_file_needs_nothing_of_the_harness(self):
         source = self.show(TOOL, EVERYTHING, "sound").read_text("utf-8")
         includes = set(re.findall(r'#include "(.*)"', source))
-        self.assertEqual(includes, {"src/block.h", "src/kmem.h"})
+        assert includes == {"src/block.h", "src/kmem.h"}
 
     def test_a_name_that_would_end_the_comment_does_not(self):
         shown = self.must(TOOL, "show", "--c", self.write("*/a\nb", text(FOUR + "null")))
-        self.assertIn("?/a?b --c", shown)
-        self.assertEqual(shown[:shown.index("#undef")].count("*/"), 1)
+        assert "?/a?b --c" in shown
+        assert shown[:shown.index("#undef")].count("*/") == 1
 
 
-class Arguments(ReproducerTest):
+class TestArguments(ReproducerTest):
     def test_wrong_arguments_end_with_2(self):
         for arguments in ((), ("a", "b"), ("--c",), ("--d", "a")):
-            self.assertEqual(self.run_tool("show", *arguments)[0], USAGE)
+            assert self.run_tool("show", *arguments)[0] == USAGE
 
     def test_a_file_that_is_missing_ends_with_3_and_one_with_an_error_with_2(self):
-        self.assertEqual(self.run_tool("show", "missing", "--c")[0], ENVIRONMENT)
+        assert self.run_tool("show", "missing", "--c")[0] == ENVIRONMENT
         self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
-        self.assertEqual(self.run_tool("show", "typo.ops", "--c")[0], USAGE)
+        assert self.run_tool("show", "typo.ops", "--c")[0] == USAGE

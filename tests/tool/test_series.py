@@ -6,23 +6,20 @@ import fcntl
 import io
 import json
 import os
-import pathlib
-import tempfile
 import threading
-import unittest
 from unittest import mock
 
+import pytest
 from kmemfuzz import series
 
 FIGURES = {"target": "heap", "build": "memory", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
            "checked_operations": 4400, "coverage_edges": 60, "features": 300, "corpus_files": 20}
 
 
-class SeriesTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+class SeriesTest:
+    @pytest.fixture(autouse=True)
+    def set_up_series_test(self, folder):
+        self.folder = folder
         self.path = self.folder / series.NAME
 
     def line(self, **changes):
@@ -30,44 +27,44 @@ class SeriesTest(unittest.TestCase):
         return {**series.entry("run-1", FIGURES, {"free-merged": ["crash-1"]}), **changes}
 
 
-class Writing(SeriesTest):
+class TestWriting(SeriesTest):
     def test_what_is_appended_is_read(self):
         series.append(self.folder, self.line())
         series.append(self.folder, self.line(seconds=2, executions=200))
-        self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=2, executions=200)], False))
+        assert series.read(self.path) == ([self.line(), self.line(seconds=2, executions=200)], False)
 
     def test_a_line_has_what_the_documents_say(self):
-        self.assertEqual(list(self.line()), ["run", "target", "build", "jobs", "seed", "seconds", "executions", "checked_operations",
-                                             "coverage_edges", "features", "corpus_files", "findings"])
+        assert list(self.line()) == ["run", "target", "build", "jobs", "seed", "seconds", "executions", "checked_operations",
+                                     "coverage_edges", "features", "corpus_files", "findings"]
 
     def test_a_line_that_a_killed_writer_left_half_is_taken_away_by_the_next(self):
         series.append(self.folder, self.line())
         for rest in (b'{"run": "run-0", "targ', b"{", b"\xff\xfe"):
             with open(self.path, "ab") as file:
                 file.write(rest)
-            self.assertEqual(series.read(self.path), ([self.line()], True))
+            assert series.read(self.path) == ([self.line()], True)
             series.append(self.folder, self.line(seconds=3))
-            self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=3)], False))
+            assert series.read(self.path) == ([self.line(), self.line(seconds=3)], False)
             self.path.write_bytes(self.path.read_bytes().split(b"\n")[0] + b"\n")
 
     def test_a_first_line_that_is_cut_off_leaves_an_empty_series(self):
         self.path.write_bytes(b'{"run"')
-        self.assertEqual(series.read(self.path), ([], True))
+        assert series.read(self.path) == ([], True)
         series.append(self.folder, self.line())
-        self.assertEqual(series.read(self.path), ([self.line()], False))
+        assert series.read(self.path) == ([self.line()], False)
 
     def test_what_a_full_disk_cuts_off_is_taken_back(self):
         series.append(self.folder, self.line())
         real = series.os.write
         with mock.patch.object(series.os, "write", lambda descriptor, text: real(descriptor, text[:10])):
-            with self.assertRaisesRegex(OSError, "only a part of a line"):
+            with pytest.raises(OSError, match="only a part of a line"):
                 series.append(self.folder, self.line(seconds=2))
-        self.assertEqual(series.read(self.path), ([self.line()], False))
+        assert series.read(self.path) == ([self.line()], False)
 
     def test_a_line_too_long_to_be_taken_back_is_refused(self):
-        with self.assertRaisesRegex(OSError, "longer than"):
+        with pytest.raises(OSError, match="longer than"):
             series.append(self.folder, self.line(findings={"x": ["y" * series.TAIL_SIZE]}))
-        self.assertFalse(self.path.exists())
+        assert not self.path.exists()
 
     def test_writers_at_the_same_time_leave_whole_lines(self):
         def write(run):
@@ -79,9 +76,9 @@ class Writing(SeriesTest):
         for writer in writers:
             writer.join()
         lines, cut = series.read(self.path)
-        self.assertFalse(cut)
+        assert not cut
         for number in range(4):
-            self.assertEqual([line["seconds"] for line in lines if line["run"] == f"run-{number}"], list(range(50)))
+            assert [line["seconds"] for line in lines if line["run"] == f"run-{number}"] == list(range(50))
 
     def test_the_file_is_locked_from_the_look_at_its_end_until_the_line_is_written(self):
         series.append(self.folder, self.line())
@@ -89,7 +86,7 @@ class Writing(SeriesTest):
 
         def require_lock(real):
             def call(descriptor, *arguments):
-                with open(self.path, "rb") as other, self.assertRaises(BlockingIOError):
+                with open(self.path, "rb") as other, pytest.raises(BlockingIOError):
                     fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 looked.append(real)
                 return real(descriptor, *arguments)
@@ -97,25 +94,25 @@ class Writing(SeriesTest):
         with mock.patch.object(series.os, "pread", require_lock(os.pread)), \
                 mock.patch.object(series.os, "write", require_lock(os.write)):
             series.append(self.folder, self.line(seconds=2))
-        self.assertEqual(len(looked), 2)
-        self.assertEqual(series.read(self.path), ([self.line(), self.line(seconds=2)], False))
+        assert len(looked) == 2
+        assert series.read(self.path) == ([self.line(), self.line(seconds=2)], False)
 
     def test_lines_come_each_second_at_first_and_less_often_later(self):
         record = series.Series(self.folder)
         for tenth in range(0, 36_000):
             record.note(tenth / 10, lambda: {**FIGURES, "seconds": tenth / 10})  # pylint: disable=cell-var-from-loop
         times = [line["seconds"] for line in series.read(self.path)[0]]
-        self.assertEqual(times[:3], [0, 1, 2])
+        assert times[:3] == [0, 1, 2]
         gaps = [after - before for before, after in zip(times, times[1:])]
-        self.assertTrue(0.99 < min(gaps) and max(gaps) < 10.11, (min(gaps), max(gaps)))
-        self.assertLess(len(times), 500)
+        assert 0.99 < min(gaps) and max(gaps) < 10.11, (min(gaps), max(gaps))
+        assert len(times) < 500
 
     def test_a_series_that_cannot_be_written_is_said_once_and_costs_nothing_else(self):
         record = series.Series(self.folder / "missing")
         with contextlib.redirect_stderr(io.StringIO()) as errors:
             record.add(FIGURES, {})
             record.add(FIGURES, {})
-        self.assertEqual(errors.getvalue().count("missing/series.jsonl cannot be written"), 1)
+        assert errors.getvalue().count("missing/series.jsonl cannot be written") == 1
 
     def test_each_finding_is_named_once_and_again_when_its_id_has_changed(self):
         record = series.Series(self.folder)
@@ -123,9 +120,9 @@ class Writing(SeriesTest):
                          {"free-merged": ["crash-1"], "hang": ["timeout-2"]}, {"free-merged": ["crash-1"], "hang": ["timeout-2"]}):
             record.add(FIGURES, findings)
         lines = series.read(self.path)[0]
-        self.assertEqual([line["findings"] for line in lines],
-                         [{}, {"unexamined": ["crash-1"]}, {"hang": ["timeout-2"]}, {"free-merged": ["crash-1"]}, {}])
-        self.assertEqual(series.count_found(lines), [0, 1, 2, 2, 2])
+        assert [line["findings"] for line in lines] == [
+            {}, {"unexamined": ["crash-1"]}, {"hang": ["timeout-2"]}, {"free-merged": ["crash-1"]}, {}]
+        assert series.count_found(lines) == [0, 1, 2, 2, 2]
 
     def test_thousands_of_findings_at_once_make_lines_that_are_no_longer(self):
         record = series.Series(self.folder)
@@ -135,14 +132,14 @@ class Writing(SeriesTest):
             record.add(FIGURES, {"ubsan: " + 60 * "x": names[:3000], "hang": names[3000:]})
             for _ in range(100):
                 record.add({**FIGURES, "seconds": 9}, {"ubsan: " + 60 * "x": names[:3000], "hang": names[3000:]})
-        self.assertEqual(errors.getvalue(), "")
+        assert errors.getvalue() == ""
         lines, cut = series.read(self.path)
-        self.assertEqual((cut, series.count_found(lines)[-1], lines[-1]["seconds"]), (False, 5000, 9))
-        self.assertLess(max(map(len, self.path.read_bytes().split(b"\n"))), series.TAIL_SIZE // 2)
-        self.assertEqual(sorted(name for line in lines for files in line["findings"].values() for name in files), names)
+        assert (cut, series.count_found(lines)[-1], lines[-1]["seconds"]) == (False, 5000, 9)
+        assert max(map(len, self.path.read_bytes().split(b"\n"))) < series.TAIL_SIZE // 2
+        assert sorted(name for line in lines for files in line["findings"].values() for name in files) == names
 
 
-class Reading(SeriesTest):
+class TestReading(SeriesTest):
     def test_every_kind_of_damage_is_named_with_its_line_and_the_fix(self):
         cases = [("is no JSON", "{]"), ("is no JSON", ""), ("is no JSON", "\x00" * 20), ("is no object", "[]"),
                  ("has no 'run', a name", json.dumps(self.line(run=""))),
@@ -157,20 +154,18 @@ class Reading(SeriesTest):
         cases += [("has no 'seconds', a number", json.dumps(self.line(seconds=value)))
                   for value in (-1, "1", None, float("nan"), float("inf"), True)]
         for problem, text in cases:
-            with self.subTest(text=text):
-                self.path.write_text(f"{json.dumps(self.line())}\n{text}\n", encoding="utf-8")
-                with self.assertRaises(series.SeriesError) as complaint:
-                    series.read(self.path)
-                self.assertTrue(str(complaint.exception).startswith(f"{self.path}:2: this line {problem}"),
-                                str(complaint.exception))
-                self.assertIn("remove it", str(complaint.exception))
+            self.path.write_text(f"{json.dumps(self.line())}\n{text}\n", encoding="utf-8")
+            with pytest.raises(series.SeriesError) as complaint:
+                series.read(self.path)
+            assert str(complaint.value).startswith(f"{self.path}:2: this line {problem}"), str(complaint.value)
+            assert "remove it" in str(complaint.value)
 
     def test_a_line_that_names_no_build_is_of_the_fuzz_build(self):
         line = self.line()
         del line["build"]
         series.append(self.folder, line)
-        self.assertEqual(series.read(self.path), ([{**line, "build": "fuzz"}], False))
+        assert series.read(self.path) == ([{**line, "build": "fuzz"}], False)
 
     def test_members_it_does_not_know_are_no_damage(self):
         series.append(self.folder, self.line(more=1))
-        self.assertEqual(series.read(self.path), ([self.line(more=1)], False))
+        assert series.read(self.path) == ([self.line(more=1)], False)

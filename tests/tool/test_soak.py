@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import unittest
 
+import pytest
 from kmemfuzz import soak
 from kmemfuzz.campaign import TARGETS
 from processes import wait_until
@@ -28,25 +28,24 @@ ENGINE = "echo engine $@ >>ran"
 FUZZ = f"echo \"$@\" >>ran; echo '{json.dumps(FIGURES)}'"
 
 
-class Plan(unittest.TestCase):
+class TestPlan:
     def test_every_target_runs_in_every_build_and_all_together_for_the_time_asked(self):
         plan = soak.plan(8 * 3600)
-        self.assertEqual({(build, target) for build, target, _ in plan},
-                         {(build, target) for build in soak.BUILDS for target in TARGETS})
-        self.assertAlmostEqual(sum(seconds for _, _, seconds in plan), 8 * 3600, delta=len(plan))
+        assert {(build, target) for build, target, _ in plan} == {(build, target) for build in soak.BUILDS for target in TARGETS}
+        assert sum(seconds for _, _, seconds in plan) == pytest.approx(8 * 3600, abs=len(plan))
 
     def test_every_sanitizer_has_a_build(self):
         engines = subprocess.run(["ci/engine", "--help"], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=True).stderr
         sanitizers = set(engines.splitlines()[0].split()[2].split("|")) - {"coverage", "afl"}
-        self.assertEqual(set(soak.BUILDS), {"fuzz", *sanitizers})
+        assert set(soak.BUILDS) == {"fuzz", *sanitizers}
 
     def test_the_heap_gets_the_most_and_none_gets_nothing(self):
         seconds = {target: seconds for _, target, seconds in soak.plan(60)}
-        self.assertEqual(max(seconds, key=seconds.get), "heap")
-        self.assertGreaterEqual(min(seconds.values()), soak.MINIMUM_SECONDS)
+        assert max(seconds, key=seconds.get) == "heap"
+        assert min(seconds.values()) >= soak.MINIMUM_SECONDS
 
 
-class Verdict(unittest.TestCase):
+class TestVerdict:
     def soak(self, fuzz=FUZZ, board="echo all replayed", determinism="echo '10 passed, 0 failed'", engine=ENGINE,
              during=None, arguments=("--minutes", "1")):
         """Runs kmemfuzz soak with scripts as its commands. Returns (exit code, output, errors, the campaigns that ran)."""
@@ -60,26 +59,27 @@ class Verdict(unittest.TestCase):
             for name, text in (("campaign", fuzz), ("board_command", board)):
                 with open(tree / "fuzz/kmemfuzz" / f"{name}.py", "a", encoding="utf-8") as module:
                     module.write(WORD.format(text))
-            process = subprocess.Popen([sys.executable, "fuzz/kmemfuzz", "soak", *arguments], cwd=tree, stdin=subprocess.DEVNULL,
-                                       text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+            process = subprocess.Popen([sys.executable, "fuzz/kmemfuzz", "soak", *arguments], cwd=tree,
+                                       stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       start_new_session=True)
             if during:
                 during(process, tree)
             output, errors = process.communicate(timeout=60)
-            self.assertNotIn("Traceback", errors)
+            assert "Traceback" not in errors
             ran = (tree / "ran").read_text(encoding="utf-8").splitlines() if (tree / "ran").exists() else []
             return process.returncode, output, errors, ran
 
     def require_verdict(self, words, code, **more):
         """The last line must be this verdict."""
         result, output, _, ran = self.soak(**more)
-        self.assertEqual((output.splitlines()[-1], result), (f"verdict: {words}", code), output)
+        assert (output.splitlines()[-1], result) == (f"verdict: {words}", code), output
         return output, ran
 
     def test_sound_when_all_is(self):
         output, ran = self.require_verdict("SOUND", SOUND)
-        self.assertEqual(ran[0], "--for 10s --target heap --json")
-        self.assertIn("\nok      heap, fuzz           10 s, 1,234,567 executions, 42 features, 3 new inputs, no crash\n", output)
-        self.assertIn("\nok      replay on the boards all replayed\n", output)
+        assert ran[0] == "--for 10s --target heap --json"
+        assert "\nok      heap, fuzz           10 s, 1,234,567 executions, 42 features, 3 new inputs, no crash\n" in output
+        assert "\nok      replay on the boards all replayed\n" in output
 
     def test_each_build_is_built_once_and_then_all_targets_run_in_it(self):
         _, ran = self.require_verdict("SOUND", SOUND)
@@ -88,17 +88,17 @@ class Verdict(unittest.TestCase):
             expected += [f"engine {build}"] if build != "fuzz" else []
             folder = f" --build build/engines/{build}" if build != "fuzz" else ""
             expected += [f"--for 10s --target {target} --json{folder}" for target in TARGETS]
-        self.assertEqual(ran, expected)
+        assert ran == expected
 
     def test_unfinished_when_a_build_cannot_be_had_and_the_others_run_nevertheless(self):
         output, ran = self.require_verdict("UNFINISHED: a stage could not be done", ENVIRONMENT,
                                            engine=f"{ENGINE}; [ $1 != memory ]")
-        self.assertIn("\nFAILED  build of memory      ci/engine memory ended with code 1\n", output)
-        self.assertEqual(len([line for line in ran if line.startswith("--for")]), (len(soak.BUILDS) - 1) * len(TARGETS))
+        assert "\nFAILED  build of memory      ci/engine memory ended with code 1\n" in output
+        assert len([line for line in ran if line.startswith("--for")]) == (len(soak.BUILDS) - 1) * len(TARGETS)
 
     def test_broken_by_a_crash_and_all_else_runs_nevertheless(self):
         _, ran = self.require_verdict("BROKEN", VIOLATION, fuzz=FUZZ + '; [ "$4" != page ]')
-        self.assertEqual(len([line for line in ran if line.startswith("--for")]), len(soak.BUILDS) * len(TARGETS))
+        assert len([line for line in ran if line.startswith("--for")]) == len(soak.BUILDS) * len(TARGETS)
 
     def test_broken_by_a_board_that_differs(self):
         self.require_verdict("BROKEN", VIOLATION, board="echo 1 differs; exit 1")
@@ -116,10 +116,10 @@ class Verdict(unittest.TestCase):
         fuzz = f"trap 'cat figures; exit 0' TERM; echo '{json.dumps(FIGURES)}' >figures; echo \"$@\" >>ran; " \
                "while :; do sleep 0.05; done"
         _, ran = self.require_verdict("UNFINISHED: it was stopped", ENVIRONMENT, fuzz=fuzz, during=stop)
-        self.assertEqual(len(ran), 1)
+        assert len(ran) == 1
 
     def test_wrong_arguments_end_with_2(self):
         for arguments in ([], ["--hours", "0"], ["--hours", "1", "--minutes", "1"], ["--hours", "soon"]):
             code, output, errors, ran = self.soak(arguments=arguments)
-            self.assertEqual((code, output, ran), (USAGE, "", []))
-            self.assertIn("usage: kmemfuzz soak", errors)
+            assert (code, output, ran) == (USAGE, "", [])
+            assert "usage: kmemfuzz soak" in errors

@@ -14,8 +14,8 @@ import signal
 import subprocess
 import tempfile
 import threading
-import unittest
 
+import pytest
 from kmemfuzz.campaign import TARGETS
 from folders import FolderTest
 from processes import processes_in, processes_naming, wait_until_none
@@ -57,21 +57,18 @@ def run(command, folder, **more):
     return done.returncode, done.stdout, done.stderr
 
 
-class BrokenTree(unittest.TestCase):
+class BrokenTree:
     """A copy of this tree with one line of the heap broken, built once for the tests of a class."""
 
     BREAK = None
     PRESET = "fuzz"
     TARGETS = ("heap_fuzzer", "kmemfuzz")
     FUZZER_OPTIONS = ("-seed=1", "-runs=200000", "-max_len=1024")
-    maxDiff = None
 
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.tree = pathlib.Path(folder.name) / "broken"
-        cls.tree.mkdir()
+    @pytest.fixture(autouse=True, scope="class")
+    def build_broken_tree(self, request, shared_folder):
+        cls = request.cls
+        cls.tree = shared_folder
         for name in TREE:
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, cls.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -90,10 +87,9 @@ class BrokenTree(unittest.TestCase):
             if code != 0:
                 raise AssertionError(f"{command} failed:\n{output}{errors}")
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(dir=self.tree)
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)  # for this test's own files, below the tree
+    @pytest.fixture(autouse=True)
+    def set_up_broken_tree(self, build_broken_tree):
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=self.tree))  # for this test's own files
         self.tool = f"build/{self.PRESET}/kmemfuzz"
 
     def write(self, name, contents):
@@ -109,51 +105,51 @@ class BrokenTree(unittest.TestCase):
         code, _, output = run(["build/fuzz/heap_fuzzer", *self.FUZZER_OPTIONS, f"-artifact_prefix={folder}/",
                                folder / "corpus"], self.tree)
         saved = re.search(r"Test unit written to (\S+)", output)
-        self.assertIsNotNone(saved, output)
+        assert saved is not None, output
         return code, output, saved.group(1)
 
 
-class Violation(BrokenTree):
+class TestViolation(BrokenTree):
     """An oracle finds the heap at fault."""
 
     BREAK = RIGHT_MERGE_FORGOTTEN
 
     def test_the_fuzzer_finds_it_from_nothing_and_reports_it(self):
         code, output, _ = self.fuzz()
-        self.assertNotEqual(code, SOUND)
-        self.assertIn("\nVIOLATION free-merged: No two adjacent blocks are both free.\n", output)
+        assert code != SOUND
+        assert "\nVIOLATION free-merged: No two adjacent blocks are both free.\n" in output
 
     def test_the_fuzzer_finds_the_same_again_from_the_same_seed(self):
         found = []
         for name in ("first", "second"):
             _, output, saved = self.fuzz(name)
             found.append((report_in(output), (self.tree / saved).read_bytes()))
-        self.assertEqual(*found)
+        assert found[0] == found[1]
 
     def test_the_stack_names_the_oracles_own_function(self):
         _, output, _ = self.fuzz()
-        self.assertRegex(output, r"(?m)^ *#\d+ .* in violation_FREE_MERGED\b")
+        assert re.search(r"(?m)^ *#\d+ .* in violation_FREE_MERGED\b", output)
 
     def test_replaying_the_saved_file_prints_the_same_report_and_ends_with_1(self):
         _, output, saved = self.fuzz()
         code, replayed, errors = run([self.tool, "run", saved], self.tree)
-        self.assertEqual((code, errors), (VIOLATION, ""))
-        self.assertTrue(replayed.startswith(f"{saved}: VIOLATION "))
-        self.assertIsNotNone(report_in(output))
-        self.assertEqual(report_in(replayed), report_in(output))
+        assert (code, errors) == (VIOLATION, "")
+        assert replayed.startswith(f"{saved}: VIOLATION ")
+        assert report_in(output) is not None
+        assert report_in(replayed) == report_in(output)
 
     def test_the_fuzzers_replay_command_works_with_the_file_it_names(self):
         _, output, saved = self.fuzz()
         command = re.search(r"\n  replay  (.*) FILE \(the one the fuzzer names below\)\n", output).group(1)
         code, replayed, _ = run(f"{command} {saved}", self.tree, shell=True)
-        self.assertEqual(code, VIOLATION)
-        self.assertEqual(report_in(replayed), report_in(output))
+        assert code == VIOLATION
+        assert report_in(replayed) == report_in(output)
 
     def test_the_report_says_what_where_and_what_came_before(self):
         path = self.write("unmerged.ops", UNMERGED)
         code, output, errors = run([self.tool, "run", path], self.tree)
-        self.assertEqual((code, errors), (VIOLATION, ""))
-        self.assertEqual(output, f"""\
+        assert (code, errors) == (VIOLATION, "")
+        assert output == f"""\
 {path}: VIOLATION free-merged: No two adjacent blocks are both free.
   heap       4 pages of 64 bytes, growth by 0, 16 slots
   operation  1: free 0
@@ -170,85 +166,84 @@ class Violation(BrokenTree):
     after   |.32|.224|
 
   replay  {self.tool} run {path}
-""")
+"""
 
-    def test_the_replay_command_works_when_pasted_whatever_the_files_name_and_the_oracles_asked(self):
-        for name, options in (("plain.ops", []), ("two words.ops", []), ("it's $HOME & \"more\".ops", []),
-                              ("a" * 200 + ".ops", []), ("unmerged.ops", ["--without", "free-merged"]),
-                              ("unmerged.ops", ["--only", "placement,recovery", "--without", "placement"])):
-            with self.subTest(name=name, options=options):
-                path = self.write(name, UNMERGED)
-                first = run([self.tool, "run", *options, path], self.tree)
-                self.assertEqual(first[0], VIOLATION)
-                command = re.search(r"\n  replay  (.*)\n$", first[1]).group(1)
-                self.assertEqual(run(command, self.tree, shell=True), first)
+    @pytest.mark.parametrize("name, options", (("plain.ops", []), ("two words.ops", []), ("it's $HOME & \"more\".ops", []),
+                                               ("a" * 200 + ".ops", []), ("unmerged.ops", ["--without", "free-merged"]),
+                                               ("unmerged.ops", ["--only", "placement,recovery", "--without", "placement"])))
+    def test_the_replay_command_works_when_pasted_whatever_the_files_name_and_the_oracles_asked(self, name, options):
+        path = self.write(name, UNMERGED)
+        first = run([self.tool, "run", *options, path], self.tree)
+        assert first[0] == VIOLATION
+        command = re.search(r"\n  replay  (.*)\n$", first[1]).group(1)
+        assert run(command, self.tree, shell=True) == first
 
     def test_the_trace_ends_with_the_report(self):
         path = self.write("unmerged.ops", UNMERGED)
         code, output, _ = run([self.tool, "run", "--trace", path], self.tree)
-        self.assertEqual(code, VIOLATION)
-        self.assertRegex(output, r"^    0  alloc 0 24 .*\n       \|#32 s0\|\.224\|  digest [0-9a-f]{16}\n"
-                                 r"    1  free 0 .*\n       \|\.32\|\.224\|\n" + re.escape(path) + ": VIOLATION ")
+        assert code == VIOLATION
+        assert re.search(r"^    0  alloc 0 24 .*\n       \|#32 s0\|\.224\|  digest [0-9a-f]{16}\n"
+                         r"    1  free 0 .*\n       \|\.32\|\.224\|\n" + re.escape(path) + ": VIOLATION ", output)
 
     def test_one_violation_among_sound_programs_is_counted_and_ends_with_1(self):
         self.write("a.ops", "kmem-program 1\n")
         self.write("b.ops", UNMERGED)
         self.write("c.ops", "kmem-program 1\ncoalesce\n")
         code, output, _ = run([self.tool, "run", self.folder], self.tree)
-        self.assertEqual(code, VIOLATION)
-        self.assertEqual(output.splitlines()[-1], "2 sound, 1 with violations, 0 unusable")
+        assert code == VIOLATION
+        assert output.splitlines()[-1] == "2 sound, 1 with violations, 0 unusable"
 
     def explanation(self, file):
         """What kmemfuzz explain prints for a file, whatever was written for it before."""
         code, output, errors = run([self.tool, "explain", "--force", file], self.tree)
-        self.assertEqual((code, errors), (VIOLATION, ""))
+        assert (code, errors) == (VIOLATION, "")
         return output
 
     def test_the_campaign_ends_with_1_prints_the_explanation_of_each_and_leaves_the_files_it_names(self):
         code, output, errors = run(["./ci/fuzz", "--for", "5s"], self.tree)
-        self.assertEqual(code, VIOLATION, errors)
+        assert code == VIOLATION, errors
         count, = re.findall(r"  crashes             (\d+) in build/campaign/heap/findings: free-merged \1\n", output)
-        self.assertTrue(output.endswith("\n  violations          1\n"), output)
+        assert output.endswith("\n  violations          1\n"), output
         found = f"\nFound: free-merged ({count} inputs)\n\n" if int(count) > 1 else "\nFound: free-merged\n\n"
         said = errors.partition(found)[2]
-        self.assertRegex(said, r"^build/campaign/heap/findings/crash-[0-9a-f]{40}: \d+ operations?, reduced to 1\n", errors)
+        assert re.search(r"^build/campaign/heap/findings/crash-[0-9a-f]{40}: \d+ operations?, reduced to 1\n", said), errors
         first = said.partition(":")[0]
         reduced = base64.b64encode((self.tree / f"{first}.reduced").read_bytes()).decode()
         explained = self.explanation(first) + f"\n  base64  {reduced}\n\n  replay  build/fuzz/kmemfuzz run {first}.reduced\n"
-        self.assertEqual(said[:len(explained)], explained)
+        assert said[:len(explained)] == explained
         rest = said[len(explained):].splitlines()
         others = [f"{path}: free-merged, the same as {first}" for path in re.findall(r"(?m)^(\S+): free-merged, the same", said)]
         more = int(count) - 1 - len(others)
         if more:
             others.append(f"{more} more inputs of this kind are in build/campaign/heap/findings; kmemfuzz explain FILE tells "
                           "about each")
-        self.assertEqual(rest, others)
-        self.assertEqual(len(list((self.tree / "build/campaign/heap/findings").glob("crash-" + 40 * "[0-9a-f]"))), int(count))
+        assert rest == others
+        assert len(list((self.tree / "build/campaign/heap/findings").glob("crash-" + 40 * "[0-9a-f]"))) == int(count)
         wait_until_none(processes_in, self.tree)
 
     def test_the_campaigns_json_names_one_finding_and_its_duplicates_with_their_files(self):
         code, output, _ = run(["./ci/fuzz", "--for", "1h", "--jobs", "1", "--until-crash", "--json"], self.tree)
-        self.assertEqual(code, VIOLATION)
+        assert code == VIOLATION
         figures = json.loads(output)
-        self.assertEqual(set(figures), SUMMARY_KEYS)
+        assert set(figures) == SUMMARY_KEYS
         first, *others = figures["findings"]
-        self.assertEqual((first["id"], first["duplicate_of"]), ("free-merged", None))
+        assert (first["id"], first["duplicate_of"]) == ("free-merged", None)
         for finding in others:
-            self.assertEqual((finding["id"], finding["duplicate_of"], finding["program"].splitlines()[1:]),
-                             ("free-merged", first["file"], first["program"].splitlines()[1:]))
-        self.assertEqual(len({finding["file"] for finding in figures["findings"]}), len(others) + 1)
+            assert (finding["id"], finding["duplicate_of"], finding["program"].splitlines()[1:]) == (
+                "free-merged", first["file"], first["program"].splitlines()[1:])
+        assert len({finding["file"] for finding in figures["findings"]}) == len(others) + 1
         for finding in figures["findings"]:
-            self.assertEqual(set(finding["files"]), {"reduced", "text", "c", "html"})
+            assert set(finding["files"]) == {"reduced", "text", "c", "html"}
             for path in (finding["file"], *finding["files"].values()):
-                self.assertTrue((self.tree / path).is_file(), path)
+                assert (self.tree / path).is_file(), path
         reduced = (self.tree / first["files"]["text"]).read_text(encoding="utf-8")
-        self.assertEqual(first["program"], reduced)
+        assert first["program"] == reduced
         code, replayed, _ = run([self.tool, "run", first["files"]["text"]], self.tree)
-        self.assertEqual(code, VIOLATION)
-        self.assertIn(": VIOLATION free-merged: ", replayed)
+        assert code == VIOLATION
+        assert ": VIOLATION free-merged: " in replayed
 
 
-class SanitizerReport(BrokenTree):
+class TestSanitizerReport(BrokenTree):
     """AddressSanitizer finds the heap at fault, in the middle of an operation."""
 
     BREAK = ONE_WORD_TOO_MANY_ZEROED
@@ -256,49 +251,49 @@ class SanitizerReport(BrokenTree):
     def require_last_words(self, output, path):
         """The sanitizer's report, and behind it where the run stood."""
         report, death, words = output.partition("\nDIED in the subject: what is above tells why, this tells where\n")
-        self.assertTrue(death, output)
-        self.assertIn("ERROR: AddressSanitizer: ", report)
-        self.assertRegex(report, r"#0 .* in kmem_zalloc ")
-        self.assertRegex(words, r"^  operation  \d+: (zalloc|calloc) ")
-        self.assertRegex(words, r"\n  last operations \(number, operation, what it did\)\n(   .*\n)*"
-                                r"  >  *\d+  (zalloc|calloc) [^>]*\n")
-        self.assertRegex(words, r"\n  heap \(.*\), in the middle of the operation\n +\|[#.]")
-        self.assertTrue(words.endswith(f"\n  replay  {self.tool} run {path}\n"), words)
+        assert death, output
+        assert "ERROR: AddressSanitizer: " in report
+        assert re.search(r"#0 .* in kmem_zalloc ", report)
+        assert re.search(r"^  operation  \d+: (zalloc|calloc) ", words)
+        assert re.search(r"\n  last operations \(number, operation, what it did\)\n(   .*\n)*"
+                         r"  >  *\d+  (zalloc|calloc) [^>]*\n", words)
+        assert re.search(r"\n  heap \(.*\), in the middle of the operation\n +\|[#.]", words)
+        assert words.endswith(f"\n  replay  {self.tool} run {path}\n"), words
 
     def test_the_fuzzer_finds_it_from_nothing_and_its_replay_prints_where_it_died(self):
         code, output, saved = self.fuzz()
-        self.assertNotEqual(code, SOUND)
-        self.assertRegex(output, r"ERROR: AddressSanitizer: ")
+        assert code != SOUND
+        assert re.search(r"ERROR: AddressSanitizer: ", output)
         code, _, replayed = run([self.tool, "run", saved], self.tree)
-        self.assertEqual(code, VIOLATION)
+        assert code == VIOLATION
         self.require_last_words(replayed, saved)
 
     def test_the_last_words_name_the_operation_those_before_it_and_the_replay_command(self):
         path = self.write("zeroed.ops", ZEROED)
         code, output, errors = run([self.tool, "run", path], self.tree)
-        self.assertEqual((code, output), (VIOLATION, ""))
+        assert (code, output) == (VIOLATION, "")
         self.require_last_words(errors, path)
         words = errors.partition("\nDIED ")[2]
-        self.assertIn("\n  operation  1: zalloc 1 40\n", words)
-        self.assertIn("\n        0  alloc 0 24                   -> slot 0, offset 8\n", words)
+        assert "\n  operation  1: zalloc 1 40\n" in words
+        assert "\n        0  alloc 0 24                   -> slot 0, offset 8\n" in words
 
     def test_the_replay_command_works_when_pasted(self):
         path = self.write("two words.ops", ZEROED)
         _, _, errors = run([self.tool, "run", path], self.tree)
         command = re.search(r"\n  replay  (.*)\n$", errors).group(1)
         code, _, again = run(command, self.tree, shell=True)
-        self.assertEqual(code, VIOLATION)
-        self.assertEqual(again.partition("\nDIED ")[2], errors.partition("\nDIED ")[2])
+        assert code == VIOLATION
+        assert again.partition("\nDIED ")[2] == errors.partition("\nDIED ")[2]
 
     def test_the_steps_before_it_are_traced(self):
         path = self.write("zeroed.ops", ZEROED)
         code, output, errors = run([self.tool, "run", path, "--trace"], self.tree)
-        self.assertEqual(code, VIOLATION)
-        self.assertRegex(output, r"^    0  alloc 0 24 .*\n       \|#32 s0\|\.224\|  digest [0-9a-f]{16}\n$")
+        assert code == VIOLATION
+        assert re.search(r"^    0  alloc 0 24 .*\n       \|#32 s0\|\.224\|  digest [0-9a-f]{16}\n$", output)
         self.require_last_words(errors, path)
 
 
-class ProcessorFault(BrokenTree):
+class TestProcessorFault(BrokenTree):
     """The processor stops the heap, in a build without sanitizers."""
 
     BREAK = NULL_WRITTEN
@@ -308,24 +303,24 @@ class ProcessorFault(BrokenTree):
     def test_the_signal_is_named_with_where_the_run_stood_and_it_ends_with_1(self):
         path = self.write("zeroed.ops", ZEROED)
         code, output, errors = run([self.tool, "run", path], self.tree)
-        self.assertEqual((code, output), (VIOLATION, ""))
-        self.assertTrue(errors.startswith(f"\nSignal {int(signal.SIGSEGV)}: the subject was stopped by the processor\n"
-                                          "\nDIED in the subject: "), errors)
-        self.assertIn("\n  operation  1: zalloc 1 40\n", errors)
-        self.assertTrue(errors.endswith(f"\n  replay  {self.tool} run {path}\n"), errors)
+        assert (code, output) == (VIOLATION, "")
+        assert errors.startswith(f"\nSignal {int(signal.SIGSEGV)}: the subject was stopped by the processor\n"
+                                 "\nDIED in the subject: "), errors
+        assert "\n  operation  1: zalloc 1 40\n" in errors
+        assert errors.endswith(f"\n  replay  {self.tool} run {path}\n"), errors
 
     def test_what_was_sound_before_is_still_told(self):
         sound = self.write("a.ops", "kmem-program 1\n")
         code, output, _ = run([self.tool, "run", sound, self.write("b.ops", ZEROED)], self.tree)
-        self.assertEqual(code, VIOLATION)
-        self.assertRegex(output, f"^sound  [0-9a-f]{{16}}     0 operations  {re.escape(sound)}\n$")
+        assert code == VIOLATION
+        assert re.search(f"^sound  [0-9a-f]{{16}}     0 operations  {re.escape(sound)}\n$", output)
 
 
-class SoundTree(FolderTest):
+class TestSoundTree(FolderTest):
     """The campaign on this tree itself, on a corpus of the test's own."""
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_sound_tree(self, set_up_folder_test):
         self.corpus = self.folder / "corpus"
         self.environment = dict(os.environ, KMEM_TEST=str(self.folder))  # by which all that it starts is found
 
@@ -341,30 +336,29 @@ class SoundTree(FolderTest):
         """Fuzzes a target; nothing may be found, and all figures must be there."""
         self.corpus = self.folder / target
         code, output, errors = self.fuzz("--target", target, "--json")
-        self.assertEqual(code, SOUND, errors)
+        assert code == SOUND, errors
         figures = json.loads(output)
-        self.assertEqual(set(figures), SUMMARY_KEYS)
-        self.assertEqual((figures["target"], figures["jobs"]), (target, 1))
-        self.assertEqual((figures["findings"], figures["interrupted"]), ([], False))
-        self.assertEqual(figures["corpus"], str(self.corpus))
+        assert set(figures) == SUMMARY_KEYS
+        assert (figures["target"], figures["jobs"]) == (target, 1)
+        assert (figures["findings"], figures["interrupted"]) == ([], False)
+        assert figures["corpus"] == str(self.corpus)
         for key in ("seconds", "executions", "executions_per_second", "coverage_edges", "features"):
-            self.assertGreater(figures[key], 0, key)
+            assert figures[key] > 0, key
         if target != "heap":  # whose committed corpus may leave nothing to find in so short a time
-            self.assertGreater(figures["corpus_files"], 0)
-        self.assertEqual(len(list(self.corpus.iterdir())), figures["corpus_files"])
+            assert figures["corpus_files"] > 0
+        assert len(list(self.corpus.iterdir())) == figures["corpus_files"]
         if target == "heap":
-            self.assertGreater(figures["checked_operations"], figures["executions"])
-            self.assertGreater(figures["checked_operations_per_second"], 0)
+            assert figures["checked_operations"] > figures["executions"]
+            assert figures["checked_operations_per_second"] > 0
 
-    def test_no_target_finds_anything_and_each_sums_up_in_json(self):
-        for target in TARGETS:
-            with self.subTest(target):
-                self.require_summary(target)
+    @pytest.mark.parametrize("target", TARGETS)
+    def test_no_target_finds_anything_and_each_sums_up_in_json(self, target):
+        self.require_summary(target)
 
     def test_the_summary_for_people_has_all_figures(self):
         code, output, errors = self.fuzz()
-        self.assertEqual(code, SOUND, errors)
-        self.assertRegex(output, r"""^
+        assert code == SOUND, errors
+        assert re.search(r"""^
 Fuzzed the heap target for \d+ s with 1 worker
   executions          [\d,]+ \([\d,]+/s\)
   checked operations  [\d,]+ \([\d,]+/s\)
@@ -372,7 +366,7 @@ Fuzzed the heap target for \d+ s with 1 worker
   corpus              \d+ files in .*, \d+ of them new
   crashes             0
   violations          0
-$""")
+$""", output)
 
     def test_a_status_is_logged_without_a_terminal_and_ctrl_c_ends_all_workers_with_a_summary(self):
         process = subprocess.Popen(
@@ -380,35 +374,35 @@ $""")
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
         watchdog = threading.Timer(TIMEOUT, process.kill)
         watchdog.start()
-        self.addCleanup(watchdog.cancel)
         status = None
         for line in process.stderr:
             if " left " in line:
                 status = line
                 break
-        self.assertIsNotNone(status, "it ended without a status line")
-        self.assertRegex(status, r"^\d\ds, \d+s left  [\d.]+[kMG]? executions/s  [\d.]+[kMG]? checked operations/s  "
-                                 r"coverage \d+  features \d+  corpus \d+  crashes none\n$")
+        assert status is not None, "it ended without a status line"
+        assert re.search(r"^\d\ds, \d+s left  [\d.]+[kMG]? executions/s  [\d.]+[kMG]? checked operations/s  "
+                         r"coverage \d+  features \d+  corpus \d+  crashes none\n$", status)
         os.killpg(process.pid, signal.SIGINT)  # what a terminal does
         output, errors = process.communicate()
-        self.assertEqual((process.returncode, errors), (SOUND, ""))
-        self.assertRegex(output, r"\nFuzzed the heap target for \d\d s with 2 workers\n")
-        self.assertRegex(output, r"\n  violations          0\n$")
+        watchdog.cancel()
+        assert (process.returncode, errors) == (SOUND, "")
+        assert re.search(r"\nFuzzed the heap target for \d\d s with 2 workers\n", output)
+        assert re.search(r"\n  violations          0\n$", output)
         wait_until_none(processes_naming, self.folder)
 
-    def test_wrong_arguments_end_with_2_and_say_what_is_wrong(self):
-        for arguments, complaint in ((["--for", "soon"], "'soon' is no duration; write it like 60s, 10m or 2h"),
-                                     (["--target", "stack"], "invalid choice: 'stack'"),
-                                     (["--bogus"], "unrecognized arguments: --bogus")):
-            with self.subTest(arguments=arguments):
-                code, output, errors = run(["./ci/fuzz", *arguments], ROOT)
-                self.assertEqual((code, output), (USAGE, ""))
-                self.assertIn("usage: kmemfuzz fuzz ", errors)
-                self.assertIn(complaint, errors)
+    @pytest.mark.parametrize("arguments, complaint", ((["--for", "soon"], "'soon' is no duration; write it like 60s, 10m or 2h"),
+                                                      (["--target", "stack"], "invalid choice: 'stack'"),
+                                                      (["--bogus"], "unrecognized arguments: --bogus")))
+    def test_wrong_arguments_end_with_2_and_say_what_is_wrong(self, arguments, complaint):
+        code, output, errors = run(["./ci/fuzz", *arguments], ROOT)
+        assert (code, output) == (USAGE, "")
+        assert "usage: kmemfuzz fuzz " in errors
+        assert complaint in errors
 
     def test_help_needs_no_build(self):
         for option in ("--help", "-h"):
             code, output, errors = run(["./ci/fuzz", option], ROOT)
-            self.assertEqual((code, errors), (SOUND, ""))
-            self.assertIn("--for TIME", output)
-            self.assertIn("Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment, 4 internal error.", " ".join(output.split()))
+            assert (code, errors) == (SOUND, "")
+            assert "--for TIME" in output
+            assert "Exit codes: 0 nothing found, 1 a violation, 2 usage, 3 environment, 4 internal error." in " ".join(
+                output.split())

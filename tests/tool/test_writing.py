@@ -25,26 +25,25 @@ def limit_files(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-class Writing(ToolTest):
+class TestWriting(ToolTest):
     def test_a_file_that_may_not_grow_is_an_error_and_nothing_is_left_behind(self):
         self.write("large", "kmem-program 1\n" + "null\n" * 2000)
         for command in (("asm", "large", "-o", "out"), ("pack", "large", "-o", "out"), ("show", "large", "--svg", "out"),
                         ("asm", "large", "-o", "large", "--force")):
-            with self.subTest(command=command):
-                done = subprocess.run([TOOL, *command], cwd=self.folder, preexec_fn=lambda: limit_files(1000), capture_output=True,
-                                      restore_signals=True, text=True, check=False)
-                self.assertEqual((done.returncode, done.stdout, done.stderr),
-                                 (ENVIRONMENT, "", f"kmemfuzz: cannot write {'large' if '--force' in command else 'out'}: "
-                                  "File too large\n"))
-                self.assertEqual(self.names(), ["large"])
-        self.assertGreater((self.folder / "large").stat().st_size, 10000)
+            done = subprocess.run([TOOL, *command], cwd=self.folder, preexec_fn=lambda: limit_files(1000),
+                                  capture_output=True, restore_signals=True, text=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (
+                ENVIRONMENT, "", f"kmemfuzz: cannot write {'large' if '--force' in command else 'out'}: "
+                "File too large\n")
+            assert self.names() == ["large"]
+        assert (self.folder / "large").stat().st_size > 10000
 
     def test_standard_output_that_may_not_grow_is_an_error(self):
         self.write("large", "kmem-program 1\n" + "null\n" * 2000)
         with open(self.folder / "shown", "wb") as file:
             done = subprocess.run([TOOL, "show", "large"], cwd=self.folder, preexec_fn=lambda: limit_files(1000), stdout=file,
                                   stderr=subprocess.PIPE, text=True, check=False)
-        self.assertEqual((done.returncode, done.stderr), (ENVIRONMENT, "kmemfuzz: standard output could not be written\n"))
+        assert (done.returncode, done.stderr) == (ENVIRONMENT, "kmemfuzz: standard output could not be written\n")
 
     def test_a_filesystem_without_hard_links_can_be_written(self):
         self.write("program", EXAMPLE)
@@ -56,15 +55,15 @@ class Writing(ToolTest):
             out = f"out{len(flags)}"
             before = self.names()
             self.require(SOUND, "", "", "asm", "program", "-o", out, env=environment)
-            self.assertEqual((self.folder / out).read_bytes(), EXAMPLE_BYTES)
+            assert (self.folder / out).read_bytes() == EXAMPLE_BYTES
             self.write(out, "old")
-            self.require(USAGE, "", f"kmemfuzz: {out} exists; choose another name, or --force to replace it\n",
-                         "asm", "program", "-o", out, env=environment)
-            self.assertEqual((self.folder / out).read_bytes(), b"old")
+            self.require(USAGE, "", f"kmemfuzz: {out} exists; choose another name, or --force to replace it\n", "asm",
+                         "program", "-o", out, env=environment)
+            assert (self.folder / out).read_bytes() == b"old"
             self.require(SOUND, "", "", "asm", "program", "-o", out, "--force", env=environment)
-            self.assertEqual(self.names(), sorted([*before, out]))
+            assert self.names() == sorted([*before, out])
 
     def test_a_name_as_long_as_names_may_be_can_be_written(self):
         self.write("program", EXAMPLE)
         self.require(SOUND, "", "", "asm", "program", "-o", "o" * 255)
-        self.assertEqual(self.names(), ["o" * 255, "program"])
+        assert self.names() == ["o" * 255, "program"]

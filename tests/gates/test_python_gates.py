@@ -6,7 +6,6 @@ import contextlib
 import io
 import pathlib
 import re
-import sys
 import tempfile
 from unittest import mock
 

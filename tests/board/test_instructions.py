@@ -3,11 +3,13 @@ rv32; ./ci/test target sees to them."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from unittest import mock
 
+import pytest
 from board_fixture import TIMEOUT, TREE
 # pylint: disable=wrong-import-order
 import bench_target
@@ -21,22 +23,21 @@ BASELINE = TREE / instructions.BASELINE
 def run_bench(*arguments, tree=TREE, environment=None):
     """Runs ci/bench target --instructions without its builds."""
     command = [sys.executable, str(TREE / "ci/lib/bench_target.py"), "--instructions", *map(str, arguments)]
-    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False,
-                          timeout=TIMEOUT)
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT)
 
 
 class BaselineTest(FolderTest):
     """A folder, and in it a copy of the baseline."""
 
-    def setUp(self):
-        super().setUp()
+    @pytest.fixture(autouse=True)
+    def set_up_baseline_test(self, set_up_folder_test):
         self.baseline = self.folder / "instructions.txt"
         shutil.copy(BASELINE, self.baseline)
 
     def change(self, old, new):
         """Changes the copy, in one place."""
         text = self.baseline.read_text(encoding="utf-8")
-        self.assertEqual(text.count(old), 1, old)
+        assert text.count(old) == 1, old
         self.baseline.write_text(text.replace(old, new), encoding="utf-8")
 
     def line_of(self, operation):
@@ -50,17 +51,17 @@ class BaselineTest(FolderTest):
     def expect(self, result, code, *texts):
         """Requires an exit code, and texts in what was printed on either stream."""
         output = result.stdout + result.stderr
-        self.assertEqual(result.returncode, code, output)
+        assert result.returncode == code, output
         for text in texts:
-            self.assertIn(text, output)
+            assert text in output
 
 
-class TheCounts(BaselineTest):
+class TestTheCounts(BaselineTest):
     """On the boards."""
 
     def test_they_are_the_baselines(self):
         self.expect(run_bench(), 0, f"{len(instructions.read(BASELINE).numbers)} counts of instructions, all as in "
-                                    "tests/board/instructions.txt")
+                    "tests/board/instructions.txt")
 
     def test_they_are_the_same_in_two_runs_and_under_load(self):
         command = [sys.executable, "-c", "while True: pass"]
@@ -72,22 +73,21 @@ class TheCounts(BaselineTest):
                 process.kill()
                 process.wait()
         alone = run_bench("--json")
-        self.assertEqual((loaded.returncode, loaded.stdout), (0, alone.stdout))
+        assert (loaded.returncode, loaded.stdout) == (0, alone.stdout)
         counts = json.loads(alone.stdout)["instructions"]
-        self.assertEqual(sorted(counts), ["rv32", "rv64"])
+        assert sorted(counts) == ["rv32", "rv64"]
 
-    def test_they_grow_with_the_blocks_passed_and_by_nothing_else(self):
-        for name in instructions.BOARDS:
-            numbers = {operation: count for (owner, operation), count in instructions.read(BASELINE).numbers.items() if owner == name}
-            with self.subTest(name):
-                self.assertEqual(numbers["alloc-behind-1000"] - numbers["alloc-behind-100"], 900 * numbers["alloc-each-block-passed"])
-                self.assertEqual(numbers["free-last-of-1000"] - numbers["free-last-of-100"], 900 * numbers["free-each-block-passed"])
-                self.assertEqual(numbers["alloc-first-of-10"], numbers["alloc-first-of-1000"])
-                self.assertEqual(numbers["free-first-of-1"], numbers["free-first-of-1000"])
-                self.assertLess(numbers["zalloc-of-8"], numbers["zalloc-of-4096"])
+    @pytest.mark.parametrize("name", instructions.BOARDS)
+    def test_they_grow_with_the_blocks_passed_and_by_nothing_else(self, name):
+        numbers = {operation: count for (owner, operation), count in instructions.read(BASELINE).numbers.items() if owner == name}
+        assert numbers["alloc-behind-1000"] - numbers["alloc-behind-100"] == 900 * numbers["alloc-each-block-passed"]
+        assert numbers["free-last-of-1000"] - numbers["free-last-of-100"] == 900 * numbers["free-each-block-passed"]
+        assert numbers["alloc-first-of-10"] == numbers["alloc-first-of-1000"]
+        assert numbers["free-first-of-1"] == numbers["free-first-of-1000"]
+        assert numbers["zalloc-of-8"] < numbers["zalloc-of-4096"]
 
 
-class TheBaseline(BaselineTest):
+class TestTheBaseline(BaselineTest):
     """Where it is not what the images count."""
 
     def test_a_count_that_differs_is_told_with_its_name_and_both_values_in_a_table(self):
@@ -95,13 +95,13 @@ class TheBaseline(BaselineTest):
         count = int(line.split()[2])
         self.change(line, f"rv64 alloc-split {count - 3}")
         self.expect(self.run_with_copy(), 1, "These are not the counts of", instructions.ACCEPT)
-        self.assertRegex(self.run_with_copy().stdout, rf"(?m)^rv64  alloc-split +{count - 3} +{count} +\+3$")
+        assert re.search(rf"(?m)^rv64  alloc-split +{count - 3} +{count} +\+3$", self.run_with_copy().stdout)
 
     def test_an_operation_that_is_new_or_gone_is_a_difference(self):
         self.change(self.line_of("rv32 trap"), "rv32 thread-switch 12")
         output = self.run_with_copy().stdout
-        self.assertRegex(output, r"(?m)^rv32  thread-switch +12 +- +gone$")
-        self.assertRegex(output, r"(?m)^rv32  trap +- +\d+ +new$")
+        assert re.search(r"(?m)^rv32  thread-switch +12 +- +gone$", output)
+        assert re.search(r"(?m)^rv32  trap +- +\d+ +new$", output)
 
     def test_other_flags_are_a_difference(self):
         text = self.baseline.read_text(encoding="utf-8")
@@ -116,13 +116,13 @@ class TheBaseline(BaselineTest):
         line = self.line_of("rv64 alloc-split")
         self.change(line, "rv64 alloc-split 1")
         self.expect(self.run_with_copy("--accept"), 0, "alloc-split", "now has these counts")
-        self.assertEqual(self.baseline.read_text(encoding="utf-8"), BASELINE.read_text(encoding="utf-8"))
-        self.assertEqual(list(self.folder.iterdir()), [self.baseline])
+        assert self.baseline.read_text(encoding="utf-8") == BASELINE.read_text(encoding="utf-8")
+        assert list(self.folder.iterdir()) == [self.baseline]
 
     def test_accepting_writes_one_where_there_is_none(self):
         self.baseline.unlink()
         self.expect(self.run_with_copy("--accept"), 0)
-        self.assertEqual(self.baseline.read_text(encoding="utf-8"), BASELINE.read_text(encoding="utf-8"))
+        assert self.baseline.read_text(encoding="utf-8") == BASELINE.read_text(encoding="utf-8")
 
     def test_a_missing_one_is_a_usage_error_and_says_how_to_write_it(self):
         self.baseline.unlink()
@@ -139,7 +139,7 @@ class TheBaseline(BaselineTest):
         self.expect(self.run_with_copy(), 3, "rv32 alloc-split is there twice")
 
 
-class TheImage(BaselineTest):
+class TestTheImage(BaselineTest):
     """Where it is not there, or does not do what it should."""
 
     def run_with(self, script):
@@ -166,17 +166,17 @@ class TheImage(BaselineTest):
         self.expect(self.run_with(script), 3, "different compilers")
 
 
-class TheWallTime(BaselineTest):
+class TestTheWallTime(BaselineTest):
     """What is timed; not how long it takes."""
 
     def test_the_corpus_is_the_same_in_every_run_and_as_long_as_it_says(self):
         source = bytes(range(250))
         inputs = bench_target.make_inputs([source, source[::-1]])
-        self.assertEqual(inputs, bench_target.make_inputs([source, source[::-1]]))
-        self.assertEqual(len(inputs), bench_target.INPUT_COUNT)
-        self.assertGreater(len(set(inputs)), bench_target.INPUT_COUNT * 9 // 10)
+        assert inputs == bench_target.make_inputs([source, source[::-1]])
+        assert len(inputs) == bench_target.INPUT_COUNT
+        assert len(set(inputs)) > bench_target.INPUT_COUNT * 9 // 10
         sizes = [(len(content) - bench_target.HEADER_SIZE) / bench_target.OPERATION_SIZE for content in inputs]
-        self.assertAlmostEqual(sum(sizes) / len(sizes), bench_target.OPERATION_COUNT - 5, delta=2)  # and the frees at the end
+        assert sum(sizes) / len(sizes) == pytest.approx(bench_target.OPERATION_COUNT - 5, abs=2)  # and the frees at the end
 
     def test_figures_are_printed_for_every_configuration(self):
         figures = {"inputs": 2000, "checked_operations": 130000, "seconds": 0.5, "seconds_to_first_verdict": 0.05,
@@ -187,11 +187,10 @@ class TheWallTime(BaselineTest):
         with mock.patch("builtins.print") as output:
             bench_target.print_times(times)
         text = "\n".join(call.args[0] for call in output.call_args_list)
-        self.assertIn("2,000 inputs of 65.0 checked operations", text)
-        self.assertRegex(text, r"(?m)^rv64 +0\.50 +0\.05 +4,000 +260,000 +250x +8\.0x$")
-        self.assertRegex(text, r"(?m)^all +1\.00$")
+        assert "2,000 inputs of 65.0 checked operations" in text
+        assert re.search(r"(?m)^rv64 +0\.50 +0\.05 +4,000 +260,000 +250x +8\.0x$", text)
+        assert re.search(r"(?m)^all +1\.00$", text)
 
-    def test_wrong_usage_is_exit_code_2(self):
-        for arguments in (["--rounds", "0"], ["--baseline"], ["more"]):
-            with self.subTest(arguments):
-                self.assertEqual(run_bench(*arguments).returncode, 2)
+    @pytest.mark.parametrize("arguments", (["--rounds", "0"], ["--baseline"], ["more"]))
+    def test_wrong_usage_is_exit_code_2(self, arguments):
+        assert run_bench(*arguments).returncode == 2

@@ -153,7 +153,7 @@ const struct command command_pack = {
     .help =
         "A folder means all programs below it, in the order of their names; what else is there is listed.\n"
         "Texts are packed as the bytes they mean. BLOB.names is written as well: the path of each input, in\n"
-        "order, each ended by a zero byte. docs/target-images.md has the format.\n",
+        "order, each ended by a zero byte. docs/board-images.md has the format.\n",
     .end = "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),

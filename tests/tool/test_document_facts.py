@@ -33,7 +33,7 @@ class TestFacts:
     def test_the_instructions_that_a_document_shows_are_the_baselines(self):
         counts = {tuple(line.split()[:2]): f"{int(line.split()[2]):,}"
                   for line in read("tests/board/instructions.txt").splitlines() if not line.startswith("#")}
-        rows = table_rows(read("docs/target-images.md"), "| what | line | 64 bits | 32 bits |")
+        rows = table_rows(read("docs/board-images.md"), "| what | line | 64 bits | 32 bits |")
         assert len(rows) > 20
         for _, operations, *figures in rows:
             names = re.findall("`(.*?)`", operations)
@@ -47,11 +47,11 @@ class TestFacts:
         errors = re.findall(r"X\((\w+), ?\\?\s*\"", read("fuzz/program/blob.h"))
         assert errors[0] == "OK"
         codes += [first_of_blobs + index for index in range(1, len(errors))]
-        rows = table_rows(read("docs/target.md"), "| code | what is wrong |")
+        rows = table_rows(read("docs/board.md"), "| code | what is wrong |")
         assert [int(code) for code, _ in rows] == codes
 
     def test_the_kinds_of_damage_and_misuse_are_counted_right_and_begin_at_the_sizes_shown(self):
-        text = read("docs/target-images.md")
+        text = read("docs/board-images.md")
         for path, request, counts in (
                 ("fuzz/board/faults.h", "FAULT_REQUEST", r"the (\d+) kinds in `fuzz/board/faults.h`"),
                 ("fuzz/subjects/misuse.h", "MISUSE_REQUEST", r"(\d+) kinds of misuse")):

@@ -1,5 +1,5 @@
 """Tests of kmemfuzz pack and replay: what a board is given, and what it should answer. The layout required here is the one
-docs/target-images.md tabulates."""
+docs/board-images.md tabulates."""
 
 import re
 import struct

@@ -8,12 +8,10 @@
  *         24     8  checksum over all words but this one
  *         32     8  for each input: offset from the blob's start, a multiple of 8; size in bytes (4 each)
  *               ..  the inputs, each from a multiple of 8 on, zeros between them
- *     size-8     8  "KMEMTAIL", which a file cut short does not have
+ *     size-8     8  "KMEMTAIL", which a truncated file does not have
  *
- * All numbers are little-endian, on every machine.
- *
- * May be here: the layout, reading and sealing it. May not: files; that is the tool's. Read on the target and
- * on the host by the same code. */
+ * All numbers are little-endian, on every machine. The target and the host use the same code; the tool reads
+ * and writes the files. */
 #ifndef KMEM_BLOB_H
 #define KMEM_BLOB_H
 
@@ -27,7 +25,7 @@
 #define BLOB_GRAIN       ((size_t)8)        /* bytes; everything starts at a multiple of it */
 #define BLOB_HEADER_SIZE ((size_t)32)       /* bytes */
 
-/* What is wrong with a blob: its name in C and what a person is told. */
+/* What is wrong with a blob: its name in C and its message. */
 #define BLOB_ERROR_LIST(X)                                                                                   \
     X(OK, "a blob")                                                                                          \
     X(MISSING, "there is no blob: the first bytes are zero, as if nothing had been loaded")                  \
@@ -45,7 +43,7 @@ enum blob_error {
     BLOB_ERROR_COUNT
 };
 
-/* As they lie in a blob: numbers are little_32's and little_64's (fuzz/program/little.h). */
+/* As stored in a blob: numbers are little_32's and little_64's (fuzz/program/little.h). */
 struct blob_header {
     char magic[8];
     uint32_t version;
@@ -59,7 +57,7 @@ struct blob_input {
     uint32_t size;   /* bytes */
 };
 
-/* A blob that blob_open has found to be right, in memory it does not own. */
+/* A blob that blob_open has checked, in memory it does not own. */
 struct blob {
     const unsigned char *bytes;
     size_t size; /* bytes */
@@ -72,13 +70,13 @@ struct blob {
 __attribute__((warn_unused_result)) enum blob_error blob_open(const unsigned char *bytes, size_t available,
                                                               struct blob *blob);
 
-/* Where input number index, below blob->input_count, lies. */
+/* Where input number index, below blob->input_count, is. */
 struct blob_input blob_find(const struct blob *blob, size_t index);
 
 /* The checksum of a blob of size bytes, a multiple of 8 and more than the header's, at bytes. */
 uint64_t blob_checksum(const unsigned char *bytes, uint64_t size);
 
-/* The sentence for a person; error is below BLOB_ERROR_COUNT. */
+/* The message of an error below BLOB_ERROR_COUNT. */
 const char *blob_error_text(enum blob_error error);
 
 #endif

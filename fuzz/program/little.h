@@ -1,12 +1,12 @@
-/* Numbers as a little-endian machine stores them: what blobs and payload patterns are made of, so that their
- * bytes are the same on every machine. */
+/* Numbers as a little-endian machine stores them, so that blobs and payload patterns have the same bytes on
+ * every machine. */
 #ifndef KMEM_LITTLE_H
 #define KMEM_LITTLE_H
 
 #include <stdint.h>
 
-/* Between a number and one whose bytes lie lowest first; either way round. Cost on a little-endian machine:
- * nothing. */
+/* Converts between a number and one with its bytes in little-endian order, either way. Cost on a
+ * little-endian machine: nothing. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 static inline uint64_t little_64(uint64_t number) {
     return number;

@@ -5,8 +5,8 @@
  * an operation does not take, several ways to say one size) decode to one canonical operation, and
  * program_encode writes the canonical bytes. Decoding those gives the same program again.
  *
- * May be here: bytes to operations and back. May not: anything that depends on a heap's state (that is
- * resolved by the executor), and the C library: this runs on the target too. */
+ * Nothing here depends on a heap's state, which the executor resolves, or on the C library: this runs on the
+ * target too. */
 #ifndef KMEM_PROGRAM_H
 #define KMEM_PROGRAM_H
 
@@ -68,7 +68,7 @@ enum operation_kind {
     OPERATION_KIND_COUNT
 };
 
-/* What a size is counted from. All but the literal follow the heap's present state or the machine. */
+/* What a size is counted from. All but the literal follow the heap's current state or the machine. */
 #define SIZE_BASE_LIST(X)                                                                                    \
     X(LITERAL, "")        /* 0: the amount is the size, up to PROGRAM_LITERAL_MAXIMUM */                     \
     X(LARGEST, "largest") /* the payload of the largest free block, 0 when there is none */                  \
@@ -94,7 +94,7 @@ struct size_operand {
 /* The call through which a misuse reaches the heap, or that is made while a header is damaged: its name in C,
  * its word in text, and which of the two operands can be it. */
 #define THROUGH_LIST(X)                                                                                      \
-    X(FREE, "free", OPERAND_THROUGH | OPERAND_CALL) /* 0: what it is when nothing is said */                 \
+    X(FREE, "free", OPERAND_THROUGH | OPERAND_CALL) /* 0: the default */                                     \
     X(REALLOC, "realloc", OPERAND_THROUGH | OPERAND_CALL)                                                    \
     X(USABLE, "usable", OPERAND_THROUGH)                                                                     \
     X(ALLOC, "alloc", OPERAND_CALL)                                                                          \
@@ -136,7 +136,7 @@ struct program {
     size_t operation_count;
 };
 
-/* What the versions of the format do not share. */
+/* What differs between the versions of the format. */
 struct program_format {
     unsigned version;
     size_t header_size;       /* bytes */
@@ -151,7 +151,7 @@ struct program_format {
     void (*encode_header)(const struct program_header *header, uint8_t *bytes);
     void (*encode_operation)(const struct operation *operation, uint8_t *bytes);
 
-    bool (*has_alignment)(uint64_t alignment); /* can an operation say this alignment? */
+    bool (*has_alignment)(uint64_t alignment); /* can an operation have this alignment? */
 };
 
 /* The format of a version: 1 is format 1, any other the latest. */
@@ -162,15 +162,14 @@ extern const uint64_t program_counts[PROGRAM_COUNT_COUNT]; /* things */
 extern const uint32_t program_1_alignments[16];            /* bytes; some are not powers of two */
 
 /* The program that size bytes at bytes mean; bytes may be NULL when size is 0. The first byte is the version.
- * Missing bytes read as 0, so that the header and the last operation are always whole. Never fails. The bytes
- * stay the caller's, and must outlive the program. Cost: constant; operations are decoded as they are asked
- * for. */
+ * Missing bytes read as 0, so the header and the last operation are always whole. Never fails. The bytes stay
+ * the caller's, and must outlive the program. Cost: constant; operations are decoded on demand. */
 struct program program_decode(const uint8_t *bytes, size_t size);
 
 /* Operation number index, below program->operation_count, canonical. Cost: constant. */
 struct operation program_operation(const struct program *program, size_t index);
 
-/* Bytes a program of this version with so many operations takes. */
+/* Bytes that a program of this version with that many operations takes. */
 size_t program_size(unsigned version, size_t operation_count);
 
 /* Writes the canonical header to the start of a program's bytes. header must be as program_decode makes it,
@@ -185,8 +184,8 @@ void program_encode_operation(const struct program_header *header, size_t index,
 /* Bytes the canonical encoding of a program takes. */
 size_t program_encoded_size(const struct program *program);
 
-/* Writes the canonical encoding, program_encoded_size(program) bytes, which may be the program's own. It is
- * of the program's version. */
+/* Writes the canonical encoding, program_encoded_size(program) bytes, in the program's version. They may be
+ * the program's own bytes. */
 void program_encode(const struct program *program, uint8_t *bytes);
 
 /* Does this kind take that operand? */

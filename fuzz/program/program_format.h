@@ -1,5 +1,5 @@
-/* What the versions of the program format share: how sizes and numbers lie in bytes. Only the files of
- * fuzz/program that encode and decode include this. */
+/* What the versions of the program format share: how bytes encode sizes and numbers. Only for the files of
+ * fuzz/program that encode and decode. */
 #ifndef KMEM_PROGRAM_FORMAT_H
 #define KMEM_PROGRAM_FORMAT_H
 
@@ -17,7 +17,7 @@ struct size_operand size_logarithmic(uint32_t value);
 /* The low 4 bits of value times the page size, plus a near boundary. */
 struct size_operand size_pages(uint32_t value, size_t page_size);
 
-/* A size relative to base, which is no literal. */
+/* A size relative to base, which is not a literal. */
 struct size_operand size_relative(enum size_base base, uint32_t value);
 
 /* The 24 bits that say a size's amount, whatever its base. */
@@ -30,7 +30,7 @@ void put_number(uint8_t *bytes, unsigned count, uint32_t number);
 /* log2 of value / unit, which is a power of two. */
 uint8_t code_of(size_t value, size_t unit);
 
-/* The first kind, from `kind` on and round again at kind_count, that is enabled; at least one is. */
+/* The first enabled kind from `kind` on, wrapping around at kind_count; at least one is enabled. */
 enum operation_kind enabled_kind(enum operation_kind kind, uint32_t disabled_kinds, unsigned kind_count);
 
 #endif

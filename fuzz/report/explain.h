@@ -1,6 +1,4 @@
-/* Verdicts and steps in words.
- *
- * May be here: how each oracle's values and each call's outcome read. May not: runs, files. */
+/* Verdicts and steps in words: each oracle's values, and what each call did. */
 #ifndef KMEM_EXPLAIN_H
 #define KMEM_EXPLAIN_H
 
@@ -22,7 +20,7 @@ void explain_verdict(struct verdict verdict, struct explanation *explanation);
 /* What a step's call did, such as "-> slot 3, offset 40" or "-> refused: double-free". Returns buffer. */
 const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]);
 
-/* The name of a refusal, such as "double-free"; "unknown" for a value that is none. */
+/* The name of a refusal, such as "double-free"; "unknown" for any other value. */
 const char *explain_refusal(uint64_t refusal);
 
 #endif

@@ -1,7 +1,5 @@
-/* The picture of a run as a page for a browser: one file, with everything in it, that loads nothing.
- *
- * May be here: the run as data, and putting it into the page (fuzz/report/page). May not: how it looks or
- * what it does, which the page's own files say. */
+/* The picture of a run as a page for a browser: one self-contained file that loads nothing. The files of
+ * fuzz/report/page say how it looks and what it does; this puts the run into them as data. */
 #ifndef KMEM_HTML_H
 #define KMEM_HTML_H
 
@@ -9,7 +7,7 @@
 
 #include "fuzz/host/recording.h"
 
-/* Writes the page to stream. name is what the page calls the program: its file. */
+/* Writes the page to stream. name is the program's name on the page: its file. */
 void html_write(const struct recording *recording, const char *name, FILE *stream);
 
 #endif

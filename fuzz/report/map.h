@@ -4,10 +4,8 @@
  *     [000000~[111...........[2222.....
  *
  * [ a block's header, the digit or letter of its slot modulo 36 for the payload, ~ slack, . free, ? taken by
- * no live allocation, blank where the heap has not grown yet. A character stands for what has most of its
- * bytes.
- *
- * May be here: characters and colours. May not: what a terminal is; the caller says. */
+ * no live allocation, blank where the heap has not grown yet. A character shows what most of its bytes are.
+ */
 #ifndef KMEM_MAP_H
 #define KMEM_MAP_H
 

@@ -1,10 +1,8 @@
-/* The plan of a program: every step resolved to a call with pointers and sizes, and what it must give, when
- * the heap does just what the model says.
+/* The plan of a program: every step resolved to a call with pointers and sizes, and what it must return, when
+ * the heap does exactly what the model says.
  *
- * It comes from the executor itself, run on a subject that has no heap and answers as predicted, so no
- * allocator, and no fault of one, has a part in it.
- *
- * May be here: the steps of a run that goes well. May not: verdicts, words, files. */
+ * It comes from the executor itself, run on a subject that has no heap and answers as predicted, so it
+ * depends on no allocator, and on no bug of one. */
 #ifndef KMEM_PLAN_H
 #define KMEM_PLAN_H
 

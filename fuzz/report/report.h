@@ -1,8 +1,5 @@
-/* What a person is shown of a run while it goes on, or right after it: the report of a violation, the trace
- * of every step, the last words of a process that dies.
- *
- * May be here: words and layout. May not: judgements, files, the picture of a heap (fuzz/host/picture.h).
- * Used by the libFuzzer target and the tool. */
+/* What a person sees of a run, during it or right after it: the report of a violation, the trace of every
+ * step, the last words of a process that dies. The libFuzzer target and the tool use it. */
 #ifndef KMEM_REPORT_H
 #define KMEM_REPORT_H
 
@@ -21,8 +18,8 @@ void report_violation(struct executor *executor, const struct program *program, 
 __attribute__((warn_unused_result)) struct verdict report_trace(struct executor *executor,
                                                                 const struct program *program, FILE *stream);
 
-/* Prints where a run stands that is about to die in the subject: what the sanitizer's report or a signal does
- * not tell. May be called at any moment of a run that report_watch has started. */
+/* Prints how far a run has got that is about to die in the subject: what the sanitizer's report or a signal
+ * does not say. May be called at any moment of a run that report_watch has started. */
 void report_last_words(FILE *stream);
 
 /* Makes the executor remember each step of its next run for report_last_words. replay is the command that

@@ -1,6 +1,4 @@
-/* What the parts of the reproducer share: what is to be written.
- *
- * May be here: the structure and the parts' functions. Included by reproducer*.c alone. */
+/* For reproducer*.c alone: what the parts of the reproducer share, that is, what is to be written. */
 #ifndef KMEM_REPRODUCER_PARTS_H
 #define KMEM_REPRODUCER_PARTS_H
 
@@ -21,13 +19,13 @@ struct reproducer {
     const struct outcome *outcome;
     const struct step *steps; /* those that are written */
     size_t step_count;
-    uint64_t each; /* ORACLE_BITs of the checks behind every step */
-    uint64_t last; /* and behind the last one; each is part of it */
+    uint64_t each; /* ORACLE_BITs of the checks after every step */
+    uint64_t last; /* and after the last one; each is part of it */
     bool every;    /* each is everything: a sound program */
     bool table;    /* the file keeps a list of live payloads */
     bool death;    /* the last step is one the subject dies in */
 
-    /* What the steps written so far have left. */
+    /* The state after the steps written so far. */
     size_t sizes[PROGRAM_SLOT_COUNT_MAXIMUM];   /* bytes asked for; 0: the slot is empty */
     size_t serials[PROGRAM_SLOT_COUNT_MAXIMUM]; /* index of the step that filled it */
     size_t offsets[PROGRAM_SLOT_COUNT_MAXIMUM]; /* of its payload */

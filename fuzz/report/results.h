@@ -1,5 +1,5 @@
-/* What `run` has to say to machines: JSON on standard output, which docs/output.md describes. Part of it is
- * `explain`'s as well. */
+/* The results of `run` for machines: JSON on standard output, which docs/output.md describes. `explain` uses
+ * part of it too. */
 #ifndef KMEM_RESULTS_H
 #define KMEM_RESULTS_H
 
@@ -8,12 +8,12 @@
 
 struct file_list;
 
-/* What came of one input. */
+/* The result of one input. */
 struct result {
     const char *path;
     const struct outcome *outcome; /* NULL: the file could not be used */
-    const struct program *program; /* NULL: it is not to be written */
-    const struct program *reduced; /* fails the same way in as few operations as possible; NULL: not known */
+    const struct program *program; /* NULL: do not write it */
+    const struct program *reduced; /* fails the same way in as few operations as possible; NULL: unknown */
 };
 
 struct results {
@@ -30,7 +30,7 @@ void results_start(struct results *results);
 /* Adds an input. */
 void results_add(struct results *results, const struct result *result);
 
-/* Writes what came of an input, as members of the JSON object that is open. */
+/* Writes the result of an input, as members of the open JSON object. */
 void results_write_members(struct json *json, const struct result *result);
 
 /* Ends the document, which lists what `files` has left out. */

@@ -1,6 +1,4 @@
-/* What a recorded run came to, in a few words: what stands above every picture of it.
- *
- * May be here: words. May not: layout, files. */
+/* The result of a recorded run in a few words: the head of every picture of it. */
 #ifndef KMEM_SUMMARY_H
 #define KMEM_SUMMARY_H
 

@@ -1,8 +1,6 @@
-/* How a violation of the heap ends a process: in a function of its own for each oracle, so that tools which
- * tell crashes apart by their stack tell violations apart.
- *
- * May be here: that end. May not: what is said before it (report.h). Used by the heap's fuzz target; the
- * other targets have fuzz/libfuzzer/rule.h. */
+/* How a violation of the heap ends a process: in a function of its own for each oracle, so that tools that
+ * tell crashes apart by their stack tell violations apart. The heap's fuzz target uses it; the others have
+ * fuzz/libfuzzer/rule.h. */
 #ifndef KMEM_VIOLATION_H
 #define KMEM_VIOLATION_H
 

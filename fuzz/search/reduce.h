@@ -1,44 +1,44 @@
 /* The reducer: makes a failing program as small as it can be, without knowing what failing means.
  *
- * What it changes are operations, their operands and the heap's geometry, never bytes: every candidate means
- * something, and what is left is canonical. docs/reduction.md tells the passes and what is minimal about the
- * result. The idea of deleting in blocks is delta debugging (Zeller, Hildebrandt, IEEE TSE 2002); the order,
- * and sizes that shrink by bisection, are those of property testing.
+ * It changes operations, their operands and the heap's geometry, never bytes: every candidate is a meaningful
+ * program, and the result is canonical. docs/reduction.md lists the passes and says what is minimal about the
+ * result. Deleting in blocks is delta debugging (Zeller, Hildebrandt, IEEE TSE 2002); the order, and
+ * shrinking sizes by bisection, are from property testing.
  *
- * May be here: the search. May not: how a program is run, what a failure is, files, processes, clocks; those
- * are the caller's (fuzz/host/reduced.h). Needs a host: its memory is from malloc. */
+ * How a program is run and what a failure is are the caller's (fuzz/host/reduced.h). Needs a host: its memory
+ * is from malloc. */
 #ifndef KMEM_REDUCE_H
 #define KMEM_REDUCE_H
 
 #include "fuzz/program/program.h"
 
-/* Does the program fail in the way that is to be kept? Must give the same answer to the same program. The
- * program is canonical, and is the reducer's: it is gone after the call. */
+/* Does the program still fail in the same way? Must return the same for the same program. The program is
+ * canonical, and belongs to the reducer: it is gone after the call. */
 typedef bool reduce_predicate(void *context, const struct program *program);
 
 struct reduction {
     /* Set by the caller. */
     reduce_predicate *fails;
     void *context;
-    size_t replay_limit; /* predicates asked at most; after that the smallest found so far is the result */
+    size_t replay_limit; /* predicates called at most; after that the smallest found so far is the result */
 
     /* The result. */
     uint8_t *bytes; /* the reduced program, canonical; from malloc, the caller's; NULL unless REDUCE_DONE */
     size_t size;
-    size_t replay_count; /* predicates asked */
+    size_t replay_count; /* predicates called */
     size_t step_count;   /* of these, how many made the program smaller */
 };
 
 enum reduce_outcome {
     REDUCE_DONE,
-    REDUCE_NOT_FAILING, /* the program given does not fail */
+    REDUCE_NOT_FAILING, /* the given program does not fail */
     REDUCE_NO_MEMORY,
 };
 
-/* Reduces a program. With REDUCE_DONE reduction->bytes fails as the program given does, and is not greater by
- * reduce_order. Unless the limit stopped it, none of the changes that docs/reduction.md lists makes it
- * smaller still and keeps it failing. Deterministic: the same program and answers give the same bytes. Cost:
- * the replays; each of the others' steps is linear in the operations. */
+/* Reduces a program. With REDUCE_DONE reduction->bytes fails as the given program does, and is not greater by
+ * reduce_order. Unless the limit stopped it, none of the changes that docs/reduction.md lists makes it still
+ * smaller and keeps it failing. Deterministic: the same program and answers give the same bytes. Cost: the
+ * replays; every other step is linear in the operations. */
 __attribute__((warn_unused_result)) enum reduce_outcome reduce(const struct program *program,
                                                                struct reduction *reduction);
 
@@ -47,7 +47,7 @@ __attribute__((warn_unused_result)) enum reduce_outcome reduce(const struct prog
  * growth, fewer refusals, fewer bytes, fewer pages, fewer slots); else, when the first operation in which the
  * two differ is simpler (kind by its code, then way, size, alignment or count, step, slot). A literal is
  * simpler than any size that follows the heap; amounts are simpler the nearer they are to 0. Well-founded:
- * there is no endless row of programs each smaller than the one before. */
+ * there is no endless chain of programs each smaller than the one before. */
 int reduce_order(const struct program *left, const struct program *right);
 
 #endif

@@ -1,10 +1,8 @@
 /* What the passes of the reducer share: the smallest program so far, a draft to change, and the one way from
- * the one to the other.
+ * the former to the latter and back.
  *
  * A pass takes a fresh draft, changes it, and tries it; a draft that is smaller and fails becomes the best.
- * Since nothing else does, every pass ends, and so does their repetition: reduce_order is well-founded.
- *
- * May be here: candidates and how they are tried. May not: which candidates; the passes know. */
+ * Nothing else does, so every pass ends, and so does their repetition: reduce_order is well-founded. */
 #ifndef KMEM_REDUCER_H
 #define KMEM_REDUCER_H
 
@@ -20,13 +18,13 @@ struct draft {
 struct reducer {
     struct reduction *reduction;
     struct draft best;  /* fails, and is canonical */
-    struct draft next;  /* what the pass under way changes */
+    struct draft next;  /* what the current pass changes */
     bool *doomed;       /* one for each operation, for passes to mark */
     uint8_t *bytes;     /* of the draft that is tried */
-    uint64_t *rejected; /* hashes of what was tried in vain, so that it is not tried again; may forget */
+    uint64_t *rejected; /* hashes of failed candidates, so that they are not tried again; may forget some */
 };
 
-/* A copy of the best, to be changed. It stays the reducer's; the one before is lost. */
+/* A copy of the best, to change. It stays the reducer's; the previous one is lost. */
 struct draft *reducer_draft(struct reducer *reducer);
 
 /* Makes the draft the best iff it is smaller and fails. Returns whether it did. */
@@ -42,18 +40,18 @@ bool operation_allocates(enum operation_kind kind);
 /* The order of reduce_order, of drafts. */
 int order_drafts(const struct draft *left, const struct draft *right);
 
-/* Shrinks a number: calls attempt(context, value) with values below `value`, which is taken to hold, first as
- * if all above some bound held (bisection), then, because they need not, with every one of the least
+/* Shrinks a number: calls attempt(context, value) with values below `value`, which is known to hold, first as
+ * if all above some bound held (bisection), then, because they need not, with each of the least
  * EXHAUSTED_VALUES, from 0 on. attempt says whether the value holds. Returns the smallest that does. */
 #define EXHAUSTED_VALUES UINT32_C(256)
 typedef bool shrink_attempt(void *context, uint32_t value);
 uint32_t shrink_number(uint32_t value, shrink_attempt *attempt, void *context);
 
-/* Kinds that are disabled say nothing once a program is decoded; done first, for other passes to choose
+/* Disabled kinds mean nothing once a program is decoded; removed first, so that other passes can choose
  * kinds. */
 void reduce_disabled_kinds(struct reducer *reducer);
 
-/* The passes. Each is tried over and over until none makes the program smaller. */
+/* The passes. Each is repeated until none makes the program smaller. */
 void reduce_operations(struct reducer *reducer);
 void reduce_slots(struct reducer *reducer);
 void reduce_operands(struct reducer *reducer);

@@ -48,7 +48,7 @@ case $ASAN_OPTIONS in
     echo "    #1 0x5580c421451d  ($0+0x$place) (BuildId: 77)" >&2 ;;
 *) echo named >>"$(dirname "$0")/runs"
     echo "    #0 0x5580c421451d in memcpy /build/compiler-rt/lib/asan/asan_interceptors.cpp:3:4" >&2
-    echo "    #1 0x5580c421451d in $function /home/me/fuzz/kmem/fuzz/text/text_parse.c:5:6" >&2 ;;
+    echo "    #1 0x5580c421451d in $function /home/me/fuzz/kmem/fuzz/program/text_parse.c:5:6" >&2 ;;
 esac
 exit 77
 """

@@ -13,7 +13,7 @@ EMPTY = "empty"  # the target that only measures libFuzzer itself
 
 class TestTargets:
     def test_a_campaign_knows_every_target_there_is_a_source_of(self):
-        sources = {path.name.removesuffix("_fuzzer.c") for path in (ROOT / "fuzz" / "targets").glob("*_fuzzer.c")}
+        sources = {path.name.removesuffix("_fuzzer.c") for path in (ROOT / "fuzz" / "libfuzzer").glob("*_fuzzer.c")}
         assert sorted(sources - {EMPTY}) == sorted(campaign.TARGETS)
 
     def test_every_source_of_a_target_is_built(self):

@@ -7,12 +7,11 @@
  * nothing of the run before, and cannot mistake fresh memory for zeroed memory. Only what a run may have
  * touched is made dirty again.
  *
- * Such a piece of memory need not be there all the time: an arena in pages is mapped by its owner as far as a
- * run's region reaches, and dirty whenever it is.
+ * Such a piece of memory need not always be there: the owner of an arena in pages maps it as far as a run's
+ * region reaches, and dirty.
  *
  * Accesses here are PORT_UNCHECKED: the arena is the one place of the harness that touches poisoned memory.
- *
- * May be here: raw bytes. May not: blocks, programs, oracles. Where the memory comes from is the caller's. */
+ * Where the memory comes from is the caller's. */
 #ifndef KMEM_ARENA_H
 #define KMEM_ARENA_H
 
@@ -24,31 +23,31 @@
 #define ARENA_GUARD_SIZE ((size_t)64) /* bytes */
 #define ARENA_CAPACITY                                                                                       \
     (PROGRAM_REGION_SIZE_MAXIMUM + 4096) /* bytes: the largest region and the page before it */
-/* bytes: a region starts a page past a multiple of this and ends before half of the way to the next one, so
- * that a larger alignment fits nowhere in it, wherever the arena lies. */
+/* bytes: a region starts a page past a multiple of this and ends less than halfway to the next one, so that a
+ * larger alignment fits nowhere in it, wherever the arena is. */
 #define ARENA_ALIGNMENT (2 * PROGRAM_REGION_SIZE_MAXIMUM)
 #define ARENA_DIRT      0xa5 /* as a header: taken, and of an impossible size */
 
 struct arena {
-    unsigned char *base; /* a multiple of ARENA_ALIGNMENT; the guards lie before it and after capacity */
+    unsigned char *base; /* a multiple of ARENA_ALIGNMENT; the guards are before it and after capacity */
     size_t capacity;     /* bytes: ARENA_CAPACITY for every program to fit */
-    /* 0: all of it is memory, at any time. Otherwise bytes, a power of two: its owner maps pages of this size
-     * while a run needs them, from the guard in front of the region to the region's last byte, each full of
-     * dirt, and takes them away at the end. What lies on no page of the region's is then no guard: to write
-     * there is a fault. */
+    /* 0: all of it is memory, at any time. Otherwise bytes, a power of two: while a run needs them, its owner
+     * maps pages of this size, from the guard before the region to the region's last byte, each full of dirt,
+     * and unmaps them at the end. Outside the region's pages there is then no guard: a write there is a
+     * fault. */
     size_t page_size;
 };
 
-/* Fills the whole arena and both guards with dirt and poisons them. Cost: capacity. Of an arena in pages
- * there is nothing to fill, as for arena_reset. */
+/* Fills the whole arena and both guards with dirt and poisons them. Cost: capacity. An arena in pages has
+ * nothing to fill, here and in arena_reset. */
 void arena_prepare(struct arena arena);
 
 /* Puts the first `size` bytes from base on back to dirt, and poisons them. */
 void arena_reset(struct arena arena, size_t size);
 
-/* The offset from base, possibly negative, of the first guard byte that is no longer dirt, looking at the
- * guard in front of the region, at the bytes behind its end, and at the guard behind the arena; in pages, at
- * those that are there. Returns true, and the offset, iff there is one. */
+/* The offset from base, possibly negative, of the first guard byte that is no longer dirt, of the guard
+ * before the region, the bytes after its end, and the guard after the arena; in pages, of those that exist.
+ * Returns true, and the offset, iff there is one. */
 bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset);
 
 /* The first of size bytes from offset on that is not 0; size when all are. offset and size are multiples

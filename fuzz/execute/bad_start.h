@@ -4,7 +4,7 @@
 
 #include "fuzz/execute/state.h"
 
-/* Each is the run's own region but for one thing: its name in C, its words, then base, page size and page
+/* Each is the run's own region except for one thing: its name in C, its words, then base, page size and page
  * count in terms of the good one's. */
 #define BAD_START_LIST(X)                                                                                    \
     X(NULL, "a region at NULL", NULL, page_size, page_count)                                                 \
@@ -28,8 +28,8 @@ enum bad_start {
     BAD_START_COUNT
 };
 
-/* Judges that the subject starts in none of them. The heap just started in the good region stays as it was:
- * the tries are made with another structure. */
+/* Checks that the subject starts in none of them. The heap just started in the good region stays as it was:
+ * the attempts use another structure. */
 __attribute__((warn_unused_result)) struct verdict judge_bad_starts(const struct executor *executor);
 
 #endif

@@ -1,13 +1,12 @@
 /* Places for a debugger to stop a run at: before an operation, and where an oracle has just objected. They do
- * nothing; a debugger finds them by name, in optimised code too (fuzz/gdb/kmem_gdb.py).
- *
- * May be here: such places. May not: anything a run depends on. */
+ * nothing, and no run depends on them; a debugger finds them by name, in optimised code too
+ * (fuzz/gdb/kmem_gdb.py). */
 #ifndef KMEM_DEBUG_H
 #define KMEM_DEBUG_H
 
 #include "fuzz/execute/executor.h"
 
-/* The executor whose step was last announced, for commands of the debugger; NULL before. */
+/* The executor that last announced a step, for commands of the debugger; NULL before. */
 extern const struct executor *volatile debug_executor;
 
 /* Called by an observer before each step, as its `before` is, and after it, as its `after` is. */

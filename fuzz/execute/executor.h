@@ -1,14 +1,11 @@
-/* The executor: runs a program's operations against a subject and the model, and asks every oracle after
+/* The executor: runs a program's operations against a subject and the model, and checks every oracle after
  * each.
  *
  *     program -> step: resolve -> model predicts -> subject acts -> oracles judge -> digest
  *
- * It allocates nothing, needs no library, and depends on no address: the same program gives the same digest
- * in every build and on every machine.
- *
- * May be here: the run of a program. May not: printing, files, clocks; what to do about a violation is the
- * caller's. Called by the libFuzzer target, the kmemfuzz tool, the replay
- * image and the tests. */
+ * It allocates and prints nothing, needs no library, and depends on no address or clock: the same program
+ * gives the same digest in every build and on every machine. The libFuzzer target, the kmemfuzz tool, the
+ * replay image and the tests call it. */
 #ifndef KMEM_EXECUTOR_H
 #define KMEM_EXECUTOR_H
 
@@ -17,7 +14,7 @@
 /* Once, after the caller's members are set: makes the arena ready. Cost: the arena's capacity. */
 void executor_prepare(struct executor *executor);
 
-/* Makes an empty heap as header says, and forgets the run before. header->slot_count is at most the tables'
+/* Makes an empty heap as header says, and drops the previous run. header->slot_count is at most the tables'
  * capacity. Returns the verdict on the new heap. */
 __attribute__((warn_unused_result)) struct verdict executor_start(struct executor *executor,
                                                                   const struct program_header *header);
@@ -28,13 +25,13 @@ __attribute__((warn_unused_result)) struct verdict executor_start(struct executo
 __attribute__((warn_unused_result)) struct verdict
 executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count);
 
-/* One operation against subject, model and oracles, from the state the executor is in. The first oracle
- * broken, in the order of judge.c, is the verdict; after one the run is over: only executor_end may follow.
+/* One operation against subject, model and oracles, from the executor's current state. The first broken
+ * oracle, in the order of judge.c, is the verdict; after one the run is over: only executor_end may follow.
  */
 __attribute__((warn_unused_result)) struct verdict executor_step(struct executor *executor,
                                                                  const struct operation *operation);
 
-/* Frees everything, a step each, and asks whether the heap has recovered. */
+/* Frees everything, a step each, and checks that the heap has recovered. */
 __attribute__((warn_unused_result)) struct verdict executor_recover(struct executor *executor);
 
 /* Puts the arena back in its known state. violated: the run ended with a violation, so anything may have been

@@ -1,6 +1,5 @@
-/* The oracles that need a step to judge by.
- *
- * May be here: when each is asked, for the executor. May not: how; judge.c and contents.c tell. */
+/* The oracles that need a step to judge by, for the executor. judge.c and contents.c say how each is
+ * checked. */
 #ifndef KMEM_JUDGE_H
 #define KMEM_JUDGE_H
 
@@ -11,7 +10,7 @@ static inline struct verdict judge_if_on(const struct executor *executor, struct
     return (executor->oracles >> verdict.oracle & 1) != 0 ? verdict : verdict_sound();
 }
 
-/* Does the payload a step returned lie in the region? Where it does not, nobody may touch it. */
+/* Is the payload that a step returned in the region? If not, nothing may touch it. */
 bool judge_is_inside(const struct executor *executor, const struct step *step);
 
 /* Judges the answer of a step just made, before anything relies on it: containment, growth, placement,
@@ -25,7 +24,7 @@ __attribute__((warn_unused_result)) struct verdict judge_guards(const struct exe
 /* Judges the heap before a first step. Fills the executor's census. */
 __attribute__((warn_unused_result)) struct verdict judge_start(struct executor *executor);
 
-/* Judges what the subject answers of its region: where it starts, and how many pages it has. */
+/* Checks what the subject says about its region: where it starts, and how many pages it has. */
 __attribute__((warn_unused_result)) struct verdict judge_region(const struct executor *executor);
 
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
@@ -33,14 +32,14 @@ __attribute__((warn_unused_result)) struct verdict judge_region(const struct exe
 __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor,
                                                               const struct step *step);
 
-/* Judges what AddressSanitizer lets be accessed, where the build has it and the subject poisons: sound
+/* Checks which bytes AddressSanitizer lets be accessed, where the build has it and the subject poisons: sound
  * otherwise. Cost: a load per 64 bytes of the region and of the payloads. */
 __attribute__((warn_unused_result)) struct verdict judge_poison(const struct executor *executor);
 
-/* Did model and subject part company, with the oracles that would have said so switched off? */
+/* Do model and subject differ, with the oracles that would have reported it switched off? */
 bool judge_disagrees(const struct step *step);
 
-/* Judges what the step's new payload holds (zeroed, or moved from old_size bytes), then writes the pattern of
+/* Checks what the step's new payload holds (zeroed, or moved from old_size bytes), then writes the pattern of
  * the slot's tag to its new bytes. */
 __attribute__((warn_unused_result)) struct verdict
 judge_new_contents(const struct executor *executor, const struct step *step, size_t old_size);

@@ -1,8 +1,8 @@
 /* A replay's output, a line at a time: the same bytes from the target and from the host, so that they can be
- * compared as they are.
+ * compared directly.
  *
  *     V index operations oracle offset expected observed digest     an input's verdict
- *     T index operation offset digest                               an operation, when a trace is asked for
+ *     T index operation offset digest                               an operation, when a trace is wanted
  *
  * and on the target alone:
  *
@@ -21,9 +21,7 @@
  * else is hexadecimal without a prefix, left and right with their sign. In T, offset is that of the payload
  * returned, `-` for none. In S, bad is the first byte that may not be accessed, and shadow three rows of
  * LINE_SHADOW_ROW shadow bytes, of which the second holds that of bad, ff past the shadow's ends; `-` where
- * there is no shadow.
- *
- * May be here: how lines are put together. May not: where they go. */
+ * there is no shadow. */
 #ifndef KMEM_LINE_H
 #define KMEM_LINE_H
 
@@ -38,7 +36,7 @@ struct line {
     size_t size; /* bytes used */
 };
 
-/* Each appends to the line: a text, and numbers with a blank in front of them. */
+/* Each appends to the line: a text, or numbers, each after a blank. */
 void line_text(struct line *line, const char *text);
 void line_decimal(struct line *line, uint32_t number);
 void line_hexadecimal(struct line *line, uint64_t number);

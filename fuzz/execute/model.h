@@ -1,13 +1,13 @@
-/* The reference model: predicts, for every operation, what the heap must answer and how it must look
+/* The reference model: predicts, for every operation, what the heap must return and how it must look
  * afterwards.
  *
- * It holds no headers and no free list, only the live blocks in a sorted array; what lies between two of them
- * is, in a heap that merges its free neighbours, exactly one free block. All positions are offsets from the
- * region's base, which lies `skew` bytes past a multiple of every alignment a program can ask for (the arena
- * sees to it).
+ * It holds no headers and no free list, only the live blocks in a sorted array; in a heap that merges its
+ * free neighbours, exactly one free block lies between two of them. All positions are offsets from the
+ * region's base, which is `skew` bytes past a multiple of every alignment a program can ask for (the arena
+ * ensures that).
  *
- * May be here: the policy kmem.h writes down, built a second time from its words. May not: block.h, kmem.h,
- * or any code the allocator shares, or the model would repeat its mistakes. */
+ * It builds the policy in kmem.h a second time, from its words. It must never use block.h, kmem.h or any code
+ * that the allocator shares, or it would repeat the allocator's mistakes. */
 #ifndef KMEM_MODEL_H
 #define KMEM_MODEL_H
 
@@ -36,9 +36,9 @@ struct model {
     bool last_ask_granted; /* the answer to the last ask, for the real page source to repeat */
 };
 
-/* What one operation must give. */
+/* What one operation must return. */
 struct prediction {
-    enum refusal refusal; /* NONE also when NULL is the right answer to a right call */
+    enum refusal refusal; /* NONE also when a correct call returns NULL */
     size_t offset;        /* bytes from base, of the payload; MODEL_NOTHING: NULL */
     size_t usable_size;   /* bytes in that payload; 0 when there is none */
     size_t asked_pages;   /* pages the page source is asked for; 0: it is not asked */
@@ -50,21 +50,21 @@ void model_start(struct model *model, struct live_block *live, size_t live_capac
                  size_t page_count, size_t page_limit, uint16_t refused_asks);
 
 /* Each predicts an operation and carries it out on the model. Sizes and alignments are in bytes, and may be
- * anything; an offset is that of a payload or of whatever a caller might pass by mistake. Allocating needs
- * live_count below live_capacity. Cost: one walk over the live blocks. */
+ * any value; an offset is that of a payload or of anything else a caller might pass by mistake. Allocating
+ * needs live_count below live_capacity. Cost: one walk over the live blocks. */
 struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t size);
 struct prediction model_calloc(struct model *model, uint64_t count, uint64_t size);
 struct prediction model_realloc(struct model *model, size_t offset, uint64_t size);
 struct prediction model_free(struct model *model, size_t offset);
 
-/* Predicts the usable size of a pointer, which is 0 for what is no live payload. */
+/* Predicts the usable size of a pointer, which is 0 unless it is a live payload. */
 struct prediction model_usable(const struct model *model, size_t offset);
 
-/* What freeing a pointer at this offset must answer: NONE for a live payload, otherwise the name of the
+/* What freeing a pointer at this offset must return: NONE for a live payload, otherwise the name of the
  * misuse. */
 enum refusal model_judge_pointer(const struct model *model, size_t offset);
 
-/* The prediction of an operation that answers NULL and changes nothing. */
+/* The prediction of an operation that returns NULL and changes nothing. */
 struct prediction model_nothing(void);
 
 /* Bytes in the region. */

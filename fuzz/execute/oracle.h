@@ -8,7 +8,7 @@
 
 #include "invariants/invariant.h"
 
-/* Those that need the executor, in rows as INVARIANT_LIST has them. More units: {address} is an offset, or
+/* Those that need the executor, in rows like INVARIANT_LIST's. More units: {address} is an offset, or
  * UINT64_MAX for NULL; {byte} the value of a byte; {refusal} an enum refusal; {hash} one of all headers;
  * {region} the number of a bad region (bad_start.h). */
 #define EXECUTION_ORACLE_LIST(X)                                                                             \
@@ -70,7 +70,7 @@ enum oracle {
 /* The id of an oracle or invariant, 1 <= oracle < ORACLE_COUNT; NULL for any other. */
 const char *oracle_id(unsigned oracle);
 
-/* A row of the two lists: the members after the sentence are what those of a verdict say. */
+/* A row of the two lists: the members after the sentence say what those of a verdict mean. */
 struct oracle_text {
     const char *id;
     const char *sentence;

@@ -1,8 +1,6 @@
-/* What the harness writes into payloads, so that it can tell whose bytes they are: every allocation has a tag
- * of its own, and every word of a payload a value made of the tag and the word's position. Overlap, a shifted
- * copy and a stray store all show.
- *
- * May be here: writing and comparing patterns in accessible memory. May not: who owns which payload. */
+/* What the harness writes into payloads to recognise its bytes: every allocation has a tag of its own, and
+ * every word of a payload a value made of the tag and the word's position. Overlap, a shifted copy and a
+ * stray store all show. Payloads are accessed as ordinary, accessible memory. */
 #ifndef KMEM_PATTERN_H
 #define KMEM_PATTERN_H
 
@@ -34,9 +32,9 @@ static inline unsigned char pattern_byte(uint64_t tag, size_t index) {
     return (unsigned char)(pattern_word(tag, index / PATTERN_WORD_SIZE) >> (index % PATTERN_WORD_SIZE * 8));
 }
 
-/* Do the first word_count words of a payload hold the pattern? Four at a time, added up and not multiplied,
- * and judged at the end, since nearly all do: this is where a fuzzer spends most of its time, and an emulator
- * pays for every branch. */
+/* Do the first word_count words of a payload hold the pattern? Four at a time, added up instead of
+ * multiplied, and judged at the end, since nearly all do: a fuzzer spends most of its time here, and an
+ * emulator pays for every branch. */
 static inline bool pattern_words_hold(const pattern_whole *words, uint64_t tag, size_t word_count) {
     const pattern_whole *const end = words + word_count;
     uint64_t expected = tag;

@@ -1,7 +1,5 @@
-/* Why an operation gave nothing: the harness's own words, which the model predicts and every subject
- * translates its errors into.
- *
- * May be here: the list. May not: any allocator's own error codes. */
+/* Why an operation failed, in the harness's own words, which the model predicts and every subject translates
+ * its errors into. */
 #ifndef KMEM_REFUSAL_H
 #define KMEM_REFUSAL_H
 

@@ -1,6 +1,4 @@
-/* Sets of slots, a bit each.
- *
- * May be here: bits. May not: what a slot holds. */
+/* Sets of slots, a bit each. */
 #ifndef KMEM_SLOTS_H
 #define KMEM_SLOTS_H
 
@@ -42,7 +40,7 @@ static inline size_t slots_find(const uint64_t *bits, size_t slot_count, size_t 
     return slot_count;
 }
 
-/* slots_find from `from` on and round again. */
+/* slots_find from `from` on, wrapping around. */
 static inline size_t slots_find_circular(const uint64_t *bits, size_t slot_count, size_t from, bool wanted) {
     const size_t slot = slots_find(bits, slot_count, from, wanted);
     return slot < slot_count ? slot : slots_find(bits, slot_count, 0, wanted);

@@ -1,4 +1,4 @@
-/* The state of a run: what the executor keeps, what its parts read, and what observers are shown. */
+/* The state of a run: what the executor keeps, what its parts read, and what observers see. */
 #ifndef KMEM_STATE_H
 #define KMEM_STATE_H
 
@@ -35,8 +35,8 @@ struct executor_tables {
     static const struct executor_tables name = {name##_slots, name##_live, name##_live_bits,                 \
                                                 name##_stale_bits, (capacity)}
 
-/* Is shown each step; either may be NULL. before sees the step resolved and predicted, and the heap as it
- * was; after sees it whole, the heap as it is, and the verdict. */
+/* Sees each step; either may be NULL. before gets the step resolved and predicted, and the heap before it;
+ * after gets the whole step, the heap after it, and the verdict. */
 struct executor;
 struct observer {
     void (*before)(void *context, const struct executor *executor, const struct step *step);
@@ -50,20 +50,20 @@ struct executor {
     const struct subject *subject;
     struct arena arena;
     struct executor_tables tables;
-    uint64_t oracles;                /* ORACLE_BITs of those to ask */
+    uint64_t oracles;                /* ORACLE_BITs of those to check */
     const struct observer *observer; /* NULL: none */
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
                           * addresses are not aligned alike */
     struct model model;
-    bool exact;             /* the model is still in step with the subject */
+    bool exact;             /* the model still agrees with the subject */
     size_t slot_count;      /* of the program */
     size_t operation_count; /* steps done since executor_start */
     enum refusal refusal;   /* as the subject last reported it */
-    size_t asked_pages;     /* asked for in the step under way, by all its asks */
+    size_t asked_pages;     /* asked for in the current step, by all its asks */
     size_t ask_count;       /* times the page source was asked in it */
-    bool grant;             /* the page source grants the next ask of the step under way */
+    bool grant;             /* the page source grants the next ask of the current step */
     size_t given_pages;     /* pages of the region, growth included */
     size_t touched_size;    /* bytes of the arena the run may have written */
     uint64_t digest;        /* over results and layouts of all steps done */
@@ -71,7 +71,7 @@ struct executor {
     _Alignas(16) unsigned char heap[SUBJECT_HEAP_SIZE];
 };
 
-/* Slots: whether one is live, and the next live one from `from` on and round again; slot_count when none is.
+/* Slots: whether one is live, and the next live one from `from` on, wrapping around; slot_count when none is.
  */
 bool executor_slot_is_live(const struct executor *executor, size_t slot);
 size_t executor_next_live(const struct executor *executor, size_t from);

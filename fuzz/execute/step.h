@@ -1,7 +1,5 @@
-/* One operation on its way through the executor: what the program asked for, what that means in the heap's
- * present state, what the model predicts, what the subject did. Observers are shown it.
- *
- * May be here: the structure and how it is resolved. May not: calls to the subject. */
+/* One operation on its way through the executor: what the program asked for, what that means in the current
+ * heap, what the model predicts, what the subject did. Observers see it. */
 #ifndef KMEM_STEP_H
 #define KMEM_STEP_H
 
@@ -33,8 +31,8 @@ struct damage {
     enum call call;
     size_t header_offset; /* bytes from base */
     uint64_t mask;        /* the bits changed */
-    bool needed;          /* whatever the heap's policy, the call has to look at it; of an allocation that may
-                           * stop in front of it, unless its payload lies past it */
+    bool needed; /* the call has to read it, whatever the heap's policy; an allocation may stop before
+                  * it, unless its payload lies past it */
 };
 
 struct step {
@@ -45,20 +43,20 @@ struct step {
     /* Resolved. */
     enum call call;
     size_t slot;           /* the slot the result goes to or comes from; STEP_NO_SLOT: none */
-    bool null_pointer;     /* the call is passed NULL */
-    size_t pointer_offset; /* the pointer passed, from base (modulo 2^N when in front of it) */
+    bool null_pointer;     /* the call gets NULL */
+    size_t pointer_offset; /* the pointer passed, from base (modulo 2^N when before it) */
     uint64_t size;         /* bytes */
-    uint64_t alignment;    /* bytes; for an allocation without one 8 */
+    uint64_t alignment;    /* bytes; 8 for an allocation without one */
     uint64_t count;        /* for calloc */
     struct damage damage;  /* for CALL_DAMAGED */
 
-    struct prediction predicted; /* by the model; model_nothing() when it was not asked */
+    struct prediction predicted; /* by the model; model_nothing() without one */
 
     /* Observed. */
     size_t offset;      /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
-    size_t usable_size; /* of CALL_USABLE, as the subject answers */
+    size_t usable_size; /* of CALL_USABLE, as the subject returns it */
     enum refusal refusal;  /* as the subject reports it afterwards */
-    enum refusal returned; /* as the call itself says; of one that returns none the same */
+    enum refusal returned; /* as the call itself returns it; the same for one that returns none */
     size_t asked_pages;    /* pages asked of the page source, by all asks */
     size_t ask_count;      /* times it was asked */
 };

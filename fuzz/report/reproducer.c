@@ -1,13 +1,30 @@
-/* The frame of a reproducer: comment, properties, memory, page source, main. reproducer.h is the contract. */
+/* Reproducers: the comment, the constants, the helpers (reproducer_helpers.h), and the calls.
+ * reproducer.h is the contract. */
 #include "fuzz/report/reproducer.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz/execute/bad_start.h"
 #include "fuzz/report/explain.h"
-#include "fuzz/report/reproducer_parts.h"
 #include "fuzz/text/text.h"
+
+#define HEADER_SIZE ((size_t)8)   /* bytes */
+#define NEAR_LIMIT  UINT64_C(256) /* bytes: sizes as near as this to SIZE_MAX are written as SIZE_MAX - n */
+
+struct reproducer {
+    FILE *stream;
+    const struct program *program;
+    const struct outcome *outcome;
+    const struct step *steps; /* those that are written */
+    size_t step_count;
+};
+
+/* Its finding is poison, which there is only under AddressSanitizer. */
+static bool finds_poison(const struct reproducer *file) {
+    return file->outcome->failure.verdict.oracle == ORACLE_POISON;
+}
+
+/* The comment. */
 
 /* Writes a name so that it cannot end the comment it stands in. */
 static void write_name(const char *name, FILE *stream) {
@@ -22,7 +39,7 @@ static void write_finding(const struct reproducer *file) {
     const struct outcome *const outcome = file->outcome;
     FILE *const stream = file->stream;
     if (outcome->failure.kind == FAILURE_NONE) {
-        fprintf(stream, "/* A sound program: every operation, and every property behind each.\n *\n");
+        fprintf(stream, "/* A sound program: every operation, and every property after each.\n *\n");
         return;
     }
     fprintf(stream, "/* %s: %s\n *\n", outcome_id(outcome), outcome_sentence(outcome));
@@ -45,8 +62,7 @@ static void write_comment(const struct reproducer *file, const char *name) {
         [FAILURE_HANG] = "It ends with 0 on a sound heap, and does not end on this one.",
         [FAILURE_EXIT] = "It ends with 0 on a sound heap, and with another status on this one.",
     };
-    const bool sanitizer =
-        file->outcome->failure.kind == FAILURE_SANITIZER || reproducer_finds_poison(file->outcome);
+    const bool sanitizer = file->outcome->failure.kind == FAILURE_SANITIZER || finds_poison(file);
     FILE *const stream = file->stream;
     write_finding(file);
     fprintf(stream, " * Written by kmemfuzz show ");
@@ -59,143 +75,333 @@ static void write_comment(const struct reproducer *file, const char *name) {
             ends[file->outcome->failure.kind]);
 }
 
-static void write_includes(const struct reproducer *file) {
-    fputs("#undef NDEBUG /* the assertions are what this is for */\n"
-          "#include <assert.h>\n"
-          "#include <stdbool.h>\n"
-          "#include <stdint.h>\n"
-          "#include <stdio.h>\n"
-          "#include <string.h>\n\n",
-          file->stream);
-    fputs("#include \"src/block.h\"\n#include \"src/kmem.h\"\n\n", file->stream);
-    if (reproducer_finds_poison(file->outcome)) {
-        fputs("int __asan_address_is_poisoned(const volatile void *address);\n\n", file->stream);
+/* What the helpers need. */
+
+/* The name in C of an oracle's property. */
+static void write_property(unsigned oracle, FILE *stream) {
+    for (const char *id = oracle_id(oracle); *id != '\0'; id++) {
+        fputc(*id == '-' ? '_' : *id - 'a' + 'A', stream);
     }
 }
 
-static void write_properties(const struct reproducer *file) {
-    const uint64_t asked = file->each | file->last;
-    FILE *const stream = file->stream;
-    fputs("/* The properties that are checked, as the harness calls them. */\n", stream);
-    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
-        if (!reproducer_asks(asked, oracle)) {
-            continue;
-        }
-        fputs("#define ", stream);
-        for (const char *id = oracle_id(oracle); *id != '\0'; id++) {
-            fputc(*id == '-' ? '_' : *id - 'a' + 'A', stream);
-        }
-        fprintf(stream, " \"%s: %s\"\n", oracle_id(oracle), oracle_sentence(oracle));
+/* Of the verdict's first byte that is poisoned and should not be, or the other way round. */
+static void write_poison_check(const struct reproducer *file) {
+    const struct verdict verdict = file->outcome->failure.verdict;
+    const bool missing = verdict.observed > verdict.expected;
+    const uint64_t byte = verdict.offset + (missing ? verdict.expected : verdict.observed);
+    if (finds_poison(file)) {
+        fprintf(file->stream,
+                "int __asan_address_is_poisoned(const volatile void *address);\n"
+                "#define CHECK_POISON() check(%s__asan_address_is_poisoned(base + %" PRIu64 "), POISON)\n\n",
+                missing ? "" : "!", byte);
+    } else {
+        fputs("#define CHECK_POISON() ((void)0)\n\n", file->stream);
     }
-    fputs("\n/* Put a unit test's own assertion in place of this. */\n"
-          "#define check(holds, property) \\\n"
-          "    do { \\\n"
-          "        if (!(holds)) { \\\n"
-          "            fprintf(stderr, \"operation %s: not so: %s\\n\", operation, #holds); \\\n"
-          "            assert(false && property); \\\n"
-          "        } \\\n"
-          "    } while (0)\n\n",
-          stream);
 }
 
-static void write_memory(const struct reproducer *file) {
+static void write_constants(const struct reproducer *file) {
     const struct program_header *const header = &file->program->header;
-    fprintf(file->stream,
+    FILE *const stream = file->stream;
+    fputs("#undef NDEBUG /* the assertions are what this is for */\n"
+          "#include <assert.h>\n#include <inttypes.h>\n#include <stdbool.h>\n#include <stdint.h>\n"
+          "#include <stdio.h>\n#include <string.h>\n\n"
+          "#include \"src/block.h\"\n#include \"src/kmem.h\"\n\n",
+          stream);
+    write_poison_check(file);
+    fprintf(stream,
             "#define PAGE_SIZE ((size_t)%zu) /* bytes */\n"
             "#define PAGE_COUNT ((size_t)%zu) /* pages the heap starts with */\n"
             "#define PAGE_LIMIT ((size_t)%zu) /* pages it may have in all */\n"
             "#define SLOT_COUNT ((size_t)%zu)\n"
-            "#define BASE_ALIGNMENT ((size_t)65536) /* bytes: the largest that is asked for */\n"
-            "#define GUARD_SIZE ((size_t)64) /* bytes */\n"
-            "#define DIRT 0xa5 /* what memory holds before the heap has it: never zero */\n\n",
+            "#define EVERYTHING %s /* every property is asked after every operation */\n\n",
             header->page_size, header->page_count, header->page_count + header->growth_limit,
-            header->slot_count);
-    fputs("/* The region starts one page past a multiple of BASE_ALIGNMENT:\n"
-          " *\n"
-          " *     memory ... | a multiple of BASE_ALIGNMENT | a page | base: region ... | room to grow | "
-          "guard | "
-          "*/\n"
-          "static unsigned char memory[BASE_ALIGNMENT + GUARD_SIZE + PAGE_SIZE + PAGE_LIMIT * PAGE_SIZE + "
-          "GUARD_SIZE];\n"
-          "static unsigned char *base;\n"
-          "static struct kmem heap;\n"
-          "static const char *operation = \"0, before the first\"; /* under way */\n",
-          file->stream);
-    if (file->table || reproducer_any(file, reproducer_has_payload)) {
-        fputs("static unsigned char *slot[SLOT_COUNT]; /* payloads */\n", file->stream);
+            header->slot_count, file->outcome->failure.kind == FAILURE_NONE ? "true" : "false");
+    fputs("/* The properties, as the harness calls them. */\n", stream);
+    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
+        fputs("#define ", stream);
+        write_property(oracle, stream);
+        fprintf(stream, " \"%s: %s\"\n", oracle_id(oracle), oracle_sentence(oracle));
     }
-    fputc('\n', file->stream);
+    fputs("\n/* Where no heap can start: words, base, page size, page count. */\n#define BAD_STARTS(X)",
+          stream);
+#define WRITE_BAD_START(name, words, address, size, count)                                                   \
+    fputs(" \\\n    X(\"" words "\", " #address ", " #size ", " #count ")", stream);
+    BAD_START_LIST(WRITE_BAD_START)
+#undef WRITE_BAD_START
+    fputs("\n\n", stream);
 }
 
-static void write_source(const struct reproducer *file) {
-    const bool counts = reproducer_asks(file->each | file->last, ORACLE_GROWTH);
-    FILE *const stream = file->stream;
-    fprintf(stream,
-            "/* The page source. */\n"
-            "static size_t page_count; /* pages given to the heap so far */\n"
-            "static bool grant;        /* it gives what it is asked for next, and refuses all else */\n"
-            "%s\n"
-            "static bool extend(void *context, size_t count) {\n"
-            "    (void)context;\n"
-            "%s"
-            "    if (!grant || count > PAGE_LIMIT - page_count) {\n"
-            "        return false;\n"
-            "    }\n"
-            "    grant = false;\n"
-            "    page_count += count;\n"
-            "    return true;\n"
-            "}\n\n",
-            counts ? "static size_t asked_pages; /* in the operation under way, by all asks */\n"
-                     "static size_t ask_count;\n"
-                   : "",
-            counts ? "    asked_pages += count;\n    ask_count++;\n" : "");
-    if (file->step_count == 0) {
+/* The calls. */
+
+static bool returns_pointer(enum call call) {
+    return call >= CALL_ALLOC && call <= CALL_REALLOC;
+}
+
+static bool has_payload(const struct step *step) {
+    return step->predicted.offset != MODEL_NOTHING;
+}
+
+static void write_size(uint64_t size, FILE *stream) {
+    if (size >= SIZE_MAX) {
+        fputs("SIZE_MAX", stream);
+    } else if (size > SIZE_MAX - NEAR_LIMIT) {
+        fprintf(stream, "SIZE_MAX - %" PRIu64, SIZE_MAX - size);
+    } else if (size > PROGRAM_LITERAL_MAXIMUM) {
+        fprintf(stream, "(size_t)UINT64_C(0x%" PRIx64 ")", size);
+    } else {
+        fprintf(stream, "%" PRIu64, size);
+    }
+}
+
+/* Where a pointer that is no payload comes from. */
+static const char *misuse_origin(enum operation_kind kind) {
+    switch (kind) {
+    case OPERATION_DOUBLE:
+        return "what the slot held before";
+    case OPERATION_INTERIOR:
+        return "inside a live block";
+    case OPERATION_MISALIGNED:
+        return "no multiple of 8";
+    default:
+        return "outside the region";
+    }
+}
+
+/* The comment after a call: where its numbers come from, when they are not the program's own. */
+static void write_origin(const struct step *step, FILE *stream) {
+    const struct operation *const operation = &step->operation;
+    const bool wild = step->slot == STEP_NO_SLOT && !step->null_pointer && step->call != CALL_COALESCE &&
+                      step->call != CALL_DAMAGED;
+    if (wild) {
+        fprintf(stream, " /* %s */", misuse_origin(operation->kind));
+    } else if (operation_takes(operation->kind, OPERAND_SIZE) && operation->size.base != SIZE_BASE_LITERAL) {
+        fprintf(stream, " /* %s", size_base_word(operation->size.base));
+        if (operation->size.amount != 0) {
+            fprintf(stream, "%+" PRId32, operation->size.amount);
+        }
+        fputs(" */", stream);
+    }
+}
+
+/* The pointer a free or realloc is passed. */
+static void write_pointer(const struct step *step, FILE *stream) {
+    if (step->null_pointer) {
+        fputs("NULL", stream);
+    } else if (step->slot != STEP_NO_SLOT) {
+        fprintf(stream, "slot[%zu]", step->slot);
+    } else {
+        fprintf(stream, "at(%td)", (ptrdiff_t)step->pointer_offset);
+    }
+}
+
+/* Where a call's result goes: to its slot when there will be one. */
+static void write_result(const struct step *step, FILE *stream) {
+    if (!has_payload(step) || step->slot == STEP_NO_SLOT) {
+        fputs("result", stream);
+    } else {
+        fprintf(stream, "slot[%zu]", step->slot);
+    }
+}
+
+static const char *error_word(enum refusal refusal) {
+    static const char *const words[REFUSAL_COUNT] = {
+        [REFUSAL_NONE] = "KMEM_OK",
+        [REFUSAL_EXHAUSTED] = "KMEM_EXHAUSTED",
+        [REFUSAL_BAD_ALIGNMENT] = "KMEM_BAD_ALIGNMENT",
+        [REFUSAL_FOREIGN] = "KMEM_FOREIGN_POINTER",
+        [REFUSAL_MISALIGNED] = "KMEM_MISALIGNED_POINTER",
+        [REFUSAL_INTERIOR] = "KMEM_INTERIOR_POINTER",
+        [REFUSAL_DOUBLE_FREE] = "KMEM_DOUBLE_FREE",
+        [REFUSAL_CORRUPT] = "KMEM_CORRUPT",
+    };
+    return words[refusal];
+}
+
+/* Bytes asked for; what no size_t can say is the most it can. */
+static uint64_t requested_size(const struct step *step) {
+    uint64_t size = step->size;
+    const bool wraps = step->call == CALL_CALLOC && __builtin_mul_overflow(step->count, step->size, &size);
+    return wraps ? SIZE_MAX : size;
+}
+
+static bool is_misuse(const struct step *step) {
+    return step->predicted.refusal >= REFUSAL_FOREIGN && step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
+}
+
+static void write_death(const struct reproducer *file) {
+    static const char *const what[] = {
+        [FAILURE_SANITIZER] = "reports here, or in what follows of this operation",
+        [FAILURE_SIGNAL] = "stops it here, or in what follows of this operation",
+        [FAILURE_HANG] = "Does not return from here, or from what follows of this operation",
+        [FAILURE_EXIT] = "ends the process here, or in what follows of this operation",
+    };
+    static const char *const who[] = {[FAILURE_SANITIZER] = "The sanitizer ",
+                                      [FAILURE_SIGNAL] = "The processor ",
+                                      [FAILURE_HANG] = "",
+                                      [FAILURE_EXIT] = "The subject "};
+    fprintf(file->stream, "    /* %s%s. */\n", who[file->outcome->failure.kind],
+            what[file->outcome->failure.kind]);
+}
+
+/* The call, of this kind; a damage makes another than its step's. */
+static void write_call(const struct step *step, enum call call, FILE *stream) {
+    static const char *const names[] = {
+        [CALL_ALLOC] = "alloc",       [CALL_ZALLOC] = "zalloc",
+        [CALL_CALLOC] = "calloc",     [CALL_ALLOC_ALIGNED] = "alloc_aligned",
+        [CALL_REALLOC] = "realloc",   [CALL_FREE] = "free",
+        [CALL_COALESCE] = "coalesce", [CALL_USABLE] = "usable_size",
+    };
+    const bool returns = returns_pointer(call);
+    fputs("    ", stream);
+    if (returns) {
+        write_result(step, stream);
+    }
+    fprintf(stream, "%skmem_%s(&heap", returns ? " = " : "(void)", names[call]);
+    if (call == CALL_CALLOC || call == CALL_ALLOC_ALIGNED) {
+        fputs(", ", stream);
+        write_size(call == CALL_CALLOC ? step->count : step->alignment, stream);
+    } else if (call == CALL_REALLOC || call == CALL_FREE || call == CALL_USABLE) {
+        fputs(", ", stream);
+        write_pointer(step, stream);
+    }
+    if (returns) {
+        fputs(", ", stream);
+        write_size(step->size, stream);
+    }
+    fputs(");", stream);
+    write_origin(step, stream);
+    fputc('\n', stream);
+}
+
+/* What stands before the call. */
+static void write_before(const struct step *step, FILE *stream) {
+    const size_t pages = step->predicted.asked_pages;
+    const char *const plural = pages == 1 ? "" : "s";
+    if (pages != 0 && has_payload(step)) {
+        fprintf(stream, "    grant = true; /* %zu page%s */\n", pages, plural);
+    } else if (pages != 0) {
+        fprintf(stream, "    /* The page source refuses %zu page%s. */\n", pages, plural);
+    }
+    if (step->call == CALL_COALESCE) {
+        fputs("    shatter();\n", stream);
+    }
+}
+
+static void write_slot(const struct step *step, FILE *stream) {
+    if (step->slot == STEP_NO_SLOT) {
+        fputs(".slot = SLOT_COUNT", stream);
+    } else {
+        fprintf(stream, ".slot = %zu", step->slot);
+    }
+}
+
+/* What the operation must give. */
+static void write_expected(const struct step *step, FILE *stream) {
+    const struct prediction *const predicted = &step->predicted;
+    const bool zeroed = step->call == CALL_ZALLOC || step->call == CALL_CALLOC;
+    const bool possible = step->alignment > HEADER_SIZE && (step->alignment & (step->alignment - 1)) == 0;
+    fputs("    expect(", stream);
+    if (returns_pointer(step->call)) {
+        write_result(step, stream);
+    } else {
+        fputs("NULL", stream);
+    }
+    fputs(", (struct expected){", stream);
+    write_slot(step, stream);
+    if (returns_pointer(step->call)) {
+        fputs(", .size = ", stream);
+        write_size(requested_size(step), stream);
+    }
+    if (step->call == CALL_ALLOC_ALIGNED && possible) {
+        fprintf(stream, ", .alignment = %" PRIu64, step->alignment);
+    }
+    if (has_payload(step)) {
+        fprintf(stream, ", .at = %zu, .usable = %zu", predicted->offset, predicted->usable_size);
+        fputs(zeroed ? ", .zeroed = true" : step->call == CALL_REALLOC ? ", .moved = true" : "", stream);
+    } else if (predicted->freed_offset != MODEL_NOTHING) {
+        fputs(", .freed = true", stream);
+    } else if (is_misuse(step) || step->call == CALL_USABLE) {
+        fprintf(stream, ", .usable = %zu, .measured = true, .of = ", predicted->usable_size);
+        write_pointer(step, stream);
+    }
+    if (predicted->asked_pages != 0) {
+        fprintf(stream, ", .pages = %zu", predicted->asked_pages);
+    }
+    if (predicted->refusal != REFUSAL_NONE) {
+        fprintf(stream, ", .error = %s", error_word(predicted->refusal));
+    }
+    fputs("});\n", stream);
+}
+
+static void write_damaged(const struct step *step, FILE *stream) {
+    const struct damage *const damage = &step->damage;
+    fprintf(stream, "    damage(%zu, UINT64_C(0x%" PRIx64 "));\n", damage->header_offset, damage->mask);
+    write_call(step, damage->call, stream);
+    fprintf(stream, "    repair(%s, ", returns_pointer(damage->call) ? "result" : "NULL");
+    write_size(step->size, stream);
+    fprintf(stream, ", %zu, UINT64_C(0x%" PRIx64 "), %s, %s, %s);\n", damage->header_offset, damage->mask,
+            damage->needed ? "true" : "false", damage->call == CALL_ALLOC ? "true" : "false",
+            damage->call == CALL_COALESCE ? "true" : "false");
+}
+
+/* From here on the property that failed is asked as well. After a death it is the usable size, which the
+ * harness looks at in the same operation. */
+static void write_asked(const struct reproducer *file) {
+    const struct failure *const failure = &file->outcome->failure;
+    if (failure->kind == FAILURE_NONE) {
         return;
     }
-    fprintf(stream,
-            "/* A new operation begins. text is its number and how the program has it. */\n"
-            "static void begin(const char *text) {\n"
-            "    operation = text;\n"
-            "    grant = false;\n"
-            "%s}\n\n",
-            counts ? "    asked_pages = 0;\n    ask_count = 0;\n" : "");
+    fputs("    asked = ", file->stream);
+    write_property(failure->kind == FAILURE_VERDICT ? failure->verdict.oracle : ORACLE_USABLE_SIZE,
+                   file->stream);
+    fputs(";\n", file->stream);
 }
 
-/* Chooses what is written: which steps, and which checks behind each. */
-static struct reproducer *plan_file(const struct program *program, const struct outcome *outcome,
-                                    const struct plan *plan, FILE *stream) {
-    struct reproducer *const file = calloc(1, sizeof *file);
-    if (file == NULL) {
-        abort(); /* less than the plan took, which was had */
+static void write_step(const struct reproducer *file, const struct step *step, bool is_last) {
+    FILE *const stream = file->stream;
+    char text[TEXT_OPERATION_SIZE];
+    fputc('\n', stream);
+    if (is_last) {
+        write_asked(file);
     }
-    *file =
-        (struct reproducer){.stream = stream, .program = program, .outcome = outcome, .steps = plan->steps};
-    file->step_count = plan->step_count;
-    if (outcome->failure.kind == FAILURE_NONE) {
-        file->every = true;
-        file->each = file->last = ORACLE_ALL;
+    fprintf(stream, "    begin(\"%zu: %s%s\");\n", step->index, text_operation(&step->operation, text),
+            step->recovery ? ", freeing everything at the end" : "");
+    if (step->call == CALL_NONE) {
+        fputs("    /* Calls nothing: the page source will refuse what it is asked for next. */\n", stream);
+        return;
+    }
+    write_before(step, stream);
+    if (is_last && outcome_is_death(file->outcome)) {
+        write_death(file);
+    }
+    if (step->call == CALL_DAMAGED) {
+        write_damaged(step, stream);
     } else {
-        const size_t step_count = outcome->has_step ? outcome->step.index + 1 : 0;
-        file->death = outcome->failure.kind != FAILURE_VERDICT;
-        file->step_count = step_count < plan->step_count ? step_count : plan->step_count;
-        file->each = REPRODUCER_ANSWERS;
-        file->last = file->each | (file->death ? ORACLE_BIT(ORACLE_USABLE_SIZE)
-                                               : ORACLE_BIT(outcome->failure.verdict.oracle));
+        write_call(step, step->call, stream);
+        write_expected(step, stream);
     }
-    file->table = ((file->each | file->last) & REPRODUCER_TABLE) != 0;
-    return file;
 }
 
 void reproducer_write(const struct program *program, const struct outcome *outcome, const struct plan *plan,
                       const char *name, FILE *stream) {
-    struct reproducer *const file = plan_file(program, outcome, plan, stream);
-    write_comment(file, name);
-    write_includes(file);
-    write_memory(file);
-    write_properties(file);
-    write_source(file);
-    reproducer_write_checks(file);
-    reproducer_write_steps(file);
-    fputs("int main(void) {\n    reproduce();\n    return 0;\n}\n", stream);
-    free(file);
+    struct reproducer file = {stream, program, outcome, plan->steps, plan->step_count};
+    if (outcome->failure.kind != FAILURE_NONE) {
+        const size_t step_count = outcome->has_step ? outcome->step.index + 1 : 0;
+        file.step_count = step_count < plan->step_count ? step_count : plan->step_count;
+    }
+    write_comment(&file, name);
+    write_constants(&file);
+    fputs(reproducer_helpers, stream);
+    fputs("\nstatic void reproduce(void) {\n", stream);
+    if (file.step_count == 0) {
+        write_asked(&file);
+    }
+    fprintf(stream, "    start(%s);\n", outcome->failure.kind == FAILURE_SANITIZER ? "true" : "false");
+    for (size_t i = 0; i < file.step_count; i++) {
+        write_step(&file, &file.steps[i], i + 1 == file.step_count);
+    }
+    fputs(
+        "\n    check(!block_read(base).taken && block_read(base).size == kmem_size(&heap), RECOVERY);\n}\n\n"
+        "int main(void) {\n    reproduce();\n    return 0;\n}\n",
+        stream);
 }

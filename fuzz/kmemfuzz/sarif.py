@@ -13,7 +13,7 @@ import urllib.parse
 from kmemfuzz import corpus, tree
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, Parser, add_caller, exit_codes
-from kmemfuzz.outside_text import visible
+from kmemfuzz.outside_text import dump_json, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -115,9 +115,9 @@ def main(arguments):
     oracles = subprocess.run([tool, "oracles", "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
     document = document_of(json.loads(done.stdout), json.loads(oracles.stdout))
     try:
-        corpus.write_whole(options.out, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
+        corpus.write_whole(options.out, (dump_json(document) + "\n").encode())
     except OSError as error:
-        print(f"kmemfuzz sarif: {visible(options.out)} cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"kmemfuzz sarif: {visible(options.out)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     for result in document["runs"][0]["results"]:
         uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]

@@ -1,8 +1,7 @@
-/* Misuse of memory and of C, on demand, for tests of the sanitizers: an allocation of MISUSE_REQUEST + kind
- * bytes, which no heap grants, commits it. The same code runs on the host and on a board, under the
- * sanitizers that watch the core there. In every other image and tool such an input is sound.
- *
- * May be here: the list. May not: how each is done (misuse.c). Read by the tests as well. */
+/* Kinds of misuse of memory and of C, on demand, for tests of the sanitizers: an allocation of MISUSE_REQUEST
+ * + kind bytes, which no heap grants, commits one (misuse.c). The same code runs on the host and on a board,
+ * under the sanitizers that watch the core there. In every other image and tool such an input is sound. The
+ * tests read this list too. */
 #ifndef KMEM_MISUSE_H
 #define KMEM_MISUSE_H
 
@@ -79,11 +78,11 @@ enum misuse_kind {
 };
 
 /* Commits one kind of misuse on a heap with room for a few small blocks at its start. scratch is
- * MISUSE_SCRATCH_SIZE bytes of the caller's. Returns when nobody stops it; then the heap's list of blocks is
+ * MISUSE_SCRATCH_SIZE bytes of the caller's. Returns if nothing stops it; then the heap's list of blocks is
  * as it was. */
 void misuse(struct kmem *heap, enum misuse_kind kind, unsigned char *scratch);
 
-/* kmem, but for the requests that ask for misuse. */
+/* kmem, except for the requests that ask for misuse. */
 const struct subject *subject_misuse(void);
 
 #endif

@@ -15,18 +15,18 @@ enum command_receiver {
     COMMAND_TEXT,   /* const char *: the value; such an option is given once at most */
     COMMAND_NUMBER, /* size_t: the value, a whole decimal number up to UINT32_MAX */
     COMMAND_FILES,  /* struct file_list, for operands: each is a file, or a folder with files in it */
-    COMMAND_EACH    /* none: `take` is given each value */
+    COMMAND_EACH    /* none: `take` gets each value */
 };
 
 struct command_option {
     const char *name;  /* such as "--force" or "-o"; NULL: an operand */
     const char *value; /* what help calls the value, such as "OUT"; NULL: a flag */
     const char *needs; /* what the value is, as in "-o needs the name of the file to write" */
-    const char *help;  /* what it does; wrapped when it is printed */
+    const char *help;  /* what it does; wrapped when printed */
     enum command_receiver receiver;
     size_t offset; /* of the receiver, in the command's struct of options */
-    /* Is given that struct, the option's name as typed and the value. Returns EXIT_SOUND, or prints what is
-     * wrong with the value and returns EXIT_USAGE. */
+    /* Gets that struct, the option's name as typed and the value. Returns EXIT_SOUND, or prints what is wrong
+     * with the value and returns EXIT_USAGE. */
     enum exit_code (*take)(void *options, const char *name, const char *value);
 };
 
@@ -68,7 +68,7 @@ struct command {
     size_t option_count;
     size_t size;                          /* of the struct of options */
     const void *defaults;                 /* the struct before any argument; NULL: all zero */
-    enum exit_code (*run)(void *options); /* given the struct, which is gone when it returns */
+    enum exit_code (*run)(void *options); /* gets the struct, which is gone when it returns */
 };
 
 #define COMMAND_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof(table)[0]
@@ -84,7 +84,7 @@ extern const struct command command_reduce;
 extern const struct command command_explain;
 extern const struct command command_keep;
 
-/* The path this process was started by, for commands to be repeated. */
+/* The path this process was started by, for commands to repeat. */
 extern const char *command_tool_path;
 
 /* Reads the arguments after a command's name, NULL-terminated, as getopt_long does, and runs it. Returns its

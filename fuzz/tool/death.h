@@ -1,8 +1,5 @@
-/* The end of this process by a signal or a sanitizer: the subject's doing, ours, or the sanitizer's own
- * trouble.
- *
- * May be here: which of them it is, and the exit code that says so. May not: deaths in child processes
- * (fuzz/host). */
+/* The end of this process by a signal or a sanitizer: whether the subject caused it, we did, or the sanitizer
+ * itself failed, and the exit code for it. Deaths in child processes are fuzz/host's. */
 #ifndef KMEM_DEATH_H
 #define KMEM_DEATH_H
 
@@ -13,10 +10,10 @@
  * EXIT_ENVIRONMENT when a sanitizer gives up on its own. */
 void death_watch(void);
 
-/* The subject runs in this process, and may be its end; or does no more. */
+/* The subject runs in this process, and may kill it; or no longer does. */
 void death_expect(bool expected);
 
-/* The command is over: what a sanitizer still says, of leaks, is of our own. */
+/* The command is over: anything a sanitizer still reports, such as a leak, is our own bug. */
 void death_at_end(void);
 
 #endif

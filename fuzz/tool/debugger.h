@@ -1,7 +1,5 @@
-/* A program under the debugger: finds the operation it fails in, and starts gdb on this tool, stopped before
- * it.
- *
- * May be here: processes. May not: what gdb knows of heaps (fuzz/gdb), arguments of commands. */
+/* Runs a program under the debugger: finds the operation it fails in, and starts gdb on this tool, stopped
+ * before it. */
 #ifndef KMEM_DEBUGGER_H
 #define KMEM_DEBUGGER_H
 
@@ -14,13 +12,13 @@
 
 struct debugger_options {
     size_t operation;     /* number of the operation to stop before, from 0, or DEBUGGER_FAILING */
-    const char *commands; /* file of gdb commands to run at the stop, before gdb ends; NULL: a person types */
+    const char *commands; /* file of gdb commands to run at the stop, before gdb ends; NULL: interactive */
 };
 
-/* Runs program once in a process of its own, with the oracles the executor asks, to find the operation; then
- * starts gdb on `kmemfuzz ARGUMENTS...`, NULL-terminated, which must run the same program. What is found is
- * said on standard error. Returns when gdb has ended: EXIT_SOUND; or, having said why, EXIT_USAGE (there is
- * no such operation) or EXIT_ENVIRONMENT (gdb or its support is missing, or has failed). */
+/* Runs program once in a process of its own, with the executor's oracles, to find the operation; then starts
+ * gdb on `kmemfuzz ARGUMENTS...`, NULL-terminated, which must run the same program. Prints what it found to
+ * standard error. Returns when gdb has ended: EXIT_SOUND; or, having printed why, EXIT_USAGE (there is no
+ * such operation) or EXIT_ENVIRONMENT (gdb or its support is missing, or has failed). */
 __attribute__((warn_unused_result)) enum exit_code debugger_run(struct executor *executor,
                                                                 const struct program *program,
                                                                 char *const *arguments,

@@ -1,8 +1,5 @@
 /* What went wrong in a program, in as few operations as possible: the reduced program, how it ends, and the
- * history of its heap; and all of it as files and in words.
- *
- * May be here: how reduction, outcome and recording are put together, and what is made of them. May not: any
- * of them; arguments. diagnosis_print.c has the words. */
+ * history of its heap; and all of it as files and in words (diagnosis_print.c). */
 #ifndef KMEM_DIAGNOSIS_H
 #define KMEM_DIAGNOSIS_H
 
@@ -14,10 +11,10 @@
 #include "fuzz/host/reduced.h"
 
 struct diagnosis {
-    const char *path;           /* of the program that was given */
-    const struct input *input;  /* the program that was given */
+    const char *path;           /* of the given program */
+    const struct input *input;  /* the given program */
     struct reduced reduced;     /* it made small; holds no program when it is sound */
-    struct recording recording; /* of the reduced program or, when it is sound, of the one given */
+    struct recording recording; /* of the reduced program or, when it is sound, of the given one */
 };
 
 /* The files a diagnosis is kept in: names from malloc. */
@@ -34,9 +31,9 @@ struct diagnosis_files {
 };
 
 /* Finds out what is wrong with a program, on the host's executor with every oracle on. path names it. The
- * program is run only where it can do no harm. Returns EXIT_VIOLATION (it fails) or EXIT_SOUND, and the
- * caller closes *diagnosis, which uses path and input until then; or prints why it cannot be told, and
- * returns EXIT_ENVIRONMENT. */
+ * program runs only where it can do no harm. Returns EXIT_VIOLATION (it fails) or EXIT_SOUND, and the caller
+ * closes *diagnosis, which uses path and input until then; or prints why it cannot find out, and returns
+ * EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) enum exit_code diagnosis_make(const char *path, const struct input *input,
                                                                   struct diagnosis *diagnosis);
 

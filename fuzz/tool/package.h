@@ -1,6 +1,6 @@
 /* The words of kmemfuzz that are written in Python: where their package is, and how one starts.
  *
- * The package is fuzz/kmemfuzz in the tree, lib/kmemfuzz beside an installed tool's bin/. */
+ * The package is fuzz/kmemfuzz in the tree, lib/kmemfuzz next to an installed tool's bin/. */
 #ifndef KMEM_PACKAGE_H
 #define KMEM_PACKAGE_H
 

@@ -12,7 +12,7 @@
 #define RANGE_BASE  UINT64_C(0x40200000) /* no RAM, and no table that the image's own mappings need */
 #define RANGE_COUNT ((size_t)4)          /* pages */
 
-extern unsigned char free_ram_start[], free_ram_end[]; /* link.ld: nobody else's */
+extern unsigned char free_ram_start[], free_ram_end[]; /* link.ld: used by nothing else */
 extern const char constants_start[], constants_end[], trap_stack_top[], data_end[], stack_bottom[],
     stack_top[];
 

@@ -187,7 +187,7 @@ void bench_heap(void) {
     measure_merge("free-merge-both", true, true);
 }
 
-/* A block of so many words, with a taken one behind it, that has to move to hold a byte more. */
+/* A block of so many words, followed by a taken one, that has to move to hold a byte more. */
 static uint32_t count_move(size_t word_count) {
     start(0);
     void *const block = kmem_alloc(&heap, word_count * sizeof(uint64_t));

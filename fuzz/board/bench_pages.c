@@ -1,4 +1,4 @@
-/* Measures what lies below the heap: the page allocator, the kernel's one heap over it and, where the
+/* Measures what is below the heap: the page allocator, the kernel's one heap over it and, where the
  * processor has it, the page tables. */
 #include "fuzz/board/bench.h"
 #include "src/kernel.h"
@@ -7,7 +7,7 @@
 
 #define SLOPE_COUNT ((size_t)512) /* pages a slope is measured over */
 
-extern unsigned char free_ram_start[], free_ram_end[]; /* link.ld: nobody else's */
+extern unsigned char free_ram_start[], free_ram_end[]; /* link.ld: used by nothing else */
 
 static struct page_allocator pages;
 static void *result;
@@ -35,7 +35,7 @@ static void report_done(const char *name, uint32_t count) {
     bench_report(name, BENCH_NO_NUMBER, count);
 }
 
-/* A page behind a run of so many. */
+/* A page after a run of so many. */
 static uint32_t count_behind(size_t count) {
     start();
     bench_require(page_alloc(&pages, count) != NULL, "there is a run");

@@ -4,8 +4,8 @@
 #define PAGE                 ((size_t)4096) /* bytes */
 #define ROUND_UP(size, unit) (((size) + (unit) - 1) / (unit) * (unit))
 
-/* A page for the guard bytes in front of the arena, the arena, and its guard bytes behind. link.ld puts it
- * where the arena has its alignment, with pages nobody may touch on both sides. */
+/* A page for the guard bytes before the arena, the arena, and its guard bytes after it. link.ld puts it
+ * where the arena has its alignment, with inaccessible pages on both sides. */
 __attribute__((section(".arena"), aligned(4096))) static unsigned char
     arena_pages[PAGE + ROUND_UP(ARENA_CAPACITY + ARENA_GUARD_SIZE, PAGE)];
 

@@ -2,7 +2,7 @@
  * its pages are touched (VIRTUAL_HEAP_LAZY). memory.h is the contract.
  *
  *     virtual               physical
- *     ARENA_BASE        ->  any page of pool      the input's, from the guard in front of the region to the
+ *     ARENA_BASE        ->  any page of pool      the input's, from the guard before the region to the
  *                                                 region's end; granted and given back input by input
  *     constants         ->  the same address      read only
  *     data, stack       ->  the same address      but for the trap's stack
@@ -19,7 +19,7 @@
 #define ARENA_BASE ((uintptr_t)0x40400000) /* a multiple of ARENA_ALIGNMENT, and no RAM */
 
 /* Level 2: the root. Level 1: one for the arena, one for the image and the blob. Level 0: three for the arena
- * (a page in front of 2 MiB, and one behind), one for the image, 16 for a blob of 32 MiB. That is 23. */
+ * (a page before 2 MiB, and one after), one for the image, 16 for a blob of 32 MiB. That is 23. */
 #define TABLE_MAXIMUM ((size_t)24)
 #define POOL_COUNT    (ARENA_CAPACITY / PAGE_SIZE + 1 + TABLE_MAXIMUM) /* pages */
 
@@ -37,9 +37,9 @@ static struct {
     size_t own_mapped_count; /* pages */
     struct subject subject;  /* what memory_subject returns: the image's own but for start */
     bool (*start)(void *heap, const struct subject_region *region); /* the image's own */
-    struct subject_region region;   /* the executor's, of the input under way */
-    size_t page_count;              /* pages of that region */
-    size_t fault_count;             /* pages mapped by a fault */
+    struct subject_region region;                                   /* the executor's, of the current input */
+    size_t page_count;                                              /* pages of that region */
+    size_t fault_count;                                             /* pages mapped by a fault */
     const char *failure;            /* what has gone wrong in the input; or NULL */
     unsigned char seen[POOL_COUNT]; /* the checker's */
 } memory;
@@ -87,7 +87,7 @@ static uintptr_t first_address(void) {
     return ((uintptr_t)memory.region.base - ARENA_GUARD_SIZE) / PAGE_SIZE * PAGE_SIZE;
 }
 
-/* Pages of the machine from the guard in front of the region up to the end it has with page_count pages. */
+/* Pages of the machine from the guard before the region up to the end it has with page_count pages. */
 static size_t machine_page_count(size_t page_count) {
     const uintptr_t end = (uintptr_t)memory.region.base + page_count * memory.region.page_size;
     return (end - first_address() + PAGE_SIZE - 1) / PAGE_SIZE;

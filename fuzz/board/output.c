@@ -11,7 +11,7 @@ void output_flush(void) {
     const size_t size = used;
     used = 0;
     if (!semihosting_write(buffer, size)) {
-        semihosting_exit(IMAGE_NO_OUTPUT); /* there is no one to tell */
+        semihosting_exit(IMAGE_NO_OUTPUT); /* there is nowhere to report it */
     }
 }
 

@@ -4,7 +4,7 @@
  *
  *     header | records, one per function | counters | MC/DC bitmap | names
  *
- * src/riscv/link.ld says where each but the first lies. Each part but the records, whose size is a multiple
+ * src/riscv/link.ld says where each but the first is. Each part but the records, whose size is a multiple
  * of 8 already, is followed by zeros up to one. */
 #include "fuzz/board/profile.h"
 

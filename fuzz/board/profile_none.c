@@ -1,4 +1,4 @@
-/* In an image that is not measured there is no profile to write. profile.h is the contract. */
+/* An image that is not measured has no profile to write. profile.h is the contract. */
 #include "fuzz/board/profile.h"
 
 #include <stddef.h>

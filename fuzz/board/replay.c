@@ -1,5 +1,5 @@
 /* The replay image: runs the inputs of the blob one after another, with every oracle asked after every
- * operation, and writes a line about each. An input that faults or hangs is given up, and the next one runs.
+ * operation, and writes a line about each. An input that faults or hangs is abandoned, and the next one runs.
  *
  *     main -> replay_all -> replay_input -> context_run -> run_program -> the executor
  *                                ^                              |
@@ -57,12 +57,12 @@ static struct {
     struct image_control control;
     struct arena arena;
     struct executor executor;
-    struct context context; /* of the input under way */
+    struct context context; /* of the current input */
     struct trap_record trap;
     const char *report_letter; /* of the line about a sanitizer's report */
     struct line report;        /* the end of it */
     volatile enum phase phase;
-    uint64_t started;   /* when the input under way was, in timer ticks */
+    uint64_t started;   /* when the current input was, in timer ticks */
     uint64_t flushed;   /* when the last was whose line was written at once */
     size_t sound_count; /* inputs by outcome */
     size_t violation_count;
@@ -101,7 +101,7 @@ static struct line describe_fault(const char *start) {
     return line;
 }
 
-/* Nobody is there to be told but the console, and a trap has no way back. */
+/* Only the console can take a message, and a trap has no way back. */
 _Noreturn static void end_without_host(void) {
     board_print("ERROR 21 no semihosting: start QEMU with -semihosting-config enable=on,target=native\n");
     board_power_off(IMAGE_NO_SEMIHOSTING);
@@ -193,7 +193,7 @@ static void run_program(void *argument) {
 static void make_executor(void) {
     const bool first = replay.executor.subject == NULL;
     if (first || (replay.control.flags & IMAGE_KEEP_FRAMES) == 0) {
-        sanitizer_start(); /* the frames that were given up have left their poison on the stack */
+        sanitizer_start(); /* abandoned frames have left their poison on the stack */
     }
     replay.executor.subject = memory_subject(image_subject());
     replay.executor.arena = replay.arena;

@@ -31,7 +31,7 @@ static void append_place(struct line *line, const struct sanitizer_place *place)
     line_hexadecimal(line, place->stack_pointer);
 }
 
-/* The shadow around an address, as two digits a byte. The rows before and behind its own may reach past the
+/* The shadow around an address, as two digits a byte. The rows before and after its own may reach past the
  * shadow's ends, where there is something else or nothing. */
 static void append_shadow(struct line *line, uintptr_t address) {
     if (!shadow_covers(address, 1)) {

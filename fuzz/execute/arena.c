@@ -7,7 +7,7 @@
 
 #define DIRT_WORD UINT64_C(0xa5a5a5a5a5a5a5a5)
 
-/* A word that may lie over objects of any type. All addresses and sizes here are multiples of 8. */
+/* A word that may alias objects of any type. All addresses and sizes here are multiples of 8. */
 typedef uint64_t __attribute__((may_alias)) word;
 
 PORT_UNCHECKED static void fill(unsigned char *address, size_t size) {
@@ -32,7 +32,7 @@ PORT_UNCHECKED static size_t first_clean(const unsigned char *address, size_t si
     return size;
 }
 
-/* Bytes behind a region's end that are there to be looked at. */
+/* Bytes after a region's end that exist and can be checked. */
 static size_t end_guard_size(struct arena arena, size_t region_size) {
     const uintptr_t end = (uintptr_t)arena.base + region_size;
     const size_t rest = (0 - end) & (arena.page_size - 1); /* of the page; of all memory without pages */

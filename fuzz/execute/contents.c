@@ -1,6 +1,5 @@
 /* The oracles on what payloads hold. judge.h is the contract.
- *
- * May be here: comparisons of payloads. May not: which pattern is whose, writes to anything but payloads. */
+ * It writes to payloads only. */
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/slots.h"

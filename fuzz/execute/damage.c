@@ -122,7 +122,7 @@ static struct verdict check_reported(const struct executor *executor, const stru
                                     step->refusal};
 }
 
-/* Coalesce merges what lies in front of the header that it reports, and may. */
+/* Coalesce may merge what is before the header that it reports. */
 static struct verdict check_untouched(const struct step *step, size_t changed, size_t region_size) {
     const bool right =
         step->refusal != REFUSAL_CORRUPT || step->damage.call == CALL_COALESCE || changed == region_size;

@@ -10,7 +10,7 @@
 #include "src/port.h"
 
 #define HEADER_SIZE ((size_t)8)  /* bytes */
-#define TAIL_SIZE   ((size_t)64) /* bytes behind the last live block in which a header may be written */
+#define TAIL_SIZE   ((size_t)64) /* bytes after the last live block in which a header may be written */
 
 /* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
 static void give(struct executor *executor, size_t offset, size_t size) {

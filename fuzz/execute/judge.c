@@ -1,8 +1,7 @@
 /* The oracles on one step's answer and on the heap after it. Each check returns its own verdict, whatever is
  * switched on; the two judges ask them in the order in which a failure is best explained: what could make
  * later checks unsafe or misleading comes first.
- *
- * May be here: comparisons of prediction and observation. May not: predictions, writes to the heap. */
+ * Nothing here writes to the heap. */
 #include "fuzz/execute/judge.h"
 
 #include "fuzz/execute/slots.h"
@@ -206,7 +205,7 @@ static struct verdict check_usable_answer(const struct executor *executor, const
                  : (struct verdict){ORACLE_USABLE_SIZE, step->pointer_offset, predicted, step->usable_size};
 }
 
-/* Without the model: at least the request. A pointer that is no payload has none. */
+/* Without the model: at least the request. A pointer that is not a payload has none. */
 static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
     if (step->call == CALL_USABLE) {
         return check_usable_answer(executor, step);

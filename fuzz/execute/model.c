@@ -7,7 +7,7 @@
 #define ASKS_REPEAT 16u
 #define NEVER_FITS  UINT64_MAX /* no region is so large */
 
-/* A free block, as what lies between two live ones. */
+/* A free block: the space between two live ones. */
 struct hole {
     size_t start; /* bytes from base */
     size_t end;
@@ -50,7 +50,7 @@ static size_t live_end(const struct live_block *live) {
     return live->offset + live->size;
 }
 
-/* The stretch in front of live block number next, or of the region's end; empty when they touch. */
+/* The stretch before live block number next, or of the region's end; empty when they touch. */
 static struct hole hole_before(const struct model *model, size_t next) {
     return (struct hole){
         .start = next == 0 ? 0 : live_end(&model->live[next - 1]),
@@ -88,7 +88,7 @@ size_t model_tail_payload(const struct model *model) {
 
 /* Live blocks. */
 
-/* Index of the first live block that ends behind offset; live_count when none does. */
+/* Index of the first live block that ends after offset; live_count when none does. */
 static size_t first_ending_after(const struct model *model, size_t offset) {
     size_t low = 0;
     size_t high = model->live_count;
@@ -157,7 +157,7 @@ static uint64_t aligned_offset(const struct model *model, size_t start, uint64_t
 }
 
 /* Puts a block of `needed` bytes at offset into the hole, which has room for it. What would be left of the
- * hole behind it goes to the block when no block could be made of it. */
+ * hole after it goes to the block when it is too small to be a block. */
 static struct prediction put(struct model *model, struct hole hole, size_t offset, size_t needed) {
     const size_t left_over = hole.end - offset - needed;
     const size_t size = left_over < BLOCK_LEAST ? needed + left_over : needed;
@@ -270,7 +270,7 @@ struct prediction model_realloc(struct model *model, size_t offset, uint64_t siz
     if (size == 0) {
         return model_free(model, offset);
     }
-    /* The block and the hole behind it, taken out and filled anew, if there is room. */
+    /* The block and the hole after it, removed and filled again, if there is room. */
     const size_t index = find_payload(model, offset);
     const struct live_block old = model->live[index];
     const struct hole room = {.start = old.offset, .end = hole_before(model, index + 1).end, .next = index};

@@ -1,15 +1,13 @@
 /* From an operation to a call: what its operands mean in the heap's present state. No operation on random
  * bytes is wasted: an operand that names nothing suitable picks the next that is, and where there is none the
- * operation becomes the nearest one that makes sense. docs/programs.md tells the same to users.
- *
- * May be here: operand rules. May not: predictions, calls to the subject, oracles. */
+ * operation becomes the nearest one that makes sense. docs/programs.md says the same to users. */
 #include "fuzz/execute/resolve.h"
 
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/slots.h"
 
 #define WORD           ((size_t)8)    /* bytes between the pointers a block has to choose from */
-#define FOREIGN_SPREAD UINT32_C(4096) /* words beyond the region a foreign pointer may lie */
+#define FOREIGN_SPREAD UINT32_C(4096) /* words beyond the region a foreign pointer may be */
 
 static uint64_t add(uint64_t base, int32_t amount) {
     if (amount >= 0) {
@@ -134,7 +132,7 @@ static void resolve_usable(struct step *step, const struct executor *executor) {
     }
 }
 
-/* What a slot once held, if that is no live payload by now; else of the next slot with such a pointer. */
+/* What a slot once held, if that is not a live payload now; else of the next slot with such a pointer. */
 static void resolve_double(struct step *step, const struct executor *executor) {
     const struct executor_tables *const tables = &executor->tables;
     size_t slot = step->operation.slot;
@@ -185,7 +183,7 @@ static void resolve_foreign(struct step *step, const struct executor *executor) 
 
 static void resolve_misuse(struct step *step, const struct executor *executor) {
     if (!executor->exact) {
-        return; /* without the model nobody knows what would be a misuse */
+        return; /* without the model nothing defines what would be a misuse */
     }
     switch (step->operation.kind) {
     case OPERATION_DOUBLE:

@@ -4,7 +4,7 @@
 #include "fuzz/execute/slots.h"
 
 unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
-    return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may lie outside the arena */
+    return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may be outside the arena */
 }
 
 bool executor_slot_is_live(const struct executor *executor, size_t slot) {

@@ -14,7 +14,7 @@ void assertion_listen(assertion_listener *listener) {
     current = listener;
 }
 
-/* In place of the C library's, which assert calls: the same, and heard. */
+/* Replaces the C library's, which assert calls: the same, with a listener. */
 __attribute__((noreturn)) void __assert_fail(const char *text, const char *file, unsigned line,
                                              const char *function);
 
@@ -41,7 +41,7 @@ static bool is_own(uintptr_t pc) {
 
 /* The way from the handler to the caller: our own frames, those of the C library, the caller. */
 struct search {
-    bool has_left; /* our own frames are behind */
+    bool has_left; /* our own frames are passed */
     uintptr_t found;
 };
 
@@ -50,7 +50,7 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *argument)
     const uintptr_t pc = _Unwind_GetIP(context);
     const bool own = is_own(pc);
     if (own && search->has_left) {
-        search->found = pc - 1; /* a return address, which may lie behind its function's end */
+        search->found = pc - 1; /* a return address, which may be past its function's end */
         return _URC_END_OF_STACK;
     }
     search->has_left |= !own;
@@ -65,7 +65,7 @@ uintptr_t abort_caller(void) {
 
 /* What was printed. */
 
-/* Copies the text up to `end`, which must be in it, to a buffer of size bytes, and moves on behind that. */
+/* Copies the text up to `end`, which must be in it, to a buffer of size bytes, and moves past it. */
 static bool copy_until(const char **text, const char *end, char *copy, size_t size) {
     const char *const at = strstr(*text, end);
     if (at == NULL) {
@@ -76,7 +76,7 @@ static bool copy_until(const char **text, const char *end, char *copy, size_t si
     return true;
 }
 
-/* The index behind the last of some characters in a text; 0 when it has none of them. */
+/* The index after the last of some characters in a text; 0 when it has none of them. */
 static size_t last_of(const char *text, const char *characters) {
     size_t index = strlen(text);
     while (index > 0 && strchr(characters, text[index - 1]) == NULL) {

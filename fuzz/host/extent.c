@@ -36,7 +36,7 @@ static const struct {
     [ORACLE_CONTENTS_MOVED] = {AIM_BYTE, "the first wrong byte"},
 };
 
-/* The size of the block that begins at offset; a header's when none does, or when its size cannot be true. */
+/* The size of the block that begins at offset; a header's when none does, or when its size is impossible. */
 static uint64_t block_size_at(const struct history_block *blocks, size_t count, uint64_t offset) {
     uint64_t start = 0;
     for (size_t i = 0; i < count && start <= offset; i++) {
@@ -64,7 +64,7 @@ static uint64_t requested(const struct history *history) {
 
 static size_t add(struct extent *extents, size_t count, uint64_t offset, uint64_t size, const char *what) {
     if (offset == UINT64_MAX) {
-        return count; /* NULL lies nowhere */
+        return count; /* NULL is nowhere */
     }
     extents[count] = (struct extent){.offset = (int64_t)offset, .size = size, .what = what};
     return count + 1;

@@ -47,7 +47,7 @@ static void leave_out(struct file_list *list, const char *path, const char *reas
     list->left_out[list->left_out_count++] = (struct left_out){.path = copy_path(path), .reason = reason};
 }
 
-/* A folder that is being listed, and the one it lies in. */
+/* A folder that is being listed, and the one that contains it. */
 struct folder {
     const struct folder *parent; /* NULL: it was named */
     dev_t device;

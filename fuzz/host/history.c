@@ -9,7 +9,7 @@
 
 #include "fuzz/host/exit_code.h"
 
-#define GRAIN ((size_t)8) /* bytes; payloads lie on multiples of it */
+#define GRAIN ((size_t)8) /* bytes; payloads are at multiples of it */
 
 /* The recorder: what is needed while a run goes on. Static, for history_interrupt: a dying process has nobody
  * to hand it over. */
@@ -68,7 +68,7 @@ static void add_block(void *context, size_t offset, uint64_t size, bool taken) {
     record->now[record->now_count++] = block;
 }
 
-/* Where each live payload lies, or, with `known` false, nowhere again. A payload that lies where none can is
+/* Where each live payload is, or, with `known` false, nowhere again. A payload that lies where none can is
  * left out, and its block is nobody's. */
 static void note_owners(struct recorder *record, bool known) {
     const struct executor *const executor = record->executor;
@@ -292,7 +292,7 @@ struct history_cursor history_cursor_open(const struct history *history) {
     return cursor;
 }
 
-/* The blocks behind the change move, those of the change fill the room. */
+/* The blocks after the change move, those of the change fill the room. */
 static void apply(struct history_cursor *cursor, const struct history_change *change) {
     struct history_block *const place = cursor->blocks + change->first;
     const size_t behind = cursor->count - change->first - change->removed_count;

@@ -56,7 +56,7 @@ struct history {
     size_t first_block_count; /* blocks of the heap before the first step: the first of all blocks */
     size_t page_limit;        /* pages the region had at most */
 
-    size_t step_count; /* steps recorded, one under way included */
+    size_t step_count; /* steps recorded, the current one included */
     bool under_way;    /* the last of them has not ended: the subject died in it */
     bool full;         /* there was not room for all: the last steps are missing */
 

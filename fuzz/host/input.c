@@ -81,7 +81,7 @@ enum form {
     FORM_NEITHER,
 };
 
-/* Is this the name of a file that a fuzzer has saved? An ending would be of what was written beside it. */
+/* Is this the name of a file that a fuzzer saved? One with an ending was written next to it by us. */
 static bool is_saved_name(const char *path) {
     static const char *const prefixes[] = {"crash-", "timeout-",   "oom-",
                                            "leak-",  "slow-unit-", "minimized-from-"};

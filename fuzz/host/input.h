@@ -35,7 +35,7 @@ void input_close(struct input *input);
 
 /* The bytes of the file at path, whatever they are, in memory from malloc which the caller frees; "-" is
  * standard input. Returns EXIT_SOUND; or prints why not and returns EXIT_ENVIRONMENT: it cannot be read, has
- * more than INPUT_SIZE_MAXIMUM bytes, as a device without an end has, or there is no memory for it. */
+ * more than INPUT_SIZE_MAXIMUM bytes, as an endless device has, or there is no memory for it. */
 __attribute__((warn_unused_result)) enum exit_code input_read(const char *path, uint8_t **bytes,
                                                               size_t *size);
 

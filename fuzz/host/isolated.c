@@ -31,7 +31,7 @@
 
 #define MEMORY_LIMIT   ((rlim_t)1 << 30)   /* bytes a child may map beyond what its caller has */
 #define REPORT_MAXIMUM ((off_t)1 << 20)    /* bytes of a child's output that are kept */
-#define OUTPUT_MAXIMUM ((rlim_t)16 << 20)  /* bytes of it that are taken; all behind them is lost */
+#define OUTPUT_MAXIMUM ((rlim_t)16 << 20)  /* bytes of it that are read; the rest is lost */
 #define STACK_SIZE     ((size_t)64 * 1024) /* bytes: for signal handlers, when the stack is what overflowed */
 #define LOOK_INTERVAL  20u   /* milliseconds after which a child that does not answer is looked for */
 #define DYING_LIMIT    1000u /* milliseconds of processor time that the hook `dying` may take */
@@ -53,7 +53,7 @@ static size_t share_size(const struct isolated *isolated) {
 
 /* The child. */
 
-static struct isolated_share *child_share; /* for hooks and handlers, which nobody can hand it to */
+static struct isolated_share *child_share; /* for hooks and handlers, which cannot get it as an argument */
 static bool child_reports;                 /* what sanitizers print is wanted */
 static const struct isolated_hooks *child_hooks;
 
@@ -186,7 +186,7 @@ static void limit_resources(void) {
     }
 }
 
-/* The observer the executor had, behind one that notes which step is under way. */
+/* The executor's own observer, called by one that notes the current step. */
 static const struct observer *observer_behind;
 
 static void note_step(void *context, const struct executor *executor, const struct step *step) {
@@ -330,10 +330,10 @@ static int stop_child(struct isolated *isolated) {
     return status;
 }
 
-/* What a caller hears of its child. */
+/* What a caller learns from its child. */
 enum answer {
     ANSWER_GIVEN, /* the run has ended */
-    ANSWER_NONE,  /* the child is no more */
+    ANSWER_NONE,  /* the child is gone */
     ANSWER_LATE,  /* nothing in all that time */
 };
 
@@ -458,7 +458,7 @@ struct failure isolated_run(struct isolated *isolated, const struct program *pro
     if (isolated->fresh) {
         (void)stop_child(isolated);
     }
-    do { /* twice at most: a child that served before may have been ended by what that has left behind */
+    do { /* twice at most: a child that served before may have been ended by the effects of that */
         is_new = isolated->child == 0;
         if (is_new) {
             start_child(isolated);

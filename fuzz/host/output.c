@@ -14,7 +14,7 @@
 
 #define TEMPORARY     ".kmemfuzz-%ld-%u" /* process, number: in the folder of the file, where none looks */
 #define NUMBER_SIZE   ((size_t)40)       /* bytes: room for both */
-#define ATTEMPT_COUNT 1000u              /* names that killed processes may have left behind */
+#define ATTEMPT_COUNT 1000u              /* names that killed processes may have left */
 
 static enum exit_code fail_write(const char *path, int error) {
     if (error == EEXIST) {
@@ -37,7 +37,7 @@ static bool write_all(int file, const uint8_t *bytes, size_t size) {
     return fsync(file) == 0;
 }
 
-/* Creates a file beside path under a name of its own, with the rights that the umask leaves. Returns its
+/* Creates a file next to path under a name of its own, with the permissions of the umask. Returns its
  * descriptor and in *temporary its path, from malloc; or -1, with errno set. */
 static int create_beside(const char *path, char **temporary) {
     static unsigned number;
@@ -63,8 +63,8 @@ static int create_beside(const char *path, char **temporary) {
     return file;
 }
 
-/* The finished file under a temporary name beside its own, from malloc; NULL, with errno set, when it cannot
- * be had, and then nothing is left behind. */
+/* The finished file under a temporary name next to its own, from malloc; NULL, with errno set, when it cannot
+ * be had, and then nothing is left. */
 static char *store(const struct output *output) {
     char *temporary;
     const int file = create_beside(output->path, &temporary);
@@ -125,7 +125,7 @@ static enum exit_code check_names(const struct output *outputs, size_t count) {
     return EXIT_SOUND;
 }
 
-/* Returns how many files got their names: all, or those in front of the first that could not, with errno
+/* Returns how many files got their names: all, or those before the first that could not, with errno
  * set. */
 static size_t put_all_in_place(const struct output *outputs, char **temporaries, size_t count, bool replace) {
     size_t done = 0;

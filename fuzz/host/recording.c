@@ -12,7 +12,7 @@ static struct verdict record(void *context, struct executor *executor, const str
     return history->verdict;
 }
 
-/* Notes the heap as it is and, where it lies in the arena or its guards, the address the subject died at. */
+/* Notes the heap as it is and the address the subject died at, if that is in the arena or its guards. */
 static void note_death(void *context, uintptr_t address, size_t size) {
     struct history *const history = context;
     const struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);

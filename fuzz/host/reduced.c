@@ -66,7 +66,7 @@ static bool reduce_once(struct judge *judge, const struct program *program, bool
     return true;
 }
 
-/* A candidate may take a little longer than the program. Of a hang nobody knows how long it would take: there
+/* A candidate may take a little longer than the program. How long a hang would take is unknown: there
  * the result must hang for long, or all is done again, the long way. */
 static unsigned limit_candidates(const struct judge *judge) {
     const double milliseconds = isolated_milliseconds(&judge->isolated) * CANDIDATE_SLOWNESS;
@@ -81,7 +81,7 @@ static enum exit_code make(const char *path, struct judge *judge, const struct p
     if (judge->wanted.kind == FAILURE_NONE) {
         return EXIT_SOUND;
     }
-    /* What one run leaves behind may disturb the next, when the subject writes where it must not: then each
+    /* One run may disturb the next, when the subject writes where it must not: then each
      * gets a child of its own. */
     if (reduce_once(judge, program, false, limit_candidates(judge), reduced) ||
         reduce_once(judge, program, true, ISOLATED_LIMIT_MILLISECONDS, reduced)) {

@@ -51,7 +51,7 @@ static const char *base_name(const char *path) {
 void __asan_on_error(void) {
     has_reported = true;
     if (current != NULL) {
-        /* The counter is a return address, which may lie behind its function's end. */
+        /* The counter is a return address, which may be past its function's end. */
         const uintptr_t pc = (uintptr_t)__asan_get_report_pc();
         current(__asan_get_report_description(), pc == 0 ? 0 : pc - 1, "");
     }
@@ -128,7 +128,7 @@ static bool parse_frame(const char *line, size_t length, struct sanitizer_source
     if (sscanf(text, " #%*u 0x%*x in %127s %1023[^\n]", source->function, path) != 2) {
         return false;
     }
-    /* The tree's own sources, wherever the tree lies: the last "/src/" of the path. */
+    /* The tree's own sources, wherever the tree is: the last "/src/" of the path. */
     const char *file = NULL;
     for (const char *at = strstr(path, "/src/"); at != NULL; at = strstr(at + 1, "/src/")) {
         file = at + 1;

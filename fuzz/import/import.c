@@ -108,7 +108,7 @@ bool import_read(const char *log, size_t size, enum import_format format, struct
 
 /* The heap. */
 
-/* Where each slot's payload lies in the model. */
+/* Where each slot's payload is in the model. */
 struct layout {
     struct model model;
     size_t *offsets; /* by slot */

@@ -66,7 +66,7 @@ bool import_ids_add(struct import_ids *ids, struct import_text id, size_t slot, 
     return true;
 }
 
-/* The entries behind the one removed, up to the next empty place, move to where they are found without it. */
+/* The entries after the removed one, up to the next empty place, move to where they are found without it. */
 void import_ids_remove(struct import_ids *ids, struct import_entry *entry) {
     size_t place = (size_t)(entry - ids->places);
     entry->id.size = 0;

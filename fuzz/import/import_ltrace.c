@@ -35,7 +35,7 @@ static void skip_blanks(struct import_text *text) {
     }
 }
 
-/* Takes what stands before the next `end` off the front, and that; all of the text when there is none. */
+/* Takes what precedes the next `end`, and that, off the front; all of the text when there is none. */
 static struct import_text read_until(struct import_text *text, const char *end) {
     const char *const at = import_find(*text, end);
     const struct import_text before = {.start = text->start, .size = (size_t)(at - text->start)};

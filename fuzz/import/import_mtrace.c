@@ -1,12 +1,12 @@
 /* What glibc's mtrace(3) writes. A line is a mark (= Start, = End) or
  *
- *     @ CALLER + POINTER SIZE    malloc, calloc, aligned_alloc: which of them is not told
+ *     @ CALLER + POINTER SIZE    malloc, calloc, aligned_alloc: it does not say which
  *     @ CALLER - POINTER         free
  *     @ CALLER < POINTER         realloc of this ...
  *     @ CALLER > POINTER SIZE    ... to this, on the next line
  *     @ CALLER ! POINTER SIZE    realloc that failed
  *
- * CALLER, and the @ in front of it, may be missing. Numbers are hexadecimal. */
+ * CALLER, and the @ before it, may be missing. Numbers are hexadecimal. */
 #include "fuzz/import/import_format.h"
 
 /* The sign, such as + or -, that says what was called; empty when there is none. A caller is one word. */

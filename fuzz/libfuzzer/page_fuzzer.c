@@ -1,12 +1,12 @@
 /* libFuzzer target: the page allocator against the page model, every operation checked.
  *
  * Every byte string is a valid input. Bytes of the first three that are missing are 0; one or two bytes
- * behind the last whole operation, and operations beyond OPERATION_LIMIT, are ignored.
+ * after the last whole operation, and operations beyond OPERATION_LIMIT, are ignored.
  *
  *     byte 0              page count: 1 + byte % 64
  *     byte 1              bytes left between the descriptors and page 0
- *     byte 2              bytes left behind the last page
- *     3 bytes each        the operations: the table stands in fuzz/page/page_operation.h
+ *     byte 2              bytes left after the last page
+ *     3 bytes each        the operations: the table is in fuzz/page/page_operation.h
  *
  * The arena is dirty, every byte of it, whenever an operation starts; that is how zeroing and stray writes
  * show. */
@@ -67,7 +67,7 @@ struct run {
     unsigned char repaired; /* what the overwritten descriptor should be */
 };
 
-/* A page in front of page 0 for the descriptors, and one behind the last to see what is written there. */
+/* A page before page 0 for the descriptors, and one after the last to see what is written there. */
 static _Alignas(4096) unsigned char arena[(1 + PAGE_MODEL_PAGE_LIMIT + 1) * PAGE_SIZE];
 static _Alignas(4096) unsigned char elsewhere[(1 + 1 + PAGE_ELSEWHERE_COUNT + 1) * PAGE_SIZE];
 static unsigned char dirty_page[PAGE_SIZE];
@@ -270,7 +270,7 @@ static void require_init(const struct run *run, const char *what, uint64_t expec
     }
 }
 
-/* Makes another allocator. Its memory lies one page into `elsewhere`, if it is any at all. */
+/* Makes another allocator. Its memory starts one page into `elsewhere`, if it is any at all. */
 static void init_elsewhere(const struct run *run, const struct page_operation *operation) {
     const bool is_memory = operation->offset >= 0;
     const size_t start = (size_t)(is_memory ? operation->offset : 0);

@@ -1,18 +1,18 @@
 /* libFuzzer target: the Sv39 page tables against the page table model, every operation checked.
  *
  * Every byte string is a valid input. Bytes of the first three that are missing are 0; up to three bytes
- * behind the last whole operation, and operations beyond OPERATION_LIMIT, are ignored.
+ * after the last whole operation, and operations beyond OPERATION_LIMIT, are ignored.
  *
  *     byte 0              page count: 4 + byte % 48
  *     byte 1              the physical address of page 0, modulo 4: 2 GiB, 0, so that the last page is the
  *                         highest there is, or a multiple of 64 pages
- *     byte 2              bit 0: whether the root lies behind or in front of the run of two pages that is
+ *     byte 2              bit 0: whether the root is after or before the run of two pages that is
  *                         always taken for something else; bits 3..1: how sv39_init is misused once, 0 not
- *     4 bytes each        the operations: the table stands in fuzz/sv39/sv39_operation.h
+ *     4 bytes each        the operations: the table is in fuzz/sv39/sv39_operation.h
  *
  * Free pages are dirty whenever an operation starts, and so are those taken for something else; that is how a
- * table that was not zeroed and stray writes show. The run of two pages is all 0, so that whoever takes it
- * for a table finds an empty one. Physical addresses do not depend on where the arena lies.
+ * table that was not zeroed and stray writes show. The run of two pages is all 0, so that code that takes it
+ * for a table finds an empty one. Physical addresses do not depend on where the arena is.
  */
 #include <stdbool.h>
 #include <stdio.h>

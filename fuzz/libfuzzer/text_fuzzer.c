@@ -1,5 +1,5 @@
 /* Fuzzes the program format: bytes to operations, operations to text, and text to bytes. docs/programs.md
- * describes all three. The input is tried as a binary program, as a text, and as a text behind the first line
+ * describes all three. The input is tried as a binary program, as a text, and as a text after the first line
  * that a text needs. */
 #include "fuzz/text/text.h"
 
@@ -164,7 +164,7 @@ static void check_comments(struct buffer text, struct buffer encoded) {
 }
 
 /* The index of the first digit of an operation, at index or after it; the text's size when there is none.
- * The first two lines are no operations. */
+ * The first two lines are not operations. */
 static size_t find_digit(struct buffer text, size_t index) {
     size_t operations = 0;
     for (size_t line = 0; line < 2; operations++) {

@@ -102,7 +102,8 @@ static size_t decode_count(const struct page_model *model, unsigned byte) {
     }
 }
 
-/* The first page in that state at start or, going round, behind it; PAGE_MODEL_NO_PAGE when there is none. */
+/* The first page in that state at start or, wrapping around, after it; PAGE_MODEL_NO_PAGE when there is none.
+ */
 static size_t find_page(const struct page_model *model, enum page_state state, size_t start) {
     for (size_t i = 0; i < model->page_count; i++) {
         const size_t index = (start + i) % model->page_count;
@@ -169,7 +170,7 @@ static struct page_operation decode_scribble(const struct page_model *model,
 
 /* Init elsewhere. kind:
  *     8          NULL
- *     9          in front of the end of all addresses: no page fits, or the memory wraps
+ *     9          before the end of all addresses: no page fits, or the memory wraps
  *     10         memory that wraps, or of more than PTRDIFF_MAX bytes
  *     11         less than a page
  *     12 to 15   1 to PAGE_ELSEWHERE_COUNT pages, by 8 bytes more or less */

@@ -8,7 +8,7 @@
 #define WORD_SIZE     sizeof(uint64_t)
 #define CHECKSUM_WORD (offsetof(struct blob_header, checksum) / WORD_SIZE)
 
-/* A word that may lie over objects of any type. */
+/* A word that may alias objects of any type. */
 typedef uint64_t __attribute__((may_alias)) word;
 
 _Static_assert(sizeof(struct blob_header) == BLOB_HEADER_SIZE, "the header is what blob.h draws");
@@ -57,7 +57,7 @@ static enum blob_error check_header(const unsigned char *bytes, size_t available
     return little_64(header->size) > BLOB_CAPACITY ? BLOB_TOO_LARGE : BLOB_OK;
 }
 
-/* The index itself, and each input, lie between the header and the tail. */
+/* The index itself, and each input, are between the header and the tail. */
 static bool index_is_possible(const struct blob *blob) {
     const uint64_t end = blob->size - BLOB_GRAIN;
     const uint64_t first = BLOB_HEADER_SIZE + (uint64_t)blob->input_count * sizeof(struct blob_input);

@@ -99,7 +99,7 @@ static void write_block(const struct history_block *block, FILE *stream) {
     }
 }
 
-/* Writes the step at *change and *block of the history's, and moves both behind it. */
+/* Writes the step at *change and *block of the history's, and moves both past it. */
 static void write_step(const struct history *history, const struct history_step *step, size_t *change,
                        size_t *block, FILE *stream) {
     char operation[TEXT_OPERATION_SIZE];
@@ -174,7 +174,7 @@ static bool is_mark(const char *line, size_t length, const char *mark) {
     return length == strlen(mark) && memcmp(line, mark, length) == 0;
 }
 
-/* One line of the page's frame, or what stands in its place. */
+/* One line of the page's frame, or what replaces it. */
 static void write_line(const char *line, size_t length, const struct recording *recording, const char *name,
                        FILE *stream) {
     if (is_mark(line, length, "@style")) {

@@ -57,7 +57,7 @@ void json_print_string(const char *text, FILE *stream) {
     fputc('"', stream);
 }
 
-/* What stands in front of a value. */
+/* What precedes a value. */
 static void write_key(struct json *json, const char *key) {
     if (json->depth != 0) {
         if (json->has_members[json->depth - 1]) {

@@ -8,7 +8,7 @@
 #include "fuzz/report/summary.h"
 #include "fuzz/text/text.h"
 
-#define TEXT_WIDTH ((size_t)32) /* characters in front of a line's first cell */
+#define TEXT_WIDTH ((size_t)32) /* characters before a line's first cell */
 #define GRAIN      ((uint64_t)8)
 
 #define PLAIN  "\033[0m"
@@ -39,7 +39,7 @@ static const char *in_colour(const struct map *map, const char *code) {
     return map->colour ? code : "";
 }
 
-/* The smallest multiple of the grain with which the region, and one more byte behind it, fits the line. */
+/* The smallest multiple of the grain with which the region, and one more byte after it, fits the line. */
 static void choose_scale(struct map *map, size_t width, uint64_t region_size) {
     map->cell_count = width - TEXT_WIDTH - 2; /* the bars at both ends */
     map->cell_size = (region_size + map->cell_count - 1) / map->cell_count;

@@ -13,7 +13,7 @@ struct plan {
     size_t step_count;
 };
 
-/* Makes the plan of a program, on host_executor's memory; no run may be under way. The caller closes it.
+/* Makes the plan of a program, on host_executor's memory; not during a run. The caller closes it.
  * Returns false iff memory ran out. */
 __attribute__((warn_unused_result)) bool plan_make(const struct program *program, struct plan *plan);
 

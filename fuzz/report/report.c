@@ -24,8 +24,7 @@ struct recorder {
     const char *replay;              /* the command that runs the same program again */
 };
 
-static struct recorder
-    recorder; /* static, for report_last_words: a dying process has nobody to hand it over */
+static struct recorder recorder; /* static, for report_last_words: a dying process cannot pass it on */
 
 static void describe_step(const struct step *step, bool under_way, char line[LINE_SIZE]) {
     char operation[TEXT_OPERATION_SIZE];

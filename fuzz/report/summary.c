@@ -51,7 +51,7 @@ static void say_violation(const struct history *history, struct summary *summary
     add(summary, "observed", "%s", explanation.observed);
 }
 
-/* A death by its name and, where a sanitizer's report tells it, the place in the core's sources. */
+/* A death by its name and, if a sanitizer's report has it, the place in the core's sources. */
 static void say_death(const struct recording *recording, struct summary *summary) {
     char failure[FAILURE_TEXT_SIZE];
     struct sanitizer_source source;

@@ -27,7 +27,7 @@ struct drawing {
     const struct history *history;
     double y;     /* where the next thing goes */
     double scale; /* pixels a byte */
-    int64_t from; /* bytes from base: what lies at HEAP_LEFT */
+    int64_t from; /* bytes from base: the offset at HEAP_LEFT */
     size_t first; /* the first heap drawn: that after so many steps */
     size_t last;  /* the last */
     struct extent extents[EXTENT_COUNT_MAXIMUM];

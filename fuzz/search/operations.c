@@ -4,14 +4,14 @@
 
 #define PAIRED_COUNT ((size_t)64) /* with more operations, pairs are too many to be tried */
 #define TRADED_COUNT ((size_t)32) /* nor, with more than so many, an operation for a size */
-#define HEADER_SIZE  ((size_t)8)  /* bytes a block has beside its payload, in the layout fold keeps */
+#define HEADER_SIZE  ((size_t)8)  /* bytes a block has besides its payload, in the layout fold keeps */
 #define BLOCK_SIZE   ((size_t)16) /* bytes of the smallest block */
 
 /* Cuts after the failing operation: the shortest beginning that fails, if every longer one does too. */
 static void cut(struct reducer *reducer) {
     size_t low = 0;
     size_t high = reducer->best.count;
-    while (low < high) { /* every turn halves what lies between the two */
+    while (low < high) { /* every turn halves the distance between the two */
         const size_t middle = low + (high - low) / 2;
         reducer_draft(reducer)->count = middle;
         if (reducer_try(reducer)) {
@@ -105,7 +105,7 @@ static void delete_pairs(struct reducer *reducer) {
     for (size_t i = reducer->best.count; i-- > 1;) {
         for (size_t j = i; j-- > 0;) {
             if (i >= reducer->best.count) {
-                break; /* a pair behind has gone */
+                break; /* a later pair is gone */
             }
             reducer_spare_all(reducer);
             reducer->doomed[i] = true;

@@ -102,7 +102,7 @@ bool operation_allocates(enum operation_kind kind) {
 }
 
 uint32_t shrink_number(uint32_t value, shrink_attempt *attempt, void *context) {
-    uint32_t low = 0; /* bisection: every turn halves what lies between the two */
+    uint32_t low = 0; /* bisection: every turn halves the distance between the two */
     while (low < value) {
         const uint32_t middle = low + (value - low) / 2;
         if (attempt(context, middle)) {

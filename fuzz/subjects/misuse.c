@@ -3,7 +3,7 @@
  *
  * The compiler must not see what is coming, or it would leave it out: every value that matters is hidden from
  * it, and as UBSan does not look at volatile accesses, those are for AddressSanitizer. Each kind has a
- * function of its own, so that a report names it, and when nobody stops it, it leaves no trace in the list of
+ * function of its own, so that a report names it, and if nothing stops it, it leaves no trace in the list of
  * blocks. */
 #include "fuzz/subjects/misuse.h"
 
@@ -73,7 +73,7 @@ MISUSE(HEAP_READ_TWO) {
     (void)*(const volatile uint16_t *)hide_pointer(scene->block + REQUEST - 1);
 }
 
-/* The compiler assumes nothing about where it lies. */
+/* The compiler assumes nothing about where it is. */
 struct __attribute__((packed)) four_bytes {
     volatile uint32_t value;
 };
@@ -115,7 +115,7 @@ MISUSE(HEAP_WRITE_SHRUNK) {
 }
 
 MISUSE(HEAP_WRITE_FREE_SPACE) {
-    write_at(scene->block + 256); /* behind the last block's payload, in front of the region's end */
+    write_at(scene->block + 256); /* after the last block's payload, before the region's end */
 }
 
 MISUSE(HEAP_FREE_TWICE) {
@@ -160,7 +160,7 @@ MISUSE(STACK_WRITE_BEFORE) {
     write_at(first - 1);
 }
 
-/* Many small arrays: what this frame would leave behind is mostly poison, and cannot be missed. */
+/* Many small arrays: what this frame would leave is mostly poison, and cannot be missed. */
 MISUSE(STACK_WRITE_PAST_LARGE) {
     unsigned char a[8], b[8], c[8], d[8], e[8], f[8], g[8], h[8], large[MISUSE_SCRATCH_SIZE / 4];
     unsigned char *const arrays[] = {a, b, c, d, e, f, g, h, large};

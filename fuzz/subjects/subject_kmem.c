@@ -1,7 +1,5 @@
 /* kmem as a subject: fuzz/execute/subject.h is the contract.
- *
- * May be here: calls of kmem.h, and what of blocks the harness must see or arrange. May not: any judgement.
- */
+ * It judges nothing. */
 #include "fuzz/execute/subject.h"
 #include "src/block.h"
 #include "src/kmem.h"

@@ -1,5 +1,5 @@
 /* kmem as a subject that misuses memory when it is asked to. Not instrumented, as no subject is: its frames
- * have no poison of their own, so what a given up frame left there would still be seen. */
+ * have no poison of their own, so what an abandoned frame left there would still be seen. */
 #include "fuzz/subjects/misuse.h"
 
 static unsigned char scratch[MISUSE_SCRATCH_SIZE];

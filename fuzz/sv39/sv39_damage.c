@@ -1,4 +1,4 @@
-/* Entries that cannot be true. sv39_damage.h is the contract. */
+/* Impossible entries. sv39_damage.h is the contract. */
 #include "fuzz/sv39/sv39_damage.h"
 
 #include "src/riscv/sv39.h"

@@ -35,14 +35,14 @@ static size_t find(const struct sv39_model *model, uint64_t virtual_address) {
     return i;
 }
 
-/* Is the page that virtual_address lies in mapped? */
+/* Is the page of virtual_address mapped? */
 static bool is_mapped(const struct sv39_model *model, uint64_t virtual_address) {
     const uint64_t start = virtual_address - virtual_address % PAGE_SIZE;
     const size_t i = find(model, start);
     return i < model->live_count && model->live[i].virtual_address == start;
 }
 
-/* How many stretches of this size the mappings lie in. They are sorted, so equal ones follow each other. */
+/* How many stretches of this size have mappings. They are sorted, so equal ones follow each other. */
 static size_t count_stretches(const struct sv39_model *model, uint64_t size) {
     size_t count = 0;
     for (size_t i = 0; i < model->live_count; i++) {

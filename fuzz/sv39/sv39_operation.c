@@ -101,7 +101,7 @@ static uint64_t decode_address(const struct sv39_model *model, enum sv39_operati
 }
 
 /* A physical page:
- *     0x00 to 0x3f   one of the allocator's, or behind them
+ *     0x00 to 0x3f   one of the allocator's, or after them
  *     0x40 to 0x7f   a device's
  *     0x80 to 0xbf   one bit, from bit 12 to 55
  *     0xc0 to 0xdf   the highest ones

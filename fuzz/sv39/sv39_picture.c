@@ -73,7 +73,7 @@ void sv39_picture_print_tables(const unsigned char *base, const unsigned char *d
             print_leaf(entry, stream);
             continue;
         }
-        const uint64_t page = (address_in(entry) - start) / PAGE_SIZE; /* in front of page 0 it wraps */
+        const uint64_t page = (address_in(entry) - start) / PAGE_SIZE; /* before page 0 it wraps */
         if (page >= page_count || (entry & ~SV39_PAGE_NUMBER_MASK) != SV39_VALID) {
             (void)fprintf(stream, "0x%" PRIx64 ", which names no table\n", entry);
             continue;

@@ -71,7 +71,7 @@ static bool is_plain(const char *text) {
     return *text == '\0';
 }
 
-/* Writes the first character at text as it is shown to out, with a NUL behind it. Returns the bytes of text
+/* Writes the first character at text as it is shown to out, with a NUL after it. Returns the bytes of text
  * it takes. */
 static size_t escape(const char *text, char out[ESCAPE_SIZE + 1]) {
     static const char named[] = "\n\r\t";

@@ -64,7 +64,7 @@ static bool parse_count(const struct parser *parser, struct span token, struct o
     return fail(&parser->reader, token.column, "'%s' is no count; one of:%s", quote(token).text, list.text);
 }
 
-/* The +K or -K behind a size word; nothing means +0. */
+/* The +K or -K after a size word; nothing means +0. */
 static bool parse_amount(const struct parser *parser, struct span token, struct size_operand *size) {
     const int32_t maximum = size->base == SIZE_BASE_MAXIMUM ? 0 : INT8_MAX;
     if (token.size == 0) {

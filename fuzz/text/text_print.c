@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* One operand in text, with the blank in front of it; empty when the operation does not take it. */
+/* One operand in text, with the blank before it; empty when the operation does not take it. */
 struct operand_text {
     char text[22];
 };

@@ -28,7 +28,7 @@ static void require_sound(struct verdict verdict) {
     }
 }
 
-/* A heap whose first live_count blocks are taken, end to end, with one free block behind them. */
+/* A heap whose first live_count blocks are taken, end to end, with one free block after them. */
 static void arrange(struct executor *executor, size_t live_count) {
     static struct live_block live[SLOT_CAPACITY];
     const struct program_header header = {
@@ -40,7 +40,7 @@ static void arrange(struct executor *executor, size_t live_count) {
     require_sound(executor_arrange(executor, live, live_count));
 }
 
-/* Nanoseconds that `step_count` steps take, in turn an allocation behind all live blocks and its free. */
+/* Nanoseconds that `step_count` steps take, in turn an allocation after all live blocks and its free. */
 static uint64_t time_steps(struct executor *executor, size_t live_count, size_t step_count) {
     const uint16_t slot = (uint16_t)live_count;
     const struct operation alloc = {

@@ -62,8 +62,8 @@ struct command {
     const char *name;
     const char *synopsis;                 /* its arguments */
     const char *summary;                  /* one line */
-    const char *help;                     /* what stands below the summary, and ends with a newline */
-    const char *end;                      /* what stands below the options: exit codes, examples */
+    const char *help;                     /* the text below the summary; ends with a newline */
+    const char *end;                      /* the text below the options: exit codes, examples */
     const struct command_option *options; /* operands in their order among them */
     size_t option_count;
     size_t size;                          /* of the struct of options */

@@ -1,4 +1,4 @@
-/* kmemfuzz explain: what went wrong in a program, from the file a fuzzer saved to all that helps to mend it.
+/* kmemfuzz explain: what went wrong in a program, from the file a fuzzer saved to all that helps to fix it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 
 struct options {
     const char *source;
-    const char *place; /* the folder or prefix of the files; NULL: beside the source */
+    const char *place; /* the folder or prefix of the files; NULL: next to the source */
     const char *debugger_commands;
     bool debug;
     bool json;
@@ -93,7 +93,7 @@ static void tell_failure(const struct diagnosis *diagnosis, const struct diagnos
     }
 }
 
-/* What is found out is told even when the files cannot be written. */
+/* The result is printed even when the files cannot be written. */
 static enum exit_code explain_to_files(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
                                        const struct options *options) {
     const enum exit_code code = diagnosis_write(diagnosis, files, options->replace);
@@ -125,7 +125,7 @@ static enum exit_code debug(const struct diagnosis *diagnosis, const struct opti
     const bool closed = close(file) == 0;
     enum exit_code code = EXIT_ENVIRONMENT;
     if (written && closed) {
-        fflush(stdout); /* in front of what gdb says */
+        fflush(stdout); /* before gdb's output */
         code =
             debugger_run(host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &reduced->program, arguments, &debugger);
     } else {

@@ -34,7 +34,7 @@ static enum exit_code fail_size(void) {
     return EXIT_USAGE;
 }
 
-/* Puts the program of file number index behind the ones before it. */
+/* Puts the program of file number index after the ones before it. */
 static enum exit_code add_input(struct options *pack, size_t index) {
     struct input input;
     const enum exit_code code = input_open(pack->files.paths[index], pack->files.as_bytes, &input);
@@ -66,7 +66,7 @@ static void seal(struct options *pack) {
     header->checksum = little_64(blob_checksum(pack->bytes, pack->size));
 }
 
-/* The path of each input, in order, each with a zero byte behind it: a path may hold any other. From malloc.
+/* The path of each input, in order, each followed by a zero byte: a path may hold any other. From malloc.
  */
 static uint8_t *list_names(const struct options *pack, size_t *size) {
     *size = 0;
@@ -86,7 +86,7 @@ static uint8_t *list_names(const struct options *pack, size_t *size) {
     return names;
 }
 
-/* Writes the blob and, beside it, the names. */
+/* Writes the blob and, next to it, the names. */
 static enum exit_code write_pack(const struct options *pack, const char *destination) {
     size_t names_size;
     uint8_t *const names = list_names(pack, &names_size);

@@ -68,7 +68,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
         report_violation(executor, &input->program, replay, stdout);
     }
     death_expect(false);
-    free(replay); /* no run is under way that would ask for it */
+    free(replay); /* no current run would ask for it */
     return sound ? EXIT_SOUND : EXIT_VIOLATION;
 }
 

@@ -19,7 +19,7 @@
 #define OWN_WORDS    32             /* of the command line, more than the debugger is given */
 #define SELF         "/proc/self/exe"
 
-/* Waits for a process to end; its status as wait gives it, -1 when it cannot be had. */
+/* Waits for a process to end; its status as wait gives it, -1 when it is unknown. */
 static int await(pid_t process) {
     int status = -1;
     while (waitpid(process, &status, 0) < 0) {

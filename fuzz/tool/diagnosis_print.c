@@ -19,7 +19,7 @@ static void print_program_line(const char *line, size_t length, FILE *stream) {
     fprintf(stream, "           %.*s\n", (int)length, line);
 }
 
-/* The lines of the text in front of its first operation. */
+/* The lines of the text before its first operation. */
 static void print_program_head(const struct program *program, FILE *stream) {
     struct program head = *program;
     size_t size;

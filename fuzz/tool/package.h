@@ -6,7 +6,7 @@
 
 #include "fuzz/host/exit_code.h"
 
-/* Becomes the process of a word: the first of `arguments`, which end with NULL, and are handed on as they
+/* Becomes the process of a word: the first of `arguments`, which end with NULL, and are passed on as they
  * are. In its environment KMEMFUZZ is the path of this tool. Returns EXIT_ENVIRONMENT, having said why, when
  * the package or Python is missing. Python is /usr/bin/python3, for which Debian's modules are installed, or
  * else the PATH's. */

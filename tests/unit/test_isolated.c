@@ -46,6 +46,14 @@ static struct failure run_asking(int32_t size) {
     return isolated_run(&isolated, &program);
 }
 
+/* The same in full of a program that asks for nothing else; the caller closes it. */
+static struct outcome examine_asking(int32_t size) {
+    const struct program program = program_asking(size);
+    struct outcome outcome;
+    isolated_examine(&executor, &program, NULL, &outcome);
+    return outcome;
+}
+
 static void assert_failure(struct failure failure, const char *name) {
     char text[FAILURE_TEXT_SIZE];
     assert_string_equal(failure_text(&failure, text), name);
@@ -215,18 +223,14 @@ ISOLATED_TEST(the_caller_s_executor_is_not_touched) {
 }
 
 ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted) {
-    const struct program program = program_asking(DEADLY(DEATH_NOISE));
-    struct outcome outcome;
-    isolated_examine(&executor, &program, NULL, &outcome);
+    struct outcome outcome = examine_asking(DEADLY(DEATH_NOISE));
     assert_failure_in(outcome.failure, "SIGABRT in die", "SIGABRT");
     assert_non_null(strstr(outcome.report, "and said by it\n"));
     outcome_close(&outcome);
 }
 
 ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted) {
-    const struct program program = program_asking(DEADLY(DEATH_POISON));
-    struct outcome outcome;
-    isolated_examine(&executor, &program, NULL, &outcome);
+    struct outcome outcome = examine_asking(DEADLY(DEATH_POISON));
     assert_failure_in(outcome.failure, "use-after-poison in read_poison", "SIGSEGV");
     if (PORT_ADDRESS_SANITIZER) {
         assert_non_null(strstr(outcome.report, "ERROR: AddressSanitizer: use-after-poison"));
@@ -306,9 +310,7 @@ ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far) {
 }
 
 ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure) {
-    const struct program program = program_asking(DEADLY(DEATH_FLOOD));
-    struct outcome outcome;
-    isolated_examine(&executor, &program, NULL, &outcome);
+    struct outcome outcome = examine_asking(DEADLY(DEATH_FLOOD));
     assert_failure(outcome.failure, "sound");
     assert_memory_equal(outcome.report, "a kilobyte", strlen("a kilobyte"));
     outcome_close(&outcome);

@@ -39,20 +39,22 @@ static void touch(size_t index) {
     assert_int_equal(virtual_heap_touch(&heap, address_at(index)), VIRTUAL_HEAP_OK);
 }
 
+/* The call ends with this error, and changes nothing. */
+#define ASSERT_REFUSED(call, error)                                                                          \
+    do {                                                                                                     \
+        heap_before = heap;                                                                                  \
+        remember();                                                                                          \
+        assert_int_equal(call, error);                                                                       \
+        assert_unchanged();                                                                                  \
+        assert_memory_equal(&heap, &heap_before, sizeof heap);                                               \
+    } while (0)
+
 static void assert_extend_refused(size_t page_count, enum virtual_heap_error error) {
-    heap_before = heap;
-    remember();
-    assert_int_equal(virtual_heap_extend(&heap, page_count), error);
-    assert_unchanged();
-    assert_memory_equal(&heap, &heap_before, sizeof heap);
+    ASSERT_REFUSED(virtual_heap_extend(&heap, page_count), error);
 }
 
 static void assert_touch_refused(uint64_t address, enum virtual_heap_error error) {
-    heap_before = heap;
-    remember();
-    assert_int_equal(virtual_heap_touch(&heap, address), error);
-    assert_unchanged();
-    assert_memory_equal(&heap, &heap_before, sizeof heap);
+    ASSERT_REFUSED(virtual_heap_touch(&heap, address), error);
 }
 
 /* The page of the allocator that is mapped at a page of the range. */
@@ -65,6 +67,12 @@ static unsigned char *assert_mapped(size_t index) {
     return page;
 }
 
+static void assert_filled(size_t index) {
+    unsigned char expected[PAGE_SIZE];
+    memset(expected, 0x5a, sizeof expected);
+    assert_memory_equal(assert_mapped(index), expected, PAGE_SIZE);
+}
+
 static void assert_not_mapped(size_t index) {
     assert_translate_refused(address_at(index), SV39_NOT_MAPPED);
 }
@@ -73,6 +81,11 @@ static void assert_all_given_back(void) {
     assert_counts(1, 0);
     assert_int_equal(pages.taken_count, 1);
 }
+
+static const struct {
+    const char *name;
+    enum virtual_heap_mode mode;
+} modes[] = {{"mapped", VIRTUAL_HEAP_MAPPED}, {"lazy", VIRTUAL_HEAP_LAZY}};
 
 /* virtual_heap_init. */
 
@@ -162,52 +175,44 @@ TEST(extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physi
 TEST(extend_fills_pages_before_it_maps_them) {
     start(8, VIRTUAL_HEAP_MAPPED);
     extend(2);
-    unsigned char expected[PAGE_SIZE];
-    memset(expected, 0x5a, sizeof expected);
-    assert_memory_equal(assert_mapped(0), expected, PAGE_SIZE);
-    assert_memory_equal(assert_mapped(1), expected, PAGE_SIZE);
+    assert_filled(0);
+    assert_filled(1);
 }
 
-TEST(extend_by_nothing_does_nothing) {
-    for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
-        start(1, (enum virtual_heap_mode)mode);
-        extend(0);
-        assert_all_given_back();
-    }
+TEST_EACH(extend_by_nothing_does_nothing, modes) {
+    start(1, row->mode);
+    extend(0);
+    assert_all_given_back();
 }
 
-TEST(extend_past_the_reserved_range_is_refused) {
-    for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
-        const struct virtual_heap_range range = range_of(BASE, 4, (enum virtual_heap_mode)mode);
-        set_up(16);
-        assert_int_equal(virtual_heap_init(&heap, &tree, &range), VIRTUAL_HEAP_OK);
-        assert_extend_refused(5, VIRTUAL_HEAP_FULL);
-        extend(3);
-        assert_extend_refused(2, VIRTUAL_HEAP_FULL);
-        assert_extend_refused(SIZE_MAX, VIRTUAL_HEAP_FULL);
-        extend(1);
-        assert_extend_refused(1, VIRTUAL_HEAP_FULL);
-    }
+TEST_EACH(extend_past_the_reserved_range_is_refused, modes) {
+    const struct virtual_heap_range range = range_of(BASE, 4, row->mode);
+    set_up(16);
+    assert_int_equal(virtual_heap_init(&heap, &tree, &range), VIRTUAL_HEAP_OK);
+    assert_extend_refused(5, VIRTUAL_HEAP_FULL);
+    extend(3);
+    assert_extend_refused(2, VIRTUAL_HEAP_FULL);
+    assert_extend_refused(SIZE_MAX, VIRTUAL_HEAP_FULL);
+    extend(1);
+    assert_extend_refused(1, VIRTUAL_HEAP_FULL);
 }
 
 /* With every number of free pages, in both modes: as many pages can be had as tables leave over, and one more
  * is refused and changes nothing, wherever on its way it fails. */
-TEST(extend_is_refused_and_changes_nothing_wherever_the_pages_run_out) {
-    for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
-        for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
-            start(page_count, (enum virtual_heap_mode)mode);
-            const size_t most = page_count < 1 + TABLE_COUNT ? 0 : page_count - 1 - TABLE_COUNT;
-            for (size_t more = most + 1; more < most + 4; more++) {
-                assert_extend_refused(more, VIRTUAL_HEAP_OUT_OF_PAGES);
-            }
-            for (size_t granted = 0; granted < most; granted++) {
-                assert_extend_refused(most - granted + 1, VIRTUAL_HEAP_OUT_OF_PAGES);
-                extend(1);
-            }
-            assert_extend_refused(1, VIRTUAL_HEAP_OUT_OF_PAGES);
-            assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
-            assert_all_given_back();
+TEST_EACH(extend_is_refused_and_changes_nothing_wherever_the_pages_run_out, modes) {
+    for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
+        start(page_count, row->mode);
+        const size_t most = page_count < 1 + TABLE_COUNT ? 0 : page_count - 1 - TABLE_COUNT;
+        for (size_t more = most + 1; more < most + 4; more++) {
+            assert_extend_refused(more, VIRTUAL_HEAP_OUT_OF_PAGES);
         }
+        for (size_t granted = 0; granted < most; granted++) {
+            assert_extend_refused(most - granted + 1, VIRTUAL_HEAP_OUT_OF_PAGES);
+            extend(1);
+        }
+        assert_extend_refused(1, VIRTUAL_HEAP_OUT_OF_PAGES);
+        assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
+        assert_all_given_back();
     }
 }
 
@@ -274,9 +279,7 @@ TEST(lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled) {
     assert_int_equal(virtual_heap_touch(&heap, address_at(5) + 123), VIRTUAL_HEAP_OK);
     assert_int_equal(heap.mapped_count, 1);
     assert_counts(1 + TABLE_COUNT, 1);
-    unsigned char expected[PAGE_SIZE];
-    memset(expected, 0x5a, sizeof expected);
-    assert_memory_equal(assert_mapped(5), expected, PAGE_SIZE);
+    assert_filled(5);
     assert_not_mapped(4);
     assert_not_mapped(6);
 }
@@ -291,18 +294,16 @@ TEST(a_page_that_is_mapped_is_touched_by_nobodys_fault) {
     assert_touch_refused(address_at(0), VIRTUAL_HEAP_ALREADY_MAPPED);
 }
 
-TEST(touching_past_the_granted_end_is_refused_and_named_in_both_modes) {
-    for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
-        start(16, (enum virtual_heap_mode)mode);
-        assert_touch_refused(address_at(0), VIRTUAL_HEAP_PAST_END);
-        extend(3);
-        assert_touch_refused(address_at(3), VIRTUAL_HEAP_PAST_END);
-        assert_touch_refused(address_at(1000) - 1, VIRTUAL_HEAP_PAST_END);
-        assert_touch_refused(address_at(1000), VIRTUAL_HEAP_FOREIGN);
-        assert_touch_refused(address_at(0) - 1, VIRTUAL_HEAP_FOREIGN);
-        assert_touch_refused(0, VIRTUAL_HEAP_FOREIGN);
-        assert_touch_refused(UINT64_MAX, VIRTUAL_HEAP_FOREIGN);
-    }
+TEST_EACH(touching_past_the_granted_end_is_refused_and_named_in_both_modes, modes) {
+    start(16, row->mode);
+    assert_touch_refused(address_at(0), VIRTUAL_HEAP_PAST_END);
+    extend(3);
+    assert_touch_refused(address_at(3), VIRTUAL_HEAP_PAST_END);
+    assert_touch_refused(address_at(1000) - 1, VIRTUAL_HEAP_PAST_END);
+    assert_touch_refused(address_at(1000), VIRTUAL_HEAP_FOREIGN);
+    assert_touch_refused(address_at(0) - 1, VIRTUAL_HEAP_FOREIGN);
+    assert_touch_refused(0, VIRTUAL_HEAP_FOREIGN);
+    assert_touch_refused(UINT64_MAX, VIRTUAL_HEAP_FOREIGN);
 }
 
 TEST(a_granted_page_can_always_be_mapped_in_whatever_order) {
@@ -378,24 +379,22 @@ TEST(a_touch_says_when_the_tables_or_the_page_allocator_are_damaged) {
 
 /* virtual_heap_release. */
 
-TEST(release_gives_back_every_page_and_table_and_the_range_can_be_used_again) {
-    for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
-        start_at(BASE + 2 * MIB - 3 * PAGE_SIZE, 16, (enum virtual_heap_mode)mode);
-        for (int round = 0; round < 3; round++) {
-            extend(6);
-            (void)virtual_heap_touch(&heap, address_at(1));
-            (void)virtual_heap_touch(&heap, address_at(4));
-            (void)assert_mapped(4);
-            assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
-            assert_all_given_back();
-            assert_int_equal(heap.granted_count, 0);
-            assert_int_equal(heap.mapped_count, 0);
-            assert_int_equal(virtual_heap_owed_count(&heap), 0);
-            assert_not_mapped(1);
-            assert_touch_refused(address_at(1), VIRTUAL_HEAP_PAST_END);
-        }
-        assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK); /* of nothing */
+TEST_EACH(release_gives_back_every_page_and_table_and_the_range_can_be_used_again, modes) {
+    start_at(BASE + 2 * MIB - 3 * PAGE_SIZE, 16, row->mode);
+    for (int round = 0; round < 3; round++) {
+        extend(6);
+        (void)virtual_heap_touch(&heap, address_at(1));
+        (void)virtual_heap_touch(&heap, address_at(4));
+        (void)assert_mapped(4);
+        assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
+        assert_all_given_back();
+        assert_int_equal(heap.granted_count, 0);
+        assert_int_equal(heap.mapped_count, 0);
+        assert_int_equal(virtual_heap_owed_count(&heap), 0);
+        assert_not_mapped(1);
+        assert_touch_refused(address_at(1), VIRTUAL_HEAP_PAST_END);
     }
+    assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK); /* of nothing */
 }
 
 TEST(release_leaves_other_mappings_of_the_tables) {

@@ -402,7 +402,8 @@ class TestBeforeTheCampaign:
         (code, output, errors, the names of those that ran)."""
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
-            shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+            for name in ("ci", "fuzz/kmemfuzz"):
+                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
             for name, text in {"dpkg-query": "printf installed", "cmake": "exit 0", **stubs}.items():
                 write_script(tree / "programs" / name, f"#!/bin/sh\n: >ran-{name}\n{text}\n")
             environment = dict(os.environ, PATH=f"{tree / 'programs'}:{os.environ['PATH']}")
@@ -457,7 +458,8 @@ class TestRealFuzzerKilled:
 
     def test_inputs_only_ever_grow_in_number_and_each_is_whole(self, folder):
         tree = folder
-        shutil.copytree(ROOT / "ci", tree / "ci", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("ci", "fuzz/kmemfuzz"):
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         (tree / "build").mkdir()
         (tree / "build" / "fuzz").symlink_to(ROOT / "build" / "fuzz")
         held = tree / "build" / "campaign" / "text" / "corpus"
@@ -471,7 +473,7 @@ class TestRealFuzzerKilled:
             return found
 
         def start(*arguments):
-            script = ("import sys; sys.path.insert(0, 'ci/lib'); from kmemfuzz import campaign; "
+            script = ("import sys; sys.path.insert(0, 'fuzz'); from kmemfuzz import campaign; "
                       "campaign.prepare_build = lambda preset, stop: 0; sys.exit(campaign.main(sys.argv[1:]))")
             return subprocess.Popen([sys.executable, "-B", "-c", script, "--target", "text", "--jobs", "1", *arguments],
                                     cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -131,6 +131,6 @@ class TestShapes:
         for target in ("page", "sv39"):
             header = (ROOT / "fuzz" / target / f"{target}_operation.h").read_text(encoding="utf-8")
             size = re.search(rf"#define {target.upper()}_OPERATION_SIZE +(\d+)", header).group(1)
-            source = (ROOT / "fuzz" / "targets" / f"{target}_fuzzer.c").read_text(encoding="utf-8")
+            source = (ROOT / "fuzz" / "libfuzzer" / f"{target}_fuzzer.c").read_text(encoding="utf-8")
             assert reduction.SHAPES[target].unit_size == int(size)
             assert f"unsigned char header[{reduction.SHAPES[target].header_size}] = " in source

@@ -141,7 +141,7 @@ class Reports(TargetTest):
                         f"{path} on {preset}: FAULT illegal instruction",
                         f"operation  2: alloc 2 {FAULT_REQUEST + fault_kinds().index('ILLEGAL_INSTRUCTION')}",
                         f"damage_processor (fuzz/board/faults.c:{line})", "only the target fails",
-                        f"replay     kmemfuzz board --configuration {preset} --image faults {path}")
+                        f"replay     build/release/kmemfuzz board --configuration {preset} --image faults {path}")
 
     def test_a_stack_overrun_is_told_by_the_page_it_ran_into(self):
         path = self.write("overrun.ops", fault_program("STACK_OVERRUN"))

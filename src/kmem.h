@@ -51,7 +51,7 @@ enum kmem_error {
  * and writable and returns true, or changes nothing and returns false. It may not call the heap that asks. */
 struct kmem_page_source {
     bool (*extend)(void *context, size_t page_count); /* NULL: the heap never grows */
-    void *context;                                    /* passed to extend; owned by whoever set it */
+    void *context;                                    /* passed to extend; owned by the caller */
     size_t page_limit; /* pages: the heap never asks for more than these in total (the reserved range) */
 };
 

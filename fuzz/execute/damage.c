@@ -84,17 +84,19 @@ static void call(struct executor *executor, struct step *step) {
         result = subject->realloc(executor->heap, pointer, size);
         break;
     case CALL_COALESCE:
-        (void)subject->coalesce(executor->heap);
+        step->returned = subject->coalesce(executor->heap);
         break;
     default:
-        (void)subject->free(executor->heap, pointer);
+        step->returned = subject->free(executor->heap, pointer);
         break;
     }
     if (result != NULL) {
         step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
     }
     step->refusal = subject->last_refusal(executor->heap);
-    step->returned = step->refusal;
+    if (step->damage.call == CALL_ALLOC || step->damage.call == CALL_REALLOC) {
+        step->returned = step->refusal;
+    }
 }
 
 /* Can no block of a region with so many bytes left have this header? */
@@ -116,10 +118,11 @@ static struct verdict check_reported(const struct executor *executor, const stru
     const size_t rest = model_region_size(&executor->model) - step->damage.header_offset;
     const bool needed =
         step->damage.needed && (step->damage.call != CALL_ALLOC || step->offset > step->damage.header_offset);
-    const bool right = !needed || !is_impossible(header, rest) || step->refusal == REFUSAL_CORRUPT;
-    return right ? verdict_sound()
-                 : (struct verdict){ORACLE_DAMAGE_REPORTED, step->damage.header_offset, REFUSAL_CORRUPT,
-                                    step->refusal};
+    const enum refusal named = step->refusal == REFUSAL_CORRUPT ? step->returned : step->refusal;
+    const bool right = !needed || !is_impossible(header, rest) || named == REFUSAL_CORRUPT;
+    return right
+               ? verdict_sound()
+               : (struct verdict){ORACLE_DAMAGE_REPORTED, step->damage.header_offset, REFUSAL_CORRUPT, named};
 }
 
 /* Coalesce may merge what is before the header that it reports. */

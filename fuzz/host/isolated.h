@@ -71,8 +71,9 @@ double isolated_milliseconds(const struct isolated *isolated);
 /* Runs one program in a child of its own, for as long as any program may take, and fills *outcome, which the
  * caller closes. Its report has what the child printed, on standard output or standard error, such as a
  * sanitizer's whole report with its stack: the first megabyte of it. After 16 megabytes output is lost,
- * whoever prints it, and takes no memory. executor->observer, if any, is called in the child and may print;
- * hooks may be NULL. When there is no child, prints why and ends the process with EXIT_ENVIRONMENT. */
+ * whichever process prints it, and takes no memory. executor->observer, if any, is called in the child and
+ * may print; hooks may be NULL. When there is no child, prints why and ends the process with
+ * EXIT_ENVIRONMENT. */
 void isolated_examine(struct executor *executor, const struct program *program,
                       const struct isolated_hooks *hooks, struct outcome *outcome);
 

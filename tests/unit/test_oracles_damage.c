@@ -49,6 +49,11 @@ TEST_EACH(an_impossible_header_that_is_not_reported_is_damage_reported_s, unrepo
     }
 }
 
+TEST(a_free_or_coalesce_that_reports_but_returns_otherwise_is_damage_reported_s) {
+    assert_damage_caught("return none", "damage 1 0", "damage-reported 32 corrupt none");
+    assert_damage_caught("return exhausted", "damage 1 0 coalesce", "damage-reported 32 corrupt exhausted");
+}
+
 TEST(a_payload_past_an_impossible_header_is_damage_reported_s) {
     assert_damage_caught("accept 40", "damage 1 0 alloc 24", "damage-reported 32 corrupt none");
     /* in front of the header it may be had */

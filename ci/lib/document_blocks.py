@@ -64,7 +64,8 @@ class Scratch:
     def run(self, command, planted):
         """Runs one command; returns its code and its output, both streams in order."""
         folder = self.copy(planted)
-        environment = dict(os.environ, PATH=f"{folder}/build/release:{os.environ['PATH']}", LC_ALL="C")
+        environment = dict(os.environ, PATH=f"{folder}/build/release:{os.environ['PATH']}", LC_ALL="C",
+                           KMEM_TREE=str(folder))  # or words would work on the tree the tool was built in
         try:
             result = subprocess.run(["bash", "-c", f"(exit {self.code})\n{command}"], cwd=folder, env=environment,
                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -18,7 +18,9 @@ whatever preset it is named, is the release build's.
 """
 
 import argparse
+import concurrent.futures
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -88,11 +90,19 @@ def check_tree(tree, kmemfuzz, with_oracles=True):
     documents, missing = read_documents(tree)
     tally.failures += [f"{pattern}: there is no such document" for pattern in missing]
     commands = Commands(tree, kmemfuzz)
-    for document in documents:
-        check_links(tree, document, tally)
-        check_names(document, commands, tally)
+
+    def check(document):
+        own = Tally()
+        check_links(tree, document, own)
+        check_names(document, commands, own)
         with tempfile.TemporaryDirectory(prefix="check-docs-") as folder:
-            check_blocks(document, Scratch(tree, kmemfuzz, pathlib.Path(folder)), tally)
+            check_blocks(document, Scratch(tree, kmemfuzz, pathlib.Path(folder)), own)
+        return own
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the commands'
+        for own in pool.map(check, documents):
+            tally.passed += own.passed
+            tally.failures += own.failures
     if with_oracles and documents:
         check_oracles(documents, commands, tally)
     for document in documents:

@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 
+import patched
 from documents import command_lines, console_commands
 
 PRESETS = ("dev", "fuzz", "release")  # under which documents may name kmemfuzz
@@ -20,6 +22,9 @@ NOT_RUN = (
     (r"(build/\w+/)?(heap|page|text|empty)_fuzzer\b", "runs until it is stopped"),
     (r"git ", "needs a network, or a repository"),
 )
+
+
+_linking = threading.Lock()  # held to link a patched tool: documents are checked several at a time
 
 
 class Broken(Exception):
@@ -53,13 +58,15 @@ class Scratch:
     @staticmethod
     def _build(path, planted):
         """Applies a patch to the copy at path; returns the kmemfuzz that comes of it."""
-        for command in (["patch", "-p1", "--batch", "-i", f"tests/planted/{planted}.patch"],
-                        ["cmake", "--preset", "release"],
-                        ["cmake", "--build", "--preset", "release", "--target", "kmemfuzz"]):
-            result = subprocess.run(command, cwd=path, capture_output=True, text=True, check=False)
-            if result.returncode != 0:
-                raise Broken(f"'{' '.join(command)}' failed: {(result.stdout + result.stderr)[-500:]}")
-        return path / "build/release/kmemfuzz"
+        try:
+            patched.apply_patch(path, path / "tests" / "planted" / f"{planted}.patch")
+            with _linking:
+                return patched.Build("release", "kmemfuzz").link(path)[0]
+        except patched.NotPatched as failure:
+            why, log = failure.args
+            raise Broken(f"{planted}.patch: {why}: {log.read_text(encoding='utf-8')[-500:]}") from failure
+        except patched.Broken as failure:
+            raise Broken(f"{planted}.patch: {failure}") from failure
 
     def run(self, command, planted):
         """Runs one command; returns its code and its output, both streams in order."""

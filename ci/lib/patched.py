@@ -180,13 +180,18 @@ def make_copy(folder, patch_path, code=CORE):
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(code.folder, copy / code.folder)
     if patch_path is not None:
-        log = folder / "build.log"
-        ended, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "--no-backup-if-mismatch", "-i",
-                             str(patch_path.resolve())], copy)
-        log.write_text(output, encoding="utf-8")
-        if ended != 0:
-            raise NotPatched(DOES_NOT_APPLY, log)
+        apply_patch(copy, patch_path)
     return copy
+
+
+def apply_patch(copy, patch_path):
+    """Patches a copy. Raises NotPatched when the patch does not apply."""
+    log = copy / "build.log"
+    code, output = run(["patch", "-p1", "--fuzz=0", "--batch", "--forward", "--no-backup-if-mismatch", "-i",
+                        str(patch_path.resolve())], copy)
+    log.write_text(output, encoding="utf-8")
+    if code != 0:
+        raise NotPatched(DOES_NOT_APPLY, log)
 
 
 class Build:

@@ -74,7 +74,9 @@ def main(arguments):
     """Prints what came of a step."""
     step, code, seconds, log = arguments[0], int(arguments[1]), int(arguments[2]), pathlib.Path(arguments[3])
     text = log.read_text(encoding="utf-8", errors="surrogateescape")
-    lines = [re.sub(r"^\d+: ", "", line) for line in text.splitlines()]  # ctest puts a number in front
+    # ctest puts a test's number in front of its lines, which come among those of others.
+    numbered = [re.match(r"(?:(\d+): )?(.*)", line) for line in text.splitlines()]
+    lines = [line[2] for line in sorted(numbered, key=lambda line: int(line[1] or 0))]
     counts = count_log(lines)
     problem = None
     if code == EXIT_SOUND and counts["failed"]:

@@ -19,7 +19,7 @@ CALLS = {
     "setup": ["ci/setup"],
     "freestanding": ["ci/check-freestanding"],
     "lint": ["ci/lint"],
-    "unit": [f"ctest --preset {preset} --no-tests=error --verbose" for preset in PRESETS],
+    "unit": [f"ctest --preset {preset} --parallel 0 --no-tests=error --verbose" for preset in PRESETS],
     "replay": ["ci/replay", "ci/determinism"],
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
     "tool": ["tests/gates", "tests/planted", "tests/tool"],

@@ -173,7 +173,7 @@ class TestCheckDocs:
 
     def test_a_patch_that_cannot_be_planted_is_reported(self):
         self.write("tests/planted/none.patch", "--- a/src/kernel.h\n+++ b/src/kernel.h\n@@ -1,1 +1,1 @@\n-no\n+yes\n")
-        self.assert_wrong("```console planted=none\n$ true\n```\n", "failed")
+        self.assert_wrong("```console planted=none\n$ true\n```\n", "none.patch: does-not-apply")
 
     # C.
 

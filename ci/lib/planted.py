@@ -36,12 +36,10 @@ DEFAULT_SEED = 1
 
 
 class Target(NamedTuple):
-    """A fuzz target: what bugs are planted in, how many executions may find one, and the files that name its oracles; the
-    heap's are those of kmemfuzz."""
+    """A fuzz target: what bugs are planted in, and how many executions may find one."""
     name: str
     code: patched.Code
     runs: int
-    oracle_files: tuple
 
     @property
     def program(self):
@@ -55,10 +53,10 @@ class Target(NamedTuple):
 
 
 TARGETS = {target.name: target for target in (
-    Target("heap", patched.CORE, 500_000, ()),
-    Target("page", patched.CORE, 30_000, ("invariants/page_invariant.h", "fuzz/libfuzzer/page_fuzzer.c")),
-    Target("sv39", patched.CORE, 30_000, ("invariants/sv39_invariant.h", "fuzz/libfuzzer/sv39_fuzzer.c")),
-    Target("text", patched.TEXT, 10_000, ("fuzz/libfuzzer/text_fuzzer.c",)))}
+    Target("heap", patched.CORE, 500_000),
+    Target("page", patched.CORE, 30_000),
+    Target("sv39", patched.CORE, 30_000),
+    Target("text", patched.TEXT, 10_000))}
 HEAP = TARGETS["heap"]
 
 # What an Oracle: header may name besides the oracles' ids.
@@ -136,20 +134,13 @@ def parse_patch(path, text, oracles):
     return Patch(path.stem, path, header["Bug"], header["Origin"], catchers, fails, target, header.get("Because"))
 
 
-def parse_oracle_ids(text):
-    """The ids in a file's X-macro list and of its rules (fuzz/libfuzzer/rule.h), in its order."""
-    return re.findall(r'^\s*(?:X\(|RULE\(\w+,\s*)\w+,\s*"([a-z0-9-]+)"', text, re.MULTILINE)
-
-
 def read_oracles():
-    """{target: the id of each oracle}, a checker's invariants first."""
-    document = subprocess.run([KMEMFUZZ, "oracles", "--json"], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
-    oracles = {HEAP.name: [oracle["id"] for oracle in json.loads(document)["oracles"]]}
-    for target in (target for target in TARGETS.values() if target != HEAP):
-        lists = [parse_oracle_ids(pathlib.Path(file).read_text(encoding="utf-8")) for file in target.oracle_files]
-        if not all(lists):
-            raise Broken("no oracles were found in " + " or ".join(target.oracle_files))
-        oracles[target.name] = [oracle for ids in lists for oracle in ids]
+    """{target: the id of each oracle}, a checker's invariants first, as the targets' programs print them."""
+    oracles = {}
+    for target in TARGETS.values():
+        command = [KMEMFUZZ, "oracles"] if target == HEAP else [KMEMFUZZ.with_name(target.program), "--rules"]
+        table = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+        oracles[target.name] = [line.split()[0] for line in table.splitlines()]
     return oracles
 
 

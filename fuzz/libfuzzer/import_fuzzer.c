@@ -12,21 +12,23 @@
 #include "fuzz/text/text.h"
 
 /* What must hold. */
-RULE(import, PROBLEM_HAS_LINE, "import-problem-has-line", "A problem names a line of the log.");
-RULE(import, PROBLEM_HAS_MESSAGE, "import-problem-has-message", "A problem has a printable message.");
-RULE(import, PROBLEMS_IN_ORDER, "import-problems-in-order", "Problems come in the order of their lines.");
-RULE(import, LINES_IN_ORDER, "import-lines-in-order", "Operations come in the order of their lines.");
-RULE(import, EVERY_CALL_COUNTS, "import-every-call-counts",
-     "A line gives an operation at most, and a problem only in its place.");
-RULE(import, SIZE_FITS, "import-size-fits", "A size fits the largest heap.");
-RULE(import, SLOT_FITS, "import-slot-fits", "A slot is one of the heap's.");
-RULE(import, REFUSED_SAYS_WHY, "import-refused-says-why", "A heap that cannot be had is a problem more.");
-RULE(import, PRINTED_PARSES, "import-printed-parses", "A printed program parses.");
-RULE(import, PRINTED_IS_WHOLE, "import-printed-is-whole",
-     "A printed program has the operations that were imported.");
-RULE(import, FORMAT_IS_KNOWN, "import-format-is-known",
-     "A format that is detected is one there is, or none.");
-RULE(import, MEMORY, "import-memory", "There is memory enough to fuzz.");
+#define RULE_LIST(X)                                                                                         \
+    X(PROBLEM_HAS_LINE, "import-problem-has-line", "A problem names a line of the log.")                     \
+    X(PROBLEM_HAS_MESSAGE, "import-problem-has-message", "A problem has a printable message.")               \
+    X(PROBLEMS_IN_ORDER, "import-problems-in-order", "Problems come in the order of their lines.")           \
+    X(LINES_IN_ORDER, "import-lines-in-order", "Operations come in the order of their lines.")               \
+    X(EVERY_CALL_COUNTS, "import-every-call-counts",                                                         \
+      "A line gives an operation at most, and a problem only in its place.")                                 \
+    X(SIZE_FITS, "import-size-fits", "A size fits the largest heap.")                                        \
+    X(SLOT_FITS, "import-slot-fits", "A slot is one of the heap's.")                                         \
+    X(REFUSED_SAYS_WHY, "import-refused-says-why", "A heap that cannot be had is a problem more.")           \
+    X(PRINTED_PARSES, "import-printed-parses", "A printed program parses.")                                  \
+    X(PRINTED_IS_WHOLE, "import-printed-is-whole",                                                           \
+      "A printed program has the operations that were imported.")                                            \
+    X(FORMAT_IS_KNOWN, "import-format-is-known", "A format that is detected is one there is, or none.")      \
+    X(MEMORY, "import-memory", "There is memory enough to fuzz.")
+
+RULES(RULE_LIST);
 
 static size_t count_lines(const char *log, size_t size) {
     size_t count = size != 0 && log[size - 1] != '\n' ? 1 : 0;
@@ -41,14 +43,14 @@ static void check_problems(const struct import *import, size_t line_count) {
     for (size_t i = 0; i < import->problem_count; i++) {
         const struct import_problem *const problem = &import->problems[i];
         if (problem->line > line_count || problem->line == 0) {
-            rule_break(&import_rule_PROBLEM_HAS_LINE);
+            rule_break(&rule_PROBLEM_HAS_LINE);
         }
         if (problem->line < line) {
-            rule_break(&import_rule_PROBLEMS_IN_ORDER);
+            rule_break(&rule_PROBLEMS_IN_ORDER);
         }
         line = problem->line;
         if (!rule_is_message(problem->message, sizeof problem->message)) {
-            rule_break(&import_rule_PROBLEM_HAS_MESSAGE);
+            rule_break(&rule_PROBLEM_HAS_MESSAGE);
         }
     }
 }
@@ -58,14 +60,14 @@ static void check_operations(const struct import *import, size_t line_count) {
     for (size_t i = 0; i < import->operation_count; i++) {
         const struct import_operation *const imported = &import->operations[i];
         if (imported->line <= line || imported->line > line_count) {
-            rule_break(&import_rule_LINES_IN_ORDER);
+            rule_break(&rule_LINES_IN_ORDER);
         }
         line = imported->line;
         if ((size_t)imported->operation.size.amount > PROGRAM_REGION_SIZE_MAXIMUM) {
-            rule_break(&import_rule_SIZE_FITS);
+            rule_break(&rule_SIZE_FITS);
         }
         if (imported->operation.slot >= import->header.slot_count) {
-            rule_break(&import_rule_SLOT_FITS);
+            rule_break(&rule_SLOT_FITS);
         }
     }
 }
@@ -79,7 +81,7 @@ static void check_lines(const struct import *import, size_t line_count) {
             next++;
         }
         if (next < import->operation_count && import->operations[next].line == line && line != line_count) {
-            rule_break(&import_rule_EVERY_CALL_COUNTS);
+            rule_break(&rule_EVERY_CALL_COUNTS);
         }
     }
 }
@@ -89,28 +91,28 @@ static void check_text(const struct import *import) {
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
     if (stream == NULL) {
-        rule_break(&import_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     import_print(import, "a\nlog", stream);
     if (fclose(stream) != 0) {
-        rule_break(&import_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     uint8_t *bytes;
     size_t byte_count;
     struct text_error error;
     if (!text_parse((const uint8_t *)text, size, &bytes, &byte_count, &error)) {
-        rule_break(&import_rule_PRINTED_PARSES);
+        rule_break(&rule_PRINTED_PARSES);
     }
     const struct program program = program_decode(bytes, byte_count);
     if (program.operation_count != import->operation_count) {
-        rule_break(&import_rule_PRINTED_IS_WHOLE);
+        rule_break(&rule_PRINTED_IS_WHOLE);
     }
     for (size_t i = 0; i < program.operation_count; i++) {
         const struct operation operation = program_operation(&program, i);
         const struct operation *const imported = &import->operations[i].operation;
         if (operation.kind != imported->kind || operation.slot != imported->slot ||
             operation.size.base != imported->size.base || operation.size.amount != imported->size.amount) {
-            rule_break(&import_rule_PRINTED_IS_WHOLE);
+            rule_break(&rule_PRINTED_IS_WHOLE);
         }
     }
     free(bytes);
@@ -140,7 +142,7 @@ static void import_as(const char *log, size_t size, enum import_format format) {
         (void)fprintf(stderr, "  read as %s\n", import_format_name(format));
     }
     if (!import_read(log, size, format, &import)) {
-        rule_break(&import_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     if (steps_are_wanted()) {
         print_import(&import);
@@ -152,7 +154,7 @@ static void import_as(const char *log, size_t size, enum import_format format) {
     if (import_fit(&import)) {
         check_text(&import);
     } else if (import.problem_count != problem_count + 1) {
-        rule_break(&import_rule_REFUSED_SAYS_WHY);
+        rule_break(&rule_REFUSED_SAYS_WHY);
     }
     import_close(&import);
 }
@@ -166,7 +168,7 @@ static void import_all(const char *log, size_t size) {
         import_as(log, size, (enum import_format)format);
     }
     if (import_detect(log, size) > IMPORT_FORMAT_COUNT) {
-        rule_break(&import_rule_FORMAT_IS_KNOWN);
+        rule_break(&rule_FORMAT_IS_KNOWN);
     }
 }
 

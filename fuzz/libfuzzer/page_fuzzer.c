@@ -27,25 +27,21 @@
 
 _Static_assert(PAGE_OPERATION_TEXT_SIZE <= RULE_TEXT_SIZE, "an operation's text fits a report");
 
-/* The rules: the invariants, by their numbers, and those beyond them. */
-#define INVARIANT_RULE(name, id, sentence)  RULE(page, name, id, sentence);
-#define INVARIANT_ENTRY(name, id, sentence) &page_rule_##name,
-PAGE_INVARIANT_LIST(INVARIANT_RULE)
-static const struct rule *const invariants[PAGE_INVARIANT_COUNT] = {NULL,
-                                                                    PAGE_INVARIANT_LIST(INVARIANT_ENTRY)};
+/* The rules: the invariants, in the order of their numbers, and those beyond them. */
+#define RULE_LIST(X)                                                                                         \
+    PAGE_INVARIANT_LIST(X)                                                                                   \
+    X(PLACEMENT, "page-placement", "Every operation returns exactly the page the model predicts, or NULL.")  \
+    X(REFUSAL_NAMED, "page-refusal-named",                                                                   \
+      "Every operation ends with exactly the error the model predicts.")                                     \
+    X(REFUSAL_UNTOUCHED, "page-refusal-untouched",                                                           \
+      "A refused operation changes no descriptor and no counter.")                                           \
+    X(ZEROED, "page-zeroed", "Every byte of a zeroed run is 0.")                                             \
+    X(CONTAINED, "page-contained", "Nothing is written but descriptors and the pages of a zeroed run.")      \
+    X(RUN_COUNT, "page-run-count",                                                                           \
+      "A live run's pages are counted, and 0 for any other pointer; asking changes nothing.")                \
+    X(INIT, "page-init", "Memory is given exactly the pages that fit in it, or refused when none does.")
 
-RULE(page, PLACEMENT, "page-placement",
-     "Every operation returns exactly the page the model predicts, or NULL.");
-RULE(page, REFUSAL_NAMED, "page-refusal-named",
-     "Every operation ends with exactly the error the model predicts.");
-RULE(page, REFUSAL_UNTOUCHED, "page-refusal-untouched",
-     "A refused operation changes no descriptor and no counter.");
-RULE(page, ZEROED, "page-zeroed", "Every byte of a zeroed run is 0.");
-RULE(page, CONTAINED, "page-contained", "Nothing is written but descriptors and the pages of a zeroed run.");
-
-RULE(page, RUN_COUNT, "page-run-count",
-     "A live run's pages are counted, and 0 for any other pointer; asking changes nothing.");
-RULE(page, INIT, "page-init", "Memory is given exactly the pages that fit in it, or refused when none does.");
+RULES(RULE_LIST);
 
 /* How an operation ended. */
 struct outcome {
@@ -122,7 +118,7 @@ __attribute__((noreturn)) static void fail(const struct run *run, const struct r
 
 __attribute__((noreturn)) static void fail_error(const struct run *run, enum page_error expected,
                                                  enum page_error observed) {
-    fail(run, &page_rule_REFUSAL_NAMED, page_error_name(expected), page_error_name(observed));
+    fail(run, &rule_REFUSAL_NAMED, page_error_name(expected), page_error_name(observed));
 }
 
 /* Two values, and at which page. */
@@ -169,25 +165,23 @@ static void check_contained(const struct run *run) {
     const unsigned char *const descriptors_end = run->memory + run->model.page_count;
     const unsigned char *const pages_end = run->base + run->model.page_count * PAGE_SIZE;
     const unsigned char *const watched_end = run->memory + run->size + MARGIN_SIZE;
-    check_bytes(run, &page_rule_CONTAINED, dirty_page, run->memory - MARGIN_SIZE, MARGIN_SIZE);
-    check_bytes(run, &page_rule_CONTAINED, dirty_page, descriptors_end,
-                (size_t)(run->base - descriptors_end));
-    check_bytes(run, &page_rule_CONTAINED, dirty_page, pages_end, (size_t)(watched_end - pages_end));
+    check_bytes(run, &rule_CONTAINED, dirty_page, run->memory - MARGIN_SIZE, MARGIN_SIZE);
+    check_bytes(run, &rule_CONTAINED, dirty_page, descriptors_end, (size_t)(run->base - descriptors_end));
+    check_bytes(run, &rule_CONTAINED, dirty_page, pages_end, (size_t)(watched_end - pages_end));
 }
 
 /* All of a zeroed run is 0, and the pages next to it are not; then makes it dirty again. */
 static void check_zeroed(const struct run *run, size_t first_index, size_t count) {
     for (size_t i = 0; i < count; i++) {
         unsigned char *const page = run->base + (first_index + i) * PAGE_SIZE;
-        check_bytes(run, &page_rule_ZEROED, zero_page, page, PAGE_SIZE);
+        check_bytes(run, &rule_ZEROED, zero_page, page, PAGE_SIZE);
         memcpy(page, dirty_page, PAGE_SIZE);
     }
     if (first_index > 0) {
-        check_bytes(run, &page_rule_CONTAINED, dirty_page, run->base + (first_index - 1) * PAGE_SIZE,
-                    PAGE_SIZE);
+        check_bytes(run, &rule_CONTAINED, dirty_page, run->base + (first_index - 1) * PAGE_SIZE, PAGE_SIZE);
     }
     if (first_index + count < run->model.page_count) {
-        check_bytes(run, &page_rule_CONTAINED, dirty_page, run->base + (first_index + count) * PAGE_SIZE,
+        check_bytes(run, &rule_CONTAINED, dirty_page, run->base + (first_index + count) * PAGE_SIZE,
                     PAGE_SIZE);
     }
 }
@@ -202,11 +196,10 @@ static bool members_are_as_before(const struct run *run) {
 static void check_untouched(const struct run *run) {
     const size_t index = rule_first_difference(run->memory, run->descriptors_before, run->model.page_count);
     if (index < run->model.page_count) {
-        fail_values(run, &page_rule_REFUSAL_UNTOUCHED, index, run->descriptors_before[index],
-                    run->memory[index]);
+        fail_values(run, &rule_REFUSAL_UNTOUCHED, index, run->descriptors_before[index], run->memory[index]);
     }
     if (!members_are_as_before(run)) {
-        fail(run, &page_rule_REFUSAL_UNTOUCHED, "the allocator's members as before", "one that changed");
+        fail(run, &rule_REFUSAL_UNTOUCHED, "the allocator's members as before", "one that changed");
     }
 }
 
@@ -225,7 +218,7 @@ static void check_invariants(const struct run *run) {
     }
     const struct verdict verdict = page_invariant_check(&run->pages, &expectation, PAGE_INVARIANT_ALL);
     if (!verdict_is_sound(verdict)) {
-        fail_values(run, invariants[verdict.oracle], verdict.offset, verdict.expected, verdict.observed);
+        fail_values(run, rule_table[verdict.oracle - 1], verdict.offset, verdict.expected, verdict.observed);
     }
     if (impossible_index != PAGE_MODEL_NO_PAGE) {
         run->memory[impossible_index] = impossible;
@@ -242,7 +235,7 @@ static void check_placement(const struct run *run, const unsigned char *pointer,
         char observed_text[PAGE_OPERATION_TEXT_SIZE];
         page_operation_describe_pointer(expected, expected_text);
         page_operation_describe_pointer(observed, observed_text);
-        fail(run, &page_rule_PLACEMENT, expected_text, observed_text);
+        fail(run, &rule_PLACEMENT, expected_text, observed_text);
     }
 }
 
@@ -251,11 +244,11 @@ static void check_run_count(const struct run *run, const struct page_operation *
     const size_t expected = page_model_run_count(&run->model, operation->offset);
     const size_t observed = page_run_count(&run->pages, pointer_at(run, operation->offset));
     if (expected != observed) {
-        fail_values(run, &page_rule_RUN_COUNT, 0, expected, observed);
+        fail_values(run, &rule_RUN_COUNT, 0, expected, observed);
     }
     if (!members_are_as_before(run) || run->pages.error != run->before.error ||
         memcmp(run->memory, run->descriptors_before, run->model.page_count) != 0) {
-        fail(run, &page_rule_RUN_COUNT, "the allocator as before", "one that changed");
+        fail(run, &rule_RUN_COUNT, "the allocator as before", "one that changed");
     }
 }
 
@@ -266,7 +259,7 @@ static void require_init(const struct run *run, const char *what, uint64_t expec
         (void)snprintf(expected_text, PAGE_OPERATION_TEXT_SIZE, "%s %llu", what,
                        (unsigned long long)expected);
         (void)snprintf(observed_text, PAGE_OPERATION_TEXT_SIZE, "%llu", (unsigned long long)observed);
-        fail(run, &page_rule_INIT, expected_text, observed_text);
+        fail(run, &rule_INIT, expected_text, observed_text);
     }
 }
 
@@ -300,7 +293,7 @@ static void init_elsewhere(const struct run *run, const struct page_operation *o
         memory[i] = DIRT;
     }
     for (size_t i = 0; i < sizeof elsewhere; i += PAGE_SIZE) {
-        check_bytes(run, &page_rule_CONTAINED, dirty_page, elsewhere + i, PAGE_SIZE);
+        check_bytes(run, &rule_CONTAINED, dirty_page, elsewhere + i, PAGE_SIZE);
     }
 }
 

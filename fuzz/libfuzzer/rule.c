@@ -8,6 +8,19 @@
 
 const char *volatile rule_broken;
 
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+    if (*argument_count != 2 || strcmp((*arguments)[1], "--rules") != 0) {
+        return 0;
+    }
+    for (const struct rule *const *rule = rule_table; *rule != NULL; rule++) {
+        printf("%-26s %s\n", (*rule)->id, (*rule)->sentence);
+    }
+    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 static void print_rule(const struct rule *rule) {
     (void)fprintf(stderr, "\nVIOLATION %s: %s\n", rule->id, rule->sentence);
 }

@@ -1,5 +1,5 @@
-/* What the fuzz targets share, whatever they test: how a broken rule is reported, and how the process then
- * ends. Used by every target but the heap's, which has the harness's own report (fuzz/report). */
+/* The rules of a fuzz target, and how the process reports a broken one and ends. Every target but the heap's,
+ * which has the harness's own report (fuzz/report), uses it. */
 #ifndef KMEM_RULE_H
 #define KMEM_RULE_H
 
@@ -10,9 +10,9 @@
 #define RULE_HISTORY_COUNT ((size_t)8) /* operations a report shows */
 #define RULE_TEXT_SIZE     128         /* bytes of an operation's text, the final 0 included */
 
-/* What must hold. */
+/* One thing that must hold. */
 struct rule {
-    const char *id;       /* letters, digits and dashes; ci/fuzz names the finding by it */
+    const char *id;       /* letters, digits and dashes, the target's name first; names the finding */
     const char *sentence; /* one, that is false when the rule is broken */
     __attribute__((noreturn)) void (*violation)(void);
 };
@@ -21,14 +21,21 @@ struct rule {
  * into one. */
 extern const char *volatile rule_broken;
 
-/* Defines the rule TARGET_rule_NAME, and the function in which the process dies when it is broken,
- * TARGET_violation_NAME: tools tell crashes apart by the names on their stacks. */
-#define RULE(target, name, id, sentence)                                                                     \
-    __attribute__((noinline, noreturn)) static void target##_violation_##name(void) {                        \
+/* The target's rules, ended by NULL. `TARGET_fuzzer --rules` prints them, with every engine. */
+extern const struct rule *const rule_table[];
+
+/* Defines the target's rules, and rule_table in the same order. Each row X(NAME, id, sentence) of the list
+ * becomes rule_NAME, and violation_NAME, the function in which the process dies when it is broken: tools tell
+ * crashes apart by the names on their stacks. */
+#define RULES(LIST) LIST(RULE_DEFINITION) const struct rule *const rule_table[] = {LIST(RULE_ADDRESS) NULL}
+
+#define RULE_DEFINITION(name, id, sentence)                                                                  \
+    __attribute__((noinline, noreturn)) static void violation_##name(void) {                                 \
         rule_broken = (id);                                                                                  \
         abort();                                                                                             \
     }                                                                                                        \
-    static const struct rule target##_rule_##name = {id, sentence, target##_violation_##name}
+    static const struct rule rule_##name = {id, sentence, violation_##name};
+#define RULE_ADDRESS(name, ...) &rule_##name,
 
 /* What a report says about the input that breaks a rule. */
 struct rule_run {

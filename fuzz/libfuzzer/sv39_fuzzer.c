@@ -37,22 +37,20 @@
 
 _Static_assert(SV39_OPERATION_TEXT_SIZE <= RULE_TEXT_SIZE, "an operation's text fits a report");
 
-/* The rules: the invariants, by their numbers, and those beyond them. */
-#define INVARIANT_RULE(name, id, sentence)  RULE(sv39, name, id, sentence);
-#define INVARIANT_ENTRY(name, id, sentence) &sv39_rule_##name,
-SV39_INVARIANT_LIST(INVARIANT_RULE)
-static const struct rule *const invariants[SV39_INVARIANT_COUNT] = {NULL,
-                                                                    SV39_INVARIANT_LIST(INVARIANT_ENTRY)};
+/* The rules: the invariants, in the order of their numbers, and those beyond them. */
+#define RULE_LIST(X)                                                                                         \
+    SV39_INVARIANT_LIST(X)                                                                                   \
+    X(REFUSAL_NAMED, "sv39-refusal-named",                                                                   \
+      "Every operation ends with exactly the error the model predicts.")                                     \
+    X(TRANSLATION, "sv39-translation", "Every translation is exactly the one the model predicts.")           \
+    X(REFUSAL_UNTOUCHED, "sv39-refusal-untouched",                                                           \
+      "A refused operation changes no table, no counter, no translation and no page's owner.")               \
+    X(GIVEN_BACK_ZERO, "sv39-given-back-zero", "A table that is given back is all 0.")                       \
+    X(CONTAINED, "sv39-contained", "Nothing is written to pages that are taken for something else.")         \
+    X(SATP, "sv39-satp", "satp names the mode and the root.")                                                \
+    X(PAGES_SOUND, "sv39-pages-sound", "The page allocator is sound after every operation.")
 
-RULE(sv39, REFUSAL_NAMED, "sv39-refusal-named",
-     "Every operation ends with exactly the error the model predicts.");
-RULE(sv39, TRANSLATION, "sv39-translation", "Every translation is exactly the one the model predicts.");
-RULE(sv39, REFUSAL_UNTOUCHED, "sv39-refusal-untouched",
-     "A refused operation changes no table, no counter, no translation and no page's owner.");
-RULE(sv39, GIVEN_BACK_ZERO, "sv39-given-back-zero", "A table that is given back is all 0.");
-RULE(sv39, CONTAINED, "sv39-contained", "Nothing is written to pages that are taken for something else.");
-RULE(sv39, SATP, "sv39-satp", "satp names the mode and the root.");
-RULE(sv39, PAGES_SOUND, "sv39-pages-sound", "The page allocator is sound after every operation.");
+RULES(RULE_LIST);
 
 /* Pages taken for something else than tables. */
 struct other_run {
@@ -155,23 +153,23 @@ static void check_untouched(const struct run *run) {
     if (after->pages != before->pages || after->root != before->root ||
         after->physical_offset != before->physical_offset || after->table_count != before->table_count ||
         after->mapped_count != before->mapped_count) {
-        fail(run, &sv39_rule_REFUSAL_UNTOUCHED, "the tree's members as before", "one that changed");
+        fail(run, &rule_REFUSAL_UNTOUCHED, "the tree's members as before", "one that changed");
     }
     const size_t changed =
         rule_first_difference(run->pages.descriptors, run->descriptors_before, run->model.page_count);
     if (changed < run->model.page_count) {
-        fail_values(run, &sv39_rule_REFUSAL_UNTOUCHED, "the descriptor of page", changed,
+        fail_values(run, &rule_REFUSAL_UNTOUCHED, "the descriptor of page", changed,
                     run->descriptors_before[changed], run->pages.descriptors[changed]);
     }
     for (size_t index = 0; index < run->model.page_count; index++) {
         if (is_taken_for_table(run, index)) {
             const unsigned char *const page = run->pages.base + index * PAGE_SIZE;
-            check_page(run, &sv39_rule_REFUSAL_UNTOUCHED, arena_before + (page - arena), page);
+            check_page(run, &rule_REFUSAL_UNTOUCHED, arena_before + (page - arena), page);
         }
     }
     if (run->pages.taken_count != run->taken_count_before) {
-        fail_values(run, &sv39_rule_REFUSAL_UNTOUCHED, "the allocator's count, page", 0,
-                    run->taken_count_before, run->pages.taken_count);
+        fail_values(run, &rule_REFUSAL_UNTOUCHED, "the allocator's count, page", 0, run->taken_count_before,
+                    run->pages.taken_count);
     }
 }
 
@@ -185,7 +183,7 @@ static void check_given_back(const struct run *run, bool is_out_of_pages) {
         }
         unsigned char *const page = run->pages.base + index * PAGE_SIZE;
         if (was_taken) {
-            check_page(run, &sv39_rule_GIVEN_BACK_ZERO, zero_page, page);
+            check_page(run, &rule_GIVEN_BACK_ZERO, zero_page, page);
         }
         memcpy(page, dirty_page, PAGE_SIZE);
     }
@@ -194,7 +192,7 @@ static void check_given_back(const struct run *run, bool is_out_of_pages) {
 /* Every page of the run is like this one. */
 static void check_other_run(const struct run *run, struct other_run other, const unsigned char *expected) {
     for (size_t i = 0; i < other.count; i++) {
-        check_page(run, &sv39_rule_CONTAINED, expected, other.first + i * PAGE_SIZE);
+        check_page(run, &rule_CONTAINED, expected, other.first + i * PAGE_SIZE);
     }
 }
 
@@ -212,7 +210,7 @@ static void check_invariants(const struct run *run) {
         .base = arena + PAGE_SIZE, .descriptors = arena, .page_count = run->model.page_count};
     struct verdict verdict = page_invariant_check(&run->pages, &page_expectation, PAGE_INVARIANT_STRUCTURE);
     if (!verdict_is_sound(verdict)) {
-        fail_values(run, &sv39_rule_PAGES_SOUND, page_invariant_id(verdict.oracle), verdict.offset,
+        fail_values(run, &rule_PAGES_SOUND, page_invariant_id(verdict.oracle), verdict.offset,
                     verdict.expected, verdict.observed);
     }
     const uint64_t impossible = run->overwritten == NULL ? 0 : *run->overwritten;
@@ -221,7 +219,7 @@ static void check_invariants(const struct run *run) {
     }
     verdict = sv39_invariant_check(&run->tree, &expectation, SV39_INVARIANT_ALL);
     if (!verdict_is_sound(verdict)) {
-        fail_values(run, invariants[verdict.oracle], "address", verdict.offset, verdict.expected,
+        fail_values(run, rule_table[verdict.oracle - 1], "address", verdict.offset, verdict.expected,
                     verdict.observed);
     }
     if (run->overwritten != NULL) {
@@ -232,15 +230,15 @@ static void check_invariants(const struct run *run) {
 static void check(const struct run *run, const struct sv39_operation *operation, struct sv39_answer outcome,
                   struct sv39_answer answer) {
     if (outcome.error != answer.error) {
-        fail(run, &sv39_rule_REFUSAL_NAMED, sv39_error_name(answer.error), sv39_error_name(outcome.error));
+        fail(run, &rule_REFUSAL_NAMED, sv39_error_name(answer.error), sv39_error_name(outcome.error));
     }
     const uint64_t physical_address = outcome.translation.physical_address;
     if (physical_address != answer.translation.physical_address) {
-        fail_values(run, &sv39_rule_TRANSLATION, "address", operation->virtual_address,
+        fail_values(run, &rule_TRANSLATION, "address", operation->virtual_address,
                     answer.translation.physical_address, physical_address);
     }
     if (outcome.translation.flags != answer.translation.flags) {
-        fail_values(run, &sv39_rule_TRANSLATION, "the flags of address", operation->virtual_address,
+        fail_values(run, &rule_TRANSLATION, "the flags of address", operation->virtual_address,
                     answer.translation.flags, outcome.translation.flags);
     }
     if (changes_nothing(operation, answer)) {
@@ -461,7 +459,7 @@ static void check_satp(const struct run *run) {
     const uint64_t root = run->start + (uint64_t)(run->root - run->pages.base);
     const uint64_t expected = UINT64_C(1) << 63 | root / PAGE_SIZE;
     if (sv39_satp(&run->tree) != expected) {
-        fail_values(run, &sv39_rule_SATP, "root", root, expected, sv39_satp(&run->tree));
+        fail_values(run, &rule_SATP, "root", root, expected, sv39_satp(&run->tree));
     }
 }
 
@@ -487,7 +485,7 @@ static void check_misused_init(const struct run *run, unsigned misuse) {
         error = is_refused ? error : SV39_OK;
     }
     if (error != errors[misuse]) {
-        fail(run, &sv39_rule_REFUSAL_NAMED, sv39_error_name(errors[misuse]), sv39_error_name(error));
+        fail(run, &rule_REFUSAL_NAMED, sv39_error_name(errors[misuse]), sv39_error_name(error));
     }
 }
 

@@ -10,30 +10,32 @@
 #include "fuzz/libfuzzer/steps.h"
 
 /* What must hold. */
-RULE(text, ENCODING_IS_STABLE, "text-encoding-is-stable",
-     "Decoding a canonical encoding and encoding it again gives the same bytes.");
-RULE(text, ENCODING_IN_PLACE, "text-encoding-in-place",
-     "Encoding a program over its own bytes gives what encoding it elsewhere gives.");
-RULE(text, ENCODED_SIZE, "text-encoded-size",
-     "A canonical encoding has as many operations as the program it was made from.");
-RULE(text, PRINTED_IS_TEXT, "text-printed-is-text", "A printed program is told to be text.");
-RULE(text, PRINTED_PARSES, "text-printed-parses", "A printed program parses.");
-RULE(text, PRINT_THEN_PARSE, "text-print-then-parse",
-     "Printing a program and parsing that gives its canonical encoding.");
-RULE(text, PRINT_IS_STABLE, "text-print-is-stable",
-     "A program and its canonical encoding print the same text.");
-RULE(text, COMMENTS_IGNORED, "text-comments-ignored",
-     "A printed program with comments and carriage returns parses as without.");
-RULE(text, DIGITS_KEPT, "text-digits-kept",
-     "A printed program with another digit in an operation does not parse, or prints with that digit.");
-RULE(text, PARSED_IS_CANONICAL, "text-parsed-is-canonical", "Parsing gives a canonical encoding.");
-RULE(text, PARSED_IS_TEXT, "text-parsed-is-text", "What parses is told to be text.");
-RULE(text, OPERATION_FITS, "text-operation-fits", "An operation in text fits its buffer.");
-RULE(text, ERROR_HAS_LINE, "text-error-has-line", "A parse that fails names a line and a column.");
-RULE(text, ERROR_HAS_MESSAGE, "text-error-has-message", "A parse that fails has a printable message.");
-RULE(text, ERROR_HAS_NO_PROGRAM, "text-error-has-no-program", "A parse that fails gives no program.");
-RULE(text, SUCCESS_HAS_NO_ERROR, "text-success-has-no-error", "A parse that succeeds gives no error.");
-RULE(text, MEMORY, "text-memory", "There is memory enough to fuzz.");
+#define RULE_LIST(X)                                                                                         \
+    X(ENCODING_IS_STABLE, "text-encoding-is-stable",                                                         \
+      "Decoding a canonical encoding and encoding it again gives the same bytes.")                           \
+    X(ENCODING_IN_PLACE, "text-encoding-in-place",                                                           \
+      "Encoding a program over its own bytes gives what encoding it elsewhere gives.")                       \
+    X(ENCODED_SIZE, "text-encoded-size",                                                                     \
+      "A canonical encoding has as many operations as the program it was made from.")                        \
+    X(PRINTED_IS_TEXT, "text-printed-is-text", "A printed program is told to be text.")                      \
+    X(PRINTED_PARSES, "text-printed-parses", "A printed program parses.")                                    \
+    X(PRINT_THEN_PARSE, "text-print-then-parse",                                                             \
+      "Printing a program and parsing that gives its canonical encoding.")                                   \
+    X(PRINT_IS_STABLE, "text-print-is-stable", "A program and its canonical encoding print the same text.")  \
+    X(COMMENTS_IGNORED, "text-comments-ignored",                                                             \
+      "A printed program with comments and carriage returns parses as without.")                             \
+    X(DIGITS_KEPT, "text-digits-kept",                                                                       \
+      "A printed program with another digit in an operation does not parse, or prints with that digit.")     \
+    X(PARSED_IS_CANONICAL, "text-parsed-is-canonical", "Parsing gives a canonical encoding.")                \
+    X(PARSED_IS_TEXT, "text-parsed-is-text", "What parses is told to be text.")                              \
+    X(OPERATION_FITS, "text-operation-fits", "An operation in text fits its buffer.")                        \
+    X(ERROR_HAS_LINE, "text-error-has-line", "A parse that fails names a line and a column.")                \
+    X(ERROR_HAS_MESSAGE, "text-error-has-message", "A parse that fails has a printable message.")            \
+    X(ERROR_HAS_NO_PROGRAM, "text-error-has-no-program", "A parse that fails gives no program.")             \
+    X(SUCCESS_HAS_NO_ERROR, "text-success-has-no-error", "A parse that succeeds gives no error.")            \
+    X(MEMORY, "text-memory", "There is memory enough to fuzz.")
+
+RULES(RULE_LIST);
 
 struct buffer {
     uint8_t *bytes; /* from malloc */
@@ -48,7 +50,7 @@ static struct buffer encode(const struct program *program) {
     struct buffer encoded = {.size = program_encoded_size(program)};
     encoded.bytes = malloc(encoded.size);
     if (encoded.bytes == NULL) {
-        rule_break(&text_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     program_encode(program, encoded.bytes);
     return encoded;
@@ -58,7 +60,7 @@ static struct buffer print(const struct program *program) {
     size_t size;
     char *const text = text_make(program, &size);
     if (text == NULL) {
-        rule_break(&text_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     if (steps_are_wanted()) {
         (void)fprintf(stderr, "  prints %zu operations as\n", program->operation_count);
@@ -72,12 +74,12 @@ static void check_operations(const struct program *program) {
         /* From malloc, so that a sanitizer sees the byte after it. */
         char *const buffer = malloc(TEXT_OPERATION_SIZE);
         if (buffer == NULL) {
-            rule_break(&text_rule_MEMORY);
+            rule_break(&rule_MEMORY);
         }
         const struct operation operation = program_operation(program, i);
         /* A text that just fits may have been cut. */
         if (text_operation(&operation, buffer) != buffer || strlen(buffer) >= TEXT_OPERATION_SIZE - 1) {
-            rule_break(&text_rule_OPERATION_FITS);
+            rule_break(&rule_OPERATION_FITS);
         }
         free(buffer);
     }
@@ -85,13 +87,13 @@ static void check_operations(const struct program *program) {
 
 static void check_error(const struct text_error *error, const uint8_t *program) {
     if (error->line < 1 || error->column < 1) {
-        rule_break(&text_rule_ERROR_HAS_LINE);
+        rule_break(&rule_ERROR_HAS_LINE);
     }
     if (!rule_is_message(error->message, sizeof error->message)) {
-        rule_break(&text_rule_ERROR_HAS_MESSAGE);
+        rule_break(&rule_ERROR_HAS_MESSAGE);
     }
     if (program != NULL) {
-        rule_break(&text_rule_ERROR_HAS_NO_PROGRAM);
+        rule_break(&rule_ERROR_HAS_NO_PROGRAM);
     }
 }
 
@@ -107,15 +109,15 @@ static bool parse(const uint8_t *text, size_t size, struct buffer *parsed) {
         return false;
     }
     if (error.line != 0) {
-        rule_break(&text_rule_SUCCESS_HAS_NO_ERROR);
+        rule_break(&rule_SUCCESS_HAS_NO_ERROR);
     }
     if (!text_is_text(text, size)) {
-        rule_break(&text_rule_PARSED_IS_TEXT);
+        rule_break(&rule_PARSED_IS_TEXT);
     }
     const struct program program = program_decode(parsed->bytes, parsed->size);
     const struct buffer encoded = encode(&program);
     if (!buffers_equal(*parsed, encoded)) {
-        rule_break(&text_rule_PARSED_IS_CANONICAL);
+        rule_break(&rule_PARSED_IS_CANONICAL);
     }
     free(encoded.bytes);
     return true;
@@ -136,7 +138,7 @@ static void check_comments(struct buffer text, struct buffer encoded) {
     const uint8_t comment = (uint8_t)hash(text);
     uint8_t *const bytes = malloc(text.size * 5 + 1); /* at most 4 bytes more for each newline */
     if (bytes == NULL) {
-        rule_break(&text_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     size_t size = 0;
     size_t line_count = 0;
@@ -154,10 +156,10 @@ static void check_comments(struct buffer text, struct buffer encoded) {
     struct buffer parsed;
     struct text_error error;
     if (!text_is_text(bytes, size)) {
-        rule_break(&text_rule_PARSED_IS_TEXT);
+        rule_break(&rule_PARSED_IS_TEXT);
     }
     if (!text_parse(bytes, size, &parsed.bytes, &parsed.size, &error) || !buffers_equal(parsed, encoded)) {
-        rule_break(&text_rule_COMMENTS_IGNORED);
+        rule_break(&rule_COMMENTS_IGNORED);
     }
     free(parsed.bytes);
     free(bytes);
@@ -206,7 +208,7 @@ static void check_digits(struct buffer text) {
         const struct program program = program_decode(parsed.bytes, parsed.size);
         const struct buffer printed = print(&program);
         if (!buffers_equal(printed, text) && !says_usual_size(text)) {
-            rule_break(&text_rule_DIGITS_KEPT);
+            rule_break(&rule_DIGITS_KEPT);
         }
         free(printed.bytes);
         free(parsed.bytes);
@@ -220,18 +222,18 @@ static void check_text_of(const struct program *program, struct buffer encoded) 
     struct buffer parsed;
     struct text_error error;
     if (!text_is_text(text.bytes, text.size)) {
-        rule_break(&text_rule_PRINTED_IS_TEXT);
+        rule_break(&rule_PRINTED_IS_TEXT);
     }
     if (!text_parse(text.bytes, text.size, &parsed.bytes, &parsed.size, &error)) {
-        rule_break(&text_rule_PRINTED_PARSES);
+        rule_break(&rule_PRINTED_PARSES);
     }
     if (!buffers_equal(parsed, encoded)) {
-        rule_break(&text_rule_PRINT_THEN_PARSE);
+        rule_break(&rule_PRINT_THEN_PARSE);
     }
     const struct program again = program_decode(parsed.bytes, parsed.size);
     const struct buffer text_again = print(&again);
     if (!buffers_equal(text, text_again)) {
-        rule_break(&text_rule_PRINT_IS_STABLE);
+        rule_break(&rule_PRINT_IS_STABLE);
     }
     check_comments(text, encoded);
     check_digits(text);
@@ -244,7 +246,7 @@ static void check_text_of(const struct program *program, struct buffer encoded) 
 static void check_encoding_in_place(const uint8_t *bytes, size_t size, struct buffer encoded) {
     uint8_t *const copy = malloc(encoded.size);
     if (copy == NULL) {
-        rule_break(&text_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     if (size > 0) {
         memcpy(copy, bytes, size);
@@ -252,7 +254,7 @@ static void check_encoding_in_place(const uint8_t *bytes, size_t size, struct bu
     const struct program program = program_decode(copy, size);
     program_encode(&program, copy);
     if (memcmp(copy, encoded.bytes, encoded.size) != 0) {
-        rule_break(&text_rule_ENCODING_IN_PLACE);
+        rule_break(&rule_ENCODING_IN_PLACE);
     }
     free(copy);
 }
@@ -265,11 +267,11 @@ static void check_binary(const uint8_t *bytes, size_t size) {
     const struct buffer encoded = encode(&program);
     const struct program canonical = program_decode(encoded.bytes, encoded.size);
     if (canonical.operation_count != program.operation_count) {
-        rule_break(&text_rule_ENCODED_SIZE);
+        rule_break(&rule_ENCODED_SIZE);
     }
     const struct buffer again = encode(&canonical);
     if (!buffers_equal(encoded, again)) {
-        rule_break(&text_rule_ENCODING_IS_STABLE);
+        rule_break(&rule_ENCODING_IS_STABLE);
     }
     check_encoding_in_place(bytes, size, encoded);
     check_operations(&program);
@@ -299,7 +301,7 @@ static void check_text_behind_signature(unsigned version, const uint8_t *bytes, 
     const size_t signature_size = (size_t)snprintf(signature, sizeof signature, TEXT_MAGIC " %u\n", version);
     uint8_t *const text = malloc(signature_size + size);
     if (text == NULL) {
-        rule_break(&text_rule_MEMORY);
+        rule_break(&rule_MEMORY);
     }
     memcpy(text, signature, signature_size);
     if (size > 0) {

@@ -86,7 +86,7 @@ class TestCommittedPatches:
         self.oracles = planted.read_oracles()
         self.ids = [oracle for ids in self.oracles.values() for oracle in ids]
 
-    def test_every_oracle_is_read_from_the_sources(self):
+    def test_every_target_names_its_oracles(self):
         assert len(self.ids) == len(set(self.ids))
         for target, oracles in {"heap": ("region", "counters", "inside", "recovery"), "page": ("page-counter", "page-zeroed"),
                                 "sv39": ("sv39-root", "sv39-pages-held", "sv39-translation", "sv39-pages-sound"),

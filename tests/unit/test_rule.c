@@ -6,15 +6,18 @@
 #include "fuzz/libfuzzer/steps.h"
 #include "tests/unit/file_fixture.h"
 
-RULE(test, EVEN, "test-even", "Every number is even.");
-RULE(test, SMALL, "test-small", "Every number is small.");
+#define RULE_LIST(X)                                                                                         \
+    X(EVEN, "test-even", "Every number is even.")                                                            \
+    X(SMALL, "test-small", "Every number is small.")
+
+RULES(RULE_LIST);
 
 /* Reports. */
 
 static void break_rule(unsigned unused) {
     (void)unused;
     signal(SIGABRT, SIG_DFL); /* no sanitizer's report behind ours */
-    rule_break(&test_rule_EVEN);
+    rule_break(&rule_EVEN);
 }
 
 FOLDER_TEST(a_broken_rule_is_named_with_its_sentence_and_aborts) {
@@ -36,7 +39,7 @@ static void break_run(unsigned operation_count) {
     const struct rule_run run = {
         .run = "call", .operation_count = operation_count, .describe = describe, .print_state = print_state};
     signal(SIGABRT, SIG_DFL);
-    rule_break_run(&test_rule_SMALL, &run, "less", "more");
+    rule_break_run(&rule_SMALL, &run, "less", "more");
 }
 
 FOLDER_TEST(a_run_s_report_has_the_operation_what_was_expected_and_the_state) {
@@ -74,8 +77,11 @@ FOLDER_TEST(a_text_in_a_step_is_indented_and_has_what_is_not_printable_as_number
     assert_errors("    | a\\\\b\n    | \n    | \\x80\\x00%s\n    | end\n");
 }
 
-TEST(each_rule_ends_in_a_function_of_its_own) {
-    assert_ptr_not_equal(test_rule_EVEN.violation, test_rule_SMALL.violation);
+TEST(the_table_has_every_rule_and_each_ends_in_a_function_of_its_own) {
+    assert_ptr_equal(rule_table[0], &rule_EVEN);
+    assert_ptr_equal(rule_table[1], &rule_SMALL);
+    assert_null(rule_table[2]);
+    assert_ptr_not_equal(rule_EVEN.violation, rule_SMALL.violation);
 }
 
 /* Comparisons. */

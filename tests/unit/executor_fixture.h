@@ -39,8 +39,6 @@ static inline void start_executor(void) {
 
 #define EXECUTOR_TEST(name) TEST_WITH(name, start_executor, NULL)
 
-/* Runs. */
-
 static inline struct verdict step(struct operation operation) {
     return executor_step(&executor, &operation);
 }

@@ -13,8 +13,6 @@
 
 #define CAPACITY ((size_t)8192) /* bytes: no test's program is larger */
 
-/* Programs. */
-
 static inline struct program parse(const char *text) {
     static uint8_t kept[CAPACITY];
     uint8_t *bytes;
@@ -43,8 +41,6 @@ static inline void assert_text(const struct program *program, const char *expect
 #define PREDICATE(name)                                                                                      \
     static bool name(__attribute__((unused)) void *context,                                                  \
                      __attribute__((unused)) const struct program *program)
-
-/* Counting, for predicates. */
 
 static inline size_t count_kind(const struct program *program, enum operation_kind kind) {
     size_t count = 0;
@@ -106,8 +102,6 @@ static inline void assert_reduced(const char *text, reduce_predicate *fails, con
     const struct program reduced = reduce_with(&program, fails, NULL);
     assert_text(&reduced, expected);
 }
-
-/* Minimality. */
 
 struct variant {
     struct program_header header;

@@ -16,8 +16,6 @@ static uint64_t digest_of_busy(void) {
     return executor.digest;
 }
 
-/* Digests. */
-
 EXECUTOR_TEST(a_digest_is_the_same_every_time) {
     const uint64_t digest = digest_of_busy();
     assert_int_equal(digest_of_busy(), digest);
@@ -108,8 +106,6 @@ EXECUTOR_TEST(a_digest_folds_the_offset_and_the_layout_of_every_step) {
     executor_end(&executor, false);
 }
 
-/* The arena. */
-
 EXECUTOR_TEST(after_a_run_of_no_operations_the_first_header_is_dirt_again) {
     assert_sound(run(&small_heap, ""));
     for (ptrdiff_t offset = 0; offset < 8; offset++) {
@@ -161,8 +157,6 @@ EXECUTOR_TEST(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addr
     assert_int_equal(executor.tables.slots[1].offset, 192); /* 256 */
     executor_end(&executor, false);
 }
-
-/* Observers. */
 
 #define SIGHTING_MAXIMUM 64
 
@@ -245,8 +239,6 @@ EXECUTOR_TEST(an_observer_may_leave_out_either_side) {
     executor.observer = &neither;
     (void)digest_of_busy();
 }
-
-/* Deviations lived with. */
 
 static void start_deviating(const char *fault, uint64_t off, const struct program_header *header) {
     make_executor(&subject_faulty, first_arena, ORACLE_ALL & ~off);
@@ -378,8 +370,6 @@ EXECUTOR_TEST(a_payload_given_for_a_misuse_is_not_written_to) {
     assert_int_equal(arena_byte(executor.region, 200), ARENA_DIRT);
     executor_end(&executor, false);
 }
-
-/* Every slot. */
 
 EXECUTOR_TEST(a_payload_can_move_while_every_slot_is_live) {
     static struct slot slots[64];

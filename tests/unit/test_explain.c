@@ -2,8 +2,6 @@
  * for word. */
 #include "tests/unit/report_fixture.h"
 
-/* Verdicts. */
-
 struct reading {
     struct verdict verdict;
     struct explanation text;
@@ -105,8 +103,6 @@ EXECUTOR_TEST(no_line_is_empty_cut_or_a_template_whatever_the_values) {
     }
 }
 
-/* Steps. */
-
 static void assert_outcome(struct step step, const char *expected) {
     char buffer[EXPLAIN_OUTCOME_SIZE];
     assert_ptr_equal(explain_outcome(&step, buffer), buffer);
@@ -161,8 +157,6 @@ EXECUTOR_TEST(every_refusal_has_its_name_and_what_is_none_is_unknown) {
     assert_string_equal(explain_refusal(REFUSAL_COUNT), "unknown");
     assert_string_equal(explain_refusal(UINT64_MAX), "unknown");
 }
-
-/* Pictures. */
 
 static void assert_picture(const char *expected) {
     struct picture picture;

@@ -151,8 +151,6 @@ EXECUTOR_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict
     free(bytes);
 }
 
-/* Which bytes. */
-
 static const struct {
     const char *name;
     const char *fault;

@@ -8,8 +8,6 @@
 static const uint8_t binary[] = {1, 0, 1, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 1, 5, 0, 0, 0, 0};
 static const char text[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nalloc 0 24\nfree 5\n";
 
-/* Programs. */
-
 FOLDER_TEST(a_binary_program_is_read_as_it_is) {
     struct input input;
     make_file("program", binary, sizeof binary);
@@ -220,8 +218,6 @@ FOLDER_TEST(a_dash_is_standard_input) {
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 42);
 }
-
-/* Writing. */
 
 FOLDER_TEST(a_new_file_is_written_whole_with_the_rights_the_umask_leaves) {
     static const mode_t masks[] = {0, 022, 027, 077};

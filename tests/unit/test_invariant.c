@@ -10,8 +10,6 @@ static void assert_breaks_precisely(const char *expected) {
     assert_unchanged(&before);
 }
 
-/* region */
-
 TEST(region_is_broken_by_another_base) {
     start_with("taken 32 | free 992");
     heap.base += 256;
@@ -139,8 +137,6 @@ TEST_EACH(live_is_taken_is_broken_by_a_live_block_in_the_middle_of_another, foll
     assert_breaks_precisely("live-is-taken 16 16 0");
     assert_sound(ONLY(TAKEN_IS_LIVE));
 }
-
-/* counters */
 
 TEST(counters_is_broken_by_a_wrong_count_of_taken_blocks) {
     start_with(THREE);

@@ -123,8 +123,6 @@ TEST(whatever_the_bytes_the_checker_ends_inside_the_region) {
     assert_true(longest > 20);
 }
 
-/* The census. */
-
 TEST(the_census_counts_what_the_walk_saw) {
     start_with("taken 32 | free 64 | taken 48 | taken 24 | free 856");
     assert_sound(INVARIANT_ALL);
@@ -199,8 +197,6 @@ TEST(different_block_lists_have_different_layouts) {
         }
     }
 }
-
-/* Names. */
 
 TEST(every_invariant_has_an_id_of_its_own_and_a_sentence) {
     static const char *const ids[] = {"region",      "walk-ends",     "block-size",    "block-tiling",

@@ -82,8 +82,6 @@ UNBOOTED_TEST(init_without_any_page_is_refused) {
     before_init_there_is_nothing_to_see();
 }
 
-/* kmem_kernel_init. */
-
 TEST(init_takes_512_zeroed_pages_as_one_free_block) {
     start_pages(PAGE_COUNT);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
@@ -138,8 +136,6 @@ BOOTED_TEST(a_refused_init_leaves_the_heap_there_was) {
     assert_non_null(kmalloc(KERNEL_HEAP_SIZE)); /* grows, and so still knows its page allocator */
     assert_no_fault();
 }
-
-/* kmem_kernel_init_at. */
 
 static size_t asked_count;
 
@@ -208,8 +204,6 @@ BOOTED_TEST(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken) {
     assert_int_equal(pages.taken_count, 513);
     assert_int_equal(second_pages.taken_count, 514);
 }
-
-/* The operations. */
 
 BOOTED_TEST(kmalloc_takes_the_first_fit) {
     assert_ptr_equal(kmalloc(24), payload_at(0));
@@ -291,8 +285,6 @@ BOOTED_TEST(usable_size_counts_the_slack_and_is_0_for_what_is_no_payload) {
     assert_int_equal(kmem_kernel_usable_size(payload), 0);
     assert_no_fault();
 }
-
-/* Growth. */
 
 BOOTED_TEST(the_heap_grows_by_the_pages_behind_it_until_there_are_no_more) {
     void *const payload = kmalloc(KERNEL_HEAP_SIZE - 8);

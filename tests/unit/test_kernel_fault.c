@@ -2,8 +2,6 @@
  * hooks are in test_kernel_port.c. */
 #include "tests/unit/kernel_fixture.h"
 
-/* Faults. */
-
 BOOTED_TEST(every_misuse_is_a_fault_with_the_pointer_passed) {
     unsigned char *const payload = kmalloc(24);
     unsigned char *const freed = kmalloc(24);
@@ -145,8 +143,6 @@ BOOTED_TEST(null_restores_the_platforms_default) {
     kfree(&fault);
     assert_fault(KMEM_FOREIGN_POINTER, &fault);
 }
-
-/* Printing. */
 
 static char printed[512];
 

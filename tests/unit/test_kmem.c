@@ -2,8 +2,6 @@
  * What allocates, frees, reallocates, grows, and meets corruption has files of its own beside this one. */
 #include "tests/unit/heap_fixture.h"
 
-/* kmem_init. */
-
 HEAP_TEST(a_new_heap_is_one_free_block_over_dirty_memory) {
     assert_blocks("free 1024");
     assert_error(KMEM_OK);
@@ -136,8 +134,6 @@ HEAP_TEST(two_heaps_share_nothing) {
     assert_int_equal(kmem_last_error(&other), KMEM_EXHAUSTED);
 }
 
-/* The last error. */
-
 HEAP_TEST(every_operation_that_can_fail_renews_the_last_error) {
     void *const payload = kmem_alloc(&heap, 8);
     assert_null(kmem_alloc_aligned(&heap, 3, 8));
@@ -154,8 +150,6 @@ HEAP_TEST(every_operation_that_can_fail_renews_the_last_error) {
     assert_int_equal(kmem_coalesce(&heap), KMEM_OK);
     assert_error(KMEM_OK);
 }
-
-/* Names. */
 
 HEAP_TEST(every_error_has_a_name_of_its_own) {
     static const char *const names[] = {"ok",
@@ -180,8 +174,6 @@ HEAP_TEST(a_value_that_is_no_error_is_unknown) {
     assert_string_equal(kmem_error_name((enum kmem_error)(KMEM_CORRUPT_PAGES + 1)), "unknown");
     assert_string_equal(kmem_error_name((enum kmem_error)15), "unknown");
 }
-
-/* Printing. */
 
 static char printed[2048];
 

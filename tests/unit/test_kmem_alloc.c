@@ -72,8 +72,6 @@ HEAP_TEST(the_whole_heap_can_be_taken_in_smallest_blocks) {
     assert_unchanged(&before);
 }
 
-/* Refusals. */
-
 HEAP_CASES(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing,
            {"free 32 | taken 16 | free 48 | taken 16 | free 48 | taken 864", "alloc 41", "exhausted", NULL})
 
@@ -119,8 +117,6 @@ HEAP_TEST(sizes_at_the_arithmetic_edges_are_exhausted) {
         assert_size_is_exhausted(HEAP_SIZE + k);
     }
 }
-
-/* Zeroing. */
 
 HEAP_TEST(zalloc_zeroes_the_whole_usable_size_and_no_byte_more) {
     for (size_t size = 1; size <= HEAP_SIZE - 8; size++) {
@@ -205,8 +201,6 @@ HEAP_TEST(the_largest_product_that_does_not_wrap_is_exhausted_too) {
     assert_error(KMEM_EXHAUSTED);
     assert_blocks("free 1024");
 }
-
-/* Alignment. */
 
 HEAP_CASES(alignments_up_to_8_are_those_of_alloc,
            {"taken 16 | free 1008", "aligned 1 9", "at 24", "taken 16 | taken 24 | free 984"},

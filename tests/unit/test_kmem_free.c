@@ -70,8 +70,6 @@ HEAP_TEST(a_freed_block_serves_the_next_request_that_fits) {
     assert_ptr_equal(kmem_alloc(&heap, 40), first);
 }
 
-/* Misuse. */
-
 #define MISUSED_HEAP "taken 32 | free 64 | taken 48 | taken 24 | free 840 | taken 16"
 static const size_t misused_payloads[] = {8, 104, 152, 1016};
 
@@ -159,8 +157,6 @@ HEAP_TEST(misuse_is_judged_before_a_corrupt_header_is_met) {
     assert_int_equal(kmem_free(&heap, at(16)), KMEM_INTERIOR_POINTER);
     assert_int_equal(kmem_free(&heap, at(104)), KMEM_CORRUPT);
 }
-
-/* The usable size. */
 
 HEAP_TEST(the_usable_size_is_the_block_less_its_header) {
     lay_out(MISUSED_HEAP);

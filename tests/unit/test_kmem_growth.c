@@ -9,8 +9,6 @@ static void assert_asked(size_t page_count) {
     assert_ptr_equal(page_source.context, &page_source);
 }
 
-/* How much. */
-
 GROWING_HEAP_CASES(a_full_heap_grows_by_the_pages_the_block_needs,
                    {"taken 1024", "aligned 8 8", "at 1032 asks 1", "taken 1024 | taken 16 | free 240"},
                    {"taken 1024", "aligned 8 232", "at 1032 asks 1", "taken 1024 | taken 240 | free 16"},
@@ -67,8 +65,6 @@ GROWING_HEAP_TEST(zalloc_zeroes_pages_that_are_new) {
     assert_asked(1);
     assert_all_bytes(at(1032), 248, 0);
 }
-
-/* When not. */
 
 GROWING_HEAP_TEST(the_source_is_not_asked_while_something_fits) {
     lay_out("free 32 | taken 944 | free 48");
@@ -198,8 +194,6 @@ GROWING_HEAP_TEST(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all) {
         assert_asked(most / HEAP_PAGE_SIZE);
     }
 }
-
-/* Realloc. */
 
 GROWING_HEAP_CASES(a_move_may_grow_the_heap, {"taken 960 | taken 32 | free 32", "realloc 8 1000",
                                               "at 1000 asks 4", "free 960 | taken 32 | taken 1008 | free 48"})

@@ -2,8 +2,6 @@
  * pointer in test_kmem_free.c. */
 #include "tests/unit/heap_fixture.h"
 
-/* NULL and 0. */
-
 HEAP_TEST(realloc_of_null_allocates) {
     lay_out("free 32 | taken 16 | free 976");
     assert_ptr_equal(kmem_realloc(&heap, NULL, 25), at(56));
@@ -20,8 +18,6 @@ HEAP_TEST(realloc_of_null_to_0_bytes_is_null_and_no_error) {
 
 HEAP_CASES(realloc_to_0_bytes_frees_and_merges,
            {"free 16 | taken 32 | free 48 | taken 928", "realloc 24 0", "ok", "free 96 | taken 928"})
-
-/* In place. */
 
 HEAP_TEST(a_size_that_needs_the_same_block_changes_nothing) {
     struct snapshot before;
@@ -59,8 +55,6 @@ HEAP_CASES(a_block_grows_into_its_free_right_neighbour,
 /* A lower free block is no reason to move. */
 HEAP_CASES(a_block_that_can_grow_in_place_does_not_move,
            {"free 512 | taken 32 | free 480", "realloc 520 100", "at 520", "free 512 | taken 112 | free 400"})
-
-/* Moves. */
 
 HEAP_CASES(a_block_without_room_moves_to_the_first_fit,
            {"taken 32 | taken 16 | free 976", "realloc 8 25", "at 56",
@@ -132,8 +126,6 @@ HEAP_TEST(contents_are_kept_up_to_the_smaller_of_both_sizes) {
         }
     }
 }
-
-/* Refusals. */
 
 HEAP_TEST(a_refused_realloc_leaves_the_block_and_its_contents_untouched) {
     static const size_t sizes[] = {57,           58,           100,           1016,          1017,

@@ -12,8 +12,6 @@ static void start_with_a_hole(void) {
     (void)answers_to(HOLE);
 }
 
-/* Pointers. */
-
 TEST(every_place_a_pointer_can_name_has_its_own_answer) {
     start_with_a_hole();
     for (size_t offset = 0; offset < 256; offset++) {

@@ -118,8 +118,6 @@ TEST(a_damage_leaves_the_heap_as_it_was) {
     assert_sound(finish(perform("alloc 1 5; usable 1; free 0")));
 }
 
-/* Bad starts. */
-
 TEST(a_heap_in_a_region_that_cannot_be_one_is_start_refused_s) {
     for (size_t i = 0; i < BAD_START_COUNT; i++) {
         char fault[32];

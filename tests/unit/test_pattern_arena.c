@@ -8,8 +8,6 @@
 
 _Alignas(8) static unsigned char bytes[TRIAL_SIZE];
 
-/* Patterns. */
-
 EXECUTOR_TEST(a_pattern_s_bytes_are_its_words_lowest_first) {
     const uint64_t tag = UINT64_C(0x1122334455667788);
     assert_int_equal(pattern_byte(tag, 0), 0x88);
@@ -63,8 +61,6 @@ EXECUTOR_TEST(a_pattern_shifted_by_any_distance_is_another) {
         assert_true(pattern_first_difference(bytes + shift, tag, 32) < 8);
     }
 }
-
-/* The arena. */
 
 static size_t first_not_dirt(void) {
     for (size_t i = 0; i < TEST_CAPACITY + 2 * ARENA_GUARD_SIZE; i++) {
@@ -169,8 +165,6 @@ EXECUTOR_TEST(an_arena_is_poisoned_where_no_run_has_anything) {
     assert_true(is_poisoned(63));
 }
 
-/* Sets of slots. */
-
 static const struct {
     const char *name;
     size_t slot_count;
@@ -207,8 +201,6 @@ EXECUTOR_TEST(bits_beyond_the_slots_are_not_found) {
     assert_int_equal(slots_find(bits, 16, 0, true), 16);
     assert_int_equal(slots_find_circular(bits, 16, 7, true), 16);
 }
-
-/* Oracles' names. */
 
 EXECUTOR_TEST(every_oracle_has_an_id_and_a_sentence_of_its_own) {
     for (unsigned a = 1; a < ORACLE_COUNT; a++) {

@@ -17,8 +17,6 @@ static struct program_header decode_header(const uint8_t header[11]) {
     return program_decode(header, 11).header;
 }
 
-/* The header. */
-
 TEST(the_version_alone_means_no_operations_on_one_page_of_32_bytes_with_16_slots) {
     static const uint8_t version[] = {1};
     const struct program_header expected = {.page_size = 32, .page_count = 1, .slot_count = 16, .version = 1};
@@ -121,8 +119,6 @@ TEST(every_geometry_that_the_header_documents_can_be_written_and_read) {
         assert_headers_equal(&read, &header);
     }
 }
-
-/* Operations. */
 
 TEST(kinds_keep_their_codes_words_and_operands) {
     static const struct {
@@ -336,8 +332,6 @@ TEST(sizes_in_pages_follow_the_page_size_of_the_header) {
     }
 }
 
-/* Whole programs. */
-
 TEST(every_started_operation_counts_and_the_header_counts_for_none) {
     static const uint8_t bytes[RANDOM_SIZE_MAXIMUM] = {1};
     for (size_t size = 1; size <= sizeof bytes; size++) {
@@ -401,8 +395,6 @@ RANDOM_TEST(whatever_the_bytes_every_operand_is_in_its_range_and_those_not_taken
         }
     }
 }
-
-/* Swarm masks. */
 
 TEST(a_disabled_kind_decodes_as_the_next_enabled_one_and_never_appears) {
     static const uint8_t own_code_count = 13;

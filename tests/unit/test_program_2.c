@@ -17,8 +17,6 @@ static struct operation decode_operation(const uint8_t operation[OPERATION_SIZE]
     return program_operation(&program, 0);
 }
 
-/* The header. */
-
 TEST(header_bytes_mean_what_the_table_says) {
     static const struct {
         uint8_t bytes[HEADER_SIZE];
@@ -79,8 +77,6 @@ TEST(every_geometry_can_be_written_and_read) {
         }
     }
 }
-
-/* Operations. */
 
 TEST(zero_bytes_allocate_16_bytes_in_a_heap_of_1_kib) {
     static const uint8_t zeros[HEADER_SIZE + OPERATION_SIZE];

@@ -3,8 +3,6 @@
  * canonical, and smaller than everything that has failed before. */
 #include "tests/unit/reduce_fixture.h"
 
-/* Operations. */
-
 PREDICATE(fails_after_a_double) {
     return count_kind(program, OPERATION_DOUBLE) != 0;
 }
@@ -56,8 +54,6 @@ static bool fails_with_two_requests_or_growth(void *context, const struct progra
             (program->header.growth_limit != 0 && program->header.refused_asks == 0 &&
              fails_with_two_requests_or_one_that_fits_nowhere(context, program)));
 }
-
-/* Operands. */
 
 static bool has_size(const struct program *program, int32_t least, int32_t most) {
     for (size_t i = 0; i < program->operation_count; i++) {
@@ -127,8 +123,6 @@ PREDICATE(fails_at_a_far_step) {
 PREDICATE(fails_near_the_maximum) {
     return program->operation_count != 0 && program_operation(program, 0).size.base == SIZE_BASE_MAXIMUM;
 }
-
-/* Slots and the heap. */
 
 PREDICATE(fails_with_two_slots) {
     return program->operation_count >= 3 &&
@@ -210,8 +204,6 @@ TEST_EACH(a_program_becomes_the_smallest_that_fails, reductions) {
     (void)snprintf(reduced, sizeof reduced, "kmem-program 1\n%s", row->reduced);
     assert_reduced(program, row->fails, reduced);
 }
-
-/* The contract. */
 
 PREDICATE(fails_never) {
     return false;

@@ -14,8 +14,6 @@ static void assert_report(struct program program, const char *expected) {
     assert_caught_text(&caught, expected);
 }
 
-/* Violations. */
-
 EXECUTOR_TEST(a_report_says_what_broke_where_and_how_to_run_it_again) {
     use_fault("call 1: answer-null");
     assert_report(
@@ -183,8 +181,6 @@ TEST_EACH(every_oracle_s_report_names_it_first_and_is_whole, faults) {
     free(caught.text);
 }
 
-/* Traces. */
-
 EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
     const struct program program = program_of(&small_heap, THREE);
     struct caught caught;
@@ -216,8 +212,6 @@ EXECUTOR_TEST(a_trace_of_a_violation_ends_without_a_digest) {
     assert_caught_text(&caught, "    0  alloc 0 24                   -> NULL\n"
                                 "       |#32|.224|\n");
 }
-
-/* Last words. */
 
 static bool dying; /* the next allocation is the one the subject dies in */
 static struct caught last_words;

@@ -180,8 +180,6 @@ EXECUTOR_TEST(a_pointer_swallowed_by_a_larger_block_is_interior) {
     assert_int_equal(model_judge_pointer(&executor.model, 40), REFUSAL_INTERIOR);
 }
 
-/* Sizes. */
-
 #define SIZE_CASES 10
 
 static const struct {

@@ -12,8 +12,6 @@
 
 RULES(RULE_LIST);
 
-/* Reports. */
-
 static void break_rule(unsigned unused) {
     (void)unused;
     signal(SIGABRT, SIG_DFL); /* no sanitizer's report behind ours */
@@ -83,8 +81,6 @@ TEST(the_table_has_every_rule_and_each_ends_in_a_function_of_its_own) {
     assert_null(rule_table[2]);
     assert_ptr_not_equal(rule_EVEN.violation, rule_SMALL.violation);
 }
-
-/* Comparisons. */
 
 TEST(the_first_difference_is_found_wherever_it_is) {
     unsigned char left[64] = {0};

@@ -12,8 +12,6 @@
 #include "src/port.h"
 #include "tests/unit/file_fixture.h"
 
-/* Statistics. */
-
 static void count_once(unsigned unused) {
     (void)unused;
     statistics_count(statistics_open(), 20, 300);
@@ -81,8 +79,6 @@ FOLDER_TEST(a_counters_file_that_cannot_be_made_ends_the_process) {
     assert_statistics_fail("/dev/null", "Invalid argument");
 }
 
-/* Violations. */
-
 static void abort_for(unsigned oracle) {
     static const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
@@ -97,8 +93,6 @@ FOLDER_TEST(every_oracle_s_violation_aborts) {
         assert_int_equal(WTERMSIG(status), SIGABRT);
     }
 }
-
-/* The host's executor. */
 
 /* First, while this process has none that the child would inherit. */
 static void ask_for_too_much(unsigned unused) {

@@ -5,8 +5,6 @@
 
 #include "tests/unit/sv39_fixture.h"
 
-/* sv39_init. */
-
 TEST(init_makes_an_empty_tree_with_one_table) {
     set_up(4);
     assert_counts(1, 0);
@@ -109,8 +107,6 @@ TEST(satp_names_the_mode_and_the_root) {
     set_up(4);
     assert_int_equal(sv39_satp(&tree), UINT64_C(0x8000000000080000));
 }
-
-/* sv39_map and sv39_translate. */
 
 TEST(map_writes_one_entry_in_each_level_as_the_specification_has_them) {
     set_up(8);
@@ -233,8 +229,6 @@ TEST(a_table_can_be_full) {
     }
 }
 
-/* sv39_unmap. */
-
 TEST(unmap_gives_back_the_tables_that_are_then_empty) {
     set_up(8);
     map(0, DEVICE);
@@ -311,8 +305,6 @@ TEST(what_was_unmapped_can_be_mapped_again) {
         assert_counts(1, 0);
     }
 }
-
-/* Names. */
 
 TEST(every_error_has_its_own_name) {
     for (unsigned error = SV39_OK; error <= SV39_CORRUPT_PAGES; error++) {

@@ -86,8 +86,6 @@ static uint64_t table_entry(uint64_t physical_address) {
     return physical_address >> 2 | SV39_VALID;
 }
 
-/* Healthy trees. */
-
 TEST(an_empty_tree_is_sound_and_needs_no_list) {
     draw_empty();
     expectation.live = NULL;
@@ -329,8 +327,6 @@ TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
     assert_int_equal(mask, 0);
 }
 
-/* Any bytes. */
-
 static uint64_t random_entry(uint64_t *seed) {
     const uint64_t value = next_random(seed);
     switch (value % 8) {
@@ -365,8 +361,6 @@ TEST(no_entries_make_the_checker_loop_or_write) {
         assert_true(verdict_is_sound(verdict) || (mask & SV39_INVARIANT_BIT(verdict.oracle)) != 0);
     }
 }
-
-/* Names. */
 
 TEST(every_invariant_has_an_id_and_a_sentence) {
     assert_named_apart(sv39_invariant_id, sv39_invariant_sentence, SV39_INVARIANT_COUNT, "sv39-");

@@ -5,8 +5,6 @@
 
 #include "tests/unit/sv39_fixture.h"
 
-/* Arguments. */
-
 TEST(every_address_that_is_not_canonical_is_refused) {
     set_up(8);
     for (unsigned bit = 39; bit < 64; bit++) {
@@ -48,8 +46,6 @@ TEST(every_flag_that_is_not_the_callers_is_refused) {
     assert_map_refused_with(0, DEVICE, SV39_USER, SV39_BAD_FLAGS); /* before it is already mapped */
 }
 
-/* Mapped and not mapped. */
-
 TEST(a_page_is_mapped_once) {
     set_up(8);
     map(GIB, DEVICE);
@@ -69,8 +65,6 @@ TEST(what_no_level_knows_is_not_mapped) {
     unmap(0);
     assert_unmap_refused(0, SV39_NOT_MAPPED);
 }
-
-/* Pages. */
 
 TEST(a_first_table_that_cannot_be_had_is_out_of_pages) {
     set_up(1);
@@ -210,8 +204,6 @@ TEST(a_corrupt_entry_does_no_harm_beside_its_way) {
     assert_counts(3, 1);
 }
 
-/* Counters. */
-
 TEST(counters_that_would_pass_below_zero_are_corrupt) {
     set_up(8);
     map(0, DEVICE);
@@ -228,8 +220,6 @@ TEST(counters_that_would_pass_below_zero_are_corrupt) {
     assert_counts(1, 0);
     assert_int_equal(pages.taken_count, 1);
 }
-
-/* Any entries. */
 
 /* Mostly what a walk gets past. */
 static uint64_t random_entry(uint64_t *seed) {

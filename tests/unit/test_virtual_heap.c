@@ -87,8 +87,6 @@ static const struct {
     enum virtual_heap_mode mode;
 } modes[] = {{"mapped", VIRTUAL_HEAP_MAPPED}, {"lazy", VIRTUAL_HEAP_LAZY}};
 
-/* virtual_heap_init. */
-
 TEST(init_grants_and_maps_nothing) {
     start(8, VIRTUAL_HEAP_MAPPED);
     assert_int_equal(heap.granted_count, 0);
@@ -151,8 +149,6 @@ TEST(init_refuses_flags_without_read_or_write_or_with_an_unknown_bit) {
     range.flags = READ_WRITE | SV39_EXECUTE;
     assert_int_equal(virtual_heap_init(&heap, &tree, &range), VIRTUAL_HEAP_OK);
 }
-
-/* Mapped mode. */
 
 TEST(extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physical) {
     start(16, VIRTUAL_HEAP_MAPPED);
@@ -268,8 +264,6 @@ TEST(extend_says_when_the_tables_are_damaged) {
     assert_extend_refused(1, VIRTUAL_HEAP_CORRUPT);
 }
 
-/* Lazy mode. */
-
 TEST(lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled) {
     start(16, VIRTUAL_HEAP_LAZY);
     extend(8);
@@ -377,8 +371,6 @@ TEST(a_touch_says_when_the_tables_or_the_page_allocator_are_damaged) {
     touch(0);
 }
 
-/* virtual_heap_release. */
-
 TEST_EACH(release_gives_back_every_page_and_table_and_the_range_can_be_used_again, modes) {
     start_at(BASE + 2 * MIB - 3 * PAGE_SIZE, 16, row->mode);
     for (int round = 0; round < 3; round++) {
@@ -432,8 +424,6 @@ TEST(release_says_when_a_mapped_page_was_freed_by_someone_else) {
     assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_CORRUPT);
     assert_all_given_back();
 }
-
-/* Names. */
 
 TEST(every_error_has_its_own_name) {
     for (int error = VIRTUAL_HEAP_OK; error <= VIRTUAL_HEAP_CORRUPT; error++) {

@@ -9,7 +9,6 @@ executions, never in time, so that a slow machine gives the same verdict.
 import collections
 import concurrent.futures
 import hashlib
-import json
 import os
 import pathlib
 import re

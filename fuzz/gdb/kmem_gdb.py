@@ -1,7 +1,6 @@
-"""What a debugger knows of heaps and runs: printers for the structures a person looks at, the block map, and stops before
-an operation. Loaded by gdb (`source fuzz/gdb/kmem_gdb.py`), for an image on a board as for kmemfuzz on the host.
-
-May be here: reading. May not: writes to the memory of the process, calls of its functions.
+"""Teaches gdb about heaps and runs: it prints our structures in words, draws the block map, and stops before an operation.
+Load it with `source fuzz/gdb/kmem_gdb.py`, for an image on a board or for kmemfuzz on the host. It only reads: it never writes
+to the memory of the process or calls its functions.
 
 Commands: kmem-map, kmem-stop-before, kmem-where, kmem-fault; `help COMMAND` in gdb says more.
 """
@@ -10,56 +9,36 @@ import json
 import pathlib
 import re
 import subprocess
+import sys
 
 import gdb
 import gdb.printing
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(TREE / "fuzz"))
+
+from kmemfuzz.board import cause_name  # noqa: E402  pylint: disable=wrong-import-position
+
 TOOL = TREE / "build/release/kmemfuzz"
-HEADER_SIZE = 8  # bytes; as src/block.h draws it, which no debug information does
-BLOCK_SIZE_MINIMUM = 16  # bytes
-TAKEN = 1 << 63
-
-CAUSES = {
-    0: "instruction address misaligned", 1: "instruction access fault", 2: "illegal instruction", 3: "breakpoint",
-    4: "load address misaligned", 5: "load access fault", 6: "store address misaligned", 7: "store access fault",
-    11: "environment call", 12: "instruction page fault", 13: "load page fault", 15: "store page fault",
-}
 
 
-# What the sources say of names: the debugger has numbers.
+# Words and layouts, which debug information does not have: kmemfuzz prints them.
 
-def _entries(header, macro):
-    """The entries of a list macro: [(name, text, rest)], in order."""
-    source = (TREE / header).read_text(encoding="utf-8")
-    body = re.search(rf"#define {macro}\(X\)((?:.*\\\n)*.*\n)", source).group(1)
-    return re.findall(r'X\((\w+),[\s\\]*"([^"]*)"((?:(?!\bX\().)*)', body, re.DOTALL)
-
-
-def _operation_words():
-    """Of each kind of operation, in order: (word, the operands it takes)."""
-    return [(word, set(re.findall(r"OPERAND_(\w+)", rest)))
-            for _, word, rest in _entries("fuzz/program/program.h", "OPERATION_LIST")]
-
-
-def _oracle(number):
-    """(id, sentence) of an oracle: the program's own or, as images have no sentences, those of the tree's kmemfuzz."""
+def _words():
+    """What `kmemfuzz oracles --json` prints: of the program being debugged, or, for an image, of the tree's kmemfuzz."""
+    program = pathlib.Path(gdb.current_progspace().filename or "")
+    tool = program if program.name == TOOL.name else TOOL
     try:
-        row = gdb.parse_and_eval("oracle_texts")[number]
-        return row["id"].string(), row["sentence"].string()
-    except gdb.error:
-        pass
-    try:
-        document = subprocess.run([TOOL, "oracles", "--json"], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
-        row = json.loads(document)["oracles"][number - 1]
-        return row["id"], row["sentence"]
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        return f"oracle {number}", "It is not known here."
+        return json.loads(subprocess.run([tool, "oracles", "--json"], stdin=subprocess.DEVNULL, capture_output=True,
+                                         check=True).stdout)
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        raise gdb.GdbError(f"{tool} cannot name operations and oracles: {error}; build it: cmake --build --preset release") from error
 
 
-OPERATIONS = _operation_words()
-SIZE_BASES = [word for _, word, _ in _entries("fuzz/program/program.h", "SIZE_BASE_LIST")]
-THROUGHS = [word for _, word, _ in _entries("fuzz/program/program.h", "THROUGH_LIST")]
+WORDS = _words()
+OPERATIONS, SIZE_BASES, THROUGHS = (WORDS["program"][name] for name in ("operations", "size_bases", "throughs"))
+HEADER_SIZE, BLOCK_SIZE_MINIMUM = (WORDS["block"][name] for name in ("header_size", "size_minimum"))  # bytes
+TAKEN = 1 << 8 * HEADER_SIZE - 1  # the most significant bit of a header
 MISUSED_REQUEST = "64"  # bytes a misuse through realloc asks for when its text does not say
 
 
@@ -114,18 +93,18 @@ def operation_text(operation):
     kind = int(operation["kind"])
     if not 0 <= kind < len(OPERATIONS):
         return f"no operation: kind {kind}"
-    word, operands = OPERATIONS[kind]
-    words = [word]
-    if "SLOT" in operands:
+    operands = OPERATIONS[kind]["operands"]
+    words = [OPERATIONS[kind]["word"]]
+    if "slot" in operands:
         words.append(str(int(operation["slot"])))
-    if "ALIGNMENT" in operands:
+    if "alignment" in operands:
         words.append(_number(int(operation["alignment"])))
-    if "COUNT" in operands:
+    if "count" in operands:
         count = _choice("program_counts", int(operation["choice"]))
         words.append(_number(count))
-    if "SIZE" in operands:
+    if "size" in operands:
         words.append(_size(operation["size"]))
-    if "STEP" in operands:
+    if "step" in operands:
         words.append(str(int(operation["step"])))
     through = int(operation["through"])
     if through:
@@ -222,10 +201,10 @@ class VerdictPrinter:
         number = int(self._value["oracle"])
         if number == 0:
             return "sound"
-        name, sentence = _oracle(number)
+        oracle = WORDS["oracles"][number - 1] if number <= len(WORDS["oracles"]) else {"id": f"oracle {number}", "sentence": "?"}
         offset = int(self._value["offset"])
         offset -= (offset >> 63) << 64  # in front of the base it is negative
-        return (f"{name}: {sentence} (offset {offset}, expected {int(self._value['expected'])}, "
+        return (f"{oracle['id']}: {oracle['sentence']} (offset {offset}, expected {int(self._value['expected'])}, "
                 f"observed {int(self._value['observed'])})")
 
 
@@ -393,7 +372,7 @@ traps again."""
         """Prints it."""
         cause, value, counter = (int(_evaluate(f"(unsigned long)${name}")) for name in ("mcause", "mtval", "mepc"))
         interrupt = cause >> 8 * gdb.lookup_type("long").sizeof - 1 != 0
-        print(f"Trap: {'the watchdog' if interrupt else CAUSES.get(cause, f'cause {cause:#x}')}, "
+        print(f"Trap: {'the watchdog' if interrupt else cause_name(cause)}, "
               f"address {value:#x}, at {counter:#x}")
         gdb.execute(f"set $pc = {counter:#x}")
         gdb.execute("frame")

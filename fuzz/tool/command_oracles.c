@@ -1,17 +1,55 @@
-/* kmemfuzz oracles: what can be found wrong, and how a verdict on it reads. */
+/* kmemfuzz oracles: every oracle and what its verdict says. As JSON also the words and the layout that other
+ * programs need to show a run. */
 #include <stdio.h>
 
 #include "fuzz/execute/oracle.h"
 #include "fuzz/host/outcome.h"
 #include "fuzz/host/places.h"
+#include "fuzz/program/program.h"
 #include "fuzz/report/json.h"
 #include "fuzz/tool/command.h"
+#include "src/block.h"
 
 #define JSON_FORMAT 1u /* of this document */
 
 struct options {
     bool to_json;
 };
+
+static void print_operation(struct json *json, enum operation_kind kind) {
+    static const char *const operands[] = {"slot", "alignment", "count", "size", "step", "through", "call"};
+    json_open_object(json, NULL);
+    json_string(json, "word", operation_word(kind));
+    json_open_array(json, "operands");
+    for (unsigned bit = 0; bit < sizeof operands / sizeof *operands; bit++) {
+        if (operation_takes(kind, (enum operand)(1U << bit))) {
+            json_string(json, NULL, operands[bit]);
+        }
+    }
+    json_close_array(json);
+    json_close_object(json);
+}
+
+/* The words of programs in text, in the order of their numbers. */
+static void print_program_words(struct json *json) {
+    json_open_object(json, "program");
+    json_open_array(json, "operations");
+    for (unsigned kind = 0; kind < OPERATION_KIND_COUNT; kind++) {
+        print_operation(json, (enum operation_kind)kind);
+    }
+    json_close_array(json);
+    json_open_array(json, "size_bases");
+    for (unsigned base = 0; base < SIZE_BASE_COUNT; base++) {
+        json_string(json, NULL, size_base_word((enum size_base)base));
+    }
+    json_close_array(json);
+    json_open_array(json, "throughs");
+    for (unsigned through = 0; through < THROUGH_COUNT; through++) {
+        json_string(json, NULL, through_word((enum through)through));
+    }
+    json_close_array(json);
+    json_close_object(json);
+}
 
 static void print_json(void) {
     struct json json = json_start_document(stdout, JSON_FORMAT);
@@ -35,6 +73,11 @@ static void print_json(void) {
         json_close_object(&json);
     }
     json_close_array(&json);
+    print_program_words(&json);
+    json_open_object(&json, "block");
+    json_number(&json, "header_size", BLOCK_HEADER_SIZE);
+    json_number(&json, "size_minimum", BLOCK_SIZE_MINIMUM);
+    json_close_object(&json);
     json_string(&json, "documents", places_documents);
     json_close_object(&json);
     json_end(&json);
@@ -54,7 +97,7 @@ static enum exit_code run(void *given) {
 
 static const struct command_option table[] = {
     FLAG("--json", to_json,
-         "print one JSON document, which also has what a verdict's offset, expected and observed say, with "
+         "print one JSON document, which also says what a verdict's offset, expected and observed mean, with "
          "units in braces (docs/harness.md)"),
 };
 

@@ -261,16 +261,20 @@ static inline size_t block_size_needed(size_t request) {
 }
 
 /* What a call asks for: "alloc SIZE", "zalloc SIZE", "calloc COUNT SIZE", "aligned ALIGNMENT SIZE", "free
- * OFFSET", "realloc OFFSET SIZE" or "coalesce", with the offset of a payload. */
+ * OFFSET", "realloc OFFSET SIZE" or "coalesce", with the offset of a payload or "null". */
 struct heap_call {
     char word[16];
     size_t first;
     size_t second;
+    void *pointer; /* at the offset, or NULL */
 };
 
 static inline struct heap_call heap_call_of(const char *text) {
     struct heap_call call = {.first = 0};
-    assert_true(sscanf(text, "%15s %zu %zu", call.word, &call.first, &call.second) > 0);
+    if (sscanf(text, "%15s null %zu", call.word, &call.second) < 2 && strstr(text, "null") == NULL) {
+        assert_true(sscanf(text, "%15s %zu %zu", call.word, &call.first, &call.second) > 0);
+        call.pointer = at(call.first);
+    }
     return call;
 }
 
@@ -283,16 +287,14 @@ static inline void *heap_call_make(const struct heap_call *call) {
     const size_t first = call->first;
     const size_t second = call->second;
     if (heap_call_is(call, "free") || heap_call_is(call, "coalesce")) {
-        const enum kmem_error error =
-            heap_call_is(call, "free") ? kmem_free(&heap, at(first)) : kmem_coalesce(&heap);
-        assert_error(error);
+        assert_error(heap_call_is(call, "free") ? kmem_free(&heap, call->pointer) : kmem_coalesce(&heap));
         return NULL;
     }
     void *const payload = heap_call_is(call, "alloc")     ? kmem_alloc(&heap, first)
                           : heap_call_is(call, "zalloc")  ? kmem_zalloc(&heap, first)
                           : heap_call_is(call, "calloc")  ? kmem_calloc(&heap, first, second)
                           : heap_call_is(call, "aligned") ? kmem_alloc_aligned(&heap, first, second)
-                                                          : kmem_realloc(&heap, at(first), second);
+                                                          : kmem_realloc(&heap, call->pointer, second);
     const bool is_of_one = heap_call_is(call, "alloc") || heap_call_is(call, "zalloc");
     if ((is_of_one ? first : second) != 0) {
         assert_int_equal(payload == NULL, kmem_last_error(&heap) != KMEM_OK);
@@ -301,7 +303,8 @@ static inline void *heap_call_make(const struct heap_call *call) {
 }
 
 /* A heap, a call, and what comes of it: "at OFFSET" for a payload returned, or else the error's name; and
- * " asks PAGES" when the source is asked. A payload resized keeps its contents. */
+ * " asks PAGES" when the source is asked. A payload resized keeps its contents, and every payload's usable
+ * size is its block less the header. */
 struct heap_case {
     const char *before;
     const char *call;
@@ -315,8 +318,8 @@ static inline void assert_heap_case(const struct heap_case *expected) {
     char asks[32] = "";
     char result[64];
     lay_out(expected->before);
-    const size_t usable_size = heap_call_is(&call, "realloc") ? kmem_usable_size(&heap, at(call.first)) : 0;
-    pattern_write(at(call.first), usable_size, 1);
+    const size_t usable_size = heap_call_is(&call, "realloc") ? kmem_usable_size(&heap, call.pointer) : 0;
+    pattern_write(call.pointer, usable_size, 1);
     snapshot_take(&before);
     page_source.call_count = 0;
     heap.error = KMEM_BAD_REGION; /* so that a stale error shows */
@@ -329,6 +332,7 @@ static inline void assert_heap_case(const struct heap_case *expected) {
     if (payload != NULL) {
         (void)snprintf(result, sizeof result, "at %td%s", payload - heap.base, asks);
         assert_pattern(payload, usable_size < call.second ? usable_size : call.second, 1);
+        assert_int_equal(kmem_usable_size(&heap, payload), block_read(payload - 8).size - 8);
     } else {
         (void)snprintf(result, sizeof result, "%s%s", kmem_error_name(kmem_last_error(&heap)), asks);
     }

@@ -65,11 +65,23 @@ static inline void assert_fault(enum kmem_error error, const void *pointer) {
     fault.count = 0;
 }
 
-/* A new heap with 8 free pages behind it. */
-static inline void booted(void) {
-    start_pages(PAGE_COUNT);
+/* The call meets exactly this fault. */
+#define ASSERT_FAULTS(call, error, pointer)                                                                  \
+    do {                                                                                                     \
+        call;                                                                                                \
+        assert_fault(error, pointer);                                                                        \
+    } while (0)
+
+/* A new heap of these pages, with as many more behind it as there are. */
+static inline void boot(size_t page_count) {
+    start_pages(page_count);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     watch_faults();
+}
+
+/* A new heap with 8 free pages behind it. */
+static inline void booted(void) {
+    boot(PAGE_COUNT);
 }
 
 #define BOOTED_TEST(name) TEST_WITH(name, booted, NULL)

@@ -60,12 +60,37 @@ static inline uint64_t offset_for(uint64_t start) {
     return start - (uintptr_t)pages.base;
 }
 
-/* An empty tree on page_count pages, of which the root is the first. */
-static inline void set_up(size_t page_count) {
+/* The same with a page taken for the root, which is the first. */
+static inline unsigned char *set_up_root(size_t page_count) {
     set_up_pages(page_count);
-    void *const root = page_zalloc(&pages, 1);
+    unsigned char *const root = page_zalloc(&pages, 1);
     assert_ptr_equal(root, page_at(0));
+    return root;
+}
+
+/* An empty tree on page_count pages. */
+static inline void set_up(size_t page_count) {
+    void *const root = set_up_root(page_count);
     assert_int_equal(sv39_init(&tree, &pages, root, offset_for(PHYSICAL_BASE)), SV39_OK);
+}
+
+/* Some of the tests' entries: that of a table, and one that is mostly what a walk gets past. */
+static inline uint64_t table_entry(uint64_t physical_address) {
+    return physical_address >> 2 | SV39_VALID;
+}
+
+static inline uint64_t random_entry(uint64_t *seed, size_t page_count) {
+    const uint64_t value = next_random(seed);
+    switch (value % 8) {
+    case 0:
+        return next_random(seed);
+    case 1:
+        return 0;
+    case 2:
+        return DEVICE >> 2 | READ_WRITE | SV39_PRESET;
+    default:
+        return table_entry(physical_at(value / 8 % page_count));
+    }
 }
 
 static inline void map(uint64_t virtual_address, uint64_t physical_address) {

@@ -75,6 +75,18 @@ static inline uint64_t next_random(uint64_t *state) {
     return *state;
 }
 
+/* The names of the numbers from 0 on, with blanks between; the next number's is "unknown". */
+#define ASSERT_NAMES(name, expected)                                                                         \
+    do {                                                                                                     \
+        char names_[512] = "";                                                                               \
+        unsigned number_ = 0;                                                                                \
+        for (; strcmp((name)(number_), "unknown") != 0; number_++) {                                         \
+            assert_true(strlen(names_) + strlen((name)(number_)) + 2 < sizeof names_);                       \
+            strcat(strcat(names_, number_ == 0 ? "" : " "), (name)(number_));                                \
+        }                                                                                                    \
+        assert_string_equal(names_, expected);                                                               \
+    } while (0)
+
 /* Ends the test. The reason is printed, where ./ci/test finds it. */
 #define SKIP(reason)                                                                                         \
     do {                                                                                                     \

@@ -26,12 +26,9 @@ UNBOOTED_TEST(before_init_every_allocation_is_refused) {
 UNBOOTED_TEST(before_init_every_free_but_that_of_null_is_a_fault) {
     kfree(NULL);
     assert_no_fault();
-    kfree(memory);
-    assert_fault(KMEM_FOREIGN_POINTER, memory);
-    kfree((void *)1);
-    assert_fault(KMEM_FOREIGN_POINTER, (void *)1);
-    assert_null(krealloc(memory, 1));
-    assert_fault(KMEM_FOREIGN_POINTER, memory);
+    ASSERT_FAULTS(kfree(memory), KMEM_FOREIGN_POINTER, memory);
+    ASSERT_FAULTS(kfree((void *)1), KMEM_FOREIGN_POINTER, (void *)1);
+    ASSERT_FAULTS(assert_null(krealloc(memory, 1)), KMEM_FOREIGN_POINTER, memory);
 }
 
 UNBOOTED_TEST(before_init_there_is_nothing_to_see) {
@@ -54,7 +51,7 @@ static void assert_init_is_refused(size_t free_count) {
 
 UNBOOTED_TEST(init_without_enough_pages_is_refused_and_takes_none) {
     static const size_t page_counts[] = {1, 2, KMEM_KERNEL_PAGE_COUNT - 1, KMEM_KERNEL_PAGE_COUNT};
-    for (size_t i = 0; i < sizeof page_counts / sizeof *page_counts; i++) {
+    for (size_t i = 0; i < LENGTH(page_counts); i++) {
         start_pages(page_counts[i]);
         assert_init_is_refused(page_counts[i]);
         before_init_there_is_nothing_to_see();
@@ -63,8 +60,8 @@ UNBOOTED_TEST(init_without_enough_pages_is_refused_and_takes_none) {
 }
 
 UNBOOTED_TEST(init_that_meets_a_damaged_descriptor_says_so_and_takes_no_page) {
-    for (size_t index = 0; index <= KMEM_KERNEL_PAGE_COUNT;
-         index += 256) { /* met for the table, or the heap */
+    /* Met for the table, or the heap. */
+    for (size_t index = 0; index <= KMEM_KERNEL_PAGE_COUNT; index += 256) {
         start_pages(PAGE_COUNT);
         pages.descriptors[index] = 0x80;
         assert_int_equal(kmem_kernel_init(&pages), KMEM_CORRUPT_PAGES);
@@ -82,40 +79,32 @@ UNBOOTED_TEST(init_without_any_page_is_refused) {
     before_init_there_is_nothing_to_see();
 }
 
-TEST(init_takes_512_zeroed_pages_as_one_free_block) {
-    start_pages(PAGE_COUNT);
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+static void assert_zero(const unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+}
+
+BOOTED_TEST(init_takes_512_zeroed_pages_as_one_free_block_and_one_for_the_page_table) {
+    const unsigned char *const table = kmem_kernel_page_table();
+    const unsigned char *const head = kmem_kernel_head();
     assert_int_equal(kmem_kernel_page_count(), 512);
     assert_int_equal(pages.taken_count, 513);
-    assert_int_equal((uintptr_t)kmem_kernel_head() % PAGE_SIZE, 0);
+    assert_int_equal((uintptr_t)head % PAGE_SIZE, 0);
     assert_block(0, KERNEL_HEAP_SIZE, false);
     /* The core has poisoned the free payload; this looks at it as a debugger would. */
     if (__asan_unpoison_memory_region != NULL) {
-        __asan_unpoison_memory_region(kmem_kernel_head(), KERNEL_HEAP_SIZE);
+        __asan_unpoison_memory_region(head, KERNEL_HEAP_SIZE);
     }
-    const unsigned char *const bytes = kmem_kernel_head();
-    for (size_t i = BLOCK_HEADER_SIZE; i < KERNEL_HEAP_SIZE; i++) {
-        assert_true(bytes[i] == 0);
-    }
-}
-
-TEST(init_takes_one_zeroed_page_for_the_page_table) {
-    start_pages(PAGE_COUNT);
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
-    const unsigned char *const table = kmem_kernel_page_table();
-    const unsigned char *const head = kmem_kernel_head();
+    assert_zero(head + BLOCK_HEADER_SIZE, KERNEL_HEAP_SIZE - BLOCK_HEADER_SIZE);
     assert_non_null(table);
     assert_int_equal((uintptr_t)table % PAGE_SIZE, 0);
     assert_true(table + PAGE_SIZE <= head || table >= head + KERNEL_HEAP_SIZE);
-    for (size_t i = 0; i < PAGE_SIZE; i++) {
-        assert_true(table[i] == 0);
-    }
+    assert_zero(table, PAGE_SIZE);
 }
 
 TEST(exactly_513_pages_are_enough) {
-    start_pages(KMEM_KERNEL_PAGE_COUNT + 1);
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
-    watch_faults();
+    boot(KMEM_KERNEL_PAGE_COUNT + 1);
     assert_null(kmalloc(KERNEL_HEAP_SIZE));
     assert_non_null(kmalloc(KERNEL_HEAP_SIZE - 8));
     assert_null(kmalloc(1));
@@ -172,9 +161,6 @@ BOOTED_TEST(init_at_without_a_source_makes_a_heap_that_never_grows) {
 }
 
 BOOTED_TEST(a_refused_init_at_leaves_the_heap_there_was) {
-    start_pages(PAGE_COUNT);
-    watch_faults();
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     const void *const head = kmem_kernel_head();
     const void *const table = kmem_kernel_page_table();
     assert_int_equal(kmem_kernel_init_at(memory, NULL, 1, NULL), KMEM_BAD_REGION);
@@ -198,8 +184,7 @@ BOOTED_TEST(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken) {
     assert_int_equal(pages.taken_count, 513);
     assert_int_equal(second_pages.taken_count, 513);
     assert_block(0, KERNEL_HEAP_SIZE, false);
-    kfree(payload);
-    assert_fault(KMEM_FOREIGN_POINTER, payload);
+    ASSERT_FAULTS(kfree(payload), KMEM_FOREIGN_POINTER, payload);
     assert_non_null(kmalloc(KERNEL_HEAP_SIZE));
     assert_int_equal(pages.taken_count, 513);
     assert_int_equal(second_pages.taken_count, 514);
@@ -220,15 +205,11 @@ BOOTED_TEST(kzmalloc_and_kcalloc_zero_what_was_dirty) {
     memset(payload, DIRT, 64);
     kfree(payload);
     assert_ptr_equal(kzmalloc(64), payload);
-    for (size_t i = 0; i < 64; i++) {
-        assert_int_equal(payload[i], 0);
-    }
+    assert_zero(payload, 64);
     memset(payload, DIRT, 64);
     kfree(payload);
     assert_ptr_equal(kcalloc(4, 16), payload);
-    for (size_t i = 0; i < 64; i++) {
-        assert_int_equal(payload[i], 0);
-    }
+    assert_zero(payload, 64);
     assert_block(0, 72, true);
     assert_null(kcalloc(SIZE_MAX / 8 + 2, 8));
     assert_no_fault();

@@ -6,48 +6,33 @@ BOOTED_TEST(every_misuse_is_a_fault_with_the_pointer_passed) {
     unsigned char *const payload = kmalloc(24);
     unsigned char *const freed = kmalloc(24);
     kfree(freed);
-    kfree(freed);
-    assert_fault(KMEM_DOUBLE_FREE, freed);
-    kfree(payload + 8);
-    assert_fault(KMEM_INTERIOR_POINTER, payload + 8);
-    kfree(payload + 3);
-    assert_fault(KMEM_MISALIGNED_POINTER, payload + 3);
-    kfree(&fault);
-    assert_fault(KMEM_FOREIGN_POINTER, &fault);
-    assert_null(krealloc(freed, 8));
-    assert_fault(KMEM_DOUBLE_FREE, freed);
-    assert_null(krealloc(payload + 8, 0));
-    assert_fault(KMEM_INTERIOR_POINTER, payload + 8);
-    assert_null(kmalloc_aligned(24, 8));
-    assert_fault(KMEM_BAD_ALIGNMENT, NULL);
+    ASSERT_FAULTS(kfree(freed), KMEM_DOUBLE_FREE, freed);
+    ASSERT_FAULTS(kfree(payload + 8), KMEM_INTERIOR_POINTER, payload + 8);
+    ASSERT_FAULTS(kfree(payload + 3), KMEM_MISALIGNED_POINTER, payload + 3);
+    ASSERT_FAULTS(kfree(&fault), KMEM_FOREIGN_POINTER, &fault);
+    ASSERT_FAULTS(assert_null(krealloc(freed, 8)), KMEM_DOUBLE_FREE, freed);
+    ASSERT_FAULTS(assert_null(krealloc(payload + 8, 0)), KMEM_INTERIOR_POINTER, payload + 8);
+    ASSERT_FAULTS(assert_null(kmalloc_aligned(24, 8)), KMEM_BAD_ALIGNMENT, NULL);
     kfree(payload);
     assert_no_fault();
 }
 
 /* Every call that allocates meets this fault. */
 static void assert_allocations_fault(enum kmem_error error, void *payload) {
-    assert_null(kmalloc(8));
-    assert_fault(error, NULL);
-    assert_null(kzmalloc(8));
-    assert_fault(error, NULL);
-    assert_null(kcalloc(8, 8));
-    assert_fault(error, NULL);
-    assert_null(kmalloc_aligned(64, 8));
-    assert_fault(error, NULL);
-    assert_null(krealloc(payload, 100));
-    assert_fault(error, payload);
+    ASSERT_FAULTS(assert_null(kmalloc(8)), error, NULL);
+    ASSERT_FAULTS(assert_null(kzmalloc(8)), error, NULL);
+    ASSERT_FAULTS(assert_null(kcalloc(8, 8)), error, NULL);
+    ASSERT_FAULTS(assert_null(kmalloc_aligned(64, 8)), error, NULL);
+    ASSERT_FAULTS(assert_null(krealloc(payload, 100)), error, payload);
 }
 
 BOOTED_TEST(corruption_met_by_any_operation_is_a_fault) {
     void *const payload = kmalloc(24);
     block_write(header_at(32), 12, false);
     assert_allocations_fault(KMEM_CORRUPT, payload);
-    assert_null(krealloc(NULL, 100));
-    assert_fault(KMEM_CORRUPT, NULL);
-    kfree(payload);
-    assert_fault(KMEM_CORRUPT, payload);
-    coalesce();
-    assert_fault(KMEM_CORRUPT, NULL);
+    ASSERT_FAULTS(assert_null(krealloc(NULL, 100)), KMEM_CORRUPT, NULL);
+    ASSERT_FAULTS(kfree(payload), KMEM_CORRUPT, payload);
+    ASSERT_FAULTS(coalesce(), KMEM_CORRUPT, NULL);
 }
 
 BOOTED_TEST(running_out_of_memory_is_no_fault) {
@@ -140,8 +125,7 @@ BOOTED_TEST(null_restores_the_platforms_default) {
     kfree(&fault);
     assert_no_fault();
     kmem_kernel_set_fault_hook(record_fault);
-    kfree(&fault);
-    assert_fault(KMEM_FOREIGN_POINTER, &fault);
+    ASSERT_FAULTS(kfree(&fault), KMEM_FOREIGN_POINTER, &fault);
 }
 
 static char printed[512];

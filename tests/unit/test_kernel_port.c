@@ -51,7 +51,7 @@ static void require_lock(void) {
     page_call_count++;
 }
 
-/* The last fault, and how many there were: by the platform's default, and by a hook. */
+/* How many faults there were, by the platform's default and by a hook, and the last that the former got. */
 static size_t default_fault_count;
 static size_t hook_count;
 static enum kmem_error fault_error;
@@ -67,8 +67,8 @@ static void default_fault(enum kmem_error error, const void *pointer) {
 static void hook(enum kmem_error error, const void *pointer) {
     assert_false(is_locked);
     hook_count++;
-    fault_error = error;
-    fault_pointer = pointer;
+    assert_int_equal(error, KMEM_FOREIGN_POINTER);
+    assert_ptr_equal(pointer, &pages);
 }
 
 static void booted(void) {
@@ -85,12 +85,14 @@ static void booted(void) {
 
 #define BOOTED_TEST(name) TEST_WITH(name, booted, NULL)
 
-/* Since the last call the lock was taken once, and given back. */
-static void assert_locked_once(void) {
-    assert_int_equal(lock_count, 1);
-    assert_false(is_locked);
-    lock_count = 0;
-}
+/* The call takes the lock once, and gives it back. */
+#define ASSERT_LOCKS_ONCE(call)                                                                              \
+    do {                                                                                                     \
+        lock_count = 0;                                                                                      \
+        call;                                                                                                \
+        assert_int_equal(lock_count, 1);                                                                     \
+        assert_false(is_locked);                                                                             \
+    } while (0)
 
 static void collect(void *context, const char *text) {
     (void)context;
@@ -99,40 +101,26 @@ static void collect(void *context, const char *text) {
 }
 
 BOOTED_TEST(every_operation_takes_the_lock_once_and_gives_it_back) {
-    void *payload = kmalloc(8);
-    assert_locked_once();
-    assert_non_null(kzmalloc(8));
-    assert_locked_once();
-    assert_non_null(kcalloc(8, 8));
-    assert_locked_once();
-    assert_non_null(kmalloc_aligned(64, 8));
-    assert_locked_once();
-    payload = krealloc(payload, 100);
-    assert_locked_once();
-    kfree(payload);
-    assert_locked_once();
-    coalesce();
-    assert_locked_once();
-    kmem_kernel_set_fault_hook(hook);
-    assert_locked_once();
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
-    assert_locked_once();
-    assert_int_equal(kmem_kernel_init_at(NULL, NULL, 1, NULL), KMEM_BAD_REGION);
-    assert_locked_once();
+    void *payload;
+    ASSERT_LOCKS_ONCE(payload = kmalloc(8));
+    ASSERT_LOCKS_ONCE(assert_non_null(kzmalloc(8)));
+    ASSERT_LOCKS_ONCE(assert_non_null(kcalloc(8, 8)));
+    ASSERT_LOCKS_ONCE(assert_non_null(kmalloc_aligned(64, 8)));
+    ASSERT_LOCKS_ONCE(payload = krealloc(payload, 100));
+    ASSERT_LOCKS_ONCE(kfree(payload));
+    ASSERT_LOCKS_ONCE(coalesce());
+    ASSERT_LOCKS_ONCE(kmem_kernel_set_fault_hook(hook));
+    ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED));
+    ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_init_at(NULL, NULL, 1, NULL), KMEM_BAD_REGION));
     assert_int_equal(default_fault_count + hook_count, 0);
 }
 
 BOOTED_TEST(every_question_takes_the_lock_once_and_gives_it_back) {
     void *const payload = kmalloc(20);
-    lock_count = 0;
-    assert_int_equal(kmem_kernel_usable_size(payload), 24);
-    assert_locked_once();
-    assert_non_null(kmem_kernel_head());
-    assert_locked_once();
-    assert_non_null(kmem_kernel_page_table());
-    assert_locked_once();
-    assert_int_equal(kmem_kernel_page_count(), KMEM_KERNEL_PAGE_COUNT);
-    assert_locked_once();
+    ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_usable_size(payload), 24));
+    ASSERT_LOCKS_ONCE(assert_non_null(kmem_kernel_head()));
+    ASSERT_LOCKS_ONCE(assert_non_null(kmem_kernel_page_table()));
+    ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_page_count(), KMEM_KERNEL_PAGE_COUNT));
 }
 
 BOOTED_TEST(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text) {
@@ -152,18 +140,12 @@ BOOTED_TEST(pages_are_asked_for_with_the_lock_held) {
 }
 
 BOOTED_TEST(an_operation_that_fails_gives_the_lock_back_too) {
-    assert_null(kmalloc(SIZE_MAX));
-    assert_locked_once();
-    assert_null(kzmalloc(SIZE_MAX));
-    assert_locked_once();
-    assert_null(kcalloc(SIZE_MAX, 2));
-    assert_locked_once();
-    assert_null(kmalloc_aligned(3, 8));
-    assert_locked_once();
-    assert_null(krealloc(&pages, 8));
-    assert_locked_once();
-    kfree(&pages);
-    assert_locked_once();
+    ASSERT_LOCKS_ONCE(assert_null(kmalloc(SIZE_MAX)));
+    ASSERT_LOCKS_ONCE(assert_null(kzmalloc(SIZE_MAX)));
+    ASSERT_LOCKS_ONCE(assert_null(kcalloc(SIZE_MAX, 2)));
+    ASSERT_LOCKS_ONCE(assert_null(kmalloc_aligned(3, 8)));
+    ASSERT_LOCKS_ONCE(assert_null(krealloc(&pages, 8)));
+    ASSERT_LOCKS_ONCE(kfree(&pages));
 }
 
 BOOTED_TEST(init_takes_the_lock_once) {
@@ -171,8 +153,7 @@ BOOTED_TEST(init_takes_the_lock_once) {
     if (__asan_unpoison_memory_region != NULL) {
         __asan_unpoison_memory_region(memory, sizeof memory);
     }
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
-    assert_locked_once();
+    ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_init(&pages), KMEM_OK));
 }
 
 BOOTED_TEST(a_fault_goes_to_the_platform_while_no_hook_is_set) {

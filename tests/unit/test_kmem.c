@@ -2,13 +2,10 @@
  * What allocates, frees, reallocates, grows, and meets corruption has files of its own beside this one. */
 #include "tests/unit/heap_fixture.h"
 
-HEAP_TEST(a_new_heap_is_one_free_block_over_dirty_memory) {
+HEAP_TEST(a_new_heap_knows_its_region_and_is_one_free_block_over_dirty_memory) {
     assert_blocks("free 1024");
     assert_error(KMEM_OK);
     assert_all_bytes(at(8), HEAP_SIZE - 8, DIRT);
-}
-
-HEAP_TEST(a_new_heap_knows_its_region) {
     assert_ptr_equal(kmem_head(&heap), arena_base_for(HEAP_SIZE));
     assert_int_equal(kmem_page_count(&heap), 4);
     assert_int_equal(kmem_size(&heap), 1024);
@@ -17,10 +14,9 @@ HEAP_TEST(a_new_heap_knows_its_region) {
 HEAP_TEST(every_power_of_two_from_16_is_a_page_size) {
     for (size_t page_size = 16; page_size <= 4096; page_size *= 2) {
         for (size_t page_count = 1; page_count <= 2; page_count++) {
+            unsigned char *const base = arena_base_for(page_size * page_count);
             arena_prepare();
-            assert_int_equal(
-                kmem_init(&heap, arena_base_for(page_size * page_count), page_count, page_size, NULL),
-                KMEM_OK);
+            assert_int_equal(kmem_init(&heap, base, page_count, page_size, NULL), KMEM_OK);
             assert_int_equal(kmem_size(&heap), page_size * page_count);
             assert_int_equal(block_read(heap.base).size, page_size * page_count);
             assert_false(block_read(heap.base).taken);
@@ -46,7 +42,8 @@ static void assert_bad_region(void *base, size_t page_count, size_t page_size) {
     assert_all_bytes(arena, ARENA_SIZE, DIRT);
 }
 
-HEAP_TEST(a_base_that_is_null_or_not_8_aligned_is_a_bad_region) {
+HEAP_TEST(no_pages_or_a_base_that_is_null_or_not_8_aligned_are_a_bad_region) {
+    assert_bad_region(arena, 0, 256);
     assert_bad_region(NULL, 1, 256);
     for (size_t k = 1; k < 8; k++) {
         assert_bad_region(arena + k, 1, 256);
@@ -56,13 +53,9 @@ HEAP_TEST(a_base_that_is_null_or_not_8_aligned_is_a_bad_region) {
 HEAP_TEST(a_page_size_under_16_or_no_power_of_two_is_a_bad_region) {
     static const size_t page_sizes[] = {0,       1, 2, 4, 8, 15, 17, 24, 48, 255, 257, TWO_TO_THE_63 + 16,
                                         SIZE_MAX};
-    for (size_t i = 0; i < sizeof page_sizes / sizeof *page_sizes; i++) {
+    for (size_t i = 0; i < LENGTH(page_sizes); i++) {
         assert_bad_region(arena, 1, page_sizes[i]);
     }
-}
-
-HEAP_TEST(no_pages_are_a_bad_region) {
-    assert_bad_region(arena, 0, 256);
 }
 
 HEAP_TEST(a_region_that_wraps_the_address_space_is_a_bad_region) {
@@ -151,27 +144,9 @@ HEAP_TEST(every_operation_that_can_fail_renews_the_last_error) {
     assert_error(KMEM_OK);
 }
 
-HEAP_TEST(every_error_has_a_name_of_its_own) {
-    static const char *const names[] = {"ok",
-                                        "exhausted",
-                                        "bad-alignment",
-                                        "bad-region",
-                                        "foreign-pointer",
-                                        "misaligned-pointer",
-                                        "interior-pointer",
-                                        "double-free",
-                                        "corrupt",
-                                        "corrupt-pages"};
-    for (unsigned error = KMEM_OK; error <= KMEM_CORRUPT_PAGES; error++) {
-        assert_string_equal(kmem_error_name((enum kmem_error)error), names[error]);
-        for (unsigned other = KMEM_OK; other < error; other++) {
-            assert_string_not_equal(kmem_error_name((enum kmem_error)other), names[error]);
-        }
-    }
-}
-
-HEAP_TEST(a_value_that_is_no_error_is_unknown) {
-    assert_string_equal(kmem_error_name((enum kmem_error)(KMEM_CORRUPT_PAGES + 1)), "unknown");
+HEAP_TEST(every_error_has_a_name_of_its_own_and_what_is_none_is_unknown) {
+    ASSERT_NAMES(kmem_error_name, "ok exhausted bad-alignment bad-region foreign-pointer misaligned-pointer "
+                                  "interior-pointer double-free corrupt corrupt-pages");
     assert_string_equal(kmem_error_name((enum kmem_error)15), "unknown");
 }
 
@@ -189,34 +164,41 @@ static const char *print_heap(void) {
     return printed;
 }
 
-HEAP_TEST(the_block_table_has_a_line_for_each_block_and_one_of_totals) {
-    struct snapshot before;
-    char expected[512];
-    lay_out("taken 32 | free 64 | taken 160 | free 768");
-    snapshot_take(&before);
-    const uintptr_t base = (uintptr_t)heap.base;
-    (void)snprintf(expected, sizeof expected,
-                   "0x%" PRIxPTR "  size 0x20  taken\n"
-                   "0x%" PRIxPTR "  size 0x40  free\n"
-                   "0x%" PRIxPTR "  size 0xa0  taken\n"
-                   "0x%" PRIxPTR "  size 0x300  free\n"
-                   "pages 0x4  taken bytes 0xc0  free bytes 0x340\n",
-                   base, base + 32, base + 96, base + 256);
-    assert_string_equal(print_heap(), expected);
-    assert_unchanged(&before);
+/* What was printed; in what is expected, "@OFFSET" stands for an address. */
+static void assert_printed(const char *expected) {
+    char text[sizeof printed] = "";
+    while (*expected != '\0') {
+        size_t offset;
+        int length = 0;
+        if (sscanf(expected, "@%zu%n", &offset, &length) == 1) {
+            (void)snprintf(strchr(text, '\0'), 32, "0x%" PRIxPTR, (uintptr_t)at(offset));
+        } else {
+            length = (int)strspn(expected, "@") + (int)strcspn(expected + strspn(expected, "@"), "@");
+            strncat(text, expected, (size_t)length);
+        }
+        expected += length;
+    }
+    assert_string_equal(printed, text);
 }
 
-HEAP_TEST(totals_may_be_zero) {
-    char expected[256];
-    (void)snprintf(expected, sizeof expected,
-                   "0x%" PRIxPTR "  size 0x400  free\npages 0x4  taken bytes 0x0  free bytes 0x400\n",
-                   (uintptr_t)heap.base);
-    assert_string_equal(print_heap(), expected);
-    lay_out("taken 1024");
-    (void)snprintf(expected, sizeof expected,
-                   "0x%" PRIxPTR "  size 0x400  taken\npages 0x4  taken bytes 0x400  free bytes 0x0\n",
-                   (uintptr_t)heap.base);
-    assert_string_equal(print_heap(), expected);
+static const struct {
+    const char *name; /* the heap */
+    const char *printed;
+} tables[] = {
+    {"taken 32 | free 64 | taken 160 | free 768",
+     "@0  size 0x20  taken\n@32  size 0x40  free\n@96  size 0xa0  taken\n@256  size 0x300  free\n"
+     "pages 0x4  taken bytes 0xc0  free bytes 0x340\n"},
+    {"free 1024", "@0  size 0x400  free\npages 0x4  taken bytes 0x0  free bytes 0x400\n"},
+    {"taken 1024", "@0  size 0x400  taken\npages 0x4  taken bytes 0x400  free bytes 0x0\n"},
+};
+
+TEST_EACH_WITH(the_block_table_has_a_line_for_each_block_and_one_of_totals, tables, fresh_heap, NULL) {
+    struct snapshot before;
+    lay_out(row->name);
+    snapshot_take(&before);
+    (void)print_heap();
+    assert_printed(row->printed);
+    assert_unchanged(&before);
 }
 
 /* Frees a block once the first line is out: the block after it is then part of another. */
@@ -228,17 +210,11 @@ static void collect_and_free(void *context, const char *text) {
 }
 
 HEAP_TEST(what_prints_may_use_the_heap_and_each_line_is_true_when_its_block_is_looked_at) {
-    char expected[512];
     lay_out("taken 32 | free 64 | taken 160 | free 768");
-    const uintptr_t base = (uintptr_t)heap.base;
-    (void)snprintf(expected, sizeof expected,
-                   "0x%" PRIxPTR "  size 0x20  taken\n"
-                   "0x%" PRIxPTR "  size 0x3e0  free\n"
-                   "pages 0x4  taken bytes 0x20  free bytes 0x3e0\n",
-                   base, base + 32);
     printed[0] = '\0';
     kmem_print(&heap, collect_and_free, printed);
-    assert_string_equal(printed, expected);
+    assert_printed("@0  size 0x20  taken\n@32  size 0x3e0  free\n"
+                   "pages 0x4  taken bytes 0x20  free bytes 0x3e0\n");
 }
 
 static void write_lock(void) {
@@ -250,29 +226,24 @@ static void write_unlock(void) {
 }
 
 HEAP_TEST(print_shared_prints_nothing_between_lock_and_unlock) {
-    char expected[256];
-    (void)snprintf(expected, sizeof expected,
-                   "()0x%" PRIxPTR "  size 0x400  free\n()pages 0x4  taken bytes 0x0  free bytes 0x400\n",
-                   (uintptr_t)heap.base);
     printed[0] = '\0';
     kmem_print_shared(&heap, write_lock, write_unlock, collect, printed);
-    assert_string_equal(printed, expected);
+    assert_printed("()@0  size 0x400  free\n()pages 0x4  taken bytes 0x0  free bytes 0x400\n");
 }
 
 HEAP_TEST(printing_stops_at_an_impossible_header_and_says_so) {
-    static const uint64_t headers[][2] = {{0, 0},     {BLOCK_TAKEN, 0}, {15, 0xf},
-                                          {28, 0x1c}, {1000, 0x3e8},    {UINT64_MAX, 0x7fffffffffffffff}};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+    static const uint64_t headers[] = {0, BLOCK_TAKEN, 15, 28, 1000, UINT64_MAX};
+    for (size_t i = 0; i < LENGTH(headers); i++) {
         char expected[256];
         lay_out("free 32 | taken 992");
-        header_write(32, headers[i][0]);
+        header_write(32, headers[i]);
         heap.error = KMEM_EXHAUSTED;
         (void)snprintf(expected, sizeof expected,
-                       "0x%" PRIxPTR "  size 0x20  free\n0x%" PRIxPTR "  size 0x%" PRIx64 "  %s\n"
+                       "@0  size 0x20  free\n@32  size 0x%" PRIx64 "  %s\n"
                        "corrupt: no block can have this size here\n",
-                       (uintptr_t)heap.base, (uintptr_t)heap.base + 32, headers[i][1],
-                       (headers[i][0] & BLOCK_TAKEN) != 0 ? "taken" : "free");
-        assert_string_equal(print_heap(), expected);
+                       headers[i] & ~BLOCK_TAKEN, (headers[i] & BLOCK_TAKEN) != 0 ? "taken" : "free");
+        (void)print_heap();
+        assert_printed(expected);
         assert_error(KMEM_EXHAUSTED);
     }
 }

@@ -74,30 +74,25 @@ GROWING_HEAP_TEST(the_source_is_not_asked_while_something_fits) {
     assert_int_equal(page_source.call_count, 0);
 }
 
-GROWING_HEAP_TEST(a_refusal_is_exhausted_and_changes_nothing) {
-    static const size_t alignments[] = {8, 16, 64};
+static const struct {
+    const char *name; /* the call */
+    size_t asked;     /* pages */
+} refused[] = {{"aligned 8 250", 1},
+               {"aligned 16 250", 1},
+               {"aligned 64 250", 1},
+               {"zalloc 300", 2},
+               {"realloc 8 300", 2}};
+
+TEST_EACH_WITH(a_refusal_is_exhausted_and_changes_nothing, refused, growing_heap, NULL) {
     struct snapshot before;
     lay_out("taken 32 | taken 960 | free 32");
     pattern_write(at(8), 24, 1);
     snapshot_take(&before);
     page_source.refuses = true;
-    for (size_t i = 0; i < sizeof alignments / sizeof *alignments; i++) {
-        page_source.call_count = 0;
-        heap.error = KMEM_OK;
-        assert_null(kmem_alloc_aligned(&heap, alignments[i], 250));
-        assert_error(KMEM_EXHAUSTED);
-        assert_asked(1);
-        assert_unchanged(&before);
-    }
-    page_source.call_count = 0;
-    assert_null(kmem_zalloc(&heap, 300));
+    const struct heap_call call = heap_call_of(row->name);
+    assert_null(heap_call_make(&call));
     assert_error(KMEM_EXHAUSTED);
-    assert_asked(2);
-    assert_unchanged(&before);
-    page_source.call_count = 0;
-    assert_null(kmem_realloc(&heap, at(8), 300));
-    assert_error(KMEM_EXHAUSTED);
-    assert_asked(2);
+    assert_asked(row->asked);
     assert_unchanged(&before);
 }
 
@@ -179,7 +174,7 @@ GROWING_HEAP_TEST(impossible_requests_never_ask) {
 GROWING_HEAP_TEST(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all) {
     static const size_t limits[] = {SIZE_MAX, SIZE_MAX / HEAP_PAGE_SIZE, TWO_TO_THE_63 / HEAP_PAGE_SIZE};
     const size_t most = TWO_TO_THE_63 - HEAP_PAGE_SIZE - HEAP_SIZE; /* bytes the heap could still grow by */
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    for (size_t i = 0; i < LENGTH(limits); i++) {
         start_growing_heap(limits[i]);
         lay_out("taken 1024");
         for (size_t k = 0; k <= 40; k++) {
@@ -195,15 +190,14 @@ GROWING_HEAP_TEST(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all) {
     }
 }
 
-GROWING_HEAP_CASES(a_move_may_grow_the_heap, {"taken 960 | taken 32 | free 32", "realloc 8 1000",
-                                              "at 1000 asks 4", "free 960 | taken 32 | taken 1008 | free 48"})
-
-/*  taken, to be moved | free, at the end |   ->   free | taken, begins where the free block began ... */
-GROWING_HEAP_CASES(a_block_moves_into_its_right_neighbour_when_that_grows,
+/* The second block moves into its right neighbour, and the third moves to after itself:
+ *
+ *     taken, to be moved | free, at the end |   ->   free | taken, begins where the free block began ... */
+GROWING_HEAP_CASES(a_move_may_grow_the_heap,
+                   {"taken 960 | taken 32 | free 32", "realloc 8 1000", "at 1000 asks 4",
+                    "free 960 | taken 32 | taken 1008 | free 48"},
                    {"taken 16 | taken 976 | free 32", "realloc 24 1010", "at 1000 asks 4",
-                    "taken 16 | free 976 | taken 1024 | free 32"})
-
-GROWING_HEAP_CASES(realloc_of_the_last_block_moves_it_behind_itself,
+                    "taken 16 | free 976 | taken 1024 | free 32"},
                    {"free 16 | taken 1008", "realloc 24 1001", "at 1032 asks 4", "free 1024 | taken 1024"})
 
 GROWING_HEAP_CASES(realloc_in_place_does_not_ask,

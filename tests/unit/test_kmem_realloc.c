@@ -2,19 +2,8 @@
  * pointer in test_kmem_free.c. */
 #include "tests/unit/heap_fixture.h"
 
-HEAP_TEST(realloc_of_null_allocates) {
-    lay_out("free 32 | taken 16 | free 976");
-    assert_ptr_equal(kmem_realloc(&heap, NULL, 25), at(56));
-    assert_error(KMEM_OK);
-    assert_blocks("free 32 | taken 16 | taken 40 | free 936");
-}
-
-HEAP_TEST(realloc_of_null_to_0_bytes_is_null_and_no_error) {
-    heap.error = KMEM_EXHAUSTED;
-    assert_null(kmem_realloc(&heap, NULL, 0));
-    assert_error(KMEM_OK);
-    assert_blocks("free 1024");
-}
+HEAP_CASES(realloc_of_null_allocates, {"free 32 | taken 16 | free 976", "realloc null 25", "at 56",
+                                       "free 32 | taken 16 | taken 40 | free 936"})
 
 HEAP_CASES(realloc_to_0_bytes_frees_and_merges,
            {"free 16 | taken 32 | free 48 | taken 928", "realloc 24 0", "ok", "free 96 | taken 928"})
@@ -102,7 +91,7 @@ HEAP_TEST(a_move_copies_the_whole_usable_size_and_no_more) {
 HEAP_TEST(contents_are_kept_up_to_the_smaller_of_both_sizes) {
     static const char *const heaps[] = {"free 1024", "free 512 | taken 512",
                                         "free 320 | taken 32 | free 672"};
-    for (size_t i = 0; i < sizeof heaps / sizeof *heaps; i++) {
+    for (size_t i = 0; i < LENGTH(heaps); i++) {
         for (size_t old_size = 1; old_size <= 96; old_size++) {
             for (size_t new_size = 1; new_size <= 96; new_size++) {
                 fresh_heap();
@@ -135,7 +124,7 @@ HEAP_TEST(a_refused_realloc_leaves_the_block_and_its_contents_untouched) {
     lay_out("free 32 | taken 32 | free 32 | taken 880 | free 48");
     pattern_write(at(40), 24, 1);
     snapshot_take(&before);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
         heap.error = KMEM_OK;
         assert_null(kmem_realloc(&heap, at(40), sizes[i]));
         assert_error(KMEM_EXHAUSTED);

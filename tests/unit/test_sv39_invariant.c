@@ -82,10 +82,6 @@ static void assert_broken(const char *id, uint64_t offset, uint64_t expected, ui
     assert_broken_by(&checker, verdict_of(id, offset, expected, observed));
 }
 
-static uint64_t table_entry(uint64_t physical_address) {
-    return physical_address >> 2 | SV39_VALID;
-}
-
 TEST(an_empty_tree_is_sound_and_needs_no_list) {
     draw_empty();
     expectation.live = NULL;
@@ -134,32 +130,26 @@ TEST(another_allocator_root_or_offset_is_not_the_expected_one) {
     assert_broken("root", 0, expectation.physical_offset, expectation.physical_offset + 1);
 }
 
+/* One entry of the tree is another, and breaks this invariant alone. */
+static void assert_entry_broken(size_t page, size_t index, uint64_t entry, const char *id, uint64_t offset,
+                                uint64_t expected, uint64_t observed) {
+    draw();
+    table_at(page)[index] = entry;
+    assert_broken(id, offset, expected, observed);
+}
+
 TEST(an_entry_that_is_neither_valid_nor_zero_is_named) {
-    draw();
-    table_at(2)[3] = SV39_READ;
-    assert_broken("absent", 3 * PAGE_SIZE, 0, SV39_READ);
-    draw();
-    table_at(5)[256] = UINT64_C(1) << 63;
-    assert_broken("absent", HIGHEST_PAGE + PAGE_SIZE - 256 * 2 * MIB, 0, UINT64_C(1) << 63);
-    draw();
-    table_at(0)[255] = SV39_WRITE;
-    assert_broken("absent", 255 * GIB, 0, SV39_WRITE);
-    draw();
-    table_at(0)[256] = SV39_WRITE;
-    assert_broken("absent", UINT64_MAX << 38, 0, SV39_WRITE);
+    const uint64_t high = UINT64_C(1) << 63;
+    assert_entry_broken(2, 3, SV39_READ, "absent", 3 * PAGE_SIZE, 0, SV39_READ);
+    assert_entry_broken(5, 256, high, "absent", HIGHEST_PAGE + PAGE_SIZE - 256 * 2 * MIB, 0, high);
+    assert_entry_broken(0, 255, SV39_WRITE, "absent", 255 * GIB, 0, SV39_WRITE);
+    assert_entry_broken(0, 256, SV39_WRITE, "absent", UINT64_MAX << 38, 0, SV39_WRITE);
 }
 
-TEST(a_leaf_at_an_upper_level_is_named) {
+TEST(a_leaf_at_an_upper_level_and_none_at_level_0_are_named) {
     const uint64_t leaf = DEVICE >> 2 | SV39_READ | SV39_PRESET;
-    draw();
-    table_at(1)[9] = leaf;
-    assert_broken("leaf-level", 18 * MIB, 0, leaf);
-    draw();
-    table_at(0)[2] = leaf;
-    assert_broken("leaf-level", 2 * GIB, 0, leaf);
-}
-
-TEST(an_entry_of_level_0_that_is_no_leaf_is_named) {
+    assert_entry_broken(1, 9, leaf, "leaf-level", 18 * MIB, 0, leaf);
+    assert_entry_broken(0, 2, leaf, "leaf-level", 2 * GIB, 0, leaf);
     draw();
     table_at(2)[7] = table_entry(physical_at(9));
     assert_named("leaf-level", 7 * PAGE_SIZE, 1, table_entry(physical_at(9)));
@@ -190,10 +180,9 @@ TEST(a_leaf_that_can_be_written_but_not_read_is_named) {
 TEST(a_table_entry_with_other_bits_is_named_and_followed_all_the_same) {
     for (unsigned bit = 4; bit < 64; bit++) {
         if ((UINT64_C(1) << bit & SV39_PAGE_NUMBER_MASK) == 0) {
-            draw();
-            table_at(1)[1] |= UINT64_C(1) << bit;
-            assert_broken("table-flags", 2 * MIB, table_entry(physical_at(3)),
-                          table_entry(physical_at(3)) | UINT64_C(1) << bit);
+            const uint64_t healthy = table_entry(physical_at(3));
+            const uint64_t other = healthy | UINT64_C(1) << bit;
+            assert_entry_broken(1, 1, other, "table-flags", 2 * MIB, healthy, other);
         }
     }
 }
@@ -206,13 +195,10 @@ TEST(a_table_that_is_not_a_page_of_its_own_is_named) {
                                   {physical_at(7), 2},
                                   {physical_at(8), 0},
                                   {physical_at(12), 0}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        draw();
-        table_at(1)[5] = table_entry(places[i][0]);
-        assert_broken("table-page", 10 * MIB, 1, places[i][1]);
-        draw();
-        table_at(0)[5] = table_entry(places[i][0]);
-        assert_broken("table-page", 5 * GIB, 1, places[i][1]);
+    for (size_t i = 0; i < LENGTH(places); i++) {
+        const uint64_t entry = table_entry(places[i][0]);
+        assert_entry_broken(1, 5, entry, "table-page", 10 * MIB, 1, places[i][1]);
+        assert_entry_broken(0, 5, entry, "table-page", 5 * GIB, 1, places[i][1]);
     }
 }
 
@@ -222,19 +208,10 @@ TEST(a_table_somebody_freed_is_named) {
     assert_named("table-page", HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 1, 0);
 }
 
-TEST(a_table_named_twice_is_named_at_the_second_time) {
-    draw();
-    table_at(1)[511] = table_entry(physical_at(2));
-    assert_broken("table-once", 1022 * MIB, 0, 2);
-    draw();
-    table_at(0)[4] = table_entry(physical_at(1));
-    assert_broken("table-once", 4 * GIB, 0, 1);
-}
-
-TEST(a_root_that_is_named_at_all_is_named) {
-    draw();
-    table_at(0)[4] = table_entry(physical_at(0));
-    assert_broken("table-once", 4 * GIB, 0, 0);
+TEST(a_table_named_twice_is_named_at_the_second_time_and_a_root_at_all) {
+    assert_entry_broken(1, 511, table_entry(physical_at(2)), "table-once", 1022 * MIB, 0, 2);
+    assert_entry_broken(0, 4, table_entry(physical_at(1)), "table-once", 4 * GIB, 0, 1);
+    assert_entry_broken(0, 4, table_entry(physical_at(0)), "table-once", 4 * GIB, 0, 0);
     draw();
     table_at(5)[511] = table_entry(physical_at(5));
     assert_named("table-once", HIGHEST_PAGE + PAGE_SIZE - 2 * MIB, 0, 5);
@@ -281,10 +258,10 @@ TEST(a_live_mapping_that_is_no_leaf_is_named) {
 TEST(a_leaf_with_another_page_or_other_flags_is_named) {
     draw();
     const uint64_t leaf = table_at(3)[511];
-    table_at(3)[511] = leaf | UINT64_C(1) << 53;
-    assert_broken("live-is-leaf", 4 * MIB - PAGE_SIZE, leaf, leaf | UINT64_C(1) << 53);
-    table_at(3)[511] = leaf | SV39_USER;
-    assert_broken("live-is-leaf", 4 * MIB - PAGE_SIZE, leaf, leaf | SV39_USER);
+    const uint64_t others[] = {leaf | UINT64_C(1) << 53, leaf | SV39_USER};
+    for (size_t i = 0; i < LENGTH(others); i++) {
+        assert_entry_broken(3, 511, others[i], "live-is-leaf", 4 * MIB - PAGE_SIZE, leaf, others[i]);
+    }
 }
 
 TEST(counts_the_walk_does_not_agree_with_are_named) {
@@ -320,26 +297,11 @@ TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
         SV39_INVARIANT_TABLE_FLAGS,  SV39_INVARIANT_TABLE_PAGE, SV39_INVARIANT_TABLE_ONCE,
         SV39_INVARIANT_TABLE_USED,   SV39_INVARIANT_LEAF_FLAGS, SV39_INVARIANT_LEAF_IS_LIVE,
         SV39_INVARIANT_LIVE_IS_LEAF, SV39_INVARIANT_COUNTERS,   SV39_INVARIANT_PAGES_HELD};
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+    for (size_t i = 0; i < LENGTH(order); i++) {
         assert_int_equal(check(mask).oracle, order[i]);
         mask &= ~SV39_INVARIANT_BIT(order[i]);
     }
     assert_int_equal(mask, 0);
-}
-
-static uint64_t random_entry(uint64_t *seed) {
-    const uint64_t value = next_random(seed);
-    switch (value % 8) {
-    case 0:
-        return next_random(seed);
-    case 1:
-    case 2:
-        return 0;
-    case 3:
-        return DEVICE >> 2 | READ_WRITE | SV39_PRESET;
-    default:
-        return table_entry(physical_at(value / 8 % (PAGE_LIMIT + 2)));
-    }
 }
 
 TEST(no_entries_make_the_checker_loop_or_write) {
@@ -348,7 +310,7 @@ TEST(no_entries_make_the_checker_loop_or_write) {
     for (size_t trial = 0; trial < 1000; trial++) {
         draw();
         for (size_t i = 0; i < PAGE_LIMIT * SV39_ENTRY_COUNT; i++) {
-            table_at(0)[i] = random_entry(&seed);
+            table_at(0)[i] = random_entry(&seed, PAGE_LIMIT + 2);
         }
         for (size_t i = 0; i < expectation.live_count; i++) {
             live[i].virtual_address = next_random(&seed) >> 38 << 12;

@@ -66,20 +66,17 @@ TEST(what_no_level_knows_is_not_mapped) {
     assert_unmap_refused(0, SV39_NOT_MAPPED);
 }
 
-TEST(a_first_table_that_cannot_be_had_is_out_of_pages) {
-    set_up(1);
-    assert_map_refused(0, SV39_OUT_OF_PAGES);
+TEST(tables_that_cannot_be_had_are_out_of_pages_and_those_had_are_given_back) {
+    for (size_t page_count = 1; page_count <= 2; page_count++) {
+        set_up(page_count);
+        assert_map_refused(0, SV39_OUT_OF_PAGES);
+        assert_int_equal(pages.taken_count, 1);
+    }
     set_up(3);
     map(0, DEVICE);
     assert_map_refused(2 * MIB, SV39_OUT_OF_PAGES); /* one table */
     assert_map_refused(GIB, SV39_OUT_OF_PAGES);     /* two */
     map(PAGE_SIZE, DEVICE);                         /* none */
-}
-
-TEST(a_second_table_that_cannot_be_had_gives_the_first_one_back) {
-    set_up(2);
-    assert_map_refused(0, SV39_OUT_OF_PAGES);
-    assert_int_equal(pages.taken_count, 1);
     set_up(4);
     map(0, DEVICE);
     assert_map_refused(GIB, SV39_OUT_OF_PAGES);
@@ -124,10 +121,6 @@ static void assert_impossible(uint64_t *entry, uint64_t value) {
     assert_translates(HOME, DEVICE, READ_WRITE);
 }
 
-static uint64_t table_entry(uint64_t physical_address) {
-    return physical_address >> 2 | SV39_VALID;
-}
-
 TEST(a_leaf_that_cannot_be_true_is_corrupt) {
     set_up_mapped();
     uint64_t *const leaf = home_entry(2);
@@ -160,17 +153,17 @@ TEST(a_table_entry_that_cannot_be_true_is_corrupt) {
 
 TEST(a_table_that_is_not_a_page_of_the_allocator_is_corrupt) {
     set_up_mapped();
-    for (size_t page = 0; page < 2; page++) {
-        uint64_t *const entry = home_entry(page);
-        assert_impossible(entry, table_entry(0));
-        assert_impossible(entry, table_entry(DEVICE));
-        assert_impossible(entry, table_entry(PHYSICAL_BASE - PAGE_SIZE));
-        assert_impossible(entry, table_entry(physical_at(8))); /* behind the last */
-        assert_impossible(entry, table_entry(SV39_PHYSICAL_END - PAGE_SIZE));
-        assert_impossible(entry, table_entry(PHYSICAL_BASE + (UINT64_C(1) << 32)));
-        assert_impossible(entry, table_entry(physical_at(3))); /* the first of two */
-        assert_impossible(entry, table_entry(physical_at(4))); /* the second */
-        assert_impossible(entry, table_entry(physical_at(6))); /* free */
+    const uint64_t places[] = {0,
+                               DEVICE,
+                               PHYSICAL_BASE - PAGE_SIZE,
+                               SV39_PHYSICAL_END - PAGE_SIZE,
+                               PHYSICAL_BASE + (UINT64_C(1) << 32),
+                               physical_at(8), /* behind the last */
+                               physical_at(3),
+                               physical_at(4),
+                               /* a run of two */ physical_at(6)}; /* free */
+    for (size_t i = 0; i < 2 * LENGTH(places); i++) {
+        assert_impossible(home_entry(i % 2), table_entry(places[i / 2]));
     }
 }
 
@@ -221,21 +214,6 @@ TEST(counters_that_would_pass_below_zero_are_corrupt) {
     assert_int_equal(pages.taken_count, 1);
 }
 
-/* Mostly what a walk gets past. */
-static uint64_t random_entry(uint64_t *seed) {
-    const uint64_t value = next_random(seed);
-    switch (value % 8) {
-    case 0:
-        return next_random(seed);
-    case 1:
-        return 0;
-    case 2:
-        return DEVICE >> 2 | READ_WRITE | 0xc1;
-    default:
-        return table_entry(physical_at(value / 8 % 10));
-    }
-}
-
 /* AddressSanitizer watches the core, and the arena has nothing behind its last page. */
 TEST(no_entries_make_a_walk_loop_or_leave_the_pages) {
     uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
@@ -246,7 +224,7 @@ TEST(no_entries_make_a_walk_loop_or_leave_the_pages) {
             assert_non_null(page_zalloc(&pages, 1 + next_random(&seed) % 4 / 3));
         }
         for (size_t i = 0; i < 8 * SV39_ENTRY_COUNT; i++) {
-            table_at(0)[i] = random_entry(&seed);
+            table_at(0)[i] = random_entry(&seed, 10);
         }
         tree.table_count = next_random(&seed) % 10;
         tree.mapped_count = next_random(&seed) % 3;

@@ -77,6 +77,16 @@ static void assert_not_mapped(size_t index) {
     assert_translate_refused(address_at(index), SV39_NOT_MAPPED);
 }
 
+static void assert_pages(size_t granted_count, size_t mapped_count, size_t owed_count) {
+    assert_int_equal(heap.granted_count, granted_count);
+    assert_int_equal(heap.mapped_count, mapped_count);
+    assert_int_equal(virtual_heap_owed_count(&heap), owed_count);
+}
+
+static void assert_released(enum virtual_heap_error error) {
+    assert_int_equal(virtual_heap_release(&heap), error);
+}
+
 static void assert_all_given_back(void) {
     assert_counts(1, 0);
     assert_int_equal(pages.taken_count, 1);
@@ -87,43 +97,36 @@ static const struct {
     enum virtual_heap_mode mode;
 } modes[] = {{"mapped", VIRTUAL_HEAP_MAPPED}, {"lazy", VIRTUAL_HEAP_LAZY}};
 
-TEST(init_grants_and_maps_nothing) {
-    start(8, VIRTUAL_HEAP_MAPPED);
-    assert_int_equal(heap.granted_count, 0);
-    assert_int_equal(heap.mapped_count, 0);
-    assert_all_given_back();
-    assert_not_mapped(0);
-}
-
 static enum virtual_heap_error init_at(uint64_t base, size_t reserved_count) {
     const struct virtual_heap_range range = range_of(base, reserved_count, VIRTUAL_HEAP_MAPPED);
     return virtual_heap_init(&heap, &tree, &range);
 }
 
-TEST(init_refuses_a_range_that_is_empty_or_misaligned) {
-    set_up(4);
-    assert_int_equal(init_at(BASE, 0), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(BASE + 8, 1), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(BASE, 1), VIRTUAL_HEAP_OK);
-}
-
-TEST(init_refuses_a_range_that_leaves_its_half_of_the_address_space) {
-    set_up(4);
+TEST(init_refuses_a_range_that_is_empty_misaligned_or_leaves_its_half_of_the_address_space) {
     const uint64_t lower_end = 256 * GIB;
     const uint64_t upper_base = 0 - lower_end;
     const size_t half = (size_t)(lower_end / PAGE_SIZE);
     const uint64_t page = PAGE_SIZE;
-    assert_int_equal(init_at(0, half), VIRTUAL_HEAP_OK);
-    assert_int_equal(init_at(0, half + 1), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(0, SIZE_MAX), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(lower_end - page, 1), VIRTUAL_HEAP_OK);
-    assert_int_equal(init_at(lower_end - page, 2), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(lower_end, 1), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(upper_base - page, 1), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(upper_base, half), VIRTUAL_HEAP_OK);
-    assert_int_equal(init_at(upper_base, half + 1), VIRTUAL_HEAP_BAD_RANGE);
-    assert_int_equal(init_at(0 - page, 1), VIRTUAL_HEAP_OK);
-    assert_int_equal(init_at(0 - page, 2), VIRTUAL_HEAP_BAD_RANGE);
+    const struct {
+        uint64_t base;
+        size_t most; /* pages that are not refused from here on; 0: none */
+    } starts[] = {{BASE, half - (size_t)(BASE / PAGE_SIZE)},
+                  {BASE + 8, 0},
+                  {0, half},
+                  {lower_end - page, 1},
+                  {lower_end, 0},
+                  {upper_base - page, 0},
+                  {upper_base, half},
+                  {0 - page, 1}};
+    set_up(4);
+    for (size_t i = 0; i < LENGTH(starts); i++) {
+        const size_t most = starts[i].most;
+        assert_int_equal(init_at(starts[i].base, 0), VIRTUAL_HEAP_BAD_RANGE);
+        assert_int_equal(init_at(starts[i].base, 1), most == 0 ? VIRTUAL_HEAP_BAD_RANGE : VIRTUAL_HEAP_OK);
+        assert_true(most == 0 || init_at(starts[i].base, most) == VIRTUAL_HEAP_OK);
+        assert_int_equal(init_at(starts[i].base, most + 1), VIRTUAL_HEAP_BAD_RANGE);
+        assert_int_equal(init_at(starts[i].base, SIZE_MAX), VIRTUAL_HEAP_BAD_RANGE);
+    }
 }
 
 TEST(init_refuses_tables_without_a_root) {
@@ -142,7 +145,7 @@ TEST(init_refuses_flags_without_read_or_write_or_with_an_unknown_bit) {
                                      READ_WRITE | SV39_GLOBAL,
                                      READ_WRITE | UINT64_C(1) << 63};
     struct virtual_heap_range range = range_of(BASE, 1, VIRTUAL_HEAP_LAZY);
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+    for (size_t i = 0; i < LENGTH(flags); i++) {
         range.flags = flags[i];
         assert_int_equal(virtual_heap_init(&heap, &tree, &range), VIRTUAL_HEAP_BAD_FLAGS);
     }
@@ -155,10 +158,10 @@ TEST(extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physi
     extend(2);
     void *const between = page_alloc(&pages, 1); /* so that the next page cannot follow the last */
     extend(3);
-    assert_int_equal(heap.granted_count, 5);
-    assert_int_equal(heap.mapped_count, 5);
+    assert_pages(5, 5, 0);
     assert_counts(1 + TABLE_COUNT, 5);
     for (size_t index = 0; index < 5; index++) {
+        assert_filled(index); /* before it is mapped */
         for (size_t other = 0; other < index; other++) {
             assert_ptr_not_equal(assert_mapped(index), assert_mapped(other));
         }
@@ -168,17 +171,13 @@ TEST(extend_maps_pages_side_by_side_in_virtual_memory_wherever_they_lie_in_physi
     assert_int_equal(page_free(&pages, between), PAGE_OK);
 }
 
-TEST(extend_fills_pages_before_it_maps_them) {
-    start(8, VIRTUAL_HEAP_MAPPED);
-    extend(2);
-    assert_filled(0);
-    assert_filled(1);
-}
-
-TEST_EACH(extend_by_nothing_does_nothing, modes) {
+TEST_EACH(init_and_extend_by_nothing_grant_and_map_nothing, modes) {
     start(1, row->mode);
+    assert_pages(0, 0, 0);
     extend(0);
+    assert_pages(0, 0, 0);
     assert_all_given_back();
+    assert_not_mapped(0);
 }
 
 TEST_EACH(extend_past_the_reserved_range_is_refused, modes) {
@@ -207,7 +206,7 @@ TEST_EACH(extend_is_refused_and_changes_nothing_wherever_the_pages_run_out, mode
             extend(1);
         }
         assert_extend_refused(1, VIRTUAL_HEAP_OUT_OF_PAGES);
-        assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
+        assert_released(VIRTUAL_HEAP_OK);
         assert_all_given_back();
     }
 }
@@ -216,7 +215,7 @@ TEST_EACH(extend_is_refused_and_changes_nothing_wherever_the_pages_run_out, mode
  */
 TEST(the_same_over_the_border_of_two_tables) {
     static const uint64_t borders[] = {BASE + 2 * MIB, BASE + GIB};
-    for (size_t i = 0; i < sizeof borders / sizeof *borders; i++) {
+    for (size_t i = 0; i < LENGTH(borders); i++) {
         const size_t second_table_count = i == 0 ? 1 : 2;
         for (int mode = VIRTUAL_HEAP_MAPPED; mode <= VIRTUAL_HEAP_LAZY; mode++) {
             for (size_t page_count = 1; page_count <= PAGE_LIMIT; page_count++) {
@@ -236,7 +235,7 @@ TEST(the_same_over_the_border_of_two_tables) {
                     touch(index - 1);
                 }
                 assert_int_equal(virtual_heap_owed_count(&heap), 0);
-                assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
+                assert_released(VIRTUAL_HEAP_OK);
                 assert_all_given_back();
             }
         }
@@ -252,13 +251,10 @@ TEST(extend_over_a_page_that_someone_has_mapped_is_refused_and_leaves_that_mappi
     extend(1);
 }
 
-TEST(extend_says_when_the_page_allocator_is_damaged) {
+TEST(extend_says_when_the_page_allocator_or_the_tables_are_damaged) {
     start(8, VIRTUAL_HEAP_MAPPED);
     pages.descriptors[1] = 0x40;
     assert_extend_refused(1, VIRTUAL_HEAP_CORRUPT);
-}
-
-TEST(extend_says_when_the_tables_are_damaged) {
     start(8, VIRTUAL_HEAP_MAPPED);
     table_at(0)[1] = SV39_WRITE; /* the entry of the root that BASE goes by */
     assert_extend_refused(1, VIRTUAL_HEAP_CORRUPT);
@@ -267,11 +263,10 @@ TEST(extend_says_when_the_tables_are_damaged) {
 TEST(lazy_extend_maps_nothing_and_touch_maps_just_that_page_filled) {
     start(16, VIRTUAL_HEAP_LAZY);
     extend(8);
-    assert_int_equal(heap.granted_count, 8);
-    assert_int_equal(heap.mapped_count, 0);
+    assert_pages(8, 0, 8 + TABLE_COUNT);
     assert_all_given_back();
     assert_int_equal(virtual_heap_touch(&heap, address_at(5) + 123), VIRTUAL_HEAP_OK);
-    assert_int_equal(heap.mapped_count, 1);
+    assert_pages(8, 1, 7);
     assert_counts(1 + TABLE_COUNT, 1);
     assert_filled(5);
     assert_not_mapped(4);
@@ -319,23 +314,16 @@ TEST(a_granted_page_can_always_be_mapped_in_whatever_order) {
 
 TEST(owed_pages_are_those_not_mapped_and_the_tables_not_taken) {
     start_at(BASE + GIB - PAGE_SIZE, 16, VIRTUAL_HEAP_LAZY);
-    assert_int_equal(virtual_heap_owed_count(&heap), 0);
     extend(1);
-    assert_int_equal(virtual_heap_owed_count(&heap), 1 + 2);
-    extend(2); /* behind the border: two tables more */
-    assert_int_equal(virtual_heap_owed_count(&heap), 3 + 4);
+    assert_pages(1, 0, 1 + 2);
+    extend(2); /* after the border: two tables more */
+    assert_pages(3, 0, 3 + 4);
     touch(1);
-    assert_int_equal(virtual_heap_owed_count(&heap), 2 + 2);
+    assert_pages(3, 1, 2 + 2);
     touch(2);
-    assert_int_equal(virtual_heap_owed_count(&heap), 1 + 2);
+    assert_pages(3, 2, 1 + 2);
     touch(0);
-    assert_int_equal(virtual_heap_owed_count(&heap), 0);
-}
-
-TEST(nothing_is_owed_in_mapped_mode) {
-    start(16, VIRTUAL_HEAP_MAPPED);
-    extend(3);
-    assert_int_equal(virtual_heap_owed_count(&heap), 0);
+    assert_pages(3, 3, 0);
 }
 
 TEST(tables_shared_with_other_mappings_are_never_counted_on) {
@@ -378,15 +366,13 @@ TEST_EACH(release_gives_back_every_page_and_table_and_the_range_can_be_used_agai
         (void)virtual_heap_touch(&heap, address_at(1));
         (void)virtual_heap_touch(&heap, address_at(4));
         (void)assert_mapped(4);
-        assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
+        assert_released(VIRTUAL_HEAP_OK);
         assert_all_given_back();
-        assert_int_equal(heap.granted_count, 0);
-        assert_int_equal(heap.mapped_count, 0);
-        assert_int_equal(virtual_heap_owed_count(&heap), 0);
+        assert_pages(0, 0, 0);
         assert_not_mapped(1);
         assert_touch_refused(address_at(1), VIRTUAL_HEAP_PAST_END);
     }
-    assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK); /* of nothing */
+    assert_released(VIRTUAL_HEAP_OK); /* of nothing */
 }
 
 TEST(release_leaves_other_mappings_of_the_tables) {
@@ -394,7 +380,7 @@ TEST(release_leaves_other_mappings_of_the_tables) {
     map(GIB - PAGE_SIZE, DEVICE);
     const size_t taken_count = pages.taken_count;
     extend(4);
-    assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_OK);
+    assert_released(VIRTUAL_HEAP_OK);
     assert_int_equal(pages.taken_count, taken_count);
     assert_translates(GIB - PAGE_SIZE, DEVICE, READ_WRITE);
 }
@@ -404,35 +390,25 @@ TEST(release_goes_on_after_an_impossible_mapping_and_says_so) {
     extend(4);
     table_at(2 + 1)[1] =
         SV39_VALID | SV39_WRITE; /* the tables are pages 2 and 3, taken after the first page */
-    assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_CORRUPT);
+    assert_released(VIRTUAL_HEAP_CORRUPT);
     assert_int_equal(pages.taken_count, 1 + TABLE_COUNT + 1);
     assert_not_mapped(0);
     assert_not_mapped(2);
 }
 
-TEST(release_says_when_a_counter_of_the_tables_is_damaged) {
+TEST(release_says_when_a_counter_of_the_tables_is_damaged_or_someone_has_freed_a_mapped_page) {
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(1);
     tree.mapped_count = 0;
-    assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_CORRUPT);
-}
-
-TEST(release_says_when_a_mapped_page_was_freed_by_someone_else) {
+    assert_released(VIRTUAL_HEAP_CORRUPT);
     start(16, VIRTUAL_HEAP_MAPPED);
     extend(2);
     assert_int_equal(page_free(&pages, assert_mapped(1)), PAGE_OK);
-    assert_int_equal(virtual_heap_release(&heap), VIRTUAL_HEAP_CORRUPT);
+    assert_released(VIRTUAL_HEAP_CORRUPT);
     assert_all_given_back();
 }
 
 TEST(every_error_has_its_own_name) {
-    for (int error = VIRTUAL_HEAP_OK; error <= VIRTUAL_HEAP_CORRUPT; error++) {
-        assert_string_not_equal(virtual_heap_error_name((enum virtual_heap_error)error), "unknown");
-        for (int other = VIRTUAL_HEAP_OK; other < error; other++) {
-            assert_string_not_equal(virtual_heap_error_name((enum virtual_heap_error)error),
-                                    virtual_heap_error_name((enum virtual_heap_error)other));
-        }
-    }
-    assert_string_equal(virtual_heap_error_name((enum virtual_heap_error)(VIRTUAL_HEAP_CORRUPT + 1)),
-                        "unknown");
+    ASSERT_NAMES(virtual_heap_error_name,
+                 "ok bad-range bad-flags full out-of-pages foreign past-end already-mapped corrupt");
 }

@@ -133,8 +133,8 @@ static struct import_event parse_call(struct import_text call, struct import_tex
                              IMPORT_SHOWN(function));
     }
     const bool takes_two = event.kind == IMPORT_RESIZE || event.kind == IMPORT_ZALLOC;
-    const struct import_text behind = trimmed(rest);
-    if (arguments.size != 0 || has_second != takes_two || (behind.size != 0 && !import_equals(behind, ")"))) {
+    const struct import_text after = trimmed(rest);
+    if (arguments.size != 0 || has_second != takes_two || (after.size != 0 && !import_equals(after, ")"))) {
         return import_broken(message, "this is more, or less, than one call of %.*s", IMPORT_SHOWN(function));
     }
     const bool takes_pointer = event.kind == IMPORT_FREE || event.kind == IMPORT_RESIZE;
@@ -142,15 +142,14 @@ static struct import_event parse_call(struct import_text call, struct import_tex
         return import_broken(message, "'%.*s' is no pointer", IMPORT_SHOWN(first));
     }
     if (event.kind == IMPORT_FREE) {
-        return import_equals(result, "<void>")
-                   ? event
-                   : import_broken(message, "' = <void>', and no more, belongs behind a free");
+        return import_equals(result, "<void>") ? event
+                                               : import_broken(message, "only ' = <void>' may follow a free");
     }
     if (number == 0) {
         return import_broken(message, "the arguments of %.*s are no sizes", IMPORT_SHOWN(function));
     }
     if (!import_pointer(result, &event.new_id)) {
-        return import_broken(message, "what %.*s returned is missing: a pointer belongs behind ' = '",
+        return import_broken(message, "what %.*s returned is missing: a pointer must follow ' = '",
                              IMPORT_SHOWN(function));
     }
     return event;
@@ -183,7 +182,7 @@ struct import_event import_parse_ltrace(struct import_state *state, struct impor
         call = read_until(&line, UNFINISHED);
         return line.size == 0
                    ? begin_call(state, thread, call, message)
-                   : import_broken(message, "'%.*s' stands behind an unfinished call", IMPORT_SHOWN(line));
+                   : import_broken(message, "'%.*s' follows an unfinished call", IMPORT_SHOWN(line));
     }
     if (call.start == line.start) {
         call = before;

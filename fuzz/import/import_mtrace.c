@@ -55,7 +55,7 @@ struct import_event import_parse_mtrace(struct import_state *state, struct impor
         return import_equals(mark, "Start") || import_equals(mark, "End")
                    ? end_line(nothing, rest, message)
                    : import_broken(message,
-                                   "'%.*s' is no mark: Start or End belongs behind =", IMPORT_SHOWN(mark));
+                                   "'%.*s' is not a mark: Start or End must follow =", IMPORT_SHOWN(mark));
     }
     const struct import_text sign = read_sign(&line);
     const struct import_text word = import_word(&line);

@@ -48,7 +48,7 @@ struct import_event import_parse_plain(struct import_state *state, struct import
     event.id = import_word(&line);
     event.new_id = event.id;
     if (event.id.size == 0) {
-        return import_broken(message, "'%.*s' needs an id behind it", IMPORT_SHOWN(letter));
+        return import_broken(message, "'%.*s' needs an id after it", IMPORT_SHOWN(letter));
     }
     if (event.kind != IMPORT_FREE) {
         const struct import_text size = import_word(&line);

@@ -78,7 +78,7 @@ def parse_arguments(arguments):
         epilog=exit_codes("all sound", "something fails", "usage or a program that cannot be read"))
     parser.add_argument("out", type=pathlib.Path, metavar="OUT", help="the file to write")
     parser.add_argument("files", nargs="*", metavar="FILE|DIR", help="programs, or folders of them; - is standard input")
-    parser.add_argument("--bytes", action="store_true", help="take every file as bytes, whatever it is called and holds")
+    parser.add_argument("--bytes", action="store_true", help="read every file as binary, whatever its name and contents")
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     add_caller(parser)
     options = parser.parse_intermixed_args(arguments)

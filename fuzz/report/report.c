@@ -168,7 +168,7 @@ void report_last_words(FILE *stream) {
     }
     struct picture now;
     picture_draw(&now, recorder.executor);
-    fprintf(stream, "\nDIED in the subject: what is above tells why, this tells where\n");
+    fprintf(stream, "\nDIED in the subject: the report above says why, this says where\n");
     print_operation(stream);
     print_last_steps(stream);
     fprintf(stream, "\n  heap (# taken, . free, bytes with header, slot), in the middle of the operation\n");

@@ -55,7 +55,7 @@ struct command_option {
 #define COMMAND_OUTPUT "the name of the file to write" /* what -o and its like need */
 
 /* Help for options that several commands have. */
-#define COMMAND_HELP_BYTES "take FILE as bytes, whatever it is called and holds"
+#define COMMAND_HELP_BYTES "read FILE as binary, whatever its name and contents"
 #define COMMAND_HELP_FORCE "replace OUT if it exists"
 
 struct command {

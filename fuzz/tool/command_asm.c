@@ -49,9 +49,10 @@ const struct command command_asm = {
     .name = "asm",
     .synopsis = "FILE -o OUT [OPTION...]",
     .summary = "write a program as canonical bytes, which fuzzers can take as a seed",
-    .help = "FILE is a program, text or binary; - is standard input. A binary that is not canonical becomes "
-            "so.\n",
-    .end = "Example:\n  kmemfuzz asm corpus/seeds/first_fit.ops -o /tmp/first_fit\n",
+    .help = "FILE is a program, text or binary; - is standard input. A binary that is not canonical is\n"
+            "made so.\n",
+    .end = "Example:\n"
+           "  kmemfuzz asm corpus/seeds/first_fit.ops -o /tmp/first_fit\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

@@ -215,38 +215,36 @@ static enum exit_code run(void *given) {
 static const struct command_option table[] = {
     OPERAND(source),
     OPTION("-o", "PLACE", "a name: of a folder, or what those of the files begin with", place,
-           "write into the folder PLACE; when it is none, let the names begin with PLACE"),
+           "write to the folder PLACE; if there is no such folder, begin the files' names with PLACE"),
     FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
     FLAG("--force", replace, "replace files that exist"),
-    FLAG("--json", json, "print the explanation for a machine (docs/crash.md)"),
-    FLAG(
-        "--gdb", debug,
-        "write nothing; start gdb-multiarch on the reduced program, stopped before the operation that fails; "
-        "in gdb, kmem-map prints the heap's blocks"),
+    FLAG("--json", json, "print the explanation as JSON (docs/crash.md)"),
+    FLAG("--gdb", debug,
+         "write nothing; run the reduced program under gdb-multiarch and stop before the operation that "
+         "fails; in gdb, kmem-map prints the heap's blocks"),
     OPTION("--gdb-commands", "COMMANDS", DEBUGGER_COMMANDS, debugger_commands,
-           "with --gdb: run the commands in that file at the stop, and end"),
+           "with --gdb: run the commands in that file at the stop, then quit"),
 };
 
 const struct command command_explain = {
     .name = "explain",
     .synopsis = "FILE [OPTION...]",
-    .summary = "say what went wrong in as few operations as possible",
-    .help =
-        "FILE is a program that fails, such as a file that a fuzzer has saved, text or binary; - is "
-        "standard\n"
-        "input. It is run where it can do no harm, made as small as it can be, and explained: what broke,\n"
-        "the operations, the heap around each. Beside FILE are written\n\n"
-        "  FILE.reduced      the reduced program, as a fuzzer takes it\n"
-        "  FILE.reduced.ops  the same as text\n"
-        "  FILE.c            the same in C, without the harness\n"
-        "  FILE.html         its run as a page for a browser\n\n"
-        "all or none of them. Of a sound program nothing is written.\n",
-    .end =
-        "Exit codes: 0 sound, 1 it fails and is explained, 2 a wrong argument, a text with an error or a "
-        "file\n"
-        "that exists, 3 a file that cannot be read or written, or something else that could not be had, 4 an "
-        "internal error.\n\n"
-        "Example:\n  kmemfuzz explain crash-1a2b\n  kmemfuzz explain crash-1a2b --gdb\n",
+    .summary = "reduce a failing program and say what went wrong",
+    .help = "FILE is a failing program, text or binary, such as a file that a fuzzer saved; - is\n"
+            "standard input. It runs in a process of its own, is reduced to as few operations as\n"
+            "possible, and explained: the rule that broke, the operations, and the heap around each.\n"
+            "These files are written next to FILE, all or none:\n\n"
+            "  FILE.reduced      the reduced program, as a fuzzer takes it\n"
+            "  FILE.reduced.ops  the same as text\n"
+            "  FILE.c            the same as C, without the harness\n"
+            "  FILE.html         its run as a page for a browser\n\n"
+            "Nothing is written for a sound program.\n",
+    .end = "Exit codes: 0 sound, 1 it fails and was explained, 2 a wrong argument, an error in a text,\n"
+           "or a file that exists already, 3 a file that cannot be read or written, or something else\n"
+           "is missing, 4 an internal error.\n\n"
+           "Example:\n"
+           "  kmemfuzz explain crash-1a2b\n"
+           "  kmemfuzz explain crash-1a2b --gdb\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

@@ -35,7 +35,7 @@ static bool report_problems(const struct options *options, const struct import *
     if (options->skip) {
         fprintf(stderr, "%zu line%s skipped\n", import->problem_count, import->problem_count == 1 ? "" : "s");
     } else {
-        fprintf(stderr, "%zu line%s cannot be used; mend them, or leave them out with --skip\n",
+        fprintf(stderr, "%zu line%s cannot be used; correct them, or leave them out with --skip\n",
                 import->problem_count, import->problem_count == 1 ? "" : "s");
     }
     return options->skip;
@@ -75,13 +75,13 @@ static enum exit_code convert(const struct options *options, struct import *impo
         return EXIT_USAGE;
     }
     if (import->operation_count == 0) {
-        fprintf(stderr, "%s: error: there is no call in it that can be used\n", input_name(options->log));
+        fprintf(stderr, "%s: error: it has no call that can be used\n", input_name(options->log));
         return EXIT_USAGE;
     }
     const size_t problem_count = import->problem_count;
     if (problem_count != 0 && !has_allocation(import)) {
         fprintf(stderr,
-                "%s: error: without the lines that are skipped nothing in it allocates: nothing is written\n",
+                "%s: error: without the skipped lines nothing in it allocates, so nothing is written\n",
                 input_name(options->log));
         return EXIT_USAGE;
     }
@@ -111,8 +111,8 @@ static enum exit_code import_log(const struct options *options, const char *log,
     if (format == IMPORT_FORMAT_COUNT) {
         fprintf(stderr, "%s: error: %s\n", input_name(options->log),
                 size == 0 ? "it is empty"
-                          : "its first line is of no format that is known; --format names one: plain, mtrace "
-                            "or ltrace");
+                          : "its first line has no known format; choose one with --format: plain, mtrace or "
+                            "ltrace");
         return EXIT_USAGE;
     }
     struct import import;
@@ -161,23 +161,23 @@ static const struct command_option table[] = {
     EACH("--format", "NAME", "a name: plain, mtrace or ltrace", take_format,
          "plain, mtrace or ltrace; by default the log's first line decides"),
     FLAG("--skip", skip,
-         "leave the lines out that cannot be used, report each, and write the program, unless nothing in it "
-         "allocates then"),
+         "report lines that cannot be used, leave them out, and write the rest if it still allocates "
+         "something"),
     FLAG("--force", replace, "replace FILE if it exists"),
 };
 
 const struct command command_import = {
     .name = "import",
     .synopsis = "LOG -o FILE [OPTION...]",
-    .summary = "make a program of a log of another program's calls",
-    .help =
-        "LOG is what glibc's mtrace or ltrace -e malloc+free+realloc+calloc has written, or lines such as\n"
-        "`a ID SIZE` (docs/import.md); - is standard input. FILE becomes a program in text, on the\n"
-        "smallest heap that holds it. Every line that cannot be used is reported, and then nothing is "
-        "written.\n",
-    .end = "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be read or\n"
-           "written, 4 an internal error.\n\n"
-           "Example:\n  kmemfuzz import mtrace.log -o report.ops && kmemfuzz run report.ops\n",
+    .summary = "make a program from a log of another program's calls",
+    .help = "LOG is the output of glibc's mtrace or of ltrace -e malloc+free+realloc+calloc, or lines\n"
+            "such as `a ID SIZE` (docs/import.md); - is standard input. FILE becomes a program in text,\n"
+            "on the smallest heap that holds it. If a line cannot be used, every such line is reported\n"
+            "and nothing is written.\n",
+    .end = "Exit codes: 0 written, 2 a wrong argument or a log with errors, 3 a file that cannot be\n"
+           "read or written, 4 an internal error.\n\n"
+           "Example:\n"
+           "  kmemfuzz import mtrace.log -o report.ops && kmemfuzz run report.ops\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .defaults = &defaults,

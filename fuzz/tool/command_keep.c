@@ -68,24 +68,24 @@ static char *make_text(const struct program *program, const struct failure *fail
     return text;
 }
 
-static void tell(const struct input *input, const struct reduced *reduced, const char *path) {
+static void print_kept(const struct input *input, const struct reduced *reduced, const char *path) {
     char what[FAILURE_TEXT_SIZE];
     const size_t before = input->program.operation_count;
     if (reduced->failure.kind == FAILURE_NONE) {
-        printf("%s: kept as it is, with %zu operation%s: it is sound in this build\n", shown(path), before,
+        printf("%s: sound in this build, so kept as it is, with %zu operation%s\n", shown(path), before,
                before == 1 ? "" : "s");
     } else {
         printf("%s: fails by %s, %zu operation%s reduced to %zu\n", shown(path),
                failure_text(&reduced->failure, what), before, before == 1 ? "" : "s",
                reduced->program.operation_count);
     }
-    printf("\nFrom now on ./ci/replay requires in three builds that it is sound, kmemfuzz board on the "
-           "boards, and "
-           "./ci/fuzz\nstarts from it. What to do next:\n"
+    printf("\nFrom now on ./ci/replay requires it to be sound in three builds, kmemfuzz board on the boards, "
+           "and\n"
+           "./ci/fuzz starts from it. Next:\n"
            "  1. Fix the bug, until kmemfuzz run ");
     shown_print_word(path, stdout);
-    printf(" says that it is sound.\n"
-           "  2. Say in the comment below its first line what was wrong.\n"
+    printf(" says it is sound.\n"
+           "  2. In the comment below its first line, say what was wrong.\n"
            "  3. git add ");
     shown_print_word(path, stdout);
     printf(", and commit it with the change that fixes the bug.\n");
@@ -103,7 +103,7 @@ static enum exit_code keep_program(const struct input *input, const struct optio
         code = output_write(path, (const uint8_t *)text, size, false);
         free(text);
         if (code == EXIT_SOUND) {
-            tell(input, &reduced, path);
+            print_kept(input, &reduced, path);
         }
         reduced_close(&reduced);
     }
@@ -116,7 +116,7 @@ static enum exit_code refuse_existing(const char *path) {
     if (lstat(path, &status) != 0) {
         return EXIT_SOUND;
     }
-    fprintf(stderr, "kmemfuzz: %s exists; choose another name: what is kept is never replaced\n",
+    fprintf(stderr, "kmemfuzz: %s exists; choose another name, as a kept program is never replaced\n",
             shown(path));
     return EXIT_USAGE;
 }
@@ -169,21 +169,17 @@ static const struct command_option table[] = {
 const struct command command_keep = {
     .name = "keep",
     .synopsis = "FILE NAME [OPTION...]",
-    .summary = "keep a program that failed as a test",
-    .help =
-        "FILE is a program that fails, text or binary; - is standard input. It is made as small as it can "
-        "be\n"
-        "and written as text to corpus/regressions/NAME.ops in the tree this tool was built from, with a\n"
-        "comment that says what it fails by. There ./ci/replay, kmemfuzz board and kmemfuzz fuzz find it. "
-        "NAME\n"
-        "has letters, digits, - and _, and says what was wrong; one that is in use is refused. A program "
-        "that\n"
-        "is sound, because the bug is fixed already, is kept as it is: no one can say any more what in it\n"
-        "matters. So keep it with the build that still has the bug.\n",
-    .end = "Exit codes: 0 kept, 2 a wrong argument, a text with an error or a name in use, 3 a file that "
-           "cannot\n"
-           "be read or written, 4 an internal error.\n\n"
-           "Example:\n  kmemfuzz keep crash-1a2b merge-left-forgotten\n",
+    .summary = "reduce a failing program and keep it as a test",
+    .help = "FILE is a failing program, text or binary; - is standard input. It is reduced and written\n"
+            "as text to corpus/regressions/NAME.ops in the tree that this tool was built from, with a\n"
+            "comment that says what it broke; from then on ./ci/replay, kmemfuzz board and kmemfuzz fuzz\n"
+            "run it. Let NAME say what was wrong, in letters, digits, - and _; a name in use is refused.\n"
+            "Use the build that still has the bug: a program that is sound cannot be reduced and is kept\n"
+            "as it is.\n",
+    .end = "Exit codes: 0 kept, 2 a wrong argument, an error in a text, or a name in use, 3 a file that\n"
+           "cannot be read or written, 4 an internal error.\n\n"
+           "Example:\n"
+           "  kmemfuzz keep crash-1a2b merge-left-forgotten\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

@@ -105,8 +105,9 @@ const struct command command_oracles = {
     .name = "oracles",
     .synopsis = "[--json]",
     .summary = "list every oracle: its id and what it demands",
-    .help = "The ids are what reports name and what `run --only` and `run --without` take.\n",
-    .end = "Example:\n  kmemfuzz oracles\n",
+    .help = "Reports name oracles by these ids, and `run --only` and `run --without` take them.\n",
+    .end = "Example:\n"
+           "  kmemfuzz oracles\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

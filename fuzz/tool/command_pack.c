@@ -28,7 +28,7 @@ static size_t round_up(size_t size) {
 
 static enum exit_code fail_size(void) {
     fprintf(stderr,
-            "kmemfuzz pack: the inputs need more than %zu MiB, which is what a board has room for; pack "
+            "kmemfuzz pack: the inputs need more than the %zu MiB that a board has room for; pack "
             "fewer\n",
             BLOB_CAPACITY >> 20);
     return EXIT_USAGE;
@@ -142,7 +142,7 @@ static enum exit_code run(void *given) {
 static const struct command_option table[] = {
     OPERAND(files),
     OPTION("-o", "BLOB", COMMAND_OUTPUT, destination, "the file to write"),
-    FLAG("--bytes", files.as_bytes, "take every file as bytes, whatever it is called and holds"),
+    FLAG("--bytes", files.as_bytes, "read every file as binary, whatever its name and contents"),
     FLAG("--force", replace, "replace BLOB and BLOB.names if they exist"),
 };
 
@@ -150,11 +150,12 @@ const struct command command_pack = {
     .name = "pack",
     .synopsis = "FILE|DIR... -o BLOB [OPTION...]",
     .summary = "pack programs into one file for a board to replay",
-    .help =
-        "A folder means all programs below it, in the order of their names; what else is there is listed.\n"
-        "Texts are packed as the bytes they mean. BLOB.names is written as well: the path of each input, in\n"
-        "order, each ended by a zero byte. docs/board-images.md has the format.\n",
-    .end = "Example:\n  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
+    .help = "A folder stands for every program below it, in the order of their names; files that are not\n"
+            "programs are listed. Texts are packed as their bytes. BLOB.names is written too: the path\n"
+            "of each input, in the same order, each ended by a zero byte. docs/board-images.md has the\n"
+            "format.\n",
+    .end = "Example:\n"
+           "  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

@@ -80,7 +80,7 @@ static enum exit_code finish(const struct input *input, const struct reduced *re
 }
 
 static enum exit_code fail_sound(const struct options *options) {
-    fprintf(stderr, "%s: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run ",
+    fprintf(stderr, "%s: error: the program is sound, so there is nothing to reduce; kmemfuzz run ",
             input_name(options->source));
     shown_print_word(options->source, stderr);
     fprintf(stderr, " says so too\n");
@@ -118,8 +118,8 @@ static enum exit_code run(void *given) {
 static const struct command_option table[] = {
     OPERAND(source),
     OPTION("-o", "OUT", COMMAND_OUTPUT, destination,
-           "the file to write: text if its name ends in .ops, else canonical bytes"),
-    FLAG("--json", json, "print the figures for a machine, and no program"),
+           "the file to write: text if its name ends in .ops, otherwise canonical bytes"),
+    FLAG("--json", json, "print the figures as JSON, without the program"),
     FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
     FLAG("--force", replace, COMMAND_HELP_FORCE),
 };
@@ -127,15 +127,15 @@ static const struct command_option table[] = {
 const struct command command_reduce = {
     .name = "reduce",
     .synopsis = "FILE -o OUT [OPTION...]",
-    .summary = "make a failing program as small as it can be",
-    .help =
-        "FILE is a program that fails, text or binary; - is standard input. What it fails by (an oracle, a\n"
-        "sanitizer's report, a signal, a hang) stays the same. Prints what became of operations and bytes,\n"
-        "the programs run for it and the time, and the program as text.\n",
-    .end = "Exit codes: 0 reduced, 2 a wrong argument, a text with an error, or a program that is sound, 3 a "
-           "file\n"
-           "that cannot be read or written, 4 an internal error.\n\n"
-           "Example:\n  kmemfuzz reduce crash-1a2b -o crash.ops\n",
+    .summary = "make a failing program as small as possible",
+    .help = "FILE is a failing program, text or binary; - is standard input. The reduced program fails\n"
+            "in the same way (the same oracle, sanitizer report or signal, or a hang). Prints operations\n"
+            "and bytes before and after, how many programs were run for it, the time it took, and the\n"
+            "reduced program as text.\n",
+    .end = "Exit codes: 0 reduced, 2 a wrong argument, an error in a text, or a program that is sound,\n"
+           "3 a file that cannot be read or written, 4 an internal error.\n\n"
+           "Example:\n"
+           "  kmemfuzz reduce crash-1a2b -o crash.ops\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

@@ -91,18 +91,19 @@ static const struct command_option table[] = {
     OPERAND(path),
     OPTION("--start", "N", "a number", start, "the first input to run, counted from 0"),
     OPTION("--count", "N", "a number", count, "how many to run"),
-    FLAG("--trace", trace, "a line `T index operation offset digest` for every operation"),
+    FLAG("--trace", trace, "also print `T index operation offset digest` for every operation"),
 };
 
 const struct command command_replay = {
     .name = "replay",
     .synopsis = "BLOB [OPTION...]",
-    .summary = "run a packed corpus and print the lines a board prints for it",
-    .help =
-        "BLOB is what pack has written; - is standard input. For comparing with a board: the same lines,\n"
-        "made by the same code. `V index operations oracle offset expected observed digest` for each\n"
-        "input; the oracle is - for a sound one. To have a violation explained, run the file itself.\n",
-    .end = "Example:\n  kmemfuzz replay /tmp/corpus.blob\n",
+    .summary = "run a packed corpus and print what a board prints for it",
+    .help = "BLOB is a file that pack wrote; - is standard input. Prints `V index operations oracle\n"
+            "offset expected observed digest` for each input, with - as the oracle of a sound one: the\n"
+            "same lines, from the same code, as a board prints, so that you can compare the two. For a\n"
+            "report of a violation, run the file itself.\n",
+    .end = "Example:\n"
+           "  kmemfuzz replay /tmp/corpus.blob\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .defaults = &defaults,

@@ -306,37 +306,38 @@ static const struct options defaults = {.oracles = ORACLE_ALL, .debugger.operati
 static const struct command_option table[] = {
     OPERAND(files),
     FLAG("--trace", trace, "print every operation, the heap after it, and the digest so far"),
-    EACH("--only", "IDS", IDS, take_oracles, "ask only these oracles (ids separated by commas)"),
-    EACH("--without", "IDS", IDS, take_oracles, "ask all oracles but these"),
-    FLAG(
-        "--gdb", debug,
-        "run one file under gdb-multiarch, stopped before the operation it fails in, or the first when it is "
-        "sound; in gdb, kmem-map prints the heap's blocks"),
+    EACH("--only", "IDS", IDS, take_oracles, "use only these oracles (ids separated by commas)"),
+    EACH("--without", "IDS", IDS, take_oracles, "use every oracle except these"),
+    FLAG("--gdb", debug,
+         "run one file under gdb-multiarch and stop before the operation that fails, or before the first if "
+         "none does; in gdb, kmem-map prints the heap's blocks"),
     OPTION("--operation", "N", "the number of an operation, from 0", debugger.operation,
            "with --gdb: stop before operation N, from 0"),
     OPTION("--gdb-commands", "FILE", DEBUGGER_COMMANDS, debugger.commands,
-           "with --gdb: run these commands at the stop, and end"),
-    FLAG("--bytes", files.as_bytes, "take every file as bytes, whatever it is called and holds"),
-    FLAG("--json", to_json, "print one JSON document in place of lines and reports (docs/output.md)"),
-    FLAG("--reduce", to_reduce, "with --json: add each failing program, and what it is reduced to"),
+           "with --gdb: run the commands in FILE at the stop, then quit"),
+    FLAG("--bytes", files.as_bytes, "read every file as binary, whatever its name and contents"),
+    FLAG("--json", to_json, "print one JSON document instead of lines and reports (docs/output.md)"),
+    FLAG("--reduce", to_reduce, "with --json: also reduce each failing program"),
 };
 
 const struct command command_run = {
     .name = "run",
     .synopsis = "FILE|DIR... [OPTION...]",
     .summary = "run programs and check every operation",
-    .help =
-        "Prints a line for each sound program (its digest, the operations checked, recovery included) and a\n"
-        "report for each violation. A folder means all programs below it, and what else is there is listed;\n"
-        "names that begin with a dot are passed over. - is standard input.\n\n"
-        "With --json each input runs in a process of its own: one that kills the subject is a result like\n"
-        "others, and does not end the command.\n",
-    .end =
-        "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, a text with an error, a file that is "
-        "no\n"
-        "program or a folder without one, 3 a file that cannot be read, 4 an internal error.\n\n"
-        "Example:\n  kmemfuzz run corpus\n  kmemfuzz run crash-1a2b --trace\n  kmemfuzz run corpus --json\n"
-        "  kmemfuzz run crash-1a2b --gdb\n",
+    .help = "Prints one line for each sound program (its digest and the operations checked, recovery\n"
+            "included) and a report for each violation. A folder stands for every program below it;\n"
+            "files that are not programs are listed, and names that begin with a dot are skipped. - is\n"
+            "standard input.\n\n"
+            "With --json each input runs in its own process, so one that kills the subject is a result\n"
+            "like any other.\n",
+    .end = "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, an error in a text, a file that\n"
+           "is not a program or a folder without one, 3 a file that cannot be read, 4 an internal\n"
+           "error.\n\n"
+           "Example:\n"
+           "  kmemfuzz run corpus\n"
+           "  kmemfuzz run crash-1a2b --trace\n"
+           "  kmemfuzz run corpus --json\n"
+           "  kmemfuzz run crash-1a2b --gdb\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .defaults = &defaults,

@@ -103,31 +103,33 @@ static enum exit_code run(void *given) {
 
 static const struct command_option table[] = {
     OPERAND(source),
-    FLAG(
-        "--c", as_c,
-        "print a C file that makes the same calls without the harness, and fails an assertion that names the "
-        "property which this heap breaks"),
+    FLAG("--c", as_c,
+         "print a C file that makes the same calls without the harness; an assertion in it fails and names "
+         "what the heap broke"),
     OPTION("--html", "OUT", COMMAND_OUTPUT, html,
-           "write a page for a browser: step through the run, ask what each block is"),
+           "write a page for a browser, in which you step through the run and inspect blocks"),
     OPTION("--svg", "OUT", COMMAND_OUTPUT, svg, "write a still picture of the last operations"),
     FLAG("--map", map,
-         "print a line of characters for each operation; in colour on a terminal, unless NO_COLOR is set"),
+         "print the heap as a line of characters for each operation; in colour on a terminal unless NO_COLOR "
+         "is set"),
     FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
-    FLAG("--force", replace, "replace OUT where it exists"),
+    FLAG("--force", replace, COMMAND_HELP_FORCE),
 };
 
 const struct command command_show = {
     .name = "show",
     .synopsis = "FILE [OPTION...]",
     .summary = "print a program as text or as C, or draw its run",
-    .help = "FILE is a program, binary or text; - is standard input. What is printed can be edited and run\n"
-            "again. With --html, --svg or --map the program is run instead, and what its heap looks\n"
-            "like after each operation is drawn, also when the subject dies or hangs.\n",
-    .end =
-        "docs/pictures.md says how to read them. Exit codes: 0 shown, whatever the run came to, 2 a wrong\n"
-        "argument or a text with an error, 3 a file that cannot be read or written, 4 an internal error.\n\n"
-        "Example:\n  kmemfuzz show crash-1a2b > crash.ops\n  kmemfuzz show crash-1a2b --html crash.html\n"
-        "  kmemfuzz show crash-1a2b --c > repro.c && cc -I. repro.c src/kmem.c -o repro && ./repro\n",
+    .help = "FILE is a program, binary or text; - is standard input. You can edit what is printed and\n"
+            "run it again. With --html, --svg or --map the program runs, and the heap after each\n"
+            "operation is drawn, even if the subject dies or hangs.\n",
+    .end = "docs/pictures.md explains the pictures. Exit codes: 0 shown, whatever the verdict, 2 a\n"
+           "wrong argument or an error in a text, 3 a file that cannot be read or written, 4 an\n"
+           "internal error.\n\n"
+           "Example:\n"
+           "  kmemfuzz show crash-1a2b > crash.ops\n"
+           "  kmemfuzz show crash-1a2b --html crash.html\n"
+           "  kmemfuzz show crash-1a2b --c > repro.c && cc -I. repro.c src/kmem.c -o repro && ./repro\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

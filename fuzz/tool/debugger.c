@@ -49,7 +49,7 @@ static enum exit_code choose_operation(const struct outcome *outcome, const stru
                                        size_t *operation) {
     const size_t begun = outcome->has_step ? outcome->step.index + 1 : 0;
     if (begun == 0) {
-        fprintf(stderr, "kmemfuzz: %s before the first operation: there is none to stop before\n",
+        fprintf(stderr, "kmemfuzz: %s before the first operation, so there is nothing to stop before\n",
                 name_end(outcome));
         return EXIT_USAGE;
     }
@@ -135,7 +135,7 @@ static enum exit_code debug_operation_of(const char *support, size_t operation, 
     char source[COMMAND_SIZE];
     char stop[64];
     if (readlink(SELF, tool, sizeof tool - 1) < 0) {
-        fprintf(stderr, "kmemfuzz: %s does not tell where this program is: %s\n", SELF, strerror(errno));
+        fprintf(stderr, "kmemfuzz: %s does not say where this program is: %s\n", SELF, strerror(errno));
         return EXIT_ENVIRONMENT;
     }
     (void)snprintf(source, sizeof source, "source %s", support);

@@ -23,7 +23,7 @@ struct word {
 
 /* In the order of the help. */
 static const struct word words[] = {
-    {.name = "fuzz", .synopsis = "[OPTION...]", .summary = "fuzz, keep what is found, and explain it"},
+    {.name = "fuzz", .synopsis = "[OPTION...]", .summary = "fuzz, and keep and explain what is found"},
     {.command = &command_run},
     {.command = &command_explain},
     {.command = &command_reduce},
@@ -32,17 +32,17 @@ static const struct word words[] = {
     {.command = &command_import},
     {.name = "corpus",
      .synopsis = "prune|merge|status",
-     .summary = "keep the corpus small, and take in what was found"},
+     .summary = "keep the corpus small, and add what was found"},
     {.name = "board",
      .synopsis = "[PATH...] [OPTION...]",
-     .summary = "run programs on the emulated RISC-V boards, or debug one"},
+     .summary = "run or debug programs on emulated RISC-V boards"},
     {.name = "report", .synopsis = "[OPTION...]", .summary = "make pages for a browser about campaigns"},
     {.name = "soak",
      .synopsis = "--hours N [OPTION...]",
-     .summary = "fuzz everything in turn, for one verdict about a release"},
+     .summary = "fuzz everything in turn, for one verdict on a release"},
     {.name = "sarif",
      .synopsis = "OUT [FILE|DIR...] [OPTION...]",
-     .summary = "run programs, and write what fails for code scanners"},
+     .summary = "run programs, and write failures for code scanners"},
     {.command = &command_asm},
     {.command = &command_oracles},
     {.command = &command_pack},
@@ -78,9 +78,8 @@ static void print_help(FILE *stream) {
     fprintf(stream, "\n  kmemfuzz help WORD says more; kmemfuzz --version names the version.\n\n"
                     "A program is a file, binary (what a fuzzer saves) or text (what a person writes). Its "
                     "contents and its\n"
-                    "name decide which (docs/programs.md); --bytes takes any file as bytes. Options may "
-                    "stand anywhere, and\n"
-                    "nothing after -- is one.\n"
+                    "name decide which (docs/programs.md); --bytes makes it binary. Options may stand "
+                    "anywhere before --.\n"
                     "Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.\n");
 }
 

@@ -310,7 +310,7 @@ class TestKeep(ExplainTest):
         self.write("mended")
         code, output, errors = self.keep(HEALTHY, "mended", "mended")
         assert (code, errors) == (SOUND, "")
-        assert ": kept as it is, with 11 operations: it is sound in this build\n" in output
+        assert ": sound in this build, so kept as it is, with 11 operations\n" in output
         lines = (self.kept / "mended.ops").read_text().splitlines(keepends=True)
         assert lines[1].startswith("# Kept when it was sound already"), lines[1]
         assert "".join(lines[:1] + lines[2:]) == self.run_with(HEALTHY, "show", "mended")[1]
@@ -325,7 +325,7 @@ class TestKeep(ExplainTest):
         self.write("tree/corpus/regressions/taken.ops", "precious")
         code, output, errors = self.keep(self.tool("merge-right-forgotten"), "crash", "taken")
         assert (code, output) == (USAGE, "")
-        assert "taken.ops exists; choose another name: what is kept is never replaced\n" in errors
+        assert "taken.ops exists; choose another name, as a kept program is never replaced\n" in errors
         assert (self.kept / "taken.ops").read_text() == "precious"
 
     def test_what_is_no_name_is_refused(self):

@@ -113,14 +113,14 @@ class TestPlain(ImportTest):
         self.require_errors(
             "a 1 24\nq 2 3\na\na 2\na 3 much\na 4 5 6\nf 1 2\na 5 0x\na 6 18446744073709551616\n",
             "log:2: error: 'q' is none of a, z, r and f",
-            "log:3: error: 'a' needs an id behind it",
+            "log:3: error: 'a' needs an id after it",
             "log:4: error: '' is no size: a whole number of bytes belongs there",
             "log:5: error: 'much' is no size: a whole number of bytes belongs there",
             "log:6: error: '6' is one word too many",
             "log:7: error: '2' is one word too many",
             "log:8: error: '0x' is no size: a whole number of bytes belongs there",
             "log:9: error: '18446744073709551616' is no size: a whole number of bytes belongs there",
-            "8 lines cannot be used; mend them, or leave them out with --skip")
+            "8 lines cannot be used; correct them, or leave them out with --skip")
 
     def test_ids_that_are_unknown_or_live_already_are_reported(self):
         self.require_errors("a 1 24\nf 2\nr 3 10\na 1 8\nf 1\nf 1\n",
@@ -169,17 +169,17 @@ class TestPlain(ImportTest):
         for log in ("a 1\na 2\n", "a 1\nf 1\n", "a 1 x\na 2 0x\nr 2 8\n"):
             code, output, errors = self.import_log(log, "--skip")
             assert (code, output) == (USAGE, "")
-            assert re.search("^log: error: (there is no call in it that can be used|without the lines that "
-                             "are skipped nothing in it allocates: nothing is written)$", errors.splitlines()[-1])
+            assert re.search("^log: error: (it has no call that can be used|without the skipped lines "
+                             "nothing in it allocates, so nothing is written)$", errors.splitlines()[-1])
             assert not (self.folder / "out.ops").exists()
         code, output, errors = self.import_log("malloc(x) = 0x10\nfree(nil) = <void>\n", "--skip")
         assert (code, output) == (USAGE, "")
-        assert "log: error: without the lines that are skipped nothing in it allocates" in errors
+        assert "log: error: without the skipped lines nothing in it allocates" in errors
 
     def test_a_log_without_a_call_is_an_error(self):
-        for log, message in (("# nothing\n", "its first line is of no format that is known"), ("", "it is empty"),
-                             ("+++ exited (status 0) +++\n", "there is no call in it that can be used"),
-                             ("hello world\n", "its first line is of no format that is known")):
+        for log, message in (("# nothing\n", "its first line has no known format"), ("", "it is empty"),
+                             ("+++ exited (status 0) +++\n", "it has no call that can be used"),
+                             ("hello world\n", "its first line has no known format")):
             code, output, errors = self.import_log(log)
             assert (code, output) == (USAGE, "")
             assert f"log: error: {message}" in errors
@@ -235,7 +235,7 @@ class TestMtrace(ImportTest):
                                               ("< 0x10 > 0x20 0x8", "'>' is one word too many"),
                                               ("+ 0x20 0x8 - 0x20", "'-' is one word too many"),
                                               ("= End + 0x20 0x8", "'+' is one word too many"),
-                                              ("= End@ + 0x20 0x8", "'End@' is no mark: Start or End belongs behind =")))
+                                              ("= End@ + 0x20 0x8", "'End@' is not a mark: Start or End must follow =")))
     def test_no_call_is_lost_that_another_writer_put_on_a_line(self, line, message):
         self.require_errors(f"= Start\n+ 0x10 0x8\n{line}\n", f"log:3: error: {message}")
 
@@ -243,20 +243,20 @@ class TestMtrace(ImportTest):
 class TestLtrace(ImportTest):
     def test_no_call_is_lost_that_another_writer_put_on_a_line(self):
         one = "this is more, or less, than one call of"
-        for line, message in (("free(0x10) = <void>malloc(32) = 0x20", "' = <void>', and no more, belongs behind a free"),
+        for line, message in (("free(0x10) = <void>malloc(32) = 0x20", "only ' = <void>' may follow a free"),
                               ("free(0x10)malloc(32) = 0x20", f"{one} free"),
                               ("free(0x10, malloc(32) = 0x20", f"{one} free"),
                               ("malloc(8) = 0x20free(0x10) = <void>",
-                               "what malloc returned is missing: a pointer belongs behind ' = '"),
+                               "what malloc returned is missing: a pointer must follow ' = '"),
                               ("malloc(8, free(0x10) = 0x20", f"{one} malloc"),
                               ("realloc(0x10) = 0x20", f"{one} realloc"),
                               ("calloc(1, 2, 3) = 0x20", f"{one} calloc"),
-                              ("free(0x10)", "' = <void>', and no more, belongs behind a free"),
+                              ("free(0x10)", "only ' = <void>' may follow a free"),
                               ("+++ exited (status 0) +++malloc(8) = 0x20",
                                "'+++ exited' is none of malloc, free, realloc and calloc"),
                               ("--- SIGCHLD (Child exited) ---malloc(8) = 0x20",
                                "'--- SIGCHLD' is none of malloc, free, realloc and calloc"),
-                              ("free(0x10 <unfinished ...>malloc(8) = 0x20", "'malloc(8) = 0x20' stands behind an unfinished call")):
+                              ("free(0x10 <unfinished ...>malloc(8) = 0x20", "'malloc(8) = 0x20' follows an unfinished call")):
             self.require_errors(f"malloc(24) = 0x10\n{line}\n", f"log:2: error: {message}")
 
     @pytest.mark.parametrize("line, message", (("<... malloc(8) = 0x20free resumed> ) = <void>",
@@ -264,7 +264,7 @@ class TestLtrace(ImportTest):
                                               ("<... free resumed> )malloc(8) = <void>",
                                                "' )malloc(8)' stands in a resumed call"),
                                               ("<... free resumed> ) = <void>malloc(8) = 0x20",
-                                               "' = <void>', and no more, belongs behind a free")))
+                                               "only ' = <void>' may follow a free")))
     def test_no_call_is_lost_in_one_that_is_resumed(self, line, message):
         self.require_errors(f"malloc(24) = 0x10\n1 free(0x10 <unfinished ...>\n1 {line}\n", f"log:3: error: {message}",
                             arguments=("--format", "ltrace"))
@@ -278,7 +278,7 @@ class TestLtrace(ImportTest):
         self.require_errors("malloc(24) = 0x10\nmalloc(24)\nmalloc(x) = 0x20\nstrlen(0x10) = 3\nhello\n"
                             "<... free resumed> ) = <void>\nfree(y) = <void>\nmalloc(8) = 0\nrealloc(0x10, 50) = 0\n"
                             "calloc(4294967296, 4294967296) = 0x30\nfree(0x10 <unfinished ...>\n",
-                            "log:2: error: what malloc returned is missing: a pointer belongs behind ' = '",
+                            "log:2: error: what malloc returned is missing: a pointer must follow ' = '",
                             "log:3: error: the arguments of malloc are no sizes",
                             "log:4: error: 'strlen' is none of malloc, free, realloc and calloc",
                             "log:5: error: this is no call: NAME(ARGUMENTS) = RESULT belongs here",

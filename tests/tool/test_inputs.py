@@ -59,7 +59,7 @@ class TestNoPrograms(ToolTest):
         for command in COMMANDS:
             code, _, errors = self.run_tool(*of(command, "text"), "--bytes", env=self.environment)
             assert (code, errors) == ((SOUND, "") if command[0] != "reduce" else
-                             (USAGE, "text: error: the program is sound, so there is nothing to reduce it by; kmemfuzz run "
+                             (USAGE, "text: error: the program is sound, so there is nothing to reduce; kmemfuzz run "
                               "text says so too\n"))
         self.write("program", EXAMPLE)
         assert EXAMPLE_SOUND not in self.run_tool("run", "program", "--bytes")[1]

@@ -104,7 +104,7 @@ class TestNoCrash(ToolTest):
 
     def test_a_sound_program_is_said_to_be_sound(self):
         self.write("sound.ops", UNMERGED)
-        self.assert_refused(USAGE, "sound.ops: error: the program is sound, so there is nothing to reduce it by; "
+        self.assert_refused(USAGE, "sound.ops: error: the program is sound, so there is nothing to reduce; "
                             "kmemfuzz run sound.ops says so too\n", "sound.ops", "-o", "small")
 
     def test_a_missing_file_is_named(self):

@@ -250,7 +250,7 @@ class TestSanitizerReport(BrokenTree):
 
     def require_last_words(self, output, path):
         """The sanitizer's report, and behind it where the run stood."""
-        report, death, words = output.partition("\nDIED in the subject: what is above tells why, this tells where\n")
+        report, death, words = output.partition("\nDIED in the subject: the report above says why, this says where\n")
         assert death, output
         assert "ERROR: AddressSanitizer: " in report
         assert re.search(r"#0 .* in kmem_zalloc ", report)

@@ -238,7 +238,7 @@ EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
     dying = false;
     executor_end(&executor, false);
     assert_caught_text(&last_words,
-                       "\nDIED in the subject: what is above tells why, this tells where\n"
+                       "\nDIED in the subject: the report above says why, this says where\n"
                        "  operation  1: alloc 1 largest-16\n"
                        "\n"
                        "  last operations (number, operation, what it did)\n"

@@ -1,6 +1,7 @@
 /* The subject with one fault. faulty_subject.h says which there are. */
 #include "tests/unit/faulty_subject.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,36 +14,20 @@
 struct fault faulty_subject_fault;
 
 static const struct {
-    const char *word;
+    const char *name;
     enum fault_action action;
-    const char *arguments; /* o: an offset, v: a value */
-} actions[] = {
-    {"start", FAULT_START, ""},
-    {"start-write", FAULT_START_WRITE, "ov"},
-    {"start-badly", FAULT_START_BADLY, "v"},
-    {"shift-pointer", FAULT_SHIFT_POINTER, "o"},
-    {"answer", FAULT_ANSWER, "o"},
-    {"answer-null", FAULT_ANSWER_NULL, ""},
-    {"accept", FAULT_ACCEPT, "o"},
-    {"refuse", FAULT_REFUSE, "v"},
-    {"report", FAULT_REPORT, "v"},
-    {"return", FAULT_RETURN, "v"},
-    {"write-byte", FAULT_WRITE_BYTE, "ov"},
-    {"write-header", FAULT_WRITE_HEADER, "ov"},
-    {"resize", FAULT_RESIZE, "ov"},
-    {"take", FAULT_TAKE, "v"},
-    {"taken-count", FAULT_TAKEN_COUNT, "v"},
-    {"taken-size", FAULT_TAKEN_SIZE, "v"},
-    {"page-size", FAULT_PAGE_SIZE, "v"},
-    {"page-count", FAULT_PAGE_COUNT, "v"},
-    {"base", FAULT_BASE, "v"},
-    {"head", FAULT_HEAD, "o"},
-    {"told-pages", FAULT_TOLD_PAGES, "v"},
-    {"usable-size", FAULT_USABLE_SIZE, "v"},
-    {"ask-more", FAULT_ASK_MORE, "v"},
-    {"ask-nobody", FAULT_ASK_NOBODY, ""},
-    {"ask-as-well", FAULT_ASK_AS_WELL, "v"},
-};
+    const char *arguments;
+#define ACTION_ROW(name, arguments) {#name, FAULT_##name, arguments},
+} actions[] = {FAULT_ACTIONS(ACTION_ROW)};
+
+/* Is the word this name in lower case, with "-" for "_"? */
+static bool is_word_of(const char *word, const char *name) {
+    while (*name != '\0' && *word == (*name == '_' ? '-' : tolower((unsigned char)*name))) {
+        word++;
+        name++;
+    }
+    return *word == *name;
+}
 
 static void no_fault(const char *text) {
     (void)fprintf(stderr, "'%s' is no fault\n", text);
@@ -78,7 +63,7 @@ struct fault fault_of(const char *text) {
         no_fault(text);
     }
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-        if (strcmp(actions[i].word, word) == 0) {
+        if (is_word_of(word, actions[i].name)) {
             const char *rest = text + at;
             fault.action = actions[i].action;
             for (const char *argument = actions[i].arguments; *argument != '\0'; argument++) {
@@ -301,39 +286,30 @@ static size_t page_count(const void *heap) {
     return subject_kmem.page_count(heap) + (lies(FAULT_TOLD_PAGES) ? (size_t)faulty_subject_fault.value : 0);
 }
 
-static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
-                            struct census *census) {
-    return subject_kmem.check(heap, expectation, mask, census);
-}
-
-static bool walk(const void *heap, const unsigned char *first, size_t size, subject_visit *visit,
-                 void *context) {
-    return subject_kmem.walk(heap, first, size, visit, context);
-}
-
 static void arrange(void *heap, const struct live_block *live, size_t live_count) {
     subject_kmem.arrange(heap, live, live_count);
     unpoison_all();
 }
 
-const struct subject subject_faulty = {
-    .name = "faulty",
-    .answers_damage = true,
-    .start = start,
-    .start_badly = start_badly,
-    .alloc = alloc,
-    .zalloc = zalloc,
-    .calloc = call_calloc,
-    .alloc_aligned = alloc_aligned,
-    .realloc = call_realloc,
-    .free = call_free,
-    .coalesce = coalesce,
-    .shatter = shatter,
-    .last_refusal = last_refusal,
-    .usable_size = usable_size,
-    .head = head,
-    .page_count = page_count,
-    .check = check,
-    .walk = walk,
-    .arrange = arrange,
-};
+struct subject subject_faulty;
+
+__attribute__((constructor)) static void make_faulty(void) {
+    subject_faulty = subject_kmem;
+    subject_faulty.name = "faulty";
+    subject_faulty.poisons = false;
+    subject_faulty.start = start;
+    subject_faulty.start_badly = start_badly;
+    subject_faulty.alloc = alloc;
+    subject_faulty.zalloc = zalloc;
+    subject_faulty.calloc = call_calloc;
+    subject_faulty.alloc_aligned = alloc_aligned;
+    subject_faulty.realloc = call_realloc;
+    subject_faulty.free = call_free;
+    subject_faulty.coalesce = coalesce;
+    subject_faulty.shatter = shatter;
+    subject_faulty.last_refusal = last_refusal;
+    subject_faulty.usable_size = usable_size;
+    subject_faulty.head = head;
+    subject_faulty.page_count = page_count;
+    subject_faulty.arrange = arrange;
+}

@@ -7,33 +7,38 @@
 
 #include "fuzz/execute/subject.h"
 
+/* Each action, and the arguments it takes: o, an offset; v, a value. */
+#define FAULT_ACTIONS(X)                                                                                     \
+    X(START, "")          /* start() says it cannot */                                                       \
+    X(START_WRITE, "ov")  /* start() writes the byte `value` at base + offset */                             \
+    X(START_BADLY, "v")   /* a heap starts in bad region number `value` */                                   \
+    X(SHIFT_POINTER, "o") /* do the call, answer `offset` bytes behind its result */                         \
+    X(ANSWER, "o")        /* do the call, answer base + offset */                                            \
+    X(ANSWER_NULL, "")    /* do the call, answer NULL */                                                     \
+    X(ACCEPT, "o")        /* do not call; answer base + offset (free: nothing) and no refusal */             \
+    X(REFUSE, "v")        /* do not call; answer NULL and the refusal `value` */                             \
+    X(REPORT, "v")        /* do the call, report the refusal `value` */                                      \
+    X(RETURN, "v")        /* do the call, return the refusal `value`, report the right one */                \
+    X(WRITE_BYTE, "ov")   /* do the call, then write the byte `value` at base + offset */                    \
+    X(WRITE_HEADER, "ov") /* do the call, then write the header `value` at base + offset */                  \
+    X(RESIZE, "ov")       /* do the call, then resize the payload at base + offset to `value` bytes */       \
+    X(TAKE, "v")          /* do the call, then take a block for `value` bytes that nobody asked for */       \
+    X(TAKEN_COUNT, "v")   /* do the call, then add `value` to the heap's count of taken blocks */            \
+    X(TAKEN_SIZE, "v")    /* the same, of taken bytes */                                                     \
+    X(PAGE_SIZE, "v")     /* the same, of the page size */                                                   \
+    X(PAGE_COUNT, "v")    /* the same, of the pages */                                                       \
+    X(BASE, "v")          /* the same, of the base */                                                        \
+    X(HEAD, "o")          /* from the call on, answer a head `offset` bytes behind it */                     \
+    X(TOLD_PAGES, "v")    /* the same, `value` pages too many; the heap itself counts right */               \
+    X(USABLE_SIZE, "v")   /* from the call on, report usable sizes `value` bytes too large */                \
+    X(ASK_MORE, "v")      /* in the call, ask for `value` pages more than needed */                          \
+    X(ASK_NOBODY, "")     /* in the call, do as if the page source had refused, without asking */            \
+    X(ASK_AS_WELL, "v")   /* do the call, then ask the page source for `value` pages and drop the answer */
+
+#define FAULT_ENUMERATOR(name, arguments) FAULT_##name,
 enum fault_action {
     FAULT_NONE,
-    FAULT_START,         /* start() says it cannot */
-    FAULT_START_WRITE,   /* start() writes the byte `value` at base + offset */
-    FAULT_START_BADLY,   /* a heap starts in bad region number `value` */
-    FAULT_SHIFT_POINTER, /* do the call, answer `offset` bytes behind its result */
-    FAULT_ANSWER,        /* do the call, answer base + offset */
-    FAULT_ANSWER_NULL,   /* do the call, answer NULL */
-    FAULT_ACCEPT,        /* do not call; answer base + offset and no refusal (free: just no refusal) */
-    FAULT_REFUSE,        /* do not call; answer NULL and the refusal `value` */
-    FAULT_REPORT,        /* do the call, report the refusal `value` */
-    FAULT_RETURN,        /* do the call, return the refusal `value`, report the right one */
-    FAULT_WRITE_BYTE,    /* do the call, then write the byte `value` at base + offset */
-    FAULT_WRITE_HEADER,  /* do the call, then write the header `value` at base + offset */
-    FAULT_RESIZE,        /* do the call, then resize the payload at base + offset to `value` bytes as well */
-    FAULT_TAKE,          /* do the call, then take a block for `value` bytes that nobody asked for */
-    FAULT_TAKEN_COUNT,   /* do the call, then add `value` to the heap's count of taken blocks */
-    FAULT_TAKEN_SIZE,    /* the same, of taken bytes */
-    FAULT_PAGE_SIZE,     /* the same, of the page size */
-    FAULT_PAGE_COUNT,    /* the same, of the pages */
-    FAULT_BASE,          /* the same, of the base */
-    FAULT_HEAD,          /* from the call on, answer a head `offset` bytes behind it */
-    FAULT_TOLD_PAGES,    /* the same, `value` pages too many; the heap itself counts right */
-    FAULT_USABLE_SIZE,   /* from the call on, report usable sizes `value` bytes too large */
-    FAULT_ASK_MORE,      /* in the call, ask for `value` pages more than needed */
-    FAULT_ASK_NOBODY,    /* in the call, do as if the page source had refused, without asking */
-    FAULT_ASK_AS_WELL,   /* do the call, then ask the page source for `value` pages and drop the answer */
+    FAULT_ACTIONS(FAULT_ENUMERATOR)
 };
 
 #define FAULT_TAKEN (UINT64_C(1) << 63) /* in the value of FAULT_WRITE_HEADER: a taken block */
@@ -53,6 +58,7 @@ extern struct fault faulty_subject_fault;
  * name of a refusal, or "taken NUMBER" for a header. NULL and "" are no fault. */
 struct fault fault_of(const char *text);
 
-extern const struct subject subject_faulty;
+/* Made before any test runs. */
+extern struct subject subject_faulty;
 
 #endif

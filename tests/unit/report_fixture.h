@@ -24,11 +24,16 @@ static inline void catch_begin(struct caught *caught) {
     assert_non_null(caught->stream);
 }
 
+static inline void catch_end(struct caught *caught) {
+    fclose(caught->stream);
+    free(caught->text);
+}
+
 /* Ends the catch, and requires the text to be this one. */
 static inline void assert_caught_text(struct caught *caught, const char *expected) {
-    fclose(caught->stream);
+    fflush(caught->stream);
     assert_string_equal(caught->text, expected);
-    free(caught->text);
+    catch_end(caught);
 }
 
 static inline void use_fault(const char *fault) {

@@ -142,19 +142,8 @@ EXECUTOR_TEST(every_outcome_of_a_step_has_its_words) {
 }
 
 EXECUTOR_TEST(every_refusal_has_its_name_and_what_is_none_is_unknown) {
-    static const char *const names[] = {"none",
-                                        "exhausted",
-                                        "bad-alignment",
-                                        "foreign-pointer",
-                                        "misaligned-pointer",
-                                        "interior-pointer",
-                                        "double-free",
-                                        "corrupt"};
-    assert_int_equal(LENGTH(names), REFUSAL_COUNT);
-    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
-        assert_string_equal(explain_refusal(i), names[i]);
-    }
-    assert_string_equal(explain_refusal(REFUSAL_COUNT), "unknown");
+    ASSERT_NAMES(explain_refusal, "none exhausted bad-alignment foreign-pointer misaligned-pointer "
+                                  "interior-pointer double-free corrupt");
     assert_string_equal(explain_refusal(UINT64_MAX), "unknown");
 }
 

@@ -13,126 +13,132 @@
     "double 0; alloc 4 200"
 #define BUSY_COUNT 11
 
-/* A program, its history, and its trace as the report prints it. */
-static struct history *record(struct program program) {
-    struct history *const history = history_open();
+static struct history *history; /* of the test's program */
+static struct history_cursor cursor;
+
+static void close_history(void) {
+    if (cursor.blocks != NULL) {
+        history_cursor_close(&cursor);
+    }
+    if (history != NULL) {
+        history_close(history);
+    }
+    cursor = (struct history_cursor){.blocks = NULL};
+    history = NULL;
+}
+
+#define HISTORY_TEST(name) TEST_WITH(name, start_executor, close_history)
+
+static void record(struct program program) {
+    history = history_open();
     history_record(history, &executor, &program);
-    return history;
 }
 
-static struct history *record_fault(const char *fault) {
+static void record_fault(const char *fault) {
     use_fault(fault);
-    return record(program_of(&small_heap, BUSY));
+    record(program_of(&small_heap, BUSY));
 }
 
-/* The heap at a cursor as a trace draws it. */
-static void draw(const struct history_cursor *cursor, char *line) {
-    line += sprintf(line, "|");
-    for (size_t i = 0; i < cursor->count; i++) {
-        const struct history_block *const block = &cursor->blocks[i];
+static void play_all(const struct history *played) {
+    cursor = history_cursor_open(played);
+    while (history_cursor_advance(&cursor)) {
+    }
+}
+
+/* The heap at the cursor as a trace draws it, in storage that lasts until the next call. */
+static const char *drawn(void) {
+    static char heap[1024];
+    char *line = heap + sprintf(heap, "|");
+    for (size_t i = 0; i < cursor.count; i++) {
+        const struct history_block *const block = &cursor.blocks[i];
         line += sprintf(line, "%c%zu", block->slot == HISTORY_FREE ? '.' : '#', (size_t)block->size);
         if (block->slot < HISTORY_NOBODY) {
             line += sprintf(line, " s%u", block->slot);
         }
         line += sprintf(line, "|");
     }
+    return heap;
 }
 
-EXECUTOR_TEST(played_back_a_history_is_the_trace) {
-    char heap[1024];
+HISTORY_TEST(played_back_a_history_is_the_trace) {
     struct caught trace;
     const struct program program = program_of(&small_heap, BUSY);
     catch_begin(&trace);
     assert_sound(report_trace(&executor, &program, trace.stream));
-    fclose(trace.stream);
-    struct history *const history = record(program);
-    struct history_cursor cursor = history_cursor_open(history);
-    draw(&cursor, heap);
-    assert_string_equal(heap, "|.256|");
+    fflush(trace.stream);
+    record(program);
+    cursor = history_cursor_open(history);
+    assert_string_equal(drawn(), "|.256|");
     char *rest = NULL;
     char *line = strtok_r(trace.text, "\n", &rest); /* a step in words, its heap, the next step */
     while (history_cursor_advance(&cursor)) {
         line = strtok_r(NULL, "\n", &rest);
         assert_non_null(line);
-        draw(&cursor, heap);
-        assert_memory_equal(line + strlen("       "), heap, strlen(heap));
+        assert_memory_equal(line + strlen("       "), drawn(), strlen(drawn()));
         line = strtok_r(NULL, "\n", &rest);
     }
     assert_null(line);
     assert_int_equal(history->end, HISTORY_SOUND);
     assert_int_equal(history->step_count, history->operation_count);
     assert_int_equal(history_failed_step(history), history->step_count);
-    history_cursor_close(&cursor);
-    history_close(history);
-    free(trace.text);
+    catch_end(&trace);
 }
 
-EXECUTOR_TEST(a_step_that_changes_nothing_costs_nothing) {
-    struct history *const history =
-        record(program_of(&small_heap, "null; alloc 0 100000; coalesce; foreign 3"));
+HISTORY_TEST(a_step_that_changes_nothing_costs_nothing) {
+    record(program_of(&small_heap, "null; alloc 0 100000; coalesce; foreign 3"));
     assert_int_equal(history->step_count, 4);
     assert_int_equal(history->change_count, 0);
-    history_close(history);
 }
 
-EXECUTOR_TEST(a_block_knows_what_was_asked_and_which_step_made_it) {
-    struct history *const history = record(program_of(&small_heap, BUSY));
-    struct history_cursor cursor = history_cursor_open(history);
+HISTORY_TEST(a_block_knows_what_was_asked_and_which_step_made_it) {
+    record(program_of(&small_heap, BUSY));
+    cursor = history_cursor_open(history);
     for (size_t i = 0; i < BUSY_COUNT; i++) {
         assert_true(history_cursor_advance(&cursor));
     }
-    const struct history_block expected[] = {{208, 200, 4, 10}, {0, 0, 0, 0}};
+    const struct history_block expected = {208, 200, 4, 10};
     bool found = false;
     for (size_t i = 0; i < cursor.count; i++) {
         const struct history_block *const block = &cursor.blocks[i];
         found = found || (block->slot == 2 && block->request == 20 && block->made_by == 8);
-        assert_true(block->slot != 4 || memcmp(block, &expected[0], sizeof *block) == 0);
+        assert_true(block->slot != 4 || memcmp(block, &expected, sizeof *block) == 0);
     }
     assert_true(found);
-    history_cursor_close(&cursor);
-    history_close(history);
 }
 
-EXECUTOR_TEST(growth_is_in_the_step_it_happened_in) {
-    struct history *const history = record(program_of(&small_heap, "alloc 0 200; alloc 1 100"));
+HISTORY_TEST(growth_is_in_the_step_it_happened_in) {
+    record(program_of(&small_heap, "alloc 0 200; alloc 1 100"));
     assert_int_equal(history->steps[0].page_count, 4);
     assert_int_equal(history->steps[1].page_count, 5);
     assert_int_equal(history->page_limit, 5);
-    history_close(history);
 }
 
-TEST(a_violation_is_the_last_step_with_its_verdict) {
-    struct history *const history = record_fault("call 1: answer-null");
+HISTORY_TEST(a_violation_is_the_last_step_with_its_verdict) {
+    record_fault("call 1: answer-null");
     assert_int_equal(history->end, HISTORY_VIOLATION);
     assert_int_equal(history->verdict.oracle, ORACLE_PLACEMENT);
     assert_int_equal(history->step_count, 2);
     assert_int_equal(history_failed_step(history), 1);
-    history_close(history);
 }
 
-TEST(a_broken_header_ends_the_heap_and_is_said) {
-    struct history *const history = record_fault("call 1: write-header 32 = 7");
+HISTORY_TEST(a_broken_header_ends_the_heap_and_is_said) {
+    record_fault("call 1: write-header 32 = 7");
     assert_false(history->steps[0].corrupt);
     assert_true(history->steps[1].corrupt);
-    struct history_cursor cursor = history_cursor_open(history);
-    while (history_cursor_advance(&cursor)) {
-    }
+    play_all(history);
     assert_int_equal(cursor.count, 2);
     assert_int_equal(cursor.blocks[1].size, 7);
-    history_cursor_close(&cursor);
-    history_close(history);
 }
 
-TEST(a_heap_wrong_from_the_start_has_no_blocks_and_no_steps) {
-    struct history *const history = record_fault("call 0: start");
+HISTORY_TEST(a_heap_wrong_from_the_start_has_no_blocks_and_no_steps) {
+    record_fault("call 0: start");
     assert_int_equal(history->end, HISTORY_VIOLATION);
     assert_int_equal(history->step_count, 0);
     assert_int_equal(history->first_block_count, 0);
     assert_int_equal(history_failed_step(history), 0);
-    history_close(history);
 }
 
-EXECUTOR_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict) {
+HISTORY_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict) {
     const size_t count = HISTORY_STEP_CAPACITY + 10;
     const size_t size = program_size(small_heap.version, count);
     uint8_t *const bytes = calloc(1, size);
@@ -142,12 +148,11 @@ EXECUTOR_TEST(a_program_too_long_leaves_out_the_last_steps_and_keeps_the_verdict
     for (size_t i = 0; i < count; i++) {
         program_encode_operation(&small_heap, i, &nothing, bytes);
     }
-    struct history *const history = record(program_decode(bytes, size));
+    record(program_decode(bytes, size));
     assert_true(history->full);
     assert_int_equal(history->step_count, HISTORY_STEP_CAPACITY);
     assert_int_equal(history->end, HISTORY_SOUND);
     assert_int_equal(history->operation_count, count);
-    history_close(history);
     free(bytes);
 }
 
@@ -169,16 +174,15 @@ static const struct {
     {"a byte of a guard", "call 1: write-byte -3 = 0x11", 1, {{.offset = -3, .size = 1}}},
 };
 
-TEST_EACH(a_failure_marks_the_bytes_it_is_about, marks) {
+TEST_EACH_WITH(a_failure_marks_the_bytes_it_is_about, marks, NULL, close_history) {
     struct extent extents[EXTENT_COUNT_MAXIMUM];
-    struct history *const history = record_fault(row->fault);
+    record_fault(row->fault);
     assert_int_equal(extent_find_last(history, extents), row->count);
     for (size_t i = 0; i < row->count; i++) {
         assert_int_equal(extents[i].offset, row->extents[i].offset);
         assert_int_equal(extents[i].size, row->extents[i].size);
         assert_non_null(extents[i].what);
     }
-    history_close(history);
 }
 
 /* Recordings. The child inherits the host's executor, and so a subject that dies. */
@@ -201,7 +205,7 @@ static struct recording record_death(int number) {
     return recording_make(&program);
 }
 
-EXECUTOR_TEST(a_recording_of_a_sound_run_is_its_history) {
+HISTORY_TEST(a_recording_of_a_sound_run_is_its_history) {
     struct recording recording = record_death(0);
     const struct program program = program_of(&small_heap, BUSY);
     assert_false(recording_died(&recording));
@@ -211,7 +215,7 @@ EXECUTOR_TEST(a_recording_of_a_sound_run_is_its_history) {
     recording_close(&recording);
 }
 
-TEST(a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in) {
+HISTORY_TEST(a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in) {
     static const struct {
         int signal;
         const char *words;
@@ -231,15 +235,10 @@ TEST(a_subject_that_dies_leaves_what_it_did_and_the_step_it_died_in) {
 }
 
 /* The heap after a death in the middle of `free 1`: the block was free already. */
-TEST(a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then) {
-    char heap[1024];
+HISTORY_TEST(a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then) {
     struct recording recording = record_death(SIGPROF);
-    struct history_cursor cursor = history_cursor_open(recording.history);
-    while (history_cursor_advance(&cursor)) {
-    }
-    draw(&cursor, heap);
-    assert_string_equal(heap, "|#32 s0|.48|#24 s2|.152|");
-    history_cursor_close(&cursor);
+    play_all(recording.history);
+    assert_string_equal(drawn(), "|#32 s0|.48|#24 s2|.152|");
     recording_close(&recording);
 }
 
@@ -252,7 +251,7 @@ static void *stray_alloc(void *heap, size_t size) {
     return payload;
 }
 
-TEST(under_a_sanitizer_the_address_died_at_and_the_report_are_kept) {
+HISTORY_TEST(under_a_sanitizer_the_address_died_at_and_the_report_are_kept) {
     char words[FAILURE_TEXT_SIZE];
     struct extent extents[EXTENT_COUNT_MAXIMUM];
     const struct program program = program_of(&small_heap, BUSY);

@@ -23,6 +23,7 @@
 static const struct program_header page_heap = {.page_size = 4096, .page_count = 4, .slot_count = 16};
 static struct subject deadly;
 static struct isolated isolated;
+static struct outcome outcome; /* of the test's examination */
 
 static void open_isolated(void) {
     deadly = deadly_subject();
@@ -32,6 +33,7 @@ static void open_isolated(void) {
 
 static void close_isolated(void) {
     isolated_close(&isolated);
+    outcome_close(&outcome);
 }
 
 #define ISOLATED_TEST(name) TEST_WITH(name, open_isolated, close_isolated)
@@ -46,12 +48,8 @@ static struct failure run_asking(int32_t size) {
     return isolated_run(&isolated, &program);
 }
 
-/* The same in full of a program that asks for nothing else; the caller closes it. */
-static struct outcome examine_asking(int32_t size) {
-    const struct program program = program_asking(size);
-    struct outcome outcome;
+static void examine(struct program program) {
     isolated_examine(&executor, &program, NULL, &outcome);
-    return outcome;
 }
 
 static void assert_failure(struct failure failure, const char *name) {
@@ -64,12 +62,8 @@ static void assert_failure_in(struct failure failure, const char *watched, const
     assert_failure(failure, PORT_ADDRESS_SANITIZER ? watched : plain);
 }
 
+/* A sound program is sound. */
 static void assert_still_works(void) {
-    assert_failure(run_asking(24), "sound");
-}
-
-ISOLATED_TEST(a_sound_program_is_sound) {
-    assert_failure(run_asking(24), "sound");
     assert_failure(run_asking(24), "sound");
 }
 
@@ -119,11 +113,9 @@ ISOLATED_TEST(a_failed_assertion_is_named_with_its_line_and_kept_with_its_text) 
     assert_int_equal(failure.number, SIGABRT);
     assert_memory_equal(failure.place, "deadly_subject.c:", strlen("deadly_subject.c:"));
     assert_still_works();
-    const struct program program = program_asking(DEADLY(DEATH_ASSERTION));
-    struct outcome outcome;
     struct assertion assertion;
     struct sanitizer_source source;
-    isolated_examine(&executor, &program, NULL, &outcome);
+    examine(program_asking(DEADLY(DEATH_ASSERTION)));
     assert_true(failure_is_same(&outcome.failure, &failure));
     assert_true(assertion_find(outcome.report, &assertion));
     assert_string_equal(assertion.text, "sink == UINT_MAX && \"it holds\"");
@@ -133,7 +125,6 @@ ISOLATED_TEST(a_failed_assertion_is_named_with_its_line_and_kept_with_its_text) 
     char place[FAILURE_PLACE_SIZE];
     snprintf(place, sizeof place, "deadly_subject.c:%lu", source.line);
     assert_string_equal(failure.place, place);
-    outcome_close(&outcome);
 }
 
 ISOLATED_TEST(only_a_line_of_an_assertion_is_taken_for_one) {
@@ -144,7 +135,7 @@ ISOLATED_TEST(only_a_line_of_an_assertion_is_taken_for_one) {
                                          "a: b.c:x: f: Assertion `x' failed.",
                                          "a: b.c:1: f: Assertion `x'",
                                          "a: b.c:1:\nf: Assertion `x' failed."};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    for (size_t i = 0; i < LENGTH(others); i++) {
         assert_false(assertion_find(others[i], &assertion));
     }
     assert_true(assertion_find("said\nkmemfuzz: /src/a/src/kmem.c:12: kmem_free: Assertion `a' failed.\nmore",
@@ -189,7 +180,7 @@ ISOLATED_TEST(one_place_can_be_closed_while_a_child_of_another_runs_on) {
     assert_int_equal(isolated_open(&other, &executor, CAPACITY), EXIT_SOUND);
     const struct program program = program_asking(24);
     assert_failure(isolated_run(&other, &program), "sound");
-    assert_failure(run_asking(24), "sound");
+    assert_still_works();
     alarm(ISOLATED_WAIT_MILLISECONDS / 1000);
     isolated_close(&other);
     alarm(0);
@@ -223,20 +214,18 @@ ISOLATED_TEST(the_caller_s_executor_is_not_touched) {
 }
 
 ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted) {
-    struct outcome outcome = examine_asking(DEADLY(DEATH_NOISE));
+    examine(program_asking(DEADLY(DEATH_NOISE)));
     assert_failure_in(outcome.failure, "SIGABRT in die", "SIGABRT");
     assert_non_null(strstr(outcome.report, "and said by it\n"));
-    outcome_close(&outcome);
 }
 
 ISOLATED_TEST(a_sanitizer_s_whole_report_is_kept_when_it_is_wanted) {
-    struct outcome outcome = examine_asking(DEADLY(DEATH_POISON));
+    examine(program_asking(DEADLY(DEATH_POISON)));
     assert_failure_in(outcome.failure, "use-after-poison in read_poison", "SIGSEGV");
     if (PORT_ADDRESS_SANITIZER) {
         assert_non_null(strstr(outcome.report, "ERROR: AddressSanitizer: use-after-poison"));
         assert_non_null(strstr(outcome.report, "#1 0x"));
     }
-    outcome_close(&outcome);
 }
 
 static void note_call(void *context, const struct executor *watched, const struct step *step) {
@@ -246,15 +235,12 @@ static void note_call(void *context, const struct executor *watched, const struc
 }
 
 ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child) {
-    const struct program program = program_of(&page_heap, "alloc 0 1; free 0");
     const struct observer observer = {.before = note_call};
     executor.observer = &observer;
-    struct outcome outcome;
-    isolated_examine(&executor, &program, NULL, &outcome);
+    examine(program_of(&page_heap, "alloc 0 1; free 0"));
     executor.observer = NULL;
     assert_failure(outcome.failure, "sound");
     assert_string_equal(outcome.report, "step 0\nstep 1\n");
-    outcome_close(&outcome);
 }
 
 static void tell_step(void *context, const struct executor *watched, const struct step *step) {
@@ -291,14 +277,10 @@ ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_ki
 }
 
 ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far) {
-    const struct program beginning = program_of(&page_heap, "");
-    struct outcome outcome;
-    isolated_examine(&executor, &beginning, NULL, &outcome);
+    examine(program_of(&page_heap, ""));
     assert_false(outcome.has_step);
     outcome_close(&outcome);
-    const struct program program =
-        program_of(&page_heap, words("alloc 0 24; alloc 1 %d; free 0", DEADLY(DEATH_ABORT)));
-    isolated_examine(&executor, &program, NULL, &outcome);
+    examine(program_of(&page_heap, words("alloc 0 24; alloc 1 %d; free 0", DEADLY(DEATH_ABORT))));
     assert_true(outcome.has_step);
     assert_int_equal(outcome.step.index, 1);
     assert_int_equal(outcome.operation_count, 1);
@@ -306,14 +288,12 @@ ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far) {
     assert_sound(perform("alloc 0 24"));
     assert_int_equal(outcome.digest, executor.digest);
     executor_end(&executor, false);
-    outcome_close(&outcome);
 }
 
 ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure) {
-    struct outcome outcome = examine_asking(DEADLY(DEATH_FLOOD));
+    examine(program_asking(DEADLY(DEATH_FLOOD)));
     assert_failure(outcome.failure, "sound");
     assert_memory_equal(outcome.report, "a kilobyte", strlen("a kilobyte"));
-    outcome_close(&outcome);
 }
 
 ISOLATED_TEST(a_child_that_was_ended_between_two_programs_is_replaced) {
@@ -424,10 +404,9 @@ static struct notes examine_dying(enum death death,
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     const struct isolated_hooks hooks = {.run = run_and_note, .dying = dying, .context = shared};
-    struct outcome outcome;
+    outcome_close(&outcome);
     isolated_examine(&executor, &program, &hooks, &outcome);
     assert_failure_in(outcome.failure, name, plain);
-    outcome_close(&outcome);
     const struct notes notes = *shared;
     munmap(shared, sizeof *shared);
     return notes;

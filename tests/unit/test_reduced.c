@@ -15,6 +15,7 @@ static void start_deadly(void) {
 
 #define DEADLY_TEST(name) TEST_WITH(name, start_deadly, NULL)
 
+#define SMALLEST    "heap page=32 pages=1 growth=0 slots=16\n"
 #define ROUNDS      30 /* of operations in a program */
 #define HANG_ROUNDS 6  /* a candidate that hangs is given a millisecond for each operation */
 
@@ -30,51 +31,39 @@ static struct program program_asking(int32_t size, int rounds) {
     return parse(text);
 }
 
-static void assert_program_reduced(const struct program program, const char *failure, const char *expected) {
+static const struct {
+    const char *name;
+    int32_t size;
+    const char *failure; /* with a sanitizer */
+    const char *plain;   /* and without; NULL: there it is another */
+    const char *reduced; /* the text of the program, but for its first line */
+    int rounds;          /* 0: ROUNDS */
+} reductions[] = {
+    {"a signal", DEADLY(DEATH_SIGNAL) + 90, "SIGSEGV in read_nowhere", "SIGSEGV", SMALLEST "alloc 0 1000\n"},
+    {"an abort", DEADLY(DEATH_ABORT) + 90, "SIGABRT in die", "SIGABRT", SMALLEST "alloc 0 1200\n"},
+    {"a sanitizer's report", DEADLY(DEATH_POISON) + 90, "use-after-poison in read_poison", NULL,
+     SMALLEST "alloc 0 1500\n"},
+    {"a hang", DEADLY(DEATH_HANG) + 90, "hang", "hang", SMALLEST "alloc 0 1300\n", HANG_ROUNDS},
+    {"an exit", DEADLY(DEATH_EXIT) + 90, "exit 7", "exit 7", SMALLEST "alloc 0 1400\n"},
+    /* On its way down the size passes through all that kills. */
+    {"a violation, past candidates that die", 3500, "placement", "placement",
+     "heap page=64 pages=47 growth=0 slots=16\nalloc 0 3000\n"},
+};
+
+TEST_EACH_WITH(a_failure_of_any_kind_is_reduced, reductions, start_deadly, NULL) {
+    if (row->plain == NULL && !PORT_ADDRESS_SANITIZER) {
+        return;
+    }
+    const struct program program = program_asking(row->size, row->rounds == 0 ? ROUNDS : row->rounds);
     struct reduced reduced;
     assert_int_equal(reduced_make("a program", &executor, &program, &reduced), EXIT_VIOLATION);
     char name[FAILURE_TEXT_SIZE];
-    assert_string_equal(failure_text(&reduced.failure, name), failure);
+    assert_string_equal(failure_text(&reduced.failure, name),
+                        PORT_ADDRESS_SANITIZER ? row->failure : row->plain);
     assert_int_equal(reduced.failure.operation_index, 0);
-    assert_text(&reduced.program, expected);
+    assert_text(&reduced.program, words("kmem-program 1\n%s", row->reduced));
     assert_true(reduced.replay_count >= 2);
     reduced_close(&reduced);
-}
-
-static void assert_reduced_asking(int32_t size, const char *failure, const char *expected) {
-    assert_program_reduced(program_asking(size, ROUNDS), failure, expected);
-}
-
-#define ASKS(size) "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 " size "\n"
-
-DEADLY_TEST(a_signal_is_reduced) {
-    assert_reduced_asking(DEADLY(DEATH_SIGNAL) + 90,
-                          PORT_ADDRESS_SANITIZER ? "SIGSEGV in read_nowhere" : "SIGSEGV", ASKS("1000"));
-}
-
-DEADLY_TEST(an_abort_is_reduced) {
-    assert_reduced_asking(DEADLY(DEATH_ABORT) + 90, PORT_ADDRESS_SANITIZER ? "SIGABRT in die" : "SIGABRT",
-                          ASKS("1200"));
-}
-
-DEADLY_TEST(a_sanitizer_s_report_is_reduced) {
-    if (PORT_ADDRESS_SANITIZER) {
-        assert_reduced_asking(DEADLY(DEATH_POISON) + 90, "use-after-poison in read_poison", ASKS("1500"));
-    }
-}
-
-DEADLY_TEST(a_hang_is_reduced) {
-    assert_program_reduced(program_asking(DEADLY(DEATH_HANG) + 90, HANG_ROUNDS), "hang", ASKS("1300"));
-}
-
-DEADLY_TEST(an_exit_is_reduced) {
-    assert_reduced_asking(DEADLY(DEATH_EXIT) + 90, "exit 7", ASKS("1400"));
-}
-
-/* On its way down the size passes through all that kills. */
-DEADLY_TEST(a_violation_is_reduced_past_candidates_that_die) {
-    assert_reduced_asking(3500, "placement",
-                          "kmem-program 1\nheap page=64 pages=47 growth=0 slots=16\nalloc 0 3000\n");
 }
 
 DEADLY_TEST(a_sound_program_is_told_and_not_reduced) {

@@ -7,33 +7,37 @@
 #define TWO   ONE "; alloc 1 largest-16"
 #define THREE TWO "; free 0"
 
-static void assert_report(struct program program, const char *expected) {
-    struct caught caught;
+static struct caught caught;
+
+/* The report of a program, in caught. */
+static const char *report_of(const struct program program) {
     catch_begin(&caught);
     report_violation(&executor, &program, REPLAY, caught.stream);
+    fflush(caught.stream);
+    return caught.text;
+}
+
+static void assert_report(struct program program, const char *expected) {
+    (void)report_of(program);
     assert_caught_text(&caught, expected);
 }
+
+#define HEAP     "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
+#define LAST     "\n  last operations (number, operation, what it did)\n"
+#define PICTURES "\n  heap (# taken, . free, bytes with header, slot)\n"
+#define AGAIN    "\n  replay  kmemfuzz run crash\n"
 
 EXECUTOR_TEST(a_report_says_what_broke_where_and_how_to_run_it_again) {
     use_fault("call 1: answer-null");
     assert_report(
         program_of(&small_heap, TWO),
-        "VIOLATION placement: Every operation returns the address the model predicts, or its NULL.\n"
-        "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
+        "VIOLATION placement: Every operation returns the address the model predicts, or its NULL.\n" HEAP
         "  operation  1: alloc 1 largest-16\n"
         "  where      the address returned\n"
         "  expected   offset 40\n"
-        "  observed   NULL\n"
-        "\n"
-        "  last operations (number, operation, what it did)\n"
-        "        0  alloc 0 24                   -> slot 0, offset 8\n"
-        "  >     1  alloc 1 largest-16           -> NULL\n"
-        "\n"
-        "  heap (# taken, . free, bytes with header, slot)\n"
-        "    before  |#32 s0|.224|\n"
-        "    after   |#32 s0|#208|.16|\n"
-        "\n"
-        "  replay  kmemfuzz run crash\n");
+        "  observed   NULL\n" LAST "        0  alloc 0 24                   -> slot 0, offset 8\n"
+        "  >     1  alloc 1 largest-16           -> NULL\n" PICTURES "    before  |#32 s0|.224|\n"
+        "    after   |#32 s0|#208|.16|\n" AGAIN);
 }
 
 EXECUTOR_TEST(a_report_of_one_page_has_one_page) {
@@ -46,53 +50,35 @@ EXECUTOR_TEST(a_report_of_one_page_has_one_page) {
                   "  operation  0: alloc 0 24\n"
                   "  where      the heap's counters of taken blocks and bytes\n"
                   "  expected   1, by the walk\n"
-                  "  observed   2, by the heap\n"
-                  "\n"
-                  "  last operations (number, operation, what it did)\n"
-                  "  >     0  alloc 0 24                   -> slot 0, offset 8\n"
-                  "\n"
-                  "  heap (# taken, . free, bytes with header, slot)\n"
+                  "  observed   2, by the heap\n" LAST
+                  "  >     0  alloc 0 24                   -> slot 0, offset 8\n" PICTURES
                   "    before  |.32|\n"
-                  "    after   |#32 s0|\n"
-                  "\n"
-                  "  replay  kmemfuzz run crash\n");
+                  "    after   |#32 s0|\n" AGAIN);
 }
 
 EXECUTOR_TEST(a_heap_wrong_from_the_start_is_reported_without_operations) {
     use_fault("call 0: start");
-    assert_report(
-        program_of(&small_heap, TWO),
-        "VIOLATION region: The heap's base, page size and page count are those of the region it was given.\n"
-        "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
-        "  operation  none: the heap is wrong before the first one\n"
-        "  where      the heap itself\n"
-        "  expected   4 (page size or page count)\n"
-        "  observed   0\n"
-        "\n"
-        "  replay  kmemfuzz run crash\n");
+    assert_report(program_of(&small_heap, TWO),
+                  "VIOLATION region: The heap's base, page size and page count are those of the region it "
+                  "was given.\n" HEAP "  operation  none: the heap is wrong before the first one\n"
+                  "  where      the heap itself\n"
+                  "  expected   4 (page size or page count)\n"
+                  "  observed   0\n" AGAIN);
 }
 
 EXECUTOR_TEST(a_violation_in_recovery_shows_the_frees_at_the_end) {
     use_fault("call 2: write-byte 256 = 0");
-    assert_report(
-        program_of(&small_heap, TWO),
-        "VIOLATION guards: The guard bytes on both sides of the region are never written.\n"
-        "  heap       4 pages of 64 bytes, growth by 2, 16 slots\n"
-        "  operation  2: free 0\n"
-        "  where      the guard byte at offset 256\n"
-        "  expected   the byte 0xa5\n"
-        "  observed   the byte 0x00\n"
-        "\n"
-        "  last operations (number, operation, what it did)\n"
-        "        0  alloc 0 24                   -> slot 0, offset 8\n"
-        "        1  alloc 1 largest-16           -> slot 1, offset 40\n"
-        "  >     2  free 0                       -> freed offset 8  (freeing everything at the end)\n"
-        "\n"
-        "  heap (# taken, . free, bytes with header, slot)\n"
-        "    before  |#32 s0|#208 s1|.16|\n"
-        "    after   |.32|#208 s1|.16|\n"
-        "\n"
-        "  replay  kmemfuzz run crash\n");
+    assert_report(program_of(&small_heap, TWO),
+                  "VIOLATION guards: The guard bytes on both sides of the region are never written.\n" HEAP
+                  "  operation  2: free 0\n"
+                  "  where      the guard byte at offset 256\n"
+                  "  expected   the byte 0xa5\n"
+                  "  observed   the byte 0x00\n" LAST
+                  "        0  alloc 0 24                   -> slot 0, offset 8\n"
+                  "        1  alloc 1 largest-16           -> slot 1, offset 40\n"
+                  "  >     2  free 0                       -> freed offset 8  (freeing everything at the "
+                  "end)\n" PICTURES "    before  |#32 s0|#208 s1|.16|\n"
+                  "    after   |.32|#208 s1|.16|\n" AGAIN);
 }
 
 EXECUTOR_TEST(a_report_looks_back_eight_operations) {
@@ -102,46 +88,35 @@ EXECUTOR_TEST(a_report_looks_back_eight_operations) {
                        "; alloc %u 8", i);
     }
     use_fault("call 10: answer-null");
-    struct program program = program_of(&small_heap, operations);
-    struct caught caught;
-    catch_begin(&caught);
-    report_violation(&executor, &program, REPLAY, caught.stream);
-    fclose(caught.stream);
-    assert_null(strstr(caught.text, "alloc 2 8"));
-    const char *at = caught.text;
+    const char *at = report_of(program_of(&small_heap, operations));
+    assert_null(strstr(at, "alloc 2 8"));
     for (unsigned i = 3; i <= 10; i++) {
         char line[32];
         snprintf(line, sizeof line, "%5u  alloc %u 8 ", i, i);
         at = strstr(at, line);
         assert_non_null(at);
     }
-    assert_null(strstr(caught.text, "alloc 11 8"));
-    free(caught.text);
+    assert_null(strstr(at, "alloc 11 8"));
+    catch_end(&caught);
 }
 
 EXECUTOR_TEST(a_violation_that_does_not_happen_again_is_said_so) {
-    assert_report(program_of(&small_heap, TWO),
-                  "VIOLATION that did not happen again: the subject depends on more than its program\n"
-                  "\n"
-                  "  replay  kmemfuzz run crash\n");
+    assert_report(
+        program_of(&small_heap, TWO),
+        "VIOLATION that did not happen again: the subject depends on more than its program\n" AGAIN);
 }
 
 EXECUTOR_TEST(a_report_leaves_the_executor_as_it_was) {
     static const struct observer mine = {.context = NULL};
     use_fault("call 1: answer-null");
     executor.observer = &mine;
-    struct program program = program_of(&small_heap, TWO);
-    struct caught caught;
-    catch_begin(&caught);
-    report_violation(&executor, &program, REPLAY, caught.stream);
-    fclose(caught.stream);
-    free(caught.text);
+    const struct program program = program_of(&small_heap, TWO);
+    (void)report_of(program);
+    catch_end(&caught);
     assert_ptr_equal(executor.observer, &mine);
     executor.subject = &subject_kmem;
     assert_sound(executor_run(&executor, &program));
 }
-
-/* Each oracle, through a whole report. */
 
 static const struct {
     const char *name; /* the fault */
@@ -167,46 +142,38 @@ static const struct {
 
 TEST_EACH(every_oracle_s_report_names_it_first_and_is_whole, faults) {
     use_fault(row->name);
-    const struct program program = program_of(&small_heap, TWO);
     char title[160];
     snprintf(title, sizeof title, "VIOLATION %s: %s\n  heap ", oracle_id(row->oracle),
              oracle_sentence(row->oracle));
-    struct caught caught;
-    catch_begin(&caught);
-    report_violation(&executor, &program, REPLAY, caught.stream);
-    fclose(caught.stream);
-    assert_memory_equal(caught.text, title, strlen(title));
-    assert_null(strchr(caught.text, '%'));
-    assert_non_null(strstr(caught.text, "\n  replay  " REPLAY "\n"));
-    free(caught.text);
+    const char *const report = report_of(program_of(&small_heap, TWO));
+    assert_memory_equal(report, title, strlen(title));
+    assert_null(strchr(report, '%'));
+    assert_non_null(strstr(report, AGAIN));
+    catch_end(&caught);
 }
 
 EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
     const struct program program = program_of(&small_heap, THREE);
-    struct caught caught;
     catch_begin(&caught);
     assert_sound(report_trace(&executor, &program, caught.stream));
     char last[64];
     snprintf(last, sizeof last, "       |.256|  digest %016llx\n", (unsigned long long)executor.digest);
-    fclose(caught.stream);
+    fflush(caught.stream);
     assert_string_equal(strstr(caught.text, "       |.256|  digest"), last);
-    assert_string_equal(
-        caught.text,
-        "    0  alloc 0 24                   -> slot 0, offset 8\n"
-        "       |#32 s0|.224|  digest 8f36eca404af3123\n"
-        "    1  alloc 1 largest-16           -> slot 1, offset 40\n"
-        "       |#32 s0|#208 s1|.16|  digest 958307d49607a458\n"
-        "    2  free 0                       -> freed offset 8\n"
-        "       |.32|#208 s1|.16|  digest 3f3e7d91f842e91d\n"
-        "    3  free 1                       -> freed offset 40  (freeing everything at the end)\n"
-        "       |.256|  digest 77343996838cbd69\n");
-    free(caught.text);
+    assert_caught_text(
+        &caught, "    0  alloc 0 24                   -> slot 0, offset 8\n"
+                 "       |#32 s0|.224|  digest 8f36eca404af3123\n"
+                 "    1  alloc 1 largest-16           -> slot 1, offset 40\n"
+                 "       |#32 s0|#208 s1|.16|  digest 958307d49607a458\n"
+                 "    2  free 0                       -> freed offset 8\n"
+                 "       |.32|#208 s1|.16|  digest 3f3e7d91f842e91d\n"
+                 "    3  free 1                       -> freed offset 40  (freeing everything at the end)\n"
+                 "       |.256|  digest 77343996838cbd69\n");
 }
 
 EXECUTOR_TEST(a_trace_of_a_violation_ends_without_a_digest) {
     use_fault("call 0: answer-null");
     const struct program program = program_of(&small_heap, THREE);
-    struct caught caught;
     catch_begin(&caught);
     assert_int_equal(report_trace(&executor, &program, caught.stream).oracle, ORACLE_PLACEMENT);
     assert_caught_text(&caught, "    0  alloc 0 24                   -> NULL\n"
@@ -225,12 +192,16 @@ static void *dying_alloc(void *heap, size_t size) {
     return pointer;
 }
 
-EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
-    struct subject mortal = subject_kmem;
+static void watch_mortal(const char *replay) {
+    static struct subject mortal;
+    mortal = subject_kmem;
     mortal.alloc = dying_alloc;
     make_executor(&mortal, first_arena, ORACLE_ALL);
-    report_watch(&executor, REPLAY);
-    dying = false;
+    report_watch(&executor, replay);
+}
+
+EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
+    watch_mortal(REPLAY);
     assert_sound(executor_start(&executor, &small_heap));
     assert_sound(perform(ONE));
     dying = true;
@@ -239,20 +210,15 @@ EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
     executor_end(&executor, false);
     assert_caught_text(&last_words,
                        "\nDIED in the subject: the report above says why, this says where\n"
-                       "  operation  1: alloc 1 largest-16\n"
-                       "\n"
-                       "  last operations (number, operation, what it did)\n"
+                       "  operation  1: alloc 1 largest-16\n" LAST
                        "        0  alloc 0 24                   -> slot 0, offset 8\n"
                        "  >     1  alloc 1 largest-16           \n"
                        "\n"
                        "  heap (# taken, . free, bytes with header, slot), in the middle of the operation\n"
-                       "            |#32 s0|#208|.16|\n"
-                       "\n"
-                       "  replay  kmemfuzz run crash\n");
+                       "            |#32 s0|#208|.16|\n" AGAIN);
 }
 
 EXECUTOR_TEST(nothing_is_said_between_operations) {
-    struct caught caught;
     report_watch(&executor, REPLAY);
     catch_begin(&caught);
     report_last_words(caught.stream);
@@ -264,19 +230,14 @@ EXECUTOR_TEST(nothing_is_said_between_operations) {
 }
 
 EXECUTOR_TEST(a_trace_keeps_the_watch_s_replay) {
-    struct subject mortal = subject_kmem;
-    mortal.alloc = dying_alloc;
-    make_executor(&mortal, first_arena, ORACLE_ALL);
-    report_watch(&executor, "the watch's own");
+    watch_mortal("the watch's own");
     const struct program program = program_of(&small_heap, ONE);
-    struct caught caught;
     catch_begin(&caught);
     dying = true;
     assert_sound(report_trace(&executor, &program, caught.stream));
     dying = false;
-    fclose(caught.stream);
-    free(caught.text);
-    fclose(last_words.stream);
+    catch_end(&caught);
+    fflush(last_words.stream);
     assert_non_null(strstr(last_words.text, "\n  replay  the watch's own\n"));
-    free(last_words.text);
+    catch_end(&last_words);
 }

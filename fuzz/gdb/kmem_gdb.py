@@ -419,7 +419,7 @@ ends, and where a sanitizer ends the process.
             trap.enabled = False  # one that comes earlier has not stopped the run
             commands.append(f"enable {trap.number}")
         if _is_there("semihosting_exit"):
-            _stop_at("semihosting_exit", "kmem-where")  # behind it the board is gone, and with it the connection
+            _stop_at("semihosting_exit", "kmem-where")  # after it the board is gone, and with it the connection
         _stop_at("debug_operation", "\n".join(commands), f"index == {argument}", temporary=True)
         _stop_at("debug_violation", "kmem-where")
         if _is_there("__sanitizer::Die"):

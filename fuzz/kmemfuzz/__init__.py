@@ -1,1 +1,1 @@
-"""The words of kmemfuzz that are Python, and what they and the commands in ci/ share."""
+"""The Python words of kmemfuzz, and what they share with the commands in ci/."""

@@ -1,5 +1,5 @@
-"""The words of kmemfuzz that are Python: `python3 -m kmemfuzz WORD ARGUMENT...`, or this file or its folder in place of the
-module, which is how the tool starts it. A word runs at the top of the tree, if there is one."""
+"""The Python words of kmemfuzz: `python3 -m kmemfuzz WORD ARGUMENT...`. You may also give Python this file or its folder
+instead of the module, as the tool does. A word runs at the top of the tree, if there is one."""
 
 import importlib
 import os
@@ -25,7 +25,6 @@ WORDS = {
 
 
 def main(word="", *arguments):
-    """Runs a word; returns its exit code."""
     if word not in WORDS:
         print(f"There is no word '{word}' in Python; there are: {' '.join(WORDS)}", file=sys.stderr)
         return command_line.EXIT_USAGE

@@ -1,8 +1,8 @@
-"""How commands begin: the module that does the work checks its arguments, then the builds it asks for are made, then it runs.
-So what is wrong is reported at once, and --help needs no build.
+"""How a command begins: its module checks the arguments, then the builds it asks for are made, then it runs. So wrong
+arguments are reported at once, and --help needs no build.
 
-A module has main(arguments). One that needs builds also has parse_arguments(arguments), which ends the process
-when they are wrong, and presets(options), the builds for what they ask."""
+A module has main(arguments). One that needs builds also has parse_arguments(arguments), which ends the process on wrong
+arguments, and presets(options), the builds to make."""
 
 from kmemfuzz import tree
 

@@ -1,4 +1,4 @@
-"""The emulated board: boots an image, reads its lines, and notices when it has died."""
+"""Boots an image on an emulated board, reads its lines, and notices when it has died."""
 
 import functools
 import os
@@ -119,7 +119,7 @@ class Image:
                    ("a constant", "constants_start"), ("data", "trap_stack_bottom"),
                    ("the guard page below the stack", "data_end"), ("the stack", "stack_bottom"),
                    ("unused memory in front of the arena", "stack_top"), ("the arena", "arena_start"),
-                   ("unused memory behind the arena", "arena_end"), ("the control words", "control_words"),
+                   ("unused memory after the arena", "arena_end"), ("the control words", "control_words"),
                    ("the corpus", "blob_start")]
         found = borders[0][0]
         for name, border in borders:
@@ -154,7 +154,7 @@ def find_emulator(board):
 
 
 def boot_command(image, blob, start=0, count=0, flags=0, watchdog_ms=0, profile=None):
-    """The command that boots an image on inputs start.. of a blob; one that is measured is told where its profile goes."""
+    """The command that boots an image on inputs start.. of a blob; one that is measured learns where its profile goes."""
     control = image.symbols["control_words"]
     words = [(count << 32) | start, (watchdog_ms << 32) | flags]
     command = [find_emulator(image.configuration.board), *FLAGS, *SEMIHOSTING, "-kernel", str(image.path)]
@@ -280,7 +280,7 @@ class Replay:
         return True
 
     def _survive(self, boot, reader, total):
-        """The image has died. Its input is the first without an outcome; but damage may tell only later, so that one
+        """The image has died. Its input is the first without an outcome; but damage may show only later, so that one
         is booted alone first, unless it was the first of this boot already."""
         due = len(self.outcomes)
         if due == total:

@@ -1,4 +1,4 @@
-"""Replays a corpus on the emulated RISC-V boards, compares every verdict with the host's, and explains what differs."""
+"""kmemfuzz board: replays a corpus on the emulated RISC-V boards, compares each verdict with the host's, explains differences."""
 
 import concurrent.futures
 import os
@@ -23,7 +23,6 @@ EXPLAINED = 10  # findings explained in full in each configuration; the others a
 
 
 def parse_arguments(arguments):
-    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="kmemfuzz board",
         description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
@@ -252,10 +251,9 @@ def find_stop(image, finding, options):
 
 
 def main(arguments):
-    """Runs the command; returns the exit code."""
     options = parse_arguments(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # as ^C: no emulator is left behind
+        signal.signal(number, signal.default_int_handler)  # as ^C: no emulator is left running
     folder = pathlib.Path("build/target")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,4 @@
-"""An input that is not sound on a board, or not the same as on the host: which of these it is, in words for a person and as
-JSON for machines."""
+"""Explains an input that is not sound on a board, or differs from the host, in words and as JSON."""
 
 import json
 import pathlib

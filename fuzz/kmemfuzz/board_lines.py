@@ -1,5 +1,5 @@
-"""What a board writes, line by line, as fuzz/execute/line.h and replay.c draw it. A line matches what an image writes,
-character by character, or is refused."""
+"""Parses what a board prints, as fuzz/execute/line.h and fuzz/board/replay.c write it. A line matches its pattern in full or is
+refused."""
 
 import re
 from typing import NamedTuple
@@ -132,7 +132,7 @@ class Reader:
         machine, where it is known; virtual, whether every input has a line about its memory; sanitized, whether sanitizers may
         report; on_host, whether it is the host's replay, which writes no BOOT line, and counts only the inputs in its END."""
         self.outcomes = []  # one for each input that has a line, in order
-        self.steps = []  # of a trace: the words of each line behind its index: operation, offset, digest
+        self.steps = []  # of a trace: the words of each line after its index: operation, offset, digest
         self.booted = on_host
         self.trap = None  # values of a TRAP line
         self.error = None  # of an ERROR line

@@ -1,5 +1,5 @@
-"""A fuzzing campaign: libFuzzer processes on a corpus, a live status, every crash kept, a closing summary. Here is the order
-of things; what they are is in campaign_folder, workers, crashes, findings, explanation and campaign_status."""
+"""A fuzzing campaign from start to end: it runs libFuzzer on a corpus, shows a live status, keeps every crash, and sums up. Its
+parts are in campaign_folder, workers, crashes, findings, explanation and campaign_status."""
 
 import contextlib
 import functools
@@ -32,7 +32,6 @@ SPACE_SECONDS = 0.5  # between looks at the space left
 
 
 def parse_arguments(arguments):
-    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="kmemfuzz fuzz",
         description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation.",
@@ -136,17 +135,18 @@ class Campaign:
         working folder, or where it should be."""
         folders, options = self.folders, self.options
         if not self.binary.exists():
-            raise OSError(f"{self.binary} is not there; preset {PRESET} builds it")
+            raise OSError(f"{self.binary} is not there; "
+                          + (f"preset {PRESET} builds it" if tree.TREE else "put it beside kmemfuzz, or name its folder with --build"))
         folders.prepare()
         tempfile.tempdir = os.environ["TMPDIR"] = str(folders.temporary.absolute())  # or kill -9 would leave something there
         folders.require_space()
         corpus.prepare_seeds(options.target, folders.work / "seeds")
-        untold = folders.take_over(self.binary)
-        if untold:
-            one = len(untold) == 1
-            print(f"{len(untold)} finding{'' if one else 's'} of campaigns that were cut short: this one explains "
+        unreported = folders.take_over(self.binary)
+        if unreported:
+            one = len(unreported) == 1
+            print(f"{len(unreported)} finding{'' if one else 's'} of campaigns that were cut short: this one explains "
                   f"{'it' if one else 'them'} at its end", file=sys.stderr)
-        self.crashes.add(untold)
+        self.crashes.add(unreported)
         start = folders.snapshot()
         print(f"Inputs go to {visible(folders.corpus)}, findings to {visible(folders.findings)}", file=sys.stderr)
         started = time.monotonic()
@@ -188,7 +188,7 @@ class Campaign:
         folders.clear()
 
     def report(self):
-        """Tells what was found, and sums up. A stop that is requested meanwhile, or was requested twice before, leaves the
+        """Reports what was found, and sums up. A stop that is requested meanwhile, or was requested twice before, leaves the
         rest to the next campaign: the summary has it, but not explained."""
         patience = min(self.stop.count, 1)  # requests to stop after which explaining goes on
 
@@ -199,31 +199,31 @@ class Campaign:
             explain = functools.partial(explanation.explain, target=self.options.target, binary=self.binary, is_cut=is_cut)
         found = []
         for entry in self.figures["findings"]:
-            told = []
+            explained = []
             with contextlib.suppress(explanation.Cut):
                 if not is_cut():
-                    told = self.report_entry(entry, explain)
-            found += told or [{"id": entry["id"], "file": entry["file"], "duplicate_of": None}]
+                    explained = self.report_entry(entry, explain)
+            found += explained or [{"id": entry["id"], "file": entry["file"], "duplicate_of": None}]
         self.figures["findings"] = found
-        untold = self.folders.leave()
-        if untold:
-            print(f"\nkmemfuzz fuzz: stopped before {untold} finding{' was' if untold == 1 else 's were'} explained; the next "
+        unreported = self.folders.leave()
+        if unreported:
+            print(f"\nkmemfuzz fuzz: stopped before {unreported} finding{' was' if unreported == 1 else 's were'} explained; the next "
                   f"campaign does it. All are in {visible(self.folders.findings)}", file=sys.stderr)
         summarise(self.figures, self.options)
 
     def report_entry(self, entry, explain):
-        """Prints what was found of one id, its smallest inputs explained by explain(file) where they can be, and takes it
-        for told. Returns what the summary has of those. Raises Cut."""
+        """Prints what was found of one id, its smallest inputs explained by explain(file) where they can be, and marks it
+        as reported. Returns what the summary has of those. Raises Cut."""
         count = f" ({entry['count']} inputs)" if entry["count"] > 1 else ""
         print(f"\nFound: {visible(entry['id'])}{count}\n", file=sys.stderr, flush=True)
-        told = [findings.summary(finding) for finding in findings.explain_findings(entry["files"][:EXPLAINED_COUNT], explain)
+        explained = [findings.summary(finding) for finding in findings.explain_findings(entry["files"][:EXPLAINED_COUNT], explain)
                 if findings.show(finding, sys.stderr)]
         more = entry["count"] - EXPLAINED_COUNT
         if more > 0:
             command = "kmemfuzz explain" if self.options.target == "heap" else f"{explanation.STEPS_WANTED} {self.binary}"
             print(f"{more} more input{'' if more == 1 else 's'} of this kind {'is' if more == 1 else 'are'} in "
-                  f"{visible(self.folders.findings)}; {visible(command)} FILE tells about each", file=sys.stderr)
-        if not told:
+                  f"{visible(self.folders.findings)}; {visible(command)} FILE explains each", file=sys.stderr)
+        if not explained:
             log = pathlib.Path(entry["file"] + ".log")
             if log.exists():
                 print(visible_lines(log.read_bytes()[:LOG_SHOWN_SIZE]), file=sys.stderr)
@@ -231,7 +231,7 @@ class Campaign:
             replay = f"{shell_word(self.binary)} {shell_word(entry['file'])}"
             print("\n" + explanation.carry(data, replay), end="", file=sys.stderr)
         self.folders.forget(entry["files"])
-        return told
+        return explained
 
 
 def main(arguments):

@@ -1,10 +1,9 @@
-"""Where a campaign's files are, and how they get where they stay. A campaign works in a folder of its own below
-build/campaign/TARGET/running, and holds its lock. Whatever it finds lies there as files from the first moment; harvest
-brings them to the corpus and to the findings. Of each finding a note stays there until it has been told. A campaign that
-was killed leaves its folder; the next one harvests it, and tells what it has not.
+"""The files of a campaign. It works in a folder of its own, build/campaign/TARGET/running/NAME, which it locks; what it finds is
+there as files from the first moment, and harvest adds it to the corpus and the findings. A note of each finding stays until the
+finding has been reported. If a campaign is killed, the next one harvests its folder and reports what it had not.
 
-Inputs and findings are only ever added, each by one renaming, and a file in the working folder is removed only when all
-of it has arrived. So there is no moment at which being killed, or a full disk, loses anything."""
+Inputs and findings are only ever added, each by a single rename, and a file leaves the working folder only after all of it has
+arrived. So being killed, or a full disk, never loses anything."""
 
 import fcntl
 import os
@@ -38,9 +37,9 @@ class Folders:
         self.work = None
         self.lock = None
 
-    def _untold(self, work):
-        """The notes of findings that a campaign has yet to tell: empty files with their names."""
-        return work / "untold"
+    def _unreported(self, work):
+        """The notes of findings that a campaign has yet to report: empty files with their names."""
+        return work / "unreported"
 
     @property
     def temporary(self):
@@ -57,7 +56,7 @@ class Folders:
             work = pathlib.Path(tempfile.mkdtemp(dir=self.running))
             try:
                 lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
-            except FileNotFoundError:  # another campaign took it for one left behind, and has removed it
+            except FileNotFoundError:  # another campaign took it for an abandoned one and has removed it
                 continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,7 +67,7 @@ class Folders:
                 os.close(lock)
                 continue
             self.work, self.lock = work, lock
-        self._untold(self.work).mkdir()
+        self._unreported(self.work).mkdir()
         self.temporary.mkdir()
         corpus.write_whole(self.work / "corpus-path", os.fsencode(self.corpus.absolute()))
 
@@ -88,8 +87,8 @@ class Folders:
         return self.work / "start"
 
     def _note(self, finding):
-        """Notes in this campaign's own folder that a finding has yet to be told."""
-        (self._untold(self.work) / finding.name).touch()
+        """Notes in this campaign's own folder that a finding has yet to be reported."""
+        (self._unreported(self.work) / finding.name).touch()
 
     def take_artifacts(self, work=None):
         """Moves crashes that are wholly written to the findings. Returns their paths there."""
@@ -166,16 +165,16 @@ class Folders:
         except FileNotFoundError:
             return True
 
-    def _take_untold(self, work):
+    def _take_unreported(self, work):
         """Takes over the notes of a campaign that was killed. Returns the findings, as far as they are still there."""
-        findings = [self.findings / note.name for note in sorted(self._untold(work).glob("*"))]
+        findings = [self.findings / note.name for note in sorted(self._unreported(work).glob("*"))]
         findings = [finding for finding in findings if finding.exists()]
         for finding in findings:
             self._note(finding)
         return findings
 
     def take_over(self, binary):
-        """Harvests what campaigns have left that were killed. Returns what they have found and not told."""
+        """Harvests what campaigns have left that were killed. Returns what they have found and not reported."""
         findings = []
         for work in sorted(self.running.iterdir()):
             if work == self.work or not self._is_of_this_corpus(work):
@@ -188,7 +187,7 @@ class Folders:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not work.exists():
                     continue  # another campaign has taken it over
-                findings += dict.fromkeys([*self._take_untold(work), *self.take_artifacts(work)])
+                findings += dict.fromkeys([*self._take_unreported(work), *self.take_artifacts(work)])
                 for log in work.glob("worker-*.log"):
                     self.take_words(log.read_text(encoding="utf-8", errors="replace"))
                 self.harvest(binary, work, lock)
@@ -200,20 +199,20 @@ class Folders:
         return findings
 
     def clear(self):
-        """Removes what has been harvested from this campaign's own folder. What has yet to be told stays noted."""
+        """Removes what has been harvested from this campaign's own folder. What has yet to be reported stays noted."""
         for path in self.work.iterdir():
-            if path.is_dir() and path not in (self._untold(self.work), self.temporary):
+            if path.is_dir() and path not in (self._unreported(self.work), self.temporary):
                 shutil.rmtree(path, ignore_errors=True)
 
     def forget(self, findings):
-        """Takes back the notes of findings that have been told."""
+        """Takes back the notes of findings that have been reported."""
         for finding in findings:
-            (self._untold(self.work) / pathlib.Path(finding).name).unlink(missing_ok=True)
+            (self._unreported(self.work) / pathlib.Path(finding).name).unlink(missing_ok=True)
 
     def leave(self):
-        """Removes this campaign's own folder, unless there is something left to tell; then the next campaign does. Returns
+        """Removes this campaign's own folder, unless there is something left to report; then the next campaign does. Returns
         how many findings that are."""
-        count = sum(1 for _ in self._untold(self.work).glob("*"))
+        count = sum(1 for _ in self._unreported(self.work).glob("*"))
         if count == 0:
             shutil.rmtree(self.work, ignore_errors=True)
         os.close(self.lock)

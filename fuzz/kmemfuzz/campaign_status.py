@@ -1,4 +1,4 @@
-"""What a campaign shows of itself: figures, the status line, its series for kmemfuzz report, the closing summary."""
+"""What a campaign shows: its figures, the status line, the series for kmemfuzz report, and the closing summary."""
 
 import os
 import pathlib

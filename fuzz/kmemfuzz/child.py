@@ -20,7 +20,7 @@ _stopping = threading.Event()
 
 
 class Stopped(OSError):
-    """All children were told to end: the user has had enough."""
+    """All children were ended: the user asked for it."""
 
 
 def stop_all():

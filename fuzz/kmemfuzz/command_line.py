@@ -1,5 +1,5 @@
-"""What commands have in common: exit codes, kinds of arguments, paths that were typed elsewhere, and the
-signals that end them. Nothing that knows what a command does."""
+"""What commands share: exit codes, kinds of arguments, paths relative to where you typed the command, and the signals that end
+it."""
 
 import argparse
 import os
@@ -114,7 +114,7 @@ class StopRequest:
         return self.count > 0
 
     def listen(self):
-        """Takes the signals from now on, but for those that whoever started this process had it ignore."""
+        """Takes the signals from now on, except those that the parent process had this one ignore."""
         for number in self.SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note)

@@ -1,5 +1,5 @@
-"""Folders of inputs: named after their contents, locked while they change, changed by renaming only, so that whoever is
-killed and whoever comes at the same time leaves them whole. libFuzzer measures and merges them. No printing here."""
+"""Folders of inputs. Inputs are named after their contents, and a folder is locked while it changes and changes only by renaming,
+so neither a killed process nor a second one can damage it. libFuzzer measures and merges them."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""kmemfuzz corpus: what the corpora hold, and how the committed one takes in others and stays small."""
+"""kmemfuzz corpus: measures the corpora, keeps the committed one small, and adds to it."""
 
 import pathlib
 import shutil
@@ -23,7 +23,6 @@ KEPT = ("seeds", "regressions")
 
 
 def parse_arguments(arguments):
-    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="kmemfuzz corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
         epilog=exit_codes("done", "the corpus would be too large or reach less"))
@@ -47,7 +46,6 @@ def parse_arguments(arguments):
 
 
 def presets(_options):
-    """The builds that are needed."""
     return ["fuzz"]
 
 
@@ -144,7 +142,6 @@ def print_status(entries):
 
 
 def main(arguments):
-    """Runs the command; returns the exit code."""
     options = parse_arguments(arguments)
     try:
         if options.word == "status":

@@ -1,5 +1,5 @@
-"""The findings of a campaign: which rule each breaks, and how many there are of each. What a worker said of an input is kept
-beside it; an input without that, which a full disk or kill -9 may leave, is run once more."""
+"""The crashes of a campaign: which rule each breaks, and how many break each. A worker's words are kept beside its crash; an input
+without them, as a full disk or kill -9 may leave it, is run again."""
 
 import os
 import signal

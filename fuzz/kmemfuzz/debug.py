@@ -1,4 +1,4 @@
-"""Boots an image on one input and hands it to a debugger, stopped before one operation."""
+"""Boots an image on one input and starts a debugger on it, stopped before one operation."""
 
 import pathlib
 import shutil

@@ -1,7 +1,5 @@
-"""Where every command in Python begins, and how it ends when something happens that it does not expect: with code 3 when a
-file, memory or standard output cannot be had, with code 4 when it is a bug of ours. No accident may end with 1, which says
-that the heap is at fault.
-"""
+"""Runs every Python command and ends it with the right exit code: 3 when a file, memory or standard output cannot be had, 4 for
+a bug of ours. Nothing unexpected may end with 1, which says that the heap is at fault."""
 
 import errno
 import os

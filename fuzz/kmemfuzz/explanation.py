@@ -1,11 +1,8 @@
-"""A finding of a fuzz target other than the heap's, explained: its input is reduced, the target tells step by step what it
-does with the reduced one, and that is written beside the finding. (The heap's findings are explained by kmemfuzz.)
+"""Explains a crash of a fuzz target other than the heap's: reduces its input (reduction.py), has the target print each step on the
+reduced input, and writes that next to the crash.
 
-May be here: how a target is run for that, what is made of its words, which files are written. May not: how inputs are made
-smaller (reduction.py); what is told of several findings (findings.py).
-
-Files, each written whole: FILE.reduced, the input; FILE.txt, the explanation for a person; FILE.json, for kmemfuzz report, which
-is written last and so says that the others are there."""
+The files, each written whole: FILE.reduced, the input; FILE.txt, the explanation for you; FILE.json, for kmemfuzz report, which
+is written last and so shows that the others are there."""
 
 import base64
 import pathlib
@@ -22,8 +19,8 @@ REDUCE_RUNS = 2000  # inputs that may be tried for it
 REPORT_SIZE = 16384  # characters of a target's words that are kept
 CARRIED_SIZE = 4096  # bytes: a log has all of an input of fewer
 DUMP_LINE_SIZE = 16  # bytes of an input in one line
-STEPS_WANTED = "KMEM_STEPS=1"  # has a target tell what it does (fuzz/libfuzzer/steps.h)
-# Names of functions take longer to find than an input takes to run, and nobody reads them while an input is reduced.
+STEPS_WANTED = "KMEM_STEPS=1"  # makes a target print what it does (fuzz/libfuzzer/steps.h)
+# Finding the names of functions takes longer than running an input, and no one reads them while an input is reduced.
 HASTY = {name: options + ":symbolize=0" for name, options in fuzzer.ENVIRONMENT.items()}
 
 # Where the code lies that a target tries. It also runs the model and the target itself, in whose functions other bugs may show.
@@ -38,18 +35,18 @@ UNDER_TEST = {
 _NOISE = re.compile(r"INFO: |.*: Running \d+ inputs|Running: |MS: |0x[0-9a-f]{1,2},|artifact_prefix=|Base64: |"
                     r"NOTE: libFuzzer has|      Combine libFuzzer|={5,}$|AddressSanitizer:DEADLYSIGNAL|"
                     r"    #\d+ 0x[0-9a-f]+ in (fuzzer::|main |__libc_start_|_start )|    #\d+ 0x[0-9a-f]+  \(")
-_BYTES = re.compile(r"0x[0-9a-f]{1,2},")  # the input; behind it, the same as characters
+_BYTES = re.compile(r"0x[0-9a-f]{1,2},")  # the input; the next line has the same as characters
 _DEATH = re.compile(r"={5,}$|AddressSanitizer:|==\d+==")  # where a rule was broken, this says nothing more
 _MACHINE = re.compile(r"Shadow bytes around|AddressSanitizer can not provide|Register values|==\d+==Register|==\d+==ABORTING")
 _PROCESS = re.compile(r"^==\d+== ?", re.MULTILINE)
 
 
 class Cut(Exception):
-    """Whoever waits for explanations no longer does."""
+    """No one waits for explanations any more."""
 
 
 def report_words(output):
-    """What of a run's output tells of the failure: the steps, and the rule that was broken or the sanitizer's report with
+    """The part of a run's output that explains the failure: the steps, and the rule that was broken or the sanitizer's report with
     its stack; without what libFuzzer says of itself."""
     is_rule = fuzzer.find_rule(output) is not None
     kept = []
@@ -78,7 +75,7 @@ def dump(data):
 
 class Failures:
     """How inputs of a target fail: their (id, function). What a sanitizer finds has one id for each kind of error; the
-    innermost function of the code under test tells two such errors apart. It is None where the id says enough, or no function
+    innermost function of the code under test distinguishes two such errors. It is None where the id says enough, or no function
     is known."""
 
     def __init__(self, binary, target):
@@ -128,7 +125,7 @@ def carry(data, replay):
     return f"  base64  {text}\n\n  replay  {replay}\n"
 
 
-def tell(document, path, files):
+def explanation_text(document, path, files):
     """The explanation for a person."""
     data = base64.b64decode(document["input"])
     before, after = document["size_before"], document["size_after"]
@@ -178,7 +175,7 @@ def _explain(path, target, binary, is_cut):
         raise Cut
     files = {kind: path.with_name(path.name + ending) for kind, ending in
              (("reduced", ".reduced"), ("text", ".txt"), ("json", ".json"))}
-    files["json"].unlink(missing_ok=True)  # what an earlier campaign wrote is written anew
+    files["json"].unlink(missing_ok=True)  # an earlier campaign may have written it
     corpus.write_whole(files["reduced"], reduced)
     steps = dict([STEPS_WANTED.split("=")])
     again, output = failures.run(files["reduced"], steps)
@@ -189,7 +186,7 @@ def _explain(path, target, binary, is_cut):
     document = {"format": FORMAT, "target": target, "id": name, "size_before": len(data), "size_after": len(reduced),
                 "runs": runs, "input": base64.b64encode(reduced).decode(), "report": report_words(output),
                 "replay": f"{STEPS_WANTED} {shell_word(binary)} {shell_word(files['reduced'])}"}
-    text = tell(document, path, files)
+    text = explanation_text(document, path, files)
     corpus.write_whole(files["text"], text.encode())
     corpus.write_whole(files["json"], (dump_json(document) + "\n").encode())
     return {**{member: document[member] for member in ("id", "input", "size_before", "size_after", "report", "replay")},

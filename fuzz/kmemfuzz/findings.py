@@ -1,6 +1,5 @@
-"""What a campaign has found, explained and told. A finding of the heap's target is given to `kmemfuzz explain`, which reduces
-it and writes its files beside it; those of other targets are explained by explanation.py. Findings that fail in the same way
-and are reduced to the same are one."""
+"""Explains the crashes of a campaign. `kmemfuzz explain` reduces one of the heap's and writes its files; explanation.py explains
+those of other targets. Crashes that fail in the same way and reduce to the same input are one finding."""
 
 import base64
 import json
@@ -24,7 +23,7 @@ def _never():
 
 
 def _run(command, seconds, is_cut):
-    """Runs a command, which is ended when it takes longer or nobody waits for it any more. Returns its code, or None when
+    """Runs a command, which is ended when it takes longer or no one waits for it any more. Returns its code, or None when
     it took longer, standard output and standard error. Raises Cut."""
     process = guarded.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
                             env=dict(os.environ, **fuzzer.ENVIRONMENT))
@@ -79,7 +78,7 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
     Raises Cut when is_cut() becomes true."""
     finding = {"file": str(artifact), "id": None, "program": None, "operations": None, "input": None, "replay": None,
                "files": {}, "text": "", "problem": None}
-    # What was written for the same file by an earlier campaign is written anew.
+    # An earlier campaign may have written files for it; --force replaces them.
     code, output, errors = _run([str(tool), "explain", "--json", "--force", str(artifact)], seconds, is_cut)
     try:
         document = json.loads(output)

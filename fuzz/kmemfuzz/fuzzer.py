@@ -1,4 +1,4 @@
-"""How this project runs its libFuzzer targets: the flags every run shares, and what their output means."""
+"""Runs libFuzzer targets: the flags that every run shares, and what the output means."""
 
 import os
 import re

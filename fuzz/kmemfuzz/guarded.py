@@ -1,5 +1,5 @@
-"""Processes that do not outlive this one: the kernel kills each when this process is gone, however it ends. Each is the first
-of a group of its own, which Ctrl-C in a terminal does not reach. Knows nothing of what they do."""
+"""Starts processes that the kernel kills when this one is gone, however it ends. Each leads a group of its own, so Ctrl-C in a
+terminal does not reach it."""
 
 import ctypes
 import functools

@@ -1,7 +1,4 @@
-"""HTML and SVG in which everything that is not known to be markup is escaped, and controls are shown (outside_text.py).
-
-May be here: how elements are written. May not: which.
-"""
+"""Builds HTML and SVG: whatever is not markup already is escaped, and control characters are shown."""
 
 import html
 

@@ -1,8 +1,7 @@
-"""Texts from outside this program, such as names of files and what a board, a fuzzer or another program has written, made fit
-to be printed: no character of theirs moves a cursor, sets a title, turns the line round or forges a line of ours.
+"""Makes text from outside fit to print, such as file names and what a board, a fuzzer or another program wrote: nothing in it
+can move the cursor, set a title, reverse a line or imitate one of our lines.
 
-Everything printed that was not written here goes through one of these: visible, visible_lines, excerpt, shell_word,
-dump_json."""
+Print everything that was not written here through visible, visible_lines, excerpt, shell_word or dump_json."""
 
 import io
 import json

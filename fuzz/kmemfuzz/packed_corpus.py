@@ -1,4 +1,4 @@
-"""A corpus as it is replayed on a board: packed into a blob, with the names of its inputs, and what the host says of each."""
+"""A corpus packed for a board: the blob, the names of its inputs, and the host's verdict on each."""
 
 import os
 import pathlib

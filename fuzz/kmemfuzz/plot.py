@@ -1,10 +1,7 @@
-"""Line plots over time as SVG, to stand in an HTML page whose style sheet has their colours (fuzz/kmemfuzz/site/style.css).
+"""Draws a line over time as SVG, for an HTML page whose style sheet has the colours (fuzz/kmemfuzz/site/style.css).
 
-May be here: axes, ticks, the line, what a screen reader says of it. May not: where figures come from; colours.
-
-A plot is drawn for a reading width of 480 units, its text in the page's own font. Time begins at 0. The value axis begins
-at 0 too, unless it is told not to: then it is said in the plot's description.
-"""
+A plot is 480 units wide and uses the page's font. Time begins at 0. The value axis does too unless the caller says otherwise;
+then the plot's description says where it begins."""
 
 import math
 

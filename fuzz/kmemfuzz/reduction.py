@@ -1,7 +1,5 @@
-"""Makes an input of a fuzz target smaller, byte by byte, as long as it still fails. For targets other than the heap's, whose
-programs kmemfuzz reduces.
-
-May be here: which inputs are tried, in which order. May not: running anything; knowing why an input fails."""
+"""Makes an input of a fuzz target smaller, byte by byte, as long as it still fails, without running anything itself. For targets
+other than the heap's, whose programs kmemfuzz reduces."""
 
 from typing import NamedTuple
 
@@ -55,7 +53,7 @@ class _Reducer:
         return self.best[:start] + self.best[start + count * self.shape.unit_size:]
 
     def shorten(self):
-        """Leaves out what comes behind the failure, by halving: targets end there. Each turn halves what is left."""
+        """Leaves out what comes after the failure, by halving: targets end there. Each turn halves what is left."""
         low, high = 0, self.unit_count()
         while low < high:
             middle = (low + high) // 2
@@ -105,7 +103,7 @@ class _Reducer:
 
 
 def reduce(data, shape, fails, is_over):
-    """The smallest input found that fails. data fails; fails(candidate) tells whether another does, and is asked about each
+    """The smallest input found that fails. data fails; fails(candidate) says whether another does, and is asked about each
     at most once; no more are tried once is_over() is true. Ends: each round but the last makes the input shorter, or a
     byte of it plain or less."""
     reducer = _Reducer(data, shape, fails, is_over)

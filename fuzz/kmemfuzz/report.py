@@ -1,8 +1,4 @@
-"""Makes a report: a folder of pages for a browser about one campaign or a night of several, with all figures as JSON.
-
-May be here: the command, and how its folder is written. May not: what the figures are (report_data.py), how the pages look
-(report_pages.py).
-"""
+"""kmemfuzz report: writes a folder of pages about one campaign or a night of several, with all figures as JSON."""
 
 import json
 import os
@@ -25,7 +21,6 @@ class Refused(Exception):
 
 
 def parse_arguments(arguments):
-    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="kmemfuzz report",
         description="Makes pages for a browser about a campaign or a night of several: coverage, executions and corpus over "
@@ -125,7 +120,7 @@ def put(out, write):
 def main(arguments):
     """Makes the report; returns the exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left behind
+        signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left
     options = parse_arguments(arguments)
     try:
         document, folders, sources = report_data.collect(options.campaign, options)

@@ -1,9 +1,5 @@
-"""The figures of a report: read from the folders of campaigns, and from what other commands have printed as JSON.
-
-May be here: what is read, what is reckoned from it, what is refused. May not: how it looks.
-
-Everything a report shows is in the document that `collect` makes, which is kept beside the pages as report.json.
-"""
+"""Collects the figures of a report from the folders of campaigns and from the JSON of other commands. Everything that the pages
+show is in the document that `collect` makes, which is kept beside them as report.json."""
 
 import base64
 import json
@@ -81,7 +77,7 @@ def thin(lines, count):
 
 def per_second(now, before, name):
     """How fast a count has grown since the line before; None when no time has passed, or when it has not grown but
-    shrunk, as the count of a worker that was started anew does."""
+    shrunk, as the count of a restarted worker does."""
     seconds = now["seconds"] - (before["seconds"] if before else 0)
     count = now[name] - (before[name] if before else 0)
     return round(count / seconds) if seconds > 0 and count >= 0 else None
@@ -133,7 +129,7 @@ def note_kinds(findings):
 
 
 def is_distinct(finding):
-    """Whether a finding tells something that no other does."""
+    """Whether a finding is not the same as another, and not of the kind of an explained one."""
     return finding["duplicate_of"] is None and finding["of_the_kind_of"] is None
 
 
@@ -235,7 +231,7 @@ def read_json(path, command, need):
     try:
         return need(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged(f"{path} is not what `{command}` prints ({type(error).__name__}: {error}); write it anew") from None
+        raise Damaged(f"{path} is not what `{command}` prints ({type(error).__name__}: {error}); write it again") from None
 
 
 def is_kind(value, *kinds):

@@ -1,9 +1,5 @@
-"""The pages of a report, made of its figures (fuzz/kmemfuzz/report_data.py) and of the templates in fuzz/kmemfuzz/site.
-
-May be here: which figure stands where, and in which words. May not: figures of its own; anything that is not in report.json.
-
-Each figure is a <data> element whose data-path says where in report.json it stands, such as campaigns/0/totals/seconds.
-"""
+"""Makes the pages of a report from report.json and the templates in fuzz/kmemfuzz/site. They show nothing that is not in that file:
+each figure is a <data> element whose data-path names its place there, such as campaigns/0/totals/seconds."""
 
 import base64
 import pathlib
@@ -82,7 +78,7 @@ def table(caption, head, rows):
 
 
 def outcome(sound, text):
-    """A word that is good or bad, told by a sign and not by colour alone."""
+    """A word that is good or bad, marked by a sign and not by colour alone."""
     return element("span", element("span", "\u2713 " if sound else "\u2717 ", aria_hidden="true"), text,
                    class_="right" if sound else "wrong")
 
@@ -166,7 +162,7 @@ def show_finding(finding):
 
 
 def show_findings(campaign):
-    """Every file a campaign has saved: those that tell something new first."""
+    """Every file a campaign has saved: those that are new first."""
     if not len(campaign["findings"]):
         return element("p", "None.")
     ordered = sorted(campaign["findings"], key=lambda finding: not report_data.is_distinct(finding.document))
@@ -271,7 +267,7 @@ def show_explanation(campaign, finding):
                                  "The bytes of the reduced input", "dump"),
                 replay=text_block(text["replay"], "The command that runs it again"),
                 base64=text_block(f"echo {text['input']} | base64 -d >{shlex.quote(item['file'] + '.reduced')}",
-                                  "The command that makes the file anew"),
+                                  "The command that makes the file again"),
                 links=element("ul", *links, class_="links"))
 
 

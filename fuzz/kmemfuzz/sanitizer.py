@@ -1,9 +1,8 @@
-"""What the sanitizers of a board report, in words, and what those of the host say of the same thing.
+"""Puts a board's sanitizer report into words, and compares it with what the host's sanitizers say.
 
-A finding is a text that is equal on both when both have found the same: an oracle's id; an AddressSanitizer error with
-the access; a UBSan error with the place; "wild access", which on the host is a segmentation fault, and on a board a
-fault, since there is no shadow for such an address, or an access the run time has refused; "hang"; "sound".
-"""
+A finding is a text that is equal on both when both found the same: an oracle's id; an AddressSanitizer error with the access; a
+UBSan error with its place; "hang"; "sound"; or "wild access": on the host a segmentation fault, and on a board a fault (such an
+address has no shadow) or an access that the run time refused."""
 
 import os
 import re
@@ -17,7 +16,7 @@ SOUND, HANG, WILD = "sound", "hang", "wild access"
 _SHADOW = {
     0x00: "may be accessed", 0xf1: "below the first variable of a frame", 0xf2: "between two variables of a frame",
     0xf3: "above the last variable of a frame", 0xf8: "a variable out of its scope",
-    0xf7: "a block's header, free memory, or more than was asked for", 0xf9: "behind a global variable",
+    0xf7: "a block's header, free memory, or more than was asked for", 0xf9: "after a global variable",
     0xff: "no memory of the image",
 }
 
@@ -149,7 +148,7 @@ def _shadow(values, image):
     own = values["bad"] // GRANULE + image.symbols["shadow_offset"]
     position = SHADOW_ROW + own % SHADOW_ROW
     value = shadow[position]
-    means = (f"only the first {value} of these 8 bytes may be accessed; behind them: "
+    means = (f"only the first {value} of these 8 bytes may be accessed; after them: "
              f"{_SHADOW.get(shadow[position + 1], 'unknown')}" if 0 < value < GRANULE else _SHADOW.get(value, "unknown"))
     lines = [f"  shadow     {value:02x}: {means}"]
     for row in range(0, len(shadow), SHADOW_ROW):

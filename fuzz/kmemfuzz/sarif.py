@@ -1,8 +1,7 @@
-"""kmemfuzz sarif: runs programs, and writes those that fail as SARIF 2.1.0 (OASIS), for code scanners.
+"""kmemfuzz sarif: runs programs and writes those that fail as SARIF 2.1.0 (OASIS), for code scanners.
 
-One run, with a rule for each oracle and each way to die, and a result for each failing input. All that it says comes from
-`kmemfuzz run --json --reduce` and `kmemfuzz oracles --json`.
-"""
+The file has one run, with a rule for each oracle and each way to die, and a result for each failing input, all taken from
+`kmemfuzz run --json --reduce` and `kmemfuzz oracles --json`."""
 
 import json
 import pathlib
@@ -70,7 +69,6 @@ def document_of(run, oracles):
 # The command.
 
 def parse_arguments(arguments):
-    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="kmemfuzz sarif",
         description="Runs programs, reduces those that fail, and writes them to OUT as SARIF 2.1.0. Without FILE: the tree's "
@@ -93,7 +91,6 @@ def parse_arguments(arguments):
 
 
 def presets(options):
-    """The builds that are needed."""
     return [] if options.files else ["fuzz"]
 
 

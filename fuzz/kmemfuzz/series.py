@@ -1,10 +1,7 @@
-"""The time series of a campaign: a file with a line of figures for each moment, written while it runs and read by kmemfuzz report.
+"""The time series of a campaign, FOLDER/series.jsonl (docs/report.md): written while it runs, read by kmemfuzz report.
 
-May be here: the form of the file, how a line is added to it, how it is read. May not: what is made of the figures.
-
-The file is FOLDER/series.jsonl (docs/report.md). Each line is one JSON object, whole or not there: a writer that was killed
-leaves at most a cut last line, which readers skip and the next writer takes away.
-"""
+Each line is one JSON object and is added whole: a writer that is killed leaves at most a cut last line, which readers skip and
+the next writer removes."""
 
 import fcntl
 import json

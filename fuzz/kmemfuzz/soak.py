@@ -1,5 +1,5 @@
-"""kmemfuzz soak: what a release has to survive. Campaigns of every target in every build, one after another; then what the
-heap's campaigns have found is replayed on the boards and tested for determinism; then one verdict."""
+"""kmemfuzz soak: what a release must survive. Fuzzes every target in every build, one after another; then replays what the heap's
+campaigns found on the boards, and tests it for determinism; then gives one verdict."""
 
 import itertools
 import json
@@ -38,7 +38,6 @@ class Stage(NamedTuple):
 
 
 def parse_arguments(arguments):
-    """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
         prog="kmemfuzz soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
         "gives one verdict: for a release.",
@@ -63,14 +62,14 @@ def plan(seconds):
 def run(command, stop, **more):
     """Runs a command in a session of its own, to which a stop is handed on. Returns (exit code, standard output)."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, start_new_session=True, **more) as process:
-        told = False
+        asked = False
         while True:
             try:
                 output, _ = process.communicate(timeout=0.2)
                 return process.returncode, output
             except subprocess.TimeoutExpired:
-                if stop.received and not told:
-                    told = True
+                if stop.received and not asked:
+                    asked = True
                     process.terminate()
 
 
@@ -136,7 +135,6 @@ def show(stage):
 
 
 def main(arguments):
-    """Runs the command; returns the exit code."""
     stop = StopRequest()
     stop.listen()
     options = parse_arguments(arguments)

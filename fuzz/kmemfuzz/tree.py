@@ -1,4 +1,4 @@
-"""The tree of sources, for what of it a word uses; and the builds, in the tree or beside an installed tool."""
+"""The source tree, if there is one, and the builds: in the tree, or beside an installed tool."""
 
 import os
 import pathlib

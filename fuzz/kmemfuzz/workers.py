@@ -1,7 +1,5 @@
-"""The workers of a campaign: places in each of which one libFuzzer process runs after another, all on one folder of inputs,
-where each looks every second for what the others have found. Knows nothing of what is done with what they find.
-
-libFuzzer ends with the first input that fails, which it has saved by then, and with its report of that in the log."""
+"""The workers of a campaign. Each runs one libFuzzer process after another; all work on one folder of inputs, and look there every
+second for what the others found. libFuzzer ends at the first input that fails, having saved it, with its report in the log."""
 
 import os
 import signal
@@ -10,7 +8,7 @@ import time
 
 from kmemfuzz import fuzzer, guarded
 
-STOP_SECONDS = 10  # that workers may take to end when told to: for the input they run, and the report of a crash
+STOP_SECONDS = 10  # that workers may take to end when asked to: for the input they run, and the report of a crash
 OUTPUT_SIZE = 1 << 20  # bytes of a process's output that are kept: the last
 
 
@@ -72,7 +70,7 @@ class Workers:
             folder.mkdir()
         self._statistics = work / "statistics"
         environment = dict(os.environ, KMEM_STATISTICS=str(self._statistics.absolute()), **fuzzer.ENVIRONMENT)
-        environment.pop("KMEM_STEPS", None)  # of each input of a campaign nobody wants to hear all
+        environment.pop("KMEM_STEPS", None)  # no one wants the steps of every input of a campaign
         # No -seed: it would make all of them do the same.
         command = [binary, *fuzzer.FLAGS, "-reload=1", "-print_final_stats=1", f"-artifact_prefix={artifacts}/", corpus, *inputs]
         self._places = [Worker(command, work / f"worker-{number}.log", env=environment, pass_fds=[lock])

@@ -25,8 +25,8 @@ extern const char *volatile rule_broken;
 extern const struct rule *const rule_table[];
 
 /* Defines the target's rules, and rule_table in the same order. Each row X(NAME, id, sentence) of the list
- * becomes rule_NAME, and violation_NAME, the function in which the process dies when it is broken: tools tell
- * crashes apart by the names on their stacks. */
+ * becomes rule_NAME, and violation_NAME, the function in which the process dies when it is broken: tools
+ * distinguish crashes by the names on their stacks. */
 #define RULES(LIST) LIST(RULE_DEFINITION) const struct rule *const rule_table[] = {LIST(RULE_ADDRESS) NULL}
 
 #define RULE_DEFINITION(name, id, sentence)                                                                  \

@@ -17,7 +17,7 @@
       "Encoding a program over its own bytes gives what encoding it elsewhere gives.")                       \
     X(ENCODED_SIZE, "text-encoded-size",                                                                     \
       "A canonical encoding has as many operations as the program it was made from.")                        \
-    X(PRINTED_IS_TEXT, "text-printed-is-text", "A printed program is told to be text.")                      \
+    X(PRINTED_IS_TEXT, "text-printed-is-text", "A printed program is recognised as text.")                   \
     X(PRINTED_PARSES, "text-printed-parses", "A printed program parses.")                                    \
     X(PRINT_THEN_PARSE, "text-print-then-parse",                                                             \
       "Printing a program and parsing that gives its canonical encoding.")                                   \
@@ -27,7 +27,7 @@
     X(DIGITS_KEPT, "text-digits-kept",                                                                       \
       "A printed program with another digit in an operation does not parse, or prints with that digit.")     \
     X(PARSED_IS_CANONICAL, "text-parsed-is-canonical", "Parsing gives a canonical encoding.")                \
-    X(PARSED_IS_TEXT, "text-parsed-is-text", "What parses is told to be text.")                              \
+    X(PARSED_IS_TEXT, "text-parsed-is-text", "What parses is recognised as text.")                           \
     X(OPERATION_FITS, "text-operation-fits", "An operation in text fits its buffer.")                        \
     X(ERROR_HAS_LINE, "text-error-has-line", "A parse that fails names a line and a column.")                \
     X(ERROR_HAS_MESSAGE, "text-error-has-message", "A parse that fails has a printable message.")            \
@@ -296,7 +296,7 @@ static void check_text(const uint8_t *text, size_t size) {
 }
 
 /* The input as the lines that follow the first, of a version. */
-static void check_text_behind_signature(unsigned version, const uint8_t *bytes, size_t size) {
+static void check_text_after_signature(unsigned version, const uint8_t *bytes, size_t size) {
     char signature[sizeof TEXT_SIGNATURE + 8];
     const size_t signature_size = (size_t)snprintf(signature, sizeof signature, TEXT_MAGIC " %u\n", version);
     uint8_t *const text = malloc(signature_size + size);
@@ -317,7 +317,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     check_binary(bytes, size);
     check_text(bytes, size);
     for (unsigned version = 1; version <= PROGRAM_VERSION; version++) {
-        check_text_behind_signature(version, bytes, size);
+        check_text_after_signature(version, bytes, size);
     }
     return 0;
 }

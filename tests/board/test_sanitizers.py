@@ -75,7 +75,7 @@ EXPECTED = {
     "UNREACHABLE": "unreachable",
 }
 
-# What a person is told of the operands.
+# What the report says of the operands.
 VALUES = {
     "ADD_OVERFLOW": "2147483647 + 1, type 'int'",
     "ADD_OVERFLOW_WIDE": "-9223372036854775808 + -1, type 'int64_t' (aka 'long",
@@ -259,7 +259,7 @@ class Reports(MisuseTest):
         for configuration in SANITIZED:
             self.expect_report(configuration, "HEAP_WRITE_PAST", f"on {configuration}: SANITIZER use-after-poison: a write of 1 byte",
                         "operation  2: alloc 2", "address    0x80400165, in the arena, 0x165 from its base",
-                        "shadow     05: only the first 5 of these 8 bytes may be accessed; behind them: a block's header",
+                        "shadow     05: only the first 5 of these 8 bytes may be accessed; after them: a block's header",
                         "0x80400100  f7 00 00 00 f7 00 00 00 00 00 f7 00[05]f7 f7 f7",
                         f"write_at (fuzz/subjects/misuse.c:{line}), inlined in misuse_HEAP_WRITE_PAST",
                         "called by", "misuse (fuzz/subjects/misuse.c:",

@@ -228,7 +228,7 @@ class TestEnd(CampaignTree):
         assert code == VIOLATION
         assert [its["size_before"] for its in json.loads(output)["findings"]] == [4, 5, 6, 7, 8]
         assert ("\n2 more inputs of this kind are in build/campaign/page/findings; KMEM_STEPS=1 build/fuzz/page_fuzzer "
-                "FILE tells about each\n") in errors
+                "FILE explains each\n") in errors
         assert list((self.tree / "build/campaign/page/running").iterdir()) == []
 
     def test_what_the_other_targets_do_not_repeat_is_told_with_a_command_to_try(self):

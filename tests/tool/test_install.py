@@ -50,7 +50,7 @@ class TestInstalled(ToolTest):
     def test_a_campaign_without_its_target_is_the_environment(self):
         code, _, errors = self.run_installed("fuzz", "--for", "1s")
         assert code == ENVIRONMENT
-        assert f"{self.prefix}/bin/heap_fuzzer is not there" in errors
+        assert f"{self.prefix}/bin/heap_fuzzer is not there; put it beside kmemfuzz, or name its folder with --build" in errors
 
     def test_a_package_that_is_missing_is_named(self):
         shutil.rmtree(self.prefix / "lib")

@@ -1,5 +1,5 @@
-"""Makes the pages of a report from report.json and the templates in fuzz/kmemfuzz/site. They show nothing that is not in that file:
-each figure is a <data> element whose data-path names its place there, such as campaigns/0/totals/seconds."""
+"""Makes the pages of a report from report.json and fuzz/kmemfuzz/site. They show nothing that is not in that file: each figure
+is a <data> element whose data-path names its place there, such as campaigns/0/totals/seconds."""
 
 import base64
 import pathlib
@@ -10,9 +10,9 @@ import urllib.parse
 from kmemfuzz import explanation, plot, report_data
 from kmemfuzz.markup import Markup, element, escape, join
 
-TEMPLATES = pathlib.Path(__file__).resolve().parent / "site"
-COLOURS = TEMPLATES.parents[1] / "report" / "page" / "colours.css"  # which an installed package has beside the templates
-STYLES = (COLOURS if COLOURS.is_file() else TEMPLATES / "colours.css", TEMPLATES / "style.css")
+SITE = pathlib.Path(__file__).resolve().parent / "site"
+COLOURS = SITE.parents[1] / "report" / "page" / "colours.css"  # which an installed package has beside the templates
+STYLES = (COLOURS if COLOURS.is_file() else SITE / "colours.css", SITE / "style.css")
 NOTHING = "\u2013"  # where there is no figure
 FILE_WORDS = {"page": "Explanation, step by step", "text": "Reduced program", "c": "C file", "reduced": "Reduced, in bytes",
               "file": "The input itself"}
@@ -23,12 +23,6 @@ PLOTS = (("coverage_edges", "Coverage", "edges", False), ("features", "Features"
          ("executions", "Executions in all", "executions", True),
          ("checked_operations", "Checked operations in all", "operations", True),
          ("corpus_files", "Corpus", "files", True))
-
-
-def fill(template, /, **parts):
-    """A template with its parts in place; a part that is not markup is escaped."""
-    text = string.Template((TEMPLATES / template).read_text(encoding="utf-8"))
-    return Markup(text.substitute({key: escape(part) for key, part in parts.items()}))
 
 
 def address(path):
@@ -83,6 +77,22 @@ def outcome(sound, text):
                    class_="right" if sound else "wrong")
 
 
+def section(name, title, *content):
+    """A part of a page under a heading; name is its id in the page."""
+    return element("section", element("h2", title, id=name), *content, aria_labelledby=name)
+
+
+def verdict(sound, words):
+    """The sentences at the top of a page that say whether all is well."""
+    return element("p", element("span", "\u2713" if sound else "\u2717", aria_hidden="true"), " ", words,
+                   class_=f"verdict {'sound' if sound else 'failed'}")
+
+
+def terms(pairs):
+    """A list of (term, figure)."""
+    return element("dl", join(element("div", element("dt", term), element("dd", figure)) for term, figure in pairs))
+
+
 # A campaign.
 
 
@@ -105,7 +115,7 @@ def show_totals(campaign, build):
               ("Features", totals["features"].show()),
               ("Corpus", join([totals["corpus_files"].show(), " ", element("small", "files")])),
               ("Findings", totals["findings"].show())]
-    return join(element("div", element("dt", term), element("dd", figure)) for term, figure in pairs)
+    return terms(pairs)
 
 
 def found_at(samples):
@@ -206,9 +216,10 @@ def show_build(campaign, build, name):
     if found_at(build["samples"].document):
         samples += " A dashed line is where something was found."
     suffix = f", in the build {build['build'].document}" if len(campaign["builds"]) > 1 else ""
-    return fill("build.html", id=name, suffix=suffix, totals=show_totals(campaign, build),
-                notes=element("p", *notes, class_="notes"), samples=samples,
-                plots=join((show_plot(build, name, *which) for which in PLOTS), "\n"))
+    plots = join((show_plot(build, name, *which) for which in PLOTS), "\n")
+    return join([section(f"figures-{name}", f"At the end{suffix}", show_totals(campaign, build), element("p", *notes, class_="notes")),
+                 section(f"time-{name}", f"Over time{suffix}", element("p", samples, class_="soft"),
+                         element("div", plots, class_="plots"))], "\n")
 
 
 def show_builds(campaign, names):
@@ -224,7 +235,6 @@ def show_builds(campaign, names):
 
 def show_campaign(campaign):
     """What the page of a campaign holds between its header and its footer."""
-    failed = len(campaign["findings"]) > 0
     names = build_ids(campaign)
     notes = show_builds(campaign, names)
     if campaign["cut"].document:
@@ -235,10 +245,11 @@ def show_campaign(campaign):
     if rows:
         earlier = table("What each had come to at its end, the latest of a build first",
                         (("run", False), ("build", False), *TOTALS_HEAD), rows)
-    return fill("campaign.html", name=campaign["name"].document, state="failed" if failed else "sound",
-                sign="\u2717" if failed else "\u2713", verdict=finding_words(campaign), notes=notes,
-                builds=join((show_build(campaign, *pair) for pair in zip(campaign["builds"], names)), "\n"),
-                findings=show_findings(campaign), earlier=earlier)
+    return join([element("h1", "Campaign ", campaign["name"].document),
+                 verdict(not len(campaign["findings"]), finding_words(campaign)), notes,
+                 *(show_build(campaign, *pair) for pair in zip(campaign["builds"], names)),
+                 section("findings", "Findings", show_findings(campaign)),
+                 section("earlier", "Earlier runs in this folder", earlier)], "\n")
 
 
 # A finding that is explained here. (The heap's have pages that kmemfuzz has drawn.)
@@ -260,15 +271,18 @@ def show_explanation(campaign, finding):
              ("Reduced to", join([explained["size_after"].show(), " ", element("small", "bytes")])),
              ("Inputs tried for that", explained["runs"].show())]
     text = explained.document
-    return fill("finding.html", id=item["id"], file=item["file"], notes=join(notes),
-                sizes=join(element("div", element("dt", term), element("dd", figure)) for term, figure in sizes),
-                report=text_block(text["report"], "What the fuzzer says of the reduced input"),
-                input=text_block(explanation.dump(base64.b64decode(text["input"])) or "(it is empty)",
-                                 "The bytes of the reduced input", "dump"),
-                replay=text_block(text["replay"], "The command that runs it again"),
-                base64=text_block(f"echo {text['input']} | base64 -d >{shlex.quote(item['file'] + '.reduced')}",
-                                  "The command that makes the file again"),
-                links=element("ul", *links, class_="links"))
+    return join([
+        element("h1", item["id"]), element("p", element("code", item["file"])), *notes,
+        section("figures", "The input", terms(sizes), element("ul", *links, class_="links")),
+        section("words", "What the fuzzer says when it runs the reduced input",
+                text_block(text["report"], "What the fuzzer says of the reduced input")),
+        section("bytes", "The reduced input", element("p", "Where in it, the bytes, and their characters.", class_="soft"),
+                text_block(explanation.dump(base64.b64decode(text["input"])) or "(it is empty)", "The bytes of the reduced input",
+                           "dump")),
+        section("again", "Run it again", text_block(text["replay"], "The command that runs it again"),
+                element("p", "Where the file is not at hand, this makes it:", class_="soft"),
+                text_block(f"echo {text['input']} | base64 -d >{shlex.quote(item['file'] + '.reduced')}",
+                           "The command that makes the file again"))], "\n")
 
 
 # The first page.
@@ -371,10 +385,13 @@ def show_overview(figures):
                           element("code", finding["file"])) for finding in new]
     campaigns = table("What each had come to at the end of its latest run in a build",
                       (("campaign", False), ("target", False), ("build", False), *TOTALS_HEAD), rows)
-    return fill("overview.html", state="sound" if sound else "failed", sign="\u2713" if sound else "\u2717", verdict=words,
-                campaigns=campaigns, findings=element("ul", *lists) if lists else element("p", "None."),
-                planted=show_planted(figures["planted"]), target=show_target(figures["target"]),
-                coverage=show_coverage(figures["coverage_json"], figures["coverage_pages"].document))
+    return join([
+        element("h1", "Fuzzing report"), verdict(sound, words), section("campaigns", "Campaigns", campaigns),
+        section("findings", "Findings", element("ul", *lists) if lists else element("p", "None.")),
+        section("planted", "Planted bugs", show_planted(figures["planted"])),
+        section("target", "Replay on target", show_target(figures["target"])),
+        section("coverage", "Coverage of the sources",
+                show_coverage(figures["coverage_json"], figures["coverage_pages"].document))], "\n")
 
 
 # All of them.
@@ -383,6 +400,7 @@ def show_overview(figures):
 def make_pages(document):
     """The text of every page, by its file's name."""
     style = Markup("".join(path.read_text(encoding="utf-8") for path in STYLES))
+    template = string.Template((SITE / "page.html").read_text(encoding="utf-8"))
     figures = Figures(document)
     names = [("index.html", "Overview")] + [(campaign["page"], campaign["name"]) for campaign in document["campaigns"]]
 
@@ -390,7 +408,8 @@ def make_pages(document):
         top = "../" * name.count("/")
         links = [element("li", element("a", words, href=top + address(other), aria_current="page" if other == name else None))
                  for other, words in names]
-        return fill("page.html", title=title, style=style, home="kmem", top=top, navigation=join(links), main=main)
+        parts = {"title": title, "style": style, "top": top, "navigation": join(links), "main": main}
+        return template.substitute({key: escape(part) for key, part in parts.items()})
 
     pages = {"index.html": page("index.html", "Fuzzing report: kmem", show_overview(figures))}
     for campaign in figures["campaigns"]:

@@ -1,17 +1,21 @@
-"""What tests of kmemfuzz report make reports from: folders of campaigns, and documents as other commands print them.
-
-May be here: how these are written, and how the command is run. May not: what a report must be.
-"""
+"""What the tests of kmemfuzz report share: folders of campaigns, documents as other commands print them, and a run of the
+command with its pages as elements."""
 
 import contextlib
+import html.parser
 import io
 import json
 import pathlib
 import types
 
+import pytest
+
 from kmemfuzz import explanation, report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+SOUND, DAMAGED, USAGE, ENVIRONMENT = range(4)
+VOID = ("meta", "link", "br")  # elements of HTML that have no end
 
 HOSTILE = "<img src=x onerror=alert(1)>&amp;\"'$title"  # a name; fit for a folder too
 CRASH = "crash-0a0b"
@@ -125,3 +129,76 @@ def run_report(*arguments):
         except SystemExit as end:  # argparse's
             code = end.code
     return types.SimpleNamespace(returncode=code, stdout=output.getvalue(), stderr=errors.getvalue())
+
+
+class Page(html.parser.HTMLParser):
+    """A page in its elements. problems are what makes it no HTML: ends without a beginning, and the other way round."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.elements, self.problems = [], [], []
+        self.feed(text)
+        self.close()
+        self.problems += [f"<{element['tag']}> has no end" for element in self.stack]
+
+    def _begin(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        if len(set(names)) != len(names):
+            self.problems.append(f"<{tag}> has an attribute twice")
+        element = {"tag": tag, "text": "", "inside": [outer["tag"] for outer in self.stack], **dict(attributes)}
+        self.elements.append(element)
+        return element
+
+    def handle_starttag(self, tag, attrs):
+        element = self._begin(tag, attrs)
+        if tag not in VOID:
+            self.stack.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self._begin(tag, attrs)
+
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack[-1]["tag"] != tag:
+            self.problems.append(f"</{tag}> at {self.getpos()} ends nothing")
+        else:
+            self.stack.pop()
+
+    def handle_data(self, data):
+        for element in self.stack:
+            element["text"] += data
+
+    def all(self, tag, **attributes):
+        """The elements of this kind, with these attributes."""
+        return [element for element in self.elements if element["tag"] == tag
+                and all(element.get(name.rstrip("_")) == value for name, value in attributes.items())]
+
+
+class ReportTest:
+    @pytest.fixture(autouse=True)
+    def set_up_report_test(self, folder):
+        self.folder = folder
+        self.night = self.folder / "night"
+        self.out = self.folder / "out"
+
+    def make(self, *arguments):
+        """Makes the report; returns its JSON."""
+        result = run_report("--campaign", self.night, "--out", self.out, *arguments)
+        assert (result.returncode, result.stderr) == (SOUND, "")
+        assert result.stdout.endswith("out/index.html\n")
+        return json.loads((self.out / "report.json").read_text(encoding="utf-8"))
+
+    def pages(self):
+        """Every page that the report has made, by its path; what was copied is none of them."""
+        document = json.loads((self.out / "report.json").read_text(encoding="utf-8"))
+        names = [path.name for path in self.out.glob("*.html")]
+        names += [finding["page"] for campaign in document["campaigns"] for finding in campaign["findings"] if finding["page"]]
+        return {name: Page((self.out / name).read_text(encoding="utf-8")) for name in sorted(names)}
+
+    def require_error(self, code, words, *arguments):
+        """The command must end with this code, print these words, and change nothing."""
+        before = sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*"))
+        result = run_report(*(arguments or ("--campaign", self.night, "--out", self.out)))
+        assert (result.returncode, result.stdout) == (code, ""), result.stderr
+        assert "Traceback" not in result.stderr
+        assert words in result.stderr
+        assert sorted((path, path.stat().st_mtime_ns) for path in self.folder.rglob("*")) == before

@@ -53,11 +53,11 @@ struct outcome {
 struct run {
     struct page_allocator pages;
     struct page_model model;
-    unsigned char *memory; /* what page_init was given */
-    size_t size;           /* bytes of it */
-    unsigned char *base;   /* where page 0 must be */
-    struct page_operation history[RULE_HISTORY_COUNT];
-    size_t operation_count;       /* done so far, page_init included; history holds the last of them */
+    unsigned char *memory;                             /* what page_init was given */
+    size_t size;                                       /* bytes of it */
+    unsigned char *base;                               /* where page 0 must be */
+    struct page_operation history[RULE_HISTORY_COUNT]; /* the last operations */
+    struct rule_run report;       /* with the operations done so far, page_init included */
     struct page_allocator before; /* the allocator before the operation being done */
     unsigned char descriptors_before[PAGE_MODEL_PAGE_LIMIT];
     unsigned char repaired; /* what the overwritten descriptor should be */
@@ -111,9 +111,7 @@ static void print_maps(const void *context) {
 /* Reports the operation just done as breaking a rule, and ends the process in that rule's own function. */
 __attribute__((noreturn)) static void fail(const struct run *run, const struct rule *rule,
                                            const char *expected, const char *observed) {
-    const struct rule_run broken = {
-        .run = run, .operation_count = run->operation_count, .describe = describe, .print_state = print_maps};
-    rule_break_run(rule, &broken, expected, observed);
+    rule_break_run(rule, &run->report, expected, observed);
 }
 
 __attribute__((noreturn)) static void fail_error(const struct run *run, enum page_error expected,
@@ -365,13 +363,6 @@ static struct outcome execute(struct run *run, const struct page_operation *oper
     return outcome;
 }
 
-/* The operation that is about to be done, for steps. */
-static void print_step(const struct run *run, const struct page_operation *operation) {
-    char text[PAGE_OPERATION_TEXT_SIZE];
-    page_operation_describe(operation, text);
-    (void)fprintf(stderr, "  operation %zu: %s\n", run->operation_count - 1, text);
-}
-
 /* What it returned or was refused as, and the pages then. */
 static void print_outcome(const struct run *run, const struct page_operation *operation,
                           struct outcome outcome) {
@@ -402,10 +393,8 @@ static void scribble(struct run *run, const struct page_operation *operation) {
 }
 
 static void do_operation(struct run *run, const struct page_operation *operation) {
-    run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
-    if (steps_are_wanted()) {
-        print_step(run, operation);
-    }
+    run->history[run->report.operation_count++ % RULE_HISTORY_COUNT] = *operation;
+    rule_print_step(&run->report);
     if (operation->kind == PAGE_OPERATION_SCRIBBLE || operation->kind == PAGE_OPERATION_REPAIR) {
         scribble(run, operation);
         return;
@@ -442,7 +431,7 @@ static void prepare(struct run *run, const unsigned char header[3]) {
     run->base = arena + PAGE_SIZE;
     run->memory = run->base - gap_size - page_count;
     run->size = page_count + gap_size + page_count * PAGE_SIZE + header[2];
-    run->operation_count = 0;
+    run->report = (struct rule_run){.run = run, .describe = describe, .print_state = print_maps};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -460,7 +449,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     do_operation(&run,
                  &(const struct page_operation){.kind = PAGE_OPERATION_INIT, .count = run.model.page_count});
     for (size_t at = sizeof header;
-         at + PAGE_OPERATION_SIZE <= size && run.operation_count <= OPERATION_LIMIT;
+         at + PAGE_OPERATION_SIZE <= size && run.report.operation_count <= OPERATION_LIMIT;
          at += PAGE_OPERATION_SIZE) {
         const struct page_operation operation = page_operation_decode(&run.model, data + at);
         do_operation(&run, &operation);

@@ -44,6 +44,12 @@ void rule_break(const struct rule *rule) {
     rule->violation();
 }
 
+void rule_print_step(const struct rule_run *run) {
+    if (steps_are_wanted()) {
+        print_operation(run, "  operation ", run->operation_count - 1);
+    }
+}
+
 void rule_break_run(const struct rule *rule, const struct rule_run *run, const char *expected,
                     const char *observed) {
     print_rule(rule);

@@ -49,8 +49,11 @@ struct rule_run {
 /* Prints that the rule is broken to standard error, and ends the process in the rule's own function. */
 __attribute__((noreturn)) void rule_break(const struct rule *rule);
 
-/* The same, with the operation just done, what was expected and observed, the operations before it (unless
- * steps.h prints them) and the state in between. */
+/* Where steps are wanted (steps.h), prints the operation that is about to be done, the last one counted. */
+void rule_print_step(const struct rule_run *run);
+
+/* Reports the rule as rule_break does, with the operation just done, what was expected and observed, the
+ * operations before it (unless steps.h prints them) and the state in between. */
 __attribute__((noreturn)) void rule_break_run(const struct rule *rule, const struct rule_run *run,
                                               const char *expected, const char *observed);
 

@@ -32,7 +32,6 @@
 
 #define OPERATION_LIMIT ((size_t)256)
 #define PAGE_LIMIT      ((size_t)51)
-#define TEXT_SIZE       ((size_t)128)
 #define DIRT            0xa5
 
 _Static_assert(SV39_OPERATION_TEXT_SIZE <= RULE_TEXT_SIZE, "an operation's text fits a report");
@@ -68,9 +67,9 @@ struct run {
     struct other_run pair;                         /* always taken */
     struct other_run others[SV39_OTHER_RUN_LIMIT]; /* the pair aside */
     size_t other_run_count;
-    unsigned char is_other[PAGE_LIMIT]; /* by page: whether it is one of those */
-    struct sv39_operation history[RULE_HISTORY_COUNT];
-    size_t operation_count;    /* done so far, sv39_init included; history holds the last of them */
+    unsigned char is_other[PAGE_LIMIT];                /* by page: whether it is one of those */
+    struct sv39_operation history[RULE_HISTORY_COUNT]; /* the last operations */
+    struct rule_run report;    /* with the operations done so far, sv39_init included */
     struct sv39 tree_before;   /* before the operation being done */
     size_t taken_count_before; /* and so the following */
     unsigned char descriptors_before[PAGE_LIMIT];
@@ -92,7 +91,7 @@ static void describe(const void *context, size_t number, char text[RULE_TEXT_SIZ
 }
 
 /* What should be mapped, and the tables. */
-static void print_state(const void *context) {
+static void print_tree(const void *context) {
     const struct run *const run = context;
     sv39_picture_print_model(&run->model, stderr);
     sv39_picture_print_tables(arena + PAGE_SIZE, arena, run->model.page_count, run->root, run->start, stderr);
@@ -101,22 +100,18 @@ static void print_state(const void *context) {
 /* Reports the operation just done as breaking a rule, and ends the process in that rule's own function. */
 __attribute__((noreturn)) static void fail(const struct run *run, const struct rule *rule,
                                            const char *expected, const char *observed) {
-    const struct rule_run broken = {.run = run,
-                                    .operation_count = run->operation_count,
-                                    .describe = describe,
-                                    .print_state = print_state};
-    rule_break_run(rule, &broken, expected, observed);
+    rule_break_run(rule, &run->report, expected, observed);
 }
 
 /* Two values, and where. */
 __attribute__((noreturn)) static void fail_values(const struct run *run, const struct rule *rule,
                                                   const char *where, uint64_t at, uint64_t expected,
                                                   uint64_t observed) {
-    char expected_text[TEXT_SIZE];
-    char observed_text[TEXT_SIZE];
-    (void)snprintf(expected_text, TEXT_SIZE, "0x%llx at %s 0x%llx", (unsigned long long)expected, where,
+    char expected_text[RULE_TEXT_SIZE];
+    char observed_text[RULE_TEXT_SIZE];
+    (void)snprintf(expected_text, RULE_TEXT_SIZE, "0x%llx at %s 0x%llx", (unsigned long long)expected, where,
                    (unsigned long long)at);
-    (void)snprintf(observed_text, TEXT_SIZE, "0x%llx", (unsigned long long)observed);
+    (void)snprintf(observed_text, RULE_TEXT_SIZE, "0x%llx", (unsigned long long)observed);
     fail(run, rule, expected_text, observed_text);
 }
 
@@ -292,13 +287,6 @@ static struct sv39_answer execute(struct run *run, const struct sv39_operation *
     return outcome;
 }
 
-/* The operation that is about to be done, for steps. */
-static void print_step(const struct run *run, const struct sv39_operation *operation) {
-    char text[SV39_OPERATION_TEXT_SIZE];
-    sv39_operation_describe(operation, text);
-    (void)fprintf(stderr, "  operation %zu: %s\n", run->operation_count - 1, text);
-}
-
 /* What it was refused as, or found. */
 static void print_outcome(const struct sv39_operation *operation, struct sv39_answer outcome) {
     if (outcome.error != SV39_OK) {
@@ -366,13 +354,10 @@ static void scribble(struct run *run, const struct sv39_operation *operation) {
 /* Whether the operation is the harness's own, and done. */
 static bool do_own(struct run *run, const struct sv39_operation *operation) {
     switch (operation->kind) {
-    case SV39_OPERATION_TAKE: {
-        const struct other_run other = take_other(run, operation->count, DIRT);
-        if (other.first != NULL) {
-            run->others[run->other_run_count++] = other;
-        }
+    case SV39_OPERATION_TAKE:
+        run->others[run->other_run_count] = take_other(run, operation->count, DIRT);
+        run->other_run_count += run->others[run->other_run_count].first != NULL;
         return true;
-    }
     case SV39_OPERATION_GIVE_BACK:
         give_back_other(run, operation->count);
         return true;
@@ -405,10 +390,8 @@ static void keep_arena(struct run *run) {
 }
 
 static void do_operation(struct run *run, const struct sv39_operation *operation) {
-    run->history[run->operation_count++ % RULE_HISTORY_COUNT] = *operation;
-    if (steps_are_wanted()) {
-        print_step(run, operation);
-    }
+    run->history[run->report.operation_count++ % RULE_HISTORY_COUNT] = *operation;
+    rule_print_step(&run->report);
     if (do_own(run, operation)) {
         run->is_arena_kept = false;
         return;
@@ -442,7 +425,7 @@ static void prepare(struct run *run, const unsigned char header[3]) {
     (void)page_init(&run->pages, arena, (1 + page_count) * PAGE_SIZE);
     run->start = starts[header[1] % 4];
     run->other_run_count = 0;
-    run->operation_count = 0;
+    run->report = (struct rule_run){.run = run, .describe = describe, .print_state = print_tree};
     run->is_arena_kept = false;
     memset(run->is_other, 0, sizeof run->is_other);
     run->overwritten = NULL;
@@ -500,14 +483,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                                       .physical_address = run.start,
                                                       .count = run.model.page_count});
     check_satp(&run);
+    const unsigned misuse = header[2] >> 1 & 7U;
     if (steps_are_wanted()) {
-        (void)fprintf(stderr, "  another tree is tried, %s (way %u of check_misused_init)\n",
-                      (header[2] >> 1 & 7) == 0 ? "made in the same way" : "made in a wrong way",
-                      header[2] >> 1 & 7U);
+        (void)fprintf(stderr, "  another tree is tried, made in %s way (way %u of check_misused_init)\n",
+                      misuse == 0 ? "the same" : "a wrong", misuse);
     }
-    check_misused_init(&run, header[2] >> 1 & 7);
+    check_misused_init(&run, misuse);
     for (size_t at = sizeof header;
-         at + SV39_OPERATION_SIZE <= size && run.operation_count <= OPERATION_LIMIT;
+         at + SV39_OPERATION_SIZE <= size && run.report.operation_count <= OPERATION_LIMIT;
          at += SV39_OPERATION_SIZE) {
         const struct sv39_operation operation =
             sv39_operation_decode(&run.model, run.start, run.other_run_count, data + at);

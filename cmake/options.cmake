@@ -88,7 +88,7 @@ if(KMEM_BOARD OR (KMEM_FUZZERS AND NOT KMEM_ENGINE))
   target_compile_options(kmem_across_files INTERFACE -O3 -flto)
   target_link_options(kmem_across_files INTERFACE -O3)
 endif()
-# Only lld reads what clang leaves for it.
-if(KMEM_FUZZERS AND NOT KMEM_ENGINE)
+# Only lld reads what clang leaves for it, and it links sanitizers in half the time.
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT KMEM_BOARD AND NOT KMEM_ENGINE)
   target_link_options(kmem_options INTERFACE -fuse-ld=lld)
 endif()

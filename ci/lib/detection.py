@@ -139,9 +139,9 @@ def examine_misuse(pool):
 
 def examine_all(patches, with_misuse, settings):
     """Every row asked for."""
-    builds = {planted.PRESET: patched.Build(planted.PRESET, planted.HEAP.program)}
+    builds = {planted.PRESET: patched.Build(planted.PRESET, planted.HEAP.program, lines=False)}
     for configuration in CONFIGURATIONS:
-        builds[configuration.name] = patched.Build(configuration.preset, f"{configuration.image}.elf")
+        builds[configuration.name] = patched.Build(configuration.preset, f"{configuration.image}.elf", lines=False)
     rows = []
     pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
     try:

@@ -52,7 +52,7 @@ class Target(NamedTuple):
 
 
 TARGETS = {target.name: target for target in (
-    Target("heap", patched.CORE, 500_000),
+    Target("heap", patched.CORE, 100_000),
     Target("page", patched.CORE, 30_000),
     Target("sv39", patched.CORE, 30_000),
     Target("text", patched.TEXT, 10_000))}
@@ -249,11 +249,12 @@ def fuzzer_log(patch, build, settings):
 
 def examine_all(patches, settings):
     """Examines every patch, several at a time; tells on standard error how it goes."""
-    builds = {target.name: patched.Build(PRESET, target.program, code=target.code) for target in targets_of(patches)}
+    builds = {target.name: patched.Build(PRESET, target.program, code=target.code, lines=False) for target in targets_of(patches)}
     results = []
     pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
     try:
-        futures = [pool.submit(examine, patch, builds[patch.target], settings) for patch in patches]
+        longest_first = sorted(patches, key=lambda patch: patch.path is not None and HANG not in patch.oracles)
+        futures = [pool.submit(examine, patch, builds[patch.target], settings) for patch in longest_first]
         for future in concurrent.futures.as_completed(futures):
             results.append(future.result())
             print(f"[{len(results):>{len(str(len(patches)))}}/{len(patches)}] {progress_line(results[-1])}",

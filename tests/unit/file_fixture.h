@@ -3,10 +3,6 @@
 #ifndef KMEM_FILE_FIXTURE_H
 #define KMEM_FILE_FIXTURE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -15,9 +15,6 @@
 #define _DEFAULT_SOURCE
 #endif
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "src/block.h"

@@ -3,10 +3,6 @@
 #ifndef KMEM_KERNEL_FIXTURE_H
 #define KMEM_KERNEL_FIXTURE_H
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "src/block.h"
 #include "src/kernel.h"
 #include "tests/unit/test.h"

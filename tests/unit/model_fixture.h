@@ -3,10 +3,6 @@
 #ifndef KMEM_MODEL_FIXTURE_H
 #define KMEM_MODEL_FIXTURE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fuzz/execute/model.h"
 #include "fuzz/report/explain.h"
 #include "tests/unit/test.h"

@@ -2,9 +2,6 @@
 #ifndef KMEM_PROGRAM_FIXTURE_H
 #define KMEM_PROGRAM_FIXTURE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "fuzz/text/text.h"
 #include "tests/unit/test.h"
 

@@ -3,10 +3,6 @@
 #ifndef KMEM_REDUCE_FIXTURE_H
 #define KMEM_REDUCE_FIXTURE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fuzz/search/reduce.h"
 #include "fuzz/text/text.h"
 #include "tests/unit/test.h"
@@ -37,17 +33,33 @@ static inline void assert_text(const struct program *program, const char *expect
     free(text);
 }
 
-/* A predicate that needs no context. */
-#define PREDICATE(name)                                                                                      \
+/* A predicate that needs no context. In its condition, COUNT(of) is how many operations this holds of. */
+#define PREDICATE_IS(name, condition)                                                                        \
     static bool name(__attribute__((unused)) void *context,                                                  \
-                     __attribute__((unused)) const struct program *program)
+                     __attribute__((unused)) const struct program *program) {                                \
+        return condition;                                                                                    \
+    }
+
+#define COUNT(of)                                                                                            \
+    __extension__({                                                                                          \
+        size_t count_ = 0;                                                                                   \
+        for (size_t i = 0; i < program->operation_count; i++) {                                              \
+            const struct operation operation = program_operation(program, i);                                \
+            count_ += (of);                                                                                  \
+        }                                                                                                    \
+        count_;                                                                                              \
+    })
 
 static inline size_t count_kind(const struct program *program, enum operation_kind kind) {
-    size_t count = 0;
-    for (size_t i = 0; i < program->operation_count; i++) {
-        count += program_operation(program, i).kind == kind;
-    }
-    return count;
+    return COUNT(operation.kind == kind);
+}
+
+static inline int32_t amount_of(const struct program *program, size_t index) {
+    return program_operation(program, index).size.amount;
+}
+
+static inline unsigned slot_of(const struct program *program, size_t index) {
+    return program_operation(program, index).slot;
 }
 
 /* A predicate, and what is required of whoever asks it. */

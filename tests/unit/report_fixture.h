@@ -2,12 +2,7 @@
 #ifndef KMEM_REPORT_FIXTURE_H
 #define KMEM_REPORT_FIXTURE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fuzz/host/picture.h"
-#include "fuzz/report/explain.h"
 #include "fuzz/report/report.h"
 #include "tests/unit/executor_fixture.h"
 #include "tests/unit/faulty_subject.h"

@@ -9,8 +9,6 @@
 #ifndef KMEM_SV39_FIXTURE_H
 #define KMEM_SV39_FIXTURE_H
 
-#include <string.h>
-
 #include "src/page.h"
 #include "src/riscv/sv39.h"
 #include "tests/unit/test.h"

@@ -8,12 +8,16 @@
 #ifndef KMEM_TEST_H
 #define KMEM_TEST_H
 
-/* cmocka.h does not include what it needs. */
+/* What cmocka.h needs and does not include, and what tests use of the C library. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +77,12 @@ static inline uint64_t next_random(uint64_t *state) {
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
+}
+
+/* The next item of a text with "; " between its items; NULL after the last. */
+static inline const char *next_item(const char *item) {
+    const char *const end = strchr(item, ';');
+    return end == NULL ? NULL : end + strspn(end, "; ");
 }
 
 /* The names of the numbers from 0 on, with blanks between; the next number's is "unknown". */

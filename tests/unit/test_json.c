@@ -1,8 +1,4 @@
 /* Tests of the JSON writer: what each value looks like, and what becomes of bytes that JSON cannot hold. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fuzz/report/json.h"
 #include "tests/unit/test.h"
 

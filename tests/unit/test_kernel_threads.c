@@ -10,9 +10,6 @@
  * its heap. */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "invariants/invariant.h"
 #include "invariants/page_invariant.h"

@@ -1,5 +1,5 @@
 /* Specification: under AddressSanitizer the bytes a caller asked for are accessible, and no others: headers,
- * slack and free payloads are poisoned after every kind of operation. Skipped where no sanitizer watches. */
+ * slack and free payloads are poisoned after every kind of operation. */
 #include "tests/unit/heap_fixture.h"
 
 /* What a caller may touch: size bytes at a payload offset bytes from base. */
@@ -35,20 +35,12 @@ static void assert_accessible(const struct request *requests, size_t count) {
 
 #define FOUR "alloc 20; alloc 20; alloc 20; alloc 20"
 
-static void skip_without_sanitizer(void) {
-    if (__asan_address_is_poisoned == NULL) {
-        SKIP("there is no poison without AddressSanitizer");
-    }
-}
-
 HEAP_TEST(a_new_heap_is_poisoned_and_its_surroundings_are_not) {
-    skip_without_sanitizer();
     assert_accessible(NULL, 0);
     assert_false(__asan_address_is_poisoned(heap.base - 1));
 }
 
 HEAP_TEST(a_payload_is_accessible_and_its_slack_is_not) {
-    skip_without_sanitizer();
     for (size_t size = 1; size <= 64; size++) {
         fresh_heap();
         assert_non_null(kmem_alloc(&heap, size));
@@ -58,7 +50,6 @@ HEAP_TEST(a_payload_is_accessible_and_its_slack_is_not) {
 }
 
 HEAP_TEST(zalloc_poisons_the_slack_it_has_zeroed) {
-    skip_without_sanitizer();
     for (size_t size = 1; size <= 64; size++) {
         fresh_heap();
         assert_non_null(kmem_zalloc(&heap, size));
@@ -108,7 +99,6 @@ static const struct poison_case growing_cases[] = {
 };
 
 static void assert_poison_case(const struct poison_case *expected) {
-    skip_without_sanitizer();
     for (const char *text = expected->calls; text != NULL; text = strchr(text + 1, ';')) {
         const struct heap_call call = heap_call_of(text + strspn(text, "; "));
         (void)heap_call_make(&call);
@@ -132,7 +122,6 @@ TEST_EACH_WITH(so_it_is_in_a_heap_that_grows, growing_cases, growing_heap, NULL)
 }
 
 HEAP_TEST(realloc_in_place_exposes_the_new_size_and_nothing_else) {
-    skip_without_sanitizer();
     for (size_t old_size = 1; old_size <= 40; old_size++) {
         for (size_t new_size = 1; new_size <= 72; new_size++) {
             fresh_heap();
@@ -144,7 +133,6 @@ HEAP_TEST(realloc_in_place_exposes_the_new_size_and_nothing_else) {
 }
 
 HEAP_TEST(realloc_in_place_between_taken_blocks_exposes_the_new_size) {
-    skip_without_sanitizer();
     for (size_t new_size = 1; new_size <= 40; new_size++) {
         fresh_heap();
         assert_non_null(kmem_alloc(&heap, 40));
@@ -155,7 +143,6 @@ HEAP_TEST(realloc_in_place_between_taken_blocks_exposes_the_new_size) {
 }
 
 HEAP_TEST(an_operation_that_fails_leaves_accessible_what_was) {
-    skip_without_sanitizer();
     assert_non_null(kmem_alloc(&heap, 20));
     assert_non_null(kmem_alloc(&heap, 13));
     assert_null(kmem_realloc(&heap, at(8), 1000));
@@ -175,7 +162,6 @@ HEAP_TEST(an_operation_that_fails_leaves_accessible_what_was) {
 }
 
 GROWING_HEAP_TEST(refused_pages_are_left_as_they_were) {
-    skip_without_sanitizer();
     page_source.refuses = true;
     assert_non_null(kmem_alloc(&heap, 1000));
     assert_null(kmem_alloc(&heap, 300));

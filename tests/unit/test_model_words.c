@@ -206,41 +206,33 @@ static void operate_at_random(void) {
     assert_holes_alike();
 }
 
-static void drive(uint64_t seed, size_t page_count, size_t page_limit, uint16_t refused_asks) {
-    print_message("seed %llu\n", (unsigned long long)seed);
-    random_state = seed;
-    own(0, WORDS_MAXIMUM, NOBODY);
-    word_count = page_count * PAGE_WORDS;
-    word_limit = page_limit * PAGE_WORDS;
-    model_start(&model, live, LIVE_CAPACITY, PAGE_WORDS * WORD, page_count, page_limit, refused_asks);
-    for (size_t i = 0; i < OPERATIONS; i++) {
-        operate_at_random();
-    }
-}
+static const struct {
+    const char *name;
+    uint64_t first_seed;
+    uint64_t last_seed;
+    size_t page_count;
+    size_t page_limit;
+    size_t operation_count;
+    uint16_t refused_asks;
+} heaps[] = {
+    {"of one page", 1, 1, 1, 1, OPERATIONS, 0},
+    {"of 16 pages that cannot grow", 2, 2, 16, 16, OPERATIONS, 0},
+    {"of 40 pages that cannot grow", 3, 3, 40, 40, OPERATIONS, 0},
+    {"that grows now and then", 4, 4, 1, 64, OPERATIONS, 0x7fff},
+    {"that grows every other time", 5, 5, 1, 64, OPERATIONS, 0xa5a5},
+    {"that grows from 8 pages to 20", 6, 6, 8, 20, OPERATIONS, 0},
+    {"that grows from nothing", 100, 149, 1, 64, 200, 0xfffe},
+};
 
-TEST(the_model_and_a_map_of_words_agree_on_a_heap_of_one_page) {
-    drive(1, 1, 1, 0);
-}
-
-TEST(the_model_and_a_map_of_words_agree_on_a_heap_that_cannot_grow) {
-    drive(2, 16, 16, 0);
-    drive(3, 40, 40, 0);
-}
-
-TEST(the_model_and_a_map_of_words_agree_on_a_heap_that_grows_now_and_then) {
-    drive(4, 1, 64, 0x7fff);
-    drive(5, 1, 64, 0xa5a5);
-    drive(6, 8, 20, 0);
-}
-
-TEST(the_model_and_a_map_of_words_agree_while_a_heap_grows_from_nothing) {
-    for (uint64_t seed = 100; seed < 150; seed++) {
+TEST_EACH(the_model_and_a_map_of_words_agree_on_a_heap, heaps) {
+    for (uint64_t seed = row->first_seed; seed <= row->last_seed; seed++) {
         random_state = seed;
         own(0, WORDS_MAXIMUM, NOBODY);
-        word_count = PAGE_WORDS;
-        word_limit = 64 * PAGE_WORDS;
-        model_start(&model, live, LIVE_CAPACITY, PAGE_WORDS * WORD, 1, 64, 0xfffe);
-        for (size_t i = 0; i < 200; i++) {
+        word_count = row->page_count * PAGE_WORDS;
+        word_limit = row->page_limit * PAGE_WORDS;
+        model_start(&model, live, LIVE_CAPACITY, PAGE_WORDS * WORD, row->page_count, row->page_limit,
+                    row->refused_asks);
+        for (size_t i = 0; i < row->operation_count; i++) {
             operate_at_random();
         }
     }

@@ -1,8 +1,7 @@
 /* Specification: the raw bytes the executor works with: payload patterns, the arena, sets of slots. */
-#include <string.h>
-
 #include "fuzz/execute/slots.h"
 #include "tests/unit/executor_fixture.h"
+#include "tests/unit/verdict_fixture.h"
 
 #define TRIAL_SIZE ((size_t)80)
 
@@ -203,24 +202,9 @@ EXECUTOR_TEST(bits_beyond_the_slots_are_not_found) {
 }
 
 EXECUTOR_TEST(every_oracle_has_an_id_and_a_sentence_of_its_own) {
-    for (unsigned a = 1; a < ORACLE_COUNT; a++) {
-        assert_non_null(oracle_id(a));
-        assert_non_null(oracle_sentence(a));
-        assert_int_equal(oracle_sentence(a)[strlen(oracle_sentence(a)) - 1], '.');
-        for (unsigned b = 1; b < a; b++) {
-            assert_string_not_equal(oracle_id(a), oracle_id(b));
-            assert_string_not_equal(oracle_sentence(a), oracle_sentence(b));
-        }
-    }
+    assert_named_apart(oracle_id, oracle_sentence, ORACLE_COUNT, "");
     assert_string_equal(oracle_id(INVARIANT_REGION), "region");
     assert_string_equal(oracle_id(ORACLE_RECOVERY), "recovery");
-}
-
-EXECUTOR_TEST(what_is_no_oracle_has_no_name) {
-    assert_null(oracle_id(SOUND));
-    assert_null(oracle_sentence(SOUND));
-    assert_null(oracle_id(ORACLE_COUNT));
-    assert_null(oracle_sentence(ORACLE_COUNT));
 }
 
 /* The first arena as one whose pages of 256 bytes are there only where a region is. */

@@ -1,7 +1,5 @@
 /* Specification: bytes to programs and back. The tables here pin the format byte by byte: it is a published
  * contract (docs/programs.md), and a program once written must keep its meaning. */
-#include <string.h>
-
 #include "tests/unit/program_fixture.h"
 
 /* The operation that six bytes mean on 32-byte pages with as many slots as there can be. */
@@ -163,117 +161,55 @@ TEST(size_words_keep_their_forms) {
 }
 
 TEST(alignments_and_counts_keep_their_codes) {
-    static const uint32_t alignments[] = {1,   2,   4,    8,    16,   32, 64, 128,
-                                          256, 512, 1024, 2048, 4096, 0,  24, 65536};
-    static const uint64_t counts[] = {1,
-                                      2,
-                                      3,
-                                      0,
-                                      4,
-                                      5,
-                                      7,
-                                      16,
-                                      0x20000001,
-                                      0x80000001,
-                                      0x100000000,
-                                      0x2000000000000001,
-                                      0x8000000000000001,
-                                      UINT64_MAX,
-                                      33,
-                                      100};
+    char alignment_list[] = "1 2 4 8 16 32 64 128 256 512 1024 2048 4096 0 24 65536";
+    char count_list[] = "1 2 3 0 4 5 7 16 0x20000001 0x80000001 0x100000000 0x2000000000000001 "
+                        "0x8000000000000001 0xffffffffffffffff 33 100";
+    char *alignment_at = alignment_list;
+    char *count_at = count_list;
     for (unsigned choice = 0; choice < PROGRAM_COUNT_COUNT; choice++) {
         const uint8_t third = (uint8_t)(choice << 4);
-        assert_int_equal(decode_operation((const uint8_t[6]){5, 0, third}).alignment, alignments[choice]);
+        const uint64_t alignment = strtoull(alignment_at, &alignment_at, 10);
+        assert_int_equal(decode_operation((const uint8_t[6]){5, 0, third}).alignment, alignment);
         assert_int_equal(decode_operation((const uint8_t[6]){4, 0, third}).choice, choice);
-        assert_int_equal(program_1_alignments[choice], alignments[choice]);
-        assert_true(program_counts[choice] == counts[choice]);
+        assert_int_equal(program_1_alignments[choice], alignment);
+        assert_true(program_counts[choice] == strtoull(count_at, &count_at, 0));
         /* One value, one code: otherwise the text could not tell which. */
         for (unsigned other = 0; other < choice; other++) {
-            assert_int_not_equal(alignments[choice], alignments[other]);
-            assert_true(counts[choice] != counts[other]);
+            assert_int_not_equal(program_1_alignments[other], alignment);
+            assert_true(program_counts[other] != program_counts[choice]);
         }
     }
 }
 
+/* A form and its value, and the size that they mean on pages of 32 bytes. 0: the value itself. 1 to 7: a
+ * signed byte, or a boundary when bits 8 and 9 are not 0; 5: what would be above the maximum is as far below
+ * it. 8 and 12: modulo 64. 9 and 15: modulo 1024. 10: a power of two, and bits below it. 11: pages and a
+ * boundary, 0 at least. 13 and 14: forms 1 and 3 again. */
+static const char pinned_sizes[] =
+    "0 0 0; 0 0x123456 1193046; 0 0xffffff 16777215; 1 0 largest; 1 1 largest+1; 1 127 largest+127; "
+    "1 128 largest-128; 1 255 largest-1; 1 0x0400f8 largest-8; 1 0x100 largest; 2 0x101 first+1; "
+    "3 0x202 usable-1; 4 0x303 tail+8; 6 0x104 2^63-8; 7 0x105 2^32+7; 1 0x106 largest-7; "
+    "1 0x107 largest+9; 1 0x108 largest-9; 1 0x109 largest+16; 1 0x10a largest-16; 1 0x10b largest+15; "
+    "1 0x10c largest-15; 1 0x10d largest-17; 1 0x10e largest-24; 1 0xffffff largest-23; 5 0 max; "
+    "5 1 max-1; 5 127 max-127; 5 128 max-128; 5 255 max-1; 5 0x109 max-16; 8 0xffffff 63; 8 0x40 0; "
+    "12 0xabcdef 47; 9 0xffffff 1023; 9 0x400 0; 15 0xabcdef 495; 10 0 1; 10 4 16; 10 0x1e4 31; "
+    "10 0xffffe4 31; 10 15 32768; 10 0xffffef 65535; 10 16 1; 10 31 32768; 11 0 0; 11 0x20 0; "
+    "11 0x21 31; 11 0x3f 488; 11 0xfffff2 41; 13 8 largest+8; 14 0x101 usable+1";
+
 TEST(sizes_keep_their_published_meaning) {
-    static const struct {
-        uint8_t form;
-        uint32_t value;
-        enum size_base base;
-        int32_t amount;
-    } pinned[] = {
-        /* 0: the value itself. */
-        {0, 0, SIZE_BASE_LITERAL, 0},
-        {0, 0x123456, SIZE_BASE_LITERAL, 0x123456},
-        {0, 0xffffff, SIZE_BASE_LITERAL, 0xffffff},
-        /* 1 to 7: a signed byte, or a boundary when bits 8 and 9 are not 0. */
-        {1, 0, SIZE_BASE_LARGEST, 0},
-        {1, 1, SIZE_BASE_LARGEST, 1},
-        {1, 127, SIZE_BASE_LARGEST, 127},
-        {1, 128, SIZE_BASE_LARGEST, -128},
-        {1, 255, SIZE_BASE_LARGEST, -1},
-        {1, 0x0400f8, SIZE_BASE_LARGEST, -8},
-        {1, 0x100, SIZE_BASE_LARGEST, 0},
-        {2, 0x101, SIZE_BASE_FIRST, 1},
-        {3, 0x202, SIZE_BASE_USABLE, -1},
-        {4, 0x303, SIZE_BASE_TAIL, 8},
-        {6, 0x104, SIZE_BASE_HALF, -8},
-        {7, 0x105, SIZE_BASE_WORD, 7},
-        {1, 0x106, SIZE_BASE_LARGEST, -7},
-        {1, 0x107, SIZE_BASE_LARGEST, 9},
-        {1, 0x108, SIZE_BASE_LARGEST, -9},
-        {1, 0x109, SIZE_BASE_LARGEST, 16},
-        {1, 0x10a, SIZE_BASE_LARGEST, -16},
-        {1, 0x10b, SIZE_BASE_LARGEST, 15},
-        {1, 0x10c, SIZE_BASE_LARGEST, -15},
-        {1, 0x10d, SIZE_BASE_LARGEST, -17},
-        {1, 0x10e, SIZE_BASE_LARGEST, -24},
-        {1, 0xffffff, SIZE_BASE_LARGEST, -23},
-        /* 5: what would be above the maximum is as far below it. */
-        {5, 0, SIZE_BASE_MAXIMUM, 0},
-        {5, 1, SIZE_BASE_MAXIMUM, -1},
-        {5, 127, SIZE_BASE_MAXIMUM, -127},
-        {5, 128, SIZE_BASE_MAXIMUM, -128},
-        {5, 255, SIZE_BASE_MAXIMUM, -1},
-        {5, 0x109, SIZE_BASE_MAXIMUM, -16},
-        /* 8 and 12: modulo 64. 9 and 15: modulo 1024. */
-        {8, 0xffffff, SIZE_BASE_LITERAL, 63},
-        {8, 0x40, SIZE_BASE_LITERAL, 0},
-        {12, 0xabcdef, SIZE_BASE_LITERAL, 0x2f},
-        {9, 0xffffff, SIZE_BASE_LITERAL, 1023},
-        {9, 0x400, SIZE_BASE_LITERAL, 0},
-        {15, 0xabcdef, SIZE_BASE_LITERAL, 0x1ef},
-        /* 10: a power of two, and bits below it. */
-        {10, 0, SIZE_BASE_LITERAL, 1},
-        {10, 4, SIZE_BASE_LITERAL, 16},
-        {10, 0x1e4, SIZE_BASE_LITERAL, 31},
-        {10, 0xffffe4, SIZE_BASE_LITERAL, 31},
-        {10, 15, SIZE_BASE_LITERAL, 0x8000},
-        {10, 0xffffef, SIZE_BASE_LITERAL, 0xffff},
-        {10, 16, SIZE_BASE_LITERAL, 1},
-        {10, 31, SIZE_BASE_LITERAL, 0x8000},
-        /* 11: pages of 32 bytes and a boundary, 0 at least. */
-        {11, 0, SIZE_BASE_LITERAL, 0},
-        {11, 0x20, SIZE_BASE_LITERAL, 0},
-        {11, 0x21, SIZE_BASE_LITERAL, 31},
-        {11, 0x3f, SIZE_BASE_LITERAL, 488},
-        {11, 0xfffff2, SIZE_BASE_LITERAL, 41},
-        /* 13 and 14: forms 1 and 3 again. */
-        {13, 8, SIZE_BASE_LARGEST, 8},
-        {14, 0x101, SIZE_BASE_USABLE, 1},
-    };
-    for (size_t i = 0; i < LENGTH(pinned); i++) {
-        const uint32_t value = pinned[i].value;
-        const uint8_t bytes[6] = {
-            [0] = (uint8_t)(pinned[i].form << 4),
-            [3] = (uint8_t)value,
-            [4] = (uint8_t)(value >> 8),
-            [5] = (uint8_t)(value >> 16),
-        };
+    for (const char *item = pinned_sizes; item != NULL; item = next_item(item)) {
+        unsigned form;
+        int value;
+        char size[32];
+        char text[48];
+        assert_int_equal(sscanf(item, "%u %i %31[^;]", &form, &value, size), 3);
+        const uint8_t bytes[6] = {[0] = (uint8_t)(form << 4),
+                                  [3] = (uint8_t)value,
+                                  [4] = (uint8_t)(value >> 8),
+                                  [5] = (uint8_t)(value >> 16)};
         const struct operation operation = decode_operation(bytes);
-        assert_int_equal(operation.kind, OPERATION_ALLOC);
-        assert_int_equal(operation.size.base, pinned[i].base);
-        assert_int_equal(operation.size.amount, pinned[i].amount);
+        (void)snprintf(text, sizeof text, "alloc 0 %s", size);
+        assert_operation_reads(&operation, text);
     }
 }
 

@@ -1,6 +1,4 @@
 /* Specification: the bytes of program format 2, as docs/programs.md tabulates them. */
-#include <string.h>
-
 #include "tests/unit/program_fixture.h"
 
 #define HEADER_SIZE    16
@@ -152,31 +150,15 @@ TEST(operation_bytes_mean_what_the_table_says) {
 }
 
 TEST(alignments_are_any_small_number_and_any_near_a_power_of_two) {
-    static const struct {
-        uint16_t detail;
-        uint64_t alignment;
-    } pinned[] = {
-        {0, 16},
-        {8, 4096},
-        {9, 16},
-        {0x9fff, UINT64_C(16) << (0x9fff % 9)},
-        {0xa000, 0},
-        {0xa030, 48},
-        {0xbfff, 8191},
-        {0xc000 | 16, 65536},
-        {0xc000 | 63, UINT64_C(1) << 63},
-        {0xc000 | 1 << 6 | 13, 8193},
-        {0xc000 | 127 << 6 | 32, UINT64_C(0xffffffff)},
-        {0xc000 | 126 << 6, UINT64_MAX},
-        {0xe000 | 12, 96},
-        {0xf000 | 20, (1 << 20) - 1},
-        {0xf000 | 1 << 6 | 20, 1 << 20},
-        {0xf000 | 2 << 6 | 20, (1 << 20) + 1},
-        {0xf000 | 3 << 6 | 20, (1 << 20) - 1},
-    };
-    for (size_t i = 0; i < LENGTH(pinned); i++) {
-        const uint8_t bytes[8] = {5, [6] = (uint8_t)pinned[i].detail, [7] = (uint8_t)(pinned[i].detail >> 8)};
-        assert_true(decode_operation(bytes).alignment == pinned[i].alignment);
+    static const char pinned[] =
+        "0 16; 8 4096; 9 16; 0x9fff 16; 0xa000 0; 0xa030 48; 0xbfff 8191; 0xc010 65536; "
+        "0xc03f 0x8000000000000000; 0xc04d 8193; 0xdfe0 0xffffffff; 0xdf80 0xffffffffffffffff; 0xe00c 96; "
+        "0xf014 0xfffff; 0xf054 0x100000; 0xf094 0x100001; 0xf0d4 0xfffff";
+    for (const char *item = pinned; item != NULL; item = next_item(item)) {
+        char *rest;
+        const unsigned long detail = strtoul(item, &rest, 0);
+        const uint8_t bytes[8] = {5, [6] = (uint8_t)detail, [7] = (uint8_t)(detail >> 8)};
+        assert_true(decode_operation(bytes).alignment == strtoull(rest, NULL, 0));
     }
     assert_true(program_format(2)->has_alignment(8191));
     assert_false(program_format(2)->has_alignment(98304));

@@ -3,27 +3,16 @@
  * canonical, and smaller than everything that has failed before. */
 #include "tests/unit/reduce_fixture.h"
 
-PREDICATE(fails_after_a_double) {
-    return count_kind(program, OPERATION_DOUBLE) != 0;
-}
-
-PREDICATE(fails_always) {
-    return true;
-}
-
-PREDICATE(fails_when_allocations_and_frees_are_even) {
-    return count_kind(program, OPERATION_ALLOC) == count_kind(program, OPERATION_FREE) &&
-           count_kind(program, OPERATION_NULL_FREE) != 0 && count_kind(program, OPERATION_REFUSE) == 3;
-}
+PREDICATE_IS(fails_always, true)
+PREDICATE_IS(fails_never, false)
+PREDICATE_IS(fails_after_a_double, count_kind(program, OPERATION_DOUBLE) != 0)
+PREDICATE_IS(fails_when_allocations_and_frees_are_even,
+             count_kind(program, OPERATION_ALLOC) == count_kind(program, OPERATION_FREE) &&
+                 count_kind(program, OPERATION_NULL_FREE) != 0 && count_kind(program, OPERATION_REFUSE) == 3)
 
 /* Everything that names slot 3 is there, or nothing is. */
-PREDICATE(fails_with_a_whole_life) {
-    size_t named = 0;
-    for (size_t i = 0; i < program->operation_count; i++) {
-        named += program_operation(program, i).slot == 3;
-    }
-    return (named == 0 || named == 4) && count_kind(program, OPERATION_COALESCE) != 0;
-}
+PREDICATE_IS(fails_with_a_whole_life, (COUNT(operation.slot == 3) == 0 || COUNT(operation.slot == 3) == 4) &&
+                                          count_kind(program, OPERATION_COALESCE) != 0)
 
 static size_t bytes_asked_for(const struct program *program) {
     size_t sum = 0;
@@ -34,112 +23,53 @@ static size_t bytes_asked_for(const struct program *program) {
     return sum;
 }
 
-PREDICATE(fails_with_much_room_taken) {
-    return bytes_asked_for(program) >= 100;
+static size_t region_size(const struct program *program) {
+    return program->header.page_size * program->header.page_count;
 }
 
-PREDICATE(fails_with_two_requests_or_one_that_fits_nowhere) {
-    const size_t region_size = program->header.page_size * program->header.page_count;
-    for (size_t i = 0; i < program->operation_count; i++) {
-        if ((size_t)program_operation(program, i).size.amount >= region_size) {
-            return true;
-        }
-    }
-    return count_kind(program, OPERATION_ALLOC) >= 2;
-}
+PREDICATE_IS(fails_with_much_room_taken, bytes_asked_for(program) >= 100)
+PREDICATE_IS(fails_with_two_requests_or_one_that_fits_nowhere,
+             COUNT((size_t)operation.size.amount >= region_size(program)) != 0 ||
+                 count_kind(program, OPERATION_ALLOC) >= 2)
+PREDICATE_IS(fails_with_two_requests_or_growth,
+             program->operation_count != 0 &&
+                 (count_kind(program, OPERATION_ALLOC) >= 2 ||
+                  (program->header.growth_limit != 0 && program->header.refused_asks == 0 &&
+                   fails_with_two_requests_or_one_that_fits_nowhere(context, program))))
 
-static bool fails_with_two_requests_or_growth(void *context, const struct program *program) {
-    return program->operation_count != 0 &&
-           (count_kind(program, OPERATION_ALLOC) >= 2 ||
-            (program->header.growth_limit != 0 && program->header.refused_asks == 0 &&
-             fails_with_two_requests_or_one_that_fits_nowhere(context, program)));
-}
+/* Is a literal size among these? */
+#define HAS_SIZE(least, most)                                                                                \
+    (COUNT(operation_takes(operation.kind, OPERAND_SIZE) && operation.size.base == SIZE_BASE_LITERAL &&      \
+           operation.size.amount >= (least) && operation.size.amount <= (most)) != 0)
 
-static bool has_size(const struct program *program, int32_t least, int32_t most) {
-    for (size_t i = 0; i < program->operation_count; i++) {
-        const struct operation operation = program_operation(program, i);
-        if (operation_takes(operation.kind, OPERAND_SIZE) && operation.size.base == SIZE_BASE_LITERAL &&
-            operation.size.amount >= least && operation.size.amount <= most) {
-            return true;
-        }
-    }
-    return false;
-}
-
-PREDICATE(fails_from_1000_bytes) {
-    return has_size(program, 1000, INT32_MAX);
-}
-
-PREDICATE(fails_at_13_and_from_200_bytes) {
-    return has_size(program, 13, 13) || has_size(program, 200, INT32_MAX);
-}
-
-PREDICATE(fails_at_powers) {
-    return has_size(program, 2048, 2048) || has_size(program, 60000, 60000);
-}
-
-PREDICATE(fails_with_two_equal_sizes) {
-    return program->operation_count >= 2 &&
-           program_operation(program, 0).size.amount == program_operation(program, 1).size.amount &&
-           program_operation(program, 0).size.amount >= 17;
-}
-
-PREDICATE(fails_with_sizes_a_word_apart) {
-    return program->operation_count >= 2 &&
-           program_operation(program, 0).size.amount == program_operation(program, 1).size.amount + 8;
-}
-
-PREDICATE(fails_when_something_is_allocated) {
-    return count_kind(program, OPERATION_ALLOC) + count_kind(program, OPERATION_ZALLOC) +
-               count_kind(program, OPERATION_CALLOC) + count_kind(program, OPERATION_ALIGNED) !=
-           0;
-}
-
-PREDICATE(fails_with_21_bytes_in_all) {
-    for (size_t i = 0; i < program->operation_count; i++) {
-        const struct operation operation = program_operation(program, i);
-        const uint64_t count = operation.kind == OPERATION_CALLOC ? program_counts[operation.choice] : 1;
-        if (operation_takes(operation.kind, OPERAND_SIZE) && count * (uint32_t)operation.size.amount == 21) {
-            return true;
-        }
-    }
-    return false;
-}
-
-PREDICATE(fails_when_misaligned) {
-    for (size_t i = 0; i < program->operation_count; i++) {
-        const struct operation operation = program_operation(program, i);
-        if (operation.kind == OPERATION_ALIGNED && operation.alignment >= 32) {
-            return true;
-        }
-    }
-    return false;
-}
-
-PREDICATE(fails_at_a_far_step) {
-    return program->operation_count != 0 && program_operation(program, 0).step >= 77;
-}
-
-PREDICATE(fails_near_the_maximum) {
-    return program->operation_count != 0 && program_operation(program, 0).size.base == SIZE_BASE_MAXIMUM;
-}
-
-PREDICATE(fails_with_two_slots) {
-    return program->operation_count >= 3 &&
-           program_operation(program, 0).slot != program_operation(program, 1).slot &&
-           program_operation(program, 2).slot == program_operation(program, 0).slot;
-}
-
-PREDICATE(fails_in_a_heap_of_300_bytes) {
-    return program->header.page_size * program->header.page_count >= 300 &&
-           program->header.growth_limit >= 2 && (program->header.refused_asks & 8) != 0;
-}
-
-PREDICATE(fails_when_full) {
-    const size_t region_size = program->header.page_size * program->header.page_count;
-    return program->operation_count != 0 && program->header.page_count >= 2 &&
-           (size_t)program_operation(program, 0).size.amount == region_size - 8;
-}
+PREDICATE_IS(fails_from_1000_bytes, HAS_SIZE(1000, INT32_MAX))
+PREDICATE_IS(fails_at_13_and_from_200_bytes, HAS_SIZE(13, 13) || HAS_SIZE(200, INT32_MAX))
+PREDICATE_IS(fails_at_powers, HAS_SIZE(2048, 2048) || HAS_SIZE(60000, 60000))
+PREDICATE_IS(fails_with_two_equal_sizes, program->operation_count >= 2 && amount_of(program, 0) >= 17 &&
+                                             amount_of(program, 0) == amount_of(program, 1))
+PREDICATE_IS(fails_with_sizes_a_word_apart,
+             program->operation_count >= 2 && amount_of(program, 0) == amount_of(program, 1) + 8)
+PREDICATE_IS(fails_when_something_is_allocated,
+             count_kind(program, OPERATION_ALLOC) + count_kind(program, OPERATION_ZALLOC) +
+                     count_kind(program, OPERATION_CALLOC) + count_kind(program, OPERATION_ALIGNED) !=
+                 0)
+PREDICATE_IS(fails_with_21_bytes_in_all,
+             COUNT(operation_takes(operation.kind, OPERAND_SIZE) &&
+                   (operation.kind == OPERATION_CALLOC ? program_counts[operation.choice] : 1) *
+                           (uint32_t)operation.size.amount ==
+                       21) != 0)
+PREDICATE_IS(fails_when_misaligned,
+             COUNT(operation.kind == OPERATION_ALIGNED && operation.alignment >= 32) != 0)
+PREDICATE_IS(fails_at_a_far_step, program->operation_count != 0 && program_operation(program, 0).step >= 77)
+PREDICATE_IS(fails_near_the_maximum,
+             program->operation_count != 0 && program_operation(program, 0).size.base == SIZE_BASE_MAXIMUM)
+PREDICATE_IS(fails_with_two_slots, program->operation_count >= 3 &&
+                                       slot_of(program, 0) != slot_of(program, 1) &&
+                                       slot_of(program, 2) == slot_of(program, 0))
+PREDICATE_IS(fails_in_a_heap_of_300_bytes, region_size(program) >= 300 && program->header.growth_limit >= 2 &&
+                                               (program->header.refused_asks & 8) != 0)
+PREDICATE_IS(fails_when_full, program->operation_count != 0 && program->header.page_count >= 2 &&
+                                  (size_t)amount_of(program, 0) == region_size(program) - 8)
 
 #define SMALLEST "heap page=32 pages=1 growth=0 slots=16\n"
 
@@ -205,10 +135,6 @@ TEST_EACH(a_program_becomes_the_smallest_that_fails, reductions) {
     assert_reduced(program, row->fails, reduced);
 }
 
-PREDICATE(fails_never) {
-    return false;
-}
-
 TEST(a_program_that_does_not_fail_is_not_reduced) {
     const struct program program = parse("kmem-program 1\nalloc 0 1\n");
     struct reduction reduction = {.fails = fails_never, .replay_limit = SIZE_MAX};
@@ -236,35 +162,25 @@ TEST(an_empty_input_can_be_reduced) {
 }
 
 TEST(the_order_is_by_operations_then_heap_then_operands) {
-    static const char *const ascending[] = {
-        "kmem-program 1\nheap page=4096 pages=100 growth=60\n",
-        "kmem-program 1\nalloc 0 0\n",
-        "kmem-program 1\nalloc 1 0\n",
-        "kmem-program 1\nalloc 0 1\n",
-        "kmem-program 1\nalloc 0 16777215\n",
-        "kmem-program 1\nalloc 0 largest\n",
-        "kmem-program 1\nalloc 0 largest+1\n",
-        "kmem-program 1\nalloc 0 largest-1\n",
-        "kmem-program 1\nalloc 0 first\n",
-        "kmem-program 1\nfree 0\n",
-        "kmem-program 1\ndouble 0\n",
-        "kmem-program 1\ndouble 0 realloc\n",
-        "kmem-program 1\nheap slots=32\nalloc 0 0\n",
-        "kmem-program 1\nheap page=64\nalloc 0 0\n",
-        "kmem-program 1\nheap pages=2\nalloc 0 0\n",
-        "kmem-program 1\nheap refuse=0\nalloc 0 0\n",
-        "kmem-program 1\nheap growth=1\nalloc 0 0\n",
-        "kmem-program 1\nnull\nnull\n",
-    };
-    static uint8_t bytes[LENGTH(ascending)][64];
-    struct program programs[LENGTH(ascending)];
-    for (size_t i = 0; i < LENGTH(ascending); i++) {
-        const struct program program = parse(ascending[i]);
-        memcpy(bytes[i], program.bytes, program.size);
-        programs[i] = program_decode(bytes[i], program.size);
+    static const char ascending[] =
+        "heap page=4096 pages=100 growth=60; alloc 0 0; alloc 1 0; alloc 0 1; alloc 0 16777215; "
+        "alloc 0 largest; alloc 0 largest+1; alloc 0 largest-1; alloc 0 first; free 0; double 0; "
+        "double 0 realloc; heap slots=32\nalloc 0 0; heap page=64\nalloc 0 0; heap pages=2\nalloc 0 0; "
+        "heap refuse=0\nalloc 0 0; heap growth=1\nalloc 0 0; null\nnull";
+    static uint8_t bytes[18][64];
+    struct program programs[LENGTH(bytes)];
+    size_t count = 0;
+    for (const char *item = ascending; item != NULL; item = next_item(item)) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "kmem-program 1\n%.*s\n", (int)strcspn(item, ";"), item);
+        const struct program program = parse(text);
+        memcpy(bytes[count], program.bytes, program.size);
+        programs[count] = program_decode(bytes[count], program.size);
+        count++;
     }
-    for (size_t i = 0; i < LENGTH(ascending); i++) {
-        for (size_t j = 0; j < LENGTH(ascending); j++) {
+    assert_int_equal(count, LENGTH(bytes));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
             const int order = reduce_order(&programs[i], &programs[j]);
             assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
         }

@@ -64,14 +64,11 @@ static bool fails_by_oracle(void *context, const struct program *program) {
 
 /* A random program of OPERATION_COUNT operations on a small heap that fails, as canonical bytes. */
 static struct program draw_failing(unsigned *oracle) {
-    static uint64_t random = UINT64_C(0x2545f4914f6cdd1d); /* Marsaglia's xorshift */
+    static uint64_t random = UINT64_C(0x2545f4914f6cdd1d);
     static uint8_t bytes[PROGRAM_HEADER_SIZE_MAXIMUM + OPERATION_COUNT * PROGRAM_OPERATION_SIZE_MAXIMUM];
     for (size_t draw = 0; draw < DRAW_MAXIMUM; draw++) {
         for (size_t i = 0; i < sizeof bytes; i++) {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            bytes[i] = (uint8_t)(random >> 32);
+            bytes[i] = (uint8_t)(next_random(&random) >> 32);
         }
         bytes[1] = 0;
         const struct program program = program_decode(bytes, sizeof bytes);

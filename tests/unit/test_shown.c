@@ -1,8 +1,4 @@
 /* Specification: text from outside in a form that can be printed. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fuzz/text/shown.h"
 #include "tests/unit/test.h"
 

@@ -1,8 +1,6 @@
 /* The page tables' contract (src/riscv/sv39.h), sentence by sentence: making a tree, mapping, unmapping,
  * translating, names. What refuses them stands in test_sv39_refusal.c; where the tables lie, in
  * sv39_fixture.h. */
-#include <string.h>
-
 #include "tests/unit/sv39_fixture.h"
 
 TEST(init_makes_an_empty_tree_with_one_table) {

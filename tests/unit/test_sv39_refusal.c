@@ -1,8 +1,6 @@
 /* What the page tables refuse (src/riscv/sv39.h), and that a refusal changes nothing: bad arguments, too few
  * pages, and entries, roots and counters that cannot be true. Where the tables lie stands in sv39_fixture.h.
  */
-#include <string.h>
-
 #include "tests/unit/sv39_fixture.h"
 
 TEST(every_address_that_is_not_canonical_is_refused) {

@@ -1,8 +1,4 @@
 /* Specification: the text form of programs. Every message is pinned with the place it names. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "fuzz/text/text.h"
 #include "tests/unit/program_fixture.h"
 
 #define FIRST_LINE TEXT_MAGIC " 1\n"

@@ -1,7 +1,5 @@
 /* The contract of a heap's range of virtual addresses (src/riscv/virtual_heap.h), sentence by sentence. The
  * tables are looked at through sv39_translate; where they and the pages lie, sv39_fixture.h says. */
-#include <string.h>
-
 #include "src/riscv/virtual_heap.h"
 #include "tests/unit/sv39_fixture.h"
 

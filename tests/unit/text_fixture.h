@@ -2,10 +2,6 @@
 #ifndef KMEM_TEXT_FIXTURE_H
 #define KMEM_TEXT_FIXTURE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fuzz/text/text.h"
 #include "tests/unit/test.h"
 

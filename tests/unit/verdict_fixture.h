@@ -3,10 +3,6 @@
 #ifndef KMEM_VERDICT_FIXTURE_H
 #define KMEM_VERDICT_FIXTURE_H
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "invariants/invariant.h"
 #include "tests/unit/test.h"
 
@@ -55,9 +51,11 @@ static inline void assert_named_apart(const char *(*id)(unsigned), const char *(
     for (unsigned invariant = 1; invariant < count; invariant++) {
         const char *const said = sentence(invariant);
         assert_int_equal(strncmp(id(invariant), front, strlen(front)), 0);
+        assert_true(said[0] >= 'A' && said[0] <= 'Z');
         assert_int_equal(said[strlen(said) - 1], '.');
         for (unsigned other = 1; other < invariant; other++) {
             assert_string_not_equal(id(invariant), id(other));
+            assert_string_not_equal(said, sentence(other));
         }
     }
     assert_null(id(0));

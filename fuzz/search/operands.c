@@ -135,15 +135,12 @@ static void shrink_size(struct reducer *reducer, size_t index) {
 
 /* Sizes together. */
 
-static bool is_literal(const struct operation *operation) {
-    return operation_has_size(operation) && operation->size.base == SIZE_BASE_LITERAL;
-}
-
 static bool try_equals(void *context, uint32_t value) {
     struct place *const place = context;
     struct draft *const draft = reducer_draft(place->reducer);
     for (size_t i = 0; i < draft->count; i++) {
-        if (is_literal(&draft->operations[i]) && draft->operations[i].size.amount == place->amount) {
+        if (operation_is_literal(&draft->operations[i]) &&
+            draft->operations[i].size.amount == place->amount) {
             draft->operations[i].size.amount = (int32_t)value;
         }
     }
@@ -158,7 +155,7 @@ static bool try_equals(void *context, uint32_t value) {
 static void shrink_equals(struct reducer *reducer) {
     for (size_t i = 0; i < reducer->best.count; i++) {
         const struct operation *const operation = &reducer->best.operations[i];
-        if (is_literal(operation)) {
+        if (operation_is_literal(operation)) {
             struct place place = {.reducer = reducer, .amount = operation->size.amount};
             (void)shrink_number((uint32_t)place.amount, try_equals, &place);
         }
@@ -167,7 +164,7 @@ static void shrink_equals(struct reducer *reducer) {
 
 static bool try_lower_pair(struct reducer *reducer, size_t one, size_t other) {
     struct operation *const operations = reducer_draft(reducer)->operations;
-    if (!is_literal(&operations[one]) || !is_literal(&operations[other]) ||
+    if (!operation_is_literal(&operations[one]) || !operation_is_literal(&operations[other]) ||
         operations[one].size.amount < WORD || operations[other].size.amount < WORD) {
         return false;
     }

@@ -117,10 +117,6 @@ static void delete_pairs(struct reducer *reducer) {
 
 /* Folding. */
 
-static bool has_literal_size(const struct operation *operation) {
-    return operation_takes(operation->kind, OPERAND_SIZE) && operation->size.base == SIZE_BASE_LITERAL;
-}
-
 static size_t block_size(int32_t request) {
     const size_t size = ((size_t)request + HEADER_SIZE - 1) / HEADER_SIZE * HEADER_SIZE + HEADER_SIZE;
     return size < BLOCK_SIZE ? BLOCK_SIZE : size;
@@ -140,7 +136,7 @@ static void remove_operation(struct draft *draft, size_t gone) {
  */
 static bool try_fold(struct reducer *reducer, size_t gone, size_t heir) {
     const struct operation *const operations = reducer->best.operations;
-    if (!has_literal_size(&operations[gone]) || !has_literal_size(&operations[heir])) {
+    if (!operation_is_literal(&operations[gone]) || !operation_is_literal(&operations[heir])) {
         return false;
     }
     const size_t sum = (size_t)operations[heir].size.amount + block_size(operations[gone].size.amount);

@@ -24,6 +24,15 @@ struct reducer {
     uint64_t *rejected; /* hashes of failed candidates, so that they are not tried again; may forget some */
 };
 
+/* Makes a program the best, if it fails; otherwise says why not. Whatever it returns, reducer_close frees the
+ * memory. */
+__attribute__((warn_unused_result)) enum reduce_outcome reducer_open(struct reducer *reducer,
+                                                                     const struct program *program);
+void reducer_close(struct reducer *reducer);
+
+/* Hands the best over to the reduction, whose bytes it then owns. */
+void reducer_result(struct reducer *reducer);
+
 /* A copy of the best, to change. It stays the reducer's; the previous one is lost. */
 struct draft *reducer_draft(struct reducer *reducer);
 
@@ -36,6 +45,9 @@ bool reducer_try_without_doomed(struct reducer *reducer);
 
 /* Does this kind of operation allocate into an empty slot? */
 bool operation_allocates(enum operation_kind kind);
+
+/* Does it have a size, and that a literal? */
+bool operation_is_literal(const struct operation *operation);
 
 /* The order of reduce_order, of drafts. */
 int order_drafts(const struct draft *left, const struct draft *right);

@@ -51,6 +51,7 @@ if(NOT KMEM_INSTRUMENT STREQUAL "none")
   target_compile_definitions(kmem_options INTERFACE PORT_ADDRESS_SANITIZER=1)
   if(NOT KMEM_BOARD)
     target_link_options(kmem_options INTERFACE ${KMEM_SANITIZERS})
+    target_compile_definitions(kmem_options INTERFACE KMEM_REQUIRE=1) # contracts: src/require.h
   endif()
 endif()
 

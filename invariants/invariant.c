@@ -5,6 +5,7 @@
 #include "invariants/invariant.h"
 
 #include "src/block.h"
+#include "src/require.h"
 
 #define OUT_OF_LINE __attribute__((noinline, cold))
 
@@ -204,6 +205,8 @@ static struct verdict check_blocks(const struct kmem *heap, const struct expecta
 
 struct verdict invariant_check(const struct kmem *heap, const struct expectation *expectation, uint64_t mask,
                                struct census *census) {
+    REQUIRE(heap != NULL && expectation->base != NULL && census != NULL);
+    REQUIRE(expectation->live_count == 0 || expectation->live != NULL);
     *census = (struct census){.block_count = 0};
     const struct verdict verdict = check_region(heap, expectation);
     if (is_on(mask, verdict)) {

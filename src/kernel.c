@@ -2,6 +2,7 @@
 #include "kernel.h"
 
 #include "port.h"
+#include "require.h"
 
 static struct {
     struct kmem heap;
@@ -41,6 +42,7 @@ static void finish(enum kmem_error error, const void *pointer) {
 static void *finish_with(void *payload, const void *pointer) {
     const bool pages_are_corrupt = kernel.pages_are_corrupt;
     kernel.pages_are_corrupt = false;
+    REQUIRE(payload == NULL || !pages_are_corrupt);
     finish(pages_are_corrupt ? KMEM_CORRUPT_PAGES : kmem_last_error(&kernel.heap), pointer);
     return payload;
 }
@@ -53,6 +55,7 @@ static bool is_page_fault(enum page_error error) {
 
 /* The page source of a heap that is a run of a page allocator, the context: the pages that follow it. */
 static bool extend_run(void *context, size_t page_count) {
+    REQUIRE(context != NULL && page_count != 0);
     const enum page_error error = page_extend(context, kernel.heap.base, page_count);
     kernel.pages_are_corrupt = is_page_fault(error);
     return error == PAGE_OK;
@@ -60,6 +63,7 @@ static bool extend_run(void *context, size_t page_count) {
 
 /* Pages the heap may have in all: those from its first to the page allocator's last. */
 static size_t page_limit(const struct page_allocator *pages, const unsigned char *base) {
+    REQUIRE(base >= pages->base && (size_t)(base - pages->base) / PAGE_SIZE < pages->page_count);
     return pages->page_count - (size_t)(base - pages->base) / PAGE_SIZE;
 }
 
@@ -69,6 +73,7 @@ static enum kmem_error start(void *page_table, void *base, size_t page_count,
     struct kmem heap;
     const enum kmem_error error = kmem_init(&heap, base, page_count, PAGE_SIZE, source);
     if (error == KMEM_OK) {
+        REQUIRE(heap.base == base && heap.page_count == page_count);
         kernel.heap = heap;
         kernel.page_table = page_table;
     }
@@ -91,6 +96,7 @@ static enum kmem_error start_in_run(struct page_allocator *pages) {
 }
 
 enum kmem_error kmem_kernel_init(struct page_allocator *pages) {
+    REQUIRE(pages != NULL);
     lock_kernel();
     const enum kmem_error error = start_in_run(pages);
     unlock_kernel();

@@ -172,16 +172,20 @@ static void trace_step(void *context, const struct executor *executor, const str
     }
 }
 
-static void announce_step(void *context, const struct executor *executor, const struct step *step) {
-    (void)context;
-    debug_before(executor, step);
+/* Under a debugger: the next operation may be the image's last. */
+static void flush_step(void *context, const struct executor *executor, const struct step *step,
+                       struct verdict verdict) {
+    (void)context, (void)executor, (void)step, (void)verdict;
+    output_flush();
 }
 
-static void debug_step(void *context, const struct executor *executor, const struct step *step,
-                       struct verdict verdict) {
-    trace_step(context, executor, step, verdict);
-    output_flush(); /* the next operation may be the image's last */
-    debug_after(executor, step, verdict);
+static const struct observer flushing = {.after = flush_step};
+
+static size_t observer_count(void) {
+    if ((replay.control.flags & IMAGE_DEBUG) != 0) {
+        return 3;
+    }
+    return (replay.control.flags & IMAGE_TRACE) != 0 ? 1 : 0;
 }
 
 static void run_program(void *argument) {
@@ -199,7 +203,7 @@ static void make_executor(void) {
     replay.executor.arena = replay.arena;
     replay.executor.tables = tables;
     replay.executor.oracles = ORACLE_ALL;
-    replay.executor.observer = NULL;
+    replay.executor.observers.count = 0;
     executor_prepare(&replay.executor);
 }
 
@@ -275,10 +279,8 @@ static void replay_input(size_t index) {
     struct run run = {.program = program_decode(replay.blob.bytes + input.offset, input.size),
                       .index = index};
     const struct observer tracing = {.after = trace_step, .context = &run};
-    const struct observer debugging = {.before = announce_step, .after = debug_step, .context = &run};
-    replay.executor.observer = (replay.control.flags & IMAGE_DEBUG) != 0   ? &debugging
-                               : (replay.control.flags & IMAGE_TRACE) != 0 ? &tracing
-                                                                           : NULL;
+    replay.executor.observers =
+        (struct observers){{&tracing, &flushing, &debug_observer}, observer_count()};
     replay.executor.operation_count = 0;
     replay.phase = PHASE_INPUT;
     replay.started = timer_start(replay.control.watchdog);

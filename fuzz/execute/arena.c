@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "src/port.h"
+#include "src/require.h"
 
 #define DIRT_WORD UINT64_C(0xa5a5a5a5a5a5a5a5)
 
@@ -49,6 +50,7 @@ void arena_prepare(struct arena arena) {
 }
 
 void arena_reset(struct arena arena, size_t size) {
+    REQUIRE(size <= arena.capacity && size % sizeof(word) == 0);
     if (arena.page_size == 0) {
         fill(arena.base, size);
         PORT_POISON(arena.base, size);
@@ -56,6 +58,7 @@ void arena_reset(struct arena arena, size_t size) {
 }
 
 bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset) {
+    REQUIRE(region_size <= arena.capacity && region_size % sizeof(word) == 0);
     const struct {
         size_t offset;
         size_t size; /* bytes */
@@ -75,6 +78,8 @@ bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offse
 }
 
 PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size) {
+    REQUIRE(offset % sizeof(word) == 0 && size % sizeof(word) == 0);
+    REQUIRE(offset <= arena.capacity && size <= arena.capacity - offset);
     const unsigned char *const bytes = arena.base + offset;
     const word *const words = (const word *)(const void *)bytes;
     for (size_t i = 0; i < size / sizeof *words; i++) {
@@ -90,5 +95,7 @@ PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, siz
 }
 
 PORT_UNCHECKED unsigned char arena_byte(struct arena arena, ptrdiff_t offset) {
+    REQUIRE(offset >= -(ptrdiff_t)ARENA_GUARD_SIZE &&
+            offset < (ptrdiff_t)(arena.capacity + ARENA_GUARD_SIZE));
     return arena.base[offset];
 }

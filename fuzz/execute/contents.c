@@ -3,15 +3,14 @@
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/slots.h"
-
-#define GRAIN ((size_t)8) /* bytes; usable sizes are multiples of it */
+#include "src/require.h"
 
 /* Looks at the whole usable size. */
 static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {
     const size_t usable_size =
         executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
     const size_t room = executor->given_pages * executor->model.page_size - step->offset;
-    const size_t size = (usable_size < room ? usable_size : room) & ~(GRAIN - 1);
+    const size_t size = (usable_size < room ? usable_size : room) & ~(MODEL_GRAIN - 1);
     const size_t first = arena_first_nonzero(executor->region, step->offset, size);
     if (first == size) {
         return verdict_sound();
@@ -38,6 +37,7 @@ struct verdict judge_new_contents(const struct executor *executor, const struct 
     }
     const struct slot *const slot = &executor->tables.slots[step->slot];
     const size_t kept = old_size < slot->size ? old_size : slot->size;
+    REQUIRE(executor_slot_is_live(executor, step->slot) && slot->offset == step->offset);
     if (step->call == CALL_ZALLOC || step->call == CALL_CALLOC) {
         verdict = judge_if_on(executor, check_zeroed(executor, step));
     } else if (step->call == CALL_REALLOC) {

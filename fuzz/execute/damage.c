@@ -5,12 +5,12 @@
  * a corrupt heap has changed nothing. An impossible header has to be reported by every call that needs it. */
 #include "fuzz/execute/damage.h"
 
+#include "fuzz/execute/call.h"
 #include "fuzz/execute/judge.h"
 #include "src/port.h"
+#include "src/require.h"
 
-#define GRAIN              ((size_t)8)  /* bytes; of offsets and of block sizes */
-#define BLOCK_SIZE_MINIMUM ((size_t)16) /* bytes */
-#define TAKEN              (UINT64_C(1) << 63)
+#define TAKEN (UINT64_C(1) << 63)
 
 typedef uint64_t __attribute__((may_alias)) word;
 
@@ -71,43 +71,15 @@ static void restore(struct executor *executor, size_t region_size) {
     poison_again(executor, region_size);
 }
 
-static void call(struct executor *executor, struct step *step) {
-    const struct subject *const subject = executor->subject;
-    void *const pointer = executor_pointer(executor, step->pointer_offset);
-    const size_t size = step->size > SIZE_MAX ? SIZE_MAX : (size_t)step->size;
-    const void *result = NULL;
-    switch (step->damage.call) {
-    case CALL_ALLOC:
-        result = subject->alloc(executor->heap, size);
-        break;
-    case CALL_REALLOC:
-        result = subject->realloc(executor->heap, pointer, size);
-        break;
-    case CALL_COALESCE:
-        step->returned = subject->coalesce(executor->heap);
-        break;
-    default:
-        step->returned = subject->free(executor->heap, pointer);
-        break;
-    }
-    if (result != NULL) {
-        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
-    }
-    step->refusal = subject->last_refusal(executor->heap);
-    if (step->damage.call == CALL_ALLOC || step->damage.call == CALL_REALLOC) {
-        step->returned = step->refusal;
-    }
-}
-
 /* Can no block of a region with so many bytes left have this header? */
 static bool is_impossible(uint64_t header, size_t rest) {
     const uint64_t size = header & ~TAKEN;
-    return size < BLOCK_SIZE_MINIMUM || size % GRAIN != 0 || size > rest;
+    return size < MODEL_BLOCK_LEAST || size % MODEL_GRAIN != 0 || size > rest;
 }
 
 static struct verdict check_inside(const struct executor *executor, const struct step *step) {
     const bool right =
-        step->offset == MODEL_NOTHING || (step->offset % GRAIN == 0 && judge_is_inside(executor, step));
+        step->offset == MODEL_NOTHING || (step->offset % MODEL_GRAIN == 0 && judge_is_inside(executor, step));
     return right ? verdict_sound()
                  : (struct verdict){ORACLE_DAMAGE_INSIDE, step->damage.header_offset,
                                     model_region_size(&executor->model), step->offset};
@@ -136,10 +108,12 @@ static struct verdict check_untouched(const struct step *step, size_t changed, s
 
 struct verdict damage_perform(struct executor *executor, struct step *step) {
     const size_t region_size = model_region_size(&executor->model);
+    REQUIRE(executor->exact && region_size <= DAMAGE_REGION_MAXIMUM && step->damage.mask != 0);
+    REQUIRE(step->damage.header_offset % MODEL_GRAIN == 0 && step->damage.header_offset < region_size);
     word *const header = words_at(executor, step->damage.header_offset);
     const uint64_t damaged = change_header(header, step->damage.mask);
     save(executor, region_size); /* with the damage, to see what the call changes */
-    call(executor, step);
+    call_subject(executor, step->damage.call, step);
     const size_t changed = first_changed(words_at(executor, 0), region_size);
     restore(executor, region_size);
     (void)change_header(header, step->damage.mask);

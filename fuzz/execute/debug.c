@@ -15,14 +15,19 @@ DEBUG_PLACE void debug_violation(const struct verdict *verdict, const struct ste
     __asm__ volatile("" ::"r"(verdict), "r"(step) : "memory");
 }
 
-void debug_before(const struct executor *executor, const struct step *step) {
+static void before(void *context, const struct executor *executor, const struct step *step) {
+    (void)context;
     debug_executor = executor;
     debug_operation(step->index, step);
 }
 
-void debug_after(const struct executor *executor, const struct step *step, struct verdict verdict) {
+static void after(void *context, const struct executor *executor, const struct step *step,
+                  struct verdict verdict) {
+    (void)context;
     debug_executor = executor;
     if (!verdict_is_sound(verdict)) {
         debug_violation(&verdict, step);
     }
 }
+
+const struct observer debug_observer = {.before = before, .after = after};

@@ -9,12 +9,10 @@
 /* The executor that last announced a step, for commands of the debugger; NULL before. */
 extern const struct executor *volatile debug_executor;
 
-/* Called by an observer before each step, as its `before` is, and after it, as its `after` is. */
-void debug_before(const struct executor *executor, const struct step *step);
-void debug_after(const struct executor *executor, const struct step *step, struct verdict verdict);
+/* Calls the places below. */
+extern const struct observer debug_observer;
 
-/* The places themselves: debug_before calls the one for every step, debug_after the other when the verdict
- * is not sound. */
+/* Before every step; after one whose verdict is not sound. */
 void debug_operation(size_t index, const struct step *step);
 void debug_violation(const struct verdict *verdict, const struct step *step);
 

@@ -1,16 +1,18 @@
-/* The executor. executor.h is the contract; resolve.c, judge.c and contents.c are its parts. */
+/* The executor. executor.h is the contract; resolve.c, call.c, judge.c, contents.c and damage.c are its
+ * parts. */
 #include "fuzz/execute/executor.h"
 
 #include "fuzz/execute/bad_start.h"
+#include "fuzz/execute/call.h"
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/resolve.h"
 #include "fuzz/execute/slots.h"
 #include "src/port.h"
+#include "src/require.h"
 
-#define HEADER_SIZE ((size_t)8)  /* bytes */
-#define TAIL_SIZE   ((size_t)64) /* bytes after the last live block in which a header may be written */
+#define TAIL_SIZE ((size_t)64) /* bytes after the last live block in which a header may be written */
 
 /* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
 static void give(struct executor *executor, size_t offset, size_t size) {
@@ -24,6 +26,7 @@ static void give(struct executor *executor, size_t offset, size_t size) {
 static bool extend(void *context, size_t page_count) {
     struct executor *const executor = context;
     const struct model *const model = &executor->model;
+    REQUIRE(executor->given_pages <= model->page_limit);
     executor->asked_pages += page_count;
     executor->ask_count++;
     const bool granted = executor->exact ? executor->grant : true;
@@ -85,47 +88,6 @@ static struct prediction predict(struct executor *executor, const struct step *s
     return model_nothing();
 }
 
-/* A 64-bit size as this machine's: what a size_t cannot say becomes the most it can, which fits no heap
- * either. */
-static size_t machine_size(uint64_t size) {
-    return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
-}
-
-static void *call_subject(struct executor *executor, struct step *step) {
-    const struct subject *const subject = executor->subject;
-    void *const heap = executor->heap;
-    void *const pointer = step->null_pointer ? NULL : executor_pointer(executor, step->pointer_offset);
-    const size_t size = machine_size(step->size);
-    switch (step->call) {
-    case CALL_ALLOC:
-        return subject->alloc(heap, size);
-    case CALL_ZALLOC:
-        return subject->zalloc(heap, size);
-    case CALL_CALLOC:
-        return subject->calloc(heap, machine_size(step->count), size);
-    case CALL_ALLOC_ALIGNED:
-        return subject->alloc_aligned(heap, machine_size(step->alignment), size);
-    case CALL_REALLOC:
-        return subject->realloc(heap, pointer, size);
-    case CALL_FREE:
-        step->returned = subject->free(heap, pointer);
-        break;
-    case CALL_COALESCE:
-        if (subject->shatter != NULL) {
-            subject->shatter(heap); /* or there would be nothing to merge */
-        }
-        step->returned = subject->coalesce(heap);
-        break;
-    case CALL_USABLE:
-        step->usable_size = subject->usable_size(heap, pointer);
-        break;
-    case CALL_NONE:
-    case CALL_DAMAGED:
-        break;
-    }
-    return NULL;
-}
-
 /* Makes the call and notes what came of it. */
 static void act(struct executor *executor, struct step *step) {
     if (step->call == CALL_NONE) {
@@ -135,26 +97,24 @@ static void act(struct executor *executor, struct step *step) {
     executor->asked_pages = 0;
     executor->ask_count = 0;
     executor->grant = step->predicted.asked_pages != 0 && executor->model.last_ask_granted;
-    const void *const result = call_subject(executor, step);
-    if (result != NULL) {
-        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
+    if (step->call == CALL_COALESCE && executor->subject->shatter != NULL) {
+        executor->subject->shatter(executor->heap); /* or there would be nothing to merge */
     }
-    step->refusal = executor->subject->last_refusal(executor->heap);
+    call_subject(executor, step->call, step);
     executor->refusal = step->refusal;
-    if (step->call != CALL_FREE && step->call != CALL_COALESCE) {
-        step->returned = step->refusal;
-    }
     step->asked_pages = executor->asked_pages;
     step->ask_count = executor->ask_count;
 }
 
 static void vacate(struct executor *executor, size_t slot, size_t stale_offset) {
+    REQUIRE(executor_slot_is_live(executor, slot));
     executor->tables.slots[slot].stale_offset = stale_offset;
     slots_add(executor->tables.stale_bits, slot);
     slots_remove(executor->tables.live_bits, slot);
 }
 
 static void occupy(struct executor *executor, size_t slot, size_t offset, size_t size) {
+    REQUIRE(slot < executor->slot_count && !executor_slot_is_live(executor, slot));
     struct slot *const taken = &executor->tables.slots[slot];
     taken->offset = offset;
     taken->size = size;
@@ -231,34 +191,53 @@ static struct verdict perform(struct executor *executor, struct step *step) {
     return judge(executor, step);
 }
 
+static void observe_before(const struct executor *executor, const struct step *step) {
+    const struct observers *const observers = &executor->observers;
+    for (size_t i = 0; i < observers->count; i++) {
+        if (observers->list[i]->before != NULL) {
+            observers->list[i]->before(observers->list[i]->context, executor, step);
+        }
+    }
+}
+
+static void observe_after(const struct executor *executor, const struct step *step, struct verdict verdict) {
+    const struct observers *const observers = &executor->observers;
+    for (size_t i = 0; i < observers->count; i++) {
+        if (observers->list[i]->after != NULL) {
+            observers->list[i]->after(observers->list[i]->context, executor, step, verdict);
+        }
+    }
+}
+
 static struct verdict do_step(struct executor *executor, const struct operation *operation, bool recovery) {
-    const struct observer *const observer = executor->observer;
     struct step step;
     resolve(executor, operation, &step);
+    REQUIRE(step.slot == STEP_NO_SLOT || step.slot < executor->slot_count);
     step.recovery = recovery;
     step.predicted = executor->exact ? predict(executor, &step) : model_nothing();
-    if (observer != NULL && observer->before != NULL) {
-        observer->before(observer->context, executor, &step);
-    }
+    observe_before(executor, &step);
     const struct verdict verdict = perform(executor, &step);
     if (verdict_is_sound(verdict)) {
         fold_step(executor, &step);
     }
     executor->operation_count++;
-    if (observer != NULL && observer->after != NULL) {
-        observer->after(observer->context, executor, &step, verdict);
-    }
+    observe_after(executor, &step, verdict);
     return verdict;
 }
 
 /* The run. */
 
 void executor_prepare(struct executor *executor) {
+    REQUIRE(executor->subject != NULL && executor->arena.base != NULL);
+    REQUIRE((uintptr_t)executor->arena.base % ARENA_GUARD_SIZE == 0);
+    REQUIRE(executor->tables.slot_capacity != 0 && executor->tables.slot_capacity % SLOTS_WORD_BITS == 0);
     arena_prepare(executor->arena);
 }
 
 struct verdict executor_start(struct executor *executor, const struct program_header *header) {
     const size_t page_limit = header->page_count + header->growth_limit;
+    REQUIRE(header->slot_count != 0 && header->slot_count <= executor->tables.slot_capacity);
+    REQUIRE(page_limit < executor->arena.capacity / header->page_size); /* one page is before the base */
     model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity + 1,
                 header->page_size, header->page_count, page_limit, header->refused_asks);
     executor->model.skew = header->page_size;
@@ -294,13 +273,14 @@ struct verdict executor_start(struct executor *executor, const struct program_he
 }
 
 struct verdict executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
+    REQUIRE(executor->operation_count == 0 && live_count <= executor->slot_count);
     executor->subject->arrange(executor->heap, live, live_count);
     for (size_t i = 0; i < live_count; i++) {
         struct model *const model = &executor->model;
         struct slot *const slot = &executor->tables.slots[i];
         model->live[model->live_count++] = live[i];
         model->taken_size += live[i].size;
-        occupy(executor, i, live[i].offset + HEADER_SIZE, live[i].size - HEADER_SIZE);
+        occupy(executor, i, live[i].offset + MODEL_HEADER_SIZE, live[i].size - MODEL_HEADER_SIZE);
         slot->tag = pattern_tag(~(uint64_t)i); /* those of steps count up from 0 */
         pattern_write(executor_pointer(executor, slot->offset), slot->tag, 0, slot->size);
     }
@@ -336,6 +316,8 @@ struct verdict executor_recover(struct executor *executor) {
     if (verdict_is_sound(verdict)) {
         verdict = judge_region(executor);
     }
+    REQUIRE(slots_find(executor->tables.live_bits, slot_count, 0, true) == slot_count ||
+            !verdict_is_sound(verdict) || !executor->exact);
     return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }
 

@@ -6,7 +6,6 @@
 
 #include "fuzz/execute/slots.h"
 
-#define GRAIN ((size_t)8) /* bytes; the least alignment of a payload */
 #define POISON_STEP_SIZE                                                                                     \
     ((size_t)4096) /* bytes: poison in a region of n times as many is judged at every n-th step */
 
@@ -17,16 +16,9 @@ static uint64_t verdict_offset(size_t offset) {
 
 /* The answer. */
 
-/* Bytes the caller may use at the payload a step returned; SIZE_MAX when no size_t can say it. */
-static size_t requested_size(const struct step *step) {
-    uint64_t size = step->size;
-    const bool wraps = step->call == CALL_CALLOC && __builtin_mul_overflow(step->count, step->size, &size);
-    return wraps || size > SIZE_MAX ? SIZE_MAX : (size_t)size;
-}
-
 bool judge_is_inside(const struct executor *executor, const struct step *step) {
     const size_t region_size = executor->given_pages * executor->model.page_size;
-    return step->offset < region_size && requested_size(step) <= region_size - step->offset;
+    return step->offset < region_size && step_request(step) <= region_size - step->offset;
 }
 
 /* An end that no number can say is UINT64_MAX. */
@@ -35,21 +27,21 @@ static struct verdict check_inside(const struct executor *executor, const struct
         return verdict_sound();
     }
     const size_t region_size = executor->given_pages * executor->model.page_size;
-    const size_t size = requested_size(step);
+    const size_t size = step_request(step);
     const uint64_t end = size == SIZE_MAX ? UINT64_MAX : (uint64_t)step->offset + size;
     return (struct verdict){ORACLE_INSIDE, step->offset, region_size, end};
 }
 
 static struct verdict check_alignment(const struct executor *executor, const struct step *step) {
-    const bool possible = step->alignment >= GRAIN && (step->alignment & (step->alignment - 1)) == 0;
-    const size_t alignment = possible ? (size_t)step->alignment : GRAIN;
+    const bool possible = step->alignment >= MODEL_GRAIN && (step->alignment & (step->alignment - 1)) == 0;
+    const size_t alignment = possible ? (size_t)step->alignment : MODEL_GRAIN;
     const size_t past = (uintptr_t)executor_pointer(executor, step->offset) & (alignment - 1);
     return past == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, past};
 }
 
 static struct verdict check_disjoint(const struct executor *executor, const struct step *step) {
     const struct executor_tables *const tables = &executor->tables;
-    const size_t end = step->offset + requested_size(step);
+    const size_t end = step->offset + step_request(step);
     const size_t word_count = slots_word_count(executor->slot_count);
     for (size_t word = 0; word < word_count; word++) {
         for (uint64_t rest = tables->live_bits[word]; rest != 0; rest = slots_without_first(rest)) {
@@ -189,12 +181,6 @@ static struct verdict judge_layout(struct executor *executor, const struct step 
     return verdict_is_sound(untouched) ? all : untouched;
 }
 
-/* Is the pointer the step passes known not to be a payload? */
-static bool is_misuse(const struct executor *executor, const struct step *step) {
-    return executor->exact && step->predicted.refusal >= REFUSAL_FOREIGN &&
-           step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
-}
-
 /* NULL has offset 0. Without the model: at least what was asked for. */
 static struct verdict check_usable_answer(const struct executor *executor, const struct step *step) {
     const bool live = !step->null_pointer && step->slot != STEP_NO_SLOT;
@@ -210,13 +196,13 @@ static struct verdict check_usable_size(const struct executor *executor, const s
     if (step->call == CALL_USABLE) {
         return check_usable_answer(executor, step);
     }
-    const bool misuse = is_misuse(executor, step);
+    const bool misuse = executor->exact && step_is_misuse(step);
     if (step->offset == MODEL_NOTHING && !misuse) {
         return verdict_sound();
     }
     const size_t offset = misuse ? step->pointer_offset : step->offset;
     const size_t usable = executor->subject->usable_size(executor->heap, executor_pointer(executor, offset));
-    const size_t predicted = executor->exact ? step->predicted.usable_size : requested_size(step);
+    const size_t predicted = executor->exact ? step->predicted.usable_size : step_request(step);
     const bool right = executor->exact ? usable == predicted : usable >= predicted;
     return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, offset, predicted, usable};
 }

@@ -1,9 +1,8 @@
 /* The reference model. model.h is the contract; the policy is that of kmem.h's first comment, rebuilt. */
 #include "fuzz/execute/model.h"
 
-#define HEADER_SIZE ((size_t)8)
-#define GRAIN       ((size_t)8)
-#define BLOCK_LEAST ((size_t)16)
+#include "src/require.h"
+
 #define ASKS_REPEAT 16u
 #define NEVER_FITS  UINT64_MAX /* no region is so large */
 
@@ -32,6 +31,8 @@ static struct prediction refuse(enum refusal refusal) {
 
 void model_start(struct model *model, struct live_block *live, size_t live_capacity, size_t page_size,
                  size_t page_count, size_t page_limit, uint16_t refused_asks) {
+    REQUIRE(page_size != 0 && (page_size & (page_size - 1)) == 0);
+    REQUIRE(page_count != 0 && page_count <= page_limit && page_limit <= PTRDIFF_MAX / page_size);
     *model = (struct model){.live = live,
                             .live_capacity = live_capacity,
                             .page_size = page_size,
@@ -60,7 +61,7 @@ static struct hole hole_before(const struct model *model, size_t next) {
 }
 
 static size_t hole_payload(struct hole hole) {
-    return hole.end == hole.start ? 0 : hole.end - hole.start - HEADER_SIZE;
+    return hole.end == hole.start ? 0 : hole.end - hole.start - MODEL_HEADER_SIZE;
 }
 
 size_t model_largest_payload(const struct model *model) {
@@ -106,7 +107,7 @@ static size_t first_ending_after(const struct model *model, size_t offset) {
 /* Index of the live block whose payload is at offset; live_count when there is none. */
 static size_t find_payload(const struct model *model, size_t offset) {
     const size_t index = first_ending_after(model, offset);
-    const bool found = index < model->live_count && model->live[index].offset + HEADER_SIZE == offset;
+    const bool found = index < model->live_count && model->live[index].offset + MODEL_HEADER_SIZE == offset;
     return found ? index : model->live_count;
 }
 
@@ -116,6 +117,9 @@ size_t model_block_size(const struct model *model, size_t offset) {
 }
 
 static void insert_live(struct model *model, size_t index, struct live_block block) {
+    REQUIRE(model->live_count < model->live_capacity && index <= model->live_count);
+    REQUIRE(index == 0 || live_end(&model->live[index - 1]) <= block.offset);
+    REQUIRE(index == model->live_count || block.offset + block.size <= model->live[index].offset);
     for (size_t i = model->live_count; i > index; i--) {
         model->live[i] = model->live[i - 1];
     }
@@ -125,6 +129,7 @@ static void insert_live(struct model *model, size_t index, struct live_block blo
 }
 
 static void remove_live(struct model *model, size_t index) {
+    REQUIRE(index < model->live_count);
     model->taken_size -= model->live[index].size;
     model->live_count--;
     for (size_t i = index; i < model->live_count; i++) {
@@ -136,35 +141,38 @@ static void remove_live(struct model *model, size_t index) {
 
 /* Bytes of a block for a request, or NEVER_FITS. */
 static uint64_t needed_size(uint64_t request) {
-    if (request >= NEVER_FITS - 2 * GRAIN) {
+    if (request >= NEVER_FITS - 2 * MODEL_GRAIN) {
         return NEVER_FITS;
     }
-    const uint64_t grains = (HEADER_SIZE + request + GRAIN - 1) / GRAIN;
-    return grains * GRAIN < BLOCK_LEAST ? BLOCK_LEAST : grains * GRAIN;
+    const uint64_t grains = (MODEL_HEADER_SIZE + request + MODEL_GRAIN - 1) / MODEL_GRAIN;
+    return grains * MODEL_GRAIN < MODEL_BLOCK_LEAST ? MODEL_BLOCK_LEAST : grains * MODEL_GRAIN;
 }
 
-/* The lowest offset from start on for a block with an aligned payload, leaving no gap or one of BLOCK_LEAST.
+/* The lowest offset from start on for a block with an aligned payload, leaving no gap or one of
+ * MODEL_BLOCK_LEAST.
  */
 static uint64_t aligned_offset(const struct model *model, size_t start, uint64_t alignment) {
     const uint64_t front = (uint64_t)model->skew + start;
-    const uint64_t past = front + HEADER_SIZE + alignment - 1;
+    const uint64_t past = front + MODEL_HEADER_SIZE + alignment - 1;
     uint64_t payload =
         past - (past & (alignment - 1)); /* no division: 32-bit targets have none for 64 bits */
-    while (payload - HEADER_SIZE != front && payload - HEADER_SIZE < front + BLOCK_LEAST) {
+    while (payload - MODEL_HEADER_SIZE != front && payload - MODEL_HEADER_SIZE < front + MODEL_BLOCK_LEAST) {
         payload += alignment; /* at most twice: an alignment is 8 or more */
     }
-    return payload - HEADER_SIZE - model->skew;
+    return payload - MODEL_HEADER_SIZE - model->skew;
 }
 
 /* Puts a block of `needed` bytes at offset into the hole, which has room for it. What would be left of the
  * hole after it goes to the block when it is too small to be a block. */
 static struct prediction put(struct model *model, struct hole hole, size_t offset, size_t needed) {
+    REQUIRE(offset >= hole.start && offset <= hole.end && needed <= hole.end - offset);
+    REQUIRE(needed >= MODEL_BLOCK_LEAST && needed % MODEL_GRAIN == 0);
     const size_t left_over = hole.end - offset - needed;
-    const size_t size = left_over < BLOCK_LEAST ? needed + left_over : needed;
+    const size_t size = left_over < MODEL_BLOCK_LEAST ? needed + left_over : needed;
     insert_live(model, hole.next, (struct live_block){.offset = offset, .size = size});
     struct prediction prediction = nothing;
-    prediction.offset = offset + HEADER_SIZE;
-    prediction.usable_size = size - HEADER_SIZE;
+    prediction.offset = offset + MODEL_HEADER_SIZE;
+    prediction.usable_size = size - MODEL_HEADER_SIZE;
     return prediction;
 }
 
@@ -209,7 +217,7 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
     if (size == 0) {
         return nothing;
     }
-    const uint64_t grid = alignment < GRAIN ? GRAIN : alignment;
+    const uint64_t grid = alignment < MODEL_GRAIN ? MODEL_GRAIN : alignment;
     const uint64_t needed = needed_size(size);
     for (size_t next = 0; next <= model->live_count; next++) {
         const struct hole hole = hole_before(model, next);
@@ -227,21 +235,21 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
 struct prediction model_calloc(struct model *model, uint64_t count, uint64_t size) {
     uint64_t product;
     const bool too_large = __builtin_mul_overflow(count, size, &product);
-    return too_large ? refuse(REFUSAL_EXHAUSTED) : model_alloc(model, GRAIN, product);
+    return too_large ? refuse(REFUSAL_EXHAUSTED) : model_alloc(model, MODEL_GRAIN, product);
 }
 
 enum refusal model_judge_pointer(const struct model *model, size_t offset) {
     if (offset >= model_region_size(model)) {
         return REFUSAL_FOREIGN;
     }
-    if (offset % GRAIN != 0) {
+    if (offset % MODEL_GRAIN != 0) {
         return REFUSAL_MISALIGNED;
     }
     const size_t index = first_ending_after(model, offset);
     if (index == model->live_count || model->live[index].offset > offset) {
         return REFUSAL_DOUBLE_FREE;
     }
-    return model->live[index].offset + HEADER_SIZE == offset ? REFUSAL_NONE : REFUSAL_INTERIOR;
+    return model->live[index].offset + MODEL_HEADER_SIZE == offset ? REFUSAL_NONE : REFUSAL_INTERIOR;
 }
 
 struct prediction model_free(struct model *model, size_t offset) {
@@ -258,7 +266,7 @@ struct prediction model_free(struct model *model, size_t offset) {
 struct prediction model_usable(const struct model *model, size_t offset) {
     const size_t block_size = model_block_size(model, offset);
     struct prediction prediction = nothing;
-    prediction.usable_size = block_size == 0 ? 0 : block_size - HEADER_SIZE;
+    prediction.usable_size = block_size == 0 ? 0 : block_size - MODEL_HEADER_SIZE;
     return prediction;
 }
 
@@ -279,7 +287,7 @@ struct prediction model_realloc(struct model *model, size_t offset, uint64_t siz
         remove_live(model, index);
         return put(model, room, old.offset, (size_t)needed);
     }
-    struct prediction prediction = model_alloc(model, GRAIN, size);
+    struct prediction prediction = model_alloc(model, MODEL_GRAIN, size);
     if (prediction.offset != MODEL_NOTHING) {
         remove_live(model, find_payload(model, offset));
         prediction.freed_offset = offset;

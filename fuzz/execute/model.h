@@ -20,6 +20,11 @@
 
 #define MODEL_NOTHING SIZE_MAX /* the offset of no payload: the operation returns NULL */
 
+/* Bytes: in front of a payload; what offsets and block sizes are multiples of; the smallest block. */
+#define MODEL_HEADER_SIZE ((size_t)8)
+#define MODEL_GRAIN       ((size_t)8)
+#define MODEL_BLOCK_LEAST ((size_t)16)
+
 struct model {
     struct live_block *live; /* sorted by offset; the caller's array */
     size_t live_count;

@@ -2,11 +2,14 @@
  * to make several of at once. */
 #include "fuzz/execute/pattern.h"
 
+#include "src/require.h"
+
 uint64_t pattern_tag(uint64_t serial) {
     return (serial + 1) * UINT64_C(0x9e3779b97f4a7c15); /* odd, so no two serials share a tag */
 }
 
 void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to) {
+    REQUIRE(from <= to);
     size_t index = from;
     for (; index < to && index % PATTERN_WORD_SIZE != 0; index++) {
         payload[index] = pattern_byte(tag, index);

@@ -2,6 +2,12 @@
 #include "fuzz/execute/state.h"
 
 #include "fuzz/execute/slots.h"
+#include "src/require.h"
+
+void executor_observe(struct executor *executor, const struct observer *observer) {
+    REQUIRE(executor->observers.count < OBSERVER_MAXIMUM);
+    executor->observers.list[executor->observers.count++] = observer;
+}
 
 unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
     return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may be outside the arena */

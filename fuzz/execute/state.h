@@ -35,8 +35,8 @@ struct executor_tables {
     static const struct executor_tables name = {name##_slots, name##_live, name##_live_bits,                 \
                                                 name##_stale_bits, (capacity)}
 
-/* Sees each step; either may be NULL. before gets the step resolved and predicted, and the heap before it;
- * after gets the whole step, the heap after it, and the verdict. */
+/* Sees each step; either function may be NULL. before gets the step resolved and predicted, and the heap
+ * before it; after gets the whole step, the heap after it, and the verdict. */
 struct executor;
 struct observer {
     void (*before)(void *context, const struct executor *executor, const struct step *step);
@@ -45,13 +45,20 @@ struct observer {
     void *context;
 };
 
+/* Those of an executor, called in this order. Copy it to put it back later. */
+#define OBSERVER_MAXIMUM ((size_t)4)
+struct observers {
+    const struct observer *list[OBSERVER_MAXIMUM];
+    size_t count;
+};
+
 struct executor {
     /* Set by the caller before executor_prepare. */
     const struct subject *subject;
     struct arena arena;
     struct executor_tables tables;
-    uint64_t oracles;                /* ORACLE_BITs of those to check */
-    const struct observer *observer; /* NULL: none */
+    uint64_t oracles; /* ORACLE_BITs of those to check */
+    struct observers observers;
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
@@ -70,6 +77,9 @@ struct executor {
     struct census census;   /* of the heap after the last step */
     _Alignas(16) unsigned char heap[SUBJECT_HEAP_SIZE];
 };
+
+/* Adds an observer, which must outlive its use, after those there are; at most OBSERVER_MAXIMUM in all. */
+void executor_observe(struct executor *executor, const struct observer *observer);
 
 /* Slots: whether one is live, and the next live one from `from` on, wrapping around; slot_count when none is.
  */

@@ -61,4 +61,16 @@ struct step {
     size_t ask_count;      /* times it was asked */
 };
 
+/* Bytes asked for; SIZE_MAX when no size_t can say it. */
+static inline size_t step_request(const struct step *step) {
+    uint64_t size = step->size;
+    const bool wraps = step->call == CALL_CALLOC && __builtin_mul_overflow(step->count, step->size, &size);
+    return wraps || size > SIZE_MAX ? SIZE_MAX : (size_t)size;
+}
+
+/* Does the model know that the pointer passed is no payload? */
+static inline bool step_is_misuse(const struct step *step) {
+    return step->predicted.refusal >= REFUSAL_FOREIGN && step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
+}
+
 #endif

@@ -40,13 +40,13 @@ static const struct {
 static uint64_t block_size_at(const struct history_block *blocks, size_t count, uint64_t offset) {
     uint64_t start = 0;
     for (size_t i = 0; i < count && start <= offset; i++) {
-        if (start == offset && blocks[i].size >= HISTORY_HEADER_SIZE &&
+        if (start == offset && blocks[i].size >= MODEL_HEADER_SIZE &&
             blocks[i].size <= PROGRAM_REGION_SIZE_MAXIMUM) {
             return blocks[i].size;
         }
         start += blocks[i].size;
     }
-    return HISTORY_HEADER_SIZE;
+    return MODEL_HEADER_SIZE;
 }
 
 /* Bytes the last step asked for, as far as they can be drawn; 1 when it asked for none. */
@@ -86,7 +86,7 @@ size_t extent_find(const struct history *history, const struct history_block *bl
     case AIM_BYTE:
         return add(extents, 0, verdict.offset, 1, what);
     case AIM_HEADER:
-        return add(extents, 0, verdict.offset, HISTORY_HEADER_SIZE, what);
+        return add(extents, 0, verdict.offset, MODEL_HEADER_SIZE, what);
     case AIM_BLOCK:
         return add(extents, 0, verdict.offset, block_size_at(blocks, block_count, verdict.offset), what);
     case AIM_PAYLOAD:

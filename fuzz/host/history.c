@@ -9,20 +9,18 @@
 
 #include "fuzz/host/exit_code.h"
 
-#define GRAIN ((size_t)8) /* bytes; payloads are at multiples of it */
-
 /* The recorder: what is needed while a run goes on. Static, for history_interrupt: a dying process has nobody
  * to hand it over. */
 static struct recorder {
     struct history *history;
     const struct executor *executor;
-    const struct observer *others;                    /* the observer the executor had; NULL: none */
     struct history_block last[HISTORY_REGION_BLOCKS]; /* the heap as recorded last */
     size_t last_count;
     struct history_block now[HISTORY_REGION_BLOCKS]; /* the heap as it is */
     size_t now_count;
     uint32_t made_by[PROGRAM_SLOT_COUNT_MAXIMUM];
-    uint32_t owner[PROGRAM_REGION_SIZE_MAXIMUM / GRAIN]; /* by payload offset: slot + 1; 0 between walks */
+    uint32_t
+        owner[PROGRAM_REGION_SIZE_MAXIMUM / MODEL_GRAIN]; /* by payload offset: slot + 1; 0 between walks */
 } recorder;
 
 static void *map(size_t size) {
@@ -59,7 +57,8 @@ static void add_block(void *context, size_t offset, uint64_t size, bool taken) {
     }
     struct history_block block = {.size = size, .slot = taken ? HISTORY_NOBODY : HISTORY_FREE};
     const uint32_t owner =
-        record->owner[(offset + HISTORY_HEADER_SIZE) / GRAIN % (PROGRAM_REGION_SIZE_MAXIMUM / GRAIN)];
+        record
+            ->owner[(offset + MODEL_HEADER_SIZE) / MODEL_GRAIN % (PROGRAM_REGION_SIZE_MAXIMUM / MODEL_GRAIN)];
     if (taken && owner != 0) {
         block.slot = owner - 1;
         block.request = record->executor->tables.slots[block.slot].size;
@@ -74,9 +73,9 @@ static void note_owners(struct recorder *record, bool known) {
     const struct executor *const executor = record->executor;
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
         const size_t offset = executor->tables.slots[slot].offset;
-        if (executor_slot_is_live(executor, slot) && offset % GRAIN == 0 &&
+        if (executor_slot_is_live(executor, slot) && offset % MODEL_GRAIN == 0 &&
             offset < PROGRAM_REGION_SIZE_MAXIMUM) {
-            record->owner[offset / GRAIN] = known ? (uint32_t)slot + 1 : 0;
+            record->owner[offset / MODEL_GRAIN] = known ? (uint32_t)slot + 1 : 0;
         }
     }
 }
@@ -209,9 +208,6 @@ static void record_start(struct recorder *record, struct executor *executor) {
 static void before(void *context, const struct executor *executor, const struct step *step) {
     struct recorder *const record = context;
     struct history *const history = record->history;
-    if (record->others != NULL && record->others->before != NULL) {
-        record->others->before(record->others->context, executor, step);
-    }
     if (history->full || history->step_count == HISTORY_STEP_CAPACITY) {
         history->full = true;
         return;
@@ -226,9 +222,7 @@ static void after(void *context, const struct executor *executor, const struct s
                   struct verdict verdict) {
     struct recorder *const record = context;
     struct history *const history = record->history;
-    if (record->others != NULL && record->others->after != NULL) {
-        record->others->after(record->others->context, executor, step, verdict);
-    }
+    (void)verdict;
     history->operation_count = executor->operation_count;
     history->under_way = false;
     if (step->slot != STEP_NO_SLOT && step->offset != MODEL_NOTHING) {
@@ -248,16 +242,16 @@ static void after(void *context, const struct executor *executor, const struct s
 
 void history_record(struct history *history, struct executor *executor, const struct program *program) {
     static const struct observer observer = {.before = before, .after = after, .context = &recorder};
-    recorder.others = executor->observer;
+    const struct observers others = executor->observers;
     history->header = program->header;
     history->page_limit = program->header.page_count;
     recorder.history = history;
     recorder.executor = executor;
     recorder.now_count = 0;
     record_start(&recorder, executor);
-    executor->observer = &observer;
+    executor_observe(executor, &observer);
     history->verdict = executor_run(executor, program);
-    executor->observer = recorder.others;
+    executor->observers = others;
     history->digest = executor->digest;
     history->end = verdict_is_sound(history->verdict) ? HISTORY_SOUND : HISTORY_VIOLATION;
 }

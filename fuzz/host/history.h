@@ -12,7 +12,6 @@
 #define HISTORY_CHANGE_CAPACITY ((size_t)1 << 18)
 #define HISTORY_BLOCK_CAPACITY  ((size_t)1 << 21)                  /* blocks inserted, over all changes */
 #define HISTORY_REGION_BLOCKS   (PROGRAM_REGION_SIZE_MAXIMUM / 16) /* blocks a heap can have at one moment */
-#define HISTORY_HEADER_SIZE     ((size_t)8) /* bytes between a block's offset and its payload's */
 
 #define HISTORY_FREE   UINT32_MAX       /* the slot of a free block */
 #define HISTORY_NOBODY (UINT32_MAX - 1) /* the slot of a taken block that is no live payload's */

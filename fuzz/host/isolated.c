@@ -186,28 +186,21 @@ static void limit_resources(void) {
     }
 }
 
-/* The executor's own observer, called by one that notes the current step. */
-static const struct observer *observer_behind;
-
 static void note_step(void *context, const struct executor *executor, const struct step *step) {
+    (void)executor;
     struct outcome *const outcome = context;
     outcome->failure.operation_index = step->index;
     outcome->has_step = true;
     outcome->step = *step;
-    if (observer_behind != NULL && observer_behind->before != NULL) {
-        observer_behind->before(observer_behind->context, executor, step);
-    }
 }
 
-static void pass_on(void *context, const struct executor *executor, const struct step *step,
-                    struct verdict verdict) {
+static void note_result(void *context, const struct executor *executor, const struct step *step,
+                        struct verdict verdict) {
     struct outcome *const outcome = context;
+    (void)verdict;
     outcome->step = *step;
     outcome->operation_count = executor->operation_count;
     outcome->digest = executor->digest;
-    if (observer_behind != NULL && observer_behind->after != NULL) {
-        observer_behind->after(observer_behind->context, executor, step, verdict);
-    }
 }
 
 static uint64_t processor_nanoseconds(void) {
@@ -256,12 +249,11 @@ static void redirect(int report) {
 __attribute__((noreturn)) static void serve(const struct isolated *isolated) {
     struct executor *const executor = isolated->executor;
     const struct observer observer = {
-        .before = note_step, .after = pass_on, .context = &isolated->share->outcome};
+        .before = note_step, .after = note_result, .context = &isolated->share->outcome};
     child_share = isolated->share;
     child_reports = isolated->report >= 0;
     child_hooks = isolated->hooks;
-    observer_behind = executor->observer;
-    executor->observer = &observer;
+    executor_observe(executor, &observer);
     limit_resources();
     redirect(isolated->report);
     hear_signals();

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADER_SIZE ((size_t)8) /* bytes between a block's offset and its payload's */
-#define CUT         "..."
+#define CUT "..."
 
 struct drawing {
     struct picture *picture;
@@ -60,7 +59,7 @@ static void draw_block(void *context, size_t offset, uint64_t size, bool taken) 
     if (is_cut(drawing->picture)) {
         return; /* the slots of what cannot be seen are not looked for */
     }
-    const size_t slot = slot_at(drawing->executor, offset + HEADER_SIZE);
+    const size_t slot = slot_at(drawing->executor, offset + MODEL_HEADER_SIZE);
     append_block(drawing->picture, size, taken, slot < drawing->executor->slot_count, slot);
 }
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "fuzz/program/little.h"
+#include "src/require.h"
 
 #define WORD_SIZE     sizeof(uint64_t)
 #define CHECKSUM_WORD (offsetof(struct blob_header, checksum) / WORD_SIZE)
@@ -35,6 +36,7 @@ uint64_t blob_checksum(const unsigned char *bytes, uint64_t size) {
 }
 
 struct blob_input blob_find(const struct blob *blob, size_t index) {
+    REQUIRE(index < blob->input_count);
     const struct blob_input *const inputs =
         (const struct blob_input *)(const void *)(blob->bytes + BLOB_HEADER_SIZE);
     return (struct blob_input){little_32(inputs[index].offset), little_32(inputs[index].size)};

@@ -3,6 +3,7 @@
 #include "fuzz/program/program.h"
 
 #include "fuzz/program/program_format.h"
+#include "src/require.h"
 
 /* From 8 on: a product of such a count and a small size is too large, or wraps a 32-bit or a 64-bit size_t.
  */
@@ -181,6 +182,7 @@ struct program program_decode(const uint8_t *bytes, size_t size) {
 }
 
 struct operation program_operation(const struct program *program, size_t index) {
+    REQUIRE(index < program->operation_count);
     const struct program_format *const format = format_of(program);
     const size_t start = format->header_size + index * format->operation_size;
     uint8_t raw[PROGRAM_OPERATION_SIZE_MAXIMUM];

@@ -85,7 +85,7 @@ static void paint_block(struct map *map, const struct history_block *block, uint
         paint(map, offset, end, '?', STRONG);
     } else {
         const char *const colour = colours[block->made_by % COLOUR_COUNT];
-        const uint64_t payload = smaller(offset + HISTORY_HEADER_SIZE, end);
+        const uint64_t payload = smaller(offset + MODEL_HEADER_SIZE, end);
         const uint64_t slack = smaller(payload + smaller(block->request, size), end);
         paint(map, offset, payload, '[', colour);
         paint(map, payload, slack, digits[block->slot % (sizeof digits - 1)], colour);

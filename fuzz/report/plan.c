@@ -118,14 +118,14 @@ bool plan_make(const struct program *program, struct plan *plan) {
     const struct observer noting = {.before = note_before, .after = note_after, .context = plan};
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     const struct subject *const subject = executor->subject;
-    const struct observer *const observer = executor->observer;
+    const struct observers others = executor->observers;
     const uint64_t oracles = executor->oracles;
     executor->subject = &subject_obedient;
-    executor->observer = &noting;
+    executor->observers = (struct observers){{&noting}, 1};
     executor->oracles = 0;
     const struct verdict verdict = executor_run(executor, program);
     executor->subject = subject;
-    executor->observer = observer;
+    executor->observers = others;
     executor->oracles = oracles;
     return verdict_is_sound(verdict); /* it is: no oracle was asked */
 }

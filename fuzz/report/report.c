@@ -42,14 +42,14 @@ static void remember(struct recorder *record, const struct step *step, bool unde
 
 /* Remembers steps and nothing more, so that a run can be watched at full speed. */
 static void watch_before(void *context, const struct executor *executor, const struct step *step) {
+    (void)executor;
     remember(context, step, true);
-    debug_before(executor, step);
 }
 
 static void watch_after(void *context, const struct executor *executor, const struct step *step,
                         struct verdict verdict) {
+    (void)executor, (void)verdict;
     remember(context, step, false);
-    debug_after(executor, step, verdict);
 }
 
 /* Draws the heap around every step as well. */
@@ -57,7 +57,6 @@ static void record_before(void *context, const struct executor *executor, const 
     struct recorder *const record = context;
     remember(record, step, true);
     picture_draw(&record->before, executor);
-    debug_before(executor, step);
 }
 
 static void record_after(void *context, const struct executor *executor, const struct step *step,
@@ -65,7 +64,6 @@ static void record_after(void *context, const struct executor *executor, const s
     struct recorder *const record = context;
     remember(record, step, false);
     picture_draw(&record->after, executor);
-    debug_after(executor, step, verdict);
     if (record->trace == NULL) {
         return;
     }
@@ -85,11 +83,11 @@ static const struct observer recording = {
 /* Runs the program with the recording observer in place of the executor's own. */
 static struct verdict record_run(struct executor *executor, const struct program *program, const char *replay,
                                  FILE *trace) {
-    const struct observer *const observer = executor->observer;
+    const struct observers others = executor->observers;
     recorder = (struct recorder){.trace = trace, .executor = executor, .replay = replay};
-    executor->observer = &recording;
+    executor->observers = (struct observers){{&recording, &debug_observer}, 2};
     const struct verdict verdict = executor_run(executor, program);
-    executor->observer = observer;
+    executor->observers = others;
     return verdict;
 }
 
@@ -159,7 +157,7 @@ struct verdict report_trace(struct executor *executor, const struct program *pro
 
 void report_watch(struct executor *executor, const char *replay) {
     recorder = (struct recorder){.executor = executor, .replay = replay};
-    executor->observer = &watching;
+    executor->observers = (struct observers){{&watching, &debug_observer}, 2};
 }
 
 void report_last_words(FILE *stream) {

@@ -8,8 +8,7 @@
 #include "fuzz/report/explain.h"
 #include "fuzz/text/text.h"
 
-#define HEADER_SIZE ((size_t)8)   /* bytes */
-#define NEAR_LIMIT  UINT64_C(256) /* bytes: sizes as near as this to SIZE_MAX are written as SIZE_MAX - n */
+#define NEAR_LIMIT UINT64_C(256) /* bytes: sizes as near as this to SIZE_MAX are written as SIZE_MAX - n */
 
 struct reproducer {
     FILE *stream;
@@ -217,17 +216,6 @@ static const char *error_word(enum refusal refusal) {
     return words[refusal];
 }
 
-/* Bytes asked for; what no size_t can say is the most it can. */
-static uint64_t requested_size(const struct step *step) {
-    uint64_t size = step->size;
-    const bool wraps = step->call == CALL_CALLOC && __builtin_mul_overflow(step->count, step->size, &size);
-    return wraps ? SIZE_MAX : size;
-}
-
-static bool is_misuse(const struct step *step) {
-    return step->predicted.refusal >= REFUSAL_FOREIGN && step->predicted.refusal <= REFUSAL_DOUBLE_FREE;
-}
-
 static void write_death(const struct reproducer *file) {
     static const char *const what[] = {
         [FAILURE_SANITIZER] = "reports here, or in what follows of this operation",
@@ -299,7 +287,7 @@ static void write_slot(const struct step *step, FILE *stream) {
 static void write_expected(const struct step *step, FILE *stream) {
     const struct prediction *const predicted = &step->predicted;
     const bool zeroed = step->call == CALL_ZALLOC || step->call == CALL_CALLOC;
-    const bool possible = step->alignment > HEADER_SIZE && (step->alignment & (step->alignment - 1)) == 0;
+    const bool possible = step->alignment > MODEL_GRAIN && (step->alignment & (step->alignment - 1)) == 0;
     fputs("    expect(", stream);
     if (returns_pointer(step->call)) {
         write_result(step, stream);
@@ -310,7 +298,7 @@ static void write_expected(const struct step *step, FILE *stream) {
     write_slot(step, stream);
     if (returns_pointer(step->call)) {
         fputs(", .size = ", stream);
-        write_size(requested_size(step), stream);
+        write_size(step_request(step), stream);
     }
     if (step->call == CALL_ALLOC_ALIGNED && possible) {
         fprintf(stream, ", .alignment = %" PRIu64, step->alignment);
@@ -320,7 +308,7 @@ static void write_expected(const struct step *step, FILE *stream) {
         fputs(zeroed ? ", .zeroed = true" : step->call == CALL_REALLOC ? ", .moved = true" : "", stream);
     } else if (predicted->freed_offset != MODEL_NOTHING) {
         fputs(", .freed = true", stream);
-    } else if (is_misuse(step) || step->call == CALL_USABLE) {
+    } else if (step_is_misuse(step) || step->call == CALL_USABLE) {
         fprintf(stream, ", .usable = %zu, .measured = true, .of = ", predicted->usable_size);
         write_pointer(step, stream);
     }

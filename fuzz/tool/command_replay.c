@@ -33,11 +33,11 @@ static bool replay_input(struct executor *executor, const struct blob *blob, siz
     const struct blob_input input = blob_find(blob, index);
     const struct program program = program_decode(blob->bytes + input.offset, input.size);
     const struct observer tracing = {.after = trace_step, .context = &index};
-    executor->observer = trace ? &tracing : NULL;
+    executor->observers = (struct observers){{&tracing}, trace ? 1 : 0};
     death_expect(true);
     const struct verdict verdict = executor_run(executor, &program);
     death_expect(false);
-    executor->observer = NULL;
+    executor->observers.count = 0;
     const struct line line = line_verdict(index, executor, verdict);
     print_line(&line);
     fflush(stdout); /* the next input may be this process's last */

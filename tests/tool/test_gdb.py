@@ -140,7 +140,7 @@ class TestTheHeap(Session):
     def test_structures_are_printed_in_words(self):
         heap = "(struct kmem *)debug_executor->heap"
         result = self.debug(f"print *{heap}\nset var (*{heap}).error = KMEM_CORRUPT\nprint *{heap}\n"
-                            "up\nprint *operation\nprint/r operation->slot\n", arguments=["--operation", "4"])
+                            "up 2\nprint *operation\nprint/r operation->slot\n", arguments=["--operation", "4"])
         self.expect(result, 0, "4 pages of 64 bytes, 1 taken of 48 bytes, last call KMEM_DOUBLE_FREE",
                     "last call KMEM_CORRUPT at offset 0")
 

@@ -26,11 +26,11 @@ struct outcome {
 };
 
 static struct outcome step_from_here(const char *operation) {
-    executor.observer = &noting;
+    executor_observe(&executor, &noting);
     executor.digest = 0;
     const struct verdict verdict = perform(operation);
     const struct outcome outcome = {last_step, verdict, executor.census, executor.digest};
-    executor.observer = NULL;
+    executor.observers.count = 0;
     return outcome;
 }
 

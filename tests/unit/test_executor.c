@@ -187,7 +187,7 @@ static const struct observer seeing = {.before = see_before, .after = see_after,
 
 EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
     const struct operations operations = operations_of("alloc 0 24; alloc 7 24; refuse; free 0");
-    executor.observer = &seeing;
+    executor_observe(&executor, &seeing);
     sighting_count = 0;
     assert_sound(run_all(&small_heap, operations.list, operations.count));
     assert_int_equal(sighting_count, 10);
@@ -206,7 +206,7 @@ EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
 }
 
 EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
-    executor.observer = &seeing;
+    executor_observe(&executor, &seeing);
     sighting_count = 0;
     assert_sound(executor_start(&executor, &small_heap));
     const uint64_t empty = executor.census.layout;
@@ -226,7 +226,7 @@ EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
 EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
     make_executor(&subject_faulty, first_arena, ORACLE_ALL);
     faulty_subject_fault = fault_of("call 1: answer-null");
-    executor.observer = &seeing;
+    executor_observe(&executor, &seeing);
     sighting_count = 0;
     assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24; alloc 1 24; alloc 2 24")));
     assert_int_equal(sighting_count, 4);
@@ -236,7 +236,7 @@ EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
 
 EXECUTOR_TEST(an_observer_may_leave_out_either_side) {
     const struct observer neither = {.context = NULL};
-    executor.observer = &neither;
+    executor_observe(&executor, &neither);
     (void)digest_of_busy();
 }
 
@@ -285,7 +285,7 @@ EXECUTOR_TEST(each_kind_of_disagreement_alone_ends_the_model) {
 
 EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
     start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
-    executor.observer = &seeing;
+    executor_observe(&executor, &seeing);
     sighting_count = 0;
     assert_sound(
         perform("alloc 0 24; null; free 0; alloc 1 24; double 0; interior 1 2; foreign 1; misaligned 1 1"));
@@ -300,7 +300,7 @@ EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
     struct program_header header = small_heap;
     header.refused_asks = 0xffff;
     start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &header);
-    executor.observer = &seeing;
+    executor_observe(&executor, &seeing);
     sighting_count = 0;
     assert_sound(perform("alloc 0 24; null; alloc 1 300; alloc 2 100"));
     assert_int_equal(executor.given_pages, 6);

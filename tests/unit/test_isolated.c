@@ -207,7 +207,7 @@ ISOLATED_TEST(failures_are_the_same_when_kind_and_place_are) {
 ISOLATED_TEST(the_caller_s_executor_is_not_touched) {
     (void)run_asking((int32_t)DEADLY_WRONG_SIZE);
     assert_int_equal(executor.operation_count, 0);
-    assert_null(executor.observer);
+    assert_int_equal(executor.observers.count, 0);
 }
 
 ISOLATED_TEST(what_the_subject_prints_is_kept_when_it_is_wanted) {
@@ -233,9 +233,9 @@ static void note_call(void *context, const struct executor *watched, const struc
 
 ISOLATED_TEST(an_observer_of_the_caller_is_called_in_the_child) {
     const struct observer observer = {.before = note_call};
-    executor.observer = &observer;
+    executor_observe(&executor, &observer);
     examine(program_of(&page_heap, "alloc 0 1; free 0"));
-    executor.observer = NULL;
+    executor.observers.count = 0;
     assert_failure(outcome.failure, "sound");
     assert_string_equal(outcome.report, "step 0\nstep 1\n");
 }
@@ -254,7 +254,7 @@ ISOLATED_TEST(a_child_whose_subject_waits_for_ever_ends_with_a_caller_that_is_ki
     assert_true(caller >= 0);
     if (caller == 0) {
         const struct observer observer = {.before = tell_step, .context = &ends[1]};
-        executor.observer = &observer;
+        executor_observe(&executor, &observer);
         struct isolated own;
         if (isolated_open(&own, &executor, CAPACITY) == EXIT_SOUND) {
             const struct program program = program_asking(DEADLY(DEATH_SLEEP));

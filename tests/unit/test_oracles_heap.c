@@ -153,7 +153,7 @@ TEST_EACH(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s,
     for (int alone = 0; alone < 2; alone++) {
         make_executor(&subject_faulty, first_arena,
                       alone ? ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED) : ORACLE_ALL);
-        executor.observer = &layout_observer;
+        executor_observe(&executor, &layout_observer);
         faulty_subject_fault = fault_of("call 4: resize 72 = 8");
         const struct verdict verdict = run(&small_heap, program);
         assert_int_equal(verdict.oracle, ORACLE_REFUSAL_UNTOUCHED);
@@ -162,7 +162,7 @@ TEST_EACH(a_refused_or_failed_call_that_changes_a_header_is_refusal_untouched_s,
         assert_int_equal(verdict.observed, executor.census.layout);
         assert_true(layout_before != executor.census.layout);
     }
-    executor.observer = NULL;
+    executor.observers.count = 0;
     executor.oracles = ORACLE_ALL & ~ORACLE_BIT(ORACLE_REFUSAL_UNTOUCHED);
     assert_verdict(run(&small_heap, program), "live-is-taken 64 48 16");
 }

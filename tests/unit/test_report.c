@@ -109,11 +109,12 @@ EXECUTOR_TEST(a_violation_that_does_not_happen_again_is_said_so) {
 EXECUTOR_TEST(a_report_leaves_the_executor_as_it_was) {
     static const struct observer mine = {.context = NULL};
     use_fault("call 1: answer-null");
-    executor.observer = &mine;
+    executor_observe(&executor, &mine);
     const struct program program = program_of(&small_heap, TWO);
     (void)report_of(program);
     catch_end(&caught);
-    assert_ptr_equal(executor.observer, &mine);
+    assert_ptr_equal(executor.observers.list[0], &mine);
+    assert_int_equal(executor.observers.count, 1);
     executor.subject = &subject_kmem;
     assert_sound(executor_run(&executor, &program));
 }

@@ -124,7 +124,7 @@ FOLDER_TEST(the_host_s_executor_is_one_and_keeps_its_slots) {
     assert_int_equal(executor->oracles, ORACLE_ALL);
     assert_int_equal(executor->arena.capacity, ARENA_CAPACITY);
     assert_int_equal((uintptr_t)executor->arena.base % ARENA_ALIGNMENT, 0);
-    assert_null(executor->observer);
+    assert_int_equal(executor->observers.count, 0);
 }
 
 FOLDER_TEST(the_host_s_executor_runs_programs) {

@@ -1,0 +1,12 @@
+/* One call of the subject, for a step's operands. The executor makes a step's own through it, and damage.c
+ * the one made while a header is damaged. */
+#ifndef KMEM_CALL_H
+#define KMEM_CALL_H
+
+#include "fuzz/execute/state.h"
+
+/* Calls the subject, which must have the function, with the step's operands, and notes in the step what it
+ * returned and reported: offset, usable_size, refusal and returned. */
+void call_subject(struct executor *executor, enum call call, struct step *step);
+
+#endif

@@ -63,7 +63,7 @@ static size_t gap_for(const struct kmem *heap, size_t offset, size_t alignment) 
     return gap != 0 && gap < BLOCK_SIZE_MINIMUM ? gap + alignment : gap;
 }
 
-/* Does a block of `need` bytes fit in `size` bytes behind the gap? */
+/* Does a block of `need` bytes fit in `size` bytes after the gap? */
 static bool fits(size_t size, size_t gap, size_t need) {
     return gap <= size && need <= size - gap;
 }
@@ -360,7 +360,7 @@ static void *move(struct kmem *heap, struct location location, size_t request) {
     if (new_words == NULL) {
         return NULL;
     }
-    /* The whole old payload is copied, slack included: the header does not tell how much was asked for. */
+    /* The whole old payload is copied, slack included: the header does not say how much was asked for. */
     const size_t usable_size = location.size - BLOCK_HEADER_SIZE;
     PORT_UNPOISON(old_words, usable_size);
     for (size_t i = 0; i < usable_size / sizeof *old_words; i++) {

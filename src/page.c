@@ -79,7 +79,7 @@ static enum page_error check_free(const struct page_allocator *pages, size_t fir
 /* Finds the run that starts at pointer. Errors as page_free; *run then means nothing. */
 static enum page_error locate(const struct page_allocator *pages, const void *pointer, struct run *run) {
     const size_t offset =
-        (uintptr_t)pointer - (uintptr_t)pages->base; /* wraps below base: then behind the pages */
+        (uintptr_t)pointer - (uintptr_t)pages->base; /* wraps below base: then past the pages */
     const size_t index = offset / PAGE_SIZE;
     if (index >= pages->page_count) {
         return PAGE_FOREIGN_POINTER;
@@ -129,7 +129,7 @@ enum page_error page_init(struct page_allocator *pages, void *memory, size_t siz
      *     start                                     end     start + size
      *       | descriptors | ... | page | ... | page | ....... |
      *
-     * Moving the pages down to the first boundary behind the descriptors then makes no room for one more. */
+     * Moving the pages down to the first boundary after the descriptors then makes no room for one more. */
     const uintptr_t end = (start + size) & ~(uintptr_t)(PAGE_SIZE - 1);
     const size_t page_count = end > start ? (end - start) / (PAGE_SIZE + 1) : 0;
     if (page_count == 0) {

@@ -1,7 +1,4 @@
-"""What tests share that need files: a folder of their own, and files in it.
-
-May be here: making and naming files. May not: what is in them, or what reads them.
-"""
+"""What tests share that need files: a folder of their own, and files in it."""
 
 import pathlib
 import shutil

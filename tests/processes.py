@@ -1,6 +1,4 @@
 """What tests share that look after other processes: which there are, whether they work, and waiting for what they do.
-
-May be here: what holds for any process. May not: what a command of ours prints or leaves.
 """
 
 import contextlib

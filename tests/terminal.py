@@ -16,7 +16,7 @@ def open_terminal(columns=None):
 
 
 def read_terminal(ours, pattern=None, then=None):
-    """All that is written until nobody has the other side any more; ours is closed then. then() is called, once, when the
+    """All that is written until no one has the other side any more; ours is closed then. then() is called, once, when the
     pattern has been shown."""
     shown = b""
     with contextlib.suppress(OSError):  # how the end of a terminal reads

@@ -1,5 +1,5 @@
-"""The benchmark: executions and checked operations a second, beside an empty libFuzzer target, and what one checked
-operation costs by the number of live blocks. Times are processor times, so that other work on the machine counts less."""
+"""The benchmark: executions and checked operations per second, next to an empty libFuzzer target, and the cost of a checked
+operation by the number of live blocks. It measures processor time, so that other work on the machine counts less."""
 
 import os
 import pathlib

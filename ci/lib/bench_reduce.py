@@ -1,8 +1,7 @@
-"""The benchmark of the reducer: crashes of many operations, made small by kmemfuzz reduce and by libFuzzer's own
--minimize_crash, side by side.
+"""The benchmark of the reducer: kmemfuzz reduce and libFuzzer's -minimize_crash on the same long crashes.
 
-A crash is made for each planted bug: libFuzzer finds a short one, and operations drawn from a seed are put in before
-the one that fails, as long as it goes on failing in the same way, until there are as many as wanted.
+There is a crash for each planted bug: libFuzzer finds a short one, and operations drawn from a seed are inserted before the one
+that fails, as long as it still fails in the same way, until there are as many as wanted.
 """
 
 import json
@@ -75,7 +74,7 @@ def run(command, environment=None, seconds=None):
 
 
 def failure_of(tool, program, folder):
-    """(what a program fails by, the number of the operation) as kmemfuzz run tells; None when it is sound."""
+    """(what a program fails by, the number of the operation) as kmemfuzz run says; None when it is sound."""
     path = pathlib.Path(folder) / "candidate"
     path.write_bytes(program)
     code, output = run([tool, "run", path], {"ASAN_OPTIONS": QUIET}, HANG_SECONDS)

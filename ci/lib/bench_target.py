@@ -1,4 +1,4 @@
-"""What operations cost on the boards: in instructions, compared exactly with the baseline, and in time, which is printed only."""
+"""What operations cost on the boards: in instructions, which must equal the baseline, and in time, which is only printed."""
 
 import pathlib
 import random
@@ -35,7 +35,7 @@ def parse_arguments(arguments):
     parser.add_argument("--baseline", type=pathlib.Path, default=instructions.BASELINE, metavar="FILE",
                         help=f"the baseline (default: {instructions.BASELINE})")
     parser.add_argument("--rounds", type=parse_positive, default=3, metavar="N",
-                        help="how often each time is taken; the least is told (default: 3)")
+                        help="how often to measure each time; the least counts (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_caller(parser)
     options = parser.parse_args(arguments)
@@ -78,7 +78,7 @@ def make_header(generator):
 
 
 def make_inputs(sources):
-    """Inputs made of these: stretches of the operations of many, a few bytes of them changed, behind a header."""
+    """Inputs made of these: stretches of the operations of many, a few bytes of them changed, after a header."""
     generator = random.Random(1)
     operations = [[source[at:at + OPERATION_SIZE] for at in range(HEADER_SIZE, len(source) - OPERATION_SIZE + 1, OPERATION_SIZE)]
                   for source in sources]

@@ -1,10 +1,10 @@
-"""Do the documents tell the truth? Everything in them that can be checked by running it is run.
+"""./ci/check-docs: are the documents true? Whatever can be checked by running it is run.
 
   - Links: every relative link leads to a file, every #anchor to a heading.
   - Names: every ci/ command, `kmemfuzz COMMAND`, their --options, build presets, and every path into the tree exist.
-  - Fenced blocks, by the first word behind the backquotes:
+  - Fenced blocks, by the first word after the backquotes:
         sh       each line is run and must end with code 0
-        console  each `$ command` is run and must print exactly what stands below it; a line of three dots stands for
+        console  each `$ command` is run and must print exactly what is below it; a line of three dots stands for
                  any lines. $? is the code of the command before.
         c        must compile
     and by the words after it:

@@ -1,8 +1,7 @@
-"""Judges a folder of built fuzz targets as those will who run them: everything that can make an engine refuse one, or run
-it in vain, is tried here first.
+"""./ci/check-fuzzers: tries everything that can make an engine refuse a built fuzz target, or run it in vain.
 
-Each target is copied, with what lies beside it, to a folder of another name, and run there. What beside it may be read
-or written badly is judged by fuzzer_files.py, what it touches is read from a trace by fuzzer_trace.py.
+Each target is copied, with the files next to it, to a folder of another name and run there. fuzzer_files.py judges those files;
+fuzzer_trace.py reads from a trace which files the target touches.
 """
 
 import collections
@@ -177,7 +176,7 @@ class Target:
     # What it is.
 
     def judge_files(self):
-        """Everything that can be told without running it."""
+        """Everything that can be judged without running it."""
         path = self.original / self.name
         self.record("name", None if NAME.match(self.name) else "its name is not of the form NAME_fuzzer")
         if not os.access(path, os.X_OK):
@@ -254,7 +253,7 @@ class Target:
         return output
 
     def judge_runs(self):
-        """Everything that can be told by running it only."""
+        """Everything that can be judged only by running it."""
         if self.options.sanitizer == "coverage":
             # There is no engine's coverage: only replaying makes sense, and is what such a build is for.
             self.judge_lengths()
@@ -293,7 +292,7 @@ class Target:
                 if not piece:
                     break
                 output += piece
-                # Lines behind INITED are about mutated inputs.
+                # Lines after INITED are about mutated inputs.
                 if not interrupted and re.search(rb"INITED.*\n#\d+\s+(NEW|REDUCE|pulse)", output, re.DOTALL):
                     os.killpg(child.pid, signal.SIGINT)
                     interrupted = True

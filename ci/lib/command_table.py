@@ -1,7 +1,5 @@
-"""Is every command in docs/commands.md? A table there has a row for each program in ci/ and for each command of kmemfuzz,
-which begins with the command in backquotes.
-
-May be here: which commands there are, which rows. May not: what a row says; ci/lib/document_names.py looks at its words."""
+"""Is every command in docs/commands.md? A table there has a row for each program in ci/ and for each word of kmemfuzz, which
+begins with the command in backquotes."""
 
 import pathlib
 import re

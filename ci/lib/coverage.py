@@ -1,5 +1,5 @@
-"""Line, branch and MC/DC coverage of the core and the checkers from the unit tests and the corpus, held against a floor;
-every branch and condition that is not covered must be explained in tests/uncovered.txt."""
+"""./ci/coverage: line, branch and MC/DC coverage of the core and the checkers by the unit tests and the corpus. It must not fall
+below a floor, and tests/uncovered.txt must explain every branch and condition that is not covered."""
 
 import concurrent.futures
 import os

@@ -1,5 +1,5 @@
-"""The coverage of the corpus on the emulated boards, held against its coverage on the host: what the corpus reaches there
-it must reach here, but for what tests/uncovered_target.txt explains. Profiles of all machines are merged as well."""
+"""The corpus's coverage on the emulated boards: it must reach all that it reaches on the host, except for what
+tests/uncovered_target.txt explains. Also merges the profiles of all machines."""
 
 import concurrent.futures
 import os

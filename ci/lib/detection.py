@@ -1,10 +1,9 @@
-"""Do the sanitizers and oracles of the boards find what those of the host find?
+"""./ci/detection: do the sanitizers and oracles of the boards find what those of the host find?
 
-For every bug planted in the heap: the host's fuzzer finds an input (planted.py; what it printed last time is taken when
-nothing has changed since), and both boards run that input with the same patched core under their sanitizers. A bug that
-shows on a 32-bit machine with other numbers has an input for it in tests/planted/rv32. For every kind of misuse in
-fuzz/subjects/misuse.h: the host and both boards commit it. All must say the same: the same oracle, the same error of the
-same access, the same line. A table shows it.
+For every bug planted in the heap, the host's fuzzer finds an input (planted.py, which reuses its last log when nothing has
+changed), and both boards run it with the same patched core under their sanitizers. A bug that needs other numbers on a 32-bit
+machine has an input in tests/planted/rv32. The host and both boards also commit every kind of misuse in fuzz/subjects/misuse.h.
+All must report the same oracle, the same error of the same access, or the same line. A table shows the results.
 """
 
 import concurrent.futures

@@ -1,6 +1,6 @@
-"""./ci/determinism: whether what an input does depends on nothing but the input. Every file of a corpus is run twice in a
-row, the whole corpus in several shuffled orders in one process, and every file in a process of its own. A program must
-have the same digest each time, and an input the same coverage: every edge with its counter, from the fuzz build."""
+"""./ci/determinism: does what an input does depend on the input alone? Runs every file of a corpus twice in a row, the whole
+corpus in several shuffled orders in one process, and every file in its own process. A program must have the same digest each
+time, and an input the same coverage in the fuzz build: every edge with its counter."""
 
 import concurrent.futures
 import os

@@ -1,5 +1,5 @@
-"""Runs what documents show: commands must end well and print what stands below them, C must compile. Each document has a
-copy of the tree of its own for that. What the words behind the backquotes mean is told by ci/check-docs --help."""
+"""Runs what documents show: commands must succeed and print what is below them, and C must compile. Each document gets its own
+copy of the tree. ci/check-docs --help explains the words after the backquotes."""
 
 import os
 import re

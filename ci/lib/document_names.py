@@ -1,5 +1,5 @@
-"""Whether what documents name exists: commands in ci/, commands of kmemfuzz, their options, presets, paths in the tree, and
-what links lead to. Programs are only asked for their help here."""
+"""Checks that what documents name exists: commands in ci/, words of kmemfuzz, their options, presets, paths in the tree, and the
+targets of links. It runs programs only with --help."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Documents in Markdown, in the parts that ci/check-docs looks at: paragraphs, fenced blocks, pieces of code; and the count
-of what was found true and wrong in them. Nothing here judges."""
+"""Splits Markdown documents into the parts that ci/check-docs looks at: paragraphs, fenced blocks and pieces of code; and counts
+what it found true and false in them."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ SPAN = re.compile(r"(`+)(.+?)\1")  # a piece of code in text
 
 
 class Block(NamedTuple):
-    """A fenced block: what stands behind the backquotes, its lines, and the number of the first of them."""
+    """A fenced block: what follows the backquotes, its lines, and the number of the first of them."""
     language: str
     marks: tuple
     lines: tuple

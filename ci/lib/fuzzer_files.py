@@ -1,7 +1,5 @@
-"""What lies beside a fuzz target for an engine to find: seed corpus, dictionary, options. Each function here reads one of
-them and says what is wrong with it, in a list of problems that is empty when nothing is.
-
-Nothing is run here: what a target does with them is judged by check_fuzzers.py.
+"""Checks the files next to a fuzz target that an engine reads: seed corpus, dictionary and options. Each function reads one and
+returns a list of what is wrong with it. check_fuzzers.py runs the target with them.
 """
 
 import configparser

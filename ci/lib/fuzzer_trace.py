@@ -1,7 +1,4 @@
-"""What files a process touches, out of what strace writes about it.
-
-May be here: reading a trace. May not: judging what was touched; that is check_fuzzers.py.
-"""
+"""Lists the files that a process touches, from the output of strace; check_fuzzers.py judges them."""
 
 import os
 import re

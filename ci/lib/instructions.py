@@ -104,12 +104,12 @@ def read(path):
         elif match := re.fullmatch(r"([!-~]+) ([!-~]+) ([0-9]{1,10})", line):
             key = match.group(1, 2)
             if key in numbers:
-                raise board.EnvironmentFailure(f"{path}:{number}: {' '.join(key)} is there twice; to write it anew: {ACCEPT}")
+                raise board.EnvironmentFailure(f"{path}:{number}: {' '.join(key)} is there twice; to write it again: {ACCEPT}")
             numbers[key] = int(match.group(3))
         elif line != _HEADER:
-            raise board.EnvironmentFailure(f"{path}:{number}: not a line of a baseline: {excerpt(line)}; to write it anew: {ACCEPT}")
+            raise board.EnvironmentFailure(f"{path}:{number}: not a line of a baseline: {excerpt(line)}; to write it again: {ACCEPT}")
     if compiler is None:
-        raise board.EnvironmentFailure(f"{path} does not name its compiler; to write it anew: {ACCEPT}")
+        raise board.EnvironmentFailure(f"{path} does not name its compiler; to write it again: {ACCEPT}")
     return Counts(compiler, flags, numbers)
 
 
@@ -145,5 +145,5 @@ def require_same_compiler(old, new, path):
     """Counts of two compilers' code say nothing about the source."""
     if old.compiler != new.compiler:
         raise board.EnvironmentFailure(f"{path} was counted with {old.compiler}, but the images are compiled by {new.compiler}: no "
-                                       f"change of the source can be told from one of the compiler. Install {old.compiler}, "
-                                       f"or count anew without any other change: {ACCEPT}")
+                                       f"change of the source can be distinguished from one of the compiler. Install {old.compiler}, "
+                                       f"or count again without any other change: {ACCEPT}")

@@ -1,6 +1,5 @@
-"""What a profile says of the core and the checkers: lines, branch sides and MC/DC conditions, covered and not.
-
-May be here: merging profiles and reading what llvm-cov makes of them. May not: running what is measured, and judging."""
+"""Merges coverage profiles and reads them with llvm-cov: lines, branch sides and MC/DC conditions of the core and the checkers,
+covered and not."""
 
 import json
 import os

@@ -1,8 +1,8 @@
-"""Linking programs of the build with patched code: what plants bugs for ci/planted, ci/detection and ci/bench reduce.
+"""Plants bugs for ci/planted, ci/detection and ci/bench reduce: links programs of the build with patched code.
 
-The code under test alone is compiled again, from a patched copy of its folder; everything else is linked as the preset has
-built it, once for all patches: the harness is optimised across files, which takes longer than the core. So the checkers and
-the subject keep the healthy headers, as they must: their reading of a header is independent of the bug in the core's.
+Only the code under test is compiled again, from a patched copy of its folder. The rest is linked once for all patches, as the
+preset built it: the harness is optimised across files, which takes longer than compiling the core. So the checkers and the
+subject keep the sound headers, as they must: how they read a block's header must not depend on a bug in the core.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class Broken(Exception):
 
 
 class NotPatched(Exception):
-    """A patch does not make a program: (why, the log that tells more)."""
+    """A patch does not make a program: (why, the log with more)."""
 
 
 # Commands.
@@ -174,7 +174,7 @@ def must_compile(name, changed):
 
 
 def make_copy(folder, patch_path, code=CORE):
-    """Makes folder anew, with a copy of the code's folder in it, patched unless patch_path is None. Returns its absolute
+    """Makes folder again, with a copy of the code's folder in it, patched unless patch_path is None. Returns its absolute
     path. Raises NotPatched when the patch does not apply."""
     copy = folder.resolve()
     shutil.rmtree(copy, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""Planted bugs: does the harness find each of them, and through the oracle that its patch names?
+"""./ci/planted: does the harness find each planted bug, through an oracle that its patch names?
 
-Every tests/planted/*.patch puts one bug into the code that a fuzz target tests. What it changes is compiled again, from a
-patched copy; everything else of the target is linked as preset `fuzz` has built it (patched.py). Then libFuzzer runs from
-an empty corpus, with the flags of ci/fuzz, until it finds something or has spent its executions. The budget is counted in
-executions, never in time, so that a slow machine gives the same verdict.
+Every tests/planted/*.patch puts one bug into the code that a fuzz target tests. Only what it changes is compiled again, from a
+patched copy; the rest of the target is linked as preset `fuzz` built it (patched.py). Then libFuzzer runs from an empty corpus,
+with the flags of ci/fuzz, until it finds something or has used up its executions. The budget is in executions, not in time, so
+a slow machine gives the same verdict.
 """
 
 import collections
@@ -89,7 +89,7 @@ class Patch(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a patch. executions and seconds are those of the fuzzer; detail tells where to look."""
+    """What came of a patch. executions and seconds are those of the fuzzer; detail says where to look."""
     name: str
     outcome: str
     caught_by: str | None = None
@@ -234,7 +234,7 @@ def fingerprint(patch, build, settings):
 
 
 def fuzzer_log(patch, build, settings):
-    """What the fuzzer printed about a patch: from the last time, when nothing has changed since, or else anew."""
+    """What the fuzzer printed about a patch: from the last time, when nothing has changed since; otherwise it runs again."""
     folder = WORK / patch.name
     try:
         if (folder / MARK).read_text(encoding="ascii") == fingerprint(patch, build, settings):
@@ -248,7 +248,7 @@ def fuzzer_log(patch, build, settings):
 
 
 def examine_all(patches, settings):
-    """Examines every patch, several at a time; tells on standard error how it goes."""
+    """Examines every patch, several at a time; prints progress on standard error."""
     builds = {target.name: patched.Build(PRESET, target.program, code=target.code, lines=False) for target in targets_of(patches)}
     results = []
     pool = concurrent.futures.ThreadPoolExecutor(settings["jobs"])
@@ -315,7 +315,7 @@ def judge_canaries(results, patches, complete):
         elif patch.because not in read_logs(patch.name):
             problems.append(f"{patch.name}: ends as '{patch.fails}', but nothing says '{patch.because}'; see {result.detail}")
     if complete:
-        problems += [f"no canary tells whether '{failure}' is noticed"
+        problems += [f"no canary shows whether '{failure}' is noticed"
                      for failure in FAILURES if failure not in {patch.fails for patch in patches}]
     return problems
 
@@ -338,7 +338,7 @@ def describe(result):
     if result.outcome == NOT_FOUND:
         return f"nothing found in {count}"
     if result.outcome == UNEXPLAINED:
-        return "the fuzzer ended for no reason that can be told"
+        return "the fuzzer ended for no known reason"
     return {DOES_NOT_APPLY: "the patch does not apply",
             DOES_NOT_COMPILE: "the patched code does not compile"}[result.outcome]
 

@@ -1,7 +1,7 @@
-"""What the log of a step of ci/test counts: tests that passed, failed and were skipped, each skip with its reason.
+"""Counts the tests in the log of a step of ci/test: passed, failed and skipped, each skip with its reason.
 
-Usage: step_log.py STEP CODE SECONDS LOG, with the code the step ended with. The first line printed has the three counts and
-the code that the step is judged to have; the other lines are for the reader of ci/test.
+Usage: step_log.py STEP CODE SECONDS LOG, with the code that the step ended with. The first line printed has the three counts and
+the code that ci/test takes for the step; the other lines are for you to read.
 """
 
 import pathlib

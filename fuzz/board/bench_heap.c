@@ -83,7 +83,7 @@ static void measure_position(const char *alloc_name, const char *free_name, size
 static uint32_t count_alloc_behind(size_t count) {
     start(count);
     const uint32_t taken = count_alloc(REQUEST);
-    bench_require(result != NULL, "behind all blocks is room");
+    bench_require(result != NULL, "there is room after all blocks");
     return taken;
 }
 
@@ -191,7 +191,7 @@ void bench_heap(void) {
 static uint32_t count_move(size_t word_count) {
     start(0);
     void *const block = kmem_alloc(&heap, word_count * sizeof(uint64_t));
-    bench_require(kmem_alloc(&heap, REQUEST) != NULL, "a block lies behind");
+    bench_require(kmem_alloc(&heap, REQUEST) != NULL, "a block follows");
     const uint32_t moved = count_realloc(block, word_count * sizeof(uint64_t) + 1);
     bench_require(result != NULL && result != block, "the block has moved");
     return moved;

@@ -10,8 +10,8 @@
 #define FAULT_LIST(X)                                                                                        \
     X(LOAD_NULL, "a load through NULL")                                                                      \
     X(STORE_NULL, "a store through NULL")                                                                    \
-    X(LOAD_UNMAPPED, "a load from behind RAM")                                                               \
-    X(STORE_UNMAPPED, "a store behind RAM")                                                                  \
+    X(LOAD_UNMAPPED, "a load from past the end of RAM")                                                      \
+    X(STORE_UNMAPPED, "a store past the end of RAM")                                                         \
     X(CALL_NULL, "a call of NULL")                                                                           \
     X(JUMP_HEAP, "a jump into the heap")                                                                     \
     X(ATOMIC_MISALIGNED, "an atomic operation at a misaligned address")                                      \
@@ -34,7 +34,7 @@
     X(PAYLOAD_BYTE, "a byte written into another payload")                                                   \
     X(TRAP_VECTOR, "a lost trap vector, and then a trap")                                                    \
     X(SEMIHOSTING, "an exit the image did not ask for")                                                      \
-    X(STORE_RESERVED, "a store of dirt to the first page behind the heap's, which only virtual memory sees") \
+    X(STORE_RESERVED, "a store of dirt to the page after the heap's, which only virtual memory sees")        \
     X(LOAD_RESERVED, "a load from there")
 
 enum fault_kind {

@@ -233,7 +233,7 @@ static struct line describe_trap(const struct run *run) {
 }
 
 /* A verdict that is still in the buffer when the image dies is lost, and its input run again in the next
- * boot. So that boot is told to keep none back, and the first verdict of any is not: a boot without one has
+ * boot. So that boot must keep none back, and no boot keeps back its first verdict: a boot without one has
  * died of its first input. Otherwise the buffer is written when it is full, or when the host would begin to
  * wonder. */
 static bool must_flush(size_t index, bool stopped) {
@@ -342,7 +342,7 @@ static void replay_all(void) {
     const size_t input_count = replay.blob.input_count;
     const size_t start = replay.control.start;
     if (start > input_count) {
-        end_with_error(IMAGE_START, "the first input asked for lies behind the last");
+        end_with_error(IMAGE_START, "the first input asked for comes after the last");
     }
     const size_t most = input_count - start;
     const size_t count =

@@ -36,7 +36,7 @@ struct failure {
  * sanitizer's word and the place; the signal and the place; the exit status. Two hangs are always equal. */
 bool failure_is_same(const struct failure *left, const struct failure *right);
 
-/* Writes the failure's name, which tells failures apart: an oracle's id, "use-after-poison in kmem_free",
+/* Writes the failure's name, which distinguishes failures: an oracle's id, "use-after-poison in kmem_free",
  * "SIGSEGV in kmem_alloc", "hang", "exit 3", "sound". Holds no address. Returns buffer. */
 const char *failure_text(const struct failure *failure, char buffer[FAILURE_TEXT_SIZE]);
 

@@ -9,7 +9,7 @@
 
 #include "fuzz/host/exit_code.h"
 
-/* The recorder: what is needed while a run goes on. Static, for history_interrupt: a dying process has nobody
+/* The recorder: what is needed while a run goes on. Static, for history_interrupt: a dying process has no one
  * to hand it over. */
 static struct recorder {
     struct history *history;

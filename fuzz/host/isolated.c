@@ -5,7 +5,7 @@
  *       | waits for a byte, or the end          | runs, failure -> share, a byte -> socket
  *
  * A child that dies in a run leaves in the share which step that was and what its sanitizer or signal handler
- * still could say; the end of its socket tells the caller, and its exit status the rest. */
+ * still could say; the end of its socket and its exit status say the rest. */
 #define _GNU_SOURCE /* memfd_create, MAP_ANONYMOUS, REG_RIP */
 #include "fuzz/host/isolated.h"
 
@@ -344,7 +344,7 @@ static bool poll_answer(const struct isolated *isolated, unsigned milliseconds) 
     return ready != 0;
 }
 
-/* The end of a child is looked for by itself: what it has left behind may keep its socket open. The time
+/* The end of a child is looked for by itself: processes it has left may keep its socket open. The time
  * until the child comes to the program is not the program's. */
 static enum answer wait_for_answer(const struct isolated *isolated) {
     unsigned left_to_begin = ISOLATED_WAIT_MILLISECONDS;

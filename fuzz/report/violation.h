@@ -1,5 +1,5 @@
 /* How a violation of the heap ends a process: in a function of its own for each oracle, so that tools that
- * tell crashes apart by their stack tell violations apart. The heap's fuzz target uses it; the others have
+ * distinguish crashes by their stack distinguish violations. The heap's fuzz target uses it; the others have
  * fuzz/libfuzzer/rule.h. */
 #ifndef KMEM_VIOLATION_H
 #define KMEM_VIOLATION_H

@@ -129,7 +129,7 @@ static void remove_operation(struct draft *draft, size_t gone) {
     }
 }
 
-/* Takes operation `gone` away and adds its block's bytes to the payload of `heir`, so that what lies behind
+/* Takes operation `gone` away and adds its block's bytes to the payload of `heir`, so that what comes after
  * them stays where it was:
  *
  *     |h gone |h heir |   ->   |h heir          |

@@ -25,7 +25,7 @@
     X(HEAP_WRITE_FREED, "a write after free")                                                                \
     X(HEAP_READ_FREED, "a read after free")                                                                  \
     X(HEAP_WRITE_MOVED, "a write where a payload was before it was moved")                                   \
-    X(HEAP_WRITE_SHRUNK, "a write behind what a payload was shrunk to")                                      \
+    X(HEAP_WRITE_SHRUNK, "a write past what a payload was shrunk to")                                        \
     X(HEAP_WRITE_FREE_SPACE, "a write to memory that was never handed out")                                  \
     X(HEAP_FREE_TWICE, "a double free: the heap answers it, and no sanitizer has to")                        \
     X(MEMSET_PAST, "a memset that writes a byte too many")                                                   \
@@ -53,7 +53,7 @@
     X(DIVISION_OVERFLOW, "a division that overflows")                                                        \
     X(SHIFT_EXPONENT, "a shift by as many places as there are bits")                                         \
     X(SHIFT_BASE, "a shift into the sign")                                                                   \
-    X(ARRAY_INDEX, "an index behind an array")                                                               \
+    X(ARRAY_INDEX, "an index past an array")                                                                 \
     X(BOOL_VALUE, "a bool that is neither true nor false")                                                   \
     X(NULL_READ, "a read through NULL")                                                                      \
     X(NULL_WRITE, "a write through NULL")                                                                    \
@@ -68,7 +68,7 @@
     X(NONNULL_ARGUMENT, "NULL passed where the compiler was promised none")                                  \
     X(NONNULL_RETURN, "NULL returned where the compiler was promised none")                                  \
     X(BUILTIN_ZERO, "the leading zeros of 0")                                                                \
-    X(UNREACHABLE, "a place that the compiler was told is never reached")
+    X(UNREACHABLE, "a place that the compiler may assume is never reached")
 
 enum misuse_kind {
 #define MISUSE_ENUMERATOR(name, text) MISUSE_##name,

@@ -105,7 +105,7 @@ static void allocate(void) {
 }
 
 static void resize(void) {
-    board_print("\nResizing: in place, or moved when the block behind is taken.\n");
+    board_print("\nResizing: in place, or moved when the next block is taken.\n");
     fill(name, 20, 'a');
     fill(node, 100, 'b');
     SHOW(name = krealloc(name, 40));

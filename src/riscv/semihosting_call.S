@@ -1,5 +1,5 @@
 # The instruction sequence a debugger, or QEMU in its place, takes for a request: three uncompressed instructions that
-# otherwise do nothing, in one page, so that whoever looks can read them around the ebreak.
+# otherwise do nothing, in one page, so that a debugger or an emulator can read them around the ebreak.
     .text
     .option norvc
     .balign 16                  # the three take 12 bytes: so they never cross a page

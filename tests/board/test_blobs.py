@@ -104,7 +104,7 @@ class Blobs(TargetTest):
         result = subprocess.run(board.boot_command(image, self.blob, start=2), capture_output=True, text=True, check=False,
                                 timeout=60)
         self.assertEqual(result.returncode, 22)
-        self.assertIn("lies behind the last", result.stdout)
+        self.assertIn("comes after the last", result.stdout)
 
     def test_pack_refuses_what_a_board_has_no_room_for(self):
         large = self.write("large", b"\1" * (33 << 20))

@@ -1,4 +1,4 @@
-"""The demo must write on both boards what docs/board-port.md shows, and ci/demo must tell how it ended. Needs the builds rv64
+"""The demo must write on both boards what docs/board-port.md shows, and ci/demo must say how it ended. Needs the builds rv64
 and rv32; ./ci/test target sees to them."""
 
 import os

@@ -16,7 +16,7 @@ LOOK = "kmem-map\nprint *step\ncontinue\n"
 
 
 class Session(TargetTest):
-    """A debugger that is told what to do by a file."""
+    """A debugger that takes its commands from a file."""
 
     def program(self, content, name="program.ops"):
         """A program, in a file of this test's own."""

@@ -1,4 +1,4 @@
-"""Instruction counts must be the same in every run, and a difference must be told for what it is. Needs the builds rv64 and
+"""Instruction counts must be the same in every run, and a difference must be named for what it is. Needs the builds rv64 and
 rv32; ./ci/test target sees to them."""
 
 import json

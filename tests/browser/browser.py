@@ -1,6 +1,4 @@
 """A headless Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/) with nothing but the standard library.
-
-May be here: how a browser is started, asked and stopped. May not: what a page must be.
 """
 
 import base64

@@ -1,6 +1,4 @@
 """What tests of any page share: a browser for the tests of a class, and what holds for every page of ours.
-
-May be here: what is demanded of all pages. May not: what one of them shows.
 """
 
 import json
@@ -55,7 +53,7 @@ class BrowserTest(SharedFolderTest):
         self.assertEqual((width, wider), (0, []), self.browser.run("return location.href"))
 
     def contrast(self, selector, property_="color"):
-        """The least contrast that elements have with what is behind them, as WCAG reckons it."""
+        """The least contrast that elements have with their background, as WCAG reckons it."""
         pairs = self.browser.run(
             "return [...document.querySelectorAll(arguments[0])].map((element) => {"
             "  const ink = getComputedStyle(element)[arguments[1]];"

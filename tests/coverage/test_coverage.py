@@ -1,4 +1,4 @@
-"""ci/coverage must be told the truth by the boards, and must see what they lack. Needs the builds coverage, rv64-coverage
+"""The boards must give ci/coverage the truth, and it must see what they lack. Needs the builds coverage, rv64-coverage
 and rv32-coverage; ./ci/test coverage sees to them."""
 
 import json

@@ -1,7 +1,6 @@
 /* A fuzz target that misbehaves in the way its own file's name says, for the tests of ci/check-fuzzers: one
  * program, copied under many names.
- *
- * May be here: one way to misbehave for each check. May not: anything of the tree. */
+ * */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-"""Tests of ci/build-fuzzers, ci/engine and .clusterfuzzlite: what is built is built with the flags of whoever asks and no
+"""Tests of ci/build-fuzzers, ci/engine and .clusterfuzzlite: what is built is built with the flags of the caller and no
 others, and what cannot be built is said so. The image itself cannot be made here: that needs Docker.
 
 Needs what ci/setup installs, and what ci/engine has built in build/engines.

@@ -292,7 +292,7 @@ class TestVerdictOnCanaries:
 
     def test_a_way_to_fail_without_a_canary_is_a_problem(self):
         assert self.judge(self.results()[1:], self.CANARIES[1:]) == [
-            f"no canary tells whether '{planted.FAILURES[0]}' is noticed"]
+            f"no canary shows whether '{planted.FAILURES[0]}' is noticed"]
 
 
 class TestExitCodes:

@@ -1,4 +1,4 @@
-"""Programs whose heap has a bug: the core alone is compiled anew, from a changed copy of src/. No tests here."""
+"""Programs whose heap has a bug: only the core is compiled again, from a changed copy of src/. No tests here."""
 
 import contextlib
 import functools

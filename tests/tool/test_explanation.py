@@ -1,5 +1,5 @@
 """Tests of fuzz/kmemfuzz/explanation.py: what becomes of a finding of a target that kmemfuzz does not know. The targets are scripts,
-and the real ones tell their steps.
+and the real ones print their steps.
 """
 
 import base64
@@ -20,7 +20,7 @@ from fuzzer_words import ABORT, PAGE_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, T
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUZZERS = ROOT / "build" / "fuzz"
-# As a target on one file: fails by a rule when an x is in it, by another when there is a y, and tells steps when asked.
+# As a target on one file: fails by a rule when an x is in it, by another when there is a y, and prints steps when asked.
 TARGET = r"""#!/bin/sh
 for argument in "$@"; do last=$argument; done
 echo "Running: $last" >&2
@@ -32,7 +32,7 @@ case $(cat "$last") in
 esac
 exit 0
 """
-# The same with a sanitizer's error in the parser, or in what it calls when a y comes behind the x. No names when in haste.
+# The same with a sanitizer's error in the parser, or in what it calls when a y comes after the x. No names when in haste.
 STACKS = r"""#!/bin/sh
 for argument in "$@"; do last=$argument; done
 echo "Running: $last" >&2
@@ -138,7 +138,7 @@ VIOLATION text-encoded-size: A sentence.
         self.write_target(STACKS)
         self.explain(b"one x two y")
         asked = (self.folder / "runs").read_text(encoding="utf-8").split()
-        assert asked.count("named") == 2 + 1  # for each of two stacks, and to tell of the reduced input
+        assert asked.count("named") == 2 + 1  # for each of two stacks, and for the report of the reduced input
         assert asked.count("hasty") > 8
 
     def test_it_is_known_where_the_code_lies_that_each_target_but_the_heaps_tries(self):
@@ -147,7 +147,7 @@ VIOLATION text-encoded-size: A sentence.
             assert (ROOT / folder).is_dir(), folder
 
     def test_a_reduced_input_that_then_fails_otherwise_is_dropped(self):
-        # Whoever tells steps fails otherwise, unless it is the file itself.
+        # A target that prints steps fails otherwise, unless it is the file itself.
         self.write_target(TARGET.replace("[ -n", '[ -n "$KMEM_STEPS" ] && [ "$(wc -c <"$last")" -lt 3 ] && exit 0\n[ -n'))
         finding = self.explain(b"a x")
         assert (finding["size_after"], base64.b64decode(finding["input"])) == (3, b"a x")

@@ -1,4 +1,4 @@
-"""Tests of fuzz/kmemfuzz/findings.py: what a campaign has found is explained, and what is the same is told to be. The tools
+"""Tests of fuzz/kmemfuzz/findings.py: what a campaign has found is explained, and what is the same is said to be. The tools
 here are scripts; test_explain.py runs the real one. Findings of other targets than the heap's: test_explanation.py.
 """
 

@@ -42,7 +42,7 @@ STEPS = (
 
 
 class Session(ToolTest):
-    """A folder, and a debugger that is told what to do by a file."""
+    """A folder, and a debugger that takes its commands from a file."""
 
     def debug(self, commands, program=EXAMPLE, arguments=(), tool=TOOL, environment=None):
         """What kmemfuzz run --gdb prints and returns. It runs in the folder of the program."""

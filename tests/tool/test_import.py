@@ -37,7 +37,7 @@ int main(void) {
     return 0;
 }
 """
-# What it does, by ltrace; mtrace does not tell calloc from malloc, and says nothing of free(NULL).
+# What it does, by ltrace; mtrace does not distinguish calloc from malloc, and says nothing of free(NULL).
 BY_LTRACE = ["alloc 0 24", "zalloc 1 48", "realloc 0 100", "free 1", "alloc 1 0", "alloc 1 40", "free 0", "null",
              "realloc 1 0", "null"] + [line for i in range(20) for line in (f"alloc 0 {1000 + i}", "free 0")]
 BY_MTRACE = [line.replace("zalloc", "alloc").replace("realloc 1 0", "free 1") for line in BY_LTRACE]

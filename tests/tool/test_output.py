@@ -1,4 +1,4 @@
-"""Tests of `kmemfuzz run --json` and `kmemfuzz sarif`: what machines are told of sound programs, of violations, of deaths and of
+"""Tests of `kmemfuzz run --json` and `kmemfuzz sarif`: what machines learn of sound programs, of violations, of deaths and of
 files that cannot be used.
 
 The heaps are planted with bugs of tests/planted and linked with what build/dev holds: a death needs AddressSanitizer.

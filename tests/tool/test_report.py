@@ -25,7 +25,7 @@ def at(document, path):
 
 
 def numbers_in(document, path=""):
-    """The path of every number, those that are also told in words or links aside."""
+    """The path of every number, except those that words or links also give."""
     if isinstance(document, bool):
         return
     if isinstance(document, (int, float)):

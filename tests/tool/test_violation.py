@@ -249,7 +249,7 @@ class TestSanitizerReport(BrokenTree):
     BREAK = ONE_WORD_TOO_MANY_ZEROED
 
     def require_last_words(self, output, path):
-        """The sanitizer's report, and behind it where the run stood."""
+        """The sanitizer's report, and after it where the run stood."""
         report, death, words = output.partition("\nDIED in the subject: the report above says why, this says where\n")
         assert death, output
         assert "ERROR: AddressSanitizer: " in report

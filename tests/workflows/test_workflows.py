@@ -1,4 +1,4 @@
-"""The workflows of GitHub and GitLab. They obey our rules, a workflow that breaks a rule is told so, and every command
+"""The workflows of GitHub and GitLab. They obey our rules, a workflow that breaks a rule is reported, and every command
 they run is run here once, in the shell and with the environment the host gives it, only shorter. So nothing of them is
 untried but the hosting.
 

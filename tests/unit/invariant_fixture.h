@@ -21,18 +21,14 @@ static struct census census;
 /* What is live: the taken blocks of a block list. */
 static inline void expect_live(const char *text) {
     size_t offset = 0;
+    size_t size;
+    bool taken;
     expected_heap.live_count = 0;
-    while (*text != '\0') {
-        char word[6];
-        size_t size;
-        int length = 0;
-        assert_int_equal(sscanf(text, "%5s %zu%n", word, &size, &length), 2);
-        if (strcmp(word, "taken") == 0) {
+    while (blocks_next(&text, &size, &taken)) {
+        if (taken) {
             live[expected_heap.live_count++] = (struct live_block){.offset = offset, .size = size};
         }
         offset += size;
-        text += length;
-        text += strncmp(text, " | ", 3) == 0 ? 3 : 0;
     }
 }
 

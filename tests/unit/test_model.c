@@ -9,13 +9,9 @@ static const struct model_case cases[] = {
      "256; 0; 0; 248; 248; 248"},
     {"allocations lie one after the other", 4, 4, "", "alloc 24; alloc 1; alloc 9; block 56; taken",
      "at 8 of 24; at 40 of 8; at 56 of 16; 24; 72"},
-    {"a request of 1 takes 8", 4, 4, "", "alloc 1", "at 8 of 8"},
-    {"a request of 7 takes 8", 4, 4, "", "alloc 7", "at 8 of 8"},
-    {"a request of 8 takes 8", 4, 4, "", "alloc 8", "at 8 of 8"},
-    {"a request of 9 takes 16", 4, 4, "", "alloc 9", "at 8 of 16"},
-    {"a request of 15 takes 16", 4, 4, "", "alloc 15", "at 8 of 16"},
-    {"a request of 16 takes 16", 4, 4, "", "alloc 16", "at 8 of 16"},
-    {"a request of 17 takes 24", 4, 4, "", "alloc 17", "at 8 of 24"},
+    {"a request takes a multiple of 8 that is not less", 4, 4, "",
+     "alloc 1; alloc 7; alloc 8; alloc 9; alloc 15; alloc 16; alloc 17",
+     "at 8 of 8; at 24 of 8; at 40 of 8; at 56 of 16; at 80 of 16; at 104 of 16; at 128 of 24"},
     /* Holes at 0..32, 48..112 and 128..192. 24 bytes are left of the second: too few for a block of 32, and
      * exactly enough for the last. */
     {"first fit takes the lowest hole that is large enough", 8, 8,

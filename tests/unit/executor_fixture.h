@@ -7,6 +7,7 @@
 #include "fuzz/execute/pattern.h"
 #include "fuzz/report/explain.h"
 #include "src/port.h"
+#include "tests/unit/faulty_subject.h"
 #include "tests/unit/text_fixture.h"
 
 /* Bytes. No test's region and the page in front of it are larger, and no alignment: so that placements are
@@ -39,44 +40,6 @@ static inline void start_executor(void) {
 
 #define EXECUTOR_TEST(name) TEST_WITH(name, start_executor, NULL)
 
-static inline struct verdict step(struct operation operation) {
-    return executor_step(&executor, &operation);
-}
-
-static inline struct verdict perform_all(const struct operation *operations, size_t count) {
-    struct verdict verdict = verdict_sound();
-    for (size_t i = 0; i < count && verdict_is_sound(verdict); i++) {
-        verdict = executor_step(&executor, &operations[i]);
-    }
-    return verdict;
-}
-
-static inline struct verdict perform(const char *text) {
-    const struct operations operations = operations_of(text);
-    return perform_all(operations.list, operations.count);
-}
-
-/* Recovery and end. */
-static inline struct verdict finish(struct verdict verdict) {
-    if (verdict_is_sound(verdict)) {
-        verdict = executor_recover(&executor);
-    }
-    executor_end(&executor, !verdict_is_sound(verdict));
-    return verdict;
-}
-
-/* Start, a step for each operation, recovery, end: as executor_run, of operations that need no bytes. */
-static inline struct verdict run_all(const struct program_header *header, const struct operation *operations,
-                                     size_t count) {
-    const struct verdict verdict = executor_start(&executor, header);
-    return finish(verdict_is_sound(verdict) ? perform_all(operations, count) : verdict);
-}
-
-static inline struct verdict run(const struct program_header *header, const char *text) {
-    const struct operations operations = operations_of(text);
-    return run_all(header, operations.list, operations.count);
-}
-
 /* A value of a verdict as its oracle means it: a refusal's name, NULL, or a number, which may be below 0. */
 static inline const char *value_text(unsigned oracle, uint64_t value, char text[32]) {
     if (oracle == ORACLE_REFUSAL_NAMED || oracle == ORACLE_DAMAGE_REPORTED) {
@@ -100,6 +63,58 @@ static inline void assert_verdict(struct verdict verdict, const char *expected) 
 
 static inline void assert_sound(struct verdict verdict) {
     assert_verdict(verdict, "sound");
+}
+
+static inline struct verdict step(struct operation operation) {
+    return executor_step(&executor, &operation);
+}
+
+static inline struct verdict perform_all(const struct operation *operations, size_t count) {
+    struct verdict verdict = verdict_sound();
+    for (size_t i = 0; i < count && verdict_is_sound(verdict); i++) {
+        verdict = executor_step(&executor, &operations[i]);
+    }
+    return verdict;
+}
+
+static inline struct verdict perform(const char *text) {
+    const struct operations operations = operations_of(text);
+    return perform_all(operations.list, operations.count);
+}
+
+/* A run on a small heap in which this has been done. It need not be ended: each test prepares the arena. */
+static inline void have(const char *text) {
+    assert_sound(executor_start(&executor, &small_heap));
+    assert_sound(perform(text));
+}
+
+/* This project's heap with members to be changed, run with every oracle on. */
+static inline struct subject *own_subject(void) {
+    static struct subject subject;
+    subject = subject_kmem;
+    make_executor(&subject, first_arena, ORACLE_ALL);
+    return &subject;
+}
+
+/* Recovery and end. */
+static inline struct verdict finish(struct verdict verdict) {
+    if (verdict_is_sound(verdict)) {
+        verdict = executor_recover(&executor);
+    }
+    executor_end(&executor, !verdict_is_sound(verdict));
+    return verdict;
+}
+
+/* Start, a step for each operation, recovery, end: as executor_run, of operations that need no bytes. */
+static inline struct verdict run_all(const struct program_header *header, const struct operation *operations,
+                                     size_t count) {
+    const struct verdict verdict = executor_start(&executor, header);
+    return finish(verdict_is_sound(verdict) ? perform_all(operations, count) : verdict);
+}
+
+static inline struct verdict run(const struct program_header *header, const char *text) {
+    const struct operations operations = operations_of(text);
+    return run_all(header, operations.list, operations.count);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,6 +132,17 @@ static inline int status_of(void (*function)(unsigned), unsigned argument) {
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
+}
+
+/* Requires a process to have ended with this code, or to have been aborted. */
+static inline void assert_exited(int status, int code) {
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), code);
+}
+
+static inline void assert_aborted(int status) {
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
 #endif

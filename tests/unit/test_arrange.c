@@ -1,7 +1,6 @@
 /* Specification: executor_arrange. From a given layout one step is what it is from a heap that got there by
  * operations: the same answer, prediction, layout and verdict. */
-#include "tests/unit/executor_fixture.h"
-#include "tests/unit/faulty_subject.h"
+#include "tests/unit/report_fixture.h"
 
 #define BLOCK_COUNT 1000
 
@@ -61,8 +60,7 @@ static void assert_outcomes_equal(struct outcome a, struct outcome b) {
 static const struct live_block two_blocks[] = {{0, 32}, {64, 48}};
 
 static void get_there_by_operations(void) {
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform("alloc 0 24; alloc 2 24; alloc 1 40; free 2"));
+    have("alloc 0 24; alloc 2 24; alloc 1 40; free 2");
 }
 
 static void get_there_by_arranging(void) {
@@ -122,7 +120,6 @@ EXECUTOR_TEST(arranged_slots_hold_whole_payloads_in_order) {
     assert_int_equal(executor.model.taken_size, 80);
     assert_int_equal(executor.tables.slots[1].offset, 72);
     assert_int_equal(executor.tables.slots[1].size, 40);
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own) {
@@ -134,17 +131,14 @@ EXECUTOR_TEST(every_payload_of_an_arranged_heap_and_after_has_a_tag_of_its_own) 
             assert_true(executor.tables.slots[slots[i]].tag != executor.tables.slots[slots[j]].tag);
         }
     }
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(an_arranged_payload_is_watched) {
-    make_executor(&subject_faulty, first_arena, ORACLE_ALL);
-    faulty_subject_fault = fault_of("call 0: write-byte 111 = 0");
+    use_fault("call 0: write-byte 111 = 0");
     get_there_by_arranging();
     const struct verdict verdict = perform("coalesce");
     assert_int_equal(verdict.oracle, ORACLE_CONTENTS_KEPT);
     assert_int_equal(verdict.offset, 111);
-    executor_end(&executor, true);
 }
 
 EXECUTOR_TEST(an_arranged_run_leaves_the_arena_as_it_found_it) {

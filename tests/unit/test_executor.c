@@ -2,8 +2,7 @@
  * every step; and with an oracle switched off, a deviation is lived with. test_oracles*.c prove the oracles,
  * test_resolve.c what operations mean, test_arrange.c runs from a given state. */
 #include "fuzz/execute/judge.h"
-#include "tests/unit/executor_fixture.h"
-#include "tests/unit/faulty_subject.h"
+#include "tests/unit/report_fixture.h"
 
 #define BUSY                                                                                                 \
     "alloc 0 24; alloc 1 24; zalloc 2 40; free 1; aligned 3 64 8; realloc 0 40; double 1; calloc 4 3 5; "    \
@@ -103,7 +102,6 @@ EXECUTOR_TEST(a_digest_folds_the_offset_and_the_layout_of_every_step) {
     assert_int_equal(executor.digest, first);
     assert_sound(perform("null"));
     assert_int_equal(executor.digest, folded(folded(first, UINT64_MAX), layout));
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(after_a_run_of_no_operations_the_first_header_is_dirt_again) {
@@ -121,9 +119,7 @@ static bool start_on_zeros(void *heap, const struct subject_region *region) {
 }
 
 EXECUTOR_TEST(a_subject_starts_on_zeros_however_the_last_run_left_them) {
-    struct subject subject = subject_kmem;
-    subject.start = start_on_zeros;
-    make_executor(&subject, first_arena, ORACLE_ALL);
+    own_subject()->start = start_on_zeros;
     (void)digest_of_busy();
     (void)digest_of_busy();
 }
@@ -141,8 +137,7 @@ EXECUTOR_TEST(after_a_sound_run_every_byte_of_the_arena_is_dirt_again) {
 }
 
 EXECUTOR_TEST(after_a_violation_every_byte_of_the_arena_is_dirt_again) {
-    make_executor(&subject_faulty, first_arena, ORACLE_ALL);
-    faulty_subject_fault = fault_of("call 0: write-header 4096 = 0");
+    use_fault("call 0: write-header 4096 = 0");
     assert_sound(run(&small_heap, "alloc 0 24")); /* too far out for anyone to see */
     faulty_subject_fault = fault_of("call 0: answer-null");
     assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24")));
@@ -150,12 +145,10 @@ EXECUTOR_TEST(after_a_violation_every_byte_of_the_arena_is_dirt_again) {
 }
 
 EXECUTOR_TEST(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addresses) {
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform("aligned 0 128 8; aligned 1 256 8"));
+    have("aligned 0 128 8; aligned 1 256 8");
     assert_ptr_equal(executor.region.base, first_arena.base + 64);
     assert_int_equal(executor.tables.slots[0].offset, 64);  /* 128 bytes from the arena's start */
     assert_int_equal(executor.tables.slots[1].offset, 192); /* 256 */
-    executor_end(&executor, false);
 }
 
 #define SIGHTING_MAXIMUM 64
@@ -220,12 +213,10 @@ EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
     assert_int_equal(sightings[3].step.predicted.asked_pages, 2);
     assert_int_equal(sightings[3].step.asked_pages, 2);
     assert_int_equal(sightings[7].step.predicted.freed_offset, 8);
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
-    make_executor(&subject_faulty, first_arena, ORACLE_ALL);
-    faulty_subject_fault = fault_of("call 1: answer-null");
+    use_fault("call 1: answer-null");
     executor_observe(&executor, &seeing);
     sighting_count = 0;
     assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24; alloc 1 24; alloc 2 24")));
@@ -241,8 +232,8 @@ EXECUTOR_TEST(an_observer_may_leave_out_either_side) {
 }
 
 static void start_deviating(const char *fault, uint64_t off, const struct program_header *header) {
-    make_executor(&subject_faulty, first_arena, ORACLE_ALL & ~off);
-    faulty_subject_fault = fault_of(fault);
+    use_fault(fault);
+    executor.oracles = ORACLE_ALL & ~off;
     assert_sound(executor_start(&executor, header));
 }
 
@@ -257,7 +248,6 @@ EXECUTOR_TEST(a_run_goes_on_without_the_model_once_they_disagree) {
     assert_sound(finish(verdict_sound()));
     assert_sound(executor_start(&executor, &small_heap));
     assert_true(executor.exact);
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(each_kind_of_disagreement_alone_ends_the_model) {
@@ -293,7 +283,6 @@ EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
     for (size_t i = 8; i < sighting_count; i++) {
         assert_int_equal(sightings[i].step.call, CALL_NONE);
     }
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
@@ -321,7 +310,6 @@ EXECUTOR_TEST(without_the_model_a_request_is_the_least_usable_size) {
     assert_sound(perform("alloc 0 24"));
     faulty_subject_fault = fault_of("call 1: usable-size -8");
     assert_verdict(perform("alloc 1 20"), "usable-size 40 20 16");
-    executor_end(&executor, true);
 }
 
 EXECUTOR_TEST(without_the_model_a_call_that_gave_nothing_still_may_change_nothing) {
@@ -354,7 +342,6 @@ TEST_EACH(without_the_model_a_slot_s_request_is_the_least_usable_size_it_may_ans
     assert_false(executor.exact);
     faulty_subject_fault = fault_of(row->fault);
     assert_verdict(perform("usable 127"), row->verdict);
-    executor_end(&executor, true);
 }
 
 /* What lies in front of the slots, where number STEP_NO_SLOT would be, names a payload at 200. */
@@ -364,11 +351,9 @@ EXECUTOR_TEST(a_payload_given_for_a_misuse_is_not_written_to) {
     start_deviating("call 2: accept 120", ORACLE_ALL, &small_heap);
     executor_end(&executor, false);
     executor.tables.slots = slots + 1;
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform("alloc 0 24; free 0; double 0 realloc"));
+    have("alloc 0 24; free 0; double 0 realloc");
     assert_false(executor.exact);
     assert_int_equal(arena_byte(executor.region, 200), ARENA_DIRT);
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(a_payload_can_move_while_every_slot_is_live) {

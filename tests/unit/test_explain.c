@@ -159,7 +159,6 @@ EXECUTOR_TEST(a_picture_shows_every_block_and_whose_it_is) {
     assert_picture("|.256|");
     assert_sound(perform("alloc 11 24; alloc 1 24; alloc 2 40; free 1"));
     assert_picture("|#32 s11|.32|#48 s2|.144|");
-    executor_end(&executor, false);
 }
 
 EXECUTOR_TEST(a_picture_shows_taken_blocks_that_are_nobody_s) {
@@ -167,7 +166,6 @@ EXECUTOR_TEST(a_picture_shows_taken_blocks_that_are_nobody_s) {
     assert_sound(executor_start(&executor, &small_heap));
     assert_int_equal(perform("alloc 0 24").oracle, INVARIANT_TAKEN_IS_LIVE);
     assert_picture("|#32 s0|#32|.192|");
-    executor_end(&executor, true);
 }
 
 EXECUTOR_TEST(a_picture_of_a_corrupt_heap_stops_and_says_so) {
@@ -200,5 +198,4 @@ EXECUTOR_TEST(a_long_picture_is_cut_and_says_so) {
     assert_int_equal(strlen(picture.text), PICTURE_SIZE - 1);
     assert_string_equal(picture.text + PICTURE_SIZE - 1 - 3, "...");
     assert_memory_equal(picture.text, "|#32 s0|#32 s1|", 15);
-    executor_end(&executor, false);
 }

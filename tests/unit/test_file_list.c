@@ -169,5 +169,5 @@ LIST_TEST(an_unreadable_folder_is_an_error) {
     catch_errors();
     const int status = status_of(list_unreadable_folder, 0);
     assert_errors(message("kmemfuzz: cannot read %s: Permission denied\n", path));
-    assert_int_equal(WEXITSTATUS(status), 42);
+    assert_exited(status, 42);
 }

@@ -214,9 +214,7 @@ static void read_standard_input(unsigned unused) {
 
 FOLDER_TEST(a_dash_is_standard_input) {
     make_file("program", binary, sizeof binary);
-    const int status = status_of(read_standard_input, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 42);
+    assert_exited(status_of(read_standard_input, 0), 42);
 }
 
 FOLDER_TEST(a_new_file_is_written_whole_with_the_rights_the_umask_leaves) {

@@ -284,7 +284,6 @@ ISOLATED_TEST(an_outcome_has_the_last_step_and_the_digest_so_far) {
     assert_sound(executor_start(&executor, &page_heap));
     assert_sound(perform("alloc 0 24"));
     assert_int_equal(outcome.digest, executor.digest);
-    executor_end(&executor, false);
 }
 
 ISOLATED_TEST(what_a_subject_prints_is_bounded_and_no_failure) {

@@ -71,8 +71,7 @@ TEST_EACH(bytes_that_no_one_was_promised_may_change, unowned) {
 }
 
 EXECUTOR_TEST(fresh_memory_is_dirty_so_that_forgotten_zeroing_shows) {
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform("alloc 0 240"));
+    have("alloc 0 240");
     assert_int_equal(arena_byte(executor.region, 8 + 240), ARENA_DIRT);
     executor_end(&executor, false);
     for (size_t offset = 0; offset < 256; offset++) {

@@ -96,8 +96,7 @@ TEST(a_damage_leaves_the_heap_as_it_was) {
     static unsigned char before[256];
     static unsigned char after[256];
     make_executor(&subject_kmem, first_arena, ORACLE_ALL);
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(THREE "; free 1; double 1"));
+    have(THREE "; free 1; double 1");
     copy(before, executor.region.base, sizeof before);
     for (uint32_t damage = 0; damage < 512; damage++) {
         for (size_t i = 0; i < LENGTH(calls) * LENGTH(sizes); i++) {
@@ -126,8 +125,6 @@ TEST(a_heap_in_a_region_that_cannot_be_one_is_start_refused_s) {
 }
 
 TEST(a_subject_that_takes_good_regions_only_is_not_asked) {
-    struct subject subject = subject_kmem;
-    subject.start_badly = NULL;
-    make_executor(&subject, first_arena, ORACLE_ALL);
+    own_subject()->start_badly = NULL;
     assert_sound(run(&small_heap, ""));
 }

@@ -89,16 +89,15 @@ static size_t no_pages(const void *heap) {
 }
 
 EXECUTOR_TEST(a_wrong_answer_about_a_new_region_is_region_s) {
-    struct subject subject = subject_kmem;
-    subject.page_count = no_pages;
-    make_executor(&subject, first_arena, ORACLE_ALL);
+    struct subject *const subject = own_subject();
+    subject->page_count = no_pages;
     assert_verdict(executor_start(&executor, &small_heap), "region 0 4 0");
     executor_end(&executor, true);
-    make_executor(&subject, first_arena, ORACLE_ALL & ~ORACLE_BIT(INVARIANT_REGION));
+    executor.oracles = ORACLE_ALL & ~ORACLE_BIT(INVARIANT_REGION);
     assert_sound(run(&small_heap, ""));
-    subject.page_count = NULL;
-    subject.head = NULL;
-    make_executor(&subject, first_arena, ORACLE_ALL);
+    subject->page_count = NULL;
+    subject->head = NULL;
+    executor.oracles = ORACLE_ALL;
     assert_sound(run(&small_heap, ""));
 }
 

@@ -203,8 +203,7 @@ static void watch_mortal(const char *replay) {
 
 EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
     watch_mortal(REPLAY);
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(ONE));
+    have(ONE);
     dying = true;
     assert_sound(perform("alloc 1 largest-16"));
     dying = false;
@@ -223,8 +222,7 @@ EXECUTOR_TEST(nothing_is_said_between_operations) {
     report_watch(&executor, REPLAY);
     catch_begin(&caught);
     report_last_words(caught.stream);
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(ONE));
+    have(ONE);
     report_last_words(caught.stream);
     executor_end(&executor, false);
     assert_caught_text(&caught, "");

@@ -52,11 +52,6 @@ static const char *describe(struct step step) {
     return words("%s%s%s%s", calls[step.call], slot, pointer, request);
 }
 
-static void have(const char *text) {
-    assert_sound(executor_start(&executor, &small_heap));
-    assert_sound(perform(text));
-}
-
 /* The heap most tests start from: payloads at 8 (slot 3, 24 bytes) and 72 (slot 9, 40 bytes).
  *
  *     0        32        64         112                256
@@ -304,9 +299,7 @@ EXECUTOR_TEST(nothing_is_damaged_that_nothing_could_judge) {
         assert_damages(fits ? CALL_DAMAGED : CALL_NONE);
         executor_end(&executor, false);
     }
-    struct subject subject = subject_kmem;
-    subject.answers_damage = false;
-    make_executor(&subject, first_arena, ORACLE_ALL);
+    own_subject()->answers_damage = false;
     have("alloc 0 24");
     assert_damages(CALL_NONE);
 }

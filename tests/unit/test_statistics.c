@@ -1,7 +1,6 @@
 /* Specification: what a fuzz target shows other processes, how a violation ends it, and the host's executor.
  */
 #define _XOPEN_SOURCE 700 /* nftw */
-#include <signal.h>
 #include <sys/resource.h>
 
 #include "fuzz/execute/oracle.h"
@@ -68,8 +67,7 @@ static void assert_statistics_fail(const char *path, const char *reason) {
     catch_errors();
     const int status = status_of(count_once, 0);
     assert_errors(expected);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
+    assert_exited(status, EXIT_ENVIRONMENT);
     unsetenv("KMEM_STATISTICS");
 }
 
@@ -88,9 +86,7 @@ static void abort_for(unsigned oracle) {
 
 FOLDER_TEST(every_oracle_s_violation_aborts) {
     for (unsigned oracle = 0; oracle <= ORACLE_COUNT; oracle++) {
-        const int status = status_of(abort_for, oracle);
-        assert_true(WIFSIGNALED(status));
-        assert_int_equal(WTERMSIG(status), SIGABRT);
+        assert_aborted(status_of(abort_for, oracle));
     }
 }
 
@@ -112,8 +108,7 @@ FOLDER_TEST(too_little_memory_for_the_host_s_executor_ends_the_process) {
     snprintf(expected, sizeof expected, "kmem: no memory for the harness: %zu bytes were refused\n",
              ARENA_CAPACITY + 2 * ARENA_ALIGNMENT + ARENA_GUARD_SIZE);
     assert_errors(expected);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
+    assert_exited(status, EXIT_ENVIRONMENT);
 }
 
 FOLDER_TEST(the_host_s_executor_is_one_and_keeps_its_slots) {

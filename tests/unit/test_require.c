@@ -1,5 +1,5 @@
-/* Specification: REQUIRE (src/require.h), and that each part refuses what its contract excludes, where contracts
- * are checked. */
+/* Specification: REQUIRE (src/require.h), and that each part refuses what its contract excludes, where
+ * contracts are checked. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -24,11 +24,8 @@ static inline struct program parse(const char *text) {
 }
 
 static inline void assert_text(const struct program *program, const char *expected) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    assert_int_equal(text_print(program, stream), 0);
-    fclose(stream);
+    size_t size;
+    char *const text = text_make(program, &size);
     assert_string_equal(text, expected);
     free(text);
 }

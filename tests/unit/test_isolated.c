@@ -1,15 +1,14 @@
 /* Specification: programs run in child processes. Whatever a program makes the subject do, the caller is told
  * its name, and the next program runs as if nothing had been. */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#define _DEFAULT_SOURCE     /* MAP_ANONYMOUS */
+#define _XOPEN_SOURCE   700 /* nftw */
 #include "tests/unit/deadly_subject.h"
 #include "tests/unit/executor_fixture.h"
+#include "tests/unit/file_fixture.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "fuzz/host/abort.h"
 #include "fuzz/host/isolated.h"
@@ -326,42 +325,34 @@ static void die_at_once(void) {
     kill(getpid(), SIGKILL);
 }
 
-/* Runs a program in children that meet with this; the process must end with code 3 and say so. */
-static void assert_environment_error(void (*luck)(void), const char *words) {
-    int said[2];
-    char text[512] = "";
-    int status;
-    assert_int_equal(pipe(said), 0);
-    fflush(NULL);
-    const pid_t process = fork();
-    assert_true(process >= 0);
-    if (process == 0) {
-        dup2(said[1], STDERR_FILENO);
-        ill_luck = luck;
-        (void)run_asking(24);
-        _exit(EXIT_SOUND); /* it came back */
-    }
-    close(said[1]);
-    for (size_t size = 0; size < sizeof text - 1;) { /* to the end of what is said, or of the room for it */
-        const ssize_t got = read(said[0], text + size, sizeof text - 1 - size);
-        if (got <= 0) {
-            break;
-        }
-        size += (size_t)got;
-    }
-    close(said[0]);
-    assert_int_equal(waitpid(process, &status, 0), process);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), EXIT_ENVIRONMENT);
-    assert_string_equal(text, words);
+static void (*const ill_lucks[])(void) = {lose_all_files, end_at_once, die_at_once};
+
+static void run_unlucky(unsigned index) {
+    ill_luck = ill_lucks[index];
+    (void)run_asking(24);
+    _exit(EXIT_SOUND); /* it came back */
 }
 
-#define NO_PROCESS "kmemfuzz: no process to run a program in: "
+static void open_in_folder(void) {
+    make_folder();
+    open_isolated();
+}
 
-ISOLATED_TEST(a_child_that_cannot_run_programs_is_no_failure_of_the_subject) {
-    assert_environment_error(lose_all_files, NO_PROCESS "/dev/null in the child: Too many open files\n");
-    assert_environment_error(end_at_once, NO_PROCESS "the child ended with code 9 before it ran anything\n");
-    assert_environment_error(die_at_once, NO_PROCESS "the child died of signal 9 before it ran anything\n");
+static void close_in_folder(void) {
+    close_isolated();
+    remove_folder();
+}
+
+TEST_WITH(a_child_that_cannot_run_programs_is_no_failure_of_the_subject, open_in_folder, close_in_folder) {
+    static const char *const said[] = {"/dev/null in the child: Too many open files",
+                                       "the child ended with code 9 before it ran anything",
+                                       "the child died of signal 9 before it ran anything"};
+    for (unsigned i = 0; i < LENGTH(said); i++) {
+        catch_errors();
+        const int status = status_of(run_unlucky, i);
+        assert_errors(words("kmemfuzz: no process to run a program in: %s\n", said[i]));
+        assert_exited(status, EXIT_ENVIRONMENT);
+    }
 }
 
 /* The hooks of an examined run. What they note is in memory that the child shares; volatile, or nothing would

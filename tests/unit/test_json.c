@@ -1,24 +1,15 @@
 /* Tests of the JSON writer: what each value looks like, and what becomes of bytes that JSON cannot hold. */
 #include "fuzz/report/json.h"
-#include "tests/unit/test.h"
+#include "tests/unit/caught.h"
 
 /* What a writing function writes as the only value of a document. */
-static char *written(void (*write)(struct json *json, const char *key, const char *text), const char *text) {
-    char *document = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&document, &size);
-    assert_non_null(stream);
-    struct json json = json_start(stream);
-    write(&json, NULL, text);
-    assert_int_equal(fclose(stream), 0);
-    return document;
-}
-
 static void require(void (*write)(struct json *json, const char *key, const char *text), const char *text,
                     const char *expected) {
-    char *const document = written(write, text);
-    assert_string_equal(document, expected);
-    free(document);
+    struct caught document;
+    catch_begin(&document);
+    struct json json = json_start(document.stream);
+    write(&json, NULL, text);
+    assert_caught_text(&document, expected);
 }
 
 TEST(plain_text_stands_as_it_is) {
@@ -59,11 +50,9 @@ TEST(a_path_is_a_uri_from_which_every_byte_can_be_had) {
 }
 
 TEST(containers_nest_with_a_member_a_line_and_empty_ones_on_one) {
-    char *document = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&document, &size);
-    assert_non_null(stream);
-    struct json json = json_start(stream);
+    struct caught document;
+    catch_begin(&document);
+    struct json json = json_start(document.stream);
     json_open_object(&json, NULL);
     json_number(&json, "n", UINT64_MAX);
     json_bool(&json, "b", true);
@@ -77,8 +66,6 @@ TEST(containers_nest_with_a_member_a_line_and_empty_ones_on_one) {
     json_close_array(&json);
     json_close_object(&json);
     json_end(&json);
-    assert_int_equal(fclose(stream), 0);
-    assert_string_equal(document, "{\n  \"n\": 18446744073709551615,\n  \"b\": true,\n  \"z\": null,\n"
+    assert_caught_text(&document, "{\n  \"n\": 18446744073709551615,\n  \"b\": true,\n  \"z\": null,\n"
                                   "  \"empty\": [],\n  \"full\": [\n    false,\n    {}\n  ]\n}\n");
-    free(document);
 }

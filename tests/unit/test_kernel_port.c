@@ -24,12 +24,7 @@ static void default_fault(enum kmem_error error, const void *pointer);
 #define page_free(allocator, pointer)          (require_lock(), page_free((allocator), (pointer)))
 
 #include "src/kernel.c"
-
-/* Weak: the program may be linked without a sanitizer. */
-__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *address, size_t size);
-
-static _Alignas(4096) unsigned char memory[(KMEM_KERNEL_PAGE_COUNT + 3) * PAGE_SIZE];
-static struct page_allocator pages;
+#include "tests/unit/kernel_fixture.h"
 
 static size_t lock_count;
 static bool is_locked;
@@ -71,19 +66,14 @@ static void hook(enum kmem_error error, const void *pointer) {
     assert_ptr_equal(pointer, &pages);
 }
 
-static void booted(void) {
-    if (__asan_unpoison_memory_region != NULL) {
-        __asan_unpoison_memory_region(memory, sizeof memory);
-    }
+static void start_unlocked(void) {
+    booted();
     kmem_kernel_set_fault_hook(NULL);
-    assert_int_equal(page_init(&pages, memory, sizeof memory), PAGE_OK);
-    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
-    lock_count = 0;
     default_fault_count = 0;
     hook_count = 0;
 }
 
-#define BOOTED_TEST(name) TEST_WITH(name, booted, NULL)
+#define PORT_TEST(name) TEST_WITH(name, start_unlocked, NULL)
 
 /* The call takes the lock once, and gives it back. */
 #define ASSERT_LOCKS_ONCE(call)                                                                              \
@@ -100,7 +90,7 @@ static void collect(void *context, const char *text) {
     assert_false(is_locked);
 }
 
-BOOTED_TEST(every_operation_takes_the_lock_once_and_gives_it_back) {
+PORT_TEST(every_operation_takes_the_lock_once_and_gives_it_back) {
     void *payload;
     ASSERT_LOCKS_ONCE(payload = kmalloc(8));
     ASSERT_LOCKS_ONCE(assert_non_null(kzmalloc(8)));
@@ -115,7 +105,7 @@ BOOTED_TEST(every_operation_takes_the_lock_once_and_gives_it_back) {
     assert_int_equal(default_fault_count + hook_count, 0);
 }
 
-BOOTED_TEST(every_question_takes_the_lock_once_and_gives_it_back) {
+PORT_TEST(every_question_takes_the_lock_once_and_gives_it_back) {
     void *const payload = kmalloc(20);
     ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_usable_size(payload), 24));
     ASSERT_LOCKS_ONCE(assert_non_null(kmem_kernel_head()));
@@ -123,7 +113,7 @@ BOOTED_TEST(every_question_takes_the_lock_once_and_gives_it_back) {
     ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_page_count(), KMEM_KERNEL_PAGE_COUNT));
 }
 
-BOOTED_TEST(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text) {
+PORT_TEST(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text) {
     assert_non_null(kmalloc(8));
     lock_count = 0;
     kmem_kernel_print(collect, NULL);
@@ -131,7 +121,7 @@ BOOTED_TEST(print_holds_the_lock_for_each_look_at_a_block_and_for_no_text) {
     assert_false(is_locked);
 }
 
-BOOTED_TEST(pages_are_asked_for_with_the_lock_held) {
+PORT_TEST(pages_are_asked_for_with_the_lock_held) {
     page_call_count = 0;
     assert_int_equal(kmem_kernel_init(&pages), KMEM_EXHAUSTED);
     assert_int_equal(page_call_count, 3); /* the table's page, the refused heap's, and the table's back */
@@ -139,7 +129,7 @@ BOOTED_TEST(pages_are_asked_for_with_the_lock_held) {
     assert_int_equal(page_call_count, 4);
 }
 
-BOOTED_TEST(an_operation_that_fails_gives_the_lock_back_too) {
+PORT_TEST(an_operation_that_fails_gives_the_lock_back_too) {
     ASSERT_LOCKS_ONCE(assert_null(kmalloc(SIZE_MAX)));
     ASSERT_LOCKS_ONCE(assert_null(kzmalloc(SIZE_MAX)));
     ASSERT_LOCKS_ONCE(assert_null(kcalloc(SIZE_MAX, 2)));
@@ -148,7 +138,7 @@ BOOTED_TEST(an_operation_that_fails_gives_the_lock_back_too) {
     ASSERT_LOCKS_ONCE(kfree(&pages));
 }
 
-BOOTED_TEST(init_takes_the_lock_once) {
+PORT_TEST(init_takes_the_lock_once) {
     assert_int_equal(page_init(&pages, memory, sizeof memory), PAGE_OK);
     if (__asan_unpoison_memory_region != NULL) {
         __asan_unpoison_memory_region(memory, sizeof memory);
@@ -156,7 +146,7 @@ BOOTED_TEST(init_takes_the_lock_once) {
     ASSERT_LOCKS_ONCE(assert_int_equal(kmem_kernel_init(&pages), KMEM_OK));
 }
 
-BOOTED_TEST(a_fault_goes_to_the_platform_while_no_hook_is_set) {
+PORT_TEST(a_fault_goes_to_the_platform_while_no_hook_is_set) {
     kfree(&pages);
     assert_int_equal(default_fault_count, 1);
     assert_int_equal(fault_error, KMEM_FOREIGN_POINTER);
@@ -170,7 +160,7 @@ BOOTED_TEST(a_fault_goes_to_the_platform_while_no_hook_is_set) {
     assert_int_equal(default_fault_count, 2);
 }
 
-BOOTED_TEST(a_fault_goes_to_the_hook_alone_while_one_is_set) {
+PORT_TEST(a_fault_goes_to_the_hook_alone_while_one_is_set) {
     kmem_kernel_set_fault_hook(hook);
     kfree(&pages);
     assert_int_equal(hook_count, 1);

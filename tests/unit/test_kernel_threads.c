@@ -258,16 +258,16 @@ static void *work(void *context) {
 
 /* What must hold when no thread runs. */
 
-static int compare_blocks(const void *left, const void *right) {
-    const struct live_block *const a = left;
-    const struct live_block *const b = right;
-    return (a->offset > b->offset) - (a->offset < b->offset);
+/* Of live blocks and live runs: both begin with where they lie. */
+static int compare_places(const void *left, const void *right) {
+    const size_t a = *(const size_t *)left;
+    const size_t b = *(const size_t *)right;
+    return (a > b) - (a < b);
 }
 
-static int compare_runs(const void *left, const void *right) {
-    const struct live_run *const a = left;
-    const struct live_run *const b = right;
-    return (a->first_index > b->first_index) - (a->first_index < b->first_index);
+static struct live_block live_block_of(const unsigned char *payload) {
+    return (struct live_block){.offset = (size_t)(payload - kernel.heap.base) - BLOCK_HEADER_SIZE,
+                               .size = kmem_usable_size(&kernel.heap, payload) + BLOCK_HEADER_SIZE};
 }
 
 static void assert_sound(struct verdict verdict, const char *id) {
@@ -282,19 +282,15 @@ static void check_heap(const unsigned char *filler) {
     struct live_block live[1 + THREAD_COUNT * BLOCK_COUNT];
     size_t live_count = 0;
     if (filler != NULL) {
-        live[live_count++] =
-            (struct live_block){.offset = (size_t)(filler - kernel.heap.base) - BLOCK_HEADER_SIZE,
-                                .size = kmem_usable_size(&kernel.heap, filler) + BLOCK_HEADER_SIZE};
+        live[live_count++] = live_block_of(filler);
     }
     for (size_t i = 0; i < THREAD_COUNT * BLOCK_COUNT; i++) {
         const struct piece *const block = &workers[i / BLOCK_COUNT].blocks[i % BLOCK_COUNT];
         if (block->memory != NULL) {
-            live[live_count++] = (struct live_block){
-                .offset = (size_t)(block->memory - kernel.heap.base) - BLOCK_HEADER_SIZE,
-                .size = kmem_usable_size(&kernel.heap, block->memory) + BLOCK_HEADER_SIZE};
+            live[live_count++] = live_block_of(block->memory);
         }
     }
-    qsort(live, live_count, sizeof *live, compare_blocks);
+    qsort(live, live_count, sizeof *live, compare_places);
     const struct expectation expectation = {.base = head,
                                             .page_size = PAGE_SIZE,
                                             .page_count = kmem_kernel_page_count(),
@@ -317,7 +313,7 @@ static void check_pages(void) {
                 .first_index = (size_t)(run->memory - pages.base) / PAGE_SIZE, .page_count = run->size};
         }
     }
-    qsort(live, live_count, sizeof *live, compare_runs);
+    qsort(live, live_count, sizeof *live, compare_places);
     const struct page_expectation expectation = {.base = pages.base,
                                                  .descriptors = memory + PAGE_SIZE - PAGE_COUNT,
                                                  .page_count = PAGE_COUNT,
@@ -374,8 +370,7 @@ TEST_WITH(threads_that_keep_the_rule_share_heap_and_pages, make_lock, NULL) {
         assert_non_null(filler);
         run_threads();
         for (size_t i = 0; i < THREAD_COUNT; i++) {
-            for (size_t failure = 0; failure < sizeof workers->failures / sizeof *workers->failures;
-                 failure++) {
+            for (size_t failure = 0; failure < LENGTH(workers->failures); failure++) {
                 assert_int_equal(workers[i].failures[failure], 0);
             }
             misuse_count += workers[i].misuse_count;

@@ -1,9 +1,6 @@
 /* Specification: REQUIRE (src/require.h), and that each part refuses what its contract excludes, where
  * contracts are checked. */
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* Specification: text from outside in a form that can be printed. */
 #include "fuzz/text/shown.h"
-#include "tests/unit/test.h"
+#include "tests/unit/caught.h"
 
 static const struct {
     const char *text;
@@ -67,14 +67,10 @@ TEST(what_is_shown_lasts_for_a_message) {
 
 static void require_printed(void (*print)(const char *text, FILE *stream), const char *text,
                             const char *expected) {
-    char *printed = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&printed, &size);
-    assert_non_null(stream);
-    print(text, stream);
-    assert_int_equal(fclose(stream), 0);
-    assert_string_equal(printed, expected);
-    free(printed);
+    struct caught printed;
+    catch_begin(&printed);
+    print(text, printed.stream);
+    assert_caught_text(&printed, expected);
 }
 
 TEST(a_word_of_a_shell_is_quoted_as_far_as_it_must_be) {
@@ -90,22 +86,20 @@ TEST(a_shell_reads_a_word_as_the_bytes_that_it_was) {
         text[byte - 1] = (char)byte;
     }
     text[255] = '\0';
-    char *command = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&command, &size);
-    assert_non_null(stream);
-    fputs("exec bash -c \"$(cat <<'END'\nprintf %s ", stream);
-    shown_print_word(text, stream);
-    fputs("\nEND\n)\"", stream);
-    assert_int_equal(fclose(stream), 0);
-    FILE *const shell = popen(command, "r"); /* NOLINT(cert-env33-c): it is a shell that is asked */
+    struct caught command;
+    catch_begin(&command);
+    fputs("exec bash -c \"$(cat <<'END'\nprintf %s ", command.stream);
+    shown_print_word(text, command.stream);
+    fputs("\nEND\n)\"", command.stream);
+    fflush(command.stream);
+    FILE *const shell = popen(command.text, "r"); /* NOLINT(cert-env33-c): it is a shell that is asked */
     assert_non_null(shell);
     char read[512];
     const size_t read_size = fread(read, 1, sizeof read, shell);
     assert_int_equal(pclose(shell), 0);
     assert_int_equal(read_size, 255);
     assert_memory_equal(read, text, 255);
-    free(command);
+    catch_end(&command);
 }
 
 TEST(lines_stay_lines) {

@@ -353,7 +353,7 @@ static inline void assert_heap_case(const struct heap_case *expected) {
     }
 
 /* A test of the sentence for each heap_case that follows. */
-#define HEAP_CASES(sentence, ...)         CASES_WITH(sentence, fresh_heap, __VA_ARGS__)
-#define GROWING_HEAP_CASES(sentence, ...) CASES_WITH(sentence, growing_heap, __VA_ARGS__)
+#define CASES(sentence, ...)         CASES_WITH(sentence, fresh_heap, __VA_ARGS__)
+#define GROWING_CASES(sentence, ...) CASES_WITH(sentence, growing_heap, __VA_ARGS__)
 
 #endif

@@ -79,8 +79,7 @@ static const struct {
     const char *watched; /* the failure's name; NULL where it depends on the build */
     const char *plain;
 } deaths[] = {
-    {"a signal is named with its place", DEATH_SIGNAL, FAILURE_SIGNAL, SIGSEGV, "SIGSEGV in read_nowhere",
-     "SIGSEGV"},
+    {"a signal has its place", DEATH_SIGNAL, FAILURE_SIGNAL, SIGSEGV, "SIGSEGV in read_nowhere", "SIGSEGV"},
     {"an impossible instruction is a signal", DEATH_TRAP, FAILURE_SIGNAL, SIGILL, NULL, NULL},
     {"an abort is a signal at its caller", DEATH_ABORT, FAILURE_SIGNAL, SIGABRT, "SIGABRT in die", "SIGABRT"},
     {"a sanitizer's report is named with its place", DEATH_POISON, FAILURE_SIGNAL, SIGSEGV,

@@ -19,31 +19,31 @@ HEAP_TEST(a_request_takes_a_block_of_8_bytes_more_rounded_up_to_8_and_at_least_1
     }
 }
 
-HEAP_CASES(a_request_of_0_bytes_is_null_and_no_error, {"free 1024", "alloc 0", "ok", NULL},
-           {"free 1024", "zalloc 0", "ok", NULL}, {"free 1024", "aligned 64 0", "ok", NULL},
-           {"free 1024", "realloc null 0", "ok", NULL})
+CASES(a_request_of_0_bytes_is_null_and_no_error, {"free 1024", "alloc 0", "ok", NULL},
+      {"free 1024", "zalloc 0", "ok", NULL}, {"free 1024", "aligned 64 0", "ok", NULL},
+      {"free 1024", "realloc null 0", "ok", NULL})
 
-HEAP_CASES(the_lowest_free_block_that_is_large_enough_is_taken,
-           {"free 32 | taken 16 | free 80 | taken 16 | free 48 | taken 832", "alloc 25", "at 56",
-            "free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832"},
-           {"free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832", "alloc 33", "at 152",
-            "free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832"},
-           {"free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832", "alloc 24", "at 8",
-            "taken 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832"},
-           {"taken 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832", "alloc 1", "at 96",
-            "taken 32 | taken 16 | taken 40 | taken 16 | free 24 | taken 16 | taken 48 | taken 832"})
+CASES(the_lowest_free_block_that_is_large_enough_is_taken,
+      {"free 32 | taken 16 | free 80 | taken 16 | free 48 | taken 832", "alloc 25", "at 56",
+       "free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832"},
+      {"free 32 | taken 16 | taken 40 | free 40 | taken 16 | free 48 | taken 832", "alloc 33", "at 152",
+       "free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832"},
+      {"free 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832", "alloc 24", "at 8",
+       "taken 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832"},
+      {"taken 32 | taken 16 | taken 40 | free 40 | taken 16 | taken 48 | taken 832", "alloc 1", "at 96",
+       "taken 32 | taken 16 | taken 40 | taken 16 | free 24 | taken 16 | taken 48 | taken 832"})
 
-HEAP_CASES(the_first_fit_is_preferred_to_a_better_fit,
-           {"free 64 | taken 16 | free 16 | taken 928", "alloc 8", "at 8",
-            "taken 16 | free 48 | taken 16 | free 16 | taken 928"})
+CASES(the_first_fit_is_preferred_to_a_better_fit,
+      {"free 64 | taken 16 | free 16 | taken 928", "alloc 8", "at 8",
+       "taken 16 | free 48 | taken 16 | free 16 | taken 928"})
 
-HEAP_CASES(a_free_block_of_exactly_the_size_is_taken_whole_and_one_of_8_bytes_less_is_passed_over,
-           {"free 40 | taken 984", "alloc 32", "at 8", "taken 40 | taken 984"},
-           {"free 32 | taken 16 | free 976", "alloc 32", "at 56", "free 32 | taken 16 | taken 40 | free 936"})
+CASES(a_free_block_of_exactly_the_size_is_taken_whole_and_one_of_8_bytes_less_is_passed_over,
+      {"free 40 | taken 984", "alloc 32", "at 8", "taken 40 | taken 984"},
+      {"free 32 | taken 16 | free 976", "alloc 32", "at 56", "free 32 | taken 16 | taken 40 | free 936"})
 
-HEAP_CASES(a_remainder_of_8_bytes_stays_with_the_block_and_one_of_16_becomes_a_free_block,
-           {"free 40 | taken 984", "alloc 24", "at 8", "taken 40 | taken 984"},
-           {"free 40 | taken 984", "alloc 16", "at 8", "taken 24 | free 16 | taken 984"})
+CASES(a_remainder_of_8_bytes_stays_with_the_block_and_one_of_16_becomes_a_free_block,
+      {"free 40 | taken 984", "alloc 24", "at 8", "taken 40 | taken 984"},
+      {"free 40 | taken 984", "alloc 16", "at 8", "taken 24 | free 16 | taken 984"})
 
 HEAP_TEST(an_allocation_writes_headers_only) {
     assert_non_null(kmem_alloc(&heap, 24));
@@ -62,10 +62,10 @@ HEAP_TEST(the_whole_heap_can_be_taken_in_smallest_blocks) {
     assert_unchanged(&before);
 }
 
-HEAP_CASES(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing,
-           {"free 32 | taken 16 | free 48 | taken 16 | free 48 | taken 864", "alloc 41", "exhausted", NULL},
-           {"free 1024", "alloc 1017", "exhausted", NULL}, {"free 1024", "zalloc 1017", "exhausted", NULL},
-           {"free 1024", "alloc 1016", "at 8", "taken 1024"})
+CASES(a_request_that_fits_nowhere_is_exhausted_and_changes_nothing,
+      {"free 32 | taken 16 | free 48 | taken 16 | free 48 | taken 864", "alloc 41", "exhausted", NULL},
+      {"free 1024", "alloc 1017", "exhausted", NULL}, {"free 1024", "zalloc 1017", "exhausted", NULL},
+      {"free 1024", "alloc 1016", "at 8", "taken 1024"})
 
 static void assert_size_is_exhausted(size_t size) {
     static const char *const ways[] = {"alloc %zu",      "zalloc %zu",       "calloc 1 %zu",
@@ -164,11 +164,11 @@ HEAP_TEST(a_product_that_wraps_or_is_too_large_is_exhausted) {
     }
 }
 
-HEAP_CASES(alignments_up_to_8_are_those_of_alloc,
-           {"taken 16 | free 1008", "aligned 1 9", "at 24", "taken 16 | taken 24 | free 984"},
-           {"taken 16 | free 1008", "aligned 2 9", "at 24", "taken 16 | taken 24 | free 984"},
-           {"taken 16 | free 1008", "aligned 4 9", "at 24", "taken 16 | taken 24 | free 984"},
-           {"taken 16 | free 1008", "aligned 8 9", "at 24", "taken 16 | taken 24 | free 984"})
+CASES(alignments_up_to_8_are_those_of_alloc,
+      {"taken 16 | free 1008", "aligned 1 9", "at 24", "taken 16 | taken 24 | free 984"},
+      {"taken 16 | free 1008", "aligned 2 9", "at 24", "taken 16 | taken 24 | free 984"},
+      {"taken 16 | free 1008", "aligned 4 9", "at 24", "taken 16 | taken 24 | free 984"},
+      {"taken 16 | free 1008", "aligned 8 9", "at 24", "taken 16 | taken 24 | free 984"})
 
 HEAP_TEST(an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_looked_at) {
     static const size_t alignments[] = {
@@ -187,35 +187,34 @@ HEAP_TEST(an_alignment_that_is_no_power_of_two_is_refused_before_the_size_is_loo
     assert_unchanged(&before);
 }
 
-HEAP_CASES(the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block,
-           {"taken 24 | free 1000", "aligned 16 8", "at 32", "taken 24 | taken 16 | free 984"},
-           {"taken 24 | free 1000", "aligned 32 8", "at 32", "taken 24 | taken 16 | free 984"},
-           {"taken 40 | free 984", "aligned 32 8", "at 64", "taken 40 | free 16 | taken 16 | free 952"},
-           {"taken 32 | free 992", "aligned 32 8", "at 64", "taken 32 | free 24 | taken 16 | free 952"},
-           {"free 1024", "aligned 64 100", "at 64", "free 56 | taken 112 | free 856"})
+CASES(the_gap_in_front_of_an_aligned_block_is_nothing_or_a_free_block,
+      {"taken 24 | free 1000", "aligned 16 8", "at 32", "taken 24 | taken 16 | free 984"},
+      {"taken 24 | free 1000", "aligned 32 8", "at 32", "taken 24 | taken 16 | free 984"},
+      {"taken 40 | free 984", "aligned 32 8", "at 64", "taken 40 | free 16 | taken 16 | free 952"},
+      {"taken 32 | free 992", "aligned 32 8", "at 64", "taken 32 | free 24 | taken 16 | free 952"},
+      {"free 1024", "aligned 64 100", "at 64", "free 56 | taken 112 | free 856"})
 
-HEAP_CASES(a_gap_of_8_bytes_becomes_8_and_the_alignment,
-           {"free 1024", "aligned 16 8", "at 32", "free 24 | taken 16 | free 984"},
-           {"taken 16 | free 1008", "aligned 32 8", "at 64", "taken 16 | free 40 | taken 16 | free 952"},
-           {"taken 48 | free 976", "aligned 64 8", "at 128", "taken 48 | free 72 | taken 16 | free 888"})
+CASES(a_gap_of_8_bytes_becomes_8_and_the_alignment,
+      {"free 1024", "aligned 16 8", "at 32", "free 24 | taken 16 | free 984"},
+      {"taken 16 | free 1008", "aligned 32 8", "at 64", "taken 16 | free 40 | taken 16 | free 952"},
+      {"taken 48 | free 976", "aligned 64 8", "at 128", "taken 48 | free 72 | taken 16 | free 888"})
 
-HEAP_CASES(an_aligned_block_is_cut_like_any_other_behind_its_gap,
-           {"free 40 | taken 984", "aligned 16 8", "at 32", "free 24 | taken 16 | taken 984"},
-           {"free 48 | taken 976", "aligned 16 8", "at 32", "free 24 | taken 24 | taken 976"},
-           {"free 56 | taken 968", "aligned 16 8", "at 32", "free 24 | taken 16 | free 16 | taken 968"},
-           {"free 1024", "aligned 512 512", "at 512", "free 504 | taken 520"},
-           {"free 1024", "aligned 512 504", "at 512", "free 504 | taken 520"},
-           {"free 1024", "aligned 512 496", "at 512", "free 504 | taken 504 | free 16"})
+CASES(an_aligned_block_is_cut_like_any_other_behind_its_gap,
+      {"free 40 | taken 984", "aligned 16 8", "at 32", "free 24 | taken 16 | taken 984"},
+      {"free 48 | taken 976", "aligned 16 8", "at 32", "free 24 | taken 24 | taken 976"},
+      {"free 56 | taken 968", "aligned 16 8", "at 32", "free 24 | taken 16 | free 16 | taken 968"},
+      {"free 1024", "aligned 512 512", "at 512", "free 504 | taken 520"},
+      {"free 1024", "aligned 512 504", "at 512", "free 504 | taken 520"},
+      {"free 1024", "aligned 512 496", "at 512", "free 504 | taken 504 | free 16"})
 
-HEAP_CASES(a_free_block_without_room_behind_the_gap_is_passed_over,
-           {"free 32 | taken 16 | free 976", "aligned 16 8", "at 80",
-            "free 32 | taken 16 | free 24 | taken 16 | free 936"},
-           {"free 64 | taken 16 | free 944", "aligned 512 8", "at 512",
-            "free 64 | taken 16 | free 424 | taken 16 | free 504"},
-           {"free 16 | taken 24 | free 984", "aligned 16 8", "at 48",
-            "free 16 | taken 24 | taken 16 | free 968"},
-           {"free 1024", "aligned 512 513", "exhausted", "free 1024"},
-           {"free 32 | taken 992", "aligned 16 8", "exhausted", "free 32 | taken 992"})
+CASES(a_free_block_without_room_behind_the_gap_is_passed_over,
+      {"free 32 | taken 16 | free 976", "aligned 16 8", "at 80",
+       "free 32 | taken 16 | free 24 | taken 16 | free 936"},
+      {"free 64 | taken 16 | free 944", "aligned 512 8", "at 512",
+       "free 64 | taken 16 | free 424 | taken 16 | free 504"},
+      {"free 16 | taken 24 | free 984", "aligned 16 8", "at 48", "free 16 | taken 24 | taken 16 | free 968"},
+      {"free 1024", "aligned 512 513", "exhausted", "free 1024"},
+      {"free 32 | taken 992", "aligned 16 8", "exhausted", "free 32 | taken 992"})
 
 /* The base is a multiple of 1024 and the end a multiple of 4096, so no payload is a multiple of 1024. */
 HEAP_TEST(an_alignment_no_payload_can_have_is_exhausted) {

@@ -3,34 +3,34 @@
 
 /* Freeing and merging. */
 
-HEAP_CASES(a_block_between_taken_blocks_becomes_free_alone,
-           {"taken 16 | taken 32 | taken 976", "free 24", "ok", "taken 16 | free 32 | taken 976"},
-           {"taken 16 | taken 1008", "free 8", "ok", "free 16 | taken 1008"},
-           {"taken 1008 | taken 16", "free 1016", "ok", "taken 1008 | free 16"},
-           {"taken 1024", "free 8", "ok", "free 1024"})
+CASES(a_block_between_taken_blocks_becomes_free_alone,
+      {"taken 16 | taken 32 | taken 976", "free 24", "ok", "taken 16 | free 32 | taken 976"},
+      {"taken 16 | taken 1008", "free 8", "ok", "free 16 | taken 1008"},
+      {"taken 1008 | taken 16", "free 1016", "ok", "taken 1008 | free 16"},
+      {"taken 1024", "free 8", "ok", "free 1024"})
 
-HEAP_CASES(a_freed_block_merges_with_its_free_left_neighbour,
-           {"taken 16 | free 32 | taken 48 | taken 928", "free 56", "ok", "taken 16 | free 80 | taken 928"},
-           {"free 16 | taken 1008", "free 24", "ok", "free 1024"},
-           {"free 16 | taken 16 | taken 992", "free 24", "ok", "free 32 | taken 992"})
+CASES(a_freed_block_merges_with_its_free_left_neighbour,
+      {"taken 16 | free 32 | taken 48 | taken 928", "free 56", "ok", "taken 16 | free 80 | taken 928"},
+      {"free 16 | taken 1008", "free 24", "ok", "free 1024"},
+      {"free 16 | taken 16 | taken 992", "free 24", "ok", "free 32 | taken 992"})
 
-HEAP_CASES(a_freed_block_merges_with_its_free_right_neighbour,
-           {"taken 16 | taken 32 | free 48 | taken 928", "free 24", "ok", "taken 16 | free 80 | taken 928"},
-           {"taken 1008 | free 16", "free 8", "ok", "free 1024"},
-           {"taken 16 | taken 16 | free 992", "free 24", "ok", "taken 16 | free 1008"})
+CASES(a_freed_block_merges_with_its_free_right_neighbour,
+      {"taken 16 | taken 32 | free 48 | taken 928", "free 24", "ok", "taken 16 | free 80 | taken 928"},
+      {"taken 1008 | free 16", "free 8", "ok", "free 1024"},
+      {"taken 16 | taken 16 | free 992", "free 24", "ok", "taken 16 | free 1008"})
 
-HEAP_CASES(a_freed_block_merges_with_free_neighbours_on_both_sides,
-           {"taken 16 | free 32 | taken 48 | free 64 | taken 864", "free 56", "ok",
-            "taken 16 | free 144 | taken 864"},
-           {"free 16 | taken 16 | free 992", "free 24", "ok", "free 1024"})
+CASES(a_freed_block_merges_with_free_neighbours_on_both_sides,
+      {"taken 16 | free 32 | taken 48 | free 64 | taken 864", "free 56", "ok",
+       "taken 16 | free 144 | taken 864"},
+      {"free 16 | taken 16 | free 992", "free 24", "ok", "free 1024"})
 
-HEAP_CASES(a_free_block_further_left_is_no_neighbour,
-           {"free 16 | taken 32 | taken 48 | taken 928", "free 56", "ok",
-            "free 16 | taken 32 | free 48 | taken 928"},
-           {"taken 16 | taken 32 | taken 48 | free 928", "free 24", "ok",
-            "taken 16 | free 32 | taken 48 | free 928"})
+CASES(a_free_block_further_left_is_no_neighbour,
+      {"free 16 | taken 32 | taken 48 | taken 928", "free 56", "ok",
+       "free 16 | taken 32 | free 48 | taken 928"},
+      {"taken 16 | taken 32 | taken 48 | free 928", "free 24", "ok",
+       "taken 16 | free 32 | taken 48 | free 928"})
 
-HEAP_CASES(freeing_null_does_nothing, {"taken 16 | free 1008", "free null", "ok", NULL})
+CASES(freeing_null_does_nothing, {"taken 16 | free 1008", "free null", "ok", NULL})
 
 HEAP_TEST(freeing_writes_no_payload) {
     lay_out("taken 16 | taken 32 | taken 976");
@@ -163,13 +163,13 @@ HEAP_TEST(the_usable_size_is_the_block_less_its_header_and_that_of_null_is_0) {
 
 /* Coalescing a heap that something else has written. */
 
-HEAP_CASES(coalesce_merges_every_run_of_adjacent_free_blocks,
-           {"free 16 | free 32 | taken 16 | free 16 | free 24 | free 16 | taken 40 | free 400 | free 464",
-            "coalesce", "ok", "free 48 | taken 16 | free 56 | taken 40 | free 864"},
-           {"taken 16 | free 16 | free 16 | taken 976", "coalesce", "ok", "taken 16 | free 32 | taken 976"},
-           {"free 16 | free 16 | free 992", "coalesce", "ok", "free 1024"},
-           {"taken 16 | free 16 | taken 16 | free 16 | taken 960", "coalesce", "ok", NULL})
+CASES(coalesce_merges_every_run_of_adjacent_free_blocks,
+      {"free 16 | free 32 | taken 16 | free 16 | free 24 | free 16 | taken 40 | free 400 | free 464",
+       "coalesce", "ok", "free 48 | taken 16 | free 56 | taken 40 | free 864"},
+      {"taken 16 | free 16 | free 16 | taken 976", "coalesce", "ok", "taken 16 | free 32 | taken 976"},
+      {"free 16 | free 16 | free 992", "coalesce", "ok", "free 1024"},
+      {"taken 16 | free 16 | taken 16 | free 16 | taken 960", "coalesce", "ok", NULL})
 
-HEAP_CASES(coalesce_changes_nothing_on_a_healthy_heap, {MISUSED_HEAP, "coalesce", "ok", NULL},
-           {"free 1024", "coalesce", "ok", NULL}, {"taken 1024", "coalesce", "ok", NULL},
-           {"taken 16 | free 1008", "coalesce", "ok", NULL})
+CASES(coalesce_changes_nothing_on_a_healthy_heap, {MISUSED_HEAP, "coalesce", "ok", NULL},
+      {"free 1024", "coalesce", "ok", NULL}, {"taken 1024", "coalesce", "ok", NULL},
+      {"taken 16 | free 1008", "coalesce", "ok", NULL})

@@ -9,29 +9,26 @@ static void assert_asked(size_t page_count) {
     assert_ptr_equal(page_source.context, &page_source);
 }
 
-GROWING_HEAP_CASES(a_full_heap_grows_by_the_pages_the_block_needs,
-                   {"taken 1024", "aligned 8 8", "at 1032 asks 1", "taken 1024 | taken 16 | free 240"},
-                   {"taken 1024", "aligned 8 232", "at 1032 asks 1", "taken 1024 | taken 240 | free 16"},
-                   {"taken 1024", "aligned 8 240", "at 1032 asks 1", "taken 1024 | taken 256"},
-                   {"taken 1024", "aligned 8 248", "at 1032 asks 1", "taken 1024 | taken 256"},
-                   {"taken 1024", "aligned 8 249", "at 1032 asks 2", "taken 1024 | taken 264 | free 248"},
-                   {"taken 1024", "aligned 8 504", "at 1032 asks 2", "taken 1024 | taken 512"})
+GROWING_CASES(a_full_heap_grows_by_the_pages_the_block_needs,
+              {"taken 1024", "aligned 8 8", "at 1032 asks 1", "taken 1024 | taken 16 | free 240"},
+              {"taken 1024", "aligned 8 232", "at 1032 asks 1", "taken 1024 | taken 240 | free 16"},
+              {"taken 1024", "aligned 8 240", "at 1032 asks 1", "taken 1024 | taken 256"},
+              {"taken 1024", "aligned 8 248", "at 1032 asks 1", "taken 1024 | taken 256"},
+              {"taken 1024", "aligned 8 249", "at 1032 asks 2", "taken 1024 | taken 264 | free 248"},
+              {"taken 1024", "aligned 8 504", "at 1032 asks 2", "taken 1024 | taken 512"})
 
-GROWING_HEAP_CASES(a_free_block_at_the_end_counts_towards_the_request,
-                   {"taken 960 | free 64", "aligned 8 57", "at 968 asks 1",
-                    "taken 960 | taken 72 | free 248"},
-                   {"taken 960 | free 64", "aligned 8 312", "at 968 asks 1", "taken 960 | taken 320"},
-                   {"taken 960 | free 64", "aligned 8 313", "at 968 asks 2",
-                    "taken 960 | taken 328 | free 248"},
-                   {"free 1024", "aligned 8 1017", "at 8 asks 1", "taken 1032 | free 248"})
+GROWING_CASES(a_free_block_at_the_end_counts_towards_the_request,
+              {"taken 960 | free 64", "aligned 8 57", "at 968 asks 1", "taken 960 | taken 72 | free 248"},
+              {"taken 960 | free 64", "aligned 8 312", "at 968 asks 1", "taken 960 | taken 320"},
+              {"taken 960 | free 64", "aligned 8 313", "at 968 asks 2", "taken 960 | taken 328 | free 248"},
+              {"free 1024", "aligned 8 1017", "at 8 asks 1", "taken 1032 | free 248"})
 
-GROWING_HEAP_CASES(a_free_block_that_is_not_at_the_end_does_not_count,
-                   {"free 240 | taken 784", "aligned 8 248", "at 1032 asks 1",
-                    "free 240 | taken 784 | taken 256"},
-                   {"taken 16 | free 240 | taken 768", "aligned 8 249", "at 1032 asks 2",
-                    "taken 16 | free 240 | taken 768 | taken 264 | free 248"})
+GROWING_CASES(a_free_block_that_is_not_at_the_end_does_not_count,
+              {"free 240 | taken 784", "aligned 8 248", "at 1032 asks 1", "free 240 | taken 784 | taken 256"},
+              {"taken 16 | free 240 | taken 768", "aligned 8 249", "at 1032 asks 2",
+               "taken 16 | free 240 | taken 768 | taken 264 | free 248"})
 
-GROWING_HEAP_CASES(
+GROWING_CASES(
     growth_for_an_aligned_request_counts_the_gap,
     {"taken 1024", "aligned 256 8", "at 1280 asks 2", "taken 1024 | free 248 | taken 16 | free 248"},
     {"taken 1024", "aligned 16 224", "at 1056 asks 1", "taken 1024 | free 24 | taken 232"},
@@ -115,16 +112,15 @@ static void assert_not_asked(size_t alignment, size_t size) {
     assert_unchanged(&before);
 }
 
-GROWING_HEAP_CASES(the_heap_grows_to_its_page_limit_and_no_further,
-                   {"taken 1024", "aligned 8 3064", "at 1032 asks 12", "taken 1024 | taken 3072"},
-                   {"taken 960 | free 64", "aligned 8 3128", "at 968 asks 12", "taken 960 | taken 3136"},
-                   {"taken 1024", "aligned 2048 2048", "at 2048 asks 12",
-                    "taken 1024 | free 1016 | taken 2056"},
-                   {"taken 1024", "aligned 16 3040", "at 1056 asks 12", "taken 1024 | free 24 | taken 3048"},
-                   {"taken 1024", "aligned 8 3065", "exhausted", NULL},
-                   {"taken 960 | free 64", "aligned 8 3129", "exhausted", NULL},
-                   {"taken 1024", "aligned 2048 2049", "exhausted", NULL},
-                   {"taken 1024", "aligned 16 3041", "exhausted", NULL})
+GROWING_CASES(the_heap_grows_to_its_page_limit_and_no_further,
+              {"taken 1024", "aligned 8 3064", "at 1032 asks 12", "taken 1024 | taken 3072"},
+              {"taken 960 | free 64", "aligned 8 3128", "at 968 asks 12", "taken 960 | taken 3136"},
+              {"taken 1024", "aligned 2048 2048", "at 2048 asks 12", "taken 1024 | free 1016 | taken 2056"},
+              {"taken 1024", "aligned 16 3040", "at 1056 asks 12", "taken 1024 | free 24 | taken 3048"},
+              {"taken 1024", "aligned 8 3065", "exhausted", NULL},
+              {"taken 960 | free 64", "aligned 8 3129", "exhausted", NULL},
+              {"taken 1024", "aligned 2048 2049", "exhausted", NULL},
+              {"taken 1024", "aligned 16 3041", "exhausted", NULL})
 
 GROWING_HEAP_TEST(a_heap_at_its_page_limit_does_not_ask_again) {
     lay_out("taken 1024");
@@ -193,13 +189,12 @@ GROWING_HEAP_TEST(a_limit_beyond_what_a_region_can_have_is_no_limit_at_all) {
 /* The second block moves into its right neighbour, and the third moves to after itself:
  *
  *     taken, to be moved | free, at the end |   ->   free | taken, begins where the free block began ... */
-GROWING_HEAP_CASES(a_move_may_grow_the_heap,
-                   {"taken 960 | taken 32 | free 32", "realloc 8 1000", "at 1000 asks 4",
-                    "free 960 | taken 32 | taken 1008 | free 48"},
-                   {"taken 16 | taken 976 | free 32", "realloc 24 1010", "at 1000 asks 4",
-                    "taken 16 | free 976 | taken 1024 | free 32"},
-                   {"free 16 | taken 1008", "realloc 24 1001", "at 1032 asks 4", "free 1024 | taken 1024"})
+GROWING_CASES(a_move_may_grow_the_heap,
+              {"taken 960 | taken 32 | free 32", "realloc 8 1000", "at 1000 asks 4",
+               "free 960 | taken 32 | taken 1008 | free 48"},
+              {"taken 16 | taken 976 | free 32", "realloc 24 1010", "at 1000 asks 4",
+               "taken 16 | free 976 | taken 1024 | free 32"},
+              {"free 16 | taken 1008", "realloc 24 1001", "at 1032 asks 4", "free 1024 | taken 1024"})
 
-GROWING_HEAP_CASES(realloc_in_place_does_not_ask,
-                   {"taken 960 | free 64", "realloc 8 1016", "at 8", "taken 1024"},
-                   {"taken 1024", "realloc 8 8", "at 8", "taken 16 | free 1008"})
+GROWING_CASES(realloc_in_place_does_not_ask, {"taken 960 | free 64", "realloc 8 1016", "at 8", "taken 1024"},
+              {"taken 1024", "realloc 8 8", "at 8", "taken 16 | free 1008"})

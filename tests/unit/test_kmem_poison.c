@@ -81,16 +81,12 @@ static const struct poison_case {
      "alloc 40; alloc 20; alloc 8; free 8; realloc 56 33",
      {{8, 33}, {88, 8}}},
     {"a larger realloc to the same block follows the request", "alloc 17; realloc 8 24", {{8, 24}}},
-    {"a smaller realloc to the same block follows the request",
-     "alloc 17; realloc 8 24; realloc 8 19",
-     {{8, 19}}},
+    {"a smaller realloc to the same block is followed", "alloc 17; realloc 8 24; realloc 8 19", {{8, 19}}},
 };
 
 static const struct poison_case growing_cases[] = {
-    {"pages that are new are poisoned but for the payload",
-     "alloc 1000; alloc 300",
-     {{8, 1000}, {1016, 300}}},
-    {"pages that are new are poisoned but for an aligned payload",
+    {"new pages are poisoned but for the payload", "alloc 1000; alloc 300", {{8, 1000}, {1016, 300}}},
+    {"new pages are poisoned but for an aligned payload",
      "alloc 1000; alloc 300; free 1016; aligned 512 521",
      {{8, 1000}, {1536, 521}}},
     {"a move that grows the heap exposes the new payload only",

@@ -2,11 +2,11 @@
  * pointer in test_kmem_free.c. */
 #include "tests/unit/heap_fixture.h"
 
-HEAP_CASES(realloc_of_null_allocates, {"free 32 | taken 16 | free 976", "realloc null 25", "at 56",
-                                       "free 32 | taken 16 | taken 40 | free 936"})
+CASES(realloc_of_null_allocates, {"free 32 | taken 16 | free 976", "realloc null 25", "at 56",
+                                  "free 32 | taken 16 | taken 40 | free 936"})
 
-HEAP_CASES(realloc_to_0_bytes_frees_and_merges,
-           {"free 16 | taken 32 | free 48 | taken 928", "realloc 24 0", "ok", "free 96 | taken 928"})
+CASES(realloc_to_0_bytes_frees_and_merges,
+      {"free 16 | taken 32 | free 48 | taken 928", "realloc 24 0", "ok", "free 96 | taken 928"})
 
 HEAP_TEST(a_size_that_needs_the_same_block_changes_nothing) {
     struct snapshot before;
@@ -19,55 +19,53 @@ HEAP_TEST(a_size_that_needs_the_same_block_changes_nothing) {
     }
 }
 
-HEAP_CASES(a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over,
-           {"taken 48 | taken 976", "realloc 8 24", "at 8", "taken 32 | free 16 | taken 976"},
-           {"taken 48 | taken 976", "realloc 8 1", "at 8", "taken 16 | free 32 | taken 976"},
-           {"taken 48 | taken 976", "realloc 8 25", "at 8", "taken 48 | taken 976"},
-           {"taken 48 | taken 976", "realloc 8 32", "at 8", "taken 48 | taken 976"},
-           {"taken 976 | taken 48", "realloc 984 24", "at 984", "taken 976 | taken 32 | free 16"},
-           {"taken 976 | taken 48", "realloc 984 32", "at 984", "taken 976 | taken 48"},
-           {"taken 1024", "realloc 8 8", "at 8", "taken 16 | free 1008"})
+CASES(a_block_shrinks_in_place_when_16_bytes_or_more_are_left_over,
+      {"taken 48 | taken 976", "realloc 8 24", "at 8", "taken 32 | free 16 | taken 976"},
+      {"taken 48 | taken 976", "realloc 8 1", "at 8", "taken 16 | free 32 | taken 976"},
+      {"taken 48 | taken 976", "realloc 8 25", "at 8", "taken 48 | taken 976"},
+      {"taken 48 | taken 976", "realloc 8 32", "at 8", "taken 48 | taken 976"},
+      {"taken 976 | taken 48", "realloc 984 24", "at 984", "taken 976 | taken 32 | free 16"},
+      {"taken 976 | taken 48", "realloc 984 32", "at 984", "taken 976 | taken 48"},
+      {"taken 1024", "realloc 8 8", "at 8", "taken 16 | free 1008"})
 
-HEAP_CASES(what_a_shrunk_block_gives_up_joins_a_free_right_neighbour,
-           {"taken 48 | free 32 | taken 944", "realloc 8 32", "at 8", "taken 40 | free 40 | taken 944"},
-           {"taken 48 | free 32 | taken 944", "realloc 8 8", "at 8", "taken 16 | free 64 | taken 944"},
-           {"taken 48 | free 976", "realloc 8 8", "at 8", "taken 16 | free 1008"})
+CASES(what_a_shrunk_block_gives_up_joins_a_free_right_neighbour,
+      {"taken 48 | free 32 | taken 944", "realloc 8 32", "at 8", "taken 40 | free 40 | taken 944"},
+      {"taken 48 | free 32 | taken 944", "realloc 8 8", "at 8", "taken 16 | free 64 | taken 944"},
+      {"taken 48 | free 976", "realloc 8 8", "at 8", "taken 16 | free 1008"})
 
-HEAP_CASES(a_block_grows_into_its_free_right_neighbour,
-           {"taken 32 | free 32 | taken 960", "realloc 8 25", "at 8", "taken 40 | free 24 | taken 960"},
-           {"taken 32 | free 32 | taken 960", "realloc 8 40", "at 8", "taken 48 | free 16 | taken 960"},
-           {"taken 32 | free 32 | taken 960", "realloc 8 41", "at 8", "taken 64 | taken 960"},
-           {"taken 32 | free 32 | taken 960", "realloc 8 48", "at 8", "taken 64 | taken 960"},
-           {"taken 32 | free 32 | taken 960", "realloc 8 56", "at 8", "taken 64 | taken 960"},
-           {"taken 32 | free 992", "realloc 8 1016", "at 8", "taken 1024"})
+CASES(a_block_grows_into_its_free_right_neighbour,
+      {"taken 32 | free 32 | taken 960", "realloc 8 25", "at 8", "taken 40 | free 24 | taken 960"},
+      {"taken 32 | free 32 | taken 960", "realloc 8 40", "at 8", "taken 48 | free 16 | taken 960"},
+      {"taken 32 | free 32 | taken 960", "realloc 8 41", "at 8", "taken 64 | taken 960"},
+      {"taken 32 | free 32 | taken 960", "realloc 8 48", "at 8", "taken 64 | taken 960"},
+      {"taken 32 | free 32 | taken 960", "realloc 8 56", "at 8", "taken 64 | taken 960"},
+      {"taken 32 | free 992", "realloc 8 1016", "at 8", "taken 1024"})
 
 /* A lower free block is no reason to move. */
-HEAP_CASES(a_block_that_can_grow_in_place_does_not_move,
-           {"free 512 | taken 32 | free 480", "realloc 520 100", "at 520", "free 512 | taken 112 | free 400"})
+CASES(a_block_that_can_grow_in_place_does_not_move,
+      {"free 512 | taken 32 | free 480", "realloc 520 100", "at 520", "free 512 | taken 112 | free 400"})
 
-HEAP_CASES(a_block_without_room_moves_to_the_first_fit,
-           {"taken 32 | taken 16 | free 976", "realloc 8 25", "at 56",
-            "free 32 | taken 16 | taken 40 | free 936"},
-           {"taken 32 | free 32 | taken 16 | free 944", "realloc 8 57", "at 88",
-            "free 64 | taken 16 | taken 72 | free 872"},
-           {"taken 16 | taken 32 | taken 16 | free 960", "realloc 24 25", "at 72",
-            "taken 16 | free 32 | taken 16 | taken 40 | free 920"},
-           {"taken 16 | free 64 | taken 16 | taken 928", "realloc 88 16", "at 24",
-            "taken 16 | taken 24 | free 56 | taken 928"},
-           {"free 64 | taken 928 | taken 32", "realloc 1000 25", "at 8",
-            "taken 40 | free 24 | taken 928 | free 32"})
+CASES(a_block_without_room_moves_to_the_first_fit,
+      {"taken 32 | taken 16 | free 976", "realloc 8 25", "at 56", "free 32 | taken 16 | taken 40 | free 936"},
+      {"taken 32 | free 32 | taken 16 | free 944", "realloc 8 57", "at 88",
+       "free 64 | taken 16 | taken 72 | free 872"},
+      {"taken 16 | taken 32 | taken 16 | free 960", "realloc 24 25", "at 72",
+       "taken 16 | free 32 | taken 16 | taken 40 | free 920"},
+      {"taken 16 | free 64 | taken 16 | taken 928", "realloc 88 16", "at 24",
+       "taken 16 | taken 24 | free 56 | taken 928"},
+      {"free 64 | taken 928 | taken 32", "realloc 1000 25", "at 8",
+       "taken 40 | free 24 | taken 928 | free 32"})
 
-HEAP_CASES(the_block_left_behind_merges_with_both_neighbours,
-           {"free 16 | taken 24 | free 16 | taken 16 | free 952", "realloc 24 100", "at 80",
-            "free 56 | taken 16 | taken 112 | free 840"})
+CASES(the_block_left_behind_merges_with_both_neighbours,
+      {"free 16 | taken 24 | free 16 | taken 16 | free 952", "realloc 24 100", "at 80",
+       "free 56 | taken 16 | taken 112 | free 840"})
 
 /*  free, new block lands here | old block   ->   taken | what is left of both, free */
-HEAP_CASES(a_move_may_land_in_the_left_neighbour,
-           {"free 64 | taken 32 | taken 928", "realloc 72 40", "at 8", "taken 48 | free 48 | taken 928"},
-           {"free 48 | taken 32 | taken 944", "realloc 56 40", "at 8", "taken 48 | free 32 | taken 944"},
-           {"free 56 | taken 32 | taken 936", "realloc 64 40", "at 8", "taken 56 | free 32 | taken 936"},
-           {"free 64 | taken 32 | free 16 | taken 912", "realloc 72 48", "at 8",
-            "taken 64 | free 48 | taken 912"})
+CASES(a_move_may_land_in_the_left_neighbour,
+      {"free 64 | taken 32 | taken 928", "realloc 72 40", "at 8", "taken 48 | free 48 | taken 928"},
+      {"free 48 | taken 32 | taken 944", "realloc 56 40", "at 8", "taken 48 | free 32 | taken 944"},
+      {"free 56 | taken 32 | taken 936", "realloc 64 40", "at 8", "taken 56 | free 32 | taken 936"},
+      {"free 64 | taken 32 | free 16 | taken 912", "realloc 72 48", "at 8", "taken 64 | free 48 | taken 912"})
 
 HEAP_TEST(a_moved_payload_is_8_aligned_whatever_the_old_one_was) {
     unsigned char *const payload = kmem_alloc_aligned(&heap, 512, 8);
@@ -135,5 +133,5 @@ HEAP_TEST(a_refused_realloc_leaves_the_block_and_its_contents_untouched) {
 
 /* Left neighbour, block and right neighbour would have room together; only block and right neighbour count.
  */
-HEAP_CASES(the_left_neighbour_does_not_count_as_room,
-           {"free 48 | taken 32 | taken 944", "realloc 56 41", "exhausted", NULL})
+CASES(the_left_neighbour_does_not_count_as_room,
+      {"free 48 | taken 32 | taken 944", "realloc 56 41", "exhausted", NULL})

@@ -4,8 +4,7 @@
 
 static const struct model_case cases[] = {
     /* Placing. */
-    {"a fresh model is one hole", 4, 4, "", "region; live; taken; largest; first; tail",
-     "256; 0; 0; 248; 248; 248"},
+    {"a fresh model", 4, 4, "", "region; live; taken; largest; first; tail", "256; 0; 0; 248; 248; 248"},
     {"allocations lie one after the other", 4, 4, "", "alloc 24; alloc 1; alloc 9; block 56; taken",
      "at 8 of 24; at 40 of 8; at 56 of 16; 24; 72"},
     {"a request takes a multiple of 8 that is not less", 4, 4, "",
@@ -22,8 +21,7 @@ static const struct model_case cases[] = {
     {"a hole of the very size is taken whole", 1, 1, "", "alloc 56", "at 8 of 56"},
     {"freed neighbours are one hole", 2, 2, "alloc 24; alloc 24; alloc 24; alloc 24; free 8; free 72",
      "alloc 25; free 40; largest; alloc 88", "exhausted; null freed 40; 88; at 8 of 88"},
-    {"size 0 gives nothing and is no refusal", 1, 8, "", "alloc 0; calloc 0 8; calloc 8 0; live",
-     "null; null; null; 0"},
+    {"size 0 gives nothing", 1, 8, "", "alloc 0; calloc 0 8; calloc 8 0; live", "null; null; null; 0"},
     /* Alignment. */
     {"a gap of 8 is bumped by 16", 8, 8, "", "aligned 16 8", "at 32 of 8"},
     {"a gap of 24 is none of 8", 8, 8, "", "aligned 32 8", "at 32 of 8"},
@@ -67,8 +65,7 @@ static const struct model_case cases[] = {
     {"the page limit is never passed", 1, 3, "",
      "alloc 185; aligned 128 72; asks; alloc 184; region; alloc 1",
      "exhausted; exhausted; 0; at 8 of 184 asks 2; 192; exhausted"},
-    {"a limit equal to the pages means no growth", 2, 2, "", "alloc 121; alloc 120",
-     "exhausted; at 8 of 120"},
+    {"a limit of the pages means no growth", 2, 2, "", "alloc 121; alloc 120", "exhausted; at 8 of 120"},
     /* Refused asks. */
     {"a refused ask changes nothing but the count of asks", 1, 500, "",
      "alloc 100; live; taken; region; alloc 100", "exhausted asks 1; 0; 0; 64; at 8 of 104 asks 1",

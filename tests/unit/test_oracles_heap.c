@@ -4,8 +4,7 @@
 
 static const struct scenario damages[] = {
     /* Structure. Each fault strikes while slot 2 is allocated, over the headers at 0, 32, 64 and 112. */
-    {"a header of size 0", "call 2: write-header 64 = taken 0", THREE, "walk-ends 64 16 0",
-     "usable-size 72 40 0"},
+    {"a header of 0", "call 2: write-header 64 = taken 0", THREE, "walk-ends 64 16 0", "usable-size 72 40 0"},
     {"a header of an odd size", "call 2: write-header 64 = taken 44", THREE, "block-size 64 48 44",
      "usable-size 72 40 0"},
     {"a header of a small size", "call 2: write-header 112 = 8", THREE, "block-size 112 16 8",
@@ -17,8 +16,7 @@ static const struct scenario damages[] = {
     {"two adjacent free blocks", "call 2: write-header 32 = 32", "alloc 0 24; alloc 1 24; free 1",
      "free-merged 64 224 192", "recovery 0 1 2"},
     {"a taken block that no slot has", "call 2: take 24", THREE, "taken-is-live 112 0 32", "recovery 0 1 3"},
-    {"a live block marked free", "call 2: write-header 32 = 32", THREE, "live-is-taken 32 32 0",
-     "counters 0 2 3"},
+    {"a live block freed", "call 2: write-header 32 = 32", THREE, "live-is-taken 32 32 0", "counters 0 2 3"},
     /* The header of the rest cuts into the payload. */
     {"a live block of another size", "call 3: resize 72 = 8", THREE "; alloc 3 24", "live-is-taken 64 48 16",
      "contents-kept 80 written(2,8) 32"},
@@ -34,24 +32,20 @@ static const struct scenario damages[] = {
     /* Usable sizes. */
     {"a usable size too large", "call 2: usable-size 8", THREE, "usable-size 72 40 48"},
     {"a usable size too small", "call 3: usable-size -8", THREE "; realloc 0 16", "usable-size 8 24 16"},
-    {"a usable size of what is no payload", "call 3: usable-size 8", THREE "; interior 1 1",
-     "usable-size 48 0 8"},
+    {"a size of what is no payload", "call 3: usable-size 8", THREE "; interior 1 1", "usable-size 48 0 8"},
     /* The dirt after the region is not looked at. */
     {"a usable size past the region does not lead the harness out of it", "call 0: usable-size 1099511627776",
      "zalloc 0 248", "usable-size 8 248 1099511628024"},
     /* The coalesce is the call that is struck: none after it is asked about but by the operation that
        follows. */
-    {"a wrong usable size of slot 0", "call 3: usable-size 8", THREE "; coalesce; usable 0",
-     "usable-size 8 24 32"},
-    {"a wrong usable size of slot 2", "call 3: usable-size 8", THREE "; coalesce; usable 2",
-     "usable-size 72 40 48"},
-    {"a wrong usable size of an interior pointer", "call 3: usable-size 8",
-     THREE "; coalesce; interior 1 1 usable", "usable-size 48 0 8"},
-    {"a wrong usable size of a foreign pointer", "call 3: usable-size 8",
-     THREE "; coalesce; foreign 0 usable", "usable-size 256 0 8"},
-    {"a wrong usable size of NULL", "call 3: usable-size 8", THREE "; coalesce; null usable",
-     "usable-size 0 0 8"},
-    {"a wrong usable size of slot 127", "call 3: usable-size -8", THREE_HIGH "; coalesce; usable 127",
+    {"a wrong size of slot 0", "call 3: usable-size 8", THREE "; coalesce; usable 0", "usable-size 8 24 32"},
+    {"a wrong size of slot 2", "call 3: usable-size 8", THREE "; coalesce; usable 2", "usable-size 72 40 48"},
+    {"a wrong size of an interior pointer", "call 3: usable-size 8", THREE "; coalesce; interior 1 1 usable",
+     "usable-size 48 0 8"},
+    {"a wrong size of a foreign pointer", "call 3: usable-size 8", THREE "; coalesce; foreign 0 usable",
+     "usable-size 256 0 8"},
+    {"a wrong size of NULL", "call 3: usable-size 8", THREE "; coalesce; null usable", "usable-size 0 0 8"},
+    {"a wrong size of slot 127", "call 3: usable-size -8", THREE_HIGH "; coalesce; usable 127",
      "usable-size 72 40 32", .slot_count = TWO_WORDS_OF_SLOTS},
     /* Guards. */
     {"the byte in front of the region", "call 2: write-byte -1 = 90", THREE, "guards -1 165 90"},
@@ -62,12 +56,9 @@ static const struct scenario damages[] = {
     {"the last byte of the page after the region", "call 2: write-byte 319 = 90", THREE, "guards 319 165 90"},
     /* The arena's capacity of 65,536 bytes less the page in front of the region. */
     {"the byte after the arena", "call 2: write-byte 65472 = 90", THREE, "guards 65472 165 90"},
-    {"the last byte of the guard after the arena", "call 2: write-byte 65535 = 90", THREE,
-     "guards 65535 165 90"},
-    {"a byte after the end a heap has grown to", "call 3: write-byte 320 = 0", THREE "; alloc 3 200",
-     "guards 320 165 0"},
-    {"a byte written in a refused call", "call 3: write-byte -3 = 1", THREE "; interior 0 3",
-     "guards -3 165 1"},
+    {"the last byte of the arena's guard", "call 2: write-byte 65535 = 90", THREE, "guards 65535 165 90"},
+    {"a byte after a grown heap", "call 3: write-byte 320 = 0", THREE "; alloc 3 200", "guards 320 165 0"},
+    {"a byte in a refused call", "call 3: write-byte -3 = 1", THREE "; interior 0 3", "guards -3 165 1"},
 };
 
 TEST_EACH(the_oracle_on_the_heap_names_the_damage, damages) {

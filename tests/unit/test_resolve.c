@@ -88,10 +88,8 @@ static const struct {
      "realloc s3 at 8 of 77; realloc s9 at 72 of 77; realloc s9 at 72 of 77; realloc s3 at 8 of 77; realloc "
      "s3 at 8 of 77; realloc s3 at 8 of 77"},
     {"a free with nothing live frees NULL", "", "free 3", "free null"},
-    {"a resize with nothing live resizes NULL into the slot named", "", "realloc 6 40",
-     "realloc s6 null of 40"},
-    {"the kinds without operands make their call or none", TWO, "coalesce; null; refuse",
-     "coalesce; free null; none"},
+    {"a resize with nothing live resizes NULL into its slot", "", "realloc 6 40", "realloc s6 null of 40"},
+    {"kinds without operands call or do nothing", TWO, "coalesce; null; refuse", "coalesce; free null; none"},
     /* Misuses. */
     {"a double free frees what the slot once held", TWO, "double 5; double 6; double 0",
      "free at 40; free at 40; free at 40"},
@@ -103,12 +101,9 @@ static const struct {
     {"a double free finds pointers swallowed by a larger block",
      "alloc 0 24; alloc 1 24; free 0; free 1; alloc 5 100", "double 0", "free at 40"},
     {"a double free with nothing freed yet frees NULL", "alloc 0 24", "double 0", "free null"},
-    {"a double free with all live again frees NULL", "alloc 0 24; free 0; alloc 1 24", "double 0",
-     "free null"},
-    {"a moved payload leaves its old address behind", "alloc 0 24; alloc 1 24; realloc 0 100", "double 0",
-     "free at 8"},
-    {"a payload resized to nothing leaves its old address behind", "alloc 0 24; realloc 0 0", "double 0",
-     "free at 8"},
+    {"a double free, all live again, frees NULL", "alloc 0 24; free 0; alloc 1 24", "double 0", "free null"},
+    {"a move leaves its old address", "alloc 0 24; alloc 1 24; realloc 0 100", "double 0", "free at 8"},
+    {"a resize to nothing leaves the old address", "alloc 0 24; realloc 0 0", "double 0", "free at 8"},
     {"a refused resize leaves no address behind", "alloc 0 24; realloc 0 9999", "double 0", "free null"},
     /* Step 0 is the header. */
     {"an interior pointer is a word of the block but the payload's first", TWO,
@@ -122,8 +117,7 @@ static const struct {
      "misaligned 4 0; misaligned 4 1; misaligned 4 2; misaligned 4 3; misaligned 4 4; misaligned 4 5; "
      "misaligned 4 6; misaligned 3 7",
      "free at 73; free at 74; free at 75; free at 76; free at 77; free at 78; free at 79; free at 9"},
-    {"a misaligned pointer with nothing live is past where the first payload would be", "", "misaligned 3 2",
-     "free at 11"},
+    {"a misaligned pointer with nothing live is past the first place", "", "misaligned 3 2", "free at 11"},
     {"a foreign pointer is at either end or beyond it", TWO,
      "foreign 0; foreign 1; foreign 2; foreign 3; foreign 22; foreign 23; foreign 16382; foreign 16386",
      "free at 256; free at -8; free at 264; free at -8; free at 304; free at -48; free at 33024; free at "

@@ -13,7 +13,7 @@ if not __package__:
 from kmemfuzz import begin, command_line, tree  # noqa: E402  pylint: disable=wrong-import-position
 from kmemfuzz.entry import enter  # noqa: E402  pylint: disable=wrong-import-position
 
-# The module of each word, and whether it can do without the tree of sources.
+# The module of each word, and whether it can do without the source tree.
 WORDS = {
     "fuzz": ("campaign", True),
     "corpus": ("corpus_command", False),
@@ -30,7 +30,7 @@ def main(word="", *arguments):
         return command_line.EXIT_USAGE
     module, stands_alone = WORDS[word]
     if tree.TREE is None and not stands_alone:
-        print(f"kmemfuzz {word}: it needs the tree of sources; say where that is with KMEM_TREE=FOLDER", file=sys.stderr)
+        print(f"kmemfuzz {word}: it needs the source tree; say where that is with KMEM_TREE=FOLDER", file=sys.stderr)
         return command_line.EXIT_ENVIRONMENT
     if tree.TREE is not None:
         os.chdir(tree.TREE)

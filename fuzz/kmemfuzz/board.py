@@ -36,7 +36,6 @@ _CAUSES = {
 
 
 def cause_name(cause):
-    """A value of mcause in words."""
     return _CAUSES.get(cause, f"cause {cause:#x}")
 
 
@@ -88,7 +87,6 @@ class Image:
 
     @functools.cached_property
     def symbols(self):
-        """Address by name."""
         output = _tool_output(["llvm-nm-19", "--defined-only", self.path], "llvm-19")
         return Symbols(self.path, ((name, int(address, 16)) for address, _, name in (
             line.split() for line in output.splitlines())))
@@ -146,7 +144,6 @@ def _tool_output(command, package):
 
 
 def find_emulator(board):
-    """The path of a board's emulator."""
     path = shutil.which(EMULATORS[board])
     if path is None:
         raise EnvironmentFailure(f"{EMULATORS[board]} is missing; install the Debian package qemu-system-misc")
@@ -210,7 +207,6 @@ class Boot:
         self.errors = self._child.errors.decode(errors="surrogateescape").strip()
 
     def ending(self):
-        """How it ended, in words."""
         if self.held:
             return "the emulator has ended, but something that it has started still holds its output"
         if self.stalled:

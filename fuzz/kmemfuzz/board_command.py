@@ -5,11 +5,12 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 
-from kmemfuzz import board, child, corpus, debug, tree
+from kmemfuzz import board, child, corpus, tree
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
                           exit_codes, from_caller, parse_count, parse_seconds)
 from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
@@ -19,6 +20,10 @@ from kmemfuzz.board_finding import Finding, require_known_oracles
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
 FAILURES = ("violations", "faults", "hangs", "reports", "dead", "differences")  # in the figures of a configuration
+DEBUGGER = "gdb-multiarch"
+SUPPORT = pathlib.Path("fuzz/gdb/kmem_gdb.py")
+WATCHDOG_SECONDS = 86400.0  # a person thinks; a hang is ended by ^C in the debugger
+POLL_SECONDS = 0.01
 EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
 
 
@@ -33,17 +38,17 @@ def parse_arguments(arguments):
                         help=f"one of {', '.join(board.CONFIGURATIONS)}; may be given several times (default: all)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     parser.add_argument("--image", choices=("faults", "misuse"),
-                        help="in place of each configuration's own: faults, the image that damages itself when an input "
-                             "asks for it; misuse, the one that misuses memory, for the configurations with sanitizers")
+                        help="instead of each configuration's own image: faults, which damages itself when an input asks for "
+                             "it; misuse, which misuses memory, for configurations with sanitizers")
     parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
                         help="how long one input may run (default: 2)")
     parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
     parser.add_argument("--gdb", action="store_true",
-                        help="replay one program, then boot it again under gdb-multiarch, stopped before the operation it "
-                             "fails in, or the first when it is sound")
+                        help="replay one program, then boot it again under gdb-multiarch and stop before the operation that "
+                             "fails, or before the first if none does")
     parser.add_argument("--operation", type=parse_count, metavar="N", help="with --gdb: stop before operation N, from 0")
     parser.add_argument("--gdb-commands", type=pathlib.Path, metavar="FILE",
-                        help="with --gdb: run these commands at the stop in place of asking for some, and end")
+                        help="with --gdb: run the commands in FILE at the stop, then quit")
     add_caller(parser)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="programs, or folders of them (default: corpus)")
     options = parser.parse_args(arguments)
@@ -96,7 +101,6 @@ class Progress:
         self._counts = {}
 
     def show(self, name, done, total):
-        """Takes note of a configuration's count."""
         self._counts[name] = f"{name}  {done:,} of {total:,} inputs"
         if time.monotonic() - self._shown >= PROGRESS_SECONDS[self._terminal]:
             self._shown = time.monotonic()
@@ -105,7 +109,6 @@ class Progress:
                   flush=True)
 
     def clear(self):
-        """Takes the line away again."""
         if self._terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
@@ -153,20 +156,17 @@ def count_pages(memories):
 
 
 def counts(figures):
-    """What came of a replay, in words."""
     parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}" for name in FAILURES if figures[name]]
     return (f"{figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, "
             f"{figures['checked_operations']:,} checked operations: {', '.join(parts) or SOUND_AND_EQUAL}")
 
 
 def print_total(all_figures):
-    """The counts of all configurations in a line."""
     total = {name: sum(figures[name] for figures in all_figures) for name in ("inputs", "checked_operations", *FAILURES)}
     print(f"all {len(all_figures)} configurations  {counts(total)}", flush=True)
 
 
 def print_summary(figures):
-    """A configuration's figures in a line."""
     print(f"{figures['configuration']}  {counts(figures)}  ({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
           f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
           flush=True)
@@ -208,9 +208,74 @@ def replay_all(options, folder):
     return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
 
 
+# Debugging.
+
+def find_debugger():
+    path = shutil.which(DEBUGGER)
+    if path is None:
+        raise board.EnvironmentFailure(f"{DEBUGGER} is missing; install the Debian package {DEBUGGER}")
+    return path
+
+
+def failing_operation(image, blob, index, outcome):
+    """The operation an input fails in, as its replay has just found. None: it is wrong before the first."""
+    if outcome.kind == "verdict":
+        return outcome.values["operations"] - 1 if outcome.values["operations"] else None
+    if outcome.kind == "dead":
+        return len(board.trace(image, blob, index, 2.0, board.DEBUG))
+    return outcome.values["operation"]
+
+
+def _start_board(image, blob, index, socket):
+    """A board that waits for a debugger at the socket."""
+    command = board.boot_command(image, blob, index, 1, board.DEBUG, int(WATCHDOG_SECONDS * 1000))
+    command += ["-S", "-gdb", f"unix:{socket},server=on,wait=off"]
+    emulator = child.Child(command, quiet=True)  # in a session of its own: ^C is the debugger's
+    deadline = time.monotonic() + board.START_SECONDS
+    while not socket.exists():
+        if emulator.has_ended() or time.monotonic() > deadline:
+            emulator.end()
+            errors = emulator.errors.decode(errors="surrogateescape").strip()
+            raise board.EnvironmentFailure("the emulator does not wait for a debugger: "
+                                           f"{excerpt(errors) if errors else 'no word of why'}")
+        time.sleep(POLL_SECONDS)
+    return emulator
+
+
+def _debugger_command(image, socket, operation, script):
+    """The debugger, up to its stop before the operation; then what is in the script, or what a person types."""
+    command = [find_debugger(), "-q", *(["-nx", "-batch"] if script else [])]
+    for line in ("set confirm off", f"source {SUPPORT}", f"target remote {socket}", f"kmem-stop-before {operation}",
+                 "continue"):
+        command += ["-ex", line]
+    if script:
+        command += ["-x", str(script)]
+    return [*command, str(image.path)]
+
+
+def debug_input(image, blob, index, operation, script, folder):
+    """Debugs one input of a blob. What was started is gone afterwards, whatever ends the session."""
+    socket = folder / "gdb.socket"
+    command = _debugger_command(image, socket, operation, script)
+    emulator = _start_board(image, blob, index, socket)
+    debugger = None
+    interrupt = signal.signal(signal.SIGINT, lambda *_: None)  # ^C reaches the debugger as well, and is meant for it
+    try:
+        debugger = subprocess.Popen(command, stdin=None if script is None else subprocess.DEVNULL)
+        code = debugger.wait()
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        if debugger is not None:
+            debugger.kill()
+            debugger.wait()
+        emulator.end()
+    if code != 0:
+        raise board.EnvironmentFailure(f"{DEBUGGER} ended with code {code}")
+
+
 def debug_program(options, folder):
     """Replays one program, and debugs it in the first configuration where it fails, or else the first."""
-    debug.find_debugger()
+    find_debugger()
     packed = make_corpus(options, folder)
     if packed.count() != 1:
         raise PackFailure(f"kmemfuzz board: --gdb takes one program; {options.paths[0]} has {packed.count()}", EXIT_USAGE)
@@ -234,7 +299,7 @@ def debug_program(options, folder):
     name = packed.name(0)
     print(f"{visible(name)} on {image.configuration.name}: {why}; stopping before operation {operation}", file=sys.stderr,
           flush=True)
-    debug.run(image, packed.blob, 0, operation, options.gdb_commands, folder)
+    debug_input(image, packed.blob, 0, operation, options.gdb_commands, folder)
     return EXIT_SOUND
 
 
@@ -244,7 +309,7 @@ def find_stop(image, finding, options):
         return finding.difference[0], "not the same as on the host"
     if finding.outcome.sound:
         return 0, "sound"
-    operation = debug.failing_operation(image, finding.corpus.blob, finding.outcome.index, finding.outcome)
+    operation = failing_operation(image, finding.corpus.blob, finding.outcome.index, finding.outcome)
     if operation is None:
         raise board.EnvironmentFailure("the heap is wrong before the first operation: there is none to stop before")
     return operation, finding.kind

@@ -12,8 +12,6 @@ SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # wha
 
 
 class Finding:
-    """An input that is not sound on a board, or not the same as on the host."""
-
     def __init__(self, corpus, replay, outcome, host):
         self.corpus = corpus
         self.image = replay.image
@@ -48,7 +46,6 @@ class Finding:
             self.difference = (min(len(target), len(host)), None, None)
 
     def as_json(self):
-        """For machines."""
         return {"kind": self.kind, "configuration": self.image.configuration.name, "index": self.outcome.index,
                 "file": self.corpus.name(self.outcome.index), "operation": self.operation(),
                 "finding": sanitizer.finding_of_board(self.outcome),
@@ -65,7 +62,6 @@ class Finding:
     # In words.
 
     def explain(self):
-        """The report, as a list of lines."""
         values = self.outcome.values
         name = self.corpus.name(self.outcome.index)
         title = {"violation": lambda: f"VIOLATION {values['oracle']}: {oracle_sentences()[values['oracle']]}",
@@ -167,7 +163,6 @@ class Finding:
 
 
 def oracle_sentences():
-    """What each oracle demands, by its id."""
     return {oracle["id"]: oracle["sentence"] for oracle in json.loads(run_tool("oracles", "--json").stdout)["oracles"]}
 
 

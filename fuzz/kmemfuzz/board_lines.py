@@ -86,8 +86,6 @@ class Memory(NamedTuple):
 
 
 class Outcome:
-    """What became of one input."""
-
     KINDS = {"V": "verdict", "F": "fault", "H": "hang", "S": "address", "U": "undefined"}  # by the first word of its line
 
     def __init__(self, kind, index, line="", **values):
@@ -147,11 +145,9 @@ class Reader:
 
     @property
     def due(self):
-        """The index of the next input."""
         return self._first + len(self.outcomes)
 
     def take(self, line):
-        """Takes a line."""
         if self._on_host and line == f"END {len(self.outcomes)}":
             line = f"END {' '.join(map(str, self._counts().values()))}"
         word, values = parse_line(line)
@@ -209,7 +205,6 @@ class Reader:
         self.error = values
 
     def _counts(self):
-        """What the END line must count."""
         return {"inputs": len(self.outcomes), **{name: sum(outcome.category == name for outcome in self.outcomes)
                                                  for name in CATEGORIES}}
 

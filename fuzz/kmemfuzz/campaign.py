@@ -43,12 +43,12 @@ def parse_arguments(arguments):
                         help="workers (default: one per processor)")
     parser.add_argument("--target", choices=TARGETS, default="heap", help="what to fuzz (default: heap)")
     parser.add_argument("--until-crash", action="store_true",
-                        help="end at the first crash (default: go on, and keep all)")
+                        help="stop at the first crash (default: keep going, and keep every crash)")
     parser.add_argument("--corpus", type=pathlib.Path, metavar="DIR",
-                        help="inputs found so far, to start from and to add to (default: build/campaign/TARGET/corpus)")
+                        help="the corpus to start from and add to (default: build/campaign/TARGET/corpus)")
     parser.add_argument("--build", type=pathlib.Path, default=BUILD, metavar="DIR",
-                        help=f"the folder of the targets, such as build/engines/memory, which ./ci/engine memory builds "
-                             f"(default: {BUILD}, which is built when it has to be)")
+                        help=f"the folder that holds the fuzz targets, such as build/engines/memory from ./ci/engine memory "
+                             f"(default: {BUILD}, which is built if needed)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
     add_caller(parser)
     options = parser.parse_args(arguments)
@@ -79,8 +79,6 @@ def prepare_build(preset, stop):
 
 
 class Campaign:
-    """One campaign, from its folders to its summary."""
-
     def __init__(self, options, stop):
         self.options = options
         self.stop = stop
@@ -235,7 +233,6 @@ class Campaign:
 
 
 def main(arguments):
-    """Runs the campaign; returns the exit code."""
     stop = StopRequest()
     stop.listen()
     options = parse_arguments(arguments)

@@ -27,8 +27,6 @@ def log_of(finding):
 
 
 class Folders:
-    """The folders of one campaign."""
-
     def __init__(self, target, corpus_folder=None, findings_folder=None):
         self.base = CAMPAIGNS / target
         self.running = self.base / "running"

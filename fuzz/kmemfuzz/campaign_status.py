@@ -26,7 +26,6 @@ def build_name(folder):
 
 
 def measure(workers, crashes, elapsed, options):
-    """The campaign's figures at this moment."""
     elapsed = max(elapsed, 0.001)
     executions, operations = workers.counts()
     return {
@@ -48,7 +47,6 @@ def measure(workers, crashes, elapsed, options):
 
 
 def status_line(figures, options):
-    """The figures in one line."""
     left = max(0, options.seconds - figures["seconds"])
     operations = ""
     if options.target == "heap":
@@ -82,13 +80,11 @@ class Status:
             print(line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
 
     def close(self):
-        """Leaves the terminal as it was."""
         if self.terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def summarise(figures, options):
-    """Prints the closing summary."""
     if options.json:
         print(dump_json(figures))
         return

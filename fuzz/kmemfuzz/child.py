@@ -1,7 +1,9 @@
-"""Processes that are never waited for longer than a deadline. Each is the first of a group of its own, which Ctrl-C in a
-terminal does not reach and which is ended as a whole: a program that a script has started cannot hold this process up by
-holding the script's outputs. Knows nothing of what they do."""
+"""Runs other programs. Each process leads a group of its own, which Ctrl-C in a terminal does not reach, and its group is ended
+as a whole. A Child may not take longer than a deadline, and a program that it started cannot hold this process up by holding the
+Child's outputs. What start() started does not outlive this process: the kernel kills it when this one is gone, however it ends."""
 
+import ctypes
+import functools
 import os
 import selectors
 import signal
@@ -13,6 +15,9 @@ POLL_SECONDS = 0.2  # between looks at whether the process has ended or all are 
 ENDING_SECONDS = 0.005  # the same, once its output has ended
 CHUNK_SIZE = 65536
 ERRORS_SIZE = 65536  # bytes of standard error that are kept
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl
 
 _children = set()
 _lock = threading.Lock()
@@ -105,7 +110,6 @@ class Child:
         return chunk
 
     def kill(self):
-        """Ends all that is left of the group."""
         if self.code is None:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -138,3 +142,28 @@ def run(command, seconds, **more):
         raise TimeoutError(f"{command[0]} did not end within {seconds:g} s")
     return subprocess.CompletedProcess(command, child.code, output.decode(errors="surrogateescape"),
                                        child.errors.decode(errors="surrogateescape"))
+
+
+# Processes that do not outlive this one.
+
+def tie(parent):
+    """In a new process, before it becomes its command: has the kernel kill it when its parent is gone, as it may be by now."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start(command, **more):
+    """Starts a process as subprocess.Popen does, with nothing on standard input. Only the main thread may: a process ends with
+    the thread that has started it. What the process starts itself, it has to end. Raises OSError when it cannot be started."""
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True,
+                            preexec_fn=functools.partial(tie, os.getpid()), **more)
+
+
+def end(process):
+    """Ends what of a process's group still runs."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # no other group can have its number while one of it runs
+    except ProcessLookupError:
+        pass
+    process.wait()

@@ -25,9 +25,9 @@ def parse_duration(text):
     """Seconds in a duration such as 90, 60s, 10m or 2h."""
     match = re.fullmatch(r"([0-9]+)([smh]?)", text)
     if match and len(match.group(1)) > DIGITS:
-        raise argparse.ArgumentTypeError(f"a duration of {len(match.group(1))} digits; at most {DIGITS} are taken")
+        raise argparse.ArgumentTypeError(f"a duration of {len(match.group(1))} digits; at most {DIGITS} are allowed")
     if not match or int(match.group(1)) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no duration; write it like 60s, 10m or 2h")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a duration; write it like 60s, 10m or 2h")
     return int(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
 
 
@@ -45,14 +45,14 @@ def parse_seconds(text):
     except ValueError:
         seconds = 0.0
     if not 0.001 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds from 0.001 to 86400")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0.001 to 86400")
     return seconds
 
 
 def parse_count(text):
     """A whole number from 0."""
     if len(text) > DIGITS or not re.fullmatch("[0-9]+", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
     return int(text)
 
 

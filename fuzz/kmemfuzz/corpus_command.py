@@ -24,14 +24,14 @@ KEPT = ("seeds", "regressions")
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz corpus", description="Keeps the committed corpus small, and takes in what campaigns have found.",
+        prog="kmemfuzz corpus", description="Keeps the committed corpus small, and adds what campaigns found.",
         epilog=exit_codes("done", "the corpus would be too large or reach less"))
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
-    words.add_parser("prune", help="drop from corpus/minimised what reaches nothing that the rest does not")
-    merge = words.add_parser("merge", help="take into corpus/minimised what reaches something new")
+    words.add_parser("prune", help="drop inputs from corpus/minimised that reach nothing new")
+    merge = words.add_parser("merge", help="add inputs to corpus/minimised that reach something new")
     merge.add_argument("folders", nargs="+", type=pathlib.Path, metavar="DIR",
                        help="a folder of inputs, such as build/campaign/heap/corpus, or an output folder of AFL++")
-    status = words.add_parser("status", help="print files, bytes and features of every folder")
+    status = words.add_parser("status", help="print the files, bytes and features of every folder")
     status.add_argument("--json", action="store_true", help="the same as JSON")
     add_caller(parser)
     options = parser.parse_args(arguments)
@@ -50,7 +50,6 @@ def presets(_options):
 
 
 def size_of(paths):
-    """Bytes in files."""
     return sum(path.stat().st_size for path in paths)
 
 
@@ -131,7 +130,6 @@ def status():
 
 
 def print_status(entries):
-    """The entries as a table."""
     width = max(len(entry["folder"]) for entry in entries)
     print(f"{'folder':<{width}}  files      bytes  edges  features")
     for entry in entries:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from kmemfuzz import corpus, fuzzer, guarded
+from kmemfuzz import child, corpus, fuzzer
 from kmemfuzz.campaign_folder import log_of
 
 REPLAY_SECONDS = 15  # that running an input again may take; a hang would take for ever
@@ -22,7 +22,7 @@ def run_again(binary, artifact, environment=None):
     """Runs a target once on an input, with more of an environment when given. Returns (exit code, output); a run that does
     not end is aborted, which prints where it stands."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
-        process = guarded.start([binary, *fuzzer.FLAGS, f"-artifact_prefix={folder}/", artifact], stdout=output,
+        process = child.start([binary, *fuzzer.FLAGS, f"-artifact_prefix={folder}/", artifact], stdout=output,
                                 stderr=subprocess.STDOUT, env=dict(os.environ, **{**fuzzer.ENVIRONMENT, **(environment or {})}))
         try:
             code = process.wait(timeout=REPLAY_SECONDS)

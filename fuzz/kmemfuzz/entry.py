@@ -68,7 +68,7 @@ def end_scarce(name, error):
     if error.filename is not None:
         say(name, f"{os.fsdecode(error.filename)}: {error.strerror}")
     elif error.errno == errno.EPIPE:
-        say(name, "what reads its output is gone")
+        say(name, "the reader of its output is gone")
     else:
         say(name, f"a file or standard output cannot be written: {error.strerror}")
     return EXIT_ENVIRONMENT
@@ -90,7 +90,7 @@ def run(name, main, arguments):
         if lost:
             raise lost[0]
         if type(code) is not int:
-            raise TypeError(f"it ended with {code!r}, which is no exit code")
+            raise TypeError(f"it ended with {code!r}, which is not an exit code")
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from kmemfuzz import fuzzer, guarded
+from kmemfuzz import child, fuzzer
 from kmemfuzz.command_line import EXIT_SOUND, EXIT_VIOLATION
 from kmemfuzz.explanation import CARRIED_SIZE, Cut, carry
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
@@ -25,7 +25,7 @@ def _never():
 def _run(command, seconds, is_cut):
     """Runs a command, which is ended when it takes longer or no one waits for it any more. Returns its code, or None when
     it took longer, standard output and standard error. Raises Cut."""
-    process = guarded.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+    process = child.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
                             env=dict(os.environ, **fuzzer.ENVIRONMENT))
     deadline = time.monotonic() + seconds
     try:
@@ -39,7 +39,7 @@ def _run(command, seconds, is_cut):
                 continue
         return None, "", ""
     finally:
-        guarded.end(process)
+        child.end(process)
         process.stdout.close()
         process.stderr.close()
 

@@ -33,14 +33,14 @@ def parse_arguments(arguments):
     parser.add_argument("--out", type=pathlib.Path, default=OUT, metavar="DIR",
                         help=f"the folder to make; an earlier report there is replaced (default: {OUT})")
     parser.add_argument("--planted", type=pathlib.Path, metavar="FILE",
-                        help="what ./ci/planted --json has printed (default: DIR/planted.json of --campaign, if it is there)")
+                        help="the output of ./ci/planted --json (default: DIR/planted.json of --campaign, if it is there)")
     parser.add_argument("--target", type=pathlib.Path, metavar="FILE",
-                        help="what kmemfuzz board --json has printed (default: DIR/target.json)")
+                        help="the output of kmemfuzz board --json (default: DIR/target.json)")
     parser.add_argument("--coverage", type=pathlib.Path, metavar="DIR",
-                        help="what ./ci/coverage --html has written (default: DIR/coverage)")
+                        help="the folder that ./ci/coverage --html wrote (default: DIR/coverage)")
     parser.add_argument("--coverage-json", type=pathlib.Path, metavar="FILE",
-                        help="what ./ci/coverage --json has printed (default: DIR/coverage.json)")
-    parser.add_argument("--force", action="store_true", help="replace --out even when it is no report")
+                        help="the output of ./ci/coverage --json (default: DIR/coverage.json)")
+    parser.add_argument("--force", action="store_true", help="replace --out even if it is not a report")
     add_caller(parser)
     options = parser.parse_args(arguments)
     place_paths(parser, options, "campaign", "out", "planted", "target", "coverage", "coverage_json")
@@ -66,14 +66,14 @@ def is_report(folder):
 def require_place(out, force, sources):
     """Raises Refused when a report may not be put there. sources are what it is made from, and must outlive it."""
     if os.path.lexists(out) and (out.is_symlink() or not out.is_dir()):
-        raise Refused(f"{out} is there and is no folder; name another with --out")
+        raise Refused(f"{out} exists and is not a folder; name another with --out")
     place = out.resolve()
     for source in (pathlib.Path.cwd(), *sources):
         source = source.resolve()
         if source == place or place in source.parents:
-            raise Refused(f"{out} holds {source}, which a report there would replace; name another folder with --out")
+            raise Refused(f"{out} holds {source}, which the report would replace; name another folder with --out")
     if out.is_dir() and any(out.iterdir()) and not is_report(out) and not force:
-        raise Refused(f"{out} is there and is no report; name another folder with --out, or replace it with --force")
+        raise Refused(f"{out} exists and is not a report; name another folder with --out, or replace it with --force")
 
 
 def write_files(folder, document, folders, sources):
@@ -118,7 +118,6 @@ def put(out, write):
 
 
 def main(arguments):
-    """Makes the report; returns the exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as ^C: nothing half-written is left
     options = parse_arguments(arguments)

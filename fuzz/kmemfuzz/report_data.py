@@ -99,7 +99,6 @@ def samples_of(lines):
 
 
 def totals_of(run, lines):
-    """What a run has come to."""
     last = lines[-1]
     return {"run": run, "seconds": last["seconds"],
             **{name: max(line[name] for line in lines) for name in ("executions", "checked_operations")},

@@ -144,7 +144,6 @@ def text_block(text, label, class_=None):
 
 
 def show_finding(finding):
-    """A file that was saved, with what explains it."""
     item, links = finding.document, []
     if item["page"]:
         links.append(element("li", element("a", FILE_WORDS["page"], href=address(item["page"]))))
@@ -192,7 +191,6 @@ def totals_row(totals):
 
 
 def finding_words(campaign):
-    """How many findings, in words."""
     files, distinct = len(campaign["findings"]), campaign["distinct_findings"].document
     if files == 0:
         return "Nothing was found."
@@ -289,7 +287,6 @@ def show_explanation(campaign, finding):
 
 
 def show_planted(planted):
-    """The table of the planted bugs."""
     if planted.document is None:
         return element("p", "Not measured. ", element("code", "./ci/planted --json >planted.json"), " measures it, and ",
                        element("code", "kmemfuzz report --planted planted.json"), " shows it.", class_="soft")
@@ -311,7 +308,6 @@ def show_planted(planted):
 
 
 def show_target(target):
-    """What replay on the boards came to."""
     if target.document is None:
         return element("p", "Not replayed. ", element("code", "kmemfuzz board --json >target.json"), " replays the corpus, and ",
                        element("code", "kmemfuzz report --target target.json"), " shows it.", class_="soft")

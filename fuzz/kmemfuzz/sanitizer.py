@@ -85,7 +85,6 @@ def finding_of_host(output):
 
 
 def finding_of_board(outcome):
-    """The finding in a board's outcome."""
     values = outcome.values
     if outcome.kind == "verdict":
         return SOUND if outcome.sound else values["oracle"]
@@ -101,7 +100,6 @@ def finding_of_board(outcome):
 # In words.
 
 def title(outcome):
-    """The first line of a report."""
     values = outcome.values
     if outcome.kind == "address":
         return f"SANITIZER {values['error']}: a {_access(values['access'], values['size'])}"

@@ -25,7 +25,6 @@ def _rule(words, documents):
 
 
 def _message(result):
-    """The verdict in words, and the program: in as few operations as possible, where they are known."""
     lines = [f"{result['oracle']}: {result['sentence']}"]
     operation = result["operation"]
     if operation is not None:
@@ -102,7 +101,7 @@ def programs():
 
 
 def main(arguments):
-    """Runs, and writes the document; returns the exit code, which is that of `kmemfuzz run`."""
+    """Runs, and writes the document; returns the exit code of `kmemfuzz run`."""
     options = parse_arguments(arguments)
     tool, folder = (tree.tool().absolute(), options.caller) if options.files else (corpus.KMEMFUZZ.absolute(), None)
     run = [tool, "run", "--json", "--reduce", *(["--bytes"] if options.bytes else []), "--", *(options.files or programs())]

@@ -118,7 +118,7 @@ def _is_count(value):
 def _problem(line):
     """What is wrong with a line's object; None when nothing is."""
     if not isinstance(line, dict):
-        return "is no object"
+        return "is not an object"
     for name in ("run", "target", *(["build"] if "build" in line else [])):
         if not isinstance(line.get(name), str) or not line[name]:
             return f"has no '{name}', a name"
@@ -146,7 +146,7 @@ def read(path):
             line = json.loads(raw)
             problem = _problem(line)
         except (ValueError, RecursionError):
-            problem = "is no JSON"
+            problem = "is not JSON"
         if problem:
             raise SeriesError(f"{path}:{number}: this line {problem}; remove it and the rest can be read")
         lines.append({**line, "build": line.get("build", BUILD)})

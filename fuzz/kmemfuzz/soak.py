@@ -30,8 +30,6 @@ NAME_WIDTH = 20  # of a stage
 
 
 class Stage(NamedTuple):
-    """One thing that is done, and what came of it."""
-
     name: str
     code: int
     words: str
@@ -82,7 +80,6 @@ def make_build(build, stop):
 
 
 def run_campaign(build, target, seconds, options, stop):
-    """One campaign, as a stage."""
     command = [*tree.word("fuzz"), "--for", f"{seconds}s", "--target", target, "--json"]
     command += ["--build", str(ENGINES / build)] if build != PRESET else []
     command += ["--jobs", str(options.jobs)] if options.jobs else []
@@ -98,7 +95,6 @@ def run_campaign(build, target, seconds, options, stop):
 
 
 def last_line(output):
-    """The last line that is not empty."""
     return ([line for line in (output or "").splitlines() if line.strip()] or ["it said nothing"])[-1]
 
 
@@ -129,7 +125,6 @@ def run_campaigns(options, stop):
 
 
 def show(stage):
-    """A line for a stage."""
     print(f"{'ok     ' if stage.code == EXIT_SOUND else 'FAILED '} {stage.name:<{NAME_WIDTH}} {visible(stage.words)}",
           flush=True)
 

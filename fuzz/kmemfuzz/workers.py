@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from kmemfuzz import fuzzer, guarded
+from kmemfuzz import child, fuzzer
 
 STOP_SECONDS = 10  # that workers may take to end when asked to: for the input they run, and the report of a crash
 OUTPUT_SIZE = 1 << 20  # bytes of a process's output that are kept: the last
@@ -30,7 +30,7 @@ class Worker:
         self.finished_executions += self.executions
         self.executions, self.has_begun, self._offset = 0, False, 0
         with open(self.log, "wb") as log:
-            self.process = guarded.start(self._command, stdout=subprocess.DEVNULL, stderr=log, **self._more)
+            self.process = child.start(self._command, stdout=subprocess.DEVNULL, stderr=log, **self._more)
 
     def has_ended(self):
         """Whether there was a process, and has ended."""
@@ -60,8 +60,6 @@ class Worker:
 
 
 class Workers:
-    """All workers of a campaign."""
-
     def __init__(self, binary, jobs, work, inputs, lock):
         """work is a folder of this campaign's own; inputs are folders to start from; lock is a handle that stays open as long
         as any process lives."""
@@ -89,15 +87,12 @@ class Workers:
         worker.start()
 
     def lose(self, worker):
-        """Does without a worker from now on."""
         self._lost.append(worker)
 
     def lost_count(self):
-        """How many workers the campaign does without."""
         return len(self._lost)
 
     def are_left(self):
-        """Whether there are workers to go on with."""
         return len(self._lost) < len(self._places)
 
     def read(self):
@@ -110,7 +105,6 @@ class Workers:
         return ended
 
     def outputs(self):
-        """What each has said last."""
         return [worker.output() for worker in self._places if worker.process]
 
     def counts(self):
@@ -133,6 +127,6 @@ class Workers:
         while not all(worker.has_ended() for worker in running) and time.monotonic() < deadline:
             time.sleep(0.02)
         for worker in running:
-            guarded.end(worker.process)
+            child.end(worker.process)
         self.read()
         return ended

@@ -175,7 +175,7 @@ class WrongUse(Session):
     def test_options_of_the_debugger_need_it_and_their_values(self):
         program = self.program(SOUND)
         self.expect(self.run_target("--operation", "1", program), 2, "--operation and --gdb-commands belong to --gdb")
-        self.expect(self.run_target("--gdb", "--operation", "-1", program), 2, "'-1' is no whole number")
+        self.expect(self.run_target("--gdb", "--operation", "-1", program), 2, "'-1' is not a whole number")
         self.expect(self.run_target("--gdb", "--gdb-commands", self.folder / "none", program), 3, "none: there is no such file")
 
 

@@ -75,7 +75,7 @@ RUNNER = """
 import functools, json, os, signal, sys, time
 sys.path.insert(0, sys.argv.pop(1))
 os.environ["TREE"] = os.getcwd()
-from kmemfuzz import campaign, campaign_folder, campaign_status, crashes, guarded, workers
+from kmemfuzz import campaign, campaign_folder, campaign_status, child, crashes, workers
 campaign.prepare_build = lambda preset, stop: 0
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20

@@ -34,13 +34,13 @@ class TestArguments:
     def test_what_is_no_duration(self, text):
         with pytest.raises(argparse.ArgumentTypeError) as complaint:
             command_line.parse_duration(text)
-        assert str(complaint.value) == f"'{text}' is no duration; write it like 60s, 10m or 2h"
+        assert str(complaint.value) == f"'{text}' is not a duration; write it like 60s, 10m or 2h"
 
     def test_a_duration_that_no_clock_can_hold_is_refused(self):
         for digits in (10, 400, 5000):
             with pytest.raises(argparse.ArgumentTypeError) as complaint:
                 command_line.parse_duration("9" * digits + "h")
-            assert str(complaint.value) == f"a duration of {digits} digits; at most 9 are taken"
+            assert str(complaint.value) == f"a duration of {digits} digits; at most 9 are allowed"
         assert command_line.parse_duration("9" * 9 + "h") == 3600 * (10**9 - 1)
 
     def test_numbers_above_0(self):

@@ -124,8 +124,8 @@ class TestKilled(CampaignTree):
         self.require_continuation()
 
     def test_between_the_start_of_a_process_and_its_tie_to_the_campaign(self):
-        tie = "lambda parent, tie=guarded.tie: (os.kill(parent, 9), time.sleep(0.2), tie(parent))"
-        process = self.start(RUNS_ON, "--for", "1h", settings={"guarded.tie": tie})
+        tie = "lambda parent, tie=child.tie: (os.kill(parent, 9), time.sleep(0.2), tie(parent))"
+        process = self.start(RUNS_ON, "--for", "1h", settings={"child.tie": tie})
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         self.require_nothing_runs()
@@ -447,7 +447,7 @@ class TestBeforeTheCampaign:
     def test_wrong_arguments_end_it_before_anything_is_set_up(self):
         code, output, errors, ran = self.run_ci_fuzz({}, "--for", "soon")
         assert (code, output) == (USAGE, "")
-        assert "'soon' is no duration" in errors
+        assert "'soon' is not a duration" in errors
         assert ran == set()
 
 

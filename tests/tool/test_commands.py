@@ -25,7 +25,7 @@ WRONG = (
     (["check-freestanding", "program"], "ci/check-freestanding takes no argument 'program'"),
     (["lint", "--deep", "program"], "ci/lint takes no argument 'program'"),
     (["determinism", "nothing"], "there is nothing to run in nothing"),
-    (["fuzz", "--for", "soon"], "'soon' is no duration"),
+    (["fuzz", "--for", "soon"], "'soon' is not a duration"),
     (["planted", "--only", "no-bug", "double-free-accepted"], "there is no patch named no-bug in tests/planted"),
     (["planted", "--only", "no-bug", "--canaries"], "there is no patch named no-bug in tests/planted/canaries"),
     (["detection", "--only", "no-bug"], "there is no patch named no-bug"),

@@ -105,7 +105,7 @@ class TestPython(EntryTest):
             done = subprocess.run([sys.executable, self.library / "example.py"], stdin=subprocess.DEVNULL, stdout=writer,
                                   stderr=subprocess.PIPE, text=True, timeout=60, check=False)
             os.close(writer)
-            assert (done.returncode, done.stderr) == (EXIT_ENVIRONMENT, "ci/example: what reads its output is gone\n")
+            assert (done.returncode, done.stderr) == (EXIT_ENVIRONMENT, "ci/example: the reader of its output is gone\n")
 
     def test_closed_standard_error_is_no_standard_output(self):
         assert self.run_main("print('x'); print('y', file=sys.stderr); return 0", "2>&-") == (EXIT_SOUND, "x\n", "")

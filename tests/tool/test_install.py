@@ -43,7 +43,7 @@ class TestInstalled(ToolTest):
 
     def test_a_word_that_needs_the_tree_says_so(self):
         for word in ("board", "corpus", "soak"):
-            assert self.run_installed(word) == (ENVIRONMENT, "", f"kmemfuzz {word}: it needs the tree of sources; say where "
+            assert self.run_installed(word) == (ENVIRONMENT, "", f"kmemfuzz {word}: it needs the source tree; say where "
                                                 "that is with KMEM_TREE=FOLDER\n")
             assert re.search(f"^usage: kmemfuzz {word} ", self.run_installed(word, "--help", KMEM_TREE=str(ROOT))[1])
 

@@ -39,7 +39,7 @@ class TestPlaces(ReportTest):
     def test_a_folder_that_is_no_report_is_replaced_only_by_force(self):
         self.out.mkdir()
         (self.out / "thesis.txt").write_text("", encoding="utf-8")
-        self.require_error(USAGE, "is there and is no report; name another folder with --out, or replace it with --force")
+        self.require_error(USAGE, "exists and is not a report; name another folder with --out, or replace it with --force")
         self.make("--force")
         assert not (self.out / "thesis.txt").exists()
 
@@ -52,7 +52,7 @@ class TestPlaces(ReportTest):
         self.out.mkdir()
         for text in ("{}", "[]", '{"format": "other"}', "{", "\x00"):
             (self.out / "report.json").write_text(text, encoding="utf-8")
-            self.require_error(USAGE, "is no report")
+            self.require_error(USAGE, "is not a report")
 
     def test_an_empty_folder_is_filled(self):
         self.out.mkdir()
@@ -64,10 +64,10 @@ class TestPlaces(ReportTest):
 
     def test_a_file_or_a_link_is_never_replaced(self):
         self.out.write_text("", encoding="utf-8")
-        self.require_error(USAGE, "is no folder", "--campaign", self.night, "--out", self.out, "--force")
+        self.require_error(USAGE, "is not a folder", "--campaign", self.night, "--out", self.out, "--force")
         self.out.unlink()
         self.out.symlink_to(self.night / "page")
-        self.require_error(USAGE, "is no folder", "--campaign", self.night, "--out", self.out, "--force")
+        self.require_error(USAGE, "is not a folder", "--campaign", self.night, "--out", self.out, "--force")
 
     def test_a_report_that_cannot_be_finished_leaves_the_old_one_and_no_litter(self):
         self.make()
@@ -109,7 +109,7 @@ class TestErrors(ReportTest):
         lines = path.read_text(encoding="utf-8").splitlines()
         lines[3] = lines[3][:40]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self.require_error(DAMAGED, "page/series.jsonl:4: this line is no JSON; remove it")
+        self.require_error(DAMAGED, "page/series.jsonl:4: this line is not JSON; remove it")
 
     def test_an_explanation_that_is_none_is_named(self):
         path = self.night / "sv39" / "findings" / f"{fixture.CRASH}.json"

@@ -141,7 +141,7 @@ class TestWriting(SeriesTest):
 
 class TestReading(SeriesTest):
     def test_every_kind_of_damage_is_named_with_its_line_and_the_fix(self):
-        cases = [("is no JSON", "{]"), ("is no JSON", ""), ("is no JSON", "\x00" * 20), ("is no object", "[]"),
+        cases = [("is not JSON", "{]"), ("is not JSON", ""), ("is not JSON", "\x00" * 20), ("is not an object", "[]"),
                  ("has no 'run', a name", json.dumps(self.line(run=""))),
                  ("has no 'target', a name", json.dumps(self.line(target=3))),
                  ("has no 'build', a name", json.dumps(self.line(build=""))),

@@ -390,7 +390,7 @@ $""", output)
         assert re.search(r"\n  violations          0\n$", output)
         wait_until_none(processes_naming, self.folder)
 
-    @pytest.mark.parametrize("arguments, complaint", ((["--for", "soon"], "'soon' is no duration; write it like 60s, 10m or 2h"),
+    @pytest.mark.parametrize("arguments, complaint", ((["--for", "soon"], "'soon' is not a duration; write it like 60s, 10m or 2h"),
                                                       (["--target", "stack"], "invalid choice: 'stack'"),
                                                       (["--bogus"], "unrecognized arguments: --bogus")))
     def test_wrong_arguments_end_with_2_and_say_what_is_wrong(self, arguments, complaint):

@@ -28,7 +28,7 @@ static size_t round_up(size_t size) {
 
 static enum exit_code fail_size(void) {
     fprintf(stderr,
-            "kmemfuzz pack: the inputs need more than the %zu MiB that a board has room for; pack "
+            "kmemfuzz pack: the inputs need more than %zu MiB, all that a board has room for; pack "
             "fewer\n",
             BLOB_CAPACITY >> 20);
     return EXIT_USAGE;

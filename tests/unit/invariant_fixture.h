@@ -55,4 +55,11 @@ static inline void assert_sound(uint64_t mask) {
     assert_verdict(mask, "sound");
 }
 
+/* What the walk has counted: blocks, those taken, and their bytes. */
+static inline void assert_census(size_t block_count, size_t taken_count, size_t taken_size) {
+    assert_int_equal(census.block_count, block_count);
+    assert_int_equal(census.taken_count, taken_count);
+    assert_int_equal(census.taken_size, taken_size);
+}
+
 #endif

@@ -178,10 +178,14 @@ static void see_after(void *context, const struct executor *observed, const stru
 
 static const struct observer seeing = {.before = see_before, .after = see_after, .context = &sighting_count};
 
-EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
-    const struct operations operations = operations_of("alloc 0 24; alloc 7 24; refuse; free 0");
+static void watch(void) {
     executor_observe(&executor, &seeing);
     sighting_count = 0;
+}
+
+EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
+    const struct operations operations = operations_of("alloc 0 24; alloc 7 24; refuse; free 0");
+    watch();
     assert_sound(run_all(&small_heap, operations.list, operations.count));
     assert_int_equal(sighting_count, 10);
     for (size_t i = 0; i < sighting_count; i++) {
@@ -199,8 +203,7 @@ EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
 }
 
 EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
-    executor_observe(&executor, &seeing);
-    sighting_count = 0;
+    watch();
     assert_sound(executor_start(&executor, &small_heap));
     const uint64_t empty = executor.census.layout;
     assert_sound(perform("alloc 0 24; alloc 1 300; double 3; free 0"));
@@ -217,8 +220,7 @@ EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
 
 EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
     use_fault("call 1: answer-null");
-    executor_observe(&executor, &seeing);
-    sighting_count = 0;
+    watch();
     assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24; alloc 1 24; alloc 2 24")));
     assert_int_equal(sighting_count, 4);
     assert_int_equal(sightings[3].oracle, ORACLE_PLACEMENT);
@@ -275,8 +277,7 @@ EXECUTOR_TEST(each_kind_of_disagreement_alone_ends_the_model) {
 
 EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
     start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &small_heap);
-    executor_observe(&executor, &seeing);
-    sighting_count = 0;
+    watch();
     assert_sound(
         perform("alloc 0 24; null; free 0; alloc 1 24; double 0; interior 1 2; foreign 1; misaligned 1 1"));
     assert_int_equal(sighting_count, 16);
@@ -289,8 +290,7 @@ EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
     struct program_header header = small_heap;
     header.refused_asks = 0xffff;
     start_deviating("call 1: report exhausted", ORACLE_BIT(ORACLE_REFUSAL_NAMED), &header);
-    executor_observe(&executor, &seeing);
-    sighting_count = 0;
+    watch();
     assert_sound(perform("alloc 0 24; null; alloc 1 300; alloc 2 100"));
     assert_int_equal(executor.given_pages, 6);
     assert_int_equal(sightings[5].step.offset, 40);

@@ -116,22 +116,16 @@ TEST(whatever_the_bytes_the_checker_ends_inside_the_region) {
 TEST(the_census_counts_what_the_walk_saw) {
     start_with("taken 32 | free 64 | taken 48 | taken 24 | free 856");
     assert_sound(INVARIANT_ALL);
-    assert_int_equal(census.block_count, 5);
-    assert_int_equal(census.taken_count, 3);
-    assert_int_equal(census.taken_size, 104);
+    assert_census(5, 3, 104);
     start_with("free 1024");
     assert_sound(INVARIANT_ALL);
-    assert_int_equal(census.block_count, 1);
-    assert_int_equal(census.taken_count, 0);
-    assert_int_equal(census.taken_size, 0);
+    assert_census(1, 0, 0);
 }
 
 TEST(the_census_of_a_broken_heap_covers_the_blocks_before_the_offset) {
     start_with("taken 32 | free 64 | free 48 | taken 880");
     assert_verdict(INVARIANT_ALL, "free-merged 96 112 48");
-    assert_int_equal(census.block_count, 2);
-    assert_int_equal(census.taken_count, 1);
-    assert_int_equal(census.taken_size, 32);
+    assert_census(2, 1, 32);
     start_with("taken 32 | free 64 | taken 48 | taken 880");
     assert_sound(INVARIANT_ALL);
     const uint64_t whole = census.layout;

@@ -169,46 +169,37 @@ EXECUTOR_TEST(a_pointer_swallowed_by_a_larger_block_is_interior) {
     assert_int_equal(model_judge_pointer(&executor.model, 40), REFUSAL_INTERIOR);
 }
 
-#define SIZE_CASES 10
-
 static const struct {
     const char *name;
     const char *heap;
-    const char *sizes[SIZE_CASES]; /* each after the slot */
-    uint64_t bytes[SIZE_CASES];
+    const char *sizes; /* each after the slot */
+    const char *bytes;
 } sizes[] = {
-    {"sizes follow the heap's present state",
-     TWO,
-     {"0 16777215", "0 largest", "0 largest+1", "0 largest-8", "0 first", "0 first-23", "0 tail+5",
-      "3 usable", "4 usable", "10 usable+7"},
-     {16777215, 136, 137, 128, 24, 1, 141, 24, 40, 31}},
+    {"sizes follow the heap's present state", TWO,
+     "0 16777215; 0 largest; 0 largest+1; 0 largest-8; 0 first; 0 first-23; 0 tail+5; 3 usable; 4 usable; 10 "
+     "usable+7",
+     "16777215; 136; 137; 128; 24; 1; 141; 24; 40; 31"},
     {"the largest, the first and the tail are told apart",
      "alloc 0 8; alloc 1 8; alloc 2 120; alloc 3 24; free 0; free 2; alloc 4 40",
-     {"5 first", "5 largest", "5 tail"},
-     {8, 72, 56}},
-    {"sizes of free blocks that are not there count from 0",
-     "alloc 0 248",
-     {"0 largest", "0 first+9", "0 tail-1"},
-     {0, 9, 0}},
-    {"sizes of payloads that are not there count from 0",
-     "",
-     {"0 usable", "0 usable+16", "0 usable-16"},
-     {0, 16, 0}},
-    {"sizes stop at 0 and at the largest",
-     TWO,
-     {"0 first-24", "0 first-25", "0 first-128", "0 max", "0 max-128"},
-     {0, 0, 0, SIZE_MAX, SIZE_MAX - 128}},
-    {"sizes at the powers reach both sides of them",
-     TWO,
-     {"0 2^63-9", "0 2^63+127", "0 2^32+8", "0 2^32-1"},
-     {(UINT64_C(1) << 63) - 9, (UINT64_C(1) << 63) + 127, (UINT64_C(1) << 32) + 8, UINT32_MAX}},
+     "5 first; 5 largest; 5 tail", "8; 72; 56"},
+    {"sizes of free blocks that are not there count from 0", "alloc 0 248", "0 largest; 0 first+9; 0 tail-1",
+     "0; 9; 0"},
+    {"sizes of payloads that are not there do", "", "0 usable; 0 usable+16; 0 usable-16", "0; 16; 0"},
+    {"sizes stop at 0 and at the largest", TWO, "0 first-24; 0 first-25; 0 first-128; 0 max; 0 max-128",
+     "0; 0; 0; 18446744073709551615; 18446744073709551487"},
+    {"sizes at the powers reach both sides of them", TWO, "0 2^63-9; 0 2^63+127; 0 2^32+8; 0 2^32-1",
+     "9223372036854775799; 9223372036854775935; 4294967304; 4294967295"},
 };
 
 TEST_EACH_WITH(a_size_has_its_meaning, sizes, start_executor, NULL) {
+    const char *bytes = row->bytes;
     have(row->heap);
-    for (size_t i = 0; i < SIZE_CASES && row->sizes[i] != NULL; i++) {
-        assert_int_equal(meaning(words("alloc %s", row->sizes[i])).size, row->bytes[i]);
-        assert_int_equal(meaning(words("realloc %s", row->sizes[i])).size, row->bytes[i]);
+    for (const char *item = row->sizes; item != NULL; item = next_item(item)) {
+        const int length = (int)strcspn(item, ";");
+        assert_non_null(bytes);
+        assert_int_equal(meaning(words("alloc %.*s", length, item)).size, strtoull(bytes, NULL, 10));
+        assert_int_equal(meaning(words("realloc %.*s", length, item)).size, strtoull(bytes, NULL, 10));
+        bytes = next_item(bytes);
     }
 }
 

@@ -84,7 +84,7 @@ static void add_entry(struct file_list *list, const char *path, const struct fol
     if (!S_ISDIR(status.st_mode)) {
         leave_out(list, path, name_kind(status.st_mode));
     } else if (is_within(folder, &status)) {
-        leave_out(list, path, "a link to a folder that it lies in");
+        leave_out(list, path, "a link to a folder that contains it");
     } else if (!add_folder(list, path, folder, &status)) {
         add_path(list, path);
     }

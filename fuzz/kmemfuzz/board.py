@@ -71,7 +71,7 @@ class Symbols(dict):
         self._path = path
 
     def __missing__(self, name):
-        raise EnvironmentFailure(f"{self._path} is no image of this tree: it has no symbol {name}; build it again")
+        raise EnvironmentFailure(f"{self._path} is not an image of this tree: it has no symbol {name}; build it again")
 
 
 class Image:
@@ -208,9 +208,9 @@ class Boot:
 
     def ending(self):
         if self.held:
-            return "the emulator has ended, but something that it has started still holds its output"
+            return "the emulator has ended, but a process that it started still holds its output open"
         if self.stalled:
-            return f"nothing came from it for {self._stall_seconds:g} s, not even its own watchdog"
+            return f"it printed nothing for {self._stall_seconds:g} s, and even its watchdog did not stop it"
         words = f"was ended by signal {-self.code}" if self.code < 0 else f"ended with code {self.code}"
         return f"the emulator {words}" + (f": {excerpt(self.errors)}" if self.errors else "")
 

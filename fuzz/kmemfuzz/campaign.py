@@ -97,7 +97,7 @@ class Campaign:
         if found:
             self.crashes.examine(found)
         if artifact is None:
-            self.fault = f"a worker ended with code {code} and has saved no input; it said:\n{output[-FAULT_SIZE:]}"
+            self.fault = f"a worker ended with code {code} without saving an input; it said:\n{output[-FAULT_SIZE:]}"
             return worker.has_begun and code < 0  # it was killed: as good as any other
         if not worker.has_begun:  # by an input it was given
             self.folders.set_aside(artifact)
@@ -142,7 +142,7 @@ class Campaign:
         unreported = folders.take_over(self.binary)
         if unreported:
             one = len(unreported) == 1
-            print(f"{len(unreported)} finding{'' if one else 's'} of campaigns that were cut short: this one explains "
+            print(f"{len(unreported)} finding{'' if one else 's'} of campaigns that were killed: this one explains "
                   f"{'it' if one else 'them'} at its end", file=sys.stderr)
         self.crashes.add(unreported)
         start = folders.snapshot()
@@ -171,7 +171,7 @@ class Campaign:
         self.crashes.finish(self.stop)
         added, failure = folders.harvest(self.binary)
         if failure:
-            print(f"kmemfuzz fuzz: all inputs are kept, since choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
+            print(f"kmemfuzz fuzz: all inputs are kept, because choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
         self.figures = measure(workers, self.crashes, elapsed, options)
         self.figures.update(corpus=str(folders.corpus), corpus_files=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
@@ -206,7 +206,7 @@ class Campaign:
         unreported = self.folders.leave()
         if unreported:
             print(f"\nkmemfuzz fuzz: stopped before {unreported} finding{' was' if unreported == 1 else 's were'} explained; the next "
-                  f"campaign does it. All are in {visible(self.folders.findings)}", file=sys.stderr)
+                  f"campaign explains the rest. All are in {visible(self.folders.findings)}", file=sys.stderr)
         summarise(self.figures, self.options)
 
     def report_entry(self, entry, explain):
@@ -250,8 +250,8 @@ def main(arguments):
         print(f"kmemfuzz fuzz: {visible_lines(error)}", file=sys.stderr)
         work = campaign.folders.work
         if work and work.exists():
-            print(f"kmemfuzz fuzz: nothing found is lost; what is not in its place yet lies in {visible(work)}, and the next "
-                  "campaign takes it from there", file=sys.stderr)
+            print(f"kmemfuzz fuzz: nothing found is lost: what is not in its place yet is in {visible(work)}, and the next "
+                  "campaign collects it", file=sys.stderr)
         return EXIT_ENVIRONMENT
     if campaign.figures["findings"]:
         return EXIT_VIOLATION

@@ -101,6 +101,5 @@ def summarise(figures, options):
     kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
     print(f"  crashes             {found}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))
     if figures["restarts"] or figures["workers_lost"]:
-        print(f"  workers             started again {figures['restarts']:,} times; {figures['workers_lost']} of {options.jobs} "
-              "came to nothing")
+        print(f"  workers             restarted {figures['restarts']:,} times; {figures['workers_lost']} of {options.jobs} lost")
     print(f"  violations          {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")

@@ -241,7 +241,7 @@ def show_campaign(campaign):
             for build in campaign["builds"] for totals in build["earlier"]]
     earlier = element("p", "None.")
     if rows:
-        earlier = table("What each had come to at its end, the latest of a build first",
+        earlier = table("The final figures of each run, the latest of a build first",
                         (("run", False), ("build", False), *TOTALS_HEAD), rows)
     return join([element("h1", "Campaign ", campaign["name"].document),
                  verdict(not len(campaign["findings"]), finding_words(campaign)), notes,
@@ -379,7 +379,7 @@ def show_overview(figures):
         new = filter(report_data.is_distinct, campaign["findings"].document)
         lists += [element("li", element("a", finding["id"] or "not recorded", href=f"{page}#findings"), " in ", name, ": ",
                           element("code", finding["file"])) for finding in new]
-    campaigns = table("What each had come to at the end of its latest run in a build",
+    campaigns = table("The final figures of the latest run in each build",
                       (("campaign", False), ("target", False), ("build", False), *TOTALS_HEAD), rows)
     return join([
         element("h1", "Fuzzing report"), verdict(sound, words), section("campaigns", "Campaigns", campaigns),

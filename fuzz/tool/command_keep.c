@@ -153,7 +153,7 @@ static enum exit_code run(void *given) {
     if (!is_name(options->name)) {
         return command_misuse(
             &command_keep,
-            "'%s' is no name: it may have letters, digits, - and _, at most %zu, and begins "
+            "'%s' is not a valid name: it may have letters, digits, - and _, at most %zu, and begins "
             "with no -; such as merge-left-forgotten",
             shown(options->name), NAME_SIZE_MAXIMUM);
     }

@@ -138,10 +138,10 @@ REFUSED = (
 
 # The same where nothing more comes.
 SILENT = (
-    (f"{WHOLE}; exec sleep 1000", "nothing came from it for 0.2 s"),
-    (f"{WHOLE}; exec >&- 2>&-; sleep 1000", "nothing came from it for 0.2 s"),
-    (f"sleep 1000 & {WHOLE}; exit 0", "something that it has started still holds its output"),
-    (f"setsid sleep 1000 & {WHOLE}; exit 0", "something that it has started still holds its output"),
+    (f"{WHOLE}; exec sleep 1000", "it printed nothing for 0.2 s"),
+    (f"{WHOLE}; exec >&- 2>&-; sleep 1000", "it printed nothing for 0.2 s"),
+    (f"sleep 1000 & {WHOLE}; exit 0", "a process that it started still holds its output open"),
+    (f"setsid sleep 1000 & {WHOLE}; exit 0", "a process that it started still holds its output open"),
 )
 
 

@@ -129,7 +129,7 @@ class TestEnd(CampaignTree):
         self.write("merging", "exit 1\n")
         code, _, errors = self.run_until_ready(FOUND_IN_A_JOB)
         assert code == SOUND
-        assert "all inputs are kept, since choosing among them failed" in errors
+        assert "all inputs are kept, because choosing among them failed" in errors
         self.require_kept(inputs=[b"one", b"two"])
 
     def test_crashes_do_not_end_it_and_all_are_kept_counted_by_id_and_reported_once(self):
@@ -241,7 +241,7 @@ class TestEnd(CampaignTree):
     def test_a_libfuzzer_that_ends_is_no_violation_and_what_it_said_is_shown(self):
         code, output, errors = self.run_campaign("finds one; echo 'ERROR: it cannot be' >&2; exit 1\n", "--for", "1h")
         assert code == ENVIRONMENT
-        assert "kmemfuzz fuzz: a worker ended with code 1 and has saved no input; it said:\n" in errors
+        assert "kmemfuzz fuzz: a worker ended with code 1 without saving an input; it said:\n" in errors
         assert "ERROR: it cannot be" in errors
         self.require_summary(output, 0)
         self.require_kept(inputs=[b"one"])
@@ -260,13 +260,13 @@ class TestEnd(CampaignTree):
         figures = json.loads(output)
         assert (code, figures["executions"], figures["workers_lost"], figures["restarts"]) == (ENVIRONMENT, 0, 3, 0)
         assert (self.tree / "starts").read_text(encoding="utf-8") == "one\n" * 3
-        assert "kmemfuzz fuzz: a worker ended with code 1 and has saved no input; it said:\nno such flag\n" in errors
+        assert "kmemfuzz fuzz: a worker ended with code 1 without saving an input; it said:\nno such flag\n" in errors
 
     def test_a_worker_that_was_killed_is_started_again_but_the_campaign_is_not_sound(self):
         code, output, errors = self.run_until_ready("[ -e killed ] || { : >killed; kill -9 $$; }; runs_on\n", "--json")
         figures = json.loads(output)
         assert (code, figures["executions"], figures["restarts"], figures["workers_lost"]) == (ENVIRONMENT, 200, 1, 0)
-        assert "kmemfuzz fuzz: a worker ended with code -9 and has saved no input" in errors
+        assert "kmemfuzz fuzz: a worker ended with code -9 without saving an input" in errors
 
     def test_an_input_to_start_from_that_fails_is_a_finding_and_the_others_are_fuzzed(self):
         fails = '[ -e "$last/seeds-b.ops" ] && { saved=${prefix}crash-$(sha1sum <"$last/seeds-b.ops" | cut -c1-40); ' \
@@ -287,7 +287,7 @@ class TestEnd(CampaignTree):
         code, output, errors = self.finish(process)
         assert code == VIOLATION
         assert "\n  executions          0 (0/s)\n" in output
-        assert "\n  workers             started again 2 times; 2 of 2 came to nothing\n" in output
+        assert "\n  workers             restarted 2 times; 2 of 2 lost\n" in output
         assert "nothing was executed" in errors
         self.require_summary(output, 1)
 

@@ -190,13 +190,13 @@ class TestUntold(CampaignTree):
         (self.tree / "slow").unlink()
         code, output, errors = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
         assert code == VIOLATION
-        assert {1: "1 finding of campaigns that were cut short: this one explains it at its end\n",
-                2: "2 findings of campaigns that were cut short: this one explains them at its end\n"}[len(crashes)] in errors
+        assert {1: "1 finding of campaigns that were killed: this one explains it at its end\n",
+                2: "2 findings of campaigns that were killed: this one explains them at its end\n"}[len(crashes)] in errors
         assert {(its["file"], its["program"]) for its in json.loads(output)["findings"]} == {
             (f"build/campaign/heap/findings/crash-{name_of(data)}", "small") for data in crashes}
         code, output, errors = self.run_campaign(RUNS_ON, "--for", "1s", "--json")
         assert (code, json.loads(output)["findings"]) == (SOUND, [])
-        assert "cut short" not in errors
+        assert "that were killed" not in errors
         assert list((self.base / "running").iterdir()) == []
 
     def test_by_kill_9_which_leaves_no_process(self):
@@ -212,7 +212,7 @@ class TestUntold(CampaignTree):
         os.killpg(process.pid, signal.SIGINT)
         code, output, errors = self.finish(process)
         assert code == VIOLATION
-        assert ("\nkmemfuzz fuzz: stopped before 1 finding was explained; the next campaign does it. All are in "
+        assert ("\nkmemfuzz fuzz: stopped before 1 finding was explained; the next campaign explains the rest. All are in "
                 "build/campaign/heap/findings\n") in errors
         self.require_summary(output, 1)
         self.require_told(b"one")
@@ -376,7 +376,7 @@ class TestDisk(CampaignTree):
         assert code == ENVIRONMENT, said
         assert re.search(r"kmemfuzz fuzz: .*only 0 MiB are free where build/campaign/heap/running/\w+ is; a campaign needs "
                          r"\d+ MiB\. Make room, and start it again: it continues\n", said)
-        assert "kmemfuzz fuzz: nothing found is lost;" in said
+        assert "kmemfuzz fuzz: nothing found is lost:" in said
         assert said.endswith("corpus\nold\nrunning\none"), said
 
     def test_a_disk_that_is_full_already_is_said_at_once(self):

@@ -333,7 +333,7 @@ class TestKeep(ExplainTest):
         for name in ("a.ops", "../a", "a b", "\u00e4", "a" * 101):
             code, output, errors = self.keep(HEALTHY, "crash", name)
             assert (code, output) == (USAGE, "")
-            assert f"'{name}' is no name: it may have letters, digits, - and _" in errors
+            assert f"'{name}' is not a valid name: it may have letters, digits, - and _" in errors
         assert self.files() == ["crash"]
 
     def test_what_cannot_be_kept_is_refused(self):

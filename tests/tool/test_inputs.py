@@ -121,7 +121,7 @@ class TestFolders(ToolTest):
         self.make_strange_folder()
         self.require(SOUND, f"{EXAMPLE_SOUND}folder/a\n{EXAMPLE_SOUND}folder/again\n"
                      "left out  folder/pipe: a pipe\n"
-                     "left out  folder/self: a link to a folder that it lies in\n"
+                     "left out  folder/self: a link to a folder that contains it\n"
                      "left out  folder/zero: a device\n"
                      "2 sound, 0 with violations, 0 unusable, 3 left out\n", "", "run", "folder")
         code, output, _ = self.run_tool("run", "folder", "--json")

@@ -133,7 +133,7 @@ LIST_TEST(links_are_followed_but_not_in_a_circle) {
     static const char *const left_out[] = {"b/c/up", "b/self", "d/up/c", "d/up/self"};
     assert_int_equal(list.left_out_count, LENGTH(left_out));
     for (size_t i = 0; i < LENGTH(left_out); i++) {
-        assert_left_out(i, left_out[i], "a link to a folder that it lies in");
+        assert_left_out(i, left_out[i], "a link to a folder that contains it");
     }
 }
 

@@ -159,6 +159,13 @@ static bool begin(void) {
 
 static void strike(struct kmem *heap) {
     const struct fault fault = faulty_subject_fault;
+    size_t *const counters[] = {[FAULT_TAKEN_COUNT] = &heap->taken_count,
+                                [FAULT_TAKEN_SIZE] = &heap->taken_size,
+                                [FAULT_PAGE_SIZE] = &heap->page_size,
+                                [FAULT_PAGE_COUNT] = &heap->page_count};
+    if (fault.action < sizeof counters / sizeof *counters && counters[fault.action] != NULL) {
+        *counters[fault.action] += (size_t)fault.value;
+    }
     switch (fault.action) {
     case FAULT_WRITE_BYTE:
         write_byte(base + fault.offset, (unsigned char)fault.value);
@@ -171,18 +178,6 @@ static void strike(struct kmem *heap) {
         break;
     case FAULT_TAKE:
         (void)kmem_alloc(heap, (size_t)fault.value);
-        break;
-    case FAULT_TAKEN_COUNT:
-        heap->taken_count += (size_t)fault.value;
-        break;
-    case FAULT_TAKEN_SIZE:
-        heap->taken_size += (size_t)fault.value;
-        break;
-    case FAULT_PAGE_SIZE:
-        heap->page_size += (size_t)fault.value;
-        break;
-    case FAULT_PAGE_COUNT:
-        heap->page_count += (size_t)fault.value;
         break;
     case FAULT_BASE:
         heap->base += fault.value;

@@ -121,6 +121,76 @@ static inline void assert_operation_reads(const struct operation *operation, con
     assert_string_equal(text_operation(operation, text), expected);
 }
 
+/* Bytes, what they mean as text, and how that is written. */
+struct pinned {
+    uint8_t bytes[PROGRAM_HEADER_SIZE_MAXIMUM];
+    const char *text;
+    uint8_t canonical[PROGRAM_HEADER_SIZE_MAXIMUM];
+};
+
+static inline struct program_header decode_header(const uint8_t *bytes) {
+    return program_decode(bytes, program_size(bytes[0], 0)).header;
+}
+
+/* The operation that these bytes mean on 32-byte pages, in format 2 64 of them, with as many slots as there
+ * can be. */
+static inline struct operation operation_meant(unsigned version, const uint8_t *operation) {
+    uint8_t bytes[PROGRAM_HEADER_SIZE_MAXIMUM + PROGRAM_OPERATION_SIZE_MAXIMUM] = {1, 'L', [6] = 8};
+    const size_t front = program_size(version, 0);
+    const size_t size = program_size(version, 1);
+    if (version == 2) {
+        memcpy(bytes, (const uint8_t[]){2, 'L', 6, 60}, 4);
+    }
+    memcpy(bytes + front, operation, size - front);
+    const struct program program = program_decode(bytes, size);
+    assert_int_equal(program.operation_count, 1);
+    assert_int_equal(program.header.page_size, 32);
+    assert_int_equal(program.header.page_count, version == 2 ? 64 : 1);
+    return program_operation(&program, 0);
+}
+
+static inline void assert_header_pinned(const struct pinned *pinned) {
+    uint8_t canonical[PROGRAM_HEADER_SIZE_MAXIMUM] = {0};
+    const struct program_header header = decode_header(pinned->bytes);
+    assert_header_reads(&header, pinned->text);
+    program_encode_header(&header, canonical);
+    assert_memory_equal(canonical, pinned->canonical, sizeof canonical);
+}
+
+static inline void assert_operation_pinned(unsigned version, const struct pinned *pinned) {
+    uint8_t canonical[PROGRAM_HEADER_SIZE_MAXIMUM] = {0};
+    const struct operation operation = operation_meant(version, pinned->bytes);
+    assert_operation_reads(&operation, pinned->text);
+    program_format(version)->encode_operation(&operation, canonical);
+    assert_memory_equal(canonical, pinned->canonical, sizeof canonical);
+    assert_operations_equal(operation_meant(version, canonical), operation);
+}
+
+static inline void assert_header_survives(const struct program_header *header) {
+    uint8_t bytes[PROGRAM_HEADER_SIZE_MAXIMUM];
+    program_encode_header(header, bytes);
+    const struct program_header read = decode_header(bytes);
+    assert_headers_equal(&read, header);
+}
+
+/* Every geometry that the format documents can be written and read. */
+static inline void assert_geometries_survive(unsigned version) {
+    struct program_header header = {.slot_count = 16, .version = version};
+    for (header.page_size = program_format(version)->page_size_minimum; header.page_size <= 4096;
+         header.page_size *= 2) {
+        for (header.page_count = 1; header.page_count <= 512; header.page_count++) {
+            header.growth_limit = header.page_count <= 449 ? 63 : 512 - header.page_count;
+            assert_header_survives(&header);
+            header.growth_limit = header.page_count % (header.growth_limit + 1);
+            assert_header_survives(&header);
+        }
+    }
+    header = (struct program_header){.page_size = 32, .page_count = 1, .version = version};
+    for (header.slot_count = 16; header.slot_count <= 4096; header.slot_count *= 2) {
+        assert_header_survives(&header);
+    }
+}
+
 /* A test that draws random bytes. */
 #define RANDOM_TEST(name) TEST_WITH(name, start_random, NULL)
 

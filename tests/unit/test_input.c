@@ -219,31 +219,24 @@ FOLDER_TEST(an_existing_file_is_kept_unless_it_is_to_be_replaced) {
     assert_int_equal(entry_count(), 1);
 }
 
-FOLDER_TEST(a_folder_is_not_replaced_and_nothing_is_left_behind) {
-    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
-    const char *const path = path_of("folder");
-    ASSERT_SAYS(output_write(path, binary, sizeof binary, true), EXIT_ENVIRONMENT,
-                "kmemfuzz: cannot write %s: Is a directory\n", path);
-    assert_int_equal(entry_count(), 1);
-}
-
-FOLDER_TEST(a_device_is_not_replaced) {
+FOLDER_TEST(what_is_no_file_is_not_replaced_and_nothing_is_left_behind) {
+    static const char *const unwritable[][2] = {
+        {"folder", "Is a directory"},
+        {"none/file", "No such file or directory"},
+        {"pipe", "it is a device or a pipe; choose the name of a file"}};
     struct stat status;
+    char format[128];
+    assert_int_equal(mkdir(path_of("folder"), 0700), 0);
     assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
-    const char *const path = path_of("pipe");
-    for (int replace = 0; replace <= 1; replace++) {
-        ASSERT_SAYS(output_write(path, binary, sizeof binary, replace != 0), EXIT_ENVIRONMENT,
-                    "kmemfuzz: cannot write %s: it is a device or a pipe; choose the name of a file\n", path);
+    for (size_t i = 0; i < LENGTH(unwritable); i++) {
+        const char *const path = path_of(unwritable[i][0]);
+        (void)snprintf(format, sizeof format, "kmemfuzz: cannot write %%s: %s\n", unwritable[i][1]);
+        ASSERT_SAYS(output_write(path, binary, sizeof binary, true), EXIT_ENVIRONMENT, format, path);
     }
-    assert_true(stat(path, &status) == 0 && S_ISFIFO(status.st_mode));
-    assert_int_equal(entry_count(), 1);
-}
-
-FOLDER_TEST(a_folder_that_is_not_there_cannot_be_written_to) {
-    const char *const path = path_of("none/file");
-    ASSERT_SAYS(output_write(path, binary, sizeof binary, true), EXIT_ENVIRONMENT,
-                "kmemfuzz: cannot write %s: No such file or directory\n", path);
-    assert_int_equal(entry_count(), 0);
+    const char *const pipe = path_of("pipe");
+    ASSERT_SAYS(output_write(pipe, binary, sizeof binary, false), EXIT_ENVIRONMENT, format, pipe);
+    assert_true(stat(pipe, &status) == 0 && S_ISFIFO(status.st_mode));
+    assert_int_equal(entry_count(), 2);
 }
 
 /* Three files; the last of them is given by name. */

@@ -113,7 +113,7 @@ static const struct scenario contents[] = {
     {"a byte in slot 127", "call 3: write-byte 77 = 0", THREE_HIGH "; alloc 3 16",
      "contents-kept 77 written(2,5) 0", .slot_count = TWO_WORDS_OF_SLOTS},
     {"the last byte before slack", "call 1: write-byte 28 = 0", SLACK, "contents-kept 28 written(0,20) 0"},
-    {"a byte, by a free", "call 3: write-byte 40 = 0", THREE "; free 0", "contents-kept 40 written(1,0) 0"},
+    {"changed by a free", "call 3: write-byte 40 = 0", THREE "; free 0", "contents-kept 40 written(1,0) 0"},
     {"a byte changed by a refused free", "call 3: write-byte 111 = 0", THREE "; interior 0 0",
      "contents-kept 111 written(2,39) 0"},
     {"what a resize adds is kept from then on", "call 4: write-byte 144 = 0", THREE "; realloc 0 100; free 1",

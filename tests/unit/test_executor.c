@@ -151,79 +151,67 @@ EXECUTOR_TEST(a_region_starts_a_page_past_the_arena_so_that_alignment_is_of_addr
     assert_int_equal(executor.tables.slots[1].offset, 192); /* 256 */
 }
 
-#define SIGHTING_MAXIMUM 64
+/* What the observer has seen: for each step its number and operation, in parentheses the prediction, what it
+ * did, the pages asked for, "new" where the heap has another layout then, and the oracle that it broke. */
+static char seen[1024];
+static uint64_t layout_seen;
 
-struct sighting {
-    bool after;
-    struct step step;
-    uint64_t layout; /* of the heap at that moment, as last judged */
-    unsigned oracle;
-};
-
-static struct sighting sightings[SIGHTING_MAXIMUM];
-static size_t sighting_count;
+__attribute__((format(printf, 1, 2))) static void note(const char *format, ...) {
+    const size_t length = strlen(seen);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(seen + length, sizeof seen - length, format, arguments);
+    va_end(arguments);
+}
 
 static void see_before(void *context, const struct executor *observed, const struct step *step) {
-    assert_ptr_equal(context, &sighting_count);
-    sightings[sighting_count++] =
-        (struct sighting){.after = false, .step = *step, .layout = observed->census.layout};
+    char text[TEXT_OPERATION_SIZE];
+    assert_ptr_equal(context, seen);
+    assert_int_equal(step->offset, MODEL_NOTHING);
+    layout_seen = observed->census.layout;
+    note("%zu %s%s", step->index, step->recovery ? "recovery " : "", text_operation(&step->operation, text));
+    if (step->predicted.offset != MODEL_NOTHING) {
+        note(" (at %zu, asks %zu)", (size_t)step->predicted.offset, (size_t)step->predicted.asked_pages);
+    }
+    if (step->predicted.freed_offset != MODEL_NOTHING) {
+        note(" (frees %zu)", (size_t)step->predicted.freed_offset);
+    }
 }
 
 static void see_after(void *context, const struct executor *observed, const struct step *step,
                       struct verdict verdict) {
-    assert_ptr_equal(context, &sighting_count);
-    sightings[sighting_count++] = (struct sighting){
-        .after = true, .step = *step, .layout = observed->census.layout, .oracle = verdict.oracle};
+    char text[EXPLAIN_OUTCOME_SIZE];
+    assert_ptr_equal(context, seen);
+    note(" %s, asked %zu%s%s%s; ", explain_outcome(step, text), (size_t)step->asked_pages,
+         observed->census.layout == layout_seen ? "" : ", new", verdict_is_sound(verdict) ? "" : ", broke ",
+         verdict_is_sound(verdict) ? "" : oracle_id(verdict.oracle));
 }
 
-static const struct observer seeing = {.before = see_before, .after = see_after, .context = &sighting_count};
+static const struct observer seeing = {.before = see_before, .after = see_after, .context = seen};
 
 static void watch(void) {
     executor_observe(&executor, &seeing);
-    sighting_count = 0;
+    seen[0] = '\0';
 }
 
-EXECUTOR_TEST(an_observer_sees_every_step_before_and_after_recovery_included) {
-    const struct operations operations = operations_of("alloc 0 24; alloc 7 24; refuse; free 0");
+EXECUTOR_TEST(an_observer_sees_what_each_step_is_to_do_and_does_recovery_included) {
     watch();
-    assert_sound(run_all(&small_heap, operations.list, operations.count));
-    assert_int_equal(sighting_count, 10);
-    for (size_t i = 0; i < sighting_count; i++) {
-        assert_int_equal(sightings[i].after, i % 2 == 1);
-        assert_int_equal(sightings[i].step.index, i / 2);
-        assert_int_equal(sightings[i].step.recovery, i / 2 == 4);
-        assert_int_equal(sightings[i].oracle, SOUND);
-        if (i / 2 < operations.count) {
-            assert_int_equal(sightings[i].step.operation.kind, operations.list[i / 2].kind);
-        }
-    }
-    assert_int_equal(sightings[8].step.operation.kind, OPERATION_FREE);
-    assert_int_equal(sightings[8].step.slot, 7);
-    assert_int_equal(executor.operation_count, 5);
-}
-
-EXECUTOR_TEST(before_shows_the_prediction_and_after_what_came_of_it) {
-    watch();
-    assert_sound(executor_start(&executor, &small_heap));
-    const uint64_t empty = executor.census.layout;
-    assert_sound(perform("alloc 0 24; alloc 1 300; double 3; free 0"));
-    assert_int_equal(sightings[0].layout, empty);
-    assert_int_equal(sightings[0].step.predicted.offset, 8);
-    assert_int_equal(sightings[0].step.offset, MODEL_NOTHING);
-    assert_int_equal(sightings[1].step.offset, 8);
-    assert_true(sightings[1].layout != empty);
-    assert_int_equal(sightings[3].step.offset, 40);
-    assert_int_equal(sightings[3].step.predicted.asked_pages, 2);
-    assert_int_equal(sightings[3].step.asked_pages, 2);
-    assert_int_equal(sightings[7].step.predicted.freed_offset, 8);
+    assert_sound(run(&small_heap, "alloc 0 24; alloc 7 300; double 3; refuse; free 0"));
+    assert_string_equal(
+        seen,
+        "0 alloc 0 24 (at 8, asks 0) -> slot 0, offset 8, asked 0, new; "
+        "1 alloc 7 300 (at 40, asks 2) -> slot 7, offset 40, asked 2, new; 2 double 3 -> done, asked 0; "
+        "3 refuse -> nothing called, asked 0; 4 free 0 (frees 8) -> freed offset 8, asked 0, new; "
+        "5 recovery free 7 (frees 40) -> freed offset 40, asked 0, new; ");
+    assert_int_equal(executor.operation_count, 6);
 }
 
 EXECUTOR_TEST(an_observer_sees_the_verdict_of_the_step_that_broke) {
     use_fault("call 1: answer-null");
     watch();
     assert_false(verdict_is_sound(run(&small_heap, "alloc 0 24; alloc 1 24; alloc 2 24")));
-    assert_int_equal(sighting_count, 4);
-    assert_int_equal(sightings[3].oracle, ORACLE_PLACEMENT);
+    assert_string_equal(seen, "0 alloc 0 24 (at 8, asks 0) -> slot 0, offset 8, asked 0, new; "
+                              "1 alloc 1 24 (at 40, asks 0) -> NULL, asked 0, broke placement; ");
     assert_int_equal(executor.operation_count, 2);
 }
 
@@ -280,10 +268,10 @@ EXECUTOR_TEST(without_the_model_no_misuse_is_made) {
     watch();
     assert_sound(
         perform("alloc 0 24; null; free 0; alloc 1 24; double 0; interior 1 2; foreign 1; misaligned 1 1"));
-    assert_int_equal(sighting_count, 16);
-    for (size_t i = 8; i < sighting_count; i++) {
-        assert_int_equal(sightings[i].step.call, CALL_NONE);
-    }
+    assert_string_equal(
+        strstr(seen, "4 double"),
+        "4 double 0 -> nothing called, asked 0; 5 interior 1 2 -> nothing called, asked 0; "
+        "6 foreign 1 -> nothing called, asked 0; 7 misaligned 1 1 -> nothing called, asked 0; ");
 }
 
 EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
@@ -293,8 +281,11 @@ EXECUTOR_TEST(without_the_model_the_page_source_grants_what_it_has) {
     watch();
     assert_sound(perform("alloc 0 24; null; alloc 1 300; alloc 2 100"));
     assert_int_equal(executor.given_pages, 6);
-    assert_int_equal(sightings[5].step.offset, 40);
-    assert_int_equal(sightings[7].step.offset, MODEL_NOTHING);
+    assert_string_equal(
+        seen,
+        "0 alloc 0 24 (at 8, asks 0) -> slot 0, offset 8, asked 0, new; 1 null -> refused: exhausted, asked "
+        "0; "
+        "2 alloc 1 300 -> slot 1, offset 40, asked 2, new; 3 alloc 2 100 -> refused: exhausted, asked 0; ");
     assert_sound(finish(verdict_sound()));
     assert_int_equal(executor.touched_size, executor.region.capacity);
 }

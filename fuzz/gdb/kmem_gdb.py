@@ -5,6 +5,7 @@ to the memory of the process or calls its functions.
 Commands: kmem-map, kmem-stop-before, kmem-where, kmem-fault; `help COMMAND` in gdb says more.
 """
 
+import functools
 import json
 import pathlib
 import re
@@ -114,105 +115,77 @@ def operation_text(operation):
     return " ".join(words)
 
 
-# Printers.
+# Printers: what gdb prints of a structure.
 
-class KmemPrinter:
+def _kmem_text(heap):
     """struct kmem in a line."""
-
-    def __init__(self, value):
-        self._value = value
-
-    def to_string(self):
-        """What print shows."""
-        heap = self._value
-        pages, page_size = int(heap["page_count"]), int(heap["page_size"])
-        text = (f"heap at {int(heap['base']):#x}, {pages} page{'' if pages == 1 else 's'} of {page_size} bytes, "
-                f"{int(heap['taken_count'])} taken of {int(heap['taken_size'])} bytes, last call {heap['error']}")
-        return text + (f" at offset {int(heap['error_offset'])}" if str(heap["error"]) == "KMEM_CORRUPT" else "")
+    pages, page_size = int(heap["page_count"]), int(heap["page_size"])
+    text = (f"heap at {int(heap['base']):#x}, {pages} page{'' if pages == 1 else 's'} of {page_size} bytes, "
+            f"{int(heap['taken_count'])} taken of {int(heap['taken_size'])} bytes, last call {heap['error']}")
+    return text + (f" at offset {int(heap['error_offset'])}" if str(heap["error"]) == "KMEM_CORRUPT" else "")
 
 
-class BlockPrinter:
+def _block_text(block):
     """struct block, a header in its parts."""
-
-    def __init__(self, value):
-        self._value = value
-
-    def to_string(self):
-        """What print shows."""
-        size = int(self._value["size"])
-        return f"{'taken' if self._value['taken'] else 'free'}, {size} bytes" + (
-            "" if _is_possible(size, size) else ", which cannot be true")
+    size = int(block["size"])
+    return f"{'taken' if block['taken'] else 'free'}, {size} bytes" + ("" if _is_possible(size, size) else ", which cannot be true")
 
 
-class OperationPrinter:
-    """struct operation in its text form."""
-
-    def __init__(self, value):
-        self._value = value
-
-    def to_string(self):
-        """What print shows."""
-        return operation_text(self._value)
-
-
-class StepPrinter:
+def _step_text(step):
     """struct step: its operation, and what that means in the heap's present state."""
-
-    def __init__(self, value):
-        self._value = value
-
-    def to_string(self):
-        """What print shows."""
-        step = self._value
-        call = str(step["call"]).removeprefix("CALL_").lower().replace("_", " ")
-        parts = [f"{int(step['index'])}: {operation_text(step['operation'])}"]
-        if step["recovery"]:
-            parts.append("freeing everything at the end")
-        if call in ("free", "realloc"):
-            parts.append(f"{call} of " + ("NULL" if step["null_pointer"] else f"offset {int(step['pointer_offset'])}"))
-        elif call != "none":
-            parts.append(call)
-        if call == "calloc":
-            parts.append(f"{int(step['count'])} times")
-        if call not in ("none", "free", "coalesce"):
-            parts.append(f"{int(step['size'])} bytes")
-        if call == "alloc aligned":
-            parts.append(f"alignment {int(step['alignment'])}")
-        return ", ".join(parts) + self._prediction()
-
-    def _prediction(self):
-        """What the model says comes of it; nothing when it gives no pointer and frees none."""
-        predicted = self._value["predicted"]
-        if int(predicted["refusal"]) != 0:
-            return f"; must be refused: {str(predicted['refusal']).removeprefix('REFUSAL_').lower().replace('_', '-')}"
-        if not _no_offset(predicted["offset"]):
-            return f"; must give offset {int(predicted['offset'])}"
-        return "" if _no_offset(predicted["freed_offset"]) else f"; must free offset {int(predicted['freed_offset'])}"
+    call = str(step["call"]).removeprefix("CALL_").lower().replace("_", " ")
+    parts = [f"{int(step['index'])}: {operation_text(step['operation'])}"]
+    if step["recovery"]:
+        parts.append("freeing everything at the end")
+    if call in ("free", "realloc"):
+        parts.append(f"{call} of " + ("NULL" if step["null_pointer"] else f"offset {int(step['pointer_offset'])}"))
+    elif call != "none":
+        parts.append(call)
+    if call == "calloc":
+        parts.append(f"{int(step['count'])} times")
+    if call not in ("none", "free", "coalesce"):
+        parts.append(f"{int(step['size'])} bytes")
+    if call == "alloc aligned":
+        parts.append(f"alignment {int(step['alignment'])}")
+    return ", ".join(parts) + _prediction(step["predicted"])
 
 
-class VerdictPrinter:
+def _prediction(predicted):
+    """What the model says comes of a step; nothing when it gives no pointer and frees none."""
+    if int(predicted["refusal"]) != 0:
+        return f"; must be refused: {str(predicted['refusal']).removeprefix('REFUSAL_').lower().replace('_', '-')}"
+    if not _no_offset(predicted["offset"]):
+        return f"; must give offset {int(predicted['offset'])}"
+    return "" if _no_offset(predicted["freed_offset"]) else f"; must free offset {int(predicted['freed_offset'])}"
+
+
+def _verdict_text(verdict):
     """struct verdict: the oracle and its three numbers."""
+    number = int(verdict["oracle"])
+    if number == 0:
+        return "sound"
+    oracle = WORDS["oracles"][number - 1] if number <= len(WORDS["oracles"]) else {"id": f"oracle {number}", "sentence": "?"}
+    offset = int(verdict["offset"])
+    offset -= (offset >> 63) << 64  # in front of the base it is negative
+    return (f"{oracle['id']}: {oracle['sentence']} (offset {offset}, expected {int(verdict['expected'])}, "
+            f"observed {int(verdict['observed'])})")
 
-    def __init__(self, value):
-        self._value = value
+
+class Printer:
+    """Prints a structure as a function says."""
+
+    def __init__(self, value, text):
+        self._value, self._text = value, text
 
     def to_string(self):
-        """What print shows."""
-        number = int(self._value["oracle"])
-        if number == 0:
-            return "sound"
-        oracle = WORDS["oracles"][number - 1] if number <= len(WORDS["oracles"]) else {"id": f"oracle {number}", "sentence": "?"}
-        offset = int(self._value["offset"])
-        offset -= (offset >> 63) << 64  # in front of the base it is negative
-        return (f"{oracle['id']}: {oracle['sentence']} (offset {offset}, expected {int(self._value['expected'])}, "
-                f"observed {int(self._value['observed'])})")
+        return self._text(self._value)
 
 
 def _make_printers():
     printers = gdb.printing.RegexpCollectionPrettyPrinter("kmem")
-    for name, printer in (("kmem", KmemPrinter), ("block", BlockPrinter), ("operation", OperationPrinter),
-                          ("step", StepPrinter), ("verdict", VerdictPrinter)):
-        printers.add_printer(name, f"^{name}$", printer)
+    for name, text in (("kmem", _kmem_text), ("block", _block_text), ("operation", operation_text), ("step", _step_text),
+                       ("verdict", _verdict_text)):
+        printers.add_printer(name, f"^{name}$", functools.partial(Printer, text=text))
     return printers
 
 
@@ -309,7 +282,6 @@ that holds it, where an executor is at hand. Ends at a header that cannot be tru
         super().__init__("kmem-map", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
 
     def invoke(self, argument, _from_tty):
-        """Prints it."""
         heap = Heap.find(argument)
         counts = {False: [0, 0], True: [0, 0]}
         print(f"{'offset':>10} {'size':>10}  state  slot")
@@ -345,7 +317,6 @@ Works where kmem-stop-before stops: before an operation, where an oracle objects
         super().__init__("kmem-where", gdb.COMMAND_STATUS)
 
     def invoke(self, _argument_text, _from_tty):
-        """Prints it."""
         name = gdb.newest_frame().name()
         if name == "semihosting_exit":
             print(f"The image ends, with code {int(_argument('exit_code'))}; going on, the board is gone")
@@ -369,7 +340,6 @@ traps again."""
         super().__init__("kmem-fault", gdb.COMMAND_STATUS)
 
     def invoke(self, _argument_text, _from_tty):
-        """Prints it."""
         cause, value, counter = (int(_evaluate(f"(unsigned long)${name}")) for name in ("mcause", "mtval", "mepc"))
         interrupt = cause >> 8 * gdb.lookup_type("long").sizeof - 1 != 0
         print(f"Trap: {'the watchdog' if interrupt else cause_name(cause)}, "
@@ -408,7 +378,6 @@ ends, and where a sanitizer ends the process.
         super().__init__("kmem-stop-before", gdb.COMMAND_BREAKPOINTS)
 
     def invoke(self, argument, _from_tty):
-        """Sets the breakpoints."""
         if not re.fullmatch(r"\d+", argument.strip()):
             raise gdb.GdbError("kmem-stop-before needs the number of an operation, from 0")
         if not _is_there("debug_operation"):

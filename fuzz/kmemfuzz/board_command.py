@@ -127,16 +127,14 @@ def replay_configuration(configuration, options, packed, host, progress):
         if finding.kind == "difference" and finding.host.sound:
             finding.find_difference(options.watchdog)
     operations = sum(outcome.values.get("operations", 0) for outcome in outcomes)
-    count = {name: sum(finding.kind == name for finding in findings)
-             for name in ("violation", "fault", "hang", "report", "dead", "difference")}
     require_known_oracles(outcomes, configuration)
     if replay.errors:
         progress.clear()
         print(f"kmemfuzz board: {configuration.name}: the emulator says: {'; '.join(map(excerpt, replay.errors))}", file=sys.stderr)
     figures = {
         "configuration": configuration.name, "inputs": len(outcomes), "checked_operations": operations,
-        "sound": sum(outcome.sound for outcome in outcomes), "violations": count["violation"], "faults": count["fault"],
-        "hangs": count["hang"], "reports": count["report"], "dead": count["dead"], "differences": count["difference"], "boots": replay.boots,
+        "sound": sum(outcome.sound for outcome in outcomes),
+        **{name: sum(finding.kind == name.removesuffix("s") for finding in findings) for name in FAILURES}, "boots": replay.boots,
         "seconds": round(replay.seconds, 3),
         "seconds_to_first_verdict": round(replay.first_verdict_seconds or replay.seconds, 3),
         "inputs_per_second": round(len(outcomes) / replay.seconds),
@@ -167,9 +165,9 @@ def print_total(all_figures):
 
 
 def print_summary(figures):
-    print(f"{figures['configuration']}  {counts(figures)}  ({figures['seconds']:.2f} s, first verdict after {figures['seconds_to_first_verdict']:.2f} s, "
-          f"{figures['inputs_per_second']:,} inputs/s, {figures['boots']} boot{'s' if figures['boots'] != 1 else ''})",
-          flush=True)
+    print(f"{figures['configuration']}  {counts(figures)}  ({figures['seconds']:.2f} s, first verdict after "
+          f"{figures['seconds_to_first_verdict']:.2f} s, {figures['inputs_per_second']:,} inputs/s, {figures['boots']} "
+          f"boot{'s' if figures['boots'] != 1 else ''})", flush=True)
     if "pages" in figures:
         pages = figures["pages"]
         print(f"    pages: {pages['mapped']:,} mapped of {pages['granted']:,} granted and {pages['reserved']:,} reserved, "

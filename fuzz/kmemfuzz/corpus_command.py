@@ -7,7 +7,8 @@ import tempfile
 
 from kmemfuzz import corpus
 from kmemfuzz.campaign_folder import CAMPAIGNS
-from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+                                   place_paths)
 from kmemfuzz.outside_text import dump_json, visible, visible_lines
 
 # How large corpus/minimised may be. A test requires it; every campaign and every test run pays for what is in it.

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import struct
 
 from kmemfuzz import board, child, corpus
 from kmemfuzz.board_lines import BadLine, Outcome, Reader
@@ -37,9 +36,7 @@ class Corpus:
         """A file that holds an input: its own, or one cut out of the blob."""
         if index < len(self._names) and pathlib.Path(self.name(index)).is_file():
             return pathlib.Path(self.name(index))
-        content = self.blob.read_bytes()
-        offset, size = struct.unpack_from("<II", content, 32 + 8 * index)  # as fuzz/program/blob.h draws it
-        content = content[offset:offset + size]
+        content = corpus.blob_inputs(self.blob)[index]
         path = self._folder.parent / corpus.content_name(content)  # where it stays, for the replay command: a name of bytes
         path.write_bytes(content)
         return path

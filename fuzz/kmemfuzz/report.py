@@ -9,10 +9,11 @@ import sys
 import tempfile
 
 from kmemfuzz import report_data, report_pages
-from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes, place_paths
+from kmemfuzz.campaign_folder import CAMPAIGNS
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes,
+                                   place_paths)
 from kmemfuzz.outside_text import dump_json, visible
 
-CAMPAIGNS = pathlib.Path("build/campaign")
 OUT = pathlib.Path("build/report")
 
 

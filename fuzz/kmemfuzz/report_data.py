@@ -84,7 +84,8 @@ def per_second(now, before, name):
 
 
 def samples_of(lines):
-    """What is plotted: the lines of one run, each with how many files were `found` by then, thinned, with what happened in a second since the line before."""
+    """What is plotted: the lines of one run, thinned, each with how many files were `found` by then and what happened per second
+    since the line before."""
     samples, before = [], None
     for line in thin(lines, SAMPLES):
         sample = {"seconds": line["seconds"]}

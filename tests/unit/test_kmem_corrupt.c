@@ -7,16 +7,16 @@
 static const char corrupted_heap[] =
     "taken 32 | free 64 | taken 48 | taken 24 | free 88 | taken 40 | free 728";
 static const size_t block_offsets[] = {0, 32, 96, 144, 168, 256, 296};
-#define BLOCK_COUNT (sizeof block_offsets / sizeof *block_offsets)
+#define BLOCK_COUNT (LENGTH(block_offsets))
 #define NO_BLOCK    SIZE_MAX
 
 /* The impossible headers of a block with room bytes before the region's end; each also with the taken bit. */
 static const uint64_t impossible_sizes[] = {0, 1, 8, 15, 17, 20, 28, 36};
 #define PAST_END_COUNT   6
-#define IMPOSSIBLE_COUNT (sizeof impossible_sizes / sizeof *impossible_sizes + PAST_END_COUNT)
+#define IMPOSSIBLE_COUNT (LENGTH(impossible_sizes) + PAST_END_COUNT)
 
 static uint64_t impossible_header(size_t index, uint64_t room) {
-    const size_t small_count = sizeof impossible_sizes / sizeof *impossible_sizes;
+    const size_t small_count = LENGTH(impossible_sizes);
     const uint64_t past_end[PAST_END_COUNT] = {
         room + 8, room + 4096, room - 4, UINT64_C(1) << 62, (UINT64_C(1) << 63) - 8, (UINT64_C(1) << 63) - 1};
     return index < small_count ? impossible_sizes[index] : past_end[index - small_count];
@@ -100,7 +100,7 @@ HEAP_TEST(one_flipped_bit_of_any_header_loses_nothing_outside_and_a_report_chang
     struct snapshot before;
     for (size_t index = 0; index < BLOCK_COUNT; index++) {
         for (size_t bit = 0; bit < 64; bit++) {
-            for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+            for (size_t i = 0; i < LENGTH(operations); i++) {
                 corrupt_block(NO_BLOCK, 0);
                 const struct block block = block_read(heap.base + block_offsets[index]);
                 const uint64_t header = block.size | (block.taken ? BLOCK_TAKEN : 0);

@@ -218,7 +218,7 @@ TEST(comments_and_blank_lines_may_stand_before_the_first_line) {
     static const char program[] = FIRST_LINE "heap page=64 pages=1 growth=0 slots=16\nalloc 1 24\n";
     static const char *const fronts[] = {"#\n", "\n", " \t\r\n",
                                          "# what it shows\n\n  # and why: \xc3\xa4\n"};
-    for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++) {
+    for (size_t i = 0; i < LENGTH(fronts); i++) {
         char text[128];
         const size_t size = (size_t)snprintf(text, sizeof text, "%s%s", fronts[i], program);
         assert_true(text_is_text((const uint8_t *)text, size));

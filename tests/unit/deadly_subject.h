@@ -11,13 +11,13 @@
 #define DEADLY_SIZE ((size_t)1000) /* bytes; each way takes the next hundred */
 
 enum death {
-    DEATH_SIGNAL,       /* 1000: a read of an address nobody has */
+    DEATH_SIGNAL,       /* 1000: a read of an address that no one has */
     DEATH_OTHER_SIGNAL, /* 1100: the same, in another function */
     DEATH_ABORT,        /* 1200 */
     DEATH_HANG,         /* 1300: computes for ever */
     DEATH_EXIT,         /* 1400: ends the process with status 7 */
     DEATH_POISON,       /* 1500: a read of poisoned memory; where there is no poison, a signal */
-    DEATH_UNDEFINED,    /* 1600: an overflow of signed numbers; where nobody looks, sound */
+    DEATH_UNDEFINED,    /* 1600: an overflow of signed numbers; where nothing looks, sound */
     DEATH_STACK,        /* 1700: recursion without an end */
     DEATH_MEMORY,       /* 1800: asks for memory until there is no more, then aborts */
     DEATH_NOISE,        /* 1900: prints, then aborts */

@@ -116,7 +116,7 @@ static void unpoison_all(void) {
 
 static bool extend(void *context, size_t page_count) {
     (void)context;
-    if (is(FAULT_ASK_NOBODY)) {
+    if (is(FAULT_ASK_NO_ONE)) {
         return false;
     }
     const size_t more = is(FAULT_ASK_MORE) ? (size_t)faulty_subject_fault.value : 0;
@@ -278,7 +278,7 @@ static const void *head(const void *heap) {
 }
 
 static size_t page_count(const void *heap) {
-    return subject_kmem.page_count(heap) + (lies(FAULT_TOLD_PAGES) ? (size_t)faulty_subject_fault.value : 0);
+    return subject_kmem.page_count(heap) + (lies(FAULT_SAID_PAGES) ? (size_t)faulty_subject_fault.value : 0);
 }
 
 static void arrange(void *heap, const struct live_block *live, size_t live_count) {

@@ -12,7 +12,7 @@
     X(START, "")          /* start() says it cannot */                                                       \
     X(START_WRITE, "ov")  /* start() writes the byte `value` at base + offset */                             \
     X(START_BADLY, "v")   /* a heap starts in bad region number `value` */                                   \
-    X(SHIFT_POINTER, "o") /* do the call, answer `offset` bytes behind its result */                         \
+    X(SHIFT_POINTER, "o") /* do the call, answer `offset` bytes after its result */                          \
     X(ANSWER, "o")        /* do the call, answer base + offset */                                            \
     X(ANSWER_NULL, "")    /* do the call, answer NULL */                                                     \
     X(ACCEPT, "o")        /* do not call; answer base + offset (free: nothing) and no refusal */             \
@@ -22,17 +22,17 @@
     X(WRITE_BYTE, "ov")   /* do the call, then write the byte `value` at base + offset */                    \
     X(WRITE_HEADER, "ov") /* do the call, then write the header `value` at base + offset */                  \
     X(RESIZE, "ov")       /* do the call, then resize the payload at base + offset to `value` bytes */       \
-    X(TAKE, "v")          /* do the call, then take a block for `value` bytes that nobody asked for */       \
+    X(TAKE, "v")          /* do the call, then take a block for `value` bytes that no one asked for */       \
     X(TAKEN_COUNT, "v")   /* do the call, then add `value` to the heap's count of taken blocks */            \
     X(TAKEN_SIZE, "v")    /* the same, of taken bytes */                                                     \
     X(PAGE_SIZE, "v")     /* the same, of the page size */                                                   \
     X(PAGE_COUNT, "v")    /* the same, of the pages */                                                       \
     X(BASE, "v")          /* the same, of the base */                                                        \
-    X(HEAD, "o")          /* from the call on, answer a head `offset` bytes behind it */                     \
-    X(TOLD_PAGES, "v")    /* the same, `value` pages too many; the heap itself counts right */               \
+    X(HEAD, "o")          /* from the call on, answer a head `offset` bytes after it */                      \
+    X(SAID_PAGES, "v")    /* the same, `value` pages too many; the heap itself counts right */               \
     X(USABLE_SIZE, "v")   /* from the call on, report usable sizes `value` bytes too large */                \
     X(ASK_MORE, "v")      /* in the call, ask for `value` pages more than needed */                          \
-    X(ASK_NOBODY, "")     /* in the call, do as if the page source had refused, without asking */            \
+    X(ASK_NO_ONE, "")     /* in the call, do as if the page source had refused, without asking */            \
     X(ASK_AS_WELL, "v")   /* do the call, then ask the page source for `value` pages and drop the answer */
 
 #define FAULT_ENUMERATOR(name, arguments) FAULT_##name,

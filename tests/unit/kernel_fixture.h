@@ -7,7 +7,7 @@
 #include "src/kernel.h"
 #include "tests/unit/test.h"
 
-#define SPARE_PAGE_COUNT ((size_t)8) /* pages behind the heap and the table */
+#define SPARE_PAGE_COUNT ((size_t)8) /* pages after the heap and the table */
 #define PAGE_COUNT       (KMEM_KERNEL_PAGE_COUNT + 1 + SPARE_PAGE_COUNT)
 #define MEMORY_SIZE      ((PAGE_COUNT + 1) * PAGE_SIZE) /* and one page for the descriptors */
 #define KERNEL_HEAP_SIZE (KMEM_KERNEL_PAGE_COUNT * PAGE_SIZE)
@@ -68,21 +68,21 @@ static inline void assert_fault(enum kmem_error error, const void *pointer) {
         assert_fault(error, pointer);                                                                        \
     } while (0)
 
-/* A new heap of these pages, with as many more behind it as there are. */
+/* A new heap of these pages, with as many more after it as there are. */
 static inline void boot(size_t page_count) {
     start_pages(page_count);
     assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
     watch_faults();
 }
 
-/* A new heap with 8 free pages behind it. */
+/* A new heap with 8 free pages after it. */
 static inline void booted(void) {
     boot(PAGE_COUNT);
 }
 
 #define BOOTED_TEST(name) TEST_WITH(name, booted, NULL)
 
-/* The header of the block at offset, and what the kernel heap lets nobody do: write one. */
+/* The header of the block at offset, and what the kernel heap lets no one do: write one. */
 static inline unsigned char *header_at(size_t offset) {
     return (unsigned char *)(uintptr_t)kmem_kernel_head() + offset;
 }

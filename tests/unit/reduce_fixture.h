@@ -59,7 +59,7 @@ static inline unsigned slot_of(const struct program *program, size_t index) {
     return program_operation(program, index).slot;
 }
 
-/* A predicate, and what is required of whoever asks it. */
+/* A predicate, and what is required of what asks it. */
 struct asked {
     reduce_predicate *fails;
     void *context;

@@ -144,7 +144,7 @@ TEST(counters_is_broken_by_a_wrong_count_of_taken_blocks_or_bytes) {
 TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {
     start_with("taken 32 | free 48 | free 64 | taken 80 | taken 32 | free 768");
     live[1].size = 72;    /* of "taken 80", at 144 */
-    live[2].offset = 500; /* of "taken 32", at 224: nobody's now, and one is missing from the last block */
+    live[2].offset = 500; /* of "taken 32", at 224: no one's now, and one is missing from the last block */
     heap.taken_count = 7;
     heap.page_count = 5;
     uint64_t mask = INVARIANT_ALL;

@@ -1,4 +1,4 @@
-/* Specification: programs run in child processes. Whatever a program makes the subject do, the caller is told
+/* Specification: programs run in child processes. Whatever a program makes the subject do, the caller gets
  * its name, and the next program runs as if nothing had been. */
 #define _DEFAULT_SOURCE     /* MAP_ANONYMOUS */
 #define _XOPEN_SOURCE   700 /* nftw */
@@ -53,7 +53,7 @@ static void assert_failure(struct failure failure, const char *name) {
     assert_string_equal(failure_text(&failure, text), name);
 }
 
-/* The failure's name in a build with a sanitizer, which can tell the place, and in one without. */
+/* The failure's name in a build with a sanitizer, which knows the place, and in one without. */
 static void assert_failure_in(struct failure failure, const char *watched, const char *plain) {
     assert_failure(failure, PORT_ADDRESS_SANITIZER ? watched : plain);
 }
@@ -196,7 +196,8 @@ ISOLATED_TEST(failures_are_the_same_when_kind_and_place_are) {
     const struct failure wrong = run_asking((int32_t)DEADLY_WRONG_SIZE);
     const struct failure sound = run_asking(1);
     assert_true(failure_is_same(&signal, &again));
-    assert_int_equal(failure_is_same(&signal, &elsewhere), !PORT_ADDRESS_SANITIZER); /* who tells the place */
+    assert_int_equal(failure_is_same(&signal, &elsewhere),
+                     !PORT_ADDRESS_SANITIZER); /* which knows the place */
     assert_false(failure_is_same(&signal, &abort));
     assert_false(failure_is_same(&signal, &wrong));
     assert_false(failure_is_same(&wrong, &sound));

@@ -306,7 +306,7 @@ BOOTED_TEST(growth_stops_at_a_page_someone_else_has_taken) {
     assert_no_fault();
 }
 
-/* Where the page allocator's first free pages are not its first pages, fewer lie behind the heap. */
+/* Where the page allocator's first free pages are not its first pages, fewer lie after the heap. */
 TEST(the_page_limit_counts_from_the_heap_and_not_from_the_first_page) {
     start_pages(PAGE_COUNT);
     assert_non_null(page_alloc(&pages, 3));

@@ -71,12 +71,12 @@ HEAP_TEST(a_moved_payload_is_8_aligned_whatever_the_old_one_was) {
     unsigned char *const payload = kmem_alloc_aligned(&heap, 512, 8);
     assert_ptr_equal(payload, at(512));
     assert_non_null(kmem_alloc(&heap, 496)); /* in the gap in front */
-    assert_non_null(kmem_alloc(&heap, 8));   /* behind it, so that it has to move */
+    assert_non_null(kmem_alloc(&heap, 8));   /* after it, so that it has to move */
     assert_ptr_equal(kmem_realloc(&heap, payload, 100), at(544));
     assert_blocks("taken 504 | free 16 | taken 16 | taken 112 | free 376");
 }
 
-/* A moved block keeps what was in its slack: its header does not tell how much was asked for. */
+/* A moved block keeps what was in its slack: its header does not say how much was asked for. */
 HEAP_TEST(a_move_copies_the_whole_usable_size_and_no_more) {
     lay_out("taken 32 | taken 16 | free 976");
     pattern_write(at(8), 24, 1);

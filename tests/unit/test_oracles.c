@@ -81,7 +81,7 @@ static const struct scenario answers[] = {
     {"a page too many", "call 3: ask-more 1", THREE "; alloc 3 200", "growth 256 1 2", "region 0 6 5"},
     {"pages beyond the limit are refused", "call 3: ask-more 2", THREE "; alloc 3 200", "growth 256 1 3",
      "placement 120 120 NULL"},
-    {"no ask", "call 3: ask-nobody", THREE "; alloc 3 200", "growth 256 1 0", "placement 120 120 NULL"},
+    {"no ask", "call 3: ask-no-one", THREE "; alloc 3 200", "growth 256 1 0", "placement 120 120 NULL"},
     {"an ask that was not needed is refused", "call 3: ask-as-well 1", THREE "; free 0", "growth 256 0 1"},
     {"an earlier grant does not grant an ask that was not needed", "call 4: ask-as-well 1",
      THREE "; alloc 3 200; free 0", "growth 320 0 1"},

@@ -27,8 +27,8 @@ static const struct scenario damages[] = {
     {"another page count", "call 2: page-count 1", THREE, "region 0 4 5"},
     /* Asked at a run's start and at its end: here at the end, of four pages and of five. */
     {"a wrong answer about the head", "call 2: head 8", THREE, "region 0 0 8"},
-    {"a wrong answer about the pages", "call 2: told-pages 1", THREE, "region 0 4 5"},
-    {"a wrong answer about grown pages", "call 2: told-pages -1", THREE "; alloc 3 200", "region 0 5 4"},
+    {"a wrong answer about the pages", "call 2: said-pages 1", THREE, "region 0 4 5"},
+    {"a wrong answer about grown pages", "call 2: said-pages -1", THREE "; alloc 3 200", "region 0 5 4"},
     /* Usable sizes. */
     {"a usable size too large", "call 2: usable-size 8", THREE, "usable-size 72 40 48"},
     {"a usable size too small", "call 3: usable-size -8", THREE "; realloc 0 16", "usable-size 8 24 16"},

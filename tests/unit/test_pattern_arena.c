@@ -239,6 +239,6 @@ EXECUTOR_TEST(in_pages_the_guard_behind_a_region_ends_with_its_last_page) {
     set_byte(-1, 0xa4);
     assert_true(arena_guard_broken(arena_in_pages(), 256, &offset));
     set_byte(-1, ARENA_DIRT);
-    set_byte((ptrdiff_t)TEST_CAPACITY, 0xa4); /* the one behind the arena is never there */
+    set_byte((ptrdiff_t)TEST_CAPACITY, 0xa4); /* the one after the arena is never there */
     assert_false(arena_guard_broken(arena_in_pages(), 256, &offset));
 }

@@ -12,7 +12,7 @@ RULES(RULE_LIST);
 
 static void break_rule(unsigned unused) {
     (void)unused;
-    signal(SIGABRT, SIG_DFL); /* no sanitizer's report behind ours */
+    signal(SIGABRT, SIG_DFL); /* no sanitizer's report after ours */
     rule_break(&rule_EVEN);
 }
 
@@ -59,7 +59,7 @@ FOLDER_TEST(a_long_run_s_report_has_the_last_eight_operations) {
 FOLDER_TEST(what_was_told_step_by_step_is_not_told_again) {
     catch_errors();
     assert_int_equal(setenv("KMEM_STEPS", "1", 1), 0);
-    (void)status_of(break_run, 10); /* a process of its own: in this one nobody has asked yet */
+    (void)status_of(break_run, 10); /* a process of its own: in this one no one has asked yet */
     assert_int_equal(unsetenv("KMEM_STEPS"), 0);
     assert_errors("\nVIOLATION test-small: Every number is small.\n"
                   "  operation 9: call(90)\n  expected: less\n  observed: more\n  state of call\n");
@@ -88,13 +88,13 @@ TEST(the_first_difference_is_found_wherever_it_is) {
     for (size_t i = sizeof left; i-- > 0;) {
         right[i] = 1;
         assert_int_equal(rule_first_difference(left, right, sizeof left), i);
-        assert_int_equal(rule_first_difference(left, right, i), i); /* it lies behind the end */
+        assert_int_equal(rule_first_difference(left, right, i), i); /* it lies after the end */
     }
 }
 
 TEST(a_message_is_printable_and_ends_within_its_bytes) {
     assert_true(rule_is_message("a message ~", 12));
-    assert_false(rule_is_message("a message ~", 11)); /* the NUL is behind the end */
+    assert_false(rule_is_message("a message ~", 11)); /* the NUL is after the end */
     assert_false(rule_is_message("", 1));
     assert_false(rule_is_message("two\nlines", 10));
     assert_false(rule_is_message("\x7f", 2));

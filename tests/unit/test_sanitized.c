@@ -1,5 +1,5 @@
 /* Specification: the line that an image with sanitizers prints of what they found. The shadow is a small one
- * here, with something else before and behind it, and the image ends by coming back. */
+ * here, with something else before and after it, and the image ends by coming back. */
 #include "fuzz/board/image.h"
 #include "src/riscv/sanitizer/sanitizer.h"
 #include "src/riscv/sanitizer/shadow.h"

@@ -26,7 +26,7 @@ TEST(init_refuses_a_root_that_is_not_a_taken_run_of_one_page) {
     unsigned char *const root = set_up_root(8);
     unsigned char *const longer = page_zalloc(&pages, 2);
     const uint64_t offset = offset_for(PHYSICAL_BASE);
-    void *const roots[] = {NULL,      arena,  page_at(8),         /* behind the last */
+    void *const roots[] = {NULL,      arena,  page_at(8),         /* after the last */
                            root + 8,  longer, longer + PAGE_SIZE, /* of two */
                            page_at(3)};                           /* free */
     for (size_t i = 0; i < LENGTH(roots); i++) {

@@ -7,10 +7,10 @@
  *     page 1, level 1    [0] page 2    [1] page 3
  *     page 2, level 0    [0] leaf, address 0    [7] leaf, address 7 pages
  *     page 3, level 0    [511] leaf, address 4 MiB - 1 page
- *     page 4             somebody else's
+ *     page 4             someone else's
  *     page 5, level 1    [511] page 6
  *     page 6, level 0    [511] leaf, the highest page
- *     pages 7 and 8      somebody else's, one run; page 9 is somebody else's too; the others are free */
+ *     pages 7 and 8      someone else's, one run; page 9 is someone else's too; the others are free */
 
 #include "invariants/sv39_invariant.h"
 #include "tests/unit/sv39_fixture.h"
@@ -251,7 +251,7 @@ TEST(a_live_mapping_that_is_no_leaf_is_named) {
     assert_checked(&checker, SV39_INVARIANT_ALL,
                    verdict_of("live-is-leaf", HIGHEST_PAGE - GIB, table_at(6)[511], 0));
     draw();
-    unmap(HIGHEST_PAGE); /* behind the last leaf */
+    unmap(HIGHEST_PAGE); /* after the last leaf */
     assert_broken("live-is-leaf", HIGHEST_PAGE, physical_at(4) >> 2 | 0xcf, 0);
 }
 

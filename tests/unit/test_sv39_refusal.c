@@ -94,7 +94,7 @@ TEST(corrupt_descriptors_are_told_from_too_few_pages) {
 
 /* Entries. HOME has another index in each level, so that a walk that takes a table for one of another level
  * comes upon nothing: 1 in the root, which is page 0; 2 in page 1; 3 in page 2. Pages 3 and 4 are a run of
- * somebody else's, page 5 is another table of level 0, page 6 is free. */
+ * someone else's, page 5 is another table of level 0, page 6 is free. */
 
 #define HOME (GIB + 2 * 2 * MIB + 3 * PAGE_SIZE)
 
@@ -156,7 +156,7 @@ TEST(a_table_that_is_not_a_page_of_the_allocator_is_corrupt) {
                                PHYSICAL_BASE - PAGE_SIZE,
                                SV39_PHYSICAL_END - PAGE_SIZE,
                                PHYSICAL_BASE + (UINT64_C(1) << 32),
-                               physical_at(8), /* behind the last */
+                               physical_at(8), /* after the last */
                                physical_at(3),
                                physical_at(4),
                                /* a run of two */ physical_at(6)}; /* free */
@@ -212,7 +212,7 @@ TEST(counters_that_would_pass_below_zero_are_corrupt) {
     assert_int_equal(pages.taken_count, 1);
 }
 
-/* AddressSanitizer watches the core, and the arena has nothing behind its last page. */
+/* AddressSanitizer watches the core, and the arena has nothing after its last page. */
 TEST(no_entries_make_a_walk_loop_or_leave_the_pages) {
     uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
     print_message("seed 0x%016llx\n", (unsigned long long)seed);

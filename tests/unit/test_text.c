@@ -79,7 +79,7 @@ static void assert_text_error(const char *text, size_t size, size_t line, size_t
     assert_int_equal(encoding.size, 0);
 }
 
-/* Lines behind the first are an error at a place; the first of them is line 2. */
+/* Lines after the first are an error at a place; the first of them is line 2. */
 static void assert_error(const char *lines, size_t line, size_t column, const char *message) {
     char text[512];
     const int size = snprintf(text, sizeof text, FIRST_LINE "%s\n", lines);
@@ -451,7 +451,7 @@ TEST(a_text_too_large_for_memory_is_an_error_without_a_line) {
     static const char text[] = FIRST_LINE;
     struct encoding encoding;
     struct text_error error;
-    /* Nothing behind the first line is read before it is known that there is room for it. */
+    /* Nothing after the first line is read before it is known that there is room for it. */
     assert_false(text_parse((const uint8_t *)text, SIZE_MAX / 2, &encoding.bytes, &encoding.size, &error));
     assert_null(encoding.bytes);
     assert_int_equal(error.line, 0);

@@ -54,15 +54,15 @@ def count_log(lines):
 def skips_of(lines):
     """A line for each test that was skipped, with the reason that it gave: cmocka's print it as "skipped: REASON", pytest as
     "SKIPPED [COUNT] PLACE: REASON"."""
-    skips, told, reason = {}, set(), None
+    skips, reported, reason = {}, set(), None
     for line in lines:
         if re.match(r"\[ RUN ", line):
             reason = None
         elif line.startswith("skipped: "):
             reason = line.removeprefix("skipped: ")
         match = re.match(r"\[  SKIPPED \] ([a-z]\w+)", line)
-        if match and (reason or match[1] not in told):
-            told.add(match[1])
+        if match and (reason or match[1] not in reported):
+            reported.add(match[1])
             skips[f"{match[1]}: {reason or 'it does not say why'}"] = None
         match = re.match(r"SKIPPED \[\d+\] (?:\S+?:(?:\d+:)? )?(.*)", line)
         if match:

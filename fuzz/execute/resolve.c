@@ -213,8 +213,8 @@ static size_t damaged_header(const struct executor *executor, const struct step 
     const size_t own = step->pointer_offset - WORD;
     const size_t next = own + model_block_size(model, step->pointer_offset);
     const struct live_block *const last_live = &model->live[model->live_count - 1];
-    const size_t behind = last_live->offset + (size_t)last_live->size;
-    const size_t headers[4] = {own, next < end ? next : own, 0, behind < end ? behind : last_live->offset};
+    const size_t after = last_live->offset + (size_t)last_live->size;
+    const size_t headers[4] = {own, next < end ? next : own, 0, after < end ? after : last_live->offset};
     return headers[step->operation.step & 3];
 }
 

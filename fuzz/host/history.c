@@ -289,8 +289,8 @@ struct history_cursor history_cursor_open(const struct history *history) {
 /* The blocks after the change move, those of the change fill the room. */
 static void apply(struct history_cursor *cursor, const struct history_change *change) {
     struct history_block *const place = cursor->blocks + change->first;
-    const size_t behind = cursor->count - change->first - change->removed_count;
-    memmove(place + change->inserted_count, place + change->removed_count, behind * sizeof *place);
+    const size_t after = cursor->count - change->first - change->removed_count;
+    memmove(place + change->inserted_count, place + change->removed_count, after * sizeof *place);
     memcpy(place, cursor->history->blocks + cursor->next_block, change->inserted_count * sizeof *place);
     cursor->next_block += change->inserted_count;
     cursor->count = cursor->count - change->removed_count + change->inserted_count;

@@ -66,9 +66,9 @@ static void set_alarm(unsigned milliseconds) {
 
 /* Once: what is done about a death may die itself, and not return. */
 static void tell_dying(uintptr_t address, size_t size) {
-    static bool told;
-    if (!told && child_hooks != NULL && child_hooks->dying != NULL) {
-        told = true;
+    static bool was_reported;
+    if (!was_reported && child_hooks != NULL && child_hooks->dying != NULL) {
+        was_reported = true;
         set_alarm(DYING_LIMIT);
         child_hooks->dying(child_hooks->context, address, size);
     }

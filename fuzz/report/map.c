@@ -149,9 +149,9 @@ static void print_extents(const struct map *map, const struct history *history) 
         const uint64_t from = extents[i].offset < 0 ? 0 : smaller((uint64_t)extents[i].offset, region_end);
         const uint64_t end = smaller(from + extents[i].size, region_end);
         const size_t first = (size_t)smaller(from / map->cell_size, map->cell_count - 1);
-        const size_t behind = (size_t)((end + map->cell_size - 1) / map->cell_size);
+        const size_t after = (size_t)((end + map->cell_size - 1) / map->cell_size);
         fprintf(map->stream, "%s%*s", in_colour(map, BAD), (int)(TEXT_WIDTH + 1 + first), "");
-        for (size_t cell = first; cell == first || cell < behind; cell++) {
+        for (size_t cell = first; cell == first || cell < after; cell++) {
             fputc('^', map->stream);
         }
         fprintf(map->stream, "\n%*s%s: %" PRIu64 " byte%s at offset %" PRId64 "%s\n", (int)TEXT_WIDTH + 1, "",

@@ -224,6 +224,6 @@ class TestPlanted(JudgeTest):
                     assert self.run_main(planted.main, arguments)[0] == expected
 
     def test_there_is_a_canary_for_every_way_to_fail(self):
-        told = {re.search(r"^Fails: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        reported = {re.search(r"^Fails: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
                 for path in (ROOT / planted.CANARIES).glob("*.patch")}
-        assert told == set(planted.FAILURES)
+        assert reported == set(planted.FAILURES)

@@ -307,13 +307,13 @@ class TestKeep(ExplainTest):
         assert "regressions" in corpus.SEED_FOLDERS
 
     def test_what_is_sound_already_is_kept_as_it_is(self):
-        self.write("mended")
-        code, output, errors = self.keep(HEALTHY, "mended", "mended")
+        self.write("fixed")
+        code, output, errors = self.keep(HEALTHY, "fixed", "fixed")
         assert (code, errors) == (SOUND, "")
         assert ": sound in this build, so kept as it is, with 11 operations\n" in output
-        lines = (self.kept / "mended.ops").read_text().splitlines(keepends=True)
+        lines = (self.kept / "fixed.ops").read_text().splitlines(keepends=True)
         assert lines[1].startswith("# Kept when it was sound already"), lines[1]
-        assert "".join(lines[:1] + lines[2:]) == self.run_with(HEALTHY, "show", "mended")[1]
+        assert "".join(lines[:1] + lines[2:]) == self.run_with(HEALTHY, "show", "fixed")[1]
 
     def test_a_death_is_kept_too(self):
         self.write("crash", ZEROED)

@@ -82,7 +82,7 @@ class TestRun(ToolTest):
     def test_a_missing_file_ends_with_3(self):
         self.require(ENVIRONMENT, "", "kmemfuzz: cannot read missing: No such file or directory\n", "run", "missing")
 
-    @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that cannot be read, whoever reads it")
+    @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that cannot be read, even by root")
     def test_a_file_that_cannot_be_read_ends_with_3_and_the_others_are_run(self):
         self.write("example", EXAMPLE)
         code, output, errors = self.run_tool("run", "/proc/self/mem", "example")

@@ -34,7 +34,7 @@ struct sanitizer_place sanitizer_place_of(uintptr_t return_address, const uintpt
 }
 
 /* What is wrong with the granule at shadow. The reason why only a part of it may be accessed is what lies
- * behind. */
+ * after it. */
 static const char *kind_of(const unsigned char *shadow) {
     const unsigned char value = *shadow < SHADOW_GRANULE ? shadow[1] : *shadow;
     switch (value) {

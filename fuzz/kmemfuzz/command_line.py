@@ -60,7 +60,7 @@ CALLER = pathlib.Path.cwd()  # where a command was typed; it works at the top of
 
 
 def add_caller(parser):
-    """Has what a parser returns say where the command was typed."""
+    """Makes a parser's options say where the command was typed."""
     parser.set_defaults(caller=CALLER)
 
 
@@ -73,7 +73,7 @@ def from_caller(caller, path):
 
 
 def place_paths(parser, options, *names):
-    """Puts from_caller's in the place of the paths that these options have; a default is relative to the top as it is."""
+    """Replaces the paths of these options by from_caller's; defaults stay relative to the top of the tree."""
     for name in names:
         value = getattr(options, name)
         if isinstance(value, list):
@@ -83,7 +83,7 @@ def place_paths(parser, options, *names):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose words about wrong arguments repeat what was typed as a terminal can show it."""
+    """A parser whose errors show what was typed without harm to a terminal."""
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **more)

@@ -71,7 +71,7 @@ def afl_inputs(folder):
 
 
 def write_whole(path, data):
-    """Writes a file that is either there with all its bytes or not there. Who may read it, the umask says."""
+    """Writes a file so that it is there with all its bytes or not at all. The umask decides who may read it."""
     temporary = path.with_name(f".new-{secrets.token_hex(8)}")
     try:
         with open(temporary, "xb") as file:

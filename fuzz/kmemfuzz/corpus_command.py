@@ -104,7 +104,7 @@ def renew(committed, more):
 
 
 def change(committed, folders):
-    """prune, or merge when there are folders. Prints what has changed."""
+    """Prunes, or merges when there are folders. Prints what has changed."""
     more = [path for folder in folders for path in corpus.afl_inputs(folder)]
     old = corpus.inputs(committed / MINIMISED)
     old_count, old_size = len(old), size_of(old)

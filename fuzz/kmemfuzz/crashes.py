@@ -40,7 +40,7 @@ def run_again(binary, artifact, environment=None):
 
 
 def identify(code, output):
-    """The id of what a run ended in."""
+    """The id of how a run ended."""
     if code == 0:
         return fuzzer.UNREPEATED
     return fuzzer.parse_finding(output) or "unknown"
@@ -61,7 +61,7 @@ class Crashes:
                 self.examine(finding)
 
     def examine(self, finding):
-        """Looks what was said of a finding, if that is known by now."""
+        """Reads what a worker said of a finding, if that is there by now."""
         try:
             self.ids[finding] = fuzzer.parse_finding(log_of(finding).read_text(encoding="utf-8", errors="replace")) or "unknown"
         except FileNotFoundError:

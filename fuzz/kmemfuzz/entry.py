@@ -75,7 +75,7 @@ def end_scarce(name, error):
 
 
 def run(name, main, arguments):
-    """Runs main; returns its exit code, or that of what it did not expect."""
+    """Runs main; returns its exit code, or the one for an unexpected error."""
     if sys.stdout is None:
         say(name, "standard output is closed")
         return EXIT_ENVIRONMENT
@@ -108,7 +108,7 @@ def run(name, main, arguments):
 
 
 def enter(name, main, *arguments):
-    """Runs main(*arguments) as the whole of this process, the command that people know by name, and ends with its code."""
+    """Runs main(*arguments) as this whole process, and ends it with main's code. name is what users call the command."""
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # print would write to standard output instead
     code = run(name, main, arguments)

@@ -133,5 +133,5 @@ SUMMARISED = ("id", "file", "program", "size_before", "size_after", "input", "re
 
 
 def summary(finding):
-    """What the closing summary of a campaign has of an explained finding: as far as it has them."""
+    """The members of an explained finding that a campaign's closing summary has."""
     return {name: finding[name] for name in SUMMARISED if name in finding}

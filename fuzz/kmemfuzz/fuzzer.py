@@ -67,7 +67,7 @@ def parse_total(line):
 
 
 def last_words(output):
-    """What of a process's output came after it was last well: all when it never was."""
+    """What a process printed after its last status line; everything if it printed none."""
     words = []
     for line in output.splitlines():
         if _PROGRESS.match(line):
@@ -78,7 +78,7 @@ def last_words(output):
 
 
 def find_rule(output):
-    """What a target itself has found to be broken: the id of an oracle or of another target's rule; or None."""
+    """The id of the oracle or rule that a target reports as broken; or None."""
     match = _VIOLATION.search(output)
     return match.group(1) if match else None
 
@@ -104,7 +104,7 @@ def parse_finding(output):
 
 
 def is_sanitizers(name):
-    """Whether an id is a sanitizer's word for a kind of error, of which a target may have several."""
+    """Whether an id names a kind of sanitizer error, of which a target may have several."""
     return name.startswith(("asan: ", "ubsan: ", "msan: "))
 
 

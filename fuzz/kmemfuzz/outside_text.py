@@ -46,7 +46,7 @@ def visible_lines(value):
 
 
 def excerpt(value):
-    """A line in quotation marks, of which only the beginning when it is long."""
+    """A line in quotation marks, cut if it is long."""
     text = _text(value)
     more = f" (the first {EXCERPT_SIZE} of {len(text):,} characters)" if len(text) > EXCERPT_SIZE else ""
     return f"'{visible(text[:EXCERPT_SIZE])}'{more}"
@@ -77,7 +77,7 @@ def dump_json(value, indent=2):
 
 
 def open_streams():
-    """From now on, a character that standard output or standard error cannot encode is escaped, and is no error."""
+    """From now on, standard output and standard error escape characters that they cannot encode."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a closed one is None
             stream.reconfigure(errors="backslashreplace")

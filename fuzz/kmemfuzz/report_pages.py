@@ -102,7 +102,7 @@ def has_operations(build):
 
 
 def show_totals(campaign, build):
-    """What a campaign has come to in one build, as a list of terms."""
+    """The totals of a campaign in one build, as a list of terms."""
     totals = build["totals"]
     pairs = [("Target", campaign["target"].document), ("Build", build["build"].document),
              ("Time", totals["seconds"].show(plot.duration)),
@@ -204,7 +204,7 @@ def build_ids(campaign):
 
 
 def show_build(campaign, build, name):
-    """What has come of one build. name is its name, fit for an id."""
+    """The results of one build. name is its name, fit for an id."""
     notes = [f"Run {build['totals']['run'].document}"]
     notes += [join([", ", words, " ", build[member].show(str)]) for member, words in (("jobs", "jobs"), ("seed", "seed"))
               if build[member].document is not None]
@@ -221,7 +221,7 @@ def show_build(campaign, build, name):
 
 
 def show_builds(campaign, names):
-    """Where on the page what has come of each build stands; nothing when there is one."""
+    """Links to the results of each build; nothing when there is one."""
     if len(names) == 1:
         return ""
     links = [element("li", element("a", build["build"].document, href=f"#figures-{name}"))

@@ -58,7 +58,7 @@ def plan(seconds):
 
 
 def run(command, stop, **more):
-    """Runs a command in a session of its own, to which a stop is handed on. Returns (exit code, standard output)."""
+    """Runs a command in a session of its own, and passes a stop on to it. Returns (exit code, standard output)."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, start_new_session=True, **more) as process:
         asked = False
         while True:

@@ -114,7 +114,7 @@ class Workers:
         return max(executions, said), operations
 
     def best(self, name):
-        """The most that one of them has of a figure."""
+        """The largest value of a figure that any worker has."""
         return max(getattr(worker, name) for worker in self._places)
 
     def stop(self):

@@ -154,11 +154,11 @@ static void damage(const struct kmem *heap, enum fault_kind kind) {
     }
 }
 
-static void *alloc(void *heap, size_t size) {
+static void *alloc(size_t size) {
     if (size >= FAULT_REQUEST && size < FAULT_REQUEST + FAULT_COUNT) {
-        damage(heap, (enum fault_kind)(size - FAULT_REQUEST));
+        damage(subject_kmem.view->heap, (enum fault_kind)(size - FAULT_REQUEST));
     }
-    return subject_kmem.alloc(heap, size);
+    return subject_kmem.alloc(size);
 }
 
 /* A copy of kmem's table but for alloc, made at run time: a constant cannot be copied in an initialiser. */

@@ -12,7 +12,7 @@
 
 #include "fuzz/execute/arena.h"
 #include "fuzz/execute/line.h"
-#include "fuzz/execute/subject.h"
+#include "fuzz/execute/view.h"
 #include "fuzz/program/blob.h"
 
 /* Once, before any input: says which arena the executor uses. Returns NULL, or what is wrong. */

@@ -35,13 +35,14 @@ static struct {
     struct virtual_heap heap;
     size_t own_table_count;  /* of the image: what is taken and mapped between inputs */
     size_t own_mapped_count; /* pages */
-    struct subject subject;  /* what memory_subject returns: the image's own but for start */
-    bool (*start)(void *heap, const struct subject_region *region); /* the image's own */
-    struct subject_region region;                                   /* the executor's, of the current input */
-    size_t page_count;                                              /* pages of that region */
-    size_t fault_count;                                             /* pages mapped by a fault */
-    const char *failure;            /* what has gone wrong in the input; or NULL */
-    unsigned char seen[POOL_COUNT]; /* the checker's */
+    struct subject subject;  /* what memory_subject returns: the image's own but for how its view starts */
+    struct subject_view view;
+    bool (*start)(const struct subject_region *region); /* the image's own */
+    struct subject_region region;                       /* the executor's, of the current input */
+    size_t page_count;                                  /* pages of that region */
+    size_t fault_count;                                 /* pages mapped by a fault */
+    const char *failure;                                /* what has gone wrong in the input; or NULL */
+    unsigned char seen[POOL_COUNT];                     /* the checker's */
 } memory;
 
 _Static_assert(sizeof(void *) == sizeof(uint64_t), "Sv39 is for 64-bit machines");
@@ -127,7 +128,7 @@ static bool reserve(void) {
            grant_up_to(memory.page_count);
 }
 
-static bool start(void *heap, const struct subject_region *region) {
+static bool start(const struct subject_region *region) {
     struct subject_region mapped = *region;
     mapped.source.extend = extend;
     memory.region = *region;
@@ -136,13 +137,15 @@ static bool start(void *heap, const struct subject_region *region) {
     const bool reserved = reserve();
     translation_fence();
     translation_on();
-    return reserved && memory.start(heap, &mapped);
+    return reserved && memory.start(&mapped);
 }
 
 const struct subject *memory_subject(const struct subject *subject) {
     memory.subject = *subject;
-    memory.subject.start = start;
-    memory.start = subject->start;
+    memory.view = *subject->view;
+    memory.view.start = start;
+    memory.start = subject->view->start;
+    memory.subject.view = &memory.view;
     return &memory.subject;
 }
 

@@ -279,8 +279,7 @@ static void replay_input(size_t index) {
     struct run run = {.program = program_decode(replay.blob.bytes + input.offset, input.size),
                       .index = index};
     const struct observer tracing = {.after = trace_step, .context = &run};
-    replay.executor.observers =
-        (struct observers){{&tracing, &flushing, &debug_observer}, observer_count()};
+    replay.executor.observers = (struct observers){{&tracing, &flushing, &debug_observer}, observer_count()};
     replay.executor.operation_count = 0;
     replay.phase = PHASE_INPUT;
     replay.started = timer_start(replay.control.watchdog);

@@ -2,8 +2,8 @@
 #include "fuzz/execute/bad_start.h"
 
 struct verdict judge_bad_starts(const struct executor *executor) {
-    const struct subject *const subject = executor->subject;
-    if (subject->start_badly == NULL || (executor->oracles & ORACLE_BIT(ORACLE_START_REFUSED)) == 0) {
+    const struct subject_view *const view = executor->subject->view;
+    if (view->start_badly == NULL || (executor->oracles & ORACLE_BIT(ORACLE_START_REFUSED)) == 0) {
         return verdict_sound();
     }
     const size_t page_size = executor->model.page_size;
@@ -15,9 +15,8 @@ struct verdict judge_bad_starts(const struct executor *executor) {
         BAD_START_LIST(BAD_START_REGION)
 #undef BAD_START_REGION
     };
-    _Alignas(16) unsigned char heap[SUBJECT_HEAP_SIZE] = {0};
     for (size_t i = 0; i < BAD_START_COUNT; i++) {
-        if (subject->start_badly(heap, &regions[i])) {
+        if (view->start_badly(&regions[i])) {
             return (struct verdict){ORACLE_START_REFUSED, i, 0, 1};
         }
     }

@@ -11,28 +11,27 @@ static size_t machine_size(uint64_t size) {
 
 static const void *make_call(struct executor *executor, enum call call, struct step *step) {
     const struct subject *const subject = executor->subject;
-    void *const heap = executor->heap;
     void *const pointer = step->null_pointer ? NULL : executor_pointer(executor, step->pointer_offset);
     const size_t size = machine_size(step->size);
     switch (call) {
     case CALL_ALLOC:
-        return subject->alloc(heap, size);
+        return subject->alloc(size);
     case CALL_ZALLOC:
-        return subject->zalloc(heap, size);
+        return subject->zalloc(size);
     case CALL_CALLOC:
-        return subject->calloc(heap, machine_size(step->count), size);
+        return subject->calloc(machine_size(step->count), size);
     case CALL_ALLOC_ALIGNED:
-        return subject->alloc_aligned(heap, machine_size(step->alignment), size);
+        return subject->alloc_aligned(machine_size(step->alignment), size);
     case CALL_REALLOC:
-        return subject->realloc(heap, pointer, size);
+        return subject->realloc(pointer, size);
     case CALL_FREE:
-        step->returned = subject->free(heap, pointer);
+        subject->free(pointer);
         break;
     case CALL_COALESCE:
-        step->returned = subject->coalesce(heap);
+        subject->coalesce();
         break;
     case CALL_USABLE:
-        step->usable_size = subject->usable_size(heap, pointer);
+        step->usable_size = subject->usable_size(pointer);
         break;
     case CALL_NONE:
     case CALL_DAMAGED:
@@ -47,9 +46,8 @@ void call_subject(struct executor *executor, enum call call, struct step *step) 
     if (result != NULL) {
         step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
     }
-    step->refusal = executor->subject->last_refusal(executor->heap);
+    step->refusal = executor->subject->view->last_refusal();
     REQUIRE(step->refusal < REFUSAL_COUNT);
-    if (call != CALL_FREE && call != CALL_COALESCE) {
-        step->returned = step->refusal;
-    }
+    const bool returns = call == CALL_FREE || call == CALL_COALESCE;
+    step->returned = returns ? executor->subject->view->last_returned() : step->refusal;
 }

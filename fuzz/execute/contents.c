@@ -7,8 +7,7 @@
 
 /* Looks at the whole usable size. */
 static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {
-    const size_t usable_size =
-        executor->subject->usable_size(executor->heap, executor_pointer(executor, step->offset));
+    const size_t usable_size = executor->subject->usable_size(executor_pointer(executor, step->offset));
     const size_t room = executor->given_pages * executor->model.page_size - step->offset;
     const size_t size = (usable_size < room ? usable_size : room) & ~(MODEL_GRAIN - 1);
     const size_t first = arena_first_nonzero(executor->region, step->offset, size);

@@ -15,7 +15,7 @@
 typedef uint64_t __attribute__((may_alias)) word;
 
 static uint64_t saved_region[DAMAGE_REGION_MAXIMUM / sizeof(word)];
-static unsigned char saved_heap[SUBJECT_HEAP_SIZE];
+static unsigned char saved_heap[VIEW_HEAP_SIZE];
 
 static word *words_at(const struct executor *executor, size_t offset) {
     return (word *)(void *)(executor->region.base + offset);
@@ -23,6 +23,12 @@ static word *words_at(const struct executor *executor, size_t offset) {
 
 PORT_UNCHECKED static void copy_words(word *to, const word *from, size_t size) {
     for (size_t i = 0; i < size / sizeof *to; i++) {
+        to[i] = from[i];
+    }
+}
+
+static void copy_bytes(unsigned char *to, const unsigned char *from, size_t size) {
+    for (size_t i = 0; i < size; i++) {
         to[i] = from[i];
     }
 }
@@ -44,14 +50,13 @@ PORT_UNCHECKED static uint64_t change_header(word *header, uint64_t mask) {
 
 static void save(const struct executor *executor, size_t region_size) {
     copy_words(saved_region, words_at(executor, 0), region_size);
-    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
-        saved_heap[i] = executor->heap[i];
-    }
+    const struct subject_view *const view = executor->subject->view;
+    copy_bytes(saved_heap, view->heap, view->heap_size);
 }
 
 /* Poison as a sound heap has it: the call may have left anything. */
 static void poison_again(const struct executor *executor, size_t region_size) {
-    if (!executor->subject->poisons) {
+    if (!executor->subject->view->poisons) {
         return;
     }
     PORT_POISON(executor->region.base, region_size);
@@ -65,9 +70,8 @@ static void poison_again(const struct executor *executor, size_t region_size) {
 
 static void restore(struct executor *executor, size_t region_size) {
     copy_words(words_at(executor, 0), saved_region, region_size);
-    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
-        executor->heap[i] = saved_heap[i];
-    }
+    const struct subject_view *const view = executor->subject->view;
+    copy_bytes(view->heap, saved_heap, view->heap_size);
     poison_again(executor, region_size);
 }
 

@@ -16,7 +16,7 @@
 
 /* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
 static void give(struct executor *executor, size_t offset, size_t size) {
-    if (executor->subject->poisons) {
+    if (executor->subject->view->poisons) {
         PORT_UNPOISON(executor_pointer(executor, offset), size);
     }
 }
@@ -97,8 +97,8 @@ static void act(struct executor *executor, struct step *step) {
     executor->asked_pages = 0;
     executor->ask_count = 0;
     executor->grant = step->predicted.asked_pages != 0 && executor->model.last_ask_granted;
-    if (step->call == CALL_COALESCE && executor->subject->shatter != NULL) {
-        executor->subject->shatter(executor->heap); /* or there would be nothing to merge */
+    if (step->call == CALL_COALESCE && executor->subject->view->shatter != NULL) {
+        executor->subject->view->shatter(); /* or there would be nothing to merge */
     }
     call_subject(executor, step->call, step);
     executor->refusal = step->refusal;
@@ -228,7 +228,8 @@ static struct verdict do_step(struct executor *executor, const struct operation 
 /* The run. */
 
 void executor_prepare(struct executor *executor) {
-    REQUIRE(executor->subject != NULL && executor->arena.base != NULL);
+    REQUIRE(executor->subject != NULL && executor->subject->view != NULL && executor->arena.base != NULL);
+    REQUIRE(executor->subject->view->heap_size <= VIEW_HEAP_SIZE);
     REQUIRE((uintptr_t)executor->arena.base % ARENA_GUARD_SIZE == 0);
     REQUIRE(executor->tables.slot_capacity != 0 && executor->tables.slot_capacity % SLOTS_WORD_BITS == 0);
     arena_prepare(executor->arena);
@@ -255,8 +256,9 @@ struct verdict executor_start(struct executor *executor, const struct program_he
         executor->tables.live_bits[i] = 0;
         executor->tables.stale_bits[i] = 0;
     }
-    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
-        executor->heap[i] = 0;
+    const struct subject_view *const view = executor->subject->view;
+    for (size_t i = 0; i < view->heap_size; i++) {
+        ((unsigned char *)view->heap)[i] = 0;
     }
     const struct subject_region region = {
         .base = executor->region.base,
@@ -265,7 +267,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
         .source = {.extend = extend, .context = executor, .page_limit = page_limit},
     };
     give(executor, 0, header->page_count * header->page_size);
-    if (!executor->subject->start(executor->heap, &region)) {
+    if (!view->start(&region)) {
         return (struct verdict){INVARIANT_REGION, 0, header->page_count, 0};
     }
     const struct verdict verdict = judge_bad_starts(executor);
@@ -274,7 +276,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
 
 struct verdict executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
     REQUIRE(executor->operation_count == 0 && live_count <= executor->slot_count);
-    executor->subject->arrange(executor->heap, live, live_count);
+    executor->subject->view->arrange(live, live_count);
     for (size_t i = 0; i < live_count; i++) {
         struct model *const model = &executor->model;
         struct slot *const slot = &executor->tables.slots[i];

@@ -156,7 +156,7 @@ static struct verdict check_heap(struct executor *executor, uint64_t mask) {
     const uint64_t possible = executor->exact ? INVARIANT_ALL : INVARIANT_STRUCTURE;
     const uint64_t asked = executor->oracles & mask & possible;
     /* cppcheck-suppress returnDanglingLifetime ; a verdict is numbers, and points to nothing */
-    return executor->subject->check(executor->heap, &expectation, asked, &executor->census);
+    return executor->subject->view->check(&expectation, asked, &executor->census);
 }
 
 static struct verdict check_refusal_untouched(uint64_t before, uint64_t after) {
@@ -201,7 +201,7 @@ static struct verdict check_usable_size(const struct executor *executor, const s
         return verdict_sound();
     }
     const size_t offset = misuse ? step->pointer_offset : step->offset;
-    const size_t usable = executor->subject->usable_size(executor->heap, executor_pointer(executor, offset));
+    const size_t usable = executor->subject->usable_size(executor_pointer(executor, offset));
     const size_t predicted = executor->exact ? step->predicted.usable_size : step_request(step);
     const bool right = executor->exact ? usable == predicted : usable >= predicted;
     return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, offset, predicted, usable};
@@ -223,14 +223,14 @@ struct verdict judge_guards(const struct executor *executor) {
 
 /* The head's distance from the base or, when that is 0, the pages there are and those answered. */
 static struct verdict check_region(const struct executor *executor) {
-    const struct subject *const subject = executor->subject;
+    const struct subject_view *const view = executor->subject->view;
     const size_t page_count = expectation_of(executor).page_count;
     const uintptr_t base = (uintptr_t)executor->region.base;
-    if (subject->head != NULL && (uintptr_t)subject->head(executor->heap) != base) {
-        return (struct verdict){INVARIANT_REGION, 0, 0, (uintptr_t)subject->head(executor->heap) - base};
+    if (view->head != NULL && (uintptr_t)view->head() != base) {
+        return (struct verdict){INVARIANT_REGION, 0, 0, (uintptr_t)view->head() - base};
     }
-    if (subject->page_count != NULL && subject->page_count(executor->heap) != page_count) {
-        return (struct verdict){INVARIANT_REGION, 0, page_count, subject->page_count(executor->heap)};
+    if (view->page_count != NULL && view->page_count() != page_count) {
+        return (struct verdict){INVARIANT_REGION, 0, page_count, view->page_count()};
     }
     return verdict_sound();
 }

@@ -256,7 +256,7 @@ static void resolve_damage(struct step *step, const struct executor *executor) {
     };
     const struct operation *const operation = &step->operation;
     const size_t live = executor_next_live(executor, operation->slot);
-    if (!executor->exact || !executor->subject->answers_damage || live == executor->slot_count ||
+    if (!executor->exact || !executor->subject->view->answers_damage || live == executor->slot_count ||
         model_region_size(&executor->model) > DAMAGE_REGION_MAXIMUM) {
         return;
     }

@@ -6,7 +6,7 @@
 #include "fuzz/execute/model.h"
 #include "fuzz/execute/oracle.h"
 #include "fuzz/execute/step.h"
-#include "fuzz/execute/subject.h"
+#include "fuzz/execute/view.h"
 #include "fuzz/program/program.h"
 
 /* A place for one allocation, as operations name it. */
@@ -75,7 +75,6 @@ struct executor {
     size_t touched_size;    /* bytes of the arena the run may have written */
     uint64_t digest;        /* over results and layouts of all steps done */
     struct census census;   /* of the heap after the last step */
-    _Alignas(16) unsigned char heap[SUBJECT_HEAP_SIZE];
 };
 
 /* Adds an observer, which must outlive its use, after those there are; at most OBSERVER_MAXIMUM in all. */

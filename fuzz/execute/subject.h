@@ -1,9 +1,8 @@
-/* The subject: the allocator under test, as the harness sees it. To plug one in, write one such table
- * (fuzz/subjects/); the executor reaches the heap through nothing else.
+/* The subject: the allocator under test, as the harness sees it. To plug one in, write one file with such a
+ * table (fuzz/subjects/ has examples); the harness reaches the heap through nothing else. It has one heap at
+ * a time, and keeps what it needs to know of it where it likes.
  *
- * Every function gets the subject's own heap structure, which the executor keeps in struct executor, zeroed
- * before start. Pointers passed to free, realloc and usable_size may be any value: report the misuse and
- * leave the heap unchanged. */
+ * A table that an author fills in needs this header only, and this header needs none of ours. */
 #ifndef KMEM_SUBJECT_H
 #define KMEM_SUBJECT_H
 
@@ -11,79 +10,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fuzz/execute/refusal.h"
-#include "invariants/invariant.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define SUBJECT_HEAP_SIZE ((size_t)256) /* bytes: room for any subject's heap structure */
-
-/* Where to make a heap. */
-struct subject_region {
-    unsigned char *base; /* a page past a multiple of ARENA_ALIGNMENT */
-    size_t page_size;    /* bytes; a power of two */
-    size_t page_count;   /* pages to start with */
-    struct kmem_page_source source;
-};
-
-/* subject.walk calls it for every block, from the lowest on. */
-typedef void subject_visit(void *context, size_t offset, uint64_t size, bool taken);
+struct subject_view;
 
 struct subject {
     const char *name;
 
-    /* It keeps headers, slack and free memory poisoned by port.h's hooks: the poison oracle checks that. */
-    bool poisons;
+    /* Required. */
 
-    /* Its blocks have the headers of block.h, and it promises to report a damaged one: the damage operations
-     * and their oracles are for such subjects. */
-    bool answers_damage;
+    /* Makes an empty heap of the size bytes at memory, and forgets the one before. Returns false iff it
+     * cannot: then nothing is asked of it. Unused if there is a view, which starts heaps that can grow. */
+    bool (*start)(void *memory, size_t size);
 
-    /* Makes an empty heap in the region. Returns false iff the subject cannot. */
-    bool (*start)(void *heap, const struct subject_region *region);
+    /* size bytes, or NULL. */
+    void *(*alloc)(size_t size);
 
-    /* Tries to make a heap in an impossible region: any member may be wrong. Returns whether it did. NULL:
-     * start takes good regions only. */
-    bool (*start_badly)(void *heap, const struct subject_region *region);
+    /* Takes back a payload. Any other pointer is passed only to a subject whose view says that it answers. */
+    void (*free)(void *pointer);
 
-    void *(*alloc)(void *heap, size_t size);
-    void *(*zalloc)(void *heap, size_t size);
-    void *(*calloc)(void *heap, size_t count, size_t size);
-    void *(*alloc_aligned)(void *heap, size_t alignment, size_t size);
-    void *(*realloc)(void *heap, void *pointer, size_t size);
-    enum refusal (*free)(void *heap, void *pointer); /* returns what last_refusal will say */
-    enum refusal (*coalesce)(void *heap);            /* the same */
+    /* Optional. What is NULL is never called, and never made of other calls. */
 
-    /* Cuts free blocks into several side by side, as no operation leaves them, within 64 bytes of where each
-     * starts: the next call is coalesce, which must undo it. NULL: coalesce is called on the heap as it is.
+    void *(*zalloc)(size_t size);               /* alloc, zeroed over the whole usable size */
+    void *(*calloc)(size_t count, size_t size); /* count times size bytes, zeroed; NULL if that wraps */
+    void *(*alloc_aligned)(size_t alignment, size_t size);
+    void *(*realloc)(void *pointer, size_t size); /* NULL: the old payload is as it was, unless size is 0 */
+    void (*coalesce)(void);                       /* merges what is free */
+    size_t (*usable_size)(const void *pointer); /* bytes usable at a live payload, at least those asked for */
+
+    /* What it shows of itself for a model that predicts every address (fuzz/execute/view.h). NULL: nothing.
      */
-    void (*shatter)(void *heap);
-
-    /* Why the last of the above failed or was refused; REFUSAL_NONE if it was not. */
-    enum refusal (*last_refusal)(const void *heap);
-
-    /* Bytes usable at a live payload; 0 for any other pointer. Leaves last_refusal as it is. */
-    size_t (*usable_size)(const void *heap, const void *pointer);
-
-    /* Where the first block starts, and the pages of the region, growth included, as reported to its callers.
-     * NULL: it does not. */
-    const void *(*head)(const void *heap);
-    size_t (*page_count)(const void *heap);
-
-    /* Checks the invariants in mask and fills *census; as invariant_check. */
-    struct verdict (*check)(const void *heap, const struct expectation *expectation, uint64_t mask,
-                            struct census *census);
-
-    /* Visits every block of the size bytes at base, for the picture of a heap that may be corrupt: stops at
-     * an impossible header, and returns false. */
-    bool (*walk)(const void *heap, const unsigned char *base, size_t size, subject_visit *visit,
-                 void *context);
-
-    /* Makes the heap, just started, hold exactly these blocks, sorted by offset, and no others, each payload
-     * wholly accessible; every gap between them is one free block. To start from a given state. */
-    void (*arrange)(void *heap, const struct live_block *live, size_t live_count);
+    const struct subject_view *view;
 };
 
 /* This project's own allocator. */

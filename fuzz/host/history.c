@@ -87,7 +87,7 @@ static bool read_blocks(struct recorder *record) {
     record->now_count = 0;
     note_owners(record, true);
     const bool whole =
-        executor->subject->walk(executor->heap, executor->region.base, size, add_block, record);
+        executor->subject->view->walk(executor->region.base, size, add_block, record);
     note_owners(record, false);
     return whole;
 }

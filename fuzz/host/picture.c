@@ -68,7 +68,7 @@ void picture_draw(struct picture *picture, const struct executor *executor) {
     picture->length = 0;
     append(picture, "|");
     const size_t size = executor->given_pages * executor->model.page_size;
-    if (!executor->subject->walk(executor->heap, executor->region.base, size, draw_block, &drawing)) {
+    if (!executor->subject->view->walk(executor->region.base, size, draw_block, &drawing)) {
         append_corrupt(picture);
     }
 }

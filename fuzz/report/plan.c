@@ -8,81 +8,77 @@
 
 /* The obedient subject. */
 
-struct obedient {
-    unsigned char *base;
-    struct kmem_page_source source;
-};
-
 static const struct step *under_way; /* the step the executor is about to make */
+static struct subject_region place;
 
-static bool start(void *heap, const struct subject_region *region) {
-    struct obedient *const obedient = heap;
-    *obedient = (struct obedient){.base = region->base, .source = region->source};
+static bool start(const struct subject_region *region) {
+    place = *region;
     return true;
 }
 
 /* Asks for the pages predicted and returns the payload predicted, which the executor will write to. */
-static void *obey(const struct obedient *heap) {
+static void *obey(void) {
     const struct prediction *const predicted = &under_way->predicted;
     if (predicted->asked_pages != 0) {
-        (void)heap->source.extend(heap->source.context, predicted->asked_pages);
+        (void)place.source.extend(place.source.context, predicted->asked_pages);
     }
     if (predicted->offset == MODEL_NOTHING) {
         return NULL;
     }
-    unsigned char *const payload = heap->base + predicted->offset;
+    unsigned char *const payload = place.base + predicted->offset;
     PORT_UNPOISON(payload, predicted->usable_size);
     return payload;
 }
 
-static void *alloc(void *heap, size_t size) {
+static void *alloc(size_t size) {
     (void)size;
-    return obey(heap);
+    return obey();
 }
 
-static void *alloc_pair(void *heap, size_t first, size_t second) {
+static void *alloc_pair(size_t first, size_t second) {
     (void)first, (void)second;
-    return obey(heap);
+    return obey();
 }
 
-static void *resize(void *heap, void *pointer, size_t size) {
+static void *resize(void *pointer, size_t size) {
     (void)pointer, (void)size;
-    return obey(heap);
+    return obey();
 }
 
-static enum refusal release(void *heap, void *pointer) {
-    (void)heap, (void)pointer;
-    return under_way->predicted.refusal;
+static void release(void *pointer) {
+    (void)pointer;
 }
 
-static enum refusal coalesce(void *heap) {
-    (void)heap;
-    return REFUSAL_NONE;
+static void coalesce(void) {
 }
 
-static enum refusal last_refusal(const void *heap) {
-    (void)heap;
+static enum refusal last_refusal(void) {
     return under_way->predicted.refusal;
 }
 
 /* Nothing of what follows is judged: all oracles are off. */
 
-static size_t usable_size(const void *heap, const void *pointer) {
-    (void)heap, (void)pointer;
+static size_t usable_size(const void *pointer) {
+    (void)pointer;
     return under_way->predicted.usable_size;
 }
 
-static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
-                            struct census *census) {
-    (void)heap, (void)expectation, (void)mask;
+static struct verdict check(const struct expectation *expectation, uint64_t mask, struct census *census) {
+    (void)expectation, (void)mask;
     *census = (struct census){.block_count = 0};
     return verdict_sound();
 }
 
-static const struct subject subject_obedient = {
-    .name = "the model's",
+static const struct subject_view view = {
     .answers_damage = true,
     .start = start,
+    .last_refusal = last_refusal,
+    .last_returned = last_refusal,
+    .check = check,
+};
+
+static const struct subject subject_obedient = {
+    .name = "the model's",
     .alloc = alloc,
     .zalloc = alloc,
     .calloc = alloc_pair,
@@ -90,9 +86,8 @@ static const struct subject subject_obedient = {
     .realloc = resize,
     .free = release,
     .coalesce = coalesce,
-    .last_refusal = last_refusal,
     .usable_size = usable_size,
-    .check = check,
+    .view = &view,
 };
 
 /* The run. */

@@ -5,7 +5,7 @@
 #ifndef KMEM_MISUSE_H
 #define KMEM_MISUSE_H
 
-#include "fuzz/execute/subject.h"
+#include "fuzz/execute/view.h"
 #include "src/kmem.h"
 
 #define MISUSE_REQUEST      0xfb0000u /* bytes */

@@ -1,33 +1,48 @@
-/* kmem as a subject: fuzz/execute/subject.h is the contract.
- * It judges nothing. */
-#include "fuzz/execute/subject.h"
+/* kmem as a subject: fuzz/execute/subject.h and view.h are the contracts. It judges nothing. */
+#include "fuzz/execute/view.h"
 #include "src/block.h"
 #include "src/kmem.h"
 
-_Static_assert(sizeof(struct kmem) <= SUBJECT_HEAP_SIZE, "the executor has room for a struct kmem");
+_Static_assert(sizeof(struct kmem) <= VIEW_HEAP_SIZE, "the harness has room for a struct kmem");
 
-static bool start(void *heap, const struct subject_region *region) {
-    return kmem_init(heap, region->base, region->page_count, region->page_size, &region->source) == KMEM_OK;
+static struct kmem heap;
+static enum refusal returned; /* by the last free or coalesce */
+
+static bool start(void *memory, size_t size) {
+    return kmem_init(&heap, memory, 1, size, NULL) == KMEM_OK;
 }
 
-static void *alloc(void *heap, size_t size) {
-    return kmem_alloc(heap, size);
+static bool start_in(struct kmem *kmem, const struct subject_region *region) {
+    return kmem_init(kmem, region->base, region->page_count, region->page_size, &region->source) == KMEM_OK;
 }
 
-static void *zalloc(void *heap, size_t size) {
-    return kmem_zalloc(heap, size);
+static bool start_region(const struct subject_region *region) {
+    return start_in(&heap, region);
 }
 
-static void *call_calloc(void *heap, size_t count, size_t size) {
-    return kmem_calloc(heap, count, size);
+static bool start_badly(const struct subject_region *region) {
+    struct kmem other;
+    return start_in(&other, region);
 }
 
-static void *alloc_aligned(void *heap, size_t alignment, size_t size) {
-    return kmem_alloc_aligned(heap, alignment, size);
+static void *alloc(size_t size) {
+    return kmem_alloc(&heap, size);
 }
 
-static void *call_realloc(void *heap, void *pointer, size_t size) {
-    return kmem_realloc(heap, pointer, size);
+static void *zalloc(size_t size) {
+    return kmem_zalloc(&heap, size);
+}
+
+static void *call_calloc(size_t count, size_t size) {
+    return kmem_calloc(&heap, count, size);
+}
+
+static void *alloc_aligned(size_t alignment, size_t size) {
+    return kmem_alloc_aligned(&heap, alignment, size);
+}
+
+static void *call_realloc(void *pointer, size_t size) {
+    return kmem_realloc(&heap, pointer, size);
 }
 
 static enum refusal refusal_of(enum kmem_error error) {
@@ -54,12 +69,12 @@ static enum refusal refusal_of(enum kmem_error error) {
     return REFUSAL_CORRUPT;
 }
 
-static enum refusal call_free(void *heap, void *pointer) {
-    return refusal_of(kmem_free(heap, pointer));
+static void call_free(void *pointer) {
+    returned = refusal_of(kmem_free(&heap, pointer));
 }
 
-static enum refusal coalesce(void *heap) {
-    return refusal_of(kmem_coalesce(heap));
+static void coalesce(void) {
+    returned = refusal_of(kmem_coalesce(&heap));
 }
 
 #define SHARD_SIZE  BLOCK_SIZE_MINIMUM
@@ -67,8 +82,8 @@ static enum refusal coalesce(void *heap) {
 
 /*     before   | free .................................. |
  *     after    | free 16 | free 16 | free 16 | free .... |     as far as the block goes */
-static void shatter(void *heap) {
-    struct kmem *const kmem = heap;
+static void shatter(void) {
+    struct kmem *const kmem = &heap;
     const size_t end = kmem_size(kmem);
     size_t offset = 0;
     while (offset < end) { /* each step is 16 bytes or more, or the walk ends */
@@ -86,30 +101,31 @@ static void shatter(void *heap) {
     }
 }
 
-static enum refusal last_refusal(const void *heap) {
-    return refusal_of(kmem_last_error(heap));
+static enum refusal last_returned(void) {
+    return returned;
 }
 
-static size_t usable_size(const void *heap, const void *pointer) {
-    return kmem_usable_size(heap, pointer);
+static enum refusal last_refusal(void) {
+    return refusal_of(kmem_last_error(&heap));
 }
 
-static const void *head(const void *heap) {
-    return kmem_head(heap);
+static size_t usable_size(const void *pointer) {
+    return kmem_usable_size(&heap, pointer);
 }
 
-static size_t page_count(const void *heap) {
-    return kmem_page_count(heap);
+static const void *head(void) {
+    return kmem_head(&heap);
 }
 
-static struct verdict check(const void *heap, const struct expectation *expectation, uint64_t mask,
-                            struct census *census) {
-    return invariant_check(heap, expectation, mask, census);
+static size_t page_count(void) {
+    return kmem_page_count(&heap);
 }
 
-static bool walk(const void *heap, const unsigned char *base, size_t size, subject_visit *visit,
-                 void *context) {
-    (void)heap; /* its members may be wrong, and the blocks are all in the region */
+static struct verdict check(const struct expectation *expectation, uint64_t mask, struct census *census) {
+    return invariant_check(&heap, expectation, mask, census);
+}
+
+static bool walk(const unsigned char *base, size_t size, subject_visit *visit, void *context) {
     struct block block;
     for (size_t offset = 0; offset < size; offset += (size_t)block.size) {
         block = block_read(base + offset);
@@ -121,8 +137,8 @@ static bool walk(const void *heap, const unsigned char *base, size_t size, subje
     return true;
 }
 
-static void arrange(void *heap, const struct live_block *live, size_t live_count) {
-    struct kmem *const kmem = heap;
+static void arrange(const struct live_block *live, size_t live_count) {
+    struct kmem *const kmem = &heap;
     size_t offset = 0;
     for (size_t i = 0; i < live_count; i++) {
         if (live[i].offset != offset) {
@@ -139,25 +155,33 @@ static void arrange(void *heap, const struct live_block *live, size_t live_count
     }
 }
 
-const struct subject subject_kmem = {
-    .name = "kmem",
+static const struct subject_view view = {
+    .heap = &heap,
+    .heap_size = sizeof heap,
     .poisons = true,
     .answers_damage = true,
-    .start = start,
-    .start_badly = start,
-    .alloc = alloc,
-    .zalloc = zalloc,
-    .calloc = call_calloc,
-    .alloc_aligned = alloc_aligned,
-    .realloc = call_realloc,
-    .free = call_free,
-    .coalesce = coalesce,
+    .start = start_region,
+    .start_badly = start_badly,
     .shatter = shatter,
     .last_refusal = last_refusal,
-    .usable_size = usable_size,
+    .last_returned = last_returned,
     .head = head,
     .page_count = page_count,
     .check = check,
     .walk = walk,
     .arrange = arrange,
+};
+
+const struct subject subject_kmem = {
+    .name = "kmem",
+    .start = start,
+    .alloc = alloc,
+    .free = call_free,
+    .zalloc = zalloc,
+    .calloc = call_calloc,
+    .alloc_aligned = alloc_aligned,
+    .realloc = call_realloc,
+    .coalesce = coalesce,
+    .usable_size = usable_size,
+    .view = &view,
 };

@@ -5,18 +5,19 @@
 static unsigned char scratch[MISUSE_SCRATCH_SIZE];
 
 /* Its frame takes the stack that the frames of other kinds have. */
-__attribute__((noinline)) static void use_stack(void *heap) {
+__attribute__((noinline)) static void use_stack(struct kmem *heap) {
     unsigned char array[MISUSE_SCRATCH_SIZE];
     misuse(heap, MISUSE_STACK_SCRATCH, array);
 }
 
-static void *alloc(void *heap, size_t size) {
+static void *alloc(size_t size) {
+    struct kmem *const heap = subject_kmem.view->heap;
     if (size == MISUSE_REQUEST + MISUSE_STACK_SCRATCH) {
         use_stack(heap);
     } else if (size >= MISUSE_REQUEST && size < MISUSE_REQUEST + MISUSE_COUNT) {
         misuse(heap, (enum misuse_kind)(size - MISUSE_REQUEST), scratch);
     }
-    return subject_kmem.alloc(heap, size);
+    return subject_kmem.alloc(size);
 }
 
 /* A copy of kmem's table but for alloc, made at run time: a constant cannot be copied in an initialiser. */

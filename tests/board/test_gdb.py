@@ -101,8 +101,8 @@ class TheHeap(Session):
     def test_a_heap_is_printed_in_a_line_and_mapped_without_an_executor(self):
         for preset in PRESETS:
             with self.subTest(preset=preset):
-                result = self.debug(self.program(SOUND), "print *(struct kmem *)debug_executor->heap\n"
-                                    "kmem-map (struct kmem *)debug_executor->heap\n", "--operation", "1", "--configuration",
+                result = self.debug(self.program(SOUND), "print *(struct kmem *)debug_executor->subject->view->heap\n"
+                                    "kmem-map (struct kmem *)debug_executor->subject->view->heap\n", "--operation", "1", "--configuration",
                                     preset)
                 self.expect(result, 0, "$1 = heap at 0x80400100, 4 pages of 256 bytes, 1 taken of 32 bytes, last call KMEM_OK")
                 self.assertEqual(mapped_pictures(result.stdout), ["|#32|.992|"])

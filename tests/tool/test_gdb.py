@@ -138,7 +138,7 @@ class TestTheHeap(Session):
         self.expect(self.debug(f"kmem-map {expression}\n"), 3, text)
 
     def test_structures_are_printed_in_words(self):
-        heap = "(struct kmem *)debug_executor->heap"
+        heap = "(struct kmem *)debug_executor->subject->view->heap"
         result = self.debug(f"print *{heap}\nset var (*{heap}).error = KMEM_CORRUPT\nprint *{heap}\n"
                             "up 2\nprint *operation\nprint/r operation->slot\n", arguments=["--operation", "4"])
         self.expect(result, 0, "4 pages of 64 bytes, 1 taken of 48 bytes, last call KMEM_DOUBLE_FREE",

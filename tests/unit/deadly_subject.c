@@ -133,15 +133,15 @@ static void die(enum death death, const unsigned char *freed) {
     }
 }
 
-static void *alloc(void *heap, size_t size) {
+static void *alloc(size_t size) {
     if (size >= DEADLY_SIZE && size < DEADLY_SIZE + RANGE * DEATH_COUNT) {
-        unsigned char *const freed = subject_kmem.alloc(heap, 16);
+        unsigned char *const freed = subject_kmem.alloc(16);
         if (freed != NULL) {
-            subject_kmem.free(heap, freed);
+            subject_kmem.free(freed);
         }
         die((enum death)((size - DEADLY_SIZE) / RANGE), freed);
     }
-    return size >= DEADLY_WRONG_SIZE ? NULL : subject_kmem.alloc(heap, size);
+    return size >= DEADLY_WRONG_SIZE ? NULL : subject_kmem.alloc(size);
 }
 
 struct subject deadly_subject(void) {

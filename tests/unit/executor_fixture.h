@@ -88,12 +88,15 @@ static inline void have(const char *text) {
     assert_sound(perform(text));
 }
 
-/* This project's heap with members to be changed, run with every oracle on. */
-static inline struct subject *own_subject(void) {
+/* This project's heap with members of its view to be changed, run with every oracle on. */
+static inline struct subject_view *own_view(void) {
     static struct subject subject;
+    static struct subject_view view;
+    view = *subject_kmem.view;
     subject = subject_kmem;
+    subject.view = &view;
     make_executor(&subject, first_arena, ORACLE_ALL);
-    return &subject;
+    return &view;
 }
 
 /* Recovery and end. */

@@ -126,14 +126,14 @@ static bool extend(void *context, size_t page_count) {
 /* How many bad regions have been tried since the start. */
 static size_t bad_start_count;
 
-static bool start_badly(void *heap, const struct subject_region *region) {
+static bool start_badly(const struct subject_region *region) {
     const bool accepts =
         faulty_subject_fault.action == FAULT_START_BADLY && faulty_subject_fault.value == bad_start_count;
     bad_start_count++;
-    return accepts || subject_kmem.start_badly(heap, region);
+    return accepts || subject_kmem.view->start_badly(region);
 }
 
-static bool start(void *heap, const struct subject_region *region) {
+static bool start(const struct subject_region *region) {
     bad_start_count = 0;
     base = region->base;
     source = region->source;
@@ -143,7 +143,7 @@ static bool start(void *heap, const struct subject_region *region) {
     answered = REFUSAL_NONE;
     struct subject_region ours = *region;
     ours.source.extend = extend;
-    const bool started = subject_kmem.start(heap, &ours);
+    const bool started = subject_kmem.view->start(&ours);
     if (faulty_subject_fault.action == FAULT_START_WRITE) {
         write_byte(base + faulty_subject_fault.offset, (unsigned char)faulty_subject_fault.value);
     }
@@ -157,7 +157,8 @@ static bool begin(void) {
     return !is(FAULT_ACCEPT) && !is(FAULT_REFUSE);
 }
 
-static void strike(struct kmem *heap) {
+static void strike(void) {
+    struct kmem *const heap = subject_kmem.view->heap;
     const struct fault fault = faulty_subject_fault;
     size_t *const counters[] = {[FAULT_TAKEN_COUNT] = &heap->taken_count,
                                 [FAULT_TAKEN_SIZE] = &heap->taken_size,
@@ -191,11 +192,11 @@ static void strike(struct kmem *heap) {
 }
 
 /* After a call, made or not: the answer in place of pointer. */
-static void *end(void *heap, void *pointer) {
+static void *end(void *pointer) {
     const struct fault fault = faulty_subject_fault;
-    answered = subject_kmem.last_refusal(heap);
+    answered = subject_kmem.view->last_refusal();
     if (struck) {
-        strike(heap);
+        strike();
     }
     unpoison_all();
     if (is(FAULT_ACCEPT)) {
@@ -212,53 +213,50 @@ static void *end(void *heap, void *pointer) {
     return is(FAULT_ANSWER_NULL) ? NULL : pointer;
 }
 
-static void *alloc(void *heap, size_t size) {
-    return end(heap, begin() ? subject_kmem.alloc(heap, size) : NULL);
+static void *alloc(size_t size) {
+    return end(begin() ? subject_kmem.alloc(size) : NULL);
 }
 
-static void *zalloc(void *heap, size_t size) {
-    return end(heap, begin() ? subject_kmem.zalloc(heap, size) : NULL);
+static void *zalloc(size_t size) {
+    return end(begin() ? subject_kmem.zalloc(size) : NULL);
 }
 
-static void *call_calloc(void *heap, size_t count, size_t size) {
-    return end(heap, begin() ? subject_kmem.calloc(heap, count, size) : NULL);
+static void *call_calloc(size_t count, size_t size) {
+    return end(begin() ? subject_kmem.calloc(count, size) : NULL);
 }
 
-static void *alloc_aligned(void *heap, size_t alignment, size_t size) {
-    return end(heap, begin() ? subject_kmem.alloc_aligned(heap, alignment, size) : NULL);
+static void *alloc_aligned(size_t alignment, size_t size) {
+    return end(begin() ? subject_kmem.alloc_aligned(alignment, size) : NULL);
 }
 
-static void *call_realloc(void *heap, void *pointer, size_t size) {
-    return end(heap, begin() ? subject_kmem.realloc(heap, pointer, size) : NULL);
+static void *call_realloc(void *pointer, size_t size) {
+    return end(begin() ? subject_kmem.realloc(pointer, size) : NULL);
 }
 
-/* After a call that returns its refusal. */
-static enum refusal end_returning(void *heap) {
-    (void)end(heap, NULL);
-    return is(FAULT_RETURN) ? (enum refusal)faulty_subject_fault.value : answered;
-}
-
-static enum refusal call_free(void *heap, void *pointer) {
+static void call_free(void *pointer) {
     if (begin()) {
-        (void)subject_kmem.free(heap, pointer);
+        subject_kmem.free(pointer);
     }
-    return end_returning(heap);
+    (void)end(NULL);
 }
 
-static enum refusal coalesce(void *heap) {
+static void coalesce(void) {
     if (begin()) {
-        (void)subject_kmem.coalesce(heap);
+        subject_kmem.coalesce();
     }
-    return end_returning(heap);
+    (void)end(NULL);
 }
 
-static void shatter(void *heap) {
-    subject_kmem.shatter(heap);
+static void shatter(void) {
+    subject_kmem.view->shatter();
     unpoison_all();
 }
 
-static enum refusal last_refusal(const void *heap) {
-    (void)heap;
+static enum refusal last_returned(void) {
+    return is(FAULT_RETURN) ? (enum refusal)faulty_subject_fault.value : answered;
+}
+
+static enum refusal last_refusal(void) {
     return answered;
 }
 
@@ -267,44 +265,50 @@ static bool lies(enum fault_action action) {
     return faulty_subject_fault.action == action && call_count > faulty_subject_fault.call;
 }
 
-static size_t usable_size(const void *heap, const void *pointer) {
+static size_t usable_size(const void *pointer) {
     const size_t more = lies(FAULT_USABLE_SIZE) ? (size_t)faulty_subject_fault.value : 0;
-    return subject_kmem.usable_size(heap, pointer) + more;
+    return subject_kmem.usable_size(pointer) + more;
 }
 
-static const void *head(const void *heap) {
-    const unsigned char *const first = subject_kmem.head(heap);
+static const void *head(void) {
+    const unsigned char *const first = subject_kmem.view->head();
     return first + (lies(FAULT_HEAD) ? faulty_subject_fault.offset : 0);
 }
 
-static size_t page_count(const void *heap) {
-    return subject_kmem.page_count(heap) + (lies(FAULT_SAID_PAGES) ? (size_t)faulty_subject_fault.value : 0);
+static size_t page_count(void) {
+    return subject_kmem.view->page_count() +
+           (lies(FAULT_SAID_PAGES) ? (size_t)faulty_subject_fault.value : 0);
 }
 
-static void arrange(void *heap, const struct live_block *live, size_t live_count) {
-    subject_kmem.arrange(heap, live, live_count);
+static void arrange(const struct live_block *live, size_t live_count) {
+    subject_kmem.view->arrange(live, live_count);
     unpoison_all();
 }
 
 struct subject subject_faulty;
 
+static struct subject_view view;
+
 __attribute__((constructor)) static void make_faulty(void) {
+    view = *subject_kmem.view;
+    view.poisons = false;
+    view.start = start;
+    view.start_badly = start_badly;
+    view.shatter = shatter;
+    view.last_refusal = last_refusal;
+    view.last_returned = last_returned;
+    view.head = head;
+    view.page_count = page_count;
+    view.arrange = arrange;
     subject_faulty = subject_kmem;
     subject_faulty.name = "faulty";
-    subject_faulty.poisons = false;
-    subject_faulty.start = start;
-    subject_faulty.start_badly = start_badly;
     subject_faulty.alloc = alloc;
+    subject_faulty.free = call_free;
     subject_faulty.zalloc = zalloc;
     subject_faulty.calloc = call_calloc;
     subject_faulty.alloc_aligned = alloc_aligned;
     subject_faulty.realloc = call_realloc;
-    subject_faulty.free = call_free;
     subject_faulty.coalesce = coalesce;
-    subject_faulty.shatter = shatter;
-    subject_faulty.last_refusal = last_refusal;
     subject_faulty.usable_size = usable_size;
-    subject_faulty.head = head;
-    subject_faulty.page_count = page_count;
-    subject_faulty.arrange = arrange;
+    subject_faulty.view = &view;
 }

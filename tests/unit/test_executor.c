@@ -111,15 +111,16 @@ EXECUTOR_TEST(after_a_run_of_no_operations_the_first_header_is_dirt_again) {
     }
 }
 
-static bool start_on_zeros(void *heap, const struct subject_region *region) {
-    for (size_t i = 0; i < SUBJECT_HEAP_SIZE; i++) {
-        assert_int_equal(((const unsigned char *)heap)[i], 0);
+static bool start_on_zeros(const struct subject_region *region) {
+    const struct subject_view *const view = subject_kmem.view;
+    for (size_t i = 0; i < view->heap_size; i++) {
+        assert_int_equal(((const unsigned char *)view->heap)[i], 0);
     }
-    return subject_kmem.start(heap, region);
+    return view->start(region);
 }
 
 EXECUTOR_TEST(a_subject_starts_on_zeros_however_the_last_run_left_them) {
-    own_subject()->start = start_on_zeros;
+    own_view()->start = start_on_zeros;
     (void)digest_of_busy();
     (void)digest_of_busy();
 }

@@ -188,10 +188,9 @@ TEST_EACH_WITH(a_failure_marks_the_bytes_it_is_about, marks, NULL, close_history
 static struct subject dying_subject;
 static int dying_signal;
 
-static enum refusal dying_free(void *heap, void *pointer) {
-    const enum refusal refusal = subject_kmem.free(heap, pointer);
+static void dying_free(void *pointer) {
+    subject_kmem.free(pointer);
     raise(dying_signal);
-    return refusal;
 }
 
 static struct recording record_death(int number) {
@@ -241,8 +240,8 @@ HISTORY_TEST(a_subject_that_can_be_watched_dying_leaves_the_heap_as_it_was_then)
 }
 
 #if PORT_ADDRESS_SANITIZER
-static void *stray_alloc(void *heap, size_t size) {
-    unsigned char *const payload = subject_kmem.alloc(heap, size);
+static void *stray_alloc(size_t size) {
+    unsigned char *const payload = subject_kmem.alloc(size);
     volatile size_t size_of_header =
         8; /* so that the library is called, whose accesses are watched everywhere */
     memset(payload - 8, 0, size_of_header);

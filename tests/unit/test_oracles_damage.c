@@ -107,7 +107,7 @@ TEST(a_damage_leaves_the_heap_as_it_was) {
                                                  .size = {SIZE_BASE_LITERAL, sizes[i / LENGTH(calls)]}}));
             copy(after, executor.region.base, sizeof after);
             assert_memory_equal(before, after, sizeof before);
-            assert_int_equal(executor.subject->last_refusal(executor.heap), REFUSAL_DOUBLE_FREE);
+            assert_int_equal(executor.subject->view->last_refusal(), REFUSAL_DOUBLE_FREE);
             assert_int_equal(executor.refusal, REFUSAL_DOUBLE_FREE);
         }
     }
@@ -125,6 +125,6 @@ TEST(a_heap_in_a_region_that_cannot_be_one_is_start_refused_s) {
 }
 
 TEST(a_subject_that_takes_good_regions_only_is_not_asked) {
-    own_subject()->start_badly = NULL;
+    own_view()->start_badly = NULL;
     assert_sound(run(&small_heap, ""));
 }

@@ -74,20 +74,19 @@ TEST(a_coalesce_that_merges_nothing_is_free_merged_s) {
         ORACLE_REFUSAL_UNTOUCHED);
 }
 
-static size_t no_pages(const void *heap) {
-    (void)heap;
+static size_t no_pages(void) {
     return 0;
 }
 
 EXECUTOR_TEST(a_wrong_answer_about_a_new_region_is_region_s) {
-    struct subject *const subject = own_subject();
-    subject->page_count = no_pages;
+    struct subject_view *const view = own_view();
+    view->page_count = no_pages;
     assert_verdict(executor_start(&executor, &small_heap), "region 0 4 0");
     executor_end(&executor, true);
     executor.oracles = ORACLE_ALL & ~ORACLE_BIT(INVARIANT_REGION);
     assert_sound(run(&small_heap, ""));
-    subject->page_count = NULL;
-    subject->head = NULL;
+    view->page_count = NULL;
+    view->head = NULL;
     executor.oracles = ORACLE_ALL;
     assert_sound(run(&small_heap, ""));
 }

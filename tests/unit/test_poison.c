@@ -25,16 +25,15 @@ static void strike(void) {
     }
 }
 
-static void *alloc(void *heap, size_t size) {
-    void *const payload = subject_kmem.alloc(heap, size);
+static void *alloc(size_t size) {
+    void *const payload = subject_kmem.alloc(size);
     strike();
     return payload;
 }
 
-static enum refusal call_free(void *heap, void *pointer) {
-    const enum refusal refusal = subject_kmem.free(heap, pointer);
+static void call_free(void *pointer) {
+    subject_kmem.free(pointer);
     strike();
-    return refusal;
 }
 
 static struct verdict judged(const struct program_header *header, const char *operations, uint64_t oracles) {
@@ -110,7 +109,9 @@ TEST(slots_above_63_are_watched) {
 TEST(a_subject_that_does_not_poison_is_not_asked) {
     fault.call = SIZE_MAX;
     assert_sound(judged(&small_heap, "alloc 0 24; free 0", ORACLE_ALL));
-    subject.poisons = false;
+    struct subject_view view = *subject_kmem.view;
+    view.poisons = false;
+    subject.view = &view;
     PORT_UNPOISON(first_arena.base, TEST_CAPACITY);
     executor_prepare(&executor);
     assert_sound(executor_start(&executor, &small_heap));

@@ -19,43 +19,45 @@ static enum {
 } defect;
 static size_t free_count;
 
-static bool start(void *heap, const struct subject_region *region) {
+static bool start(const struct subject_region *region) {
     free_count = 0;
-    return subject_kmem.start(heap, region);
+    return subject_kmem.view->start(region);
 }
 
-static void *broken_alloc(void *heap, size_t size) {
-    const struct kmem *const real = heap;
-    if (defect == NULL_WITH_THREE_LIVE && real->taken_count >= 3 && size >= 25) {
+static struct kmem *heap(void) {
+    return subject_kmem.view->heap;
+}
+
+static void *broken_alloc(size_t size) {
+    if (defect == NULL_WITH_THREE_LIVE && heap()->taken_count >= 3 && size >= 25) {
         return NULL;
     }
-    return subject_kmem.alloc(heap, size);
+    return subject_kmem.alloc(size);
 }
 
-static void *broken_realloc(void *heap, void *pointer, size_t size) {
-    const size_t before = pointer == NULL ? 0 : subject_kmem.usable_size(heap, pointer);
-    void *const result = subject_kmem.realloc(heap, pointer, size);
+static void *broken_realloc(void *pointer, size_t size) {
+    const size_t before = pointer == NULL ? 0 : subject_kmem.usable_size(pointer);
+    void *const result = subject_kmem.realloc(pointer, size);
     if (defect == SHRUNK_NOT_COUNTED && result != NULL && size < before / 2) {
-        ((struct kmem *)heap)->taken_size--;
+        heap()->taken_size--;
     }
     return result;
 }
 
-static void *broken_zalloc(void *heap, size_t size) {
-    unsigned char *const result = subject_kmem.zalloc(heap, size);
+static void *broken_zalloc(size_t size) {
+    unsigned char *const result = subject_kmem.zalloc(size);
     if (defect == LAST_WORD_NOT_ZEROED && result != NULL && size >= 48) {
         result[47] = 1;
     }
     return result;
 }
 
-static enum refusal broken_free(void *heap, void *pointer) {
-    const enum refusal refusal = subject_kmem.free(heap, pointer);
-    free_count += refusal == REFUSAL_NONE && pointer != NULL;
+static void broken_free(void *pointer) {
+    subject_kmem.free(pointer);
+    free_count += subject_kmem.view->last_returned() == REFUSAL_NONE && pointer != NULL;
     if (defect == TENTH_FREE_MISCOUNTED && free_count == 10) {
-        ((struct kmem *)heap)->taken_count++;
+        heap()->taken_count++;
     }
-    return refusal;
 }
 
 static bool fails_by_oracle(void *context, const struct program *program) {
@@ -83,7 +85,9 @@ static struct program draw_failing(unsigned *oracle) {
 
 TEST(what_is_left_of_a_long_program_is_minimal_and_fails_by_the_same_oracle) {
     struct subject broken = subject_kmem;
-    broken.start = start;
+    struct subject_view view = *subject_kmem.view;
+    view.start = start;
+    broken.view = &view;
     broken.alloc = broken_alloc;
     broken.realloc = broken_realloc;
     broken.zalloc = broken_zalloc;

@@ -79,12 +79,12 @@ DEADLY_TEST(a_sound_program_is_told_and_not_reduced) {
  */
 static unsigned char left_behind;
 
-static void *littering_alloc(void *heap, size_t size) {
+static void *littering_alloc(size_t size) {
     if (left_behind != 0 || size == 77) {
         left_behind = 1;
         return NULL;
     }
-    return subject_kmem.alloc(heap, size);
+    return subject_kmem.alloc(size);
 }
 
 DEADLY_TEST(what_one_candidate_leaves_behind_does_not_mislead) {

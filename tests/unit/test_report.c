@@ -184,8 +184,8 @@ EXECUTOR_TEST(a_trace_of_a_violation_ends_without_a_digest) {
 static bool dying; /* the next allocation is the one the subject dies in */
 static struct caught last_words;
 
-static void *dying_alloc(void *heap, size_t size) {
-    void *const pointer = subject_kmem.alloc(heap, size);
+static void *dying_alloc(size_t size) {
+    void *const pointer = subject_kmem.alloc(size);
     if (dying) {
         catch_begin(&last_words);
         report_last_words(last_words.stream);

@@ -284,7 +284,7 @@ EXECUTOR_TEST(nothing_is_damaged_that_nothing_could_judge) {
         assert_damages(fits ? CALL_DAMAGED : CALL_NONE);
         executor_end(&executor, false);
     }
-    own_subject()->answers_damage = false;
+    own_view()->answers_damage = false;
     have("alloc 0 24");
     assert_damages(CALL_NONE);
 }
@@ -305,5 +305,5 @@ TEST_EACH_WITH(every_misuse_is_refused_by_its_name, misuses, start_executor, NUL
     assert_int_equal(model_judge_pointer(&executor.model, meaning(row->name).pointer_offset), row->refusal);
     assert_sound(perform(row->name));
     assert_sound(perform(words("%s realloc", row->name)));
-    assert_int_equal(subject_kmem.last_refusal(executor.heap), row->refusal);
+    assert_int_equal(subject_kmem.view->last_refusal(), row->refusal);
 }

@@ -78,20 +78,19 @@ bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offse
 }
 
 PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size) {
-    REQUIRE(offset % sizeof(word) == 0 && size % sizeof(word) == 0);
     REQUIRE(offset <= arena.capacity && size <= arena.capacity - offset);
     const unsigned char *const bytes = arena.base + offset;
-    const word *const words = (const word *)(const void *)bytes;
-    for (size_t i = 0; i < size / sizeof *words; i++) {
-        if (words[i] != 0) {
-            size_t byte = i * sizeof *words;
-            while (bytes[byte] == 0) {
-                byte++;
-            }
-            return byte;
+    size_t byte = 0;
+    if ((uintptr_t)bytes % sizeof(word) == 0) {
+        const word *const words = (const word *)(const void *)bytes;
+        while (size - byte >= sizeof(word) && words[byte / sizeof(word)] == 0) {
+            byte += sizeof(word);
         }
     }
-    return size;
+    while (byte < size && bytes[byte] == 0) {
+        byte++;
+    }
+    return byte;
 }
 
 PORT_UNCHECKED unsigned char arena_byte(struct arena arena, ptrdiff_t offset) {

@@ -50,8 +50,8 @@ void arena_reset(struct arena arena, size_t size);
  * Returns true, and the offset, iff there is one. */
 bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset);
 
-/* The first of size bytes from offset on that is not 0; size when all are. offset and size are multiples
- * of 8. */
+/* The first of size bytes from offset on that is not 0; size when all are. Fastest
+ * where it is 8-aligned. */
 size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size);
 
 /* The byte at offset, -ARENA_GUARD_SIZE <= offset < capacity + ARENA_GUARD_SIZE. */

@@ -9,6 +9,36 @@ static size_t machine_size(uint64_t size) {
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
+static bool is_power_of_two(uint64_t value) {
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+bool call_is_asked(const struct subject *subject, const struct step *step) {
+    const struct subject_facts *const facts = &subject->facts;
+    switch (step->call) {
+    case CALL_NONE:
+    case CALL_ALLOC:
+    case CALL_DAMAGED:
+        break;
+    case CALL_ZALLOC:
+        return subject->zalloc != NULL;
+    case CALL_CALLOC:
+        return subject->calloc != NULL;
+    case CALL_ALLOC_ALIGNED:
+        return subject->alloc_aligned != NULL && (subject->view != NULL || is_power_of_two(step->alignment));
+    case CALL_REALLOC:
+        return subject->realloc != NULL && (!step->null_pointer || facts->realloc_null) &&
+               (step->size != 0 || facts->realloc_zero);
+    case CALL_FREE:
+        return !step->null_pointer || facts->free_null;
+    case CALL_COALESCE:
+        return subject->coalesce != NULL;
+    case CALL_USABLE:
+        return subject->usable_size != NULL && (!step->null_pointer || subject->view != NULL);
+    }
+    return true;
+}
+
 static const void *make_call(struct executor *executor, enum call call, struct step *step) {
     const struct subject *const subject = executor->subject;
     void *const pointer = step->null_pointer ? NULL : executor_pointer(executor, step->pointer_offset);
@@ -46,8 +76,12 @@ void call_subject(struct executor *executor, enum call call, struct step *step) 
     if (result != NULL) {
         step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
     }
-    step->refusal = executor->subject->view->last_refusal();
+    const struct subject_view *const view = executor->subject->view;
+    if (view == NULL) {
+        return; /* no reason is given, and none is asked for */
+    }
+    step->refusal = view->last_refusal();
     REQUIRE(step->refusal < REFUSAL_COUNT);
     const bool returns = call == CALL_FREE || call == CALL_COALESCE;
-    step->returned = returns ? executor->subject->view->last_returned() : step->refusal;
+    step->returned = returns ? view->last_returned() : step->refusal;
 }

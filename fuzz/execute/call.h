@@ -5,6 +5,9 @@
 
 #include "fuzz/execute/state.h"
 
+/* Is the step's call one that the subject has, with arguments that it promises to take? */
+bool call_is_asked(const struct subject *subject, const struct step *step);
+
 /* Calls the subject, which must have the function, with the step's operands, and notes in the step what it
  * returned and reported: offset, usable_size, refusal and returned. */
 void call_subject(struct executor *executor, enum call call, struct step *step);

@@ -5,11 +5,19 @@
 #include "fuzz/execute/slots.h"
 #include "src/require.h"
 
-/* Looks at the whole usable size. */
-static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {
+/* The bytes to be zero: of a subject with a view all that are usable, of any other those asked for. */
+static size_t zeroed_size(const struct executor *executor, const struct step *step) {
+    const size_t request = step_request(step);
+    if (executor->subject->view == NULL) {
+        return request;
+    }
     const size_t usable_size = executor->subject->usable_size(executor_pointer(executor, step->offset));
     const size_t room = executor->given_pages * executor->model.page_size - step->offset;
-    const size_t size = (usable_size < room ? usable_size : room) & ~(MODEL_GRAIN - 1);
+    return (usable_size < room ? usable_size : room) & ~(MODEL_GRAIN - 1);
+}
+
+static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {
+    const size_t size = zeroed_size(executor, step);
     const size_t first = arena_first_nonzero(executor->region, step->offset, size);
     if (first == size) {
         return verdict_sound();

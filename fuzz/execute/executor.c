@@ -16,7 +16,8 @@
 
 /* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
 static void give(struct executor *executor, size_t offset, size_t size) {
-    if (executor->subject->view->poisons) {
+    const struct subject_view *const view = executor->subject->view;
+    if (view == NULL || view->poisons) {
         PORT_UNPOISON(executor_pointer(executor, offset), size);
     }
 }
@@ -97,8 +98,9 @@ static void act(struct executor *executor, struct step *step) {
     executor->asked_pages = 0;
     executor->ask_count = 0;
     executor->grant = step->predicted.asked_pages != 0 && executor->model.last_ask_granted;
-    if (step->call == CALL_COALESCE && executor->subject->view->shatter != NULL) {
-        executor->subject->view->shatter(); /* or there would be nothing to merge */
+    const struct subject_view *const view = executor->subject->view;
+    if (step->call == CALL_COALESCE && view != NULL && view->shatter != NULL) {
+        view->shatter(); /* or there would be nothing to merge */
     }
     call_subject(executor, step->call, step);
     executor->refusal = step->refusal;
@@ -141,12 +143,12 @@ static size_t settle(struct executor *executor, const struct step *step) {
     return old_size;
 }
 
-/* How far into the arena the run has written, going by the model; all of it when that is lost. */
+/* How far into the arena the run has written, going by the model; the whole region when that is lost. */
 static void note_touched(struct executor *executor) {
     const struct model *const model = &executor->model;
     size_t touched = TAIL_SIZE;
     if (!executor->exact) {
-        touched = executor->region.capacity;
+        touched = executor->given_pages * model->page_size + TAIL_SIZE;
     } else if (model->live_count != 0) {
         const struct live_block *const last = &model->live[model->live_count - 1];
         touched = last->offset + last->size + TAIL_SIZE;
@@ -212,7 +214,11 @@ static void observe_after(const struct executor *executor, const struct step *st
 static struct verdict do_step(struct executor *executor, const struct operation *operation, bool recovery) {
     struct step step;
     resolve(executor, operation, &step);
-    REQUIRE(step.slot == STEP_NO_SLOT || step.slot < executor->slot_count);
+    REQUIRE(executor->started && (step.slot == STEP_NO_SLOT || step.slot < executor->slot_count));
+    if (!call_is_asked(executor->subject, &step)) {
+        step.call = CALL_NONE;
+        step.slot = STEP_NO_SLOT;
+    }
     step.recovery = recovery;
     step.predicted = executor->exact ? predict(executor, &step) : model_nothing();
     observe_before(executor, &step);
@@ -228,11 +234,38 @@ static struct verdict do_step(struct executor *executor, const struct operation 
 /* The run. */
 
 void executor_prepare(struct executor *executor) {
-    REQUIRE(executor->subject != NULL && executor->subject->view != NULL && executor->arena.base != NULL);
-    REQUIRE(executor->subject->view->heap_size <= VIEW_HEAP_SIZE);
+    REQUIRE(executor->subject != NULL && executor->arena.base != NULL);
+    REQUIRE(executor->subject->view == NULL || executor->subject->view->heap_size <= VIEW_HEAP_SIZE);
     REQUIRE((uintptr_t)executor->arena.base % ARENA_GUARD_SIZE == 0);
     REQUIRE(executor->tables.slot_capacity != 0 && executor->tables.slot_capacity % SLOTS_WORD_BITS == 0);
     arena_prepare(executor->arena);
+}
+
+/* A heap that can grow and shows what it does. */
+static struct verdict start_seen(struct executor *executor) {
+    const struct subject_view *const view = executor->subject->view;
+    const struct model *const model = &executor->model;
+    for (size_t i = 0; i < view->heap_size; i++) {
+        ((unsigned char *)view->heap)[i] = 0;
+    }
+    const struct subject_region region = {
+        .base = executor->region.base,
+        .page_size = model->page_size,
+        .page_count = model->page_count,
+        .source = {.extend = extend, .context = executor, .page_limit = model->page_limit},
+    };
+    executor->started = view->start(&region);
+    if (!executor->started) {
+        return (struct verdict){INVARIANT_REGION, 0, model->page_count, 0};
+    }
+    const struct verdict verdict = judge_bad_starts(executor);
+    return verdict_is_sound(verdict) ? judge_start(executor) : verdict;
+}
+
+/* Any other heap. One that needs a larger region, say, is not judged by this one. */
+static struct verdict start_unseen(struct executor *executor) {
+    executor->started = executor->subject->start(executor->region.base, model_region_size(&executor->model));
+    return executor->started ? judge_guards(executor) : verdict_sound();
 }
 
 struct verdict executor_start(struct executor *executor, const struct program_header *header) {
@@ -245,7 +278,8 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->region = executor->arena;
     executor->region.base += header->page_size;
     executor->region.capacity -= header->page_size;
-    executor->exact = true;
+    executor->exact = executor->subject->view != NULL;
+    executor->started = false;
     executor->refusal = REFUSAL_NONE;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
@@ -256,26 +290,13 @@ struct verdict executor_start(struct executor *executor, const struct program_he
         executor->tables.live_bits[i] = 0;
         executor->tables.stale_bits[i] = 0;
     }
-    const struct subject_view *const view = executor->subject->view;
-    for (size_t i = 0; i < view->heap_size; i++) {
-        ((unsigned char *)view->heap)[i] = 0;
-    }
-    const struct subject_region region = {
-        .base = executor->region.base,
-        .page_size = header->page_size,
-        .page_count = header->page_count,
-        .source = {.extend = extend, .context = executor, .page_limit = page_limit},
-    };
     give(executor, 0, header->page_count * header->page_size);
-    if (!view->start(&region)) {
-        return (struct verdict){INVARIANT_REGION, 0, header->page_count, 0};
-    }
-    const struct verdict verdict = judge_bad_starts(executor);
-    return verdict_is_sound(verdict) ? judge_start(executor) : verdict;
+    return executor->subject->view != NULL ? start_seen(executor) : start_unseen(executor);
 }
 
 struct verdict executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
     REQUIRE(executor->operation_count == 0 && live_count <= executor->slot_count);
+    REQUIRE(executor->subject->view != NULL);
     executor->subject->view->arrange(live, live_count);
     for (size_t i = 0; i < live_count; i++) {
         struct model *const model = &executor->model;
@@ -314,6 +335,9 @@ struct verdict executor_recover(struct executor *executor) {
             return verdict;
         }
     }
+    if (executor->subject->view == NULL) {
+        return verdict_sound();
+    }
     struct verdict verdict = judge_if_on(executor, check_recovery(executor));
     if (verdict_is_sound(verdict)) {
         verdict = judge_region(executor);
@@ -333,7 +357,8 @@ void executor_end(struct executor *executor, bool violated) {
 
 struct verdict executor_run(struct executor *executor, const struct program *program) {
     struct verdict verdict = executor_start(executor, &program->header);
-    for (size_t i = 0; i < program->operation_count && verdict_is_sound(verdict); i++) {
+    const size_t count = executor->started ? program->operation_count : 0;
+    for (size_t i = 0; i < count && verdict_is_sound(verdict); i++) {
         const struct operation operation = program_operation(program, i);
         verdict = executor_step(executor, &operation);
     }

@@ -18,7 +18,7 @@ static uint64_t verdict_offset(size_t offset) {
 
 bool judge_is_inside(const struct executor *executor, const struct step *step) {
     const size_t region_size = executor->given_pages * executor->model.page_size;
-    return step->offset < region_size && step_request(step) <= region_size - step->offset;
+    return step->offset <= region_size && step_request(step) <= region_size - step->offset;
 }
 
 /* An end that no number can say is UINT64_MAX. */
@@ -33,22 +33,38 @@ static struct verdict check_inside(const struct executor *executor, const struct
 }
 
 static struct verdict check_alignment(const struct executor *executor, const struct step *step) {
-    const bool possible = step->alignment >= MODEL_GRAIN && (step->alignment & (step->alignment - 1)) == 0;
-    const size_t alignment = possible ? (size_t)step->alignment : MODEL_GRAIN;
+    const size_t promised = executor->subject->facts.alignment == 0 ? 1 : executor->subject->facts.alignment;
+    const bool asked = step->call == CALL_ALLOC_ALIGNED && step->alignment >= promised &&
+                       (step->alignment & (step->alignment - 1)) == 0;
+    const size_t alignment = asked ? (size_t)step->alignment : promised;
     const size_t past = (uintptr_t)executor_pointer(executor, step->offset) & (alignment - 1);
     return past == 0 ? verdict_sound() : (struct verdict){ORACLE_ALIGNMENT, step->offset, alignment, past};
 }
 
+/* A payload of 0 bytes overlaps what it lies inside of. At another's start it overlaps that only where a heap
+ * promises every payload an address of its own. */
+static bool overlaps(size_t offset, size_t size, const struct slot *other, bool unique) {
+    if (size != 0 && other->size != 0) {
+        return offset < other->offset + other->size && other->offset < offset + size;
+    }
+    if (offset == other->offset) {
+        return unique;
+    }
+    const bool inside = offset > other->offset && offset < other->offset + other->size;
+    return inside || (other->offset > offset && other->offset < offset + size);
+}
+
 static struct verdict check_disjoint(const struct executor *executor, const struct step *step) {
     const struct executor_tables *const tables = &executor->tables;
-    const size_t end = step->offset + step_request(step);
+    const bool unique = executor->subject->facts.zero_size_unique;
+    const size_t size = step_request(step);
     const size_t word_count = slots_word_count(executor->slot_count);
     for (size_t word = 0; word < word_count; word++) {
         for (uint64_t rest = tables->live_bits[word]; rest != 0; rest = slots_without_first(rest)) {
             const size_t slot = slots_first(word, rest);
             const struct slot *const other = &tables->slots[slot];
-            const size_t other_end = other->offset + other->size;
-            if (step->offset < other_end && other->offset < end && slot != step->slot) {
+            if (slot != step->slot && overlaps(step->offset, size, other, unique)) {
+                const size_t other_end = other->offset + other->size;
                 return (struct verdict){ORACLE_DISJOINT, step->offset, other->offset, other_end};
             }
         }
@@ -152,6 +168,9 @@ static struct expectation expectation_of(const struct executor *executor) {
 
 /* The checker's verdict. Agreement with the live list needs a model in step with the subject. */
 static struct verdict check_heap(struct executor *executor, uint64_t mask) {
+    if (executor->subject->view == NULL) {
+        return verdict_sound();
+    }
     const struct expectation expectation = expectation_of(executor);
     const uint64_t possible = executor->exact ? INVARIANT_ALL : INVARIANT_STRUCTURE;
     const uint64_t asked = executor->oracles & mask & possible;
@@ -167,6 +186,9 @@ static struct verdict check_refusal_untouched(uint64_t before, uint64_t after) {
  * agreement, which sees only that the heap is not the one expected: so there the changed layout is asked for
  * before agreement is. That takes a second walk, which a heap without fault is spared. */
 static struct verdict judge_layout(struct executor *executor, const struct step *step) {
+    if (executor->subject->view == NULL) {
+        return verdict_sound();
+    }
     const uint64_t before = executor->census.layout;
     const struct verdict all = check_heap(executor, INVARIANT_ALL);
     if (!must_not_change(executor, step)) {
@@ -197,7 +219,7 @@ static struct verdict check_usable_size(const struct executor *executor, const s
         return check_usable_answer(executor, step);
     }
     const bool misuse = executor->exact && step_is_misuse(step);
-    if (step->offset == MODEL_NOTHING && !misuse) {
+    if (executor->subject->usable_size == NULL || (step->offset == MODEL_NOTHING && !misuse)) {
         return verdict_sound();
     }
     const size_t offset = misuse ? step->pointer_offset : step->offset;

@@ -15,7 +15,8 @@ void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to)
         payload[index] = pattern_byte(tag, index);
     }
     pattern_whole *const words = (pattern_whole *)(void *)payload;
-    for (; to - index >= PATTERN_WORD_SIZE; index += PATTERN_WORD_SIZE) {
+    const bool aligned = (uintptr_t)payload % PATTERN_WORD_SIZE == 0;
+    for (; aligned && to - index >= PATTERN_WORD_SIZE; index += PATTERN_WORD_SIZE) {
         words[index / PATTERN_WORD_SIZE] = little_64(pattern_word(tag, index / PATTERN_WORD_SIZE));
     }
     for (; index < to; index++) {

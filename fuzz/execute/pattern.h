@@ -52,8 +52,20 @@ static inline bool pattern_words_hold(const pattern_whole *words, uint64_t tag, 
     return different == 0;
 }
 
-/* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes. */
+/* The same of a payload that is not 8-aligned, byte by byte. */
+static inline bool pattern_bytes_hold(const unsigned char *payload, uint64_t tag, size_t size) {
+    size_t index = 0;
+    while (index < size && payload[index] == pattern_byte(tag, index)) {
+        index++;
+    }
+    return index == size;
+}
+
+/* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes if it is 8-aligned. */
 static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, size_t size) {
+    if ((uintptr_t)payload % PATTERN_WORD_SIZE != 0) {
+        return pattern_bytes_hold(payload, tag, size);
+    }
     const size_t word_count = size / PATTERN_WORD_SIZE;
     uint64_t different = 0;
     if (size % PATTERN_WORD_SIZE != 0) {
@@ -77,7 +89,7 @@ static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, siz
            pattern_words_hold((const pattern_whole *)(const void *)payload, tag, word_count);
 }
 
-/* Writes the pattern of tag to bytes from..to of a payload, which is 8-aligned. */
+/* Writes the pattern of tag to bytes from..to of a payload; from is at most to. */
 void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to);
 
 /* The first of size payload bytes that does not hold the pattern; size when all do. */

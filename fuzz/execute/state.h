@@ -73,6 +73,7 @@ struct executor {
     bool grant;             /* the page source grants the next ask of the current step */
     size_t given_pages;     /* pages of the region, growth included */
     size_t touched_size;    /* bytes of the arena the run may have written */
+    bool started;           /* false: the subject cannot make a heap of this region, and no step is made */
     uint64_t digest;        /* over results and layouts of all steps done */
     struct census census;   /* of the heap after the last step */
 };
@@ -84,6 +85,14 @@ void executor_observe(struct executor *executor, const struct observer *observer
  */
 bool executor_slot_is_live(const struct executor *executor, size_t slot);
 size_t executor_next_live(const struct executor *executor, size_t from);
+
+/* Bytes of a block in front of its payload; 0 when the subject has no view, and only payloads are known. */
+size_t executor_header_size(const struct executor *executor);
+
+/* Visits every block from the lowest on, and returns false after an impossible header, as view.walk does.
+ * Without a view: every live payload, and what lies between them as if it were free. Cost then: the square of
+ * the live payloads. */
+bool executor_walk(const struct executor *executor, subject_visit *visit, void *context);
 
 /* The payload at an offset from base. */
 unsigned char *executor_pointer(const struct executor *executor, size_t offset);

@@ -14,6 +14,16 @@
 extern "C" {
 #endif
 
+/* What a heap promises its callers. Every default, 0, promises nothing, so that no sound heap is accused:
+ * declare what you promise, and it is checked. */
+struct subject_facts {
+    size_t alignment;      /* bytes: every payload is a multiple of it; a power of two */
+    bool zero_size_unique; /* alloc(0) returns a payload that no other live one overlaps, or NULL */
+    bool free_null;        /* free(NULL) does nothing */
+    bool realloc_null;     /* realloc(NULL, size) is alloc(size) */
+    bool realloc_zero;     /* realloc(pointer, 0) is free(pointer), and returns NULL */
+};
+
 struct subject_view;
 
 struct subject {
@@ -21,8 +31,9 @@ struct subject {
 
     /* Required. */
 
-    /* Makes an empty heap of the size bytes at memory, and forgets the one before. Returns false iff it
-     * cannot: then nothing is asked of it. Unused if there is a view, which starts heaps that can grow. */
+    /* Makes an empty heap of the size bytes at memory, which the caller owns, and forgets the one before.
+     * Returns false iff it cannot: then nothing is asked of it. Unused if there is a view, which starts heaps
+     * that can grow. */
     bool (*start)(void *memory, size_t size);
 
     /* size bytes, or NULL. */
@@ -39,6 +50,8 @@ struct subject {
     void *(*realloc)(void *pointer, size_t size); /* NULL: the old payload is as it was, unless size is 0 */
     void (*coalesce)(void);                       /* merges what is free */
     size_t (*usable_size)(const void *pointer); /* bytes usable at a live payload, at least those asked for */
+
+    struct subject_facts facts;
 
     /* What it shows of itself for a model that predicts every address (fuzz/execute/view.h). NULL: nothing.
      */

@@ -20,7 +20,7 @@ static struct recorder {
     size_t now_count;
     uint32_t made_by[PROGRAM_SLOT_COUNT_MAXIMUM];
     uint32_t
-        owner[PROGRAM_REGION_SIZE_MAXIMUM / MODEL_GRAIN]; /* by payload offset: slot + 1; 0 between walks */
+        owner[PROGRAM_REGION_SIZE_MAXIMUM]; /* by payload offset: slot + 1; 0 between walks */
 } recorder;
 
 static void *map(size_t size) {
@@ -57,8 +57,7 @@ static void add_block(void *context, size_t offset, uint64_t size, bool taken) {
     }
     struct history_block block = {.size = size, .slot = taken ? HISTORY_NOBODY : HISTORY_FREE};
     const uint32_t owner =
-        record
-            ->owner[(offset + MODEL_HEADER_SIZE) / MODEL_GRAIN % (PROGRAM_REGION_SIZE_MAXIMUM / MODEL_GRAIN)];
+        record->owner[(offset + record->history->header_size) % PROGRAM_REGION_SIZE_MAXIMUM];
     if (taken && owner != 0) {
         block.slot = owner - 1;
         block.request = record->executor->tables.slots[block.slot].size;
@@ -73,9 +72,8 @@ static void note_owners(struct recorder *record, bool known) {
     const struct executor *const executor = record->executor;
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
         const size_t offset = executor->tables.slots[slot].offset;
-        if (executor_slot_is_live(executor, slot) && offset % MODEL_GRAIN == 0 &&
-            offset < PROGRAM_REGION_SIZE_MAXIMUM) {
-            record->owner[offset / MODEL_GRAIN] = known ? (uint32_t)slot + 1 : 0;
+        if (executor_slot_is_live(executor, slot) && offset < PROGRAM_REGION_SIZE_MAXIMUM) {
+            record->owner[offset] = known ? (uint32_t)slot + 1 : 0;
         }
     }
 }
@@ -83,11 +81,10 @@ static void note_owners(struct recorder *record, bool known) {
 /* Reads the heap into `now`. Returns whether the walk reached its end. */
 static bool read_blocks(struct recorder *record) {
     const struct executor *const executor = record->executor;
-    const size_t size = executor->given_pages * executor->model.page_size;
     record->now_count = 0;
     note_owners(record, true);
     const bool whole =
-        executor->subject->view->walk(executor->region.base, size, add_block, record);
+        executor_walk(executor, add_block, record);
     note_owners(record, false);
     return whole;
 }
@@ -244,6 +241,7 @@ void history_record(struct history *history, struct executor *executor, const st
     static const struct observer observer = {.before = before, .after = after, .context = &recorder};
     const struct observers others = executor->observers;
     history->header = program->header;
+    history->header_size = executor_header_size(executor);
     history->page_limit = program->header.page_count;
     recorder.history = history;
     recorder.executor = executor;

@@ -59,7 +59,7 @@ static void draw_block(void *context, size_t offset, uint64_t size, bool taken) 
     if (is_cut(drawing->picture)) {
         return; /* the slots of what cannot be seen are not looked for */
     }
-    const size_t slot = slot_at(drawing->executor, offset + MODEL_HEADER_SIZE);
+    const size_t slot = slot_at(drawing->executor, offset + executor_header_size(drawing->executor));
     append_block(drawing->picture, size, taken, slot < drawing->executor->slot_count, slot);
 }
 
@@ -67,8 +67,7 @@ void picture_draw(struct picture *picture, const struct executor *executor) {
     struct drawing drawing = {.picture = picture, .executor = executor};
     picture->length = 0;
     append(picture, "|");
-    const size_t size = executor->given_pages * executor->model.page_size;
-    if (!executor->subject->view->walk(executor->region.base, size, draw_block, &drawing)) {
+    if (!executor_walk(executor, draw_block, &drawing)) {
         append_corrupt(picture);
     }
 }

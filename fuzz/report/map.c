@@ -32,6 +32,7 @@ struct map {
     bool colour;
     size_t cell_count;
     uint64_t cell_size; /* bytes */
+    size_t header_size; /* bytes */
     struct cell cells[MAP_WIDTH_MAXIMUM];
 };
 
@@ -85,7 +86,7 @@ static void paint_block(struct map *map, const struct history_block *block, uint
         paint(map, offset, end, '?', STRONG);
     } else {
         const char *const colour = colours[block->made_by % COLOUR_COUNT];
-        const uint64_t payload = smaller(offset + MODEL_HEADER_SIZE, end);
+        const uint64_t payload = smaller(offset + map->header_size, end);
         const uint64_t slack = smaller(payload + smaller(block->request, size), end);
         paint(map, offset, payload, '[', colour);
         paint(map, payload, slack, digits[block->slot % (sizeof digits - 1)], colour);
@@ -172,7 +173,7 @@ static void print_summary(const struct map *map, const struct recording *recordi
 
 void map_print(const struct recording *recording, size_t width, bool colour, FILE *stream) {
     const struct history *const history = recording->history;
-    struct map map = {.stream = stream, .colour = colour};
+    struct map map = {.stream = stream, .colour = colour, .header_size = history->header_size};
     const size_t most = width > MAP_WIDTH_MAXIMUM ? MAP_WIDTH_MAXIMUM : width;
     choose_scale(&map, most < MAP_WIDTH_MINIMUM ? MAP_WIDTH_MINIMUM : most,
                  (uint64_t)history->page_limit * history->header.page_size);

@@ -170,7 +170,8 @@ static void write_block(const struct drawing *drawing, const struct history_bloc
     const bool live = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
     const double left = place(drawing, (double)offset);
     const double width = (double)size * drawing->scale;
-    const double header = (double)(size < MODEL_HEADER_SIZE ? size : MODEL_HEADER_SIZE) * drawing->scale;
+    const size_t header_size = drawing->history->header_size;
+    const double header = (double)(size < header_size ? size : header_size) * drawing->scale;
     fputs("<rect class=\"block ", drawing->stream);
     if (live) {
         fprintf(drawing->stream, "a%" PRIu32, block->made_by % COLOURS);
@@ -186,8 +187,8 @@ static void write_block(const struct drawing *drawing, const struct history_bloc
                     header, BAR_HEIGHT);
     }
     double slack = 0;
-    if (live && size > MODEL_HEADER_SIZE + block->request) {
-        slack = (double)(size - MODEL_HEADER_SIZE - block->request) * drawing->scale;
+    if (live && size > header_size + block->request) {
+        slack = (double)(size - header_size - block->request) * drawing->scale;
         write_shape(drawing, "slack", left + width - slack, drawing->y, slack > 1 ? slack - 1 : slack,
                     BAR_HEIGHT);
     }

@@ -183,5 +183,10 @@ const struct subject subject_kmem = {
     .realloc = call_realloc,
     .coalesce = coalesce,
     .usable_size = usable_size,
+    .facts = {.alignment = 8,
+              .zero_size_unique = true,
+              .free_null = true,
+              .realloc_null = true,
+              .realloc_zero = true},
     .view = &view,
 };

@@ -56,7 +56,7 @@ class TheStop(Session):
                 result = self.debug(program, LOOK + "bt\ncontinue\n", "--configuration", preset, "--image", "faults")
                 self.expect_stop(result, program, 2)
                 self.expect(result, 0, "fault; stopping before operation 2", "Trap: load access fault, address 0x18, at 0x8",
-                            "#0  load (address=24)", "alloc (heap=", "executor_run (", "The image ends, with code 1")
+                            "#0  load (address=24)", "alloc (size=", "executor_run (", "The image ends, with code 1")
 
     def test_what_ends_without_a_word_is_stopped_at_before_the_operation_that_did_it(self):
         for kind, how in (("LOOP", "hang"), ("LOOP_DEAF", "dead"), ("SEMIHOSTING", "dead")):

@@ -1,0 +1,204 @@
+/* The heap of list_heap.h: first fit in an address-ordered list of free blocks, which free merges.
+ *
+ *     | head | size | payload, or the next free block | size | ...
+ */
+#include "tests/subjects/list_heap.h"
+
+#define UNIT        ((size_t)4) /* bytes: of addresses and sizes */
+#define HEADER_SIZE ((size_t)4) /* bytes: a block's size, itself included */
+#define BLOCK_LEAST ((size_t)8) /* bytes: a header and a link */
+#define NONE        UINT32_MAX
+
+enum list_heap_defect list_heap_defect;
+
+/* Links and sizes are offsets from memory, since pointers are wider than 4 bytes. */
+static unsigned char *memory;
+static size_t memory_size;
+static uint32_t first; /* free block; NONE when all is taken */
+static uint32_t last_payload;
+
+static bool is(enum list_heap_defect defect) {
+    return list_heap_defect == defect;
+}
+
+static uint32_t load(size_t offset) {
+    uint32_t value = 0;
+    for (size_t i = 0; i < 4; i++) {
+        value |= (uint32_t)memory[offset + i] << (8 * i);
+    }
+    return value;
+}
+
+static void store(size_t offset, size_t value) {
+    for (size_t i = 0; i < 4; i++) {
+        memory[offset + i] = (unsigned char)(value >> (8 * i));
+    }
+}
+
+static uint32_t size_of(size_t block) {
+    return load(block);
+}
+
+static uint32_t next_of(size_t block) {
+    return load(block + HEADER_SIZE);
+}
+
+static void set_next(size_t block, size_t next) {
+    store(block + HEADER_SIZE, next);
+}
+
+/* Puts `next` where the list has the block after `previous`, which is NONE at its start. */
+static void link_after(uint32_t previous, uint32_t next) {
+    if (previous == NONE) {
+        first = next;
+    } else {
+        set_next(previous, next);
+    }
+}
+
+static bool start(void *given, size_t size) {
+    if (size < LIST_HEAP_MINIMUM) {
+        return false;
+    }
+    memory = given;
+    memory_size = size & ~(UNIT - 1);
+    first = 0;
+    last_payload = 0;
+    store(0, memory_size);
+    set_next(0, NONE);
+    return true;
+}
+
+static size_t block_size_for(size_t size) {
+    const size_t unit = is(LIST_HEAP_MISALIGNS) ? 1 : UNIT;
+    const size_t need = (size + HEADER_SIZE + unit - 1) & ~(unit - 1);
+    return need < BLOCK_LEAST ? BLOCK_LEAST : need;
+}
+
+static void *take(uint32_t previous, uint32_t block, size_t need) {
+    const size_t rest = size_of(block) - need;
+    uint32_t next = next_of(block);
+    if (rest >= BLOCK_LEAST) {
+        const size_t cut = is(LIST_HEAP_OVERLAPS) ? block + need - HEADER_SIZE : block + need;
+        store(cut, rest);
+        set_next(cut, next);
+        store(block, need);
+        next = (uint32_t)cut;
+    }
+    link_after(previous, next);
+    last_payload = (uint32_t)(block + HEADER_SIZE);
+    return memory + last_payload;
+}
+
+static void *alloc(size_t size) {
+    if (size == 0) {
+        return is(LIST_HEAP_SHARES_NOTHING) && last_payload != 0 ? memory + last_payload + UNIT : NULL;
+    }
+    if (size > memory_size && !is(LIST_HEAP_GRANTS_TOO_MUCH)) {
+        return NULL;
+    }
+    const size_t need = block_size_for(size);
+    uint32_t previous = NONE;
+    for (uint32_t block = first; block != NONE; block = next_of(block)) {
+        if (size_of(block) >= need) {
+            return take(previous, block, need);
+        }
+        previous = block;
+    }
+    return NULL;
+}
+
+/* Gives a block back, merged with its free neighbours. */
+static void give(size_t offset) {
+    uint32_t block = (uint32_t)offset;
+    uint32_t previous = NONE;
+    uint32_t next = first;
+    while (next != NONE && next < block) {
+        previous = next;
+        next = next_of(next);
+    }
+    if (next != NONE && block + size_of(block) == next) {
+        store(block, size_of(block) + size_of(next));
+        next = next_of(next);
+    }
+    if (previous != NONE && previous + size_of(previous) == block) {
+        store(previous, size_of(previous) + size_of(block));
+        block = previous;
+    } else {
+        link_after(previous, block);
+    }
+    set_next(is(LIST_HEAP_LINKS_TOO_LOW) && block >= 2 * HEADER_SIZE ? block - 2 * HEADER_SIZE : block, next);
+    if (is(LIST_HEAP_WRITES_PAST)) {
+        memory[memory_size] = 0;
+    }
+}
+
+static size_t payload_size(const unsigned char *payload) {
+    return size_of((size_t)(payload - memory) - HEADER_SIZE) - HEADER_SIZE;
+}
+
+static void call_free(void *pointer) {
+    give((size_t)((unsigned char *)pointer - memory) - HEADER_SIZE);
+}
+
+static void *zalloc(size_t size) {
+    unsigned char *const payload = alloc(size);
+    for (size_t i = 0; payload != NULL && i + is(LIST_HEAP_ZEROES_TOO_LITTLE) < size; i++) {
+        payload[i] = 0;
+    }
+    return payload;
+}
+
+static void *call_realloc(void *pointer, size_t size) {
+    unsigned char *const old = pointer;
+    const size_t old_size = payload_size(old);
+    unsigned char *const new = alloc(size);
+    for (size_t i = 0; new != NULL &&i < old_size &&i < size; i++) {
+        new[i] = is(LIST_HEAP_MOVES_TOO_LITTLE) && i >= 8 ? 0 : old[i];
+    }
+    if (new != NULL || is(LIST_HEAP_LOSES_THE_OLD)) {
+        call_free(old);
+    }
+    return new;
+}
+
+/* Takes enough for the worst case, and gives back what lies in front. */
+static void *alloc_aligned(size_t alignment, size_t size) {
+    if (alignment <= UNIT || is(LIST_HEAP_IGNORES_ALIGNMENT)) {
+        return alloc(size);
+    }
+    if (size == 0 || alignment > memory_size || size > memory_size) {
+        return NULL;
+    }
+    unsigned char *const payload = alloc(size + alignment + BLOCK_LEAST);
+    if (payload == NULL) {
+        return NULL;
+    }
+    const size_t block = (size_t)(payload - memory) - HEADER_SIZE;
+    size_t front = (size_t)(0 - (uintptr_t)payload) & (alignment - 1);
+    front += front != 0 && front < BLOCK_LEAST ? alignment : 0;
+    if (front == 0) {
+        return payload;
+    }
+    const size_t whole = size_of(block);
+    store(block, front);
+    store(block + front, whole - front);
+    give(block);
+    return payload + front;
+}
+
+static size_t usable_size(const void *pointer) {
+    return payload_size(pointer) - (is(LIST_HEAP_CLAIMS_LESS) ? payload_size(pointer) : 0);
+}
+
+const struct subject subject_list_heap = {
+    .name = "list heap",
+    .start = start,
+    .alloc = alloc,
+    .free = call_free,
+    .zalloc = zalloc,
+    .realloc = call_realloc,
+    .alloc_aligned = alloc_aligned,
+    .usable_size = usable_size,
+    .facts = {.alignment = UNIT},
+};

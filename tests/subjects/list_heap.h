@@ -1,0 +1,28 @@
+/* A heap unlike this project's, as a subject without a view: a free list, 4-byte alignment, its structure
+ * inside the memory it is given. It is sound, or has one of these defects. */
+#ifndef KMEM_LIST_HEAP_H
+#define KMEM_LIST_HEAP_H
+
+#include "fuzz/execute/subject.h"
+
+#define LIST_HEAP_MINIMUM ((size_t)64) /* bytes: no heap starts in less */
+
+enum list_heap_defect {
+    LIST_HEAP_SOUND,
+    LIST_HEAP_GRANTS_TOO_MUCH,   /* the size check wraps */
+    LIST_HEAP_MISALIGNS,         /* sizes are not rounded up */
+    LIST_HEAP_IGNORES_ALIGNMENT, /* of alloc_aligned */
+    LIST_HEAP_OVERLAPS,          /* a split forgets the header */
+    LIST_HEAP_LINKS_TOO_LOW,     /* free writes its link two words too low */
+    LIST_HEAP_WRITES_PAST,       /* a byte past the memory */
+    LIST_HEAP_ZEROES_TOO_LITTLE, /* zalloc forgets the last byte */
+    LIST_HEAP_MOVES_TOO_LITTLE,  /* realloc copies 8 bytes at the most */
+    LIST_HEAP_LOSES_THE_OLD,     /* a failed realloc frees the old payload */
+    LIST_HEAP_CLAIMS_LESS,       /* usable_size is always 0 */
+    LIST_HEAP_SHARES_NOTHING,    /* alloc(0) returns the inside of the last payload */
+};
+extern enum list_heap_defect list_heap_defect;
+
+extern const struct subject subject_list_heap;
+
+#endif

@@ -19,8 +19,7 @@ static struct recorder {
     struct history_block now[HISTORY_REGION_BLOCKS]; /* the heap as it is */
     size_t now_count;
     uint32_t made_by[PROGRAM_SLOT_COUNT_MAXIMUM];
-    uint32_t
-        owner[PROGRAM_REGION_SIZE_MAXIMUM]; /* by payload offset: slot + 1; 0 between walks */
+    uint32_t owner[PROGRAM_REGION_SIZE_MAXIMUM]; /* by payload offset: slot + 1; 0 between walks */
 } recorder;
 
 static void *map(size_t size) {
@@ -83,8 +82,7 @@ static bool read_blocks(struct recorder *record) {
     const struct executor *const executor = record->executor;
     record->now_count = 0;
     note_owners(record, true);
-    const bool whole =
-        executor_walk(executor, add_block, record);
+    const bool whole = executor_walk(executor, add_block, record);
     note_owners(record, false);
     return whole;
 }

@@ -1,10 +1,12 @@
 """kmemfuzz board must see everything that an input can do to a board, name it, and go on. Needs the builds release, rv64 and
 rv32; ./ci/test target sees to them."""
 
+import contextlib
 import json
 import re
 import subprocess
 
+import patched
 from board_fixture import (
     FAULT_REQUEST, KMEMFUZZ, PRESETS, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, fault_program, findings_about)
 
@@ -169,11 +171,11 @@ class Reports(TargetTest):
 
     def test_a_bug_of_the_core_is_found_on_the_target_with_the_hosts_report(self):
         tree = self.copy_tree()
-        patch = TREE / "tests/planted/merge-right-forgotten.patch"
-        subprocess.run(["patch", "-p1", "--batch", "-i", patch], cwd=tree, check=True, capture_output=True)
-        for preset, target in (("release", "kmemfuzz"), ("rv64", "replay")):
-            subprocess.run(["cmake", "--preset", preset], cwd=tree, check=True, capture_output=True)
-            subprocess.run(["cmake", "--build", "--preset", preset, "--target", target], cwd=tree, check=True,
-                           capture_output=True)
+        patched.apply_patch(tree, TREE / "tests/planted/merge-right-forgotten.patch")
+        for preset, program in (("release", "kmemfuzz"), ("rv64", "replay.elf")):
+            (tree / "build" / preset).mkdir(parents=True)
+            with contextlib.chdir(TREE):
+                linked, = patched.Build(preset, program).link(tree)
+            linked.rename(tree / "build" / preset / program)
         result = self.run_target("--configuration", "rv64", "corpus/seeds", tree=tree)
         self.expect(result, 1, "on rv64: VIOLATION free-merged", "host       the same", "last operations", "  heap (# taken")

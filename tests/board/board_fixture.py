@@ -1,5 +1,6 @@
 """What tests of the boards share: programs, kmemfuzz board run without its builds, emulators that are scripts. No tests here."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import patched
 from kmemfuzz import board
 from folders import SharedFolderTest, write_script
 
@@ -77,6 +79,15 @@ class TargetTest(SharedFolderTest):
         """A copy of this tree to change and build, of this test's own."""
         shutil.copytree(TREE, self.own("tree"), ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
         return self.own("tree")
+
+    @staticmethod
+    def link(tree, preset, program):
+        """Links a program of a preset with the src/ of a copy of this tree, and puts it where a build would."""
+        build = tree / "build" / preset
+        build.mkdir(parents=True)
+        with contextlib.chdir(TREE):  # where patched.py finds src/ and the builds
+            linked, = patched.Build(preset, program).link(tree)
+        linked.rename(build / program)
 
     def pack(self, *programs):
         """A blob of programs, which are texts or paths, of this test's own."""

@@ -1,7 +1,6 @@
 """kmemfuzz board must see everything that an input can do to a board, name it, and go on. Needs the builds release, rv64 and
 rv32; ./ci/test target sees to them."""
 
-import contextlib
 import json
 import re
 import subprocess
@@ -173,9 +172,6 @@ class Reports(TargetTest):
         tree = self.copy_tree()
         patched.apply_patch(tree, TREE / "tests/planted/merge-right-forgotten.patch")
         for preset, program in (("release", "kmemfuzz"), ("rv64", "replay.elf")):
-            (tree / "build" / preset).mkdir(parents=True)
-            with contextlib.chdir(TREE):
-                linked, = patched.Build(preset, program).link(tree)
-            linked.rename(tree / "build" / preset / program)
+            self.link(tree, preset, program)
         result = self.run_target("--configuration", "rv64", "corpus/seeds", tree=tree)
         self.expect(result, 1, "on rv64: VIOLATION free-merged", "host       the same", "last operations", "  heap (# taken")

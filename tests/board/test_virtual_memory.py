@@ -2,7 +2,6 @@
 ./ci/test target sees to them."""
 
 import json
-import subprocess
 
 from board_fixture import FAULT_REQUEST, HEAP, SOUND, TREE, VIRTUAL, TargetTest, fault_kinds, image_of
 # pylint: disable=wrong-import-order
@@ -80,9 +79,7 @@ class VirtualMemory(TargetTest):
         change = text.replace("unmap_pages(heap, 0, heap->granted_count)", "unmap_pages(heap, 1, heap->granted_count)")
         self.assertNotEqual(text, change)
         source.write_text(change, encoding="utf-8")
-        subprocess.run(["cmake", "--preset", "rv64"], cwd=tree, check=True, capture_output=True)
-        subprocess.run(["cmake", "--build", "--preset", "rv64", "--target", "replay-mapped"], cwd=tree, check=True,
-                       capture_output=True)
+        self.link(tree, "rv64", "replay-mapped.elf")
         boot = board.Boot(board.boot_command(board.Image(board.CONFIGURATIONS["rv64-mapped"], tree), self.pack(SOUND)), 30)
         self.assertIn("ERROR 26 pages or tables were not given back when the input ended", list(boot.lines()))
         self.assertEqual(boot.code, 26)

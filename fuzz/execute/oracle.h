@@ -14,7 +14,7 @@
 #define EXECUTION_ORACLE_LIST(X)                                                                             \
     X(INSIDE, "inside", "Every payload lies inside the region.", "the payload at {offset}",                  \
       "an end within the region's {bytes}", "an end at {bytes}")                                             \
-    X(ALIGNMENT, "alignment", "Every payload is a multiple of 8, and of the alignment asked for.",           \
+    X(ALIGNMENT, "alignment", "Every payload has the alignment the heap promises and the one asked for.",    \
       "the payload at {offset}", "a multiple of {bytes}", "{bytes} past one")                                \
     X(DISJOINT, "disjoint", "No payload overlaps another live one.", "the payload at {offset}",              \
       "nothing of the live payload that starts at {offset}", "an overlap with it; it ends at {offset}")      \

@@ -58,6 +58,10 @@ struct subject {
     const struct subject_view *view;
 };
 
+/* The subject of the fuzz target and of the tools: a program's own sources may define it. Otherwise it is kmem
+ * (fuzz/subjects/under_test.c). */
+extern const struct subject *const subject_under_test;
+
 /* This project's own allocator. */
 extern const struct subject subject_kmem;
 

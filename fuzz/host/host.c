@@ -33,7 +33,7 @@ struct executor *host_executor(size_t slot_capacity) {
     if (executor.subject != NULL) {
         return &executor;
     }
-    executor.subject = &subject_kmem;
+    executor.subject = subject_under_test;
     executor.oracles = ORACLE_ALL;
     executor.arena = map_arena();
     executor.tables = (struct executor_tables){

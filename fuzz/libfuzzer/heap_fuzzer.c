@@ -40,7 +40,7 @@ static int run(const uint8_t *bytes, size_t size) {
         report_violation(executor, &program, replay, stderr);
         violation_abort(verdict.oracle);
     }
-    return 0;
+    return executor->started ? 0 : -1; /* libFuzzer: not to be kept */
 }
 
 static int run_text(const uint8_t *text, size_t text_size) {

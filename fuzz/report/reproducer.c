@@ -378,6 +378,10 @@ void reproducer_write(const struct program *program, const struct outcome *outco
         file.step_count = step_count < plan->step_count ? step_count : plan->step_count;
     }
     write_comment(&file, name);
+    if (subject_under_test->view == NULL) {
+        fputs("\n#error \"C files call kmem only; run the program with kmemfuzz instead\"\n", stream);
+        return;
+    }
     write_constants(&file);
     fputs(reproducer_helpers, stream);
     fputs("\nstatic void reproduce(void) {\n", stream);

@@ -1,4 +1,5 @@
-/* The heap of list_heap.h: first fit in an address-ordered list of free blocks, which free merges.
+/* A heap unlike this project's: first fit in a list of free blocks in the order of their addresses, which
+ * free merges; 4-byte alignment, headers of 4 bytes.
  *
  *     | head | size | payload, or the next free block | size | ...
  */
@@ -8,8 +9,7 @@
 #define HEADER_SIZE ((size_t)4) /* bytes: a block's size, itself included */
 #define BLOCK_LEAST ((size_t)8) /* bytes: a header and a link */
 #define NONE        UINT32_MAX
-
-enum list_heap_defect list_heap_defect;
+#define LEAST_SIZE  ((size_t)64) /* bytes: no heap starts in less */
 
 /* Links and sizes are offsets from memory, since pointers are wider than 4 bytes. */
 static unsigned char *memory;
@@ -17,8 +17,8 @@ static size_t memory_size;
 static uint32_t first; /* free block; NONE when all is taken */
 static uint32_t last_payload;
 
-static bool is(enum list_heap_defect defect) {
-    return list_heap_defect == defect;
+static bool is(int defect) {
+    return subject_defect == defect;
 }
 
 static uint32_t load(size_t offset) {
@@ -57,7 +57,7 @@ static void link_after(uint32_t previous, uint32_t next) {
 }
 
 static bool start(void *given, size_t size) {
-    if (size < LIST_HEAP_MINIMUM) {
+    if (size < LEAST_SIZE) {
         return false;
     }
     memory = given;

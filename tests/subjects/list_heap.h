@@ -1,13 +1,11 @@
-/* A heap unlike this project's, as a subject without a view: a free list, 4-byte alignment, its structure
- * inside the memory it is given. It is sound, or has one of these defects. */
+/* The defects of tests/subjects/list_heap.c, for tests that choose them. */
 #ifndef KMEM_LIST_HEAP_H
 #define KMEM_LIST_HEAP_H
 
 #include "fuzz/execute/subject.h"
+#include "tests/subjects/defect.h"
 
-#define LIST_HEAP_MINIMUM ((size_t)64) /* bytes: no heap starts in less */
-
-enum list_heap_defect {
+enum {
     LIST_HEAP_SOUND,
     LIST_HEAP_GRANTS_TOO_MUCH,   /* the size check wraps */
     LIST_HEAP_MISALIGNS,         /* sizes are not rounded up */
@@ -21,7 +19,6 @@ enum list_heap_defect {
     LIST_HEAP_CLAIMS_LESS,       /* usable_size is always 0 */
     LIST_HEAP_SHARES_NOTHING,    /* alloc(0) returns the inside of the last payload */
 };
-extern enum list_heap_defect list_heap_defect;
 
 extern const struct subject subject_list_heap;
 

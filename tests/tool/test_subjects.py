@@ -1,5 +1,5 @@
-"""A heap that is not this project's, from the first byte to the explanation: tests/subjects/list_heap.c, sound and with each of
-its defects, fuzzed from an empty corpus."""
+"""Heaps that are not this project's, from the first byte to the explanation: those of tests/subjects, sound and with each of their
+defects, fuzzed from an empty corpus."""
 
 import os
 import pathlib
@@ -11,57 +11,68 @@ import pytest
 from folders import FolderTest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SUBJECTS = ROOT / "tests" / "subjects"
 PROGRAMS = ROOT / "build" / "fuzz" / "tests" / "subjects"
 EXECUTIONS = 20000
 SOUND, VIOLATION = range(2)
 
-# The defects in the order of enum list_heap_defect, from 1 on, and what has to object: an oracle, or AddressSanitizer.
-DEFECTS = {
-    "GRANTS_TOO_MUCH": "inside|AddressSanitizer",
-    "MISALIGNS": "alignment",
-    "IGNORES_ALIGNMENT": "alignment",
-    "OVERLAPS": "contents-kept|disjoint",
-    "LINKS_TOO_LOW": "contents-kept|contents-moved",
-    "WRITES_PAST": "AddressSanitizer",
-    "ZEROES_TOO_LITTLE": "contents-zeroed",
-    "MOVES_TOO_LITTLE": "contents-moved",
-    "LOSES_THE_OLD": "contents-kept|disjoint",
-    "CLAIMS_LESS": "usable-size",
-    "SHARES_NOTHING": "disjoint",
+# For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or AddressSanitizer.
+HEAPS = {
+    "list_heap": {
+        "GRANTS_TOO_MUCH": "inside|AddressSanitizer",
+        "MISALIGNS": "alignment",
+        "IGNORES_ALIGNMENT": "alignment",
+        "OVERLAPS": "contents-kept|disjoint",
+        "LINKS_TOO_LOW": "contents-kept|contents-moved",
+        "WRITES_PAST": "AddressSanitizer",
+        "ZEROES_TOO_LITTLE": "contents-zeroed",
+        "MOVES_TOO_LITTLE": "contents-moved",
+        "LOSES_THE_OLD": "contents-kept|disjoint",
+        "CLAIMS_LESS": "usable-size",
+        "SHARES_NOTHING": "disjoint",
+    },
 }
+DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]
 OVERLAP = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nalloc 1 20\n"
 
 
-class TestAListHeap(FolderTest):
-    def run_with(self, defect, program, *arguments):
-        """(exit code, output) of a program whose heap has a defect, by its number; 0 is none."""
-        environment = dict(os.environ, LIST_HEAP_DEFECT=str(defect))
-        done = subprocess.run([PROGRAMS / f"list_heap_{program}", *arguments], cwd=self.folder, env=environment,
+class TestTheHeaps(FolderTest):
+    def run_with(self, heap, defect, program, *arguments):
+        """(exit code, output) of a heap's program, where the heap has a defect; None is none."""
+        number = 0 if defect is None else 1 + list(HEAPS[heap]).index(defect)
+        done = subprocess.run([PROGRAMS / f"{heap}_{program}", *arguments], cwd=self.folder,
+                              env=dict(os.environ, SUBJECT_DEFECT=str(number)),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return done.returncode, done.stdout
 
-    def fuzz(self, defect):
-        return self.run_with(defect, "fuzzer", "-seed=1", f"-runs={EXECUTIONS}", "-max_len=1024")
+    def fuzz(self, heap, defect):
+        return self.run_with(heap, defect, "fuzzer", "-seed=1", f"-runs={EXECUTIONS}", "-max_len=1024")
 
-    def test_the_sound_one_is_not_accused(self):
-        code, output = self.fuzz(0)
+    @pytest.mark.parametrize("heap", HEAPS)
+    def test_a_sound_one_is_not_accused(self, heap):
+        code, output = self.fuzz(heap, None)
         assert (code, f"Done {EXECUTIONS} runs" in output) == (SOUND, True), output[-2000:]
 
-    @pytest.mark.parametrize("name", DEFECTS)
-    def test_a_defect_is_found_by_its_oracle(self, name):
-        code, output = self.fuzz(1 + list(DEFECTS).index(name))
+    @pytest.mark.parametrize(("heap", "defect"), DEFECTS)
+    def test_a_defect_is_found_by_its_oracle(self, heap, defect):
+        code, output = self.fuzz(heap, defect)
         found = re.search(r"^VIOLATION ([a-z-]+)|SUMMARY: (AddressSanitizer): (?!ABRT)", output, re.MULTILINE)
         assert code != SOUND and found, output[-2000:]
-        assert re.fullmatch(DEFECTS[name], found[1] or found[2])
+        assert re.fullmatch(HEAPS[heap][defect], found[1] or found[2])
 
-    def test_the_defects_are_those_of_the_heap(self):
-        text = (ROOT / "tests" / "subjects" / "list_heap.h").read_text(encoding="utf-8")
-        assert re.findall(r"^    LIST_HEAP_(\w+),", text, re.MULTILINE) == ["SOUND", *DEFECTS]
+    @pytest.mark.parametrize("heap", HEAPS)
+    def test_the_defects_are_all_that_the_heap_has(self, heap):
+        text = "".join(path.read_text(encoding="utf-8") for path in SUBJECTS.glob(f"{heap}.*"))
+        assert re.findall(rf"^    {heap.upper()}_(\w+),", text, re.MULTILINE) == ["SOUND", *HEAPS[heap]]
+
+    def test_the_heaps_are_all_that_there_are(self):
+        text = (SUBJECTS / "CMakeLists.txt").read_text(encoding="utf-8")
+        assert set(re.findall(r"^kmem_foreign_heap\((\w+) ", text, re.MULTILINE)) == set(HEAPS)
 
     def test_a_program_that_fails_is_explained_and_reduced(self):
         self.write("program.ops", OVERLAP)
-        assert self.run_with(0, "kmemfuzz", "run", "program.ops")[0] == SOUND
-        code, output = self.run_with(list(DEFECTS).index("OVERLAPS") + 1, "kmemfuzz", "explain", "program.ops")
+        assert self.run_with("list_heap", None, "kmemfuzz", "run", "program.ops")[0] == SOUND
+        code, output = self.run_with("list_heap", "OVERLAPS", "kmemfuzz", "explain", "program.ops")
         assert code == VIOLATION
         assert "VIOLATION contents-kept" in output
         assert "before  |.4|#1 s0|.59|" in output

@@ -6,11 +6,12 @@
 
 static const struct program_header page_heap = {.page_size = 256, .page_count = 1, .slot_count = 16};
 
+int subject_defect;
 static struct subject subject; /* a copy of the list heap's, for tests to change */
 
 static void start_unseen(void) {
     subject = subject_list_heap;
-    list_heap_defect = LIST_HEAP_SOUND;
+    subject_defect = LIST_HEAP_SOUND;
     make_executor(&subject, first_arena, ORACLE_ALL);
 }
 
@@ -20,7 +21,7 @@ static void start_unseen(void) {
 
 static const struct {
     const char *name;
-    enum list_heap_defect defect;
+    int defect;
     const char *program;
     const char *verdict;
 } defects[] = {
@@ -40,9 +41,9 @@ static const struct {
 
 TEST_EACH_WITH(a_defect_is_named_by_its_oracle_and_a_sound_heap_is_not_accused, defects, start_unseen, NULL) {
     assert_verdict(run(&page_heap, row->program), "sound");
-    list_heap_defect = row->defect;
+    subject_defect = row->defect;
     assert_verdict(run(&page_heap, row->program), row->verdict);
-    list_heap_defect = LIST_HEAP_SOUND;
+    subject_defect = LIST_HEAP_SOUND;
     assert_verdict(run(&page_heap, row->program), "sound");
 }
 

@@ -284,12 +284,13 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
     executor->given_pages = header->page_count;
-    executor->touched_size = TAIL_SIZE;
+    executor->touched_size = 0;
     executor->digest = 0;
     for (size_t i = 0; i < slots_word_count(header->slot_count); i++) {
         executor->tables.live_bits[i] = 0;
         executor->tables.stale_bits[i] = 0;
     }
+    note_touched(executor);
     give(executor, 0, header->page_count * header->page_size);
     return executor->subject->view != NULL ? start_seen(executor) : start_unseen(executor);
 }

@@ -99,6 +99,19 @@ UNSEEN_TEST(a_region_in_which_it_cannot_start_is_passed_over) {
     assert_int_equal(executor.operation_count, 0);
 }
 
+static bool start_at_the_end(void *memory, size_t size) {
+    ((unsigned char *)memory)[size - 1] = 0;
+    return true;
+}
+
+UNSEEN_TEST(what_a_start_writes_does_not_outlive_a_run_without_operations) {
+    const struct program_header small = {.page_size = 32, .page_count = 1, .slot_count = 16};
+    const struct program_header large = {.page_size = 32, .page_count = 3, .slot_count = 16};
+    subject.start = start_at_the_end;
+    assert_sound(run(&large, ""));
+    assert_sound(run(&small, ""));
+}
+
 /* Payloads of 0 bytes. */
 
 static unsigned char *nothing; /* what alloc(0) returns */

@@ -31,6 +31,17 @@ HEAPS = {
         "CLAIMS_LESS": "usable-size",
         "SHARES_NOTHING": "disjoint",
     },
+    "tag_heap": {
+        "WRAPS": "inside",
+        "PRODUCT_WRAPS": "inside",
+        "ZEROES_ONE_ELEMENT": "contents-zeroed",
+        "LEAVES_THE_ROVER": "disjoint|contents-kept",
+        "SPLITS_ONE_TAG": "disjoint|contents-kept|AddressSanitizer",
+        "SPLITS_NOTHING": "disjoint|contents-kept|AddressSanitizer",
+        "GROWS_INTO_TAKEN": "disjoint",
+        "SHRINKS_ONE_TAG": "disjoint|contents-kept|AddressSanitizer",
+        "MOVES_THE_NEW_SIZE": "AddressSanitizer",
+    },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]
 OVERLAP = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nalloc 1 20\n"
@@ -46,7 +57,7 @@ class TestTheHeaps(FolderTest):
         return done.returncode, done.stdout
 
     def fuzz(self, heap, defect):
-        return self.run_with(heap, defect, "fuzzer", "-seed=1", f"-runs={EXECUTIONS}", "-max_len=1024")
+        return self.run_with(heap, defect, "fuzzer", "-seed=1", f"-runs={EXECUTIONS}", "-max_len=1024", "-len_control=0")
 
     @pytest.mark.parametrize("heap", HEAPS)
     def test_a_sound_one_is_not_accused(self, heap):

@@ -42,6 +42,16 @@ HEAPS = {
         "SHRINKS_ONE_TAG": "disjoint|contents-kept|AddressSanitizer",
         "MOVES_THE_NEW_SIZE": "AddressSanitizer",
     },
+    "small_heap": {
+        "TRUNCATES": "inside",
+        "GRANTS_TWICE": "disjoint",
+        "FREES_FIRST": "disjoint|contents-kept",
+        "COUNTS_THE_HEADER": "usable-size|inside|disjoint|contents-kept",
+        "COPIES_PAIRS": "contents-moved",
+        "ZEROES_TOO_MUCH": "disjoint|contents-kept|AddressSanitizer",
+        "MERGES_TAKEN": "disjoint",
+        "LISTS_WHAT_IT_MERGED": "disjoint|contents-kept|AddressSanitizer",
+    },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]
 OVERLAP = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nalloc 1 20\n"

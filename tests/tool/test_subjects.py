@@ -16,7 +16,7 @@ PROGRAMS = ROOT / "build" / "fuzz" / "tests" / "subjects"
 EXECUTIONS = 20000
 SOUND, VIOLATION = range(2)
 
-# For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or AddressSanitizer.
+# For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or a sanitizer.
 HEAPS = {
     "list_heap": {
         "GRANTS_TOO_MUCH": "inside|AddressSanitizer",
@@ -52,6 +52,18 @@ HEAPS = {
         "MERGES_TAKEN": "disjoint",
         "LISTS_WHAT_IT_MERGED": "disjoint|contents-kept|AddressSanitizer",
     },
+    "class_heap": {
+        "GRANTS_LARGE": "alignment|inside|disjoint|usable-size",
+        "ROUNDS_DOWN": "usable-size",
+        "LOOKS_TOO_LOW": "usable-size",
+        "CARVES_THE_MAP": "usable-size|contents-kept|disjoint",
+        "CARVES_ONE_MORE": "AddressSanitizer",
+        "ALIGNS_TO_SIZE": "alignment",
+        "MULTIPLIES_32_BITS": "inside",
+        "ZEROES_THE_LINK": "contents-zeroed",
+        "MOVES_THE_OLD_SIZE": "contents-kept|AddressSanitizer|UndefinedBehaviorSanitizer",
+        "FREES_TO_THE_NEW": "disjoint",
+    },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]
 OVERLAP = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nalloc 1 20\n"
@@ -77,7 +89,7 @@ class TestTheHeaps(FolderTest):
     @pytest.mark.parametrize(("heap", "defect"), DEFECTS)
     def test_a_defect_is_found_by_its_oracle(self, heap, defect):
         code, output = self.fuzz(heap, defect)
-        found = re.search(r"^VIOLATION ([a-z-]+)|SUMMARY: (AddressSanitizer): (?!ABRT)", output, re.MULTILINE)
+        found = re.search(r"^VIOLATION ([a-z-]+)|SUMMARY: ((?:Address|UndefinedBehavior)Sanitizer): (?!ABRT)", output, re.MULTILINE)
         assert code != SOUND and found, output[-2000:]
         assert re.fullmatch(HEAPS[heap][defect], found[1] or found[2])
 

@@ -16,6 +16,9 @@ PROGRAMS = ROOT / "build" / "fuzz" / "tests" / "subjects"
 EXECUTIONS = 20000
 SOUND, VIOLATION = range(2)
 
+# What may object first where a heap follows links that lie in payloads.
+BROKEN_LINKS = "disjoint|contents-kept|usable-size|AddressSanitizer|UndefinedBehaviorSanitizer"
+
 # For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or a sanitizer.
 HEAPS = {
     "list_heap": {
@@ -63,6 +66,17 @@ HEAPS = {
         "ZEROES_THE_LINK": "contents-zeroed",
         "MOVES_THE_OLD_SIZE": "contents-kept|AddressSanitizer|UndefinedBehaviorSanitizer",
         "FREES_TO_THE_NEW": "disjoint",
+    },
+    "cpp_heap": {
+        "WRAPS": "inside",
+        "FITS_THE_HEADER": BROKEN_LINKS,
+        "UNLINKS_ONE_WAY": BROKEN_LINKS,
+        "MERGES_THE_LISTED": BROKEN_LINKS,
+        "FORGETS_A_NEIGHBOUR": BROKEN_LINKS,
+        "CUTS_TOO_SMALL": BROKEN_LINKS,
+        "ALIGNS_THE_BLOCK": "alignment",
+        "ZEROES_WORDS": "contents-zeroed",
+        "RELEASES_FIRST": "contents-moved",
     },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]

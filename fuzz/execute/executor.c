@@ -9,6 +9,7 @@
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/resolve.h"
 #include "fuzz/execute/slots.h"
+#include "fuzz/execute/unseen.h"
 #include "src/port.h"
 #include "src/require.h"
 
@@ -104,6 +105,7 @@ static void act(struct executor *executor, struct step *step) {
     }
     call_subject(executor, step->call, step);
     executor->refusal = step->refusal;
+    executor->grant_count += step->offset != MODEL_NOTHING;
     step->asked_pages = executor->asked_pages;
     step->ask_count = executor->ask_count;
 }
@@ -180,7 +182,7 @@ static struct verdict judge(struct executor *executor, struct step *step) {
     if (verdict_is_sound(verdict)) {
         verdict = judge_kept_contents(executor);
     }
-    return verdict;
+    return verdict_is_sound(verdict) ? unseen_judge_heap(executor) : verdict;
 }
 
 /* The call and its judgement. A damage is put right before anything else may see it. */
@@ -265,7 +267,8 @@ static struct verdict start_seen(struct executor *executor) {
 /* Any other heap. One that needs a larger region, say, is not judged by this one. */
 static struct verdict start_unseen(struct executor *executor) {
     executor->started = executor->subject->start(executor->region.base, model_region_size(&executor->model));
-    return executor->started ? judge_guards(executor) : verdict_sound();
+    const struct verdict verdict = executor->started ? unseen_judge_start(executor) : verdict_sound();
+    return verdict_is_sound(verdict) ? judge_guards(executor) : verdict;
 }
 
 struct verdict executor_start(struct executor *executor, const struct program_header *header) {
@@ -283,6 +286,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->refusal = REFUSAL_NONE;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
+    executor->grant_count = 0;
     executor->given_pages = header->page_count;
     executor->touched_size = 0;
     executor->digest = 0;
@@ -356,15 +360,30 @@ void executor_end(struct executor *executor, bool violated) {
     }
 }
 
-struct verdict executor_run(struct executor *executor, const struct program *program) {
-    struct verdict verdict = executor_start(executor, &program->header);
-    const size_t count = executor->started ? program->operation_count : 0;
-    for (size_t i = 0; i < count && verdict_is_sound(verdict); i++) {
+/* The program's operations and the recovery, in a heap that is empty. */
+static struct verdict run_through(struct executor *executor, const struct program *program) {
+    struct verdict verdict = verdict_sound();
+    for (size_t i = 0; i < program->operation_count && verdict_is_sound(verdict); i++) {
         const struct operation operation = program_operation(program, i);
         verdict = executor_step(executor, &operation);
     }
-    if (verdict_is_sound(verdict)) {
-        verdict = executor_recover(executor);
+    return verdict_is_sound(verdict) ? executor_recover(executor) : verdict;
+}
+
+static struct verdict run_again(struct executor *executor, const struct program *program) {
+    const size_t first_grant_count = executor->grant_count;
+    executor->grant_count = 0;
+    const struct verdict verdict = run_through(executor, program);
+    return verdict_is_sound(verdict) ? unseen_judge_leak(executor, first_grant_count) : verdict;
+}
+
+struct verdict executor_run(struct executor *executor, const struct program *program) {
+    struct verdict verdict = executor_start(executor, &program->header);
+    if (verdict_is_sound(verdict) && executor->started) {
+        verdict = run_through(executor, program);
+    }
+    if (verdict_is_sound(verdict) && unseen_repeats(executor)) {
+        verdict = run_again(executor, program);
     }
     executor_end(executor, !verdict_is_sound(verdict));
     return verdict;

@@ -38,7 +38,8 @@ __attribute__((warn_unused_result)) struct verdict executor_recover(struct execu
  * written. */
 void executor_end(struct executor *executor, bool violated);
 
-/* All of the above for one program: start, a step per operation, recovery, end. */
+/* All of the above for one program: start, a step per operation, recovery, end. A heap without a view that
+ * merges may have to do all but the start twice (unseen.h). */
 __attribute__((warn_unused_result)) struct verdict executor_run(struct executor *executor,
                                                                 const struct program *program);
 

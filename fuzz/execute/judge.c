@@ -5,6 +5,7 @@
 #include "fuzz/execute/judge.h"
 
 #include "fuzz/execute/slots.h"
+#include "fuzz/execute/unseen.h"
 
 #define POISON_STEP_SIZE                                                                                     \
     ((size_t)4096) /* bytes: poison in a region of n times as many is judged at every n-th step */
@@ -73,7 +74,10 @@ static struct verdict check_disjoint(const struct executor *executor, const stru
 }
 
 static struct verdict judge_payload(const struct executor *executor, const struct step *step) {
-    struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
+    struct verdict verdict = unseen_judge_payload(executor, step);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge_if_on(executor, check_inside(executor, step));
+    }
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_alignment(executor, step));
     }

@@ -1,6 +1,7 @@
 /* Every oracle: what the harness can find wrong, and what its verdict says. The checker's invariants come
  * first and keep their numbers. How each is checked is in judge.c, contents.c, poison.c, damage.c,
- * bad_start.c and invariants/. */
+ * bad_start.c and invariants/. The last four are for
+ * subjects without a view. */
 #ifndef KMEM_ORACLE_H
 #define KMEM_ORACLE_H
 
@@ -54,7 +55,15 @@
     X(CONTENTS_MOVED, "contents-moved", "A resized payload keeps its contents up to the smaller size.",      \
       "the payload byte at {offset} of resized memory", "{byte}, as written before", "{byte}")               \
     X(RECOVERY, "recovery", "After freeing everything, one free block spans the heap again.",                \
-      "the emptied heap", "{count} free block", "{count} blocks")
+      "the emptied heap", "{count} free block", "{count} blocks")                                            \
+    X(IMPOSSIBLE_SIZE, "impossible-size", "No request for more than the region is granted.",                 \
+      "the payload at {offset}", "NULL, as the region has {bytes}", "a payload for {bytes}")                 \
+    X(OWN_CHECK, "own-check", "The heap's own check finds nothing wrong.", "the heap",                       \
+      "nothing to be wrong", "something wrong, says its own check")                                          \
+    X(LIVENESS, "liveness", "An empty heap grants a byte.", "the empty heap of {bytes}",                     \
+      "a payload for one byte", "NULL")                                                                      \
+    X(LEAK, "leak", "The same program, run again in the heap it has emptied, is granted no less.",           \
+      "the second run in the same heap", "{count} payloads, as in the first", "{count}")
 
 enum oracle {
     ORACLE_BEFORE_FIRST = INVARIANT_COUNT - 1,

@@ -6,7 +6,11 @@
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/slots.h"
 
-#define WORD           ((size_t)8)    /* bytes between the pointers a block has to choose from */
+#define WORD ((size_t)8) /* bytes between the pointers a block has to choose from */
+/* Bytes asked for on a damaged heap at most. A request that no size_t can round up is refused before any
+ * header is read: what is one must not depend on the machine. */
+#define LARGEST_DAMAGED ((uint64_t)INT32_MAX)
+
 #define FOREIGN_SPREAD UINT32_C(4096) /* words beyond the region a foreign pointer may be */
 
 static uint64_t add(uint64_t base, int32_t amount) {
@@ -262,6 +266,9 @@ static void resolve_damage(struct step *step, const struct executor *executor) {
     }
     pass_live(step, executor, CALL_DAMAGED, live);
     step->size = resolve_size(executor, operation->size, operation->slot);
+    if (step->size > LARGEST_DAMAGED) {
+        step->size = LARGEST_DAMAGED;
+    }
     step->damage = (struct damage){.call = calls[operation->through],
                                    .header_offset = damaged_header(executor, step),
                                    .mask = damage_mask(operation->step)};

@@ -71,6 +71,7 @@ struct executor {
     size_t asked_pages;     /* asked for in the current step, by all its asks */
     size_t ask_count;       /* times the page source was asked in it */
     bool grant;             /* the page source grants the next ask of the current step */
+    size_t grant_count;     /* payloads returned since the start, or the start of the second run */
     size_t given_pages;     /* pages of the region, growth included */
     size_t touched_size;    /* bytes of the arena the run may have written */
     bool started;           /* false: the subject cannot make a heap of this region, and no step is made */

@@ -22,6 +22,7 @@ struct subject_facts {
     bool free_null;        /* free(NULL) does nothing */
     bool realloc_null;     /* realloc(NULL, size) is alloc(size) */
     bool realloc_zero;     /* realloc(pointer, 0) is free(pointer), and returns NULL */
+    bool merges;           /* once all is freed, what could be allocated before can be again */
 };
 
 struct subject_view;
@@ -50,6 +51,7 @@ struct subject {
     void *(*realloc)(void *pointer, size_t size); /* NULL: the old payload is as it was, unless size is 0 */
     void (*coalesce)(void);                       /* merges what is free */
     size_t (*usable_size)(const void *pointer); /* bytes usable at a live payload, at least those asked for */
+    bool (*check)(void);                        /* the heap's own check; false: something is wrong */
 
     struct subject_facts facts;
 
@@ -58,8 +60,8 @@ struct subject {
     const struct subject_view *view;
 };
 
-/* The subject of the fuzz target and of the tools: a program's own sources may define it. Otherwise it is kmem
- * (fuzz/subjects/under_test.c). */
+/* The subject of the fuzz target and of the tools: a program's own sources may define it. Otherwise it is
+ * kmem (fuzz/subjects/under_test.c). */
 extern const struct subject *const subject_under_test;
 
 /* This project's own allocator. */

@@ -87,6 +87,11 @@ static const struct subject subject_obedient = {
     .free = release,
     .coalesce = coalesce,
     .usable_size = usable_size,
+    .facts = {.alignment = 8,
+              .zero_size_unique = true,
+              .free_null = true,
+              .realloc_null = true,
+              .realloc_zero = true},
     .view = &view,
 };
 

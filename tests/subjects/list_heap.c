@@ -94,7 +94,7 @@ static void *alloc(size_t size) {
     if (size == 0) {
         return is(LIST_HEAP_SHARES_NOTHING) && last_payload != 0 ? memory + last_payload + UNIT : NULL;
     }
-    if (size > memory_size && !is(LIST_HEAP_GRANTS_TOO_MUCH)) {
+    if ((size > memory_size && !is(LIST_HEAP_GRANTS_TOO_MUCH)) || is(LIST_HEAP_GRANTS_NOTHING)) {
         return NULL;
     }
     const size_t need = block_size_for(size);
@@ -113,7 +113,10 @@ static void give(size_t offset) {
     uint32_t block = (uint32_t)offset;
     uint32_t previous = NONE;
     uint32_t next = first;
-    while (next != NONE && next < block) {
+    if (size_of(block) == BLOCK_LEAST && is(LIST_HEAP_FORGETS_THE_LEAST)) {
+        return;
+    }
+    while (next != NONE && next < block && !is(LIST_HEAP_DISORDERS)) {
         previous = next;
         next = next_of(next);
     }
@@ -187,6 +190,18 @@ static void *alloc_aligned(size_t alignment, size_t size) {
     return payload + front;
 }
 
+/* Are the free blocks in order, and none beside another? */
+static bool check(void) {
+    size_t end = 0; /* of the last free block */
+    for (uint32_t block = first; block != NONE; block = next_of(block)) {
+        if ((end != 0 && block <= end) || block >= memory_size || size_of(block) > memory_size - block) {
+            return false;
+        }
+        end = block + size_of(block);
+    }
+    return true;
+}
+
 static size_t usable_size(const void *pointer) {
     return payload_size(pointer) - (is(LIST_HEAP_CLAIMS_LESS) ? payload_size(pointer) : 0);
 }
@@ -200,5 +215,6 @@ const struct subject subject_list_heap = {
     .realloc = call_realloc,
     .alloc_aligned = alloc_aligned,
     .usable_size = usable_size,
-    .facts = {.alignment = UNIT},
+    .check = check,
+    .facts = {.alignment = UNIT, .merges = true},
 };

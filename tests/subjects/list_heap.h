@@ -18,6 +18,9 @@ enum {
     LIST_HEAP_LOSES_THE_OLD,     /* a failed realloc frees the old payload */
     LIST_HEAP_CLAIMS_LESS,       /* usable_size is always 0 */
     LIST_HEAP_SHARES_NOTHING,    /* alloc(0) returns the inside of the last payload */
+    LIST_HEAP_GRANTS_NOTHING,    /* alloc refuses everything */
+    LIST_HEAP_FORGETS_THE_LEAST, /* free drops the smallest blocks */
+    LIST_HEAP_DISORDERS,         /* free puts a block first in the list, wherever it is */
 };
 
 extern const struct subject subject_list_heap;

@@ -21,7 +21,8 @@ PACKAGE = ("fuzz", "corpus", "board", "report", "soak", "sarif")  # the words in
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size poison damage-inside damage-reported "
-    "damage-untouched start-refused contents-kept contents-zeroed contents-moved recovery").split()
+    "damage-untouched start-refused contents-kept contents-zeroed contents-moved recovery "
+    "impossible-size own-check liveness leak").split()
 
 
 def random_bytes(seed, size):

@@ -22,17 +22,20 @@ BROKEN_LINKS = "disjoint|contents-kept|usable-size|AddressSanitizer|UndefinedBeh
 # For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or a sanitizer.
 HEAPS = {
     "list_heap": {
-        "GRANTS_TOO_MUCH": "inside|AddressSanitizer",
+        "GRANTS_TOO_MUCH": "impossible-size|AddressSanitizer",
         "MISALIGNS": "alignment",
         "IGNORES_ALIGNMENT": "alignment",
-        "OVERLAPS": "contents-kept|disjoint",
-        "LINKS_TOO_LOW": "contents-kept|contents-moved",
+        "OVERLAPS": "own-check",
+        "LINKS_TOO_LOW": "contents-kept|contents-moved|own-check",
         "WRITES_PAST": "AddressSanitizer",
         "ZEROES_TOO_LITTLE": "contents-zeroed",
         "MOVES_TOO_LITTLE": "contents-moved",
         "LOSES_THE_OLD": "contents-kept|disjoint",
         "CLAIMS_LESS": "usable-size",
-        "SHARES_NOTHING": "disjoint",
+        "SHARES_NOTHING": "disjoint|own-check",
+        "GRANTS_NOTHING": "liveness",
+        "FORGETS_THE_LEAST": "leak",
+        "DISORDERS": "own-check",
     },
     "tag_heap": {
         "WRAPS": "inside",
@@ -80,7 +83,7 @@ HEAPS = {
     },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]
-OVERLAP = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nalloc 1 20\n"
+MOVE = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nrealloc 0 40\n"
 
 
 class TestTheHeaps(FolderTest):
@@ -117,10 +120,10 @@ class TestTheHeaps(FolderTest):
         assert set(re.findall(r"^kmem_foreign_heap\((\w+) ", text, re.MULTILINE)) == set(HEAPS)
 
     def test_a_program_that_fails_is_explained_and_reduced(self):
-        self.write("program.ops", OVERLAP)
+        self.write("program.ops", MOVE)
         assert self.run_with("list_heap", None, "kmemfuzz", "run", "program.ops")[0] == SOUND
-        code, output = self.run_with("list_heap", "OVERLAPS", "kmemfuzz", "explain", "program.ops")
+        code, output = self.run_with("list_heap", "MOVES_TOO_LITTLE", "kmemfuzz", "explain", "program.ops")
         assert code == VIOLATION
-        assert "VIOLATION contents-kept" in output
-        assert "before  |.4|#1 s0|.59|" in output
+        assert "VIOLATION contents-moved" in output
+        assert "before  |.4|#9 s0|.51|" in output
         assert "#error" in (self.folder / "program.ops.c").read_text(encoding="utf-8")  # it would call another heap

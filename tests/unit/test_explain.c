@@ -67,6 +67,13 @@ static const struct reading readings[] = {
      {"the payload byte at offset 143 of resized memory", "the byte 0x15, as written before",
       "the byte 0xa5"}},
     {{ORACLE_RECOVERY, 0, 1, 3}, {"the emptied heap", "1 free block", "3 blocks"}},
+    {{ORACLE_IMPOSSIBLE_SIZE, 4, 256, UINT64_MAX},
+     {"the payload at offset 4", "NULL, as the region has 256 bytes",
+      "a payload for 18446744073709551615 bytes"}},
+    {{ORACLE_OWN_CHECK, 0, 1, 0}, {"the heap", "nothing to be wrong", "something wrong, says its own check"}},
+    {{ORACLE_LIVENESS, 16384, 1, UINT64_MAX},
+     {"the empty heap of 16384 bytes", "a payload for one byte", "NULL"}},
+    {{ORACLE_LEAK, 0, 2, 1}, {"the second run in the same heap", "2 payloads, as in the first", "1"}},
 };
 
 EXECUTOR_TEST(every_oracle_s_verdict_reads_as_written_here) {

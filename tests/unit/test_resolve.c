@@ -289,6 +289,14 @@ EXECUTOR_TEST(nothing_is_damaged_that_nothing_could_judge) {
     assert_damages(CALL_NONE);
 }
 
+/* Else some would be refused by 32-bit machines before a header is read, and not by others. */
+EXECUTOR_TEST(a_damaged_heap_is_asked_for_what_every_size_t_can_round_up) {
+    have("alloc 0 24");
+    assert_int_equal(meaning("damage 0 0 alloc 100").size, 100);
+    assert_int_equal(meaning("damage 0 0 alloc 2^32").size, INT32_MAX);
+    assert_int_equal(meaning("damage 0 0 realloc max").size, INT32_MAX);
+}
+
 /* Each of these is refused by the heap by the name its kind suggests, which the whole executor agrees with.
  */
 static const struct {

@@ -21,6 +21,17 @@ BROKEN_LINKS = "disjoint|contents-kept|usable-size|AddressSanitizer|UndefinedBeh
 
 # For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or a sanitizer.
 HEAPS = {
+    "bump_heap": {
+        "ROUNDS_TO_NOTHING": "impossible-size",
+        "FORGETS_ITS_HEADER": "inside|AddressSanitizer",
+        "REUSES_ANY_SIZE": "usable-size|disjoint|inside",
+        "TOP_TOO_LOW": "contents-kept|contents-moved|usable-size",
+        "COPIES_TOO_FEW": "contents-moved",
+        "ALIGNS_THE_HEADER": "alignment",
+        "CALLOC_WRAPS": "impossible-size",
+        "ZEROES_ONE_ELEMENT": "contents-zeroed",
+        "SIZES_OF_8_BITS": "usable-size",
+    },
     "list_heap": {
         "GRANTS_TOO_MUCH": "impossible-size|AddressSanitizer",
         "MISALIGNS": "alignment",

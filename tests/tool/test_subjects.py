@@ -21,6 +21,19 @@ BROKEN_LINKS = "disjoint|contents-kept|usable-size|AddressSanitizer|UndefinedBeh
 
 # For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or a sanitizer.
 HEAPS = {
+    "buddy_heap": {
+        "ROUNDS_DOWN": "usable-size",
+        "MARKS_TOO_EARLY": "disjoint",
+        "MERGES_TAKEN": "disjoint",
+        "MERGES_ANY_ORDER": "disjoint|leak",
+        "MERGES_RIGHTWARDS": "disjoint|alignment|leak|AddressSanitizer",
+        "MERGES_ONCE": "leak",
+        "MAP_OF_BITS": "AddressSanitizer",
+        "SHRINKS_TO_FREE": "disjoint",
+        "MOVES_A_UNIT": "contents-moved",
+        "ZEROES_UNITS": "contents-zeroed",
+        "FORGETS_ALIGNMENT": "alignment",
+    },
     "bump_heap": {
         "ROUNDS_TO_NOTHING": "impossible-size",
         "FORGETS_ITS_HEADER": "inside|AddressSanitizer",

@@ -45,6 +45,17 @@ HEAPS = {
         "ZEROES_ONE_ELEMENT": "contents-zeroed",
         "SIZES_OF_8_BITS": "usable-size",
     },
+    "global_heap": {
+        "ROUNDS_DOWN": "usable-size",
+        "TAKES_ONE_LESS": "disjoint",
+        "COUNTS_ON": "disjoint",
+        "FREES_ONE_MORE": "disjoint",
+        "KEEPS_ONE_UNIT": "leak",
+        "LEAVES_THE_LAST": "usable-size",
+        "GROWS_INTO_TAKEN": "disjoint",
+        "ZEROES_TOO_LITTLE": "contents-zeroed",
+        "IGNORES_ALIGNMENT": "alignment",
+    },
     "list_heap": {
         "GRANTS_TOO_MUCH": "impossible-size|AddressSanitizer",
         "MISALIGNS": "alignment",

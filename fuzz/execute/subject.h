@@ -22,7 +22,8 @@ struct subject_facts {
     bool free_null;        /* free(NULL) does nothing */
     bool realloc_null;     /* realloc(NULL, size) is alloc(size) */
     bool realloc_zero;     /* realloc(pointer, 0) is free(pointer), and returns NULL */
-    bool merges;           /* once all is freed, what could be allocated before can be again */
+    bool merges; /* once all is freed, the same calls again get no less: nothing is lost, and the place where
+                  * a last search ended is not kept */
 };
 
 struct subject_view;

@@ -238,21 +238,20 @@ constinit best_fit_heap heap;
 } // namespace
 
 extern "C" const struct subject subject_cpp_heap;
-const struct subject subject_cpp_heap = {
-    .name = "heap in C++",
-    .start = [](void *memory, size_t size) { return heap.start(memory, size); },
-    .alloc = [](size_t size) { return heap.allocate(size); },
-    .free = [](void *pointer) { heap.release(pointer); },
-    .zalloc = [](size_t size) { return heap.allocate_zeroed(size); },
-    .calloc = nullptr,
-    .alloc_aligned = [](size_t alignment, size_t size) { return heap.allocate_aligned(alignment, size); },
-    .realloc = [](void *pointer, size_t size) { return heap.resize(pointer, size); },
-    .coalesce = nullptr,
-    .usable_size = [](const void *pointer) { return best_fit_heap::usable(pointer); },
-    .facts = {.alignment = unit,
-              .zero_size_unique = true,
-              .free_null = false,
-              .realloc_null = false,
-              .realloc_zero = false},
-    .view = nullptr,
-};
+constinit const struct subject subject_cpp_heap = [] {
+    struct subject table = {};
+    table.name = "heap in C++";
+    table.start = [](void *memory, size_t size) { return heap.start(memory, size); };
+    table.alloc = [](size_t size) { return heap.allocate(size); };
+    table.free = [](void *pointer) { heap.release(pointer); };
+    table.zalloc = [](size_t size) { return heap.allocate_zeroed(size); };
+    table.alloc_aligned = [](size_t alignment, size_t size) {
+        return heap.allocate_aligned(alignment, size);
+    };
+    table.realloc = [](void *pointer, size_t size) { return heap.resize(pointer, size); };
+    table.usable_size = [](const void *pointer) { return best_fit_heap::usable(pointer); };
+    table.facts.alignment = unit;
+    table.facts.zero_size_unique = true;
+    table.facts.merges = true;
+    return table;
+}();

@@ -3,7 +3,7 @@
 
 #include "fuzz/execute/judge.h"
 
-#define LIVE_REGION_SIZE ((size_t)16384) /* bytes: a heap that starts in so many has room for a byte */
+#define LIVE_REGION_SIZE ((size_t)1024) /* bytes: a heap that starts in so many has room for a byte */
 
 struct verdict unseen_judge_start(const struct executor *executor) {
     const struct subject *const subject = executor->subject;

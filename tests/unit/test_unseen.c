@@ -62,9 +62,9 @@ static void *refuse_all(size_t size) {
 }
 
 UNSEEN_TEST(a_heap_that_grants_nothing_is_liveness_s_where_it_has_room) {
-    const struct program_header large = {.page_size = 4096, .page_count = 4, .slot_count = 16};
+    const struct program_header large = {.page_size = 256, .page_count = 4, .slot_count = 16};
     subject.alloc = refuse_all;
-    assert_verdict(run(&large, ""), "liveness 16384 1 -1");
+    assert_verdict(run(&large, ""), "liveness 1024 1 -1");
     assert_sound(run(&page_heap, ""));
 }
 

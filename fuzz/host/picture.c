@@ -84,3 +84,8 @@ void picture_draw_recorded(struct picture *picture, const struct history_cursor 
         append_corrupt(picture);
     }
 }
+
+const char *picture_legend(size_t header_size) {
+    return header_size != 0 ? "# taken, . free, bytes with header, slot"
+                            : "# payload, . what no payload takes, bytes, slot";
+}

@@ -2,6 +2,7 @@
  *
  * Bytes that begin as a program in text are parsed as one, as everywhere; a text that does not parse is no
  * input. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,17 @@ static char replay[512]; /* the command that runs an input again; libFuzzer has 
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+    static const char ending[] = "_fuzzer";
+    static const char own[] = "heap_fuzzer"; /* whose tool is kmemfuzz; NAME_fuzzer's is NAME_kmemfuzz */
     const char *const self = *argument_count > 0 ? (*arguments)[0] : "";
     const char *const slash = strrchr(self, '/');
-    const int folder_length = slash == NULL ? 0 : (int)(slash + 1 - self);
-    snprintf(replay, sizeof replay, "%.*skmemfuzz run FILE (the one the fuzzer names below)", folder_length,
-             self);
+    const char *const name = slash == NULL ? self : slash + 1;
+    const size_t size = strlen(name);
+    const bool named = size > sizeof ending - 1 && strcmp(name + size - (sizeof ending - 1), ending) == 0 &&
+                       strcmp(name, own) != 0;
+    const int kept = (int)(name - self) + (named ? (int)(size - (sizeof ending - 1)) : 0);
+    snprintf(replay, sizeof replay, "%.*s%skmemfuzz run FILE (the one the fuzzer names below)", kept, self,
+             named ? "_" : "");
     return 0;
 }
 

@@ -178,10 +178,10 @@ void map_print(const struct recording *recording, size_t width, bool colour, FIL
     choose_scale(&map, most < MAP_WIDTH_MINIMUM ? MAP_WIDTH_MINIMUM : most,
                  (uint64_t)history->page_limit * history->header.page_size);
     print_summary(&map, recording);
-    fprintf(stream,
-            "\n  a character is %" PRIu64 " bytes: [ header, 0-9 a-z payload by slot, ~ slack, . free, "
-            "? taken by no live allocation\n",
-            map.cell_size);
+    fprintf(stream, "\n  a character is %" PRIu64 " bytes: %s\n", map.cell_size,
+            map.header_size != 0
+                ? "[ header, 0-9 a-z payload by slot, ~ slack, . free, ? taken by no live allocation"
+                : "0-9 a-z payload by slot, . what no payload takes");
     struct history_cursor cursor = history_cursor_open(history);
     do { /* as many times as there are steps, and once */
         print_line(&map, &cursor);

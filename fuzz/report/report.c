@@ -144,7 +144,7 @@ void report_violation(struct executor *executor, const struct program *program, 
     print_verdict(verdict, stream);
     if (recorder.step_count != 0) {
         print_last_steps(stream);
-        fprintf(stream, "\n  heap (# taken, . free, bytes with header, slot)\n");
+        fprintf(stream, "\n  heap (%s)\n", picture_legend(executor_header_size(executor)));
         fprintf(stream, "    before  %s\n", recorder.before.text);
         fprintf(stream, "    after   %s\n", recorder.after.text);
     }
@@ -169,7 +169,8 @@ void report_last_words(FILE *stream) {
     fprintf(stream, "\nDIED in the subject: the report above says why, this says where\n");
     print_operation(stream);
     print_last_steps(stream);
-    fprintf(stream, "\n  heap (# taken, . free, bytes with header, slot), in the middle of the operation\n");
+    fprintf(stream, "\n  heap (%s), in the middle of the operation\n",
+            picture_legend(executor_header_size(recorder.executor)));
     fprintf(stream, "            %s\n", now.text);
     print_replay(stream);
 }

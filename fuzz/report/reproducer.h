@@ -17,6 +17,9 @@
 
 extern const char reproducer_helpers[]; /* reproducer_helpers.h, embedded by the build */
 
+/* A C file calls this project's heap: can there be one for the subject under test? */
+bool reproducer_is_possible(void);
+
 /* Writes the file for a program to stream. outcome is how it ended, plan is its plan; name is the program's
  * name in the comment. The caller checks with ferror whether all was written. */
 void reproducer_write(const struct program *program, const struct outcome *outcome, const struct plan *plan,

@@ -60,7 +60,7 @@ static char *choose_prefix(const struct options *options) {
 static enum exit_code refuse_existing(const struct diagnosis_files *files) {
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
         struct stat status;
-        if (lstat(files->paths[i], &status) == 0) {
+        if (files->paths[i] != NULL && lstat(files->paths[i], &status) == 0) {
             fprintf(stderr, "kmemfuzz: %s exists; choose another place with -o, or --force to replace it\n",
                     shown(files->paths[i]));
             return EXIT_USAGE;

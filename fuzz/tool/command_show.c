@@ -63,6 +63,12 @@ static enum exit_code write_pictures(const struct program *program, const struct
 /* C. */
 
 static enum exit_code show_c(const char *path, const struct program *program) {
+    if (!reproducer_is_possible()) {
+        fprintf(stderr,
+                "kmemfuzz show: C files call kmem, and this tool's heap is %s; show the program as text\n",
+                subject_under_test->name);
+        return EXIT_USAGE;
+    }
     struct plan plan;
     struct outcome outcome;
     outcome_find(program, ORACLE_ALL, &outcome);

@@ -39,6 +39,10 @@ static const char *const endings[DIAGNOSIS_FILE_COUNT] = {[DIAGNOSIS_REDUCED] = 
 struct diagnosis_files diagnosis_files_open(const char *prefix) {
     struct diagnosis_files files;
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
+        files.paths[i] = NULL;
+        if (i == DIAGNOSIS_C && !reproducer_is_possible()) {
+            continue;
+        }
         const size_t size = strlen(prefix) + strlen(endings[i]) + 1;
         files.paths[i] = malloc(size);
         if (files.paths[i] == NULL) {
@@ -103,13 +107,16 @@ static enum exit_code fail(const char *path, const char *what) {
 enum exit_code diagnosis_write(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
                                bool replace) {
     struct output outputs[DIAGNOSIS_FILE_COUNT] = {{.path = NULL}};
+    size_t count = 0;
     bool whole = true;
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT && whole; i++) {
-        whole = make_file(diagnosis, files, (enum diagnosis_file)i, &outputs[i]);
+        if (files->paths[i] != NULL) {
+            whole = make_file(diagnosis, files, (enum diagnosis_file)i, &outputs[count++]);
+        }
     }
-    const enum exit_code code = whole ? output_write_all(outputs, DIAGNOSIS_FILE_COUNT, replace)
-                                      : fail(diagnosis->path, "no memory for its files");
-    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
+    const enum exit_code code =
+        whole ? output_write_all(outputs, count, replace) : fail(diagnosis->path, "no memory for its files");
+    for (size_t i = 0; i < count; i++) {
         free((void *)(uintptr_t)outputs[i].bytes);
     }
     return code;

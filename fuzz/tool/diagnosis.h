@@ -21,13 +21,13 @@ struct diagnosis {
 enum diagnosis_file {
     DIAGNOSIS_REDUCED, /* the reduced program, canonical bytes: PREFIX.reduced */
     DIAGNOSIS_TEXT,    /* as text: PREFIX.reduced.ops */
-    DIAGNOSIS_C,       /* as a C file that needs no harness: PREFIX.c */
+    DIAGNOSIS_C,       /* as a C file that needs no harness: PREFIX.c; only where there can be one */
     DIAGNOSIS_PAGE,    /* its run as a page for a browser: PREFIX.html */
     DIAGNOSIS_FILE_COUNT,
 };
 
 struct diagnosis_files {
-    char *paths[DIAGNOSIS_FILE_COUNT];
+    char *paths[DIAGNOSIS_FILE_COUNT]; /* NULL: not written */
 };
 
 /* Finds out what is wrong with a program, on the host's executor with every oracle on. path names it. The

@@ -65,7 +65,7 @@ static void print_heaps(const struct diagnosis *diagnosis, FILE *stream) {
     struct picture picture;
     while (cursor.step < failed && history_cursor_advance(&cursor)) {
     }
-    fprintf(stream, "\n  heap (# taken, . free, bytes with header, slot)\n");
+    fprintf(stream, "\n  heap (%s)\n", picture_legend(history->header_size));
     picture_draw_recorded(&picture, &cursor);
     fprintf(stream, "    before  %s\n", picture.text);
     if (history_cursor_advance(&cursor)) {
@@ -84,7 +84,9 @@ static void print_files(const struct diagnosis_files *files, FILE *stream) {
         [DIAGNOSIS_PAGE] = "its run as a page for a browser, to step through"};
     fprintf(stream, "\n  written\n");
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
-        fprintf(stream, "    %s: %s\n", shown(files->paths[i]), words[i]);
+        if (files->paths[i] != NULL) {
+            fprintf(stream, "    %s: %s\n", shown(files->paths[i]), words[i]);
+        }
     }
 }
 
@@ -138,7 +140,9 @@ static void write_files(struct json *json, const struct diagnosis_files *files) 
                                                            [DIAGNOSIS_PAGE] = "html"};
     json_open_object(json, "files");
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT && files != NULL; i++) {
-        json_string(json, keys[i], files->paths[i]);
+        if (files->paths[i] != NULL) {
+            json_string(json, keys[i], files->paths[i]);
+        }
     }
     json_close_object(json);
 }

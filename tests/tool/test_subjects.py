@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUBJECTS = ROOT / "tests" / "subjects"
 PROGRAMS = ROOT / "build" / "fuzz" / "tests" / "subjects"
 EXECUTIONS = 20000
-SOUND, VIOLATION = range(2)
+TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
+SOUND, VIOLATION, USAGE = range(3)
 
 # What may object first where a heap follows links that lie in payloads.
 BROKEN_LINKS = "disjoint|contents-kept|usable-size|AddressSanitizer|UndefinedBehaviorSanitizer"
@@ -125,13 +126,14 @@ class TestTheHeaps(FolderTest):
     def run_with(self, heap, defect, program, *arguments):
         """(exit code, output) of a heap's program, where the heap has a defect; None is none."""
         number = 0 if defect is None else 1 + list(HEAPS[heap]).index(defect)
-        done = subprocess.run([PROGRAMS / f"{heap}_{program}", *arguments], cwd=self.folder,
-                              env=dict(os.environ, SUBJECT_DEFECT=str(number)),
+        done = subprocess.run([PROGRAMS / f"foreign_{program}", *arguments], cwd=self.folder, timeout=TIMEOUT,
+                              env=dict(os.environ, SUBJECT=heap, SUBJECT_DEFECT=str(number)),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return done.returncode, done.stdout
 
     def fuzz(self, heap, defect):
-        return self.run_with(heap, defect, "fuzzer", "-seed=1", f"-runs={EXECUTIONS}", "-max_len=1024", "-len_control=0")
+        return self.run_with(heap, defect, "fuzzer", "-seed=1", f"-runs={EXECUTIONS}", "-max_len=1024", "-len_control=0",
+                             "-timeout=10")
 
     @pytest.mark.parametrize("heap", HEAPS)
     def test_a_sound_one_is_not_accused(self, heap):
@@ -151,8 +153,7 @@ class TestTheHeaps(FolderTest):
         assert re.findall(rf"^    {heap.upper()}_(\w+),", text, re.MULTILINE) == ["SOUND", *HEAPS[heap]]
 
     def test_the_heaps_are_all_that_there_are(self):
-        text = (SUBJECTS / "CMakeLists.txt").read_text(encoding="utf-8")
-        assert set(re.findall(r"^kmem_foreign_heap\((\w+) ", text, re.MULTILINE)) == set(HEAPS)
+        assert {path.stem for path in SUBJECTS.glob("*_heap.c*")} == set(HEAPS)
 
     def test_a_program_that_fails_is_explained_and_reduced(self):
         self.write("program.ops", MOVE)
@@ -161,4 +162,10 @@ class TestTheHeaps(FolderTest):
         assert code == VIOLATION
         assert "VIOLATION contents-moved" in output
         assert "before  |.4|#9 s0|.51|" in output
-        assert "#error" in (self.folder / "program.ops.c").read_text(encoding="utf-8")  # it would call another heap
+        assert "bytes: 0-9 a-z payload by slot, . what no payload takes" in output
+        assert not (self.folder / "program.ops.c").exists()  # it would call another heap
+        code, output = self.run_with("list_heap", None, "kmemfuzz", "show", "--c", "program.ops")
+        assert (code, output) == (USAGE, "kmemfuzz show: C files call kmem, and this tool's heap is list heap; show the program as text\n")
+
+    def test_a_finding_names_the_tool_of_its_heap(self):
+        assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]

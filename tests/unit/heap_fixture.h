@@ -63,9 +63,9 @@ PORT_UNCHECKED static inline void header_write(size_t offset, uint64_t header) {
     *(volatile uint64_t *)(void *)(heap.base + offset) = header;
 }
 
-/* The address offset bytes from the heap's base. */
+/* The address offset bytes from the heap's base, before it for offsets that wrap. */
 static inline void *at(size_t offset) {
-    return heap.base + offset;
+    return (void *)((uintptr_t)heap.base + offset);
 }
 
 static inline bool extend(void *context, size_t page_count) {

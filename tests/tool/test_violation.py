@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
 
-TREE = ("src", "invariants", "fuzz", "cmake", "corpus", "ci", "CMakeLists.txt", "CMakePresets.json")
+TREE = ("src", "invariants", "fuzz", "cmake", "corpus", "ci", "tests/subjects", "CMakeLists.txt", "CMakePresets.json")
 
 # One line of src/kmem.c each: what it says, and what it is made to say.
 RIGHT_MERGE_FORGOTTEN = ("    write_block(heap, start, right_offset + right_size - start, false);\n",

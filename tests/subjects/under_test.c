@@ -1,5 +1,5 @@
-/* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect whose
- * number SUBJECT_DEFECT is. */
+/* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect
+ * whose number SUBJECT_DEFECT is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

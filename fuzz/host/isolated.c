@@ -224,6 +224,7 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     set_alarm(0);
     child_share->nanoseconds = processor_nanoseconds() - start;
     child_share->outcome.digest = executor->digest;
+    child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;
     child_share->outcome.failure.verdict = verdict;
     child_share->outcome.failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
 }

@@ -8,6 +8,7 @@
 
 struct outcome {
     struct failure failure; /* how it failed; FAILURE_NONE: it is sound */
+    bool passed_over;       /* the subject could not make a heap of the region: nothing was judged */
     bool has_step;          /* a step was begun: the last one is step */
     struct step step;       /* as it was before the call when the subject died in it */
     size_t operation_count; /* steps done, those of the recovery included */

@@ -17,8 +17,12 @@ void results_start(struct results *results) {
     json_open_array(&results->json, "results");
 }
 
+static bool is_unusable(const struct result *result) {
+    return result->outcome == NULL || result->outcome->passed_over;
+}
+
 static const char *verdict_word(const struct result *result) {
-    if (result->outcome == NULL) {
+    if (is_unusable(result)) {
         return "unusable";
     }
     switch (result->outcome->failure.kind) {
@@ -32,7 +36,7 @@ static const char *verdict_word(const struct result *result) {
 }
 
 static void count(struct results *results, const struct result *result) {
-    if (result->outcome == NULL) {
+    if (is_unusable(result)) {
         results->unusable_count++;
     } else if (result->outcome->failure.kind == FAILURE_NONE) {
         results->sound_count++;
@@ -106,7 +110,7 @@ void results_write_members(struct json *json, const struct result *result) {
     json_string(json, "file", result->path);
     json_path(json, "uri", result->path);
     json_string(json, "verdict", verdict_word(result));
-    if (result->outcome != NULL) {
+    if (!is_unusable(result)) {
         write_outcome(json, result->outcome);
     }
 }

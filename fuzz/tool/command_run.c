@@ -60,7 +60,11 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     const struct verdict verdict = options->trace ? report_trace(executor, &input->program, stdout)
                                                   : executor_run(executor, &input->program);
     const bool sound = verdict_is_sound(verdict);
-    if (sound) {
+    const bool judged = !sound || executor->started;
+    if (!judged) {
+        fprintf(stderr, "%s: error: not judged: %s cannot start in the region this program asks for\n",
+                shown(path), executor->subject->name);
+    } else if (sound) {
         printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
                shown(path));
     } else {
@@ -69,6 +73,9 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     }
     death_expect(false);
     free(replay); /* no current run would ask for it */
+    if (!judged) {
+        return EXIT_USAGE;
+    }
     return sound ? EXIT_SOUND : EXIT_VIOLATION;
 }
 
@@ -89,7 +96,11 @@ static enum exit_code run_for_results(struct executor *executor, const struct in
     if (is_reduced) {
         reduced_close(&reduced);
     }
+    const bool judged = !outcome.passed_over;
     outcome_close(&outcome);
+    if (!judged) {
+        return EXIT_USAGE;
+    }
     return failed ? EXIT_VIOLATION : EXIT_SOUND;
 }
 

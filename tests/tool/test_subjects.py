@@ -139,6 +139,8 @@ class TestTheHeaps(FolderTest):
     def test_a_sound_one_is_not_accused(self, heap):
         code, output = self.fuzz(heap, None)
         assert (code, f"Done {EXECUTIONS} runs" in output) == (SOUND, True), output[-2000:]
+        kept = re.findall(r" corp: (\d+)/", output)  # nothing is kept of a heap that never starts
+        assert kept and int(kept[-1]) >= 5
 
     @pytest.mark.parametrize(("heap", "defect"), DEFECTS)
     def test_a_defect_is_found_by_its_oracle(self, heap, defect):
@@ -166,6 +168,14 @@ class TestTheHeaps(FolderTest):
         assert not (self.folder / "program.ops.c").exists()  # it would call another heap
         code, output = self.run_with("list_heap", None, "kmemfuzz", "show", "--c", "program.ops")
         assert (code, output) == (USAGE, "kmemfuzz show: C files call kmem, and this tool's heap is list heap; show the program as text\n")
+
+    def test_a_program_in_whose_region_no_heap_can_start_is_not_called_sound(self):
+        self.write("small.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")
+        for words in (("run",), ("run", "--json"), ("explain",)):
+            code, output = self.run_with("list_heap", None, "kmemfuzz", *words, "small.ops")
+            assert code == USAGE
+            assert "not judged" in output or '"verdict": "unusable"' in output
+            assert "sound  " not in output
 
     def test_a_finding_names_the_tool_of_its_heap(self):
         assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]

@@ -39,7 +39,7 @@ __attribute__((warn_unused_result)) struct verdict executor_recover(struct execu
 void executor_end(struct executor *executor, bool violated);
 
 /* All of the above for one program: start, a step per operation, recovery, end. A heap without a view that
- * merges may have to do all but the start twice (unseen.h). */
+ * merges does all but the start twice (unseen.h). */
 __attribute__((warn_unused_result)) struct verdict executor_run(struct executor *executor,
                                                                 const struct program *program);
 

@@ -46,7 +46,7 @@ struct subject {
 
     /* Optional. What is NULL is never called, and never made of other calls. */
 
-    void *(*zalloc)(size_t size);               /* alloc, zeroed over the whole usable size */
+    void *(*zalloc)(size_t size); /* alloc, and what was asked for is zero; with a view, all that is usable */
     void *(*calloc)(size_t count, size_t size); /* count times size bytes, zeroed; NULL if that wraps */
     void *(*alloc_aligned)(size_t alignment, size_t size);
     void *(*realloc)(void *pointer, size_t size); /* NULL: the old payload is as it was, unless size is 0 */

@@ -77,7 +77,7 @@ static const struct subject_view view = {
     .check = check,
 };
 
-static const struct subject subject_obedient = {
+static struct subject subject_obedient = {
     .name = "the model's",
     .alloc = alloc,
     .zalloc = alloc,
@@ -87,11 +87,6 @@ static const struct subject subject_obedient = {
     .free = release,
     .coalesce = coalesce,
     .usable_size = usable_size,
-    .facts = {.alignment = 8,
-              .zero_size_unique = true,
-              .free_null = true,
-              .realloc_null = true,
-              .realloc_zero = true},
     .view = &view,
 };
 
@@ -120,6 +115,7 @@ bool plan_make(const struct program *program, struct plan *plan) {
     const struct subject *const subject = executor->subject;
     const struct observers others = executor->observers;
     const uint64_t oracles = executor->oracles;
+    subject_obedient.facts = subject_kmem.facts; /* or calls that rely on them would be left out */
     executor->subject = &subject_obedient;
     executor->observers = (struct observers){{&noting}, 1};
     executor->oracles = 0;

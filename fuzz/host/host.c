@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "fuzz/host/exit_code.h"
+#include "fuzz/host/subject_table.h"
 
 /* size zeroed bytes that live as long as the process. Not from malloc, whose memory AddressSanitizer guards
  * and counts for itself. */
@@ -28,11 +29,22 @@ static struct arena map_arena(void) {
     return (struct arena){.base = memory + ARENA_GUARD_SIZE + skip, .capacity = ARENA_CAPACITY};
 }
 
+static void require_table(const struct subject *subject) {
+    const char *const fault = subject_table_fault(subject);
+    if (fault != NULL) {
+        fprintf(stderr,
+                "kmem: error: the table of the subject %s; fuzz/execute/subject.h says what it needs\n",
+                fault);
+        exit(EXIT_USAGE);
+    }
+}
+
 struct executor *host_executor(size_t slot_capacity) {
     static struct executor executor;
     if (executor.subject != NULL) {
         return &executor;
     }
+    require_table(subject_under_test);
     executor.subject = subject_under_test;
     executor.oracles = ORACLE_ALL;
     executor.arena = map_arena();

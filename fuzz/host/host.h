@@ -1,5 +1,5 @@
-/* An executor on a host: its arena from the operating system, its tables, this project's allocator as its
- * subject, every oracle on. The libFuzzer target, the kmemfuzz tool, the benchmark and the tests use it. */
+/* An executor on a host: its arena from the operating system, its tables, subject_under_test, every oracle
+ * on. The libFuzzer target, the kmemfuzz tool, the benchmark and the tests use it. */
 #ifndef KMEM_HOST_H
 #define KMEM_HOST_H
 
@@ -7,7 +7,8 @@
 
 /* The one executor of this process, ready for executor_start, with room for slot_capacity slots, a multiple
  * of 64, and for a program's largest region. Later calls return the same one, with its first slot capacity.
- * Prints why and exits with code 3 when there is no memory for it. */
+ * Prints why and exits with code 2 when the subject's table has a fault (subject_table.h), and with code 3
+ * when there is no memory. */
 struct executor *host_executor(size_t slot_capacity);
 
 #endif

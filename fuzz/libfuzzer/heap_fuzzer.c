@@ -31,6 +31,8 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
     const int kept = (int)(name - self) + (named ? (int)(size - (sizeof ending - 1)) : 0);
     snprintf(replay, sizeof replay, "%.*s%skmemfuzz run FILE (the one the fuzzer names below)", kept, self,
              named ? "_" : "");
+    (void)host_executor(
+        PROGRAM_SLOT_COUNT_MAXIMUM); /* a fault of the table ends the process before it fuzzes */
     return 0;
 }
 

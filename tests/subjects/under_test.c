@@ -1,5 +1,5 @@
 /* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect
- * whose number SUBJECT_DEFECT is. */
+ * whose number SUBJECT_DEFECT is; without the member of its table that SUBJECT_LACKS names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,4 +44,8 @@ __attribute__((constructor)) static void choose(void) {
         exit(2);
     }
     subject_defect = number == NULL ? 0 : atoi(number);
+    const char *const lacking = getenv("SUBJECT_LACKS");
+    if (lacking != NULL && strcmp(lacking, "alloc") == 0) {
+        chosen.alloc = NULL;
+    }
 }

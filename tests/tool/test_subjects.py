@@ -123,11 +123,11 @@ MOVE = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nrealloc 0 40\n"
 
 
 class TestTheHeaps(FolderTest):
-    def run_with(self, heap, defect, program, *arguments):
-        """(exit code, output) of a heap's program, where the heap has a defect; None is none."""
+    def run_with(self, heap, defect, program, *arguments, lacks=""):
+        """(exit code, output) of a heap's program, where the heap has a defect (None is none) or its table lacks a member."""
         number = 0 if defect is None else 1 + list(HEAPS[heap]).index(defect)
         done = subprocess.run([PROGRAMS / f"foreign_{program}", *arguments], cwd=self.folder, timeout=TIMEOUT,
-                              env=dict(os.environ, SUBJECT=heap, SUBJECT_DEFECT=str(number)),
+                              env=dict(os.environ, SUBJECT=heap, SUBJECT_DEFECT=str(number), SUBJECT_LACKS=lacks),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return done.returncode, done.stdout
 
@@ -179,3 +179,11 @@ class TestTheHeaps(FolderTest):
 
     def test_a_finding_names_the_tool_of_its_heap(self):
         assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]
+
+    def test_a_fault_of_the_table_is_reported_as_that_before_anything_runs(self):
+        self.write("program.ops", MOVE)
+        said = "kmem: error: the table of the subject has no alloc; fuzz/execute/subject.h says what it needs\n"
+        for words in (("run",), ("run", "--json"), ("explain",), ("show", "--map"), ("reduce", "-o", "OUT")):
+            assert self.run_with("list_heap", None, "kmemfuzz", *words, "program.ops", lacks="alloc") == (USAGE, said)
+        assert self.run_with("list_heap", None, "fuzzer", "-runs=1", lacks="alloc") == (USAGE, said)
+        assert [path.name for path in self.folder.iterdir()] == ["program.ops"]

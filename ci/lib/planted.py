@@ -66,7 +66,9 @@ HANG = "hang"  # one input takes longer than -timeout, or all the memory
 SHADOWED = {
     "recovery": "after every free the invariants have already required that no block is taken and no two free ones "
                 "touch, which leaves one free block; it counts for subjects without a checker",
-    **dict.fromkeys(("impossible-size", "own-check", "liveness", "leak"),
+    "resize-failed": "the invariants and the placement of the old payload object before its contents do",
+    **dict.fromkeys(("impossible-size", "own-check", "liveness", "leak", "zero-size", "refit", "gives-back", "walk", "free-bytes",
+                     "repeatable"),
                     "it is for subjects without a view; tests/subjects has its bugs"),
 }
 

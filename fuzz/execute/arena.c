@@ -51,7 +51,7 @@ void arena_prepare(struct arena arena) {
 
 void arena_reset(struct arena arena, size_t size) {
     REQUIRE(size <= arena.capacity && size % sizeof(word) == 0);
-    if (arena.page_size == 0) {
+    if (arena.page_size == 0 && !arena.borrowed) {
         fill(arena.base, size);
         PORT_POISON(arena.base, size);
     }
@@ -59,6 +59,9 @@ void arena_reset(struct arena arena, size_t size) {
 
 bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset) {
     REQUIRE(region_size <= arena.capacity && region_size % sizeof(word) == 0);
+    if (arena.borrowed) {
+        return false;
+    }
     const struct {
         size_t offset;
         size_t size; /* bytes */
@@ -79,7 +82,7 @@ bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offse
 
 PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size) {
     REQUIRE(offset <= arena.capacity && size <= arena.capacity - offset);
-    const unsigned char *const bytes = arena.base + offset;
+    const unsigned char *const bytes = (const unsigned char *)((uintptr_t)arena.base + offset);
     size_t byte = 0;
     if ((uintptr_t)bytes % sizeof(word) == 0) {
         const word *const words = (const word *)(const void *)bytes;
@@ -94,7 +97,7 @@ PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, siz
 }
 
 PORT_UNCHECKED unsigned char arena_byte(struct arena arena, ptrdiff_t offset) {
-    REQUIRE(offset >= -(ptrdiff_t)ARENA_GUARD_SIZE &&
-            offset < (ptrdiff_t)(arena.capacity + ARENA_GUARD_SIZE));
-    return arena.base[offset];
+    REQUIRE(arena.borrowed || (offset >= -(ptrdiff_t)ARENA_GUARD_SIZE &&
+                               offset < (ptrdiff_t)(arena.capacity + ARENA_GUARD_SIZE)));
+    return *(const unsigned char *)((uintptr_t)arena.base + (uintptr_t)offset);
 }

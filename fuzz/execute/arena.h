@@ -36,6 +36,7 @@ struct arena {
      * and unmaps them at the end. Outside the region's pages there is then no guard: a write there is a
      * fault. */
     size_t page_size;
+    bool borrowed; /* it is the subject's own memory, or anywhere: never filled, and without guards */
 };
 
 /* Fills the whole arena and both guards with dirt and poisons them. Cost: capacity. An arena in pages has

@@ -13,6 +13,23 @@ static bool is_power_of_two(uint64_t value) {
     return value != 0 && (value & (value - 1)) == 0;
 }
 
+const char *call_name(enum call call) {
+    static const char *const names[] = {
+        [CALL_NONE] = "",
+        [CALL_ALLOC] = "alloc",
+        [CALL_ZALLOC] = "zalloc",
+        [CALL_CALLOC] = "calloc",
+        [CALL_ALLOC_ALIGNED] = "alloc_aligned",
+        [CALL_REALLOC] = "realloc",
+        [CALL_EXTEND] = "extend",
+        [CALL_FREE] = "free",
+        [CALL_COALESCE] = "coalesce",
+        [CALL_USABLE] = "usable_size",
+        [CALL_DAMAGED] = "",
+    };
+    return names[call];
+}
+
 bool call_is_asked(const struct subject *subject, const struct step *step) {
     const struct subject_facts *const facts = &subject->facts;
     switch (step->call) {
@@ -31,12 +48,19 @@ bool call_is_asked(const struct subject *subject, const struct step *step) {
                (step->size != 0 || facts->realloc_zero);
     case CALL_FREE:
         return !step->null_pointer || facts->free_null;
+    case CALL_EXTEND:
+        return subject->extend != NULL;
     case CALL_COALESCE:
         return subject->coalesce != NULL;
     case CALL_USABLE:
         return subject->usable_size != NULL && (!step->null_pointer || subject->view != NULL);
     }
     return true;
+}
+
+bool call_is_sized(const struct executor *executor, const struct step *step) {
+    return executor->subject->free_sized != NULL && step->call == CALL_FREE && step->slot != STEP_NO_SLOT &&
+           step->slot % 2 == 1;
 }
 
 static const void *make_call(struct executor *executor, enum call call, struct step *step) {
@@ -54,8 +78,14 @@ static const void *make_call(struct executor *executor, enum call call, struct s
         return subject->alloc_aligned(machine_size(step->alignment), size);
     case CALL_REALLOC:
         return subject->realloc(pointer, size);
+    case CALL_EXTEND:
+        return subject->extend(pointer, size) ? pointer : NULL;
     case CALL_FREE:
-        subject->free(pointer);
+        if (call_is_sized(executor, step)) {
+            subject->free_sized(pointer, executor->tables.slots[step->slot].size);
+        } else {
+            subject->free(pointer);
+        }
         break;
     case CALL_COALESCE:
         subject->coalesce();

@@ -57,18 +57,29 @@ struct verdict judge_new_contents(const struct executor *executor, const struct 
     return verdict;
 }
 
-struct verdict judge_kept_contents(const struct executor *executor) {
+/* A byte that a resize which failed has changed in the payload it left where it was has an oracle of its own.
+ */
+static unsigned kept_oracle(const struct executor *executor, const struct step *step, size_t slot) {
+    const bool failed = step->call == CALL_REALLOC && step->slot == slot && step->offset == MODEL_NOTHING;
+    return failed && judge_is_on(executor, ORACLE_RESIZE_FAILED) ? ORACLE_RESIZE_FAILED
+                                                                 : ORACLE_CONTENTS_KEPT;
+}
+
+struct verdict judge_kept_contents(const struct executor *executor, const struct step *step) {
     const struct executor_tables *const tables = &executor->tables;
-    if ((executor->oracles & ORACLE_BIT(ORACLE_CONTENTS_KEPT)) == 0) {
+    if (!judge_is_on(executor, ORACLE_CONTENTS_KEPT) && !judge_is_on(executor, ORACLE_RESIZE_FAILED)) {
         return verdict_sound(); /* the dearest of all: not even looked at */
     }
     const size_t word_count = slots_word_count(executor->slot_count);
     for (size_t word = 0; word < word_count; word++) {
         for (uint64_t rest = tables->live_bits[word]; rest != 0; rest = slots_without_first(rest)) {
-            const struct slot *const slot = &tables->slots[slots_first(word, rest)];
+            const size_t number = slots_first(word, rest);
+            const struct slot *const slot = &tables->slots[number];
             const unsigned char *const payload = executor_pointer(executor, slot->offset);
             if (!pattern_holds(payload, slot->tag, slot->size)) {
-                return check_pattern(executor, ORACLE_CONTENTS_KEPT, slot->offset, slot->tag, slot->size);
+                const unsigned oracle = kept_oracle(executor, step, number);
+                return judge_if_on(executor,
+                                   check_pattern(executor, oracle, slot->offset, slot->tag, slot->size));
             }
         }
     }

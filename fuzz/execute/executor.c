@@ -18,7 +18,7 @@
 /* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
 static void give(struct executor *executor, size_t offset, size_t size) {
     const struct subject_view *const view = executor->subject->view;
-    if (view == NULL || view->poisons) {
+    if ((view == NULL || view->poisons) && !executor->region.borrowed) {
         PORT_UNPOISON(executor_pointer(executor, offset), size);
     }
 }
@@ -83,6 +83,7 @@ static struct prediction predict(struct executor *executor, const struct step *s
     case CALL_USABLE:
         return predict_usable(executor, step);
     case CALL_NONE:
+    case CALL_EXTEND:
     case CALL_COALESCE:
     case CALL_DAMAGED:
         break;
@@ -180,9 +181,13 @@ static struct verdict judge(struct executor *executor, struct step *step) {
         verdict = judge_new_contents(executor, step, old_size);
     }
     if (verdict_is_sound(verdict)) {
-        verdict = judge_kept_contents(executor);
+        verdict = judge_kept_contents(executor, step);
     }
-    return verdict_is_sound(verdict) ? unseen_judge_heap(executor) : verdict;
+    if (verdict_is_sound(verdict) && executor->subject->view == NULL) {
+        unseen_note(executor, step, old_size);
+        verdict = unseen_judge_heap(executor, step);
+    }
+    return verdict;
 }
 
 /* The call and its judgement. A damage is put right before anything else may see it. */
@@ -217,10 +222,12 @@ static struct verdict do_step(struct executor *executor, const struct operation 
     struct step step;
     resolve(executor, operation, &step);
     REQUIRE(executor->started && (step.slot == STEP_NO_SLOT || step.slot < executor->slot_count));
-    if (!call_is_asked(executor->subject, &step)) {
+    const bool unseen = executor->subject->view == NULL;
+    if ((unseen && !unseen_is_in_limits(executor, &step)) || !call_is_asked(executor->subject, &step)) {
         step.call = CALL_NONE;
         step.slot = STEP_NO_SLOT;
     }
+    executor->last_call = step.call;
     step.recovery = recovery;
     step.predicted = executor->exact ? predict(executor, &step) : model_nothing();
     observe_before(executor, &step);
@@ -266,36 +273,61 @@ static struct verdict start_seen(struct executor *executor) {
 
 /* Any other heap. One that needs a larger region, say, is not judged by this one. */
 static struct verdict start_unseen(struct executor *executor) {
-    executor->started = executor->subject->start(executor->region.base, model_region_size(&executor->model));
+    const struct subject *const subject = executor->subject;
+    if (subject->reset != NULL) {
+        subject->reset();
+    } else if (executor->restore != NULL) {
+        executor->restore();
+    }
+    const bool anywhere = subject->facts.memory == SUBJECT_MEMORY_UNKNOWN;
+    executor->started =
+        subject->start(executor->region.base, anywhere ? 0 : model_region_size(&executor->model));
     const struct verdict verdict = executor->started ? unseen_judge_start(executor) : verdict_sound();
     return verdict_is_sound(verdict) ? judge_guards(executor) : verdict;
 }
 
+/* Where a run's heap is made: a page into the arena, or in memory that is the subject's. */
+static struct arena region_of(const struct executor *executor, const struct program_header *header) {
+    const struct subject_facts *const facts = &executor->subject->facts;
+    struct arena region = executor->arena;
+    if (facts->memory == SUBJECT_MEMORY_OWN) {
+        region = (struct arena){.base = facts->own_memory, .capacity = facts->own_size, .borrowed = true};
+    } else if (facts->memory == SUBJECT_MEMORY_UNKNOWN) {
+        region = (struct arena){.base = NULL, .capacity = SIZE_MAX, .borrowed = true};
+    } else {
+        region.base += header->page_size;
+        region.capacity -= header->page_size;
+    }
+    return region;
+}
+
 struct verdict executor_start(struct executor *executor, const struct program_header *header) {
-    const size_t page_limit = header->page_count + header->growth_limit;
+    const struct program_header geometry = executor_geometry(executor, header);
+    const size_t page_limit = geometry.page_count + geometry.growth_limit;
     REQUIRE(header->slot_count != 0 && header->slot_count <= executor->tables.slot_capacity);
-    REQUIRE(page_limit < executor->arena.capacity / header->page_size); /* one page is before the base */
+    executor->region = region_of(executor, header);
+    REQUIRE(page_limit <= executor->region.capacity / geometry.page_size);
     model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity + 1,
-                header->page_size, header->page_count, page_limit, header->refused_asks);
+                geometry.page_size, geometry.page_count, page_limit, header->refused_asks);
     executor->model.skew = header->page_size;
-    executor->region = executor->arena;
-    executor->region.base += header->page_size;
-    executor->region.capacity -= header->page_size;
     executor->exact = executor->subject->view != NULL;
     executor->started = false;
     executor->refusal = REFUSAL_NONE;
     executor->slot_count = header->slot_count;
     executor->operation_count = 0;
     executor->grant_count = 0;
-    executor->given_pages = header->page_count;
+    executor->given_pages = geometry.page_count;
     executor->touched_size = 0;
+    executor->last_call = CALL_NONE;
+    executor->set_aside = verdict_sound();
+    executor->seen = (struct seen){.live_size = 0};
     executor->digest = 0;
     for (size_t i = 0; i < slots_word_count(header->slot_count); i++) {
         executor->tables.live_bits[i] = 0;
         executor->tables.stale_bits[i] = 0;
     }
     note_touched(executor);
-    give(executor, 0, header->page_count * header->page_size);
+    give(executor, 0, geometry.page_count * geometry.page_size);
     return executor->subject->view != NULL ? start_seen(executor) : start_unseen(executor);
 }
 
@@ -353,7 +385,7 @@ struct verdict executor_recover(struct executor *executor) {
 }
 
 void executor_end(struct executor *executor, bool violated) {
-    if (violated) {
+    if (violated && !executor->region.borrowed) {
         arena_prepare(executor->arena);
     } else {
         arena_reset(executor->region, executor->touched_size);
@@ -372,12 +404,18 @@ static struct verdict run_through(struct executor *executor, const struct progra
 
 static struct verdict run_again(struct executor *executor, const struct program *program) {
     const size_t first_grant_count = executor->grant_count;
+    const size_t first_free_bytes = executor->seen.free_bytes;
     executor->grant_count = 0;
+    executor->seen =
+        (struct seen){.free_bytes = first_free_bytes}; /* or the program would mean other sizes */
     const struct verdict verdict = run_through(executor, program);
-    return verdict_is_sound(verdict) ? unseen_judge_leak(executor, first_grant_count) : verdict;
+    return verdict_is_sound(verdict) ? unseen_judge_leak(executor, first_grant_count, first_free_bytes)
+                                     : verdict;
 }
 
-struct verdict executor_run(struct executor *executor, const struct program *program) {
+/* A run up to its last verdict, and all of it once more from a new start if that is wanted: the answers must
+ * be the same. */
+static struct verdict run(struct executor *executor, const struct program *program) {
     struct verdict verdict = executor_start(executor, &program->header);
     if (verdict_is_sound(verdict) && executor->started) {
         verdict = run_through(executor, program);
@@ -385,6 +423,21 @@ struct verdict executor_run(struct executor *executor, const struct program *pro
     if (verdict_is_sound(verdict) && unseen_repeats(executor)) {
         verdict = run_again(executor, program);
     }
+    return verdict;
+}
+
+struct verdict executor_run(struct executor *executor, const struct program *program) {
+    struct verdict verdict = run(executor, program);
+    if (verdict_is_sound(verdict) && executor->repeats && unseen_is_repeatable(executor)) {
+        const uint64_t first_digest = executor->digest;
+        executor_end(executor, false);
+        verdict = run(executor, program);
+        verdict = verdict_is_sound(verdict) ? unseen_judge_repetition(executor, first_digest) : verdict;
+    }
     executor_end(executor, !verdict_is_sound(verdict));
+    if (!verdict_is_sound(verdict) && unseen_sets_aside(executor, verdict)) {
+        executor->set_aside = verdict;
+        verdict = verdict_sound();
+    }
     return verdict;
 }

@@ -18,6 +18,9 @@ static uint64_t verdict_offset(size_t offset) {
 /* The answer. */
 
 bool judge_is_inside(const struct executor *executor, const struct step *step) {
+    if (executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN) {
+        return true;
+    }
     const size_t region_size = executor->given_pages * executor->model.page_size;
     return step->offset <= region_size && step_request(step) <= region_size - step->offset;
 }
@@ -57,7 +60,7 @@ static bool overlaps(size_t offset, size_t size, const struct slot *other, bool 
 
 static struct verdict check_disjoint(const struct executor *executor, const struct step *step) {
     const struct executor_tables *const tables = &executor->tables;
-    const bool unique = executor->subject->facts.zero_size_unique;
+    const bool unique = executor->subject->facts.zero_size == SUBJECT_ZERO_UNIQUE;
     const size_t size = step_request(step);
     const size_t word_count = slots_word_count(executor->slot_count);
     for (size_t word = 0; word < word_count; word++) {
@@ -74,10 +77,7 @@ static struct verdict check_disjoint(const struct executor *executor, const stru
 }
 
 static struct verdict judge_payload(const struct executor *executor, const struct step *step) {
-    struct verdict verdict = unseen_judge_payload(executor, step);
-    if (verdict_is_sound(verdict)) {
-        verdict = judge_if_on(executor, check_inside(executor, step));
-    }
+    struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_alignment(executor, step));
     }
@@ -126,7 +126,10 @@ static struct verdict check_refusal_named(const struct step *step) {
 
 struct verdict judge_answer(const struct executor *executor, const struct step *step) {
     struct verdict verdict = verdict_sound();
-    if (step->offset != MODEL_NOTHING) {
+    if (executor->subject->view == NULL) {
+        verdict = unseen_judge_answer(executor, step);
+    }
+    if (step->offset != MODEL_NOTHING && verdict_is_sound(verdict)) {
         verdict = judge_payload(executor, step);
     }
     if (!executor->exact || step->call == CALL_NONE) {

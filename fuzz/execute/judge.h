@@ -5,9 +5,14 @@
 
 #include "fuzz/execute/state.h"
 
+/* Is this oracle switched on? */
+static inline bool judge_is_on(const struct executor *executor, unsigned oracle) {
+    return (executor->oracles >> oracle & 1) != 0;
+}
+
 /* The verdict if it is unsound and its oracle is switched on, otherwise a sound one. */
 static inline struct verdict judge_if_on(const struct executor *executor, struct verdict verdict) {
-    return (executor->oracles >> verdict.oracle & 1) != 0 ? verdict : verdict_sound();
+    return judge_is_on(executor, verdict.oracle) ? verdict : verdict_sound();
 }
 
 /* Is the payload that a step returned in the region? If not, nothing may touch it. */
@@ -44,7 +49,8 @@ bool judge_disagrees(const struct step *step);
 __attribute__((warn_unused_result)) struct verdict
 judge_new_contents(const struct executor *executor, const struct step *step, size_t old_size);
 
-/* Judges that every live payload holds its pattern. */
-__attribute__((warn_unused_result)) struct verdict judge_kept_contents(const struct executor *executor);
+/* Judges that every live payload holds its pattern after the step. */
+__attribute__((warn_unused_result)) struct verdict judge_kept_contents(const struct executor *executor,
+                                                                       const struct step *step);
 
 #endif

@@ -1,7 +1,7 @@
 /* Every oracle: what the harness can find wrong, and what its verdict says. The checker's invariants come
  * first and keep their numbers. How each is checked is in judge.c, contents.c, poison.c, damage.c,
- * bad_start.c and invariants/. The last four are for
- * subjects without a view. */
+ * bad_start.c and invariants/. Those from
+ * impossible-size on are for subjects without a view. */
 #ifndef KMEM_ORACLE_H
 #define KMEM_ORACLE_H
 
@@ -60,10 +60,26 @@
       "the payload at {offset}", "NULL, as the region has {bytes}", "a payload for {bytes}")                 \
     X(OWN_CHECK, "own-check", "The heap's own check finds nothing wrong.", "the heap",                       \
       "nothing to be wrong", "something wrong, says its own check")                                          \
-    X(LIVENESS, "liveness", "An empty heap grants a byte.", "the empty heap of {bytes}",                     \
-      "a payload for one byte", "NULL")                                                                      \
+    X(LIVENESS, "liveness", "An empty heap refuses no request far below its size.",                          \
+      "the empty heap of {bytes}", "a payload for {bytes}", "NULL")                                          \
     X(LEAK, "leak", "The same program, run again in the heap it has emptied, is granted no less.",           \
-      "the second run in the same heap", "{count} payloads, as in the first", "{count}")
+      "the second run in the same heap", "{count} payloads, as in the first", "{count}")                     \
+    X(RESIZE_FAILED, "resize-failed", "A resize that fails leaves the old payload as it was.",               \
+      "the payload byte at {offset}, which could not be resized", "{byte}, as written", "{byte}")            \
+    X(ZERO_SIZE, "zero-size", "A request for 0 bytes returns what the heap says it does.",                   \
+      "a request for 0 bytes", "NULL", "a payload at {offset}")                                              \
+    X(REFIT, "refit", "What was just freed can be had again at once.", "the next request of the same size",  \
+      "a payload for the {bytes} just freed", "NULL")                                                        \
+    X(GIVES_BACK, "gives-back", "What a resize cuts off can be had at once.",                                \
+      "the next request, after a resize that cut off {bytes}", "a payload for {bytes}", "NULL")              \
+    X(WALK, "walk", "The heap's own walk shows every live payload, in a taken block of its own.",            \
+      "the block at {offset}, as the heap's own walk shows it",                                              \
+      "blocks in order, a taken one for each live payload", "{count} live payloads so far")                  \
+    X(FREE_BYTES, "free-bytes",                                                                              \
+      "The heap counts as free no more than can be, and as much as before a call that failed.",              \
+      "the bytes that the heap says are free", "{bytes}", "{bytes}")                                         \
+    X(REPEATABLE, "repeatable", "The same program, from a new start, gets the same answers.",                \
+      "the second run from a new start", "the answers of the first (hash {hash})", "others (hash {hash})")
 
 enum oracle {
     ORACLE_BEFORE_FIRST = INVARIANT_COUNT - 1,

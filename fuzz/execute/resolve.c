@@ -21,8 +21,36 @@ static uint64_t add(uint64_t base, int32_t amount) {
     return base < less ? 0 : base - less;
 }
 
+/* The same for a heap that shows nothing of itself: what was seen of it stands for what is free, and the
+ * powers of two are those at which narrower sizes end. */
+static uint64_t resolve_seen(const struct executor *executor, struct size_operand size, size_t slot) {
+    static const unsigned half_bits[4] = {15, 31, 63, 47};
+    static const unsigned word_bits[2] = {16, 32};
+    const struct seen *const seen = &executor->seen;
+    const size_t region_size = model_region_size(&executor->model);
+    const size_t live = executor_next_live(executor, slot);
+    switch (size.base) {
+    case SIZE_BASE_LARGEST:
+        return add(seen->least_refused == 0 ? region_size : seen->least_refused, size.amount);
+    case SIZE_BASE_FIRST:
+        return add(seen->freed_size == 0 ? seen->largest_granted : seen->freed_size, size.amount);
+    case SIZE_BASE_TAIL:
+        return add(region_size - (seen->live_size < region_size ? seen->live_size : region_size),
+                   size.amount);
+    case SIZE_BASE_USABLE:
+        return add(live == executor->slot_count ? 0 : executor->tables.slots[live].size, size.amount);
+    case SIZE_BASE_HALF:
+        return add(UINT64_C(1) << half_bits[slot % 4], size.amount);
+    default:
+        return add(UINT64_C(1) << word_bits[slot % 2], size.amount);
+    }
+}
+
 /* Bytes a size operand means now. */
 static uint64_t resolve_size(const struct executor *executor, struct size_operand size, size_t slot) {
+    if (executor->subject->view == NULL && size.base != SIZE_BASE_LITERAL && size.base != SIZE_BASE_MAXIMUM) {
+        return resolve_seen(executor, size, slot);
+    }
     switch (size.base) {
     case SIZE_BASE_LITERAL:
         return (uint64_t)size.amount;
@@ -96,6 +124,19 @@ static void resolve_realloc(struct step *step, const struct executor *executor) 
         step->slot = step->operation.slot;
     } else {
         pass_live(step, executor, CALL_REALLOC, live);
+    }
+}
+
+/* A payload that grows where it is; a resize, where the subject cannot do that. */
+static void resolve_extend(struct step *step, const struct executor *executor) {
+    const size_t live = executor_next_live(executor, step->operation.slot);
+    if (executor->subject->extend == NULL || live == executor->slot_count) {
+        resolve_realloc(step, executor);
+        return;
+    }
+    step->size = resolve_size(executor, step->operation.size, step->operation.slot);
+    if (step->size > executor->tables.slots[live].size) {
+        pass_live(step, executor, CALL_EXTEND, live);
     }
 }
 
@@ -185,7 +226,53 @@ static void resolve_foreign(struct step *step, const struct executor *executor) 
     pass_bad(step, executor, offsets[step->operation.step % 4]);
 }
 
+/* Is there a live payload at this offset, or one that it lies inside of? */
+static bool is_live(const struct executor *executor, size_t offset) {
+    for (size_t slot = 0; slot < executor->slot_count; slot++) {
+        const struct slot *const other = &executor->tables.slots[slot];
+        if (executor_slot_is_live(executor, slot) && offset - other->offset <= other->size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A misuse of a heap that shows nothing of itself: from the live payloads, given to free, and only what it
+ * promises to answer. */
+static void resolve_seen_misuse(struct step *step, const struct executor *executor) {
+    const unsigned answers = executor->subject->facts.answers;
+    const struct operation *const operation = &step->operation;
+    const size_t live = executor_next_live(executor, operation->slot);
+    const struct slot *const slot = &executor->tables.slots[live == executor->slot_count ? 0 : live];
+    const size_t start = live == executor->slot_count ? 0 : slot->offset;
+    const size_t size = live == executor->slot_count ? 0 : slot->size;
+    size_t offset = MODEL_NOTHING;
+    if (operation->kind == OPERATION_DOUBLE && (answers & SUBJECT_DOUBLE_FREE) != 0) {
+        const size_t stale =
+            slots_find_circular(executor->tables.stale_bits, executor->slot_count, operation->slot, true);
+        if (stale != executor->slot_count && !is_live(executor, executor->tables.slots[stale].stale_offset)) {
+            offset = executor->tables.slots[stale].stale_offset;
+        }
+    } else if (operation->kind == OPERATION_INTERIOR && (answers & SUBJECT_INTERIOR) != 0 && size > WORD) {
+        offset = start + WORD * (1 + operation->step % ((size - 1) / WORD));
+    } else if (operation->kind == OPERATION_MISALIGNED && (answers & SUBJECT_MISALIGNED) != 0 &&
+               size >= WORD) {
+        offset = start + 1 + operation->step % (WORD - 1);
+    } else if (operation->kind == OPERATION_FOREIGN && (answers & SUBJECT_FOREIGN) != 0) {
+        const size_t beyond = WORD * (1 + operation->step / 2 % FOREIGN_SPREAD);
+        offset = operation->step % 2 == 0 ? model_region_size(&executor->model) + beyond : 0 - beyond;
+    }
+    if (offset != MODEL_NOTHING) {
+        step->call = CALL_FREE;
+        step->pointer_offset = offset;
+    }
+}
+
 static void resolve_misuse(struct step *step, const struct executor *executor) {
+    if (executor->subject->view == NULL) {
+        resolve_seen_misuse(step, executor);
+        return;
+    }
     if (!executor->exact) {
         return; /* without the model nothing defines what would be a misuse */
     }
@@ -300,6 +387,9 @@ void resolve(const struct executor *executor, const struct operation *operation,
         break;
     case OPERATION_REALLOC:
         resolve_realloc(step, executor);
+        break;
+    case OPERATION_EXTEND:
+        resolve_extend(step, executor);
         break;
     case OPERATION_FREE:
         resolve_free(step, executor);

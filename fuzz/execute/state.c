@@ -21,11 +21,43 @@ size_t executor_next_live(const struct executor *executor, size_t from) {
     return slots_find_circular(executor->tables.live_bits, executor->slot_count, from, true);
 }
 
-size_t executor_header_size(const struct executor *executor) {
-    return executor->subject->view != NULL ? MODEL_HEADER_SIZE : 0;
+#define UNSEEN_PAGE_SIZE sizeof(uint64_t) /* bytes: what the arena is kept in */
+
+static size_t within_range(size_t size, const struct subject_facts *facts) {
+    const size_t raised = size < facts->region_least ? facts->region_least + size : size;
+    return facts->region_most != 0 && raised > facts->region_most ? facts->region_most : raised;
 }
 
-/* The live payload, not of 0 bytes, that is the lowest of those from offset on; NULL when there is none. */
+/* The region's size as it is declared, whatever the program says. */
+static size_t unseen_size(const struct executor *executor, size_t size) {
+    const struct subject_facts *const facts = &executor->subject->facts;
+    if (facts->memory != SUBJECT_MEMORY_GIVEN) {
+        return facts->memory == SUBJECT_MEMORY_OWN ? facts->own_size : size;
+    }
+    const size_t wanted = within_range(size, facts);
+    const size_t room = executor->arena.capacity - PROGRAM_PAGE_SIZE_MAXIMUM;
+    return wanted < room ? wanted : room;
+}
+
+struct program_header executor_geometry(const struct executor *executor,
+                                        const struct program_header *header) {
+    struct program_header geometry = *header;
+    if (executor->subject->view == NULL) {
+        const size_t size = unseen_size(executor, header->page_size * header->page_count);
+        geometry.page_size = UNSEEN_PAGE_SIZE;
+        geometry.page_count = size / UNSEEN_PAGE_SIZE;
+        geometry.growth_limit = 0;
+    }
+    return geometry;
+}
+
+size_t executor_header_size(const struct executor *executor) {
+    const struct subject *const subject = executor->subject;
+    return subject->view != NULL ? MODEL_HEADER_SIZE : subject->facts.header_size;
+}
+
+/* The live payload, not of 0 bytes, whose block is the lowest of those from offset on; NULL when there is
+ * none. */
 static const struct slot *next_payload(const struct executor *executor, size_t offset) {
     const struct slot *next = NULL;
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
@@ -40,20 +72,26 @@ static const struct slot *next_payload(const struct executor *executor, size_t o
 
 bool executor_walk(const struct executor *executor, subject_visit *visit, void *context) {
     const size_t size = executor->given_pages * executor->model.page_size;
+    const size_t header_size = executor_header_size(executor);
     if (executor->subject->view != NULL) {
         return executor->subject->view->walk(executor->region.base, size, visit, context);
+    }
+    if (executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN) {
+        return true; /* there is no region to divide */
     }
     size_t offset = 0;
     while (offset < size) { /* each round ends after a payload, or at the end */
         const struct slot *const next = next_payload(executor, offset);
-        const size_t start = next == NULL ? size : next->offset;
+        const size_t payload = next == NULL ? size : next->offset;
+        const size_t start = next == NULL || payload - offset < header_size ? payload : payload - header_size;
+        const size_t end = next == NULL ? size : payload + next->size;
         if (start != offset) {
             visit(context, offset, start - offset, false);
         }
         if (next != NULL) {
-            visit(context, start, next->size, true);
+            visit(context, start, end - start, true);
         }
-        offset = next == NULL ? size : start + next->size;
+        offset = end;
     }
     return true;
 }

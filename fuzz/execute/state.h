@@ -15,6 +15,17 @@ struct slot {
     size_t size;         /* bytes asked for */
     uint64_t tag;        /* of the pattern in it */
     size_t stale_offset; /* of the last payload freed from it; meaningless while it has none */
+    bool resized;        /* what it holds is not as it was first granted */
+};
+
+/* What is known of a heap that shows nothing of itself, in bytes: where it has not happened yet, 0. */
+struct seen {
+    size_t live_size;       /* of all live payloads, as asked for */
+    size_t largest_granted; /* request */
+    size_t least_refused;   /* request */
+    size_t freed_size; /* of the payload freed last, if nothing was granted since and it may be had again */
+    size_t cut_size;   /* of what a resize cut off last, likewise */
+    size_t free_bytes; /* as the heap says, after the last step */
 };
 
 /* The tables an executor works on; the caller's memory, which needs no preparation. */
@@ -59,24 +70,30 @@ struct executor {
     struct executor_tables tables;
     uint64_t oracles; /* ORACLE_BITs of those to check */
     struct observers observers;
+    void (*restore)(
+        void);    /* makes the subject's globals what they were at first; NULL: unknown where they are */
+    bool repeats; /* executor_run does all once more from a new start, which must give the same answers */
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
                           * addresses are not aligned alike */
     struct model model;
-    bool exact;             /* the model still agrees with the subject */
-    size_t slot_count;      /* of the program */
-    size_t operation_count; /* steps done since executor_start */
-    enum refusal refusal;   /* as the subject last reported it */
-    size_t asked_pages;     /* asked for in the current step, by all its asks */
-    size_t ask_count;       /* times the page source was asked in it */
-    bool grant;             /* the page source grants the next ask of the current step */
-    size_t grant_count;     /* payloads returned since the start, or the start of the second run */
-    size_t given_pages;     /* pages of the region, growth included */
-    size_t touched_size;    /* bytes of the arena the run may have written */
-    bool started;           /* false: the subject cannot make a heap of this region, and no step is made */
-    uint64_t digest;        /* over results and layouts of all steps done */
-    struct census census;   /* of the heap after the last step */
+    bool exact;               /* the model still agrees with the subject */
+    size_t slot_count;        /* of the program */
+    size_t operation_count;   /* steps done since executor_start */
+    enum refusal refusal;     /* as the subject last reported it */
+    size_t asked_pages;       /* asked for in the current step, by all its asks */
+    size_t ask_count;         /* times the page source was asked in it */
+    bool grant;               /* the page source grants the next ask of the current step */
+    size_t grant_count;       /* payloads returned since the start, or the start of the second run */
+    size_t given_pages;       /* pages of the region, growth included */
+    size_t touched_size;      /* bytes of the arena the run may have written */
+    bool started;             /* false: the subject cannot make a heap of this region, and no step is made */
+    struct seen seen;         /* without a view */
+    enum call last_call;      /* of the last step; CALL_NONE before the first */
+    struct verdict set_aside; /* the violation the run ended with, if the subject knows it */
+    uint64_t digest;          /* over results and layouts of all steps done */
+    struct census census;     /* of the heap after the last step */
 };
 
 /* Adds an observer, which must outlive its use, after those there are; at most OBSERVER_MAXIMUM in all. */
@@ -87,7 +104,11 @@ void executor_observe(struct executor *executor, const struct observer *observer
 bool executor_slot_is_live(const struct executor *executor, size_t slot);
 size_t executor_next_live(const struct executor *executor, size_t from);
 
-/* Bytes of a block in front of its payload; 0 when the subject has no view, and only payloads are known. */
+/* The header of a run, as the subject's heap has it: without a view the region is the program's moved into
+ * the range that the subject declares, in pages of 8 bytes; memory of its own has its size. */
+struct program_header executor_geometry(const struct executor *executor, const struct program_header *header);
+
+/* Bytes of a block in front of its payload; 0 when only payloads are known. */
 size_t executor_header_size(const struct executor *executor);
 
 /* Visits every block from the lowest on, and returns false after an impossible header, as view.walk does.

@@ -20,6 +20,7 @@ enum call {
     CALL_CALLOC,
     CALL_ALLOC_ALIGNED,
     CALL_REALLOC,
+    CALL_EXTEND, /* resizes in place; what is returned is the pointer passed, or NULL */
     CALL_FREE,
     CALL_COALESCE,
     CALL_USABLE,  /* asks for the usable size */

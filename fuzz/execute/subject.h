@@ -14,19 +14,66 @@
 extern "C" {
 #endif
 
-/* What a heap promises its callers. Every default, 0, promises nothing, so that no sound heap is accused:
- * declare what you promise, and it is checked. */
+/* Whose memory payloads lie in. */
+enum subject_memory {
+    SUBJECT_MEMORY_GIVEN,   /* what start and add_region are given */
+    SUBJECT_MEMORY_OWN,     /* an array of the heap's own, at own_memory: that is what start is given */
+    SUBJECT_MEMORY_UNKNOWN, /* anywhere, as a system's malloc: start is given NULL and 0 */
+};
+
+/* What alloc(0) returns. */
+enum subject_zero {
+    SUBJECT_ZERO_EITHER, /* anything */
+    SUBJECT_ZERO_UNIQUE, /* NULL, or a payload that no other live one overlaps */
+    SUBJECT_ZERO_NULL,   /* NULL */
+};
+
+/* Pointers that free, given one, leaves the heap as it is for. */
+enum subject_misuse {
+    SUBJECT_DOUBLE_FREE = 1, /* a payload freed before, where no live one is now */
+    SUBJECT_INTERIOR = 2,    /* inside a live payload, at a multiple of 8 bytes from its start */
+    SUBJECT_MISALIGNED = 4,  /* 1 to 7 bytes past a live payload's start */
+    SUBJECT_FOREIGN = 8,     /* outside all memory given */
+};
+
+/* What a heap is, and what it promises its callers. Every default, 0, promises nothing, so that no sound heap
+ * is accused: declare what you promise, and it is checked. Sizes are in bytes. */
 struct subject_facts {
-    size_t alignment;      /* bytes: every payload is a multiple of it; a power of two */
-    bool zero_size_unique; /* alloc(0) returns a payload that no other live one overlaps, or NULL */
-    bool free_null;        /* free(NULL) does nothing */
-    bool realloc_null;     /* realloc(NULL, size) is alloc(size) */
-    bool realloc_zero;     /* realloc(pointer, 0) is free(pointer), and returns NULL */
+    enum subject_memory memory;
+    void *own_memory; /* SUBJECT_MEMORY_OWN's */
+    size_t own_size;
+    bool below_4_gib; /* it needs a region whose addresses have 32 bits */
+    size_t
+        region_least; /* that start can take; 0: it says so itself. Equal to region_most: it takes no other */
+    size_t region_most;     /* 0: any */
+    size_t metadata;        /* of the region, in front of the first payload */
+    size_t header_size;     /* of a block, in front of its payload; 0: unknown, or none */
+    unsigned size_width;    /* bits of its size parameters, such as 16: no more is asked for; 0: a size_t's */
+    size_t largest_request; /* more than this is refused, whatever is free; 0: no such limit */
+
+    size_t alignment; /* every payload is a multiple of it; a power of two */
+    enum subject_zero zero_size;
+    bool free_null;    /* free(NULL) does nothing */
+    bool realloc_null; /* realloc(NULL, size) is alloc(size) */
+    bool realloc_zero; /* realloc(pointer, 0) is free(pointer), and returns NULL */
+    unsigned answers;  /* bits of enum subject_misuse: free answers those, and changes nothing */
     bool merges; /* once all is freed, the same calls again get no less: nothing is lost, and the place where
                   * a last search ended is not kept */
+    bool refits; /* what was freed can be had again at once, in a call with the same size and alignment;
+                  * unless it was ever resized */
+    bool gives_back; /* realloc to less, down to half and by 256 bytes or more, frees what is cut off for
+                      * alloc: a quarter of it can be had at once */
+};
+
+/* A violation that is known, and set aside: the run it happens in ends there, and is not accused. */
+struct subject_known {
+    const char *oracle; /* its id, such as "alignment" */
+    const char *call;   /* the member that was called, such as "alloc_aligned"; NULL: any */
 };
 
 struct subject_view;
+
+typedef void subject_visit_block(void *context, const void *block, size_t size, bool taken);
 
 struct subject {
     const char *name;
@@ -41,7 +88,9 @@ struct subject {
     /* size bytes, or NULL. */
     void *(*alloc)(size_t size);
 
-    /* Takes back a payload. Any other pointer is passed only to a subject whose view says that it answers. */
+    /* Takes back a payload. Any other pointer is passed only where the facts, or the view, say that it
+     * answers.
+     */
     void (*free)(void *pointer);
 
     /* Optional. What is NULL is never called, and never made of other calls. */
@@ -52,9 +101,29 @@ struct subject {
     void *(*realloc)(void *pointer, size_t size); /* NULL: the old payload is as it was, unless size is 0 */
     void (*coalesce)(void);                       /* merges what is free */
     size_t (*usable_size)(const void *pointer); /* bytes usable at a live payload, at least those asked for */
-    bool (*check)(void);                        /* the heap's own check; false: something is wrong */
+    void (*free_sized)(void *pointer, size_t size); /* free, told how many bytes were asked for */
+    bool (*extend)(void *pointer, size_t size); /* grows a payload where it is; false: nothing has changed */
+
+    /* Adds the size bytes at memory, which do not touch what it has, to the heap there is. */
+    bool (*add_region)(void *memory, size_t size);
+
+    size_t (*free_bytes)(
+        void);           /* no more than the heap's memory less what is live; the same when a misuse was
+                          * answered or a call failed, and when all that was taken since is freed */
+    bool (*check)(void); /* the heap's own check; false: something is wrong */
+
+    /* Calls visit for every block, lowest first, whole: with its header, if it has one. False: it cannot. */
+    bool (*walk)(subject_visit_block *visit, void *context);
+
+    /* Makes all that the heap keeps outside its memory what it was when the program started; called before
+     * start. NULL: the harness does it, if it knows where that is (kmem_foreign_heap in CMake). */
+    void (*reset)(void);
 
     struct subject_facts facts;
+
+    /* What is known and set aside, an entry with a NULL oracle after the last; NULL: nothing. */
+    const struct subject_known *known;
+    size_t request_cap; /* bytes: more is never asked for; 0: anything is. For heaps known to fail on it */
 
     /* What it shows of itself for a model that predicts every address (fuzz/execute/view.h). NULL: nothing.
      */

@@ -59,7 +59,8 @@ enum operand {
     X(NULL_FREE, "null", OPERAND_THROUGH)                 /* pass NULL; to free, it does nothing */          \
     X(REFUSE, "refuse", 0)                                /* the page source refuses its next ask */         \
     X(USABLE, "usable", OPERAND_SLOT)                     /* ask for the usable size of a live payload */    \
-    X(DAMAGE, "damage", OPERAND_SLOT | OPERAND_STEP | OPERAND_CALL) /* a call while a header is damaged */
+    X(DAMAGE, "damage", OPERAND_SLOT | OPERAND_STEP | OPERAND_CALL) /* a call while a header is damaged */   \
+    X(EXTEND, "extend", OPERAND_SLOT | OPERAND_SIZE)                /* grow a live slot's payload in place */
 
 enum operation_kind {
 #define OPERATION_ENUMERATOR(name, word, operands) OPERATION_##name,

@@ -184,7 +184,7 @@ const struct subject subject_kmem = {
     .coalesce = coalesce,
     .usable_size = usable_size,
     .facts = {.alignment = 8,
-              .zero_size_unique = true,
+              .zero_size = SUBJECT_ZERO_UNIQUE,
               .free_null = true,
               .realloc_null = true,
               .realloc_zero = true},

@@ -193,5 +193,5 @@ const struct subject subject_buddy_heap = {
     .realloc = call_realloc,
     .alloc_aligned = alloc_aligned,
     .usable_size = usable_size,
-    .facts = {.alignment = UNIT, .zero_size_unique = true, .merges = true},
+    .facts = {.alignment = UNIT, .zero_size = SUBJECT_ZERO_UNIQUE, .merges = true},
 };

@@ -177,7 +177,7 @@ const struct subject subject_bump_heap = {
     .realloc = call_realloc,
     .usable_size = usable_size,
     .facts = {.alignment = UNIT,
-              .zero_size_unique = true,
+              .zero_size = SUBJECT_ZERO_UNIQUE,
               .free_null = true,
               .realloc_null = true,
               .realloc_zero = true},

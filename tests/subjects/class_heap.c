@@ -174,5 +174,5 @@ const struct subject subject_class_heap = {
     .alloc_aligned = alloc_aligned,
     .realloc = call_realloc,
     .usable_size = usable_size,
-    .facts = {.alignment = OBJECT_LEAST, .zero_size_unique = true, .free_null = true},
+    .facts = {.alignment = OBJECT_LEAST, .zero_size = SUBJECT_ZERO_UNIQUE, .free_null = true},
 };

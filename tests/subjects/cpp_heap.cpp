@@ -251,7 +251,7 @@ constinit const struct subject subject_cpp_heap = [] {
     table.realloc = [](void *pointer, size_t size) { return heap.resize(pointer, size); };
     table.usable_size = [](const void *pointer) { return best_fit_heap::usable(pointer); };
     table.facts.alignment = unit;
-    table.facts.zero_size_unique = true;
+    table.facts.zero_size = SUBJECT_ZERO_UNIQUE;
     table.facts.merges = true;
     return table;
 }();

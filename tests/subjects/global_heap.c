@@ -179,5 +179,5 @@ const struct subject subject_global_heap = {
     .alloc_aligned = alloc_aligned,
     .realloc = call_realloc,
     .usable_size = usable_size,
-    .facts = {.alignment = UNIT, .zero_size_unique = true, .free_null = true, .merges = true},
+    .facts = {.alignment = UNIT, .zero_size = SUBJECT_ZERO_UNIQUE, .free_null = true, .merges = true},
 };

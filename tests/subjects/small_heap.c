@@ -179,5 +179,5 @@ const struct subject subject_small_heap = {
     .realloc = call_realloc,
     .coalesce = coalesce,
     .usable_size = usable_size,
-    .facts = {.alignment = UNIT, .zero_size_unique = true},
+    .facts = {.alignment = UNIT, .zero_size = SUBJECT_ZERO_UNIQUE},
 };

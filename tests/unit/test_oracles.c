@@ -119,7 +119,7 @@ static const struct scenario contents[] = {
     {"what a resize adds is kept from then on", "call 4: write-byte 144 = 0", THREE "; realloc 0 100; free 1",
      "contents-kept 144 written(0,24) 0"},
     {"a byte changed by a refused resize", "call 3: write-byte 31 = 0", THREE "; realloc 0 1000",
-     "contents-kept 31 written(0,23) 0"},
+     "resize-failed 31 written(0,23) 0", "contents-kept 31 written(0,23) 0"},
     /* Zeroed memory: 37 or 39 bytes asked for, 40 usable. */
     {"the first byte of a zalloc", "call 2: write-byte 72 = 128", ZALLOC, "contents-zeroed 72 0 128"},
     {"the last byte asked for", "call 2: write-byte 108 = 128", ZALLOC, "contents-zeroed 108 0 128"},

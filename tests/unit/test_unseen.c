@@ -34,7 +34,7 @@ static const struct {
     {"a write past the region", LIST_HEAP_WRITES_PAST, "alloc 0 20; free 0", "guards 256 165 0"},
     {"a byte not zeroed", LIST_HEAP_ZEROES_TOO_LITTLE, "zalloc 0 21", "contents-zeroed 24 0 165"},
     {"a short copy", LIST_HEAP_MOVES_TOO_LITTLE, "alloc 0 20; realloc 0 40", "contents-moved 36 22 0"},
-    {"an old payload lost", LIST_HEAP_LOSES_THE_OLD, "alloc 0 20; realloc 0 240", "contents-kept 4 21 255"},
+    {"an old payload lost", LIST_HEAP_LOSES_THE_OLD, "alloc 0 20; realloc 0 240", "resize-failed 4 21 255"},
     {"a small usable size", LIST_HEAP_CLAIMS_LESS, "alloc 0 20", "usable-size 4 20 0"},
     {"nothing inside a payload", LIST_HEAP_SHARES_NOTHING, "alloc 0 20; alloc 1 0", "disjoint 8 4 24"},
     {"a block forgotten", LIST_HEAP_FORGETS_THE_LEAST, "alloc 0 4; alloc 1 240; free 0", "leak 0 2 1"},
@@ -159,7 +159,7 @@ UNSEEN_TEST(a_payload_of_no_bytes_may_lie_at_the_regions_end_and_be_shared_unles
     subject.free = free_but_nothing;
     nothing = first_arena.base + 2 * page_heap.page_size;
     assert_sound(run(&page_heap, "alloc 0 0; alloc 1 0; alloc 2 20; free 0"));
-    subject.facts.zero_size_unique = true;
+    subject.facts.zero_size = SUBJECT_ZERO_UNIQUE;
     assert_verdict(run(&page_heap, "alloc 0 0; alloc 1 0"), "disjoint 256 256 256");
     nothing += 4;
     assert_verdict(run(&page_heap, "alloc 0 0"), "inside 260 256 260");

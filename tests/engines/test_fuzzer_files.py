@@ -15,7 +15,7 @@ import seed_corpus
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, _, USAGE, ENVIRONMENT = range(4)
-PROGRAM_HEADER = bytes([1] + [0] * 10)  # docs/programs.md: a heap of one page
+PROGRAM_HEADER = bytes([2] + [0] * 15)  # docs/programs.md: format 2's, with the useful values
 
 
 class FilesTest(unittest.TestCase):
@@ -192,7 +192,7 @@ class ShippedTest(unittest.TestCase):
             program = pathlib.Path(folder) / "program"
             expected = [comment.removeprefix("# ") for comment in lines[::2]]
             tokens = [fuzzer_files.parse_token(entry.strip('"')) for entry in lines[1::2]]
-            self.assertEqual({len(token) for token in tokens}, {6})
+            self.assertEqual({len(token) for token in tokens}, {8})
             program.write_bytes(PROGRAM_HEADER + b"".join(tokens))
             shown = subprocess.run([ROOT / "build/release/kmemfuzz", "show", program], capture_output=True, text=True,
                                    check=True).stdout

@@ -67,15 +67,18 @@ if(KMEM_COVERAGE)
   target_compile_options(kmem_measured INTERFACE -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc)
 endif()
 
-# The code under test: what coverage guides the fuzzer by, and what the sanitizers watch.
-add_library(kmem_under_test INTERFACE)
-target_link_libraries(kmem_under_test INTERFACE kmem_measured)
+# What coverage guides the fuzzer by, and what the sanitizers watch.
+add_library(kmem_watched INTERFACE)
 if(KMEM_INSTRUMENT STREQUAL "core")
-  target_compile_options(kmem_under_test INTERFACE ${KMEM_SANITIZERS})
+  target_compile_options(kmem_watched INTERFACE ${KMEM_SANITIZERS})
 endif()
 if(KMEM_FUZZERS)
-  target_compile_options(kmem_under_test INTERFACE ${KMEM_GUIDANCE})
+  target_compile_options(kmem_watched INTERFACE ${KMEM_GUIDANCE})
 endif()
+
+# The code under test, of ours.
+add_library(kmem_under_test INTERFACE)
+target_link_libraries(kmem_under_test INTERFACE kmem_measured kmem_watched)
 
 # Programs that use the C library.
 add_library(kmem_hosted INTERFACE)

@@ -1,0 +1,42 @@
+# Heaps of others, to be put under test.
+
+# kmem_foreign_heap(NAME SOURCES FILE... [FLAGS FLAG...] [MUTE CHECK...]): a library NAME of a heap's own sources and the table of
+# functions, subject_NAME, that one of them defines. No other symbol of theirs can be seen from outside, so their functions may
+# be called malloc, free or whatever else. Watched by the sanitizers, but for UBSan's checks to MUTE (shift, alignment, null,
+# pointer-overflow, object-size, ...). FLAGS stand in place of all that this project's sources are compiled with.
+function(kmem_foreign_heap name)
+  cmake_parse_arguments(heap "" "" "SOURCES;FLAGS;MUTE" ${ARGN})
+  if(heap_FLAGS)
+    unset(CMAKE_C_STANDARD)
+    unset(CMAKE_CXX_STANDARD)
+  endif()
+  add_library(${name}_code OBJECT ${heap_SOURCES})
+  if(heap_FLAGS)
+    target_include_directories(${name}_code PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name}_code PRIVATE kmem_watched)
+    # Whoever defines malloc means that one, and a variable without a value is in one place.
+    target_compile_options(${name}_code PRIVATE -g ${heap_FLAGS} -fno-builtin -fno-common)
+  else()
+    target_link_libraries(${name}_code PRIVATE kmem_under_test)
+    target_compile_options(${name}_code PRIVATE
+      $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  endif()
+  if(heap_MUTE AND NOT KMEM_INSTRUMENT STREQUAL "none")
+    list(JOIN heap_MUTE "," muted)
+    target_compile_options(${name}_code PRIVATE -fno-sanitize=${muted})
+  endif()
+
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
+  separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
+  if(CMAKE_C_COMPILER_TARGET)
+    list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET})
+  endif()
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -o ${object} $<TARGET_OBJECTS:${name}_code>
+    # What AddressSanitizer shares between objects stays shared.
+    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered ${object}
+    DEPENDS $<TARGET_OBJECTS:${name}_code> COMMAND_EXPAND_LISTS VERBATIM)
+  set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+  add_library(${name} INTERFACE)
+  target_sources(${name} INTERFACE ${object})
+endfunction()

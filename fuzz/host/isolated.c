@@ -60,7 +60,7 @@ static const struct isolated_hooks *child_hooks;
 /* Lets SIGPROF end the process after that much processor time; 0: never. */
 static void set_alarm(unsigned milliseconds) {
     const struct itimerval timer = {
-        .it_value = {milliseconds / 1000, (suseconds_t)(milliseconds % 1000) * 1000}};
+        .it_value = {(time_t)(milliseconds / 1000), (suseconds_t)(milliseconds % 1000) * 1000}};
     setitimer(ITIMER_PROF, &timer, NULL);
 }
 

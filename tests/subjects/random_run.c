@@ -1,0 +1,70 @@
+/* Runs random programs against the heap that SUBJECT names (under_test.c), where no fuzzer can: an allocator
+ * of the system, another C library, 32 bits. The same seed gives the same programs everywhere.
+ *
+ * Usage: foreign_random_run OPERATIONS [SEED]: at least so many checked operations. Prints one line; after a
+ * violation that and the program, as kmemfuzz takes it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz/host/exit_code.h"
+#include "fuzz/host/host.h"
+#include "fuzz/text/text.h"
+
+#define PROGRAM_SIZE  ((size_t)2048) /* bytes, about, at most */
+#define PROGRAM_COUNT UINT64_C(100000000)
+#define LARGE_SCALE   0x4c /* of a program's second byte: its region may be large (fuzz/program/program_2.c) \
+                            */
+
+static uint64_t state;
+
+/* splitmix64 */
+static uint64_t draw(void) {
+    state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t value = state;
+    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+    return value ^ value >> 31;
+}
+
+/* Half of the programs have a large region. */
+static struct program draw_program(void) {
+    static uint8_t bytes[PROGRAM_SIZE + 2];
+    const size_t size = (size_t)(draw() % PROGRAM_SIZE) + 2;
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)draw();
+    }
+    bytes[0] = PROGRAM_VERSION;
+    bytes[1] = draw() % 2 == 0 ? LARGE_SCALE : 0;
+    return program_decode(bytes, size);
+}
+
+int main(int argument_count, char **arguments) {
+    if (argument_count < 2) {
+        fprintf(stderr, "Usage: foreign_random_run OPERATIONS [SEED]\n");
+        return EXIT_USAGE;
+    }
+    const uint64_t wanted = strtoull(arguments[1], NULL, 10);
+    state = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
+    struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    uint64_t operation_count = 0;
+    uint64_t judged_count = 0;
+    for (uint64_t i = 0; i < PROGRAM_COUNT && operation_count < wanted; i++) {
+        const struct program program = draw_program();
+        const struct verdict verdict = executor_run(executor, &program);
+        operation_count += executor->operation_count;
+        judged_count += executor->started;
+        if (!verdict_is_sound(verdict)) {
+            printf("%s: VIOLATION %s at offset %" PRIu64 ", expected %" PRIu64 ", observed %" PRIu64
+                   ", at operation %zu of:\n",
+                   executor->subject->name, oracle_id(verdict.oracle), verdict.offset, verdict.expected,
+                   verdict.observed, executor->operation_count);
+            return text_print(&program, stdout) == 0 ? EXIT_VIOLATION : EXIT_ENVIRONMENT;
+        }
+    }
+    const bool enough = operation_count >= wanted;
+    printf("%s: %s, %" PRIu64 " checked operations in %" PRIu64 " programs, %zu-bit\n",
+           executor->subject->name, enough ? "sound" : "too few", operation_count, judged_count,
+           8 * sizeof(size_t));
+    return enough ? EXIT_SOUND : EXIT_USAGE;
+}

@@ -21,6 +21,10 @@ function(kmem_foreign_heap name)
     target_compile_options(${name}_code PRIVATE
       $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   endif()
+  # Its steps and its stores are seen as well (fuzz/host/guard.h).
+  if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT KMEM_BOARD)
+    target_compile_options(${name}_code PRIVATE -fsanitize-coverage=trace-pc,trace-stores)
+  endif()
   if(heap_MUTE AND NOT KMEM_INSTRUMENT STREQUAL "none")
     list(JOIN heap_MUTE "," muted)
     target_compile_options(${name}_code PRIVATE -fno-sanitize=${muted})
@@ -33,8 +37,9 @@ function(kmem_foreign_heap name)
   endif()
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -o ${object} $<TARGET_OBJECTS:${name}_code>
-    # What AddressSanitizer shares between objects stays shared.
-    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered ${object}
+    # What AddressSanitizer shares between objects stays shared. libFuzzer has the callback for steps, which does nothing.
+    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
+      --redefine-sym __sanitizer_cov_trace_pc=guard_step ${object}
     DEPENDS $<TARGET_OBJECTS:${name}_code> COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(${name} INTERFACE)

@@ -68,7 +68,7 @@ SHADOWED = {
                 "touch, which leaves one free block; it counts for subjects without a checker",
     "resize-failed": "the invariants and the placement of the old payload object before its contents do",
     **dict.fromkeys(("impossible-size", "own-check", "liveness", "leak", "zero-size", "refit", "gives-back", "walk", "free-bytes",
-                     "repeatable"),
+                     "repeatable", "bounded", "assertion", "stray-store"),
                     "it is for subjects without a view; tests/subjects has its bugs"),
 }
 

@@ -1,6 +1,7 @@
 /* Calls of the subject. call.h is the contract. */
 #include "fuzz/execute/call.h"
 
+#include "fuzz/execute/guard.h"
 #include "src/require.h"
 
 /* A 64-bit size as this machine's: what a size_t cannot say becomes the most it can, which fits no heap
@@ -100,18 +101,35 @@ static const void *make_call(struct executor *executor, enum call call, struct s
     return NULL;
 }
 
-void call_subject(struct executor *executor, enum call call, struct step *step) {
+/* A call, for its guard. */
+struct making {
+    struct executor *executor;
+    enum call call;
+    struct step *step;
+    const void *result;
+};
+
+static void make(void *context) {
+    struct making *const making = context;
+    making->result = make_call(making->executor, making->call, making->step);
+}
+
+struct verdict call_subject(struct executor *executor, enum call call, struct step *step) {
     REQUIRE(step->offset == MODEL_NOTHING && call != CALL_NONE && call != CALL_DAMAGED);
-    const void *const result = make_call(executor, call, step);
-    if (result != NULL) {
-        step->offset = (size_t)((uintptr_t)result - (uintptr_t)executor->region.base);
+    struct making making = {executor, call, step, NULL};
+    const bool frees = call == CALL_REALLOC && step->size == 0;
+    const bool refusable = call <= CALL_REALLOC && !frees; /* it returns a payload, or NULL */
+    const struct verdict verdict = guard_call(executor, step, refusable, make, &making);
+    if (making.result != NULL) {
+        step->offset = (size_t)((uintptr_t)making.result - (uintptr_t)executor->region.base);
     }
     const struct subject_view *const view = executor->subject->view;
     if (view == NULL) {
-        return; /* no reason is given, and none is asked for */
+        return verdict; /* no reason for a refusal is given, and none is asked for */
     }
     step->refusal = view->last_refusal();
     REQUIRE(step->refusal < REFUSAL_COUNT);
     const bool returns = call == CALL_FREE || call == CALL_COALESCE;
     step->returned = returns ? view->last_returned() : step->refusal;
+    return verdict;
 }

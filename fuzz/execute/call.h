@@ -15,7 +15,8 @@ bool call_is_sized(const struct executor *executor, const struct step *step);
 const char *call_name(enum call call);
 
 /* Calls the subject, which must have the function, with the step's operands, and notes in the step what it
- * returned and reported: offset, usable_size, refusal and returned. */
-void call_subject(struct executor *executor, enum call call, struct step *step);
+ * returned and reported: offset, usable_size, refusal and returned. Returns the verdict on how the call went
+ * (guard.h). */
+struct verdict call_subject(struct executor *executor, enum call call, struct step *step);
 
 #endif

@@ -117,7 +117,7 @@ struct verdict damage_perform(struct executor *executor, struct step *step) {
     word *const header = words_at(executor, step->damage.header_offset);
     const uint64_t damaged = change_header(header, step->damage.mask);
     save(executor, region_size); /* with the damage, to see what the call changes */
-    call_subject(executor, step->damage.call, step);
+    (void)call_subject(executor, step->damage.call, step);
     const size_t changed = first_changed(words_at(executor, 0), region_size);
     restore(executor, region_size);
     (void)change_header(header, step->damage.mask);

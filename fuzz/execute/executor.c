@@ -5,6 +5,7 @@
 #include "fuzz/execute/bad_start.h"
 #include "fuzz/execute/call.h"
 #include "fuzz/execute/damage.h"
+#include "fuzz/execute/guard.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/resolve.h"
@@ -92,10 +93,10 @@ static struct prediction predict(struct executor *executor, const struct step *s
 }
 
 /* Makes the call and notes what came of it. */
-static void act(struct executor *executor, struct step *step) {
+static struct verdict act(struct executor *executor, struct step *step) {
     if (step->call == CALL_NONE) {
         executor->model.refuse_next |= step->operation.kind == OPERATION_REFUSE;
-        return;
+        return verdict_sound();
     }
     executor->asked_pages = 0;
     executor->ask_count = 0;
@@ -104,11 +105,12 @@ static void act(struct executor *executor, struct step *step) {
     if (step->call == CALL_COALESCE && view != NULL && view->shatter != NULL) {
         view->shatter(); /* or there would be nothing to merge */
     }
-    call_subject(executor, step->call, step);
+    const struct verdict verdict = call_subject(executor, step->call, step);
     executor->refusal = step->refusal;
     executor->grant_count += step->offset != MODEL_NOTHING;
     step->asked_pages = executor->asked_pages;
     step->ask_count = executor->ask_count;
+    return verdict;
 }
 
 static void vacate(struct executor *executor, size_t slot, size_t stale_offset) {
@@ -116,6 +118,7 @@ static void vacate(struct executor *executor, size_t slot, size_t stale_offset) 
     executor->tables.slots[slot].stale_offset = stale_offset;
     slots_add(executor->tables.stale_bits, slot);
     slots_remove(executor->tables.live_bits, slot);
+    guard_mark(executor, executor->tables.slots[slot].offset, executor->tables.slots[slot].size, false);
 }
 
 static void occupy(struct executor *executor, size_t slot, size_t offset, size_t size) {
@@ -124,6 +127,7 @@ static void occupy(struct executor *executor, size_t slot, size_t offset, size_t
     taken->offset = offset;
     taken->size = size;
     slots_add(executor->tables.live_bits, slot);
+    guard_mark(executor, offset, size, true);
 }
 
 /* Brings the slots up to date with what the subject did. Returns the size the slot's payload had before. */
@@ -196,8 +200,8 @@ static struct verdict perform(struct executor *executor, struct step *step) {
         executor->grant = false;
         return damage_perform(executor, step);
     }
-    act(executor, step);
-    return judge(executor, step);
+    const struct verdict verdict = act(executor, step);
+    return verdict_is_sound(verdict) ? judge(executor, step) : verdict;
 }
 
 static void observe_before(const struct executor *executor, const struct step *step) {
@@ -271,6 +275,14 @@ static struct verdict start_seen(struct executor *executor) {
     return verdict_is_sound(verdict) ? judge_start(executor) : verdict;
 }
 
+static void call_start(void *context) {
+    struct executor *const executor = context;
+    const struct subject *const subject = executor->subject;
+    const bool anywhere = subject->facts.memory == SUBJECT_MEMORY_UNKNOWN;
+    executor->started =
+        subject->start(executor->region.base, anywhere ? 0 : model_region_size(&executor->model));
+}
+
 /* Any other heap. One that needs a larger region, say, is not judged by this one. */
 static struct verdict start_unseen(struct executor *executor) {
     const struct subject *const subject = executor->subject;
@@ -279,10 +291,11 @@ static struct verdict start_unseen(struct executor *executor) {
     } else if (executor->restore != NULL) {
         executor->restore();
     }
-    const bool anywhere = subject->facts.memory == SUBJECT_MEMORY_UNKNOWN;
-    executor->started =
-        subject->start(executor->region.base, anywhere ? 0 : model_region_size(&executor->model));
-    const struct verdict verdict = executor->started ? unseen_judge_start(executor) : verdict_sound();
+    guard_restart(executor);
+    struct verdict verdict = guard_call(executor, NULL, true, call_start, executor);
+    if (verdict_is_sound(verdict) && executor->started) {
+        verdict = unseen_judge_start(executor);
+    }
     return verdict_is_sound(verdict) ? judge_guards(executor) : verdict;
 }
 

@@ -11,7 +11,8 @@
 
 /* Those that need the executor, in rows like INVARIANT_LIST's. More units: {address} is an offset, or
  * UINT64_MAX for NULL; {byte} the value of a byte; {refusal} an enum refusal; {hash} one of all headers;
- * {region} the number of a bad region (bad_start.h). */
+ * {region} the number of a bad region (bad_start.h); {owner} the offset of a live payload, or UINT64_MAX for
+ * none. */
 #define EXECUTION_ORACLE_LIST(X)                                                                             \
     X(INSIDE, "inside", "Every payload lies inside the region.", "the payload at {offset}",                  \
       "an end within the region's {bytes}", "an end at {bytes}")                                             \
@@ -79,7 +80,15 @@
       "The heap counts as free no more than can be, and as much as before a call that failed.",              \
       "the bytes that the heap says are free", "{bytes}", "{bytes}")                                         \
     X(REPEATABLE, "repeatable", "The same program, from a new start, gets the same answers.",                \
-      "the second run from a new start", "the answers of the first (hash {hash})", "others (hash {hash})")
+      "the second run from a new start", "the answers of the first (hash {hash})", "others (hash {hash})")   \
+    X(BOUNDED, "bounded",                                                                                    \
+      "Every call ends, within 65,536 steps and 16 for each byte of the region and pair of live payloads.",  \
+      "the call", "an end within {count} steps", "none after {count}")                                       \
+    X(ASSERTION, "assertion", "No assertion of the heap's own fails.", "the call",                           \
+      "every assertion to hold", "one that fails")                                                           \
+    X(STRAY_STORE, "stray-store",                                                                            \
+      "The heap stores nothing outside the region and its own data, nor in live payloads but the call's.",   \
+      "the byte at {offset}", "no store {owner}", "a store of {bytes}")
 
 enum oracle {
     ORACLE_BEFORE_FIRST = INVARIANT_COUNT - 1,

@@ -73,6 +73,7 @@ struct executor {
     void (*restore)(
         void);    /* makes the subject's globals what they were at first; NULL: unknown where they are */
     bool repeats; /* executor_run does all once more from a new start, which must give the same answers */
+    const struct guard *guard; /* watches calls of a subject without a view (guard.h); NULL: none does */
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and

@@ -63,6 +63,8 @@ struct subject_facts {
                   * unless it was ever resized */
     bool gives_back; /* realloc to less, down to half and by 256 bytes or more, frees what is cut off for
                       * alloc: a quarter of it can be had at once */
+    bool assertion_refuses; /* a failed assertion in start, or in a call that would return a payload, is a
+                             * refusal: false, or NULL, and the heap is as it was */
 };
 
 /* A violation that is known, and set aside: the run it happens in ends there, and is not accused. */
@@ -70,6 +72,10 @@ struct subject_known {
     const char *oracle; /* its id, such as "alignment" */
     const char *call;   /* the member that was called, such as "alloc_aligned"; NULL: any */
 };
+
+/* For a heap's own assertion or panic to call, on a host: the report has all three, of which text and file
+ * outlive the call. Ends the call. */
+__attribute__((noreturn)) void subject_failed(const char *text, const char *file, int line);
 
 struct subject_view;
 

@@ -2,6 +2,7 @@
 #include "fuzz/execute/unseen.h"
 
 #include "fuzz/execute/call.h"
+#include "fuzz/execute/guard.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/slots.h"
 
@@ -49,25 +50,52 @@ bool unseen_is_in_limits(const struct executor *executor, struct step *step) {
            (request <= ANYWHERE_REQUEST && executor->seen.live_size + request <= ANYWHERE_LIVE);
 }
 
+/* Questions, which the heap answers under guard. */
+struct question {
+    const struct subject *subject;
+    void *context; /* for visits */
+    bool answer;
+    size_t number;
+};
+
+static void ask_check(void *context) {
+    struct question *const question = context;
+    question->answer = question->subject->check();
+}
+
+static void ask_free_bytes(void *context) {
+    struct question *const question = context;
+    question->number = question->subject->free_bytes();
+}
+
 /* The start. */
+
+/* Allocates a byte, and frees it. */
+static struct verdict judge_first(struct executor *executor) {
+    struct step step = {.call = CALL_ALLOC, .slot = STEP_NO_SLOT, .size = 1, .offset = MODEL_NOTHING};
+    const struct verdict verdict = call_subject(executor, CALL_ALLOC, &step);
+    if (!verdict_is_sound(verdict) || step.offset == MODEL_NOTHING) {
+        return verdict_is_sound(verdict)
+                   ? judge_if_on(executor,
+                                 (struct verdict){ORACLE_LIVENESS, region_size(executor), 1, UINT64_MAX})
+                   : verdict;
+    }
+    step.pointer_offset = step.offset;
+    step.offset = MODEL_NOTHING;
+    return call_subject(executor, CALL_FREE, &step);
+}
 
 struct verdict unseen_judge_start(struct executor *executor) {
     const struct subject *const subject = executor->subject;
-    const size_t size = region_size(executor);
-    if (size >= LIVE_REGION_SIZE + subject->facts.metadata) {
-        void *const payload = subject->alloc(1);
-        const struct verdict verdict =
-            if_not(executor, payload != NULL, (struct verdict){ORACLE_LIVENESS, size, 1, UINT64_MAX});
-        if (!verdict_is_sound(verdict)) {
-            return verdict;
-        }
-        if (payload != NULL) {
-            subject->free(payload);
-        }
+    const bool has_room = region_size(executor) >= LIVE_REGION_SIZE + subject->facts.metadata;
+    struct verdict verdict = has_room ? judge_first(executor) : verdict_sound();
+    struct question question = {.subject = subject};
+    if (verdict_is_sound(verdict) && subject->free_bytes != NULL) {
+        verdict = guard_call(executor, NULL, false, ask_free_bytes, &question);
     }
     const struct step none = {.call = CALL_NONE, .slot = STEP_NO_SLOT, .offset = MODEL_NOTHING};
-    executor->seen.free_bytes = subject->free_bytes == NULL ? 0 : subject->free_bytes();
-    return unseen_judge_heap(executor, &none);
+    executor->seen.free_bytes = question.number;
+    return verdict_is_sound(verdict) ? unseen_judge_heap(executor, &none) : verdict;
 }
 
 /* Answers. */
@@ -190,14 +218,23 @@ static void visit(void *context, const void *block, size_t size, bool taken) {
     round->payload_count += count;
 }
 
+static void ask_walk(void *context) {
+    struct question *const question = context;
+    question->answer = question->subject->walk(visit, question->context);
+}
+
 static struct verdict judge_walk(const struct executor *executor) {
     struct round round = {.executor = executor, .verdict = verdict_sound()};
-    const bool whole = executor->subject->walk(visit, &round);
+    struct question question = {.subject = executor->subject, .context = &round};
+    const struct verdict verdict = guard_call(executor, NULL, false, ask_walk, &question);
+    if (!verdict_is_sound(verdict)) {
+        return verdict;
+    }
     size_t live_count = 0;
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
         live_count += executor_slot_is_live(executor, slot) && executor->tables.slots[slot].size != 0;
     }
-    if (verdict_is_sound(round.verdict) && (!whole || round.payload_count != live_count)) {
+    if (verdict_is_sound(round.verdict) && (!question.answer || round.payload_count != live_count)) {
         round.verdict = wrong_block(executor, round.end, round.payload_count);
     }
     return if_not(executor, verdict_is_sound(round.verdict), round.verdict);
@@ -211,8 +248,13 @@ static bool changes_nothing(const struct step *step) {
 }
 
 static struct verdict judge_free_bytes(struct executor *executor, const struct step *step) {
+    struct question question = {.subject = executor->subject};
+    const struct verdict verdict = guard_call(executor, NULL, false, ask_free_bytes, &question);
+    if (!verdict_is_sound(verdict)) {
+        return verdict;
+    }
     const size_t before = executor->seen.free_bytes;
-    const size_t free_bytes = executor->subject->free_bytes();
+    const size_t free_bytes = question.number;
     const size_t room = region_size(executor) - executor->seen.live_size;
     executor->seen.free_bytes = free_bytes;
     if (changes_nothing(step) && free_bytes != before) {
@@ -224,8 +266,12 @@ static struct verdict judge_free_bytes(struct executor *executor, const struct s
 
 struct verdict unseen_judge_heap(struct executor *executor, const struct step *step) {
     const struct subject *const subject = executor->subject;
-    struct verdict verdict = if_not(executor, subject->check == NULL || subject->check(),
-                                    (struct verdict){ORACLE_OWN_CHECK, 0, 1, 0});
+    struct question question = {.subject = subject, .answer = true};
+    struct verdict verdict =
+        subject->check == NULL ? verdict_sound() : guard_call(executor, NULL, false, ask_check, &question);
+    if (verdict_is_sound(verdict)) {
+        verdict = if_not(executor, question.answer, (struct verdict){ORACLE_OWN_CHECK, 0, 1, 0});
+    }
     if (verdict_is_sound(verdict) && subject->walk != NULL) {
         verdict = judge_walk(executor);
     }

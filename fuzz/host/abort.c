@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unwind.h>
 
+#include "fuzz/execute/subject.h"
+#include "fuzz/host/guard.h"
+
 static assertion_listener *current;
 
 void assertion_listen(assertion_listener *listener) {
@@ -20,6 +23,7 @@ __attribute__((noreturn)) void __assert_fail(const char *text, const char *file,
 
 __attribute__((noreturn)) void __assert_fail(const char *text, const char *file, unsigned line,
                                              const char *function) {
+    guard_end_failed(text, file, line);
     fflush(stdout);
     if (current != NULL) {
         current(file, line);
@@ -28,6 +32,10 @@ __attribute__((noreturn)) void __assert_fail(const char *text, const char *file,
             function == NULL ? "" : function, text);
     fflush(stderr);
     abort();
+}
+
+void subject_failed(const char *text, const char *file, int line) {
+    __assert_fail(text, file, (unsigned)line, NULL);
 }
 
 /* Where abort was called. */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "fuzz/host/exit_code.h"
+#include "fuzz/host/guard.h"
 #include "fuzz/host/subject_table.h"
 
 /* size zeroed bytes that live as long as the process. Not from malloc, whose memory AddressSanitizer guards
@@ -47,6 +48,7 @@ struct executor *host_executor(size_t slot_capacity) {
     require_table(subject_under_test);
     executor.subject = subject_under_test;
     executor.oracles = ORACLE_ALL;
+    executor.guard = &host_guard;
     executor.arena = map_arena();
     executor.tables = (struct executor_tables){
         .slots = map(slot_capacity * sizeof(struct slot)),

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "fuzz/host/abort.h"
+#include "fuzz/host/guard.h"
 #include "fuzz/host/sanitizer.h"
 
 #define MEMORY_LIMIT   ((rlim_t)1 << 30)   /* bytes a child may map beyond what its caller has */
@@ -118,6 +119,9 @@ static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
 static struct sigaction actions_before[DEADLY_COUNT];
 
 static void hear_signal(int number, siginfo_t *information, void *context) {
+    if (number == SIGABRT) {
+        guard_end_aborted();
+    }
     struct failure *const failure = &child_share->outcome.failure;
     if (failure->kind == FAILURE_NONE) {
         failure->kind = FAILURE_SIGNAL;
@@ -226,6 +230,9 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     child_share->outcome.digest = executor->digest;
     child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;
     child_share->outcome.failure.verdict = verdict;
+    if (child_reports) {
+        guard_find_place(&child_share->outcome.place);
+    }
     child_share->outcome.failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
 }
 

@@ -4,6 +4,7 @@
 #define KMEM_OUTCOME_H
 
 #include "fuzz/execute/executor.h"
+#include "fuzz/host/abort.h"
 #include "fuzz/host/failure.h"
 
 struct outcome {
@@ -11,6 +12,8 @@ struct outcome {
     bool passed_over;       /* the subject could not make a heap of the region: nothing was judged */
     bool has_step;          /* a step was begun: the last one is step */
     struct step step;       /* as it was before the call when the subject died in it */
+    struct assertion
+        place; /* where a guarded call was ended (guard.h); its line is 0: unknown, or none was */
     size_t operation_count; /* steps done, those of the recovery included */
     uint64_t digest;        /* of the steps done; the program's when it is sound */
     char *report; /* what the run printed, such as a sanitizer's report; from malloc, ends in a NUL */

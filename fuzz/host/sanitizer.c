@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz/host/abort.h"
+#include "fuzz/host/places.h"
 #include "src/port.h"
 
 static sanitizer_listener *current;
@@ -91,6 +92,18 @@ void sanitizer_place(uintptr_t pc, char *place, size_t size) {
     }
 }
 
+void sanitizer_find_line(uintptr_t pc, struct sanitizer_source *source) {
+    char text[1024];
+    char path[SANITIZER_FILE_SIZE];
+    *source = (struct sanitizer_source){.line = 0};
+    __sanitizer_symbolize_pc((void *)pc, "%l\n%s\n%f", text, sizeof text);
+    if (sscanf(text, "%lu\n%255[^\n]\n%127[^\n]", &source->line, path, source->function) == 3) {
+        sanitizer_name_file(path, source->file);
+    } else {
+        source->line = 0;
+    }
+}
+
 uintptr_t sanitizer_fault(size_t *size) {
     *size = __asan_report_present() ? __asan_get_report_access_size() : 0;
     return __asan_report_present() ? (uintptr_t)__asan_get_report_address() : 0;
@@ -109,7 +122,18 @@ void sanitizer_place(uintptr_t pc, char *place, size_t size) {
     place[0] = '\0';
 }
 
+void sanitizer_find_line(uintptr_t pc, struct sanitizer_source *source) {
+    (void)pc;
+    *source = (struct sanitizer_source){.line = 0};
+}
+
 #endif
+
+void sanitizer_name_file(const char *path, char name[SANITIZER_FILE_SIZE]) {
+    const size_t length = strlen(places_tree);
+    const bool inside = strncmp(path, places_tree, length) == 0 && path[length] == '/';
+    snprintf(name, SANITIZER_FILE_SIZE, "%s", inside ? path + length + 1 : path);
+}
 
 /* Reports. */
 

@@ -22,6 +22,12 @@ bool sanitizer_has_reported(void);
  * nothing without a sanitizer. size is place's, in bytes. */
 void sanitizer_place(uintptr_t pc, char *place, size_t size);
 
+struct sanitizer_source;
+
+/* Finds the line of a program counter. Without a sanitizer, a symbolizer or debug information the line found
+ * is 0. Cost: a symbolizer's, tens of milliseconds at first. */
+void sanitizer_find_line(uintptr_t pc, struct sanitizer_source *source);
+
 /* The address that could not be accessed and, in *size, the bytes tried there, while a listener is called; 0
  * when it is not an access, or unknown. */
 uintptr_t sanitizer_fault(size_t *size);
@@ -35,6 +41,9 @@ struct sanitizer_source {
     char file[SANITIZER_FILE_SIZE]; /* relative to the tree, such as src/kmem.c */
     unsigned long line;             /* from 1 */
 };
+
+/* Writes a source file's name as a person knows it: relative to the tree, if it is there. */
+void sanitizer_name_file(const char *path, char name[SANITIZER_FILE_SIZE]);
 
 /* Where a run's report says that it failed: at its failed assertion (abort.h) or else in the innermost
  * function of src/ that a sanitizer names. Returns false iff it says neither: no symbolizer, or no stack. */

@@ -45,9 +45,9 @@ def _locations(result):
     place = result.get("place")
     if place is not None:
         uri = ("file://" if place["file"].startswith("/") else "") + urllib.parse.quote(place["file"])
-        locations.append({
-            "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": place["line"]}},
-            "logicalLocations": [{"name": place["function"], "kind": "function"}]})
+        locations.append({"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": place["line"]}}})
+        if place["function"]:
+            locations[-1]["logicalLocations"] = [{"name": place["function"], "kind": "function"}]
     return locations
 
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fuzz/execute/bad_start.h"
+#include "fuzz/text/shown.h"
 
 #define NUMBER_SIZE 64 /* bytes, of a number in words */
 
@@ -54,6 +55,14 @@ static void format_region(uint64_t index, char value[NUMBER_SIZE]) {
     snprintf(value, NUMBER_SIZE, "%s", index < BAD_START_COUNT ? words[index] : "unknown");
 }
 
+static void format_owner(uint64_t offset, char value[NUMBER_SIZE]) {
+    if (offset == UINT64_MAX) {
+        snprintf(value, NUMBER_SIZE, "outside the region and the heap's own data");
+    } else {
+        snprintf(value, NUMBER_SIZE, "in the live payload that starts at offset %" PRIu64, offset);
+    }
+}
+
 /* The units of oracle.h. */
 static const struct unit {
     const char *mark;
@@ -61,7 +70,7 @@ static const struct unit {
 } units[] = {
     {"{bytes}", format_bytes},     {"{offset}", format_offset}, {"{address}", format_address},
     {"{count}", format_count},     {"{byte}", format_byte},     {"{hash}", format_hash},
-    {"{refusal}", format_refusal}, {"{region}", format_region},
+    {"{refusal}", format_refusal}, {"{region}", format_region}, {"{owner}", format_owner},
 };
 
 /* Puts number in the place of the template's unit, if it has one. */
@@ -95,6 +104,14 @@ void explain_verdict(struct verdict verdict, struct explanation *explanation) {
     if (verdict.oracle == ORACLE_GROWTH) {
         explain_asks(verdict, explanation);
     }
+}
+
+const char *explain_source(const struct sanitizer_source *source, char buffer[EXPLAIN_SOURCE_SIZE]) {
+    char file[SANITIZER_FILE_SIZE];
+    snprintf(file, sizeof file, "%s", shown(source->file));
+    snprintf(buffer, EXPLAIN_SOURCE_SIZE, "%s:%lu%s%s", file, source->line,
+             source->function[0] == '\0' ? "" : " in ", shown(source->function));
+    return buffer;
 }
 
 const char *explain_refusal(uint64_t refusal) {

@@ -3,6 +3,7 @@
 #define KMEM_EXPLAIN_H
 
 #include "fuzz/execute/executor.h"
+#include "fuzz/host/abort.h"
 
 #define EXPLAIN_OUTCOME_SIZE 192 /* bytes */
 #define EXPLAIN_VALUE_SIZE   96  /* bytes */
@@ -16,6 +17,11 @@ struct explanation {
 
 /* Fills *explanation for an unsound verdict. */
 void explain_verdict(struct verdict verdict, struct explanation *explanation);
+
+/* The place of a line, such as "src/fit.c:120 in give" or, with no function known, "src/fit.c:120". Returns
+ * buffer. */
+#define EXPLAIN_SOURCE_SIZE (SANITIZER_FUNCTION_SIZE + SANITIZER_FILE_SIZE + 32)
+const char *explain_source(const struct sanitizer_source *source, char buffer[EXPLAIN_SOURCE_SIZE]);
 
 /* What a step's call did, such as "-> slot 3, offset 40" or "-> refused: double-free". Returns buffer. */
 const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]);

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "fuzz/execute/debug.h"
+#include "fuzz/host/guard.h"
 #include "fuzz/host/picture.h"
 #include "fuzz/report/explain.h"
+#include "fuzz/text/shown.h"
 #include "fuzz/text/text.h"
 
 #define LINE_SIZE  256 /* bytes: a step in words */
@@ -123,6 +125,15 @@ static void print_verdict(struct verdict verdict, FILE *stream) {
     fprintf(stream, "  where      %s\n", explanation.where);
     fprintf(stream, "  expected   %s\n", explanation.expected);
     fprintf(stream, "  observed   %s\n", explanation.observed);
+    struct assertion place;
+    char source[EXPLAIN_SOURCE_SIZE];
+    guard_find_place(&place);
+    if (place.text[0] != '\0') {
+        fprintf(stream, "  assertion  %s\n", shown(place.text));
+    }
+    if (place.source.line != 0) {
+        fprintf(stream, "  source     %s\n", explain_source(&place.source, source));
+    }
 }
 
 static void print_replay(FILE *stream) {

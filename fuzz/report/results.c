@@ -60,12 +60,26 @@ static void write_operation(struct json *json, const struct outcome *outcome) {
     json_close_object(json);
 }
 
-static void write_violation(struct json *json, struct verdict verdict) {
+static void write_source(struct json *json, const struct sanitizer_source *source) {
+    json_open_object(json, "place");
+    json_string(json, "function", source->function);
+    json_string(json, "file", source->file);
+    json_number(json, "line", source->line);
+    json_close_object(json);
+}
+
+static void write_violation(struct json *json, const struct outcome *outcome) {
     struct explanation explanation;
-    explain_verdict(verdict, &explanation);
+    explain_verdict(outcome->failure.verdict, &explanation);
     json_string(json, "where", explanation.where);
     json_string(json, "expected", explanation.expected);
     json_string(json, "observed", explanation.observed);
+    if (outcome->place.source.line != 0) {
+        write_source(json, &outcome->place.source);
+    }
+    if (outcome->place.text[0] != '\0') {
+        json_string(json, "assertion", outcome->place.text);
+    }
 }
 
 static void write_death(struct json *json, const struct outcome *outcome) {
@@ -75,11 +89,7 @@ static void write_death(struct json *json, const struct outcome *outcome) {
         json_string(json, "signal", strsignal(outcome->failure.number));
     }
     if (sanitizer_find_source(outcome->report, &place)) {
-        json_open_object(json, "place");
-        json_string(json, "function", place.function);
-        json_string(json, "file", place.file);
-        json_number(json, "line", place.line);
-        json_close_object(json);
+        write_source(json, &place);
     } else {
         json_null(json, "place");
     }
@@ -97,7 +107,7 @@ static void write_outcome(struct json *json, const struct outcome *outcome) {
         write_operation(json, outcome);
     }
     if (outcome->failure.kind == FAILURE_VERDICT) {
-        write_violation(json, outcome->failure.verdict);
+        write_violation(json, outcome);
     } else if (outcome->failure.kind != FAILURE_NONE) {
         write_death(json, outcome);
     }

@@ -40,8 +40,11 @@ static void add_heap(struct summary *summary, const struct program_header *heade
         header->page_count == 1 ? "" : "s", header->page_size, header->growth_limit, header->slot_count);
 }
 
-static void say_violation(const struct history *history, struct summary *summary) {
+static void say_violation(const struct recording *recording, struct summary *summary) {
     struct explanation explanation;
+    char source[EXPLAIN_SOURCE_SIZE];
+    const struct history *const history = recording->history;
+    const struct assertion *const place = &recording->outcome.place;
     explain_verdict(history->verdict, &explanation);
     snprintf(summary->title, sizeof summary->title, "VIOLATION %s", oracle_id(history->verdict.oracle));
     snprintf(summary->sentence, sizeof summary->sentence, "%s", oracle_sentence(history->verdict.oracle));
@@ -49,6 +52,12 @@ static void say_violation(const struct history *history, struct summary *summary
     add(summary, "where", "%s", explanation.where);
     add(summary, "expected", "%s", explanation.expected);
     add(summary, "observed", "%s", explanation.observed);
+    if (place->text[0] != '\0') {
+        add(summary, "assertion", "%s", shown(place->text));
+    }
+    if (place->source.line != 0) {
+        add(summary, "source", "%s", explain_source(&place->source, source));
+    }
 }
 
 /* A death by its name and, if a sanitizer's report has it, the place in the core's sources. */
@@ -72,7 +81,7 @@ void summary_make(const struct recording *recording, struct summary *summary) {
     const struct history *const history = recording->history;
     *summary = (struct summary){.sound = history->end == HISTORY_SOUND};
     if (history->end == HISTORY_VIOLATION) {
-        say_violation(history, summary);
+        say_violation(recording, summary);
     } else if (history->end == HISTORY_CUT_OFF) {
         say_death(recording, summary);
     } else {

@@ -22,7 +22,8 @@ ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size poison damage-inside damage-reported "
     "damage-untouched start-refused contents-kept contents-zeroed contents-moved recovery "
-    "impossible-size own-check liveness leak resize-failed zero-size refit gives-back walk free-bytes repeatable").split()
+    "impossible-size own-check liveness leak resize-failed zero-size refit gives-back walk free-bytes repeatable "
+    "bounded assertion stray-store").split()
 
 
 def random_bytes(seed, size):

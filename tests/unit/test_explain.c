@@ -89,6 +89,14 @@ static const struct reading readings[] = {
     {{ORACLE_REPEATABLE, 0, 0xabc, UINT64_MAX},
      {"the second run from a new start", "the answers of the first (hash 0000000000000abc)",
       "others (hash ffffffffffffffff)"}},
+    {{ORACLE_BOUNDED, 0, 69632, 69632}, {"the call", "an end within 69632 steps", "none after 69632"}},
+    {{ORACLE_ASSERTION, 0, 0, 0}, {"the call", "every assertion to hold", "one that fails"}},
+    {{ORACLE_STRAY_STORE, 140, 136, 4},
+     {"the byte at offset 140", "no store in the live payload that starts at offset 136",
+      "a store of 4 bytes"}},
+    {{ORACLE_STRAY_STORE, 1024, NULL_OFFSET, 1},
+     {"the byte at offset 1024", "no store outside the region and the heap's own data",
+      "a store of 1 bytes"}},
 };
 
 EXECUTOR_TEST(every_oracle_s_verdict_reads_as_written_here) {

@@ -13,7 +13,7 @@ static size_t zeroed_size(const struct executor *executor, const struct step *st
     }
     const size_t usable_size = executor->subject->usable_size(executor_pointer(executor, step->offset));
     const size_t room = executor->given_pages * executor->model.page_size - step->offset;
-    return (usable_size < room ? usable_size : room) & ~(MODEL_GRAIN - 1);
+    return (usable_size < room ? usable_size : room) & ~(executor->model.policy.grain - 1);
 }
 
 static struct verdict check_zeroed(const struct executor *executor, const struct step *step) {

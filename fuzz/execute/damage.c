@@ -76,14 +76,15 @@ static void restore(struct executor *executor, size_t region_size) {
 }
 
 /* Can no block of a region with so many bytes left have this header? */
-static bool is_impossible(uint64_t header, size_t rest) {
+static bool is_impossible(const struct subject_policy *policy, uint64_t header, size_t rest) {
     const uint64_t size = header & ~TAKEN;
-    return size < MODEL_BLOCK_LEAST || size % MODEL_GRAIN != 0 || size > rest;
+    return size < policy->block_least || (size & (policy->grain - 1)) != 0 || size > rest;
 }
 
 static struct verdict check_inside(const struct executor *executor, const struct step *step) {
     const bool right =
-        step->offset == MODEL_NOTHING || (step->offset % MODEL_GRAIN == 0 && judge_is_inside(executor, step));
+        step->offset == MODEL_NOTHING ||
+        ((step->offset & (executor->model.policy.grain - 1)) == 0 && judge_is_inside(executor, step));
     return right ? verdict_sound()
                  : (struct verdict){ORACLE_DAMAGE_INSIDE, step->damage.header_offset,
                                     model_region_size(&executor->model), step->offset};
@@ -95,7 +96,8 @@ static struct verdict check_reported(const struct executor *executor, const stru
     const bool needed =
         step->damage.needed && (step->damage.call != CALL_ALLOC || step->offset > step->damage.header_offset);
     const enum refusal named = step->refusal == REFUSAL_CORRUPT ? step->returned : step->refusal;
-    const bool right = !needed || !is_impossible(header, rest) || named == REFUSAL_CORRUPT;
+    const bool right =
+        !needed || !is_impossible(&executor->model.policy, header, rest) || named == REFUSAL_CORRUPT;
     return right
                ? verdict_sound()
                : (struct verdict){ORACLE_DAMAGE_REPORTED, step->damage.header_offset, REFUSAL_CORRUPT, named};
@@ -112,8 +114,9 @@ static struct verdict check_untouched(const struct step *step, size_t changed, s
 
 struct verdict damage_perform(struct executor *executor, struct step *step) {
     const size_t region_size = model_region_size(&executor->model);
-    REQUIRE(executor->exact && region_size <= DAMAGE_REGION_MAXIMUM && step->damage.mask != 0);
-    REQUIRE(step->damage.header_offset % MODEL_GRAIN == 0 && step->damage.header_offset < region_size);
+    REQUIRE(executor_is_shown(executor) && region_size <= DAMAGE_REGION_MAXIMUM && step->damage.mask != 0);
+    REQUIRE((step->damage.header_offset & (executor->model.policy.grain - 1)) == 0 &&
+            step->damage.header_offset < region_size);
     word *const header = words_at(executor, step->damage.header_offset);
     const uint64_t damaged = change_header(header, step->damage.mask);
     save(executor, region_size); /* with the damage, to see what the call changes */

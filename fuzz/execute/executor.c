@@ -72,12 +72,13 @@ static struct prediction predict(struct executor *executor, const struct step *s
     switch (step->call) {
     case CALL_ALLOC:
     case CALL_ZALLOC:
+        return model_alloc(model, model->policy.grain, step->size);
     case CALL_ALLOC_ALIGNED:
         return model_alloc(model, step->alignment, step->size);
     case CALL_CALLOC:
         return model_calloc(model, step->count, step->size);
     case CALL_REALLOC:
-        return step->null_pointer ? model_alloc(model, step->alignment, step->size)
+        return step->null_pointer ? model_alloc(model, model->policy.grain, step->size)
                                   : model_realloc(model, step->pointer_offset, step->size);
     case CALL_FREE:
         return step->null_pointer ? model_nothing() : model_free(model, step->pointer_offset);
@@ -150,11 +151,12 @@ static size_t settle(struct executor *executor, const struct step *step) {
     return old_size;
 }
 
-/* How far into the arena the run has written, going by the model; the whole region when that is lost. */
+/* How far into the arena the run has written, going by the model. The whole region when that is lost,
+ * or when it may write anywhere. */
 static void note_touched(struct executor *executor) {
     const struct model *const model = &executor->model;
     size_t touched = TAIL_SIZE;
-    if (!executor->exact) {
+    if (!executor_is_shown(executor)) {
         touched = executor->given_pages * model->page_size + TAIL_SIZE;
     } else if (model->live_count != 0) {
         const struct live_block *const last = &model->live[model->live_count - 1];
@@ -173,7 +175,7 @@ static struct verdict judge(struct executor *executor, struct step *step) {
     if (!verdict_is_sound(verdict)) {
         return verdict;
     }
-    executor->exact = executor->exact && !judge_disagrees(step);
+    executor->exact = executor->exact && !judge_disagrees(executor, step);
     if (step->offset != MODEL_NOTHING && !judge_is_inside(executor, step)) {
         step->offset = MODEL_NOTHING; /* with the oracle off: a payload that cannot be used is none */
         executor->exact = false;
@@ -318,12 +320,16 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     const struct program_header geometry = executor_geometry(executor, header);
     const size_t page_limit = geometry.page_count + geometry.growth_limit;
     REQUIRE(header->slot_count != 0 && header->slot_count <= executor->tables.slot_capacity);
+    const struct subject *const subject = executor->subject;
+    const struct subject_facts *const facts = &subject->facts;
     executor->region = region_of(executor, header);
     REQUIRE(page_limit <= executor->region.capacity / geometry.page_size);
-    model_start(&executor->model, executor->tables.live, executor->tables.slot_capacity + 1,
-                geometry.page_size, geometry.page_count, page_limit, header->refused_asks);
-    executor->model.skew = header->page_size;
-    executor->exact = executor->subject->view != NULL;
+    executor->exact = facts->first_fit.grain != 0 && facts->memory != SUBJECT_MEMORY_UNKNOWN;
+    model_start(&executor->model, executor->exact ? &facts->first_fit : &model_policy_undeclared,
+                executor->tables.live, executor->tables.slot_capacity + 1, geometry.page_size,
+                geometry.page_count, page_limit, header->refused_asks);
+    executor->model.skew =
+        facts->memory == SUBJECT_MEMORY_OWN ? (uintptr_t)facts->own_memory : header->page_size;
     executor->started = false;
     executor->refusal = REFUSAL_NONE;
     executor->slot_count = header->slot_count;
@@ -341,7 +347,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     }
     note_touched(executor);
     give(executor, 0, geometry.page_count * geometry.page_size);
-    return executor->subject->view != NULL ? start_seen(executor) : start_unseen(executor);
+    return subject->view != NULL ? start_seen(executor) : start_unseen(executor);
 }
 
 struct verdict executor_arrange(struct executor *executor, const struct live_block *live, size_t live_count) {
@@ -353,7 +359,8 @@ struct verdict executor_arrange(struct executor *executor, const struct live_blo
         struct slot *const slot = &executor->tables.slots[i];
         model->live[model->live_count++] = live[i];
         model->taken_size += live[i].size;
-        occupy(executor, i, live[i].offset + MODEL_HEADER_SIZE, live[i].size - MODEL_HEADER_SIZE);
+        occupy(executor, i, live[i].offset + model->policy.header_size,
+               live[i].size - model->policy.header_size);
         slot->tag = pattern_tag(~(uint64_t)i); /* those of steps count up from 0 */
         pattern_write(executor_pointer(executor, slot->offset), slot->tag, 0, slot->size);
     }

@@ -141,15 +141,16 @@ struct verdict judge_answer(const struct executor *executor, const struct step *
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_placement(step));
     }
-    if (verdict_is_sound(verdict)) {
+    if (verdict_is_sound(verdict) && executor->subject->view != NULL) {
         verdict = judge_if_on(executor, check_refusal_named(step));
     }
     return verdict;
 }
 
-bool judge_disagrees(const struct step *step) {
-    return step->call != CALL_NONE && (!asked_as_predicted(step) || step->offset != step->predicted.offset ||
-                                       step->refusal != step->predicted.refusal);
+bool judge_disagrees(const struct executor *executor, const struct step *step) {
+    const bool named = executor->subject->view == NULL || step->refusal == step->predicted.refusal;
+    return step->call != CALL_NONE &&
+           (!asked_as_predicted(step) || step->offset != step->predicted.offset || !named);
 }
 
 /* The heap. */
@@ -207,29 +208,31 @@ static struct verdict judge_layout(struct executor *executor, const struct step 
     return verdict_is_sound(untouched) ? all : untouched;
 }
 
-/* NULL has offset 0. Without the model: at least what was asked for. */
+/* NULL has offset 0. Where no view shows the block: at least what was asked for. */
 static struct verdict check_usable_answer(const struct executor *executor, const struct step *step) {
     const bool live = !step->null_pointer && step->slot != STEP_NO_SLOT;
     const size_t least = live ? executor->tables.slots[step->slot].size : 0;
-    const size_t predicted = executor->exact ? step->predicted.usable_size : least;
-    const bool right = executor->exact || !live ? step->usable_size == predicted : step->usable_size >= least;
+    const bool seen = executor_is_shown(executor);
+    const size_t predicted = seen ? step->predicted.usable_size : least;
+    const bool right = seen || !live ? step->usable_size == predicted : step->usable_size >= least;
     return right ? verdict_sound()
                  : (struct verdict){ORACLE_USABLE_SIZE, step->pointer_offset, predicted, step->usable_size};
 }
 
-/* Without the model: at least the request. A pointer that is not a payload has none. */
+/* Where no view shows the block: at least the request. A pointer that is not a payload has none. */
 static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
     if (step->call == CALL_USABLE) {
         return check_usable_answer(executor, step);
     }
-    const bool misuse = executor->exact && step_is_misuse(step);
+    const bool seen = executor_is_shown(executor);
+    const bool misuse = seen && step_is_misuse(step);
     if (executor->subject->usable_size == NULL || (step->offset == MODEL_NOTHING && !misuse)) {
         return verdict_sound();
     }
     const size_t offset = misuse ? step->pointer_offset : step->offset;
     const size_t usable = executor->subject->usable_size(executor_pointer(executor, offset));
-    const size_t predicted = executor->exact ? step->predicted.usable_size : step_request(step);
-    const bool right = executor->exact ? usable == predicted : usable >= predicted;
+    const size_t predicted = seen ? step->predicted.usable_size : step_request(step);
+    const bool right = seen ? usable == predicted : usable >= predicted;
     return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, offset, predicted, usable};
 }
 

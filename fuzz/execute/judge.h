@@ -42,7 +42,7 @@ __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *e
 __attribute__((warn_unused_result)) struct verdict judge_poison(const struct executor *executor);
 
 /* Do model and subject differ, with the oracles that would have reported it switched off? */
-bool judge_disagrees(const struct step *step);
+bool judge_disagrees(const struct executor *executor, const struct step *step);
 
 /* Checks what the step's new payload holds (zeroed, or moved from old_size bytes), then writes the pattern of
  * the slot's tag to its new bytes. */

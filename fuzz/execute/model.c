@@ -13,11 +13,21 @@ struct hole {
     size_t next; /* index of the live block that ends the hole; live_count when the region's end does */
 };
 
+const struct subject_policy model_policy_undeclared = {.header_size = 8, .grain = 8, .block_least = 16};
+
 static const struct prediction nothing = {.refusal = REFUSAL_NONE,
                                           .offset = MODEL_NOTHING,
                                           .usable_size = 0,
                                           .asked_pages = 0,
                                           .freed_offset = MODEL_NOTHING};
+
+static bool is_power_of_two(uint64_t value) {
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+static bool is_multiple(size_t value, size_t power) {
+    return (value & (power - 1)) == 0;
+}
 
 struct prediction model_nothing(void) {
     return nothing;
@@ -29,11 +39,16 @@ static struct prediction refuse(enum refusal refusal) {
     return prediction;
 }
 
-void model_start(struct model *model, struct live_block *live, size_t live_capacity, size_t page_size,
-                 size_t page_count, size_t page_limit, uint16_t refused_asks) {
+void model_start(struct model *model, const struct subject_policy *policy, struct live_block *live,
+                 size_t live_capacity, size_t page_size, size_t page_count, size_t page_limit,
+                 uint16_t refused_asks) {
+    REQUIRE(is_power_of_two(policy->grain) && policy->block_least != 0);
+    REQUIRE(is_multiple(policy->header_size, policy->grain) &&
+            is_multiple(policy->block_least, policy->grain));
     REQUIRE(page_size != 0 && (page_size & (page_size - 1)) == 0);
     REQUIRE(page_count != 0 && page_count <= page_limit && page_limit <= PTRDIFF_MAX / page_size);
-    *model = (struct model){.live = live,
+    *model = (struct model){.policy = *policy,
+                            .live = live,
                             .live_capacity = live_capacity,
                             .page_size = page_size,
                             .page_count = page_count,
@@ -60,14 +75,14 @@ static struct hole hole_before(const struct model *model, size_t next) {
     };
 }
 
-static size_t hole_payload(struct hole hole) {
-    return hole.end == hole.start ? 0 : hole.end - hole.start - MODEL_HEADER_SIZE;
+static size_t hole_payload(const struct model *model, struct hole hole) {
+    return hole.end == hole.start ? 0 : hole.end - hole.start - model->policy.header_size;
 }
 
 size_t model_largest_payload(const struct model *model) {
     size_t largest = 0;
     for (size_t next = 0; next <= model->live_count; next++) {
-        const size_t payload = hole_payload(hole_before(model, next));
+        const size_t payload = hole_payload(model, hole_before(model, next));
         largest = payload > largest ? payload : largest;
     }
     return largest;
@@ -75,7 +90,7 @@ size_t model_largest_payload(const struct model *model) {
 
 size_t model_first_payload(const struct model *model) {
     for (size_t next = 0; next <= model->live_count; next++) {
-        const size_t payload = hole_payload(hole_before(model, next));
+        const size_t payload = hole_payload(model, hole_before(model, next));
         if (payload != 0) {
             return payload;
         }
@@ -84,7 +99,7 @@ size_t model_first_payload(const struct model *model) {
 }
 
 size_t model_tail_payload(const struct model *model) {
-    return hole_payload(hole_before(model, model->live_count));
+    return hole_payload(model, hole_before(model, model->live_count));
 }
 
 /* Live blocks. */
@@ -107,7 +122,8 @@ static size_t first_ending_after(const struct model *model, size_t offset) {
 /* Index of the live block whose payload is at offset; live_count when there is none. */
 static size_t find_payload(const struct model *model, size_t offset) {
     const size_t index = first_ending_after(model, offset);
-    const bool found = index < model->live_count && model->live[index].offset + MODEL_HEADER_SIZE == offset;
+    const bool found =
+        index < model->live_count && model->live[index].offset + model->policy.header_size == offset;
     return found ? index : model->live_count;
 }
 
@@ -140,39 +156,41 @@ static void remove_live(struct model *model, size_t index) {
 /* Placing. */
 
 /* Bytes of a block for a request, or NEVER_FITS. */
-static uint64_t needed_size(uint64_t request) {
-    if (request >= NEVER_FITS - 2 * MODEL_GRAIN) {
+static uint64_t needed_size(const struct subject_policy *policy, uint64_t request) {
+    const uint64_t past = policy->header_size + policy->grain - 1; /* no more than any region has */
+    if (request >= NEVER_FITS - past) {
         return NEVER_FITS;
     }
-    const uint64_t grains = (MODEL_HEADER_SIZE + request + MODEL_GRAIN - 1) / MODEL_GRAIN;
-    return grains * MODEL_GRAIN < MODEL_BLOCK_LEAST ? MODEL_BLOCK_LEAST : grains * MODEL_GRAIN;
+    const uint64_t size = (request + past) & ~(uint64_t)(policy->grain - 1);
+    return size < policy->block_least ? policy->block_least : size;
 }
 
-/* The lowest offset from start on for a block with an aligned payload, leaving no gap or one of
- * MODEL_BLOCK_LEAST.
- */
+/* The lowest offset from start on for a block with an aligned payload, leaving no gap or one that
+ * can be a block. */
 static uint64_t aligned_offset(const struct model *model, size_t start, uint64_t alignment) {
+    const size_t header_size = model->policy.header_size;
     const uint64_t front = (uint64_t)model->skew + start;
-    const uint64_t past = front + MODEL_HEADER_SIZE + alignment - 1;
+    const uint64_t behind = front + model->policy.block_least;
+    const uint64_t past = front + header_size + alignment - 1;
     uint64_t payload =
         past - (past & (alignment - 1)); /* no division: 32-bit targets have none for 64 bits */
-    while (payload - MODEL_HEADER_SIZE != front && payload - MODEL_HEADER_SIZE < front + MODEL_BLOCK_LEAST) {
-        payload += alignment; /* at most twice: an alignment is 8 or more */
+    while (payload - header_size != front && payload - header_size < behind) {
+        payload += alignment; /* at most block_least / grain times: an alignment is a grain or more */
     }
-    return payload - MODEL_HEADER_SIZE - model->skew;
+    return payload - header_size - model->skew;
 }
 
 /* Puts a block of `needed` bytes at offset into the hole, which has room for it. What would be left of the
  * hole after it goes to the block when it is too small to be a block. */
 static struct prediction put(struct model *model, struct hole hole, size_t offset, size_t needed) {
     REQUIRE(offset >= hole.start && offset <= hole.end && needed <= hole.end - offset);
-    REQUIRE(needed >= MODEL_BLOCK_LEAST && needed % MODEL_GRAIN == 0);
+    REQUIRE(needed >= model->policy.block_least && is_multiple(needed, model->policy.grain));
     const size_t left_over = hole.end - offset - needed;
-    const size_t size = left_over < MODEL_BLOCK_LEAST ? needed + left_over : needed;
+    const size_t size = left_over < model->policy.block_least ? needed + left_over : needed;
     insert_live(model, hole.next, (struct live_block){.offset = offset, .size = size});
     struct prediction prediction = nothing;
-    prediction.offset = offset + MODEL_HEADER_SIZE;
-    prediction.usable_size = size - MODEL_HEADER_SIZE;
+    prediction.offset = offset + model->policy.header_size;
+    prediction.usable_size = size - model->policy.header_size;
     return prediction;
 }
 
@@ -206,10 +224,6 @@ static struct prediction grow_and_put(struct model *model, uint64_t alignment, u
     return prediction;
 }
 
-static bool is_power_of_two(uint64_t value) {
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
 struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t size) {
     if (!is_power_of_two(alignment)) {
         return refuse(REFUSAL_BAD_ALIGNMENT);
@@ -217,8 +231,8 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
     if (size == 0) {
         return nothing;
     }
-    const uint64_t grid = alignment < MODEL_GRAIN ? MODEL_GRAIN : alignment;
-    const uint64_t needed = needed_size(size);
+    const uint64_t grid = alignment < model->policy.grain ? model->policy.grain : alignment;
+    const uint64_t needed = needed_size(&model->policy, size);
     for (size_t next = 0; next <= model->live_count; next++) {
         const struct hole hole = hole_before(model, next);
         if (hole.end - hole.start < needed) {
@@ -235,21 +249,21 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
 struct prediction model_calloc(struct model *model, uint64_t count, uint64_t size) {
     uint64_t product;
     const bool too_large = __builtin_mul_overflow(count, size, &product);
-    return too_large ? refuse(REFUSAL_EXHAUSTED) : model_alloc(model, MODEL_GRAIN, product);
+    return too_large ? refuse(REFUSAL_EXHAUSTED) : model_alloc(model, model->policy.grain, product);
 }
 
 enum refusal model_judge_pointer(const struct model *model, size_t offset) {
     if (offset >= model_region_size(model)) {
         return REFUSAL_FOREIGN;
     }
-    if (offset % MODEL_GRAIN != 0) {
+    if (!is_multiple(offset, model->policy.grain)) {
         return REFUSAL_MISALIGNED;
     }
     const size_t index = first_ending_after(model, offset);
     if (index == model->live_count || model->live[index].offset > offset) {
         return REFUSAL_DOUBLE_FREE;
     }
-    return model->live[index].offset + MODEL_HEADER_SIZE == offset ? REFUSAL_NONE : REFUSAL_INTERIOR;
+    return model->live[index].offset + model->policy.header_size == offset ? REFUSAL_NONE : REFUSAL_INTERIOR;
 }
 
 struct prediction model_free(struct model *model, size_t offset) {
@@ -266,7 +280,7 @@ struct prediction model_free(struct model *model, size_t offset) {
 struct prediction model_usable(const struct model *model, size_t offset) {
     const size_t block_size = model_block_size(model, offset);
     struct prediction prediction = nothing;
-    prediction.usable_size = block_size == 0 ? 0 : block_size - MODEL_HEADER_SIZE;
+    prediction.usable_size = block_size == 0 ? 0 : block_size - model->policy.header_size;
     return prediction;
 }
 
@@ -282,12 +296,12 @@ struct prediction model_realloc(struct model *model, size_t offset, uint64_t siz
     const size_t index = find_payload(model, offset);
     const struct live_block old = model->live[index];
     const struct hole room = {.start = old.offset, .end = hole_before(model, index + 1).end, .next = index};
-    const uint64_t needed = needed_size(size);
+    const uint64_t needed = needed_size(&model->policy, size);
     if (needed <= room.end - room.start) {
         remove_live(model, index);
         return put(model, room, old.offset, (size_t)needed);
     }
-    struct prediction prediction = model_alloc(model, MODEL_GRAIN, size);
+    struct prediction prediction = model_alloc(model, model->policy.grain, size);
     if (prediction.offset != MODEL_NOTHING) {
         remove_live(model, find_payload(model, offset));
         prediction.freed_offset = offset;

@@ -6,8 +6,8 @@
  * region's base, which is `skew` bytes past a multiple of every alignment a program can ask for (the arena
  * ensures that).
  *
- * It builds the policy in kmem.h a second time, from its words. It must never use block.h, kmem.h or any code
- * that the allocator shares, or it would repeat the allocator's mistakes. */
+ * It builds the policy of subject.h and kmem.h a second time, from their words. It must never use block.h,
+ * kmem.h or any code that the allocator shares, or it would repeat the allocator's mistakes. */
 #ifndef KMEM_MODEL_H
 #define KMEM_MODEL_H
 
@@ -16,16 +16,16 @@
 #include <stdint.h>
 
 #include "fuzz/execute/refusal.h"
+#include "fuzz/execute/subject.h"
 #include "invariants/live.h"
 
 #define MODEL_NOTHING SIZE_MAX /* the offset of no payload: the operation returns NULL */
 
-/* Bytes: in front of a payload; what offsets and block sizes are multiples of; the smallest block. */
-#define MODEL_HEADER_SIZE ((size_t)8)
-#define MODEL_GRAIN       ((size_t)8)
-#define MODEL_BLOCK_LEAST ((size_t)16)
+/* By which sizes are resolved for a heap that declares no policy. */
+extern const struct subject_policy model_policy_undeclared;
 
 struct model {
+    struct subject_policy policy;
     struct live_block *live; /* sorted by offset; the caller's array */
     size_t live_count;
     size_t live_capacity;
@@ -51,8 +51,9 @@ struct prediction {
 };
 
 /* Makes the model one of an empty heap. live has room for live_capacity blocks and stays the caller's. */
-void model_start(struct model *model, struct live_block *live, size_t live_capacity, size_t page_size,
-                 size_t page_count, size_t page_limit, uint16_t refused_asks);
+void model_start(struct model *model, const struct subject_policy *policy, struct live_block *live,
+                 size_t live_capacity, size_t page_size, size_t page_count, size_t page_limit,
+                 uint16_t refused_asks);
 
 /* Each predicts an operation and carries it out on the model. Sizes and alignments are in bytes, and may be
  * any value; an offset is that of a payload or of anything else a caller might pass by mistake. Allocating

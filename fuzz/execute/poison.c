@@ -122,7 +122,7 @@ static struct verdict find_unpoisoned(const struct executor *executor, const uns
 
 struct verdict judge_poison(const struct executor *executor) {
     const struct executor_tables *const tables = &executor->tables;
-    if (!executor->exact || !executor->subject->view->poisons ||
+    if (!executor_is_shown(executor) || !executor->subject->view->poisons ||
         (executor->oracles & ORACLE_BIT(ORACLE_POISON)) == 0) {
         return verdict_sound();
     }

@@ -6,12 +6,12 @@
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/slots.h"
 
-#define WORD ((size_t)8) /* bytes between the pointers a block has to choose from */
+#define WORD ((size_t)8) /* bytes: an allocation's alignment that asks for none; a damaged header */
 /* Bytes asked for on a damaged heap at most. A request that no size_t can round up is refused before any
  * header is read: what is one must not depend on the machine. */
 #define LARGEST_DAMAGED ((uint64_t)INT32_MAX)
 
-#define FOREIGN_SPREAD UINT32_C(4096) /* words beyond the region a foreign pointer may be */
+#define FOREIGN_SPREAD UINT32_C(4096) /* grains beyond the region a foreign pointer may be */
 
 static uint64_t add(uint64_t base, int32_t amount) {
     if (amount >= 0) {
@@ -66,7 +66,8 @@ static uint64_t resolve_size(const struct executor *executor, struct size_operan
             return add(0, size.amount);
         }
         const size_t block_size = model_block_size(&executor->model, executor->tables.slots[live].offset);
-        return add(block_size < WORD ? 0 : block_size - WORD, size.amount);
+        const size_t header_size = executor->model.policy.header_size;
+        return add(block_size < header_size ? 0 : block_size - header_size, size.amount);
     }
     case SIZE_BASE_MAXIMUM:
         return add(SIZE_MAX, size.amount);
@@ -196,9 +197,9 @@ static void resolve_double(struct step *step, const struct executor *executor) {
     pass_null(step, CALL_FREE);
 }
 
-/* A word of the next live slot's block other than its payload's first. Word 0 is its header.
+/* A grain of the next live slot's block other than its payload's first; NULL when it has no other.
  *
- *     word      0        1                2       3
+ *     grain     0        1                2       3
  *            | header | payload starts |       |       |
  */
 static void resolve_interior(struct step *step, const struct executor *executor) {
@@ -208,21 +209,31 @@ static void resolve_interior(struct step *step, const struct executor *executor)
         return;
     }
     const size_t payload = executor->tables.slots[live].offset;
-    const size_t word_count = model_block_size(&executor->model, payload) / WORD;
-    const size_t choice = step->operation.step % (word_count - 1); /* a block has two words at least */
-    pass_bad(step, executor, payload - WORD + (choice == 0 ? 0 : choice + 1) * WORD);
+    const struct subject_policy *const policy = &executor->model.policy;
+    const size_t other_count = model_block_size(&executor->model, payload) / policy->grain - 1;
+    if (other_count == 0) {
+        pass_null(step, CALL_FREE);
+        return;
+    }
+    const size_t choice = step->operation.step % other_count;
+    const size_t first = policy->header_size / policy->grain;
+    pass_bad(step, executor,
+             payload - policy->header_size + (choice < first ? choice : choice + 1) * policy->grain);
 }
 
 static void resolve_misaligned(struct step *step, const struct executor *executor) {
     const size_t live = executor_next_live(executor, step->operation.slot);
-    const size_t payload = live == executor->slot_count ? WORD : executor->tables.slots[live].offset;
-    pass_bad(step, executor, payload + 1 + step->operation.step % (WORD - 1));
+    const struct subject_policy *const policy = &executor->model.policy;
+    const size_t payload =
+        live == executor->slot_count ? policy->header_size : executor->tables.slots[live].offset;
+    pass_bad(step, executor, payload + 1 + step->operation.step % (policy->grain - 1));
 }
 
 static void resolve_foreign(struct step *step, const struct executor *executor) {
     const size_t end = model_region_size(&executor->model);
-    const size_t beyond = WORD * (1 + step->operation.step / 4 % FOREIGN_SPREAD);
-    const size_t offsets[4] = {end, 0 - WORD, end + beyond, 0 - beyond};
+    const size_t grain = executor->model.policy.grain;
+    const size_t beyond = grain * (1 + step->operation.step / 4 % FOREIGN_SPREAD);
+    const size_t offsets[4] = {end, 0 - grain, end + beyond, 0 - beyond};
     pass_bad(step, executor, offsets[step->operation.step % 4]);
 }
 
@@ -347,8 +358,8 @@ static void resolve_damage(struct step *step, const struct executor *executor) {
     };
     const struct operation *const operation = &step->operation;
     const size_t live = executor_next_live(executor, operation->slot);
-    if (!executor->exact || !executor->subject->view->answers_damage || live == executor->slot_count ||
-        model_region_size(&executor->model) > DAMAGE_REGION_MAXIMUM) {
+    if (!executor_is_shown(executor) || !executor->subject->view->answers_damage ||
+        live == executor->slot_count || model_region_size(&executor->model) > DAMAGE_REGION_MAXIMUM) {
         return;
     }
     pass_live(step, executor, CALL_DAMAGED, live);

@@ -9,10 +9,6 @@ void executor_observe(struct executor *executor, const struct observer *observer
     executor->observers.list[executor->observers.count++] = observer;
 }
 
-unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
-    return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may be outside the arena */
-}
-
 bool executor_slot_is_live(const struct executor *executor, size_t slot) {
     return slots_has(executor->tables.live_bits, slot);
 }
@@ -44,16 +40,17 @@ struct program_header executor_geometry(const struct executor *executor,
     struct program_header geometry = *header;
     if (executor->subject->view == NULL) {
         const size_t size = unseen_size(executor, header->page_size * header->page_count);
-        geometry.page_size = UNSEEN_PAGE_SIZE;
-        geometry.page_count = size / UNSEEN_PAGE_SIZE;
+        const size_t grain = executor->subject->facts.first_fit.grain;
+        geometry.page_size = grain < UNSEEN_PAGE_SIZE ? UNSEEN_PAGE_SIZE : grain;
+        geometry.page_count = size / geometry.page_size;
         geometry.growth_limit = 0;
     }
     return geometry;
 }
 
 size_t executor_header_size(const struct executor *executor) {
-    const struct subject *const subject = executor->subject;
-    return subject->view != NULL ? MODEL_HEADER_SIZE : subject->facts.header_size;
+    const struct subject_facts *const facts = &executor->subject->facts;
+    return facts->first_fit.grain != 0 ? facts->first_fit.header_size : facts->header_size;
 }
 
 /* The live payload, not of 0 bytes, whose block is the lowest of those from offset on; NULL when there is

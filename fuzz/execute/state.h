@@ -79,7 +79,7 @@ struct executor {
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
                           * addresses are not aligned alike */
     struct model model;
-    bool exact;               /* the model still agrees with the subject */
+    bool exact;               /* the subject has a policy, and the model still agrees with it */
     size_t slot_count;        /* of the program */
     size_t operation_count;   /* steps done since executor_start */
     enum refusal refusal;     /* as the subject last reported it */
@@ -106,8 +106,14 @@ bool executor_slot_is_live(const struct executor *executor, size_t slot);
 size_t executor_next_live(const struct executor *executor, size_t from);
 
 /* The header of a run, as the subject's heap has it: without a view the region is the program's moved into
- * the range that the subject declares, in pages of 8 bytes; memory of its own has its size. */
+ * the range that the subject declares, in pages of 8 bytes or the grain of its policy; memory of its own has
+ * its size. */
 struct program_header executor_geometry(const struct executor *executor, const struct program_header *header);
+
+/* Does the model agree with a subject that shows its headers and refusals? */
+static inline bool executor_is_shown(const struct executor *executor) {
+    return executor->exact && executor->subject->view != NULL;
+}
 
 /* Bytes of a block in front of its payload; 0 when only payloads are known. */
 size_t executor_header_size(const struct executor *executor);
@@ -118,6 +124,8 @@ size_t executor_header_size(const struct executor *executor);
 bool executor_walk(const struct executor *executor, subject_visit *visit, void *context);
 
 /* The payload at an offset from base. */
-unsigned char *executor_pointer(const struct executor *executor, size_t offset);
+static inline unsigned char *executor_pointer(const struct executor *executor, size_t offset) {
+    return (unsigned char *)((uintptr_t)executor->region.base + offset); /* may be outside the arena */
+}
 
 #endif

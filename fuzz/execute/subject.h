@@ -36,6 +36,16 @@ enum subject_misuse {
     SUBJECT_FOREIGN = 8,     /* outside all memory given */
 };
 
+/* First fit: the lowest block that is large enough, cut when its rest can be a block, and free neighbours
+ * merged at once. The first block starts with the region. A size of 0 gets NULL; an aligned payload lies as
+ * low as it can with nothing or a block in front; realloc shrinks where it is, grows into what is free
+ * behind, or else moves. */
+struct subject_policy {
+    size_t header_size; /* in front of a payload; a multiple of grain */
+    size_t grain;       /* offsets and sizes of blocks are multiples of it; a power of two */
+    size_t block_least; /* the smallest block; a multiple of grain */
+};
+
 /* What a heap is, and what it promises its callers. Every default, 0, promises nothing, so that no sound heap
  * is accused: declare what you promise, and it is checked. Sizes are in bytes. */
 struct subject_facts {
@@ -65,6 +75,7 @@ struct subject_facts {
                       * alloc: a quarter of it can be had at once */
     bool assertion_refuses; /* a failed assertion in start, or in a call that would return a payload, is a
                              * refusal: false, or NULL, and the heap is as it was */
+    struct subject_policy first_fit; /* a model then predicts every address; all 0: another policy */
 };
 
 /* A violation that is known, and set aside: the run it happens in ends there, and is not accused. */
@@ -131,8 +142,7 @@ struct subject {
     const struct subject_known *known;
     size_t request_cap; /* bytes: more is never asked for; 0: anything is. For heaps known to fail on it */
 
-    /* What it shows of itself for a model that predicts every address (fuzz/execute/view.h). NULL: nothing.
-     */
+    /* What it shows of itself, headers and refusals (fuzz/execute/view.h). NULL: nothing. */
     const struct subject_view *view;
 };
 

@@ -1,5 +1,6 @@
 /* What a subject shows of itself, so that the exact model and the invariants can judge every address it
- * returns, every header and every refusal. For heaps of block.h's layout; any other has no view.
+ * returns, every header and every refusal. For heaps of block.h's layout, with their numbers in
+ * facts.first_fit; any other has no view.
  *
  * Pointers passed to the subject's free, realloc and usable_size may then be any value: it reports the misuse
  * and leaves the heap unchanged. */

@@ -2,6 +2,8 @@
  * explain.c says. */
 #include "fuzz/host/extent.h"
 
+#define MARK_SIZE ((uint64_t)8) /* bytes: a header, or what is marked for want of a size */
+
 /* What a verdict's offset is that of. */
 enum aim {
     AIM_NOTHING,
@@ -36,17 +38,16 @@ static const struct {
     [ORACLE_CONTENTS_MOVED] = {AIM_BYTE, "the first wrong byte"},
 };
 
-/* The size of the block that begins at offset; a header's when none does, or when its size is impossible. */
+/* The size of the block that begins at offset; MARK_SIZE when none does, or when its size is impossible. */
 static uint64_t block_size_at(const struct history_block *blocks, size_t count, uint64_t offset) {
     uint64_t start = 0;
     for (size_t i = 0; i < count && start <= offset; i++) {
-        if (start == offset && blocks[i].size >= MODEL_HEADER_SIZE &&
-            blocks[i].size <= PROGRAM_REGION_SIZE_MAXIMUM) {
+        if (start == offset && blocks[i].size >= MARK_SIZE && blocks[i].size <= PROGRAM_REGION_SIZE_MAXIMUM) {
             return blocks[i].size;
         }
         start += blocks[i].size;
     }
-    return MODEL_HEADER_SIZE;
+    return MARK_SIZE;
 }
 
 /* Bytes the last step asked for, as far as they can be drawn; 1 when it asked for none. */
@@ -86,7 +87,7 @@ size_t extent_find(const struct history *history, const struct history_block *bl
     case AIM_BYTE:
         return add(extents, 0, verdict.offset, 1, what);
     case AIM_HEADER:
-        return add(extents, 0, verdict.offset, MODEL_HEADER_SIZE, what);
+        return add(extents, 0, verdict.offset, MARK_SIZE, what);
     case AIM_BLOCK:
         return add(extents, 0, verdict.offset, block_size_at(blocks, block_count, verdict.offset), what);
     case AIM_PAYLOAD:

@@ -174,8 +174,8 @@ bool import_fit(struct import *import) {
     struct layout layout = {.offsets = calloc(slot_count, sizeof *layout.offsets)};
     bool fits = false;
     if (live != NULL && layout.offsets != NULL) {
-        model_start(&layout.model, live, live_capacity, LARGEST_PAGE_SIZE, PROGRAM_PAGE_COUNT_MAXIMUM,
-                    PROGRAM_PAGE_COUNT_MAXIMUM, 0);
+        model_start(&layout.model, &model_policy_undeclared, live, live_capacity, LARGEST_PAGE_SIZE,
+                    PROGRAM_PAGE_COUNT_MAXIMUM, PROGRAM_PAGE_COUNT_MAXIMUM, 0);
         const size_t done = lay_out(import, &layout);
         fits = done == import->operation_count;
         if (fits) {

@@ -287,7 +287,8 @@ static void write_slot(const struct step *step, FILE *stream) {
 static void write_expected(const struct step *step, FILE *stream) {
     const struct prediction *const predicted = &step->predicted;
     const bool zeroed = step->call == CALL_ZALLOC || step->call == CALL_CALLOC;
-    const bool possible = step->alignment > MODEL_GRAIN && (step->alignment & (step->alignment - 1)) == 0;
+    const bool possible = step->alignment > subject_under_test->facts.alignment &&
+                          (step->alignment & (step->alignment - 1)) == 0;
     fputs("    expect(", stream);
     if (returns_pointer(step->call)) {
         write_result(step, stream);

@@ -187,6 +187,7 @@ const struct subject subject_kmem = {
               .zero_size = SUBJECT_ZERO_UNIQUE,
               .free_null = true,
               .realloc_null = true,
-              .realloc_zero = true},
+              .realloc_zero = true,
+              .first_fit = {.header_size = 8, .grain = 8, .block_least = 16}},
     .view = &view,
 };

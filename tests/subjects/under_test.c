@@ -11,6 +11,7 @@ extern const struct subject subject_buddy_heap;
 extern const struct subject subject_bump_heap;
 extern const struct subject subject_class_heap;
 extern const struct subject subject_cpp_heap;
+extern const struct subject subject_fit_heap;
 extern const struct subject subject_global_heap;
 extern const struct subject subject_list_heap;
 extern const struct subject subject_small_heap;
@@ -20,10 +21,11 @@ static const struct {
     const char *name;
     const struct subject *subject;
 } heaps[] = {
-    {"buddy_heap", &subject_buddy_heap},   {"bump_heap", &subject_bump_heap},
-    {"class_heap", &subject_class_heap},   {"cpp_heap", &subject_cpp_heap},
-    {"global_heap", &subject_global_heap}, {"list_heap", &subject_list_heap},
-    {"small_heap", &subject_small_heap},   {"tag_heap", &subject_tag_heap},
+    {"buddy_heap", &subject_buddy_heap}, {"bump_heap", &subject_bump_heap},
+    {"class_heap", &subject_class_heap}, {"cpp_heap", &subject_cpp_heap},
+    {"fit_heap", &subject_fit_heap},     {"global_heap", &subject_global_heap},
+    {"list_heap", &subject_list_heap},   {"small_heap", &subject_small_heap},
+    {"tag_heap", &subject_tag_heap},
 };
 
 static struct subject chosen;

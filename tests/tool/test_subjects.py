@@ -46,6 +46,14 @@ HEAPS = {
         "ZEROES_ONE_ELEMENT": "contents-zeroed",
         "SIZES_OF_8_BITS": "usable-size",
     },
+    "fit_heap": {
+        "TAKES_THE_BEST": "placement",
+        "TAKES_THE_LAST": "placement",
+        "CUTS_TOO_LATE": "placement",
+        "FORGETS_THE_LEFT": "placement",
+        "ALWAYS_MOVES": "placement",
+        "ZEROES_ITS_GRAIN": "contents-zeroed",
+    },
     "global_heap": {
         "ROUNDS_DOWN": "usable-size",
         "TAKES_ONE_LESS": "disjoint",

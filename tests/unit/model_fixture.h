@@ -14,7 +14,7 @@ static struct model model;
 
 /* A heap of page_count pages of 64 bytes that may grow to page_limit. */
 static inline void start(size_t page_count, size_t page_limit) {
-    model_start(&model, live, LIVE_CAPACITY, 64, page_count, page_limit, 0);
+    model_start(&model, &model_policy_undeclared, live, LIVE_CAPACITY, 64, page_count, page_limit, 0);
 }
 
 /* A prediction: a refusal's name, or "null", "of USABLE", "at OFFSET of USABLE"; then " freed OFFSET", and
@@ -113,8 +113,8 @@ struct model_case {
 };
 
 static inline void assert_model_case(const struct model_case *expected) {
-    model_start(&model, live, LIVE_CAPACITY, 64, expected->page_count, expected->page_limit,
-                expected->refused_asks);
+    model_start(&model, &model_policy_undeclared, live, LIVE_CAPACITY, 64, expected->page_count,
+                expected->page_limit, expected->refused_asks);
     model.skew = expected->skew;
     (void)answers_to(expected->before);
     assert_string_equal(answers_to(expected->calls), expected->answers);

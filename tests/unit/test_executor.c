@@ -247,21 +247,21 @@ EXECUTOR_TEST(each_kind_of_disagreement_alone_ends_the_model) {
                                        .predicted = {.offset = 8, .asked_pages = 1},
                                        .asked_pages = 1,
                                        .ask_count = 1};
-    assert_false(judge_disagrees(&agreed));
+    assert_false(judge_disagrees(&executor, &agreed));
     struct step step = agreed;
     step.offset = 16;
-    assert_true(judge_disagrees(&step));
+    assert_true(judge_disagrees(&executor, &step));
     step.call = CALL_NONE;
-    assert_false(judge_disagrees(&step));
+    assert_false(judge_disagrees(&executor, &step));
     step = agreed;
     step.refusal = REFUSAL_CORRUPT;
-    assert_true(judge_disagrees(&step));
+    assert_true(judge_disagrees(&executor, &step));
     step = agreed;
     step.asked_pages = 0;
-    assert_true(judge_disagrees(&step));
+    assert_true(judge_disagrees(&executor, &step));
     step = agreed;
     step.ask_count = 2;
-    assert_true(judge_disagrees(&step));
+    assert_true(judge_disagrees(&executor, &step));
 }
 
 EXECUTOR_TEST(without_the_model_no_misuse_is_made) {

@@ -96,7 +96,7 @@ TEST(sizes_at_the_arithmetic_edge_are_exhausted) {
 }
 
 TEST(the_refusal_schedule_repeats_after_16_asks) {
-    model_start(&model, live, LIVE_CAPACITY, 64, 1, 500, 0x8005);
+    model_start(&model, &model_policy_undeclared, live, LIVE_CAPACITY, 64, 1, 500, 0x8005);
     (void)model_alloc(&model, 8, 56);
     for (size_t asks = 0; asks < 40; asks++) {
         const size_t number = asks % 16;
@@ -217,7 +217,7 @@ TEST_EACH(the_model_frees_and_resizes_as_worked_out, others) {
 TEST(realloc_that_moves_needs_one_live_block_more_and_no_two) {
     static struct live_block fenced[6];
     fenced[5] = (struct live_block){.offset = 1, .size = 2};
-    model_start(&model, fenced, 5, 64, 4, 4, 0);
+    model_start(&model, &model_policy_undeclared, fenced, 5, 64, 4, 4, 0);
     assert_string_equal(answers_to("alloc 24; alloc 24; alloc 24; alloc 24; realloc 8 32; live"),
                         "at 8 of 24; at 40 of 24; at 72 of 24; at 104 of 24; at 136 of 32 freed 8; 4");
     assert_int_equal(fenced[5].offset, 1);

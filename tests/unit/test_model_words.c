@@ -230,8 +230,8 @@ TEST_EACH(the_model_and_a_map_of_words_agree_on_a_heap, heaps) {
         own(0, WORDS_MAXIMUM, NOBODY);
         word_count = row->page_count * PAGE_WORDS;
         word_limit = row->page_limit * PAGE_WORDS;
-        model_start(&model, live, LIVE_CAPACITY, PAGE_WORDS * WORD, row->page_count, row->page_limit,
-                    row->refused_asks);
+        model_start(&model, &model_policy_undeclared, live, LIVE_CAPACITY, PAGE_WORDS * WORD, row->page_count,
+                    row->page_limit, row->refused_asks);
         for (size_t i = 0; i < row->operation_count; i++) {
             operate_at_random();
         }

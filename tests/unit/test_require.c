@@ -54,13 +54,13 @@ static void write_backwards(void) {
 static void start_a_model_of_no_pages(void) {
     struct live_block live[1];
     struct model model;
-    model_start(&model, live, 1, 64, 0, 0, 0);
+    model_start(&model, &model_policy_undeclared, live, 1, 64, 0, 0, 0);
 }
 
 static void fill_a_model_beyond_its_room(void) {
     struct live_block live[1];
     struct model model;
-    model_start(&model, live, 1, 64, 4, 4, 0);
+    model_start(&model, &model_policy_undeclared, live, 1, 64, 4, 4, 0);
     (void)model_alloc(&model, 8, 8);
     (void)model_alloc(&model, 8, 8);
 }

@@ -103,8 +103,15 @@ static bool put_in_place(const char *temporary, const char *path, bool replace) 
     if (replace) {
         return rename(temporary, path) == 0;
     }
-    return renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0 ||
-           (errno != EEXIST && link(temporary, path) == 0) || (errno != EEXIST && take_name(temporary, path));
+#ifdef RENAME_NOREPLACE /* not in every C library */
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    if (errno == EEXIST) {
+        return false;
+    }
+#endif
+    return link(temporary, path) == 0 || (errno != EEXIST && take_name(temporary, path));
 }
 
 /* Refuses names of what no file is to take over: folders, and devices, which a rename would do away with. */

@@ -12,9 +12,11 @@
 #define CUT_LEAST        ((size_t)256)  /* bytes a resize cuts off for a part of them to be had */
 #define CUT_PART         4u
 
-/* In memory that is anywhere, nothing but these bounds what a program takes. */
-#define ANYWHERE_REQUEST ((size_t)1 << 20)
-#define ANYWHERE_LIVE    ((size_t)64 << 20)
+/* In memory that is anywhere, nothing but these bounds what a program takes. What is impossible is asked for
+ * all the same. */
+#define ANYWHERE_REQUEST   ((size_t)1 << 20)
+#define ANYWHERE_LIVE      ((size_t)64 << 20)
+#define ANYWHERE_ALIGNMENT ((size_t)1 << 20)
 
 static struct verdict if_not(const struct executor *executor, bool right, struct verdict wrong) {
     return right ? verdict_sound() : judge_if_on(executor, wrong);
@@ -46,8 +48,12 @@ bool unseen_is_in_limits(const struct executor *executor, struct step *step) {
     if (subject->request_cap != 0 && request > subject->request_cap) {
         return false;
     }
-    return subject->facts.memory != SUBJECT_MEMORY_UNKNOWN || request > PTRDIFF_MAX ||
-           (request <= ANYWHERE_REQUEST && executor->seen.live_size + request <= ANYWHERE_LIVE);
+    if (subject->facts.memory != SUBJECT_MEMORY_UNKNOWN || request > PTRDIFF_MAX ||
+        step->alignment > PTRDIFF_MAX) {
+        return true;
+    }
+    return request <= ANYWHERE_REQUEST && executor->seen.live_size + request <= ANYWHERE_LIVE &&
+           step->alignment <= ANYWHERE_ALIGNMENT;
 }
 
 /* Questions, which the heap answers under guard. */

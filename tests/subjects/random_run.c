@@ -13,8 +13,9 @@
 
 #define PROGRAM_SIZE  ((size_t)2048) /* bytes, about, at most */
 #define PROGRAM_COUNT UINT64_C(100000000)
-#define LARGE_SCALE   0x4c /* of a program's second byte: its region may be large (fuzz/program/program_2.c) \
-                            */
+#define LARGE_SCALE                                                                                          \
+    0x4c /* of a program's second byte: its region may be large (fuzz/program/program_2.c)                   \
+          */
 
 static uint64_t state;
 

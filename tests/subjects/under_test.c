@@ -7,26 +7,28 @@
 #include "fuzz/execute/subject.h"
 #include "tests/subjects/defect.h"
 
-extern const struct subject subject_buddy_heap;
-extern const struct subject subject_bump_heap;
-extern const struct subject subject_class_heap;
-extern const struct subject subject_cpp_heap;
-extern const struct subject subject_fit_heap;
-extern const struct subject subject_global_heap;
-extern const struct subject subject_list_heap;
-extern const struct subject subject_small_heap;
-extern const struct subject subject_tag_heap;
+/* clang-format off */
+#define HEAPS(X) \
+    X(buddy_heap) \
+    X(bump_heap) \
+    X(class_heap) \
+    X(cpp_heap) \
+    X(fit_heap) \
+    X(global_heap) \
+    X(list_heap) \
+    X(small_heap) \
+    X(system_malloc) \
+    X(tag_heap)
+/* clang-format on */
 
+#define DECLARE(name) extern const struct subject subject_##name;
+HEAPS(DECLARE)
+
+#define ENTRY(name) {#name, &subject_##name},
 static const struct {
     const char *name;
     const struct subject *subject;
-} heaps[] = {
-    {"buddy_heap", &subject_buddy_heap}, {"bump_heap", &subject_bump_heap},
-    {"class_heap", &subject_class_heap}, {"cpp_heap", &subject_cpp_heap},
-    {"fit_heap", &subject_fit_heap},     {"global_heap", &subject_global_heap},
-    {"list_heap", &subject_list_heap},   {"small_heap", &subject_small_heap},
-    {"tag_heap", &subject_tag_heap},
-};
+} heaps[] = {HEAPS(ENTRY)};
 
 static struct subject chosen;
 const struct subject *const subject_under_test = &chosen;

@@ -63,7 +63,7 @@ static size_t block_size_for(size_t size) {
 
 /* Cuts off what a block has beyond need bytes, if that can be a block. */
 static void cut(struct block *block, size_t need) {
-    const size_t rest = block->size - need;
+    const size_t rest = (size_t)block->size - need;
     if (rest < BLOCK_LEAST + (is(FIT_HEAP_CUTS_TOO_LATE) ? 1 : 0)) {
         return;
     }
@@ -128,9 +128,9 @@ static void *zalloc(size_t size) {
 static void *call_realloc(void *pointer, size_t size) {
     struct block *const block = block_at((struct block *)pointer - 1);
     const size_t need = block_size_for(size);
-    const size_t old_size = block->size - sizeof *block;
+    const size_t old_size = (size_t)block->size - sizeof *block;
     const bool grows = !is_last(block) && !next_of(block)->taken && !is(FIT_HEAP_ALWAYS_MOVES);
-    const size_t room = block->size + (grows ? next_of(block)->size : 0);
+    const size_t room = (size_t)(block->size + (grows ? next_of(block)->size : 0));
     if (need != 0 && need <= room) {
         block->size = need <= block->size && !grows ? block->size : room;
         cut(block, need);

@@ -18,7 +18,8 @@
     X(list_heap) \
     X(small_heap) \
     X(system_malloc) \
-    X(tag_heap)
+    X(tag_heap) \
+    X(tlsf_heap)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct subject subject_##name;

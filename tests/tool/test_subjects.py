@@ -125,6 +125,19 @@ HEAPS = {
         "ZEROES_WORDS": "contents-zeroed",
         "RELEASES_FIRST": "contents-moved",
     },
+    "tlsf_heap": {
+        "WRAPS": "impossible-size",
+        "ROUNDS_DOWN": "usable-size|inside",
+        "LEAVES_THE_BIT": "assertion",
+        "LEAVES_THE_LINK": "assertion",
+        "FORGETS_BEFORE": "own-check",
+        "MERGES_TAKEN": "own-check|disjoint|stray-store",
+        "LEAVES_THE_GROWN": "assertion|stray-store|bounded",
+        "ENDS_TOO_FAR": "stray-store",
+        "COUNTS_LEVELS": "bounded",
+        "ZEROES_BY_BYTE": "bounded",
+        "FRONT_TOO_SMALL": "own-check",
+    },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]
 MOVE = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nrealloc 0 40\n"

@@ -27,7 +27,9 @@ function(kmem_foreign_heap name)
   endif()
   if(heap_MUTE AND NOT KMEM_INSTRUMENT STREQUAL "none")
     list(JOIN heap_MUTE "," muted)
-    target_compile_options(${name}_code PRIVATE -fno-sanitize=${muted})
+    add_library(${name}_muted INTERFACE) # whose options come after what it mutes
+    target_compile_options(${name}_muted INTERFACE -fno-sanitize=${muted})
+    target_link_libraries(${name}_code PRIVATE ${name}_muted)
   endif()
 
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)

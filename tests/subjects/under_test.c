@@ -16,6 +16,7 @@
     X(fit_heap) \
     X(global_heap) \
     X(list_heap) \
+    X(port_heap) \
     X(small_heap) \
     X(system_malloc) \
     X(tag_heap) \

@@ -114,6 +114,15 @@ HEAPS = {
         "MOVES_THE_OLD_SIZE": "stray-store|AddressSanitizer|UndefinedBehaviorSanitizer",
         "FREES_TO_THE_NEW": "disjoint|usable-size",
     },
+    "port_heap": {
+        "LOSES_THE_TAKEN_BIT": "disjoint",
+        "ROUNDS_TO_NOTHING": "impossible-size",
+        "RETURNS_ONE_PAST": "alignment",
+        "MERGES_NO_FURTHER": "leak",
+        "MULTIPLIES_WRONGLY": "impossible-size",
+        "ZEROES_WORDS": "contents-zeroed",
+        "MOVES_TOO_LITTLE": "contents-moved",
+    },
     "cpp_heap": {
         "WRAPS": "stray-store|impossible-size",
         "FITS_THE_HEADER": BROKEN_LINKS,
@@ -177,6 +186,22 @@ class TestTheHeaps(FolderTest):
 
     def test_the_heaps_are_all_that_there_are(self):
         assert {path.stem for path in SUBJECTS.glob("*_heap.c*")} == set(HEAPS)
+
+    @pytest.mark.parametrize("heap", HEAPS)
+    def test_no_name_of_a_heap_is_seen_but_that_of_its_table(self, heap):
+        done = subprocess.run(["nm", "--extern-only", "--defined-only", "--format=posix", PROGRAMS / f"{heap}.o"],
+                              capture_output=True, text=True, check=True)
+        names = {line.split()[0] for line in done.stdout.splitlines()}
+        assert names - {"___asan_globals_registered"} == {f"subject_{heap}"}
+
+    def test_what_a_heap_mutes_would_be_reported(self):
+        main = self.write("main.c", '#include "tests/subjects/port/kalloc.h"\nstatic long memory[16];\n'
+                          "int main(void) { return kalloc_init(memory, sizeof memory) && kmalloc(1) ? 0 : 9; }\n")
+        renamed = [f"-D{name}=port_{name}" for name in ("malloc", "calloc", "realloc", "free", "malloc_usable_size")]
+        subprocess.run(["clang-19", "-std=gnu89", "-fsanitize=undefined", "-DKALLOC_UNIT=8", *renamed, f"-I{ROOT}", main,
+                        SUBJECTS / "port" / "kalloc.c", "-o", self.folder / "unmuted"], check=True)
+        done = subprocess.run([self.folder / "unmuted"], capture_output=True, text=True, check=True)
+        assert "runtime error: left shift of 1 by 31 places" in done.stderr
 
     def test_a_program_that_fails_is_explained_and_reduced(self):
         self.write("program.ops", MOVE)

@@ -80,6 +80,13 @@ bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offse
     return false;
 }
 
+bool arena_gap_broken(struct arena arena, size_t gap_offset, ptrdiff_t *offset) {
+    REQUIRE(gap_offset <= arena.capacity - ARENA_GUARD_SIZE);
+    const size_t clean = first_clean(arena.base + gap_offset, ARENA_GUARD_SIZE);
+    *offset = (ptrdiff_t)(gap_offset + clean);
+    return clean != ARENA_GUARD_SIZE;
+}
+
 PORT_UNCHECKED size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size) {
     REQUIRE(offset <= arena.capacity && size <= arena.capacity - offset);
     const unsigned char *const bytes = (const unsigned char *)((uintptr_t)arena.base + offset);

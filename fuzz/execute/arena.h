@@ -51,6 +51,9 @@ void arena_reset(struct arena arena, size_t size);
  * Returns true, and the offset, iff there is one. */
 bool arena_guard_broken(struct arena arena, size_t region_size, ptrdiff_t *offset);
 
+/* The same for ARENA_GUARD_SIZE bytes of dirt at offset, between two regions. */
+bool arena_gap_broken(struct arena arena, size_t gap_offset, ptrdiff_t *offset);
+
 /* The first of size bytes from offset on that is not 0; size when all are. Fastest
  * where it is 8-aligned. */
 size_t arena_first_nonzero(struct arena arena, size_t offset, size_t size);

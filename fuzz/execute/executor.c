@@ -5,6 +5,7 @@
 #include "fuzz/execute/bad_start.h"
 #include "fuzz/execute/call.h"
 #include "fuzz/execute/damage.h"
+#include "fuzz/execute/growth.h"
 #include "fuzz/execute/guard.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/pattern.h"
@@ -243,6 +244,9 @@ static struct verdict do_step(struct executor *executor, const struct operation 
     }
     executor->operation_count++;
     observe_after(executor, &step, verdict);
+    if (unseen && verdict_is_sound(verdict)) {
+        growth_after(executor, &step);
+    }
     return verdict;
 }
 
@@ -293,6 +297,7 @@ static struct verdict start_unseen(struct executor *executor) {
     } else if (executor->restore != NULL) {
         executor->restore();
     }
+    growth_start(executor);
     guard_restart(executor);
     struct verdict verdict = guard_call(executor, NULL, true, call_start, executor);
     if (verdict_is_sound(verdict) && executor->started) {

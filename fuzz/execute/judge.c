@@ -4,6 +4,7 @@
  * Nothing here writes to the heap. */
 #include "fuzz/execute/judge.h"
 
+#include "fuzz/execute/growth.h"
 #include "fuzz/execute/slots.h"
 #include "fuzz/execute/unseen.h"
 
@@ -18,8 +19,9 @@ static uint64_t verdict_offset(size_t offset) {
 /* The answer. */
 
 bool judge_is_inside(const struct executor *executor, const struct step *step) {
-    if (executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN) {
-        return true;
+    if (executor->subject->view == NULL) {
+        return executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN ||
+               growth_is_inside(executor, step->offset, step_request(step));
     }
     const size_t region_size = executor->given_pages * executor->model.page_size;
     return step->offset <= region_size && step_request(step) <= region_size - step->offset;
@@ -239,7 +241,11 @@ static struct verdict check_usable_size(const struct executor *executor, const s
 static struct verdict check_guards(const struct executor *executor) {
     ptrdiff_t offset;
     const size_t region_size = executor->given_pages * executor->model.page_size;
-    if (!arena_guard_broken(executor->region, region_size, &offset)) {
+    bool broken = arena_guard_broken(executor->region, region_size, &offset);
+    for (size_t i = 1; !broken && i < executor->region_count; i++) {
+        broken = arena_gap_broken(executor->region, executor->regions[i].offset - ARENA_GUARD_SIZE, &offset);
+    }
+    if (!broken) {
         return verdict_sound();
     }
     return (struct verdict){ORACLE_GUARDS, (uint64_t)offset, ARENA_DIRT,

@@ -194,8 +194,7 @@ static struct prediction put(struct model *model, struct hole hole, size_t offse
     return prediction;
 }
 
-/* Does the page source grant its next ask? Counts the ask. */
-static bool ask(struct model *model) {
+bool model_ask(struct model *model) {
     const bool scheduled = (model->refused_asks >> (model->ask_count % ASKS_REPEAT) & 1) != 0;
     const bool granted = !scheduled && !model->refuse_next;
     model->ask_count++;
@@ -215,7 +214,7 @@ static struct prediction grow_and_put(struct model *model, uint64_t alignment, u
     const size_t end = (size_t)(offset + needed); /* within the limit, which is a size_t */
     const size_t asked_pages = (end - model_region_size(model) + model->page_size - 1) / model->page_size;
     struct prediction prediction = refuse(REFUSAL_EXHAUSTED);
-    if (ask(model)) {
+    if (model_ask(model)) {
         model->page_count += asked_pages;
         tail.end = model_region_size(model);
         prediction = put(model, tail, (size_t)offset, (size_t)needed);

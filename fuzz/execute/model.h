@@ -70,6 +70,9 @@ struct prediction model_usable(const struct model *model, size_t offset);
  * misuse. */
 enum refusal model_judge_pointer(const struct model *model, size_t offset);
 
+/* Does the page source grant its next ask? Counts the ask. */
+bool model_ask(struct model *model);
+
 /* The prediction of an operation that returns NULL and changes nothing. */
 struct prediction model_nothing(void);
 

@@ -35,15 +35,29 @@ static size_t unseen_size(const struct executor *executor, size_t size) {
     return wanted < room ? wanted : room;
 }
 
+/* Bytes the heap can have besides: as many as the program says; if in regions, as many as the program says
+ * pages, each like the first and with a guard in front. */
+static size_t unseen_growth(const struct executor *executor, const struct program_header *header,
+                            size_t size) {
+    const struct subject_facts *const facts = &executor->subject->facts;
+    if (facts->memory != SUBJECT_MEMORY_GIVEN || facts->first_fit.grain != 0) {
+        return 0; /* the model has no such growth */
+    }
+    const size_t room = executor->arena.capacity - PROGRAM_PAGE_SIZE_MAXIMUM - size;
+    const size_t each = executor->subject->add_region == NULL ? header->page_size : size + ARENA_GUARD_SIZE;
+    return header->growth_limit * each < room ? header->growth_limit * each : room;
+}
+
 struct program_header executor_geometry(const struct executor *executor,
                                         const struct program_header *header) {
     struct program_header geometry = *header;
     if (executor->subject->view == NULL) {
-        const size_t size = unseen_size(executor, header->page_size * header->page_count);
         const size_t grain = executor->subject->facts.first_fit.grain;
+        const size_t size = unseen_size(executor, header->page_size * header->page_count);
         geometry.page_size = grain < UNSEEN_PAGE_SIZE ? UNSEEN_PAGE_SIZE : grain;
         geometry.page_count = size / geometry.page_size;
-        geometry.growth_limit = 0;
+        geometry.growth_limit =
+            unseen_growth(executor, header, geometry.page_count * geometry.page_size) / geometry.page_size;
     }
     return geometry;
 }

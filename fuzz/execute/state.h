@@ -63,6 +63,13 @@ struct observers {
     size_t count;
 };
 
+/* Memory of a heap without a view. Between two regions is a guard. */
+struct region {
+    size_t offset; /* bytes from base */
+    size_t size;
+};
+#define GROWTH_REGIONS ((size_t)8) /* that a heap has at most */
+
 struct executor {
     /* Set by the caller before executor_prepare. */
     const struct subject *subject;
@@ -90,7 +97,9 @@ struct executor {
     size_t given_pages;       /* pages of the region, growth included */
     size_t touched_size;      /* bytes of the arena the run may have written */
     bool started;             /* false: the subject cannot make a heap of this region, and no step is made */
-    struct seen seen;         /* without a view */
+    struct seen seen;         /* without a view, as the next two */
+    struct region regions[GROWTH_REGIONS];
+    size_t region_count;
     enum call last_call;      /* of the last step; CALL_NONE before the first */
     struct verdict set_aside; /* the violation the run ended with, if the subject knows it */
     uint64_t digest;          /* over results and layouts of all steps done */

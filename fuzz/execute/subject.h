@@ -146,6 +146,10 @@ struct subject {
     const struct subject_view *view;
 };
 
+/* For heaps that grow by themselves, as by sbrk: size more bytes, right after what the heap was given by
+ * start and by this; NULL: there are no more. */
+void *subject_more(size_t size);
+
 /* The subject of the fuzz target and of the tools: a program's own sources may define it. Otherwise it is
  * kmem (fuzz/subjects/under_test.c). */
 extern const struct subject *const subject_under_test;

@@ -2,6 +2,7 @@
 #include "fuzz/execute/unseen.h"
 
 #include "fuzz/execute/call.h"
+#include "fuzz/execute/growth.h"
 #include "fuzz/execute/guard.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/slots.h"
@@ -20,10 +21,6 @@
 
 static struct verdict if_not(const struct executor *executor, bool right, struct verdict wrong) {
     return right ? verdict_sound() : judge_if_on(executor, wrong);
-}
-
-static size_t region_size(const struct executor *executor) {
-    return executor->given_pages * executor->model.page_size;
 }
 
 static bool allocates(const struct step *step) {
@@ -83,7 +80,7 @@ static struct verdict judge_first(struct executor *executor) {
     if (!verdict_is_sound(verdict) || step.offset == MODEL_NOTHING) {
         return verdict_is_sound(verdict)
                    ? judge_if_on(executor,
-                                 (struct verdict){ORACLE_LIVENESS, region_size(executor), 1, UINT64_MAX})
+                                 (struct verdict){ORACLE_LIVENESS, growth_size(executor), 1, UINT64_MAX})
                    : verdict;
     }
     step.pointer_offset = step.offset;
@@ -93,7 +90,7 @@ static struct verdict judge_first(struct executor *executor) {
 
 struct verdict unseen_judge_start(struct executor *executor) {
     const struct subject *const subject = executor->subject;
-    const bool has_room = region_size(executor) >= LIVE_REGION_SIZE + subject->facts.metadata;
+    const bool has_room = growth_size(executor) >= LIVE_REGION_SIZE + subject->facts.metadata;
     struct verdict verdict = has_room ? judge_first(executor) : verdict_sound();
     struct question question = {.subject = subject};
     if (verdict_is_sound(verdict) && subject->free_bytes != NULL) {
@@ -109,7 +106,7 @@ struct verdict unseen_judge_start(struct executor *executor) {
 static struct verdict judge_granted(const struct executor *executor, const struct step *step) {
     const struct subject_facts *const facts = &executor->subject->facts;
     const size_t request = step_request(step);
-    size_t most = facts->memory == SUBJECT_MEMORY_UNKNOWN ? PTRDIFF_MAX : region_size(executor);
+    size_t most = facts->memory == SUBJECT_MEMORY_UNKNOWN ? PTRDIFF_MAX : growth_size(executor);
     if (facts->largest_request != 0 && facts->largest_request < most) {
         most = facts->largest_request;
     }
@@ -124,7 +121,7 @@ static struct verdict judge_granted(const struct executor *executor, const struc
 /* The most that a heap with nothing live must grant; 0 when that is not known. */
 static size_t live_request(const struct executor *executor) {
     const struct subject_facts *const facts = &executor->subject->facts;
-    const size_t size = region_size(executor);
+    const size_t size = executor->regions[0].size;
     const size_t slot_count = executor->slot_count;
     const bool empty = slots_find(executor->tables.live_bits, slot_count, 0, true) == slot_count;
     if (!empty || (executor->grant_count != 0 && !facts->merges) || facts->memory == SUBJECT_MEMORY_UNKNOWN ||
@@ -143,7 +140,7 @@ static struct verdict judge_refused(const struct executor *executor, const struc
     }
     struct verdict verdict =
         if_not(executor, request > live_request(executor),
-               (struct verdict){ORACLE_LIVENESS, region_size(executor), request, UINT64_MAX});
+               (struct verdict){ORACLE_LIVENESS, growth_size(executor), request, UINT64_MAX});
     if (verdict_is_sound(verdict)) {
         verdict = if_not(executor, request != seen->freed_size,
                          (struct verdict){ORACLE_REFIT, 0, request, UINT64_MAX});
@@ -261,7 +258,7 @@ static struct verdict judge_free_bytes(struct executor *executor, const struct s
     }
     const size_t before = executor->seen.free_bytes;
     const size_t free_bytes = question.number;
-    const size_t room = region_size(executor) - executor->seen.live_size;
+    const size_t room = growth_size(executor) - executor->seen.live_size;
     executor->seen.free_bytes = free_bytes;
     if (changes_nothing(step) && free_bytes != before) {
         return judge_if_on(executor, (struct verdict){ORACLE_FREE_BYTES, 0, before, free_bytes});

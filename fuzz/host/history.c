@@ -186,9 +186,10 @@ static bool record_changes(struct recorder *record, struct history_step *step) {
 
 /* The heap before the first step; none when it is wrong from the start. Observers are shown steps only, so it
  * is made once more for this. */
-static void record_start(struct recorder *record, struct executor *executor) {
+static void record_start(struct recorder *record, struct executor *executor,
+                         const struct program_header *header) {
     struct history *const history = record->history;
-    const bool sound = verdict_is_sound(executor_start(executor, &history->header));
+    const bool sound = verdict_is_sound(executor_start(executor, header));
     if (sound) {
         (void)read_blocks(record);
     }
@@ -200,9 +201,23 @@ static void record_start(struct recorder *record, struct executor *executor) {
     history->first_block_count = record->now_count;
 }
 
+/* A run from a new start takes the place of what was recorded. */
+static void record_again(struct recorder *record) {
+    struct history *const history = record->history;
+    memcpy(record->last, history->blocks, history->first_block_count * sizeof *record->last);
+    record->last_count = history->first_block_count;
+    history->block_count = history->first_block_count;
+    history->change_count = 0;
+    history->step_count = 0;
+    history->full = false;
+}
+
 static void before(void *context, const struct executor *executor, const struct step *step) {
     struct recorder *const record = context;
     struct history *const history = record->history;
+    if (step->index == 0 && history->step_count != 0) {
+        record_again(record);
+    }
     if (history->full || history->step_count == HISTORY_STEP_CAPACITY) {
         history->full = true;
         return;
@@ -238,13 +253,13 @@ static void after(void *context, const struct executor *executor, const struct s
 void history_record(struct history *history, struct executor *executor, const struct program *program) {
     static const struct observer observer = {.before = before, .after = after, .context = &recorder};
     const struct observers others = executor->observers;
-    history->header = program->header;
+    history->header = executor_geometry(executor, &program->header);
     history->header_size = executor_header_size(executor);
-    history->page_limit = program->header.page_count;
+    history->page_limit = history->header.page_count;
     recorder.history = history;
     recorder.executor = executor;
     recorder.now_count = 0;
-    record_start(&recorder, executor);
+    record_start(&recorder, executor, &program->header);
     executor_observe(executor, &observer);
     history->verdict = executor_run(executor, program);
     executor->observers = others;

@@ -49,6 +49,7 @@ struct executor *host_executor(size_t slot_capacity) {
     executor.subject = subject_under_test;
     executor.oracles = ORACLE_ALL;
     executor.guard = &host_guard;
+    executor.repeats = true;
     executor.arena = map_arena();
     executor.tables = (struct executor_tables){
         .slots = map(slot_capacity * sizeof(struct slot)),

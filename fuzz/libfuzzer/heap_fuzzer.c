@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/execute/call.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/statistics.h"
 #include "fuzz/report/report.h"
@@ -15,6 +16,8 @@
 
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REPEATS_EVERY 16 /* executions, one of which is run again from a new start */
 
 static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
 
@@ -36,14 +39,28 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
     return 0;
 }
 
+/* Says once that violations are set aside. */
+static void tell_set_aside(const struct executor *executor) {
+    static bool told;
+    if (!told && !verdict_is_sound(executor->set_aside)) {
+        told = true;
+        fprintf(stderr,
+                "kmem: %s is set aside in calls of %s, as the subject's file says; there may be others\n",
+                oracle_id(executor->set_aside.oracle), call_name(executor->last_call));
+    }
+}
+
 static int run(const uint8_t *bytes, size_t size) {
     static struct statistics *statistics;
+    static uint64_t execution_count;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     if (statistics == NULL) {
         statistics = statistics_open();
     }
     const struct program program = program_decode(bytes, size);
+    executor->repeats = execution_count++ % REPEATS_EVERY == 0;
     const struct verdict verdict = executor_run(executor, &program);
+    tell_set_aside(executor);
     statistics_count(statistics, executor->operation_count, program.operation_count);
     if (!verdict_is_sound(verdict)) {
         report_violation(executor, &program, replay, stderr);

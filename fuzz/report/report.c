@@ -86,9 +86,12 @@ static const struct observer recording = {
 static struct verdict record_run(struct executor *executor, const struct program *program, const char *replay,
                                  FILE *trace) {
     const struct observers others = executor->observers;
+    const bool repeats = executor->repeats;
     recorder = (struct recorder){.trace = trace, .executor = executor, .replay = replay};
     executor->observers = (struct observers){{&recording, &debug_observer}, 2};
+    executor->repeats = repeats && trace == NULL; /* or there would be two */
     const struct verdict verdict = executor_run(executor, program);
+    executor->repeats = repeats;
     executor->observers = others;
     return verdict;
 }

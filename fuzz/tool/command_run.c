@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/execute/call.h"
 #include "fuzz/host/file_list.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/input.h"
@@ -52,6 +53,13 @@ static char *replay_command(const struct options *options, const char *path) {
 
 /* Running. */
 
+static void tell_set_aside(const struct executor *executor) {
+    if (!verdict_is_sound(executor->set_aside)) {
+        printf("       up to %s in a call of %s, which the subject's file sets aside\n",
+               oracle_id(executor->set_aside.oracle), call_name(executor->last_call));
+    }
+}
+
 static enum exit_code run_input(struct executor *executor, const struct input *input, const char *path,
                                 const struct options *options) {
     char *const replay = replay_command(options, path);
@@ -67,6 +75,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     } else if (sound) {
         printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
                shown(path));
+        tell_set_aside(executor);
     } else {
         fprintf(stdout, "%s: ", shown(path));
         report_violation(executor, &input->program, replay, stdout);

@@ -38,11 +38,12 @@ function(kmem_foreign_heap name)
     list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET})
   endif()
   add_custom_command(OUTPUT ${object}
-    COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -o ${object} $<TARGET_OBJECTS:${name}_code>
+    COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${PROJECT_SOURCE_DIR}/cmake/foreign.ld
+      -o ${object} $<TARGET_OBJECTS:${name}_code>
     # What AddressSanitizer shares between objects stays shared. libFuzzer has the callback for steps, which does nothing.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
       --redefine-sym __sanitizer_cov_trace_pc=guard_step ${object}
-    DEPENDS $<TARGET_OBJECTS:${name}_code> COMMAND_EXPAND_LISTS VERBATIM)
+    DEPENDS $<TARGET_OBJECTS:${name}_code> ${PROJECT_SOURCE_DIR}/cmake/foreign.ld COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(${name} INTERFACE)
   target_sources(${name} INTERFACE ${object})

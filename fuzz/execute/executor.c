@@ -431,6 +431,7 @@ static struct verdict run_again(struct executor *executor, const struct program 
     const size_t first_grant_count = executor->grant_count;
     const size_t first_free_bytes = executor->seen.free_bytes;
     executor->grant_count = 0;
+    executor->model.page_limit = executor->given_pages;
     executor->seen =
         (struct seen){.free_bytes = first_free_bytes}; /* or the program would mean other sizes */
     const struct verdict verdict = run_through(executor, program);

@@ -26,6 +26,7 @@ struct seen {
     size_t freed_size; /* of the payload freed last, if nothing was granted since and it may be had again */
     size_t cut_size;   /* of what a resize cut off last, likewise */
     size_t free_bytes; /* as the heap says, after the last step */
+    size_t size;       /* bytes in all regions then */
 };
 
 /* The tables an executor works on; the caller's memory, which needs no preparation. */

@@ -259,8 +259,10 @@ static struct verdict judge_free_bytes(struct executor *executor, const struct s
     const size_t before = executor->seen.free_bytes;
     const size_t free_bytes = question.number;
     const size_t room = growth_size(executor) - executor->seen.live_size;
+    const bool grown = executor->seen.size != growth_size(executor);
     executor->seen.free_bytes = free_bytes;
-    if (changes_nothing(step) && free_bytes != before) {
+    executor->seen.size = growth_size(executor);
+    if (changes_nothing(step) && !grown && free_bytes != before) {
         return judge_if_on(executor, (struct verdict){ORACLE_FREE_BYTES, 0, before, free_bytes});
     }
     const bool possible = executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN || free_bytes <= room;
@@ -285,7 +287,8 @@ struct verdict unseen_judge_heap(struct executor *executor, const struct step *s
 /* Runs. */
 
 bool unseen_repeats(const struct executor *executor) {
-    return executor->subject->view == NULL && executor->started && executor->subject->facts.merges;
+    const bool grown = executor->given_pages != executor->model.page_count; /* then other sizes are meant */
+    return executor->subject->view == NULL && executor->started && executor->subject->facts.merges && !grown;
 }
 
 struct verdict unseen_judge_leak(const struct executor *executor, size_t first_grant_count,

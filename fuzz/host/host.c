@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "fuzz/host/exit_code.h"
+#include "fuzz/host/globals.h"
 #include "fuzz/host/guard.h"
 #include "fuzz/host/subject_table.h"
 
@@ -50,6 +51,7 @@ struct executor *host_executor(size_t slot_capacity) {
     executor.oracles = ORACLE_ALL;
     executor.guard = &host_guard;
     executor.repeats = true;
+    executor.restore = executor.subject->reset == NULL ? globals_keep() : NULL;
     executor.arena = map_arena();
     executor.tables = (struct executor_tables){
         .slots = map(slot_capacity * sizeof(struct slot)),

@@ -17,6 +17,7 @@
     X(global_heap) \
     X(list_heap) \
     X(port_heap) \
+    X(region_heap) \
     X(small_heap) \
     X(system_malloc) \
     X(tag_heap) \

@@ -238,15 +238,15 @@ static struct verdict do_step(struct executor *executor, const struct operation 
     step.recovery = recovery;
     step.predicted = executor->exact ? predict(executor, &step) : model_nothing();
     observe_before(executor, &step);
-    const struct verdict verdict = perform(executor, &step);
+    struct verdict verdict = perform(executor, &step);
+    if (unseen && verdict_is_sound(verdict)) {
+        verdict = growth_after(executor, &step);
+    }
     if (verdict_is_sound(verdict)) {
         fold_step(executor, &step);
     }
     executor->operation_count++;
     observe_after(executor, &step, verdict);
-    if (unseen && verdict_is_sound(verdict)) {
-        growth_after(executor, &step);
-    }
     return verdict;
 }
 

@@ -1,6 +1,7 @@
 /* Growth without a view. growth.h is the contract. */
 #include "fuzz/execute/growth.h"
 
+#include "fuzz/execute/guard.h"
 #include "src/port.h"
 #include "src/require.h"
 
@@ -39,18 +40,35 @@ void *subject_more(size_t size) {
     return memory;
 }
 
-void growth_after(struct executor *executor, const struct step *step) {
+struct gift {
+    const struct executor *executor;
+    void *memory; /* NULL: none is given */
+    size_t size;
+    bool taken;
+};
+
+static void call_add_region(void *context) {
+    struct gift *const gift = context;
+    gift->taken = gift->executor->subject->add_region(gift->memory, gift->size);
+}
+
+struct verdict growth_after(struct executor *executor, const struct step *step) {
     const bool refused = step->offset == MODEL_NOTHING && step->size != 0 && step->call >= CALL_ALLOC &&
                          step->call <= CALL_REALLOC;
     if (!refused || executor->subject->add_region == NULL || executor->region_count == GROWTH_REGIONS) {
-        return;
+        return verdict_sound();
     }
     const size_t size = executor->regions[0].size;
     const size_t offset = executor->given_pages * executor->model.page_size + ARENA_GUARD_SIZE;
-    void *const memory = take(executor, ARENA_GUARD_SIZE, size);
-    if (memory != NULL && executor->subject->add_region(memory, size)) {
+    struct gift gift = {.executor = executor, .memory = take(executor, ARENA_GUARD_SIZE, size), .size = size};
+    struct verdict verdict = verdict_sound();
+    if (gift.memory != NULL) {
+        verdict = guard_call(executor, NULL, true, call_add_region, &gift);
+    }
+    if (gift.taken) {
         executor->regions[executor->region_count++] = (struct region){.offset = offset, .size = size};
     }
+    return verdict;
 }
 
 bool growth_is_inside(const struct executor *executor, size_t offset, size_t size) {

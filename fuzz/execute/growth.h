@@ -9,8 +9,9 @@
 void growth_start(struct executor *executor);
 
 /* Gives the heap another region, if the step's request was refused, there is one left, and the program's page
- * source does not refuse. */
-void growth_after(struct executor *executor, const struct step *step);
+ * source does not refuse. Returns the verdict on that call. */
+__attribute__((warn_unused_result)) struct verdict growth_after(struct executor *executor,
+                                                                const struct step *step);
 
 /* Do size bytes at offset lie in one of the heap's regions? */
 bool growth_is_inside(const struct executor *executor, size_t offset, size_t size);

@@ -1,5 +1,5 @@
-/* What a heap keeps outside its memory: the writable data of the objects that kmem_foreign_heap (CMake) makes,
- * put back before every start, so that no program sees what the one before it left there. */
+/* What a heap keeps outside its memory: the writable data of the objects that kmem_foreign_heap (CMake)
+ * makes, put back before every start, so that no program sees what the one before it left there. */
 #ifndef KMEM_GLOBALS_H
 #define KMEM_GLOBALS_H
 

@@ -1,4 +1,5 @@
-/* What is wrong with a subject's table itself, so that an author's slip is not reported as the heap's fault. */
+/* What is wrong with a subject's table itself, so that an author's slip is not reported as the heap's fault.
+ */
 #ifndef KMEM_SUBJECT_TABLE_H
 #define KMEM_SUBJECT_TABLE_H
 

@@ -77,7 +77,7 @@ static const struct {
     const char *condition;
 } contracts[] = {
     {"a run has a slot", start_without_slots, "executor_start", "header->slot_count != 0"},
-    {"the arena holds the whole heap", start_beyond_the_arena, "executor_start", "executor->arena.capacity"},
+    {"the arena holds the whole heap", start_beyond_the_arena, "executor_start", "executor->region.capacity"},
     {"a heap is arranged before its first step", arrange_too_late, "executor_arrange",
      "operation_count == 0"},
     {"there are few observers", observe_too_much, "executor_observe", "OBSERVER_MAXIMUM"},

@@ -152,6 +152,10 @@ void coalesce(void) {
     finish(kmem_coalesce(&kernel.heap), NULL);
 }
 
+const struct kmem *kmem_kernel_heap(void) {
+    return &kernel.heap;
+}
+
 const void *kmem_kernel_head(void) {
     lock_kernel();
     const void *const head = kmem_head(&kernel.heap);

@@ -68,6 +68,10 @@ void kfree(void *pointer);
  * written to. */
 void coalesce(void);
 
+/* The heap itself, for what kmem.h asks of one and for invariants/invariant.h. Always the same; its members
+ * change under the lock: hold it while you look. */
+const struct kmem *kmem_kernel_heap(void);
+
 /* The first block's header (KMEM_HEAD in the notes). Blocks change under the lock: hold it while you walk
  * them. */
 const void *kmem_kernel_head(void);

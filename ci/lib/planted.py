@@ -39,6 +39,7 @@ class Target(NamedTuple):
     name: str
     code: patched.Code
     runs: int
+    programs: bool = False  # it runs programs, and is judged by the oracles of kmemfuzz
 
     @property
     def program(self):
@@ -52,7 +53,8 @@ class Target(NamedTuple):
 
 
 TARGETS = {target.name: target for target in (
-    Target("heap", patched.CORE, 100_000),
+    Target("heap", patched.CORE, 100_000, True),
+    Target("kernel", patched.CORE, 30_000, True),
     Target("page", patched.CORE, 30_000),
     Target("sv39", patched.CORE, 30_000),
     Target("text", patched.TEXT, 10_000))}
@@ -141,7 +143,7 @@ def read_oracles():
     """{target: the id of each oracle}, a checker's invariants first, as the targets' programs print them."""
     oracles = {}
     for target in TARGETS.values():
-        command = [KMEMFUZZ, "oracles"] if target == HEAP else [KMEMFUZZ.with_name(target.program), "--rules"]
+        command = [KMEMFUZZ, "oracles"] if target.programs else [KMEMFUZZ.with_name(target.program), "--rules"]
         table = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
         oracles[target.name] = [line.split()[0] for line in table.splitlines()]
     return oracles
@@ -481,7 +483,7 @@ def main(arguments):
     try:
         oracles = read_oracles()
         patches = select(read_patches(CANARIES if options.canaries else PATCHES, oracles), options.only)
-        oracle_ids = [oracle for target in targets_of(patches) for oracle in oracles[target.name]]
+        oracle_ids = list(dict.fromkeys(oracle for target in targets_of(patches) for oracle in oracles[target.name]))
         if not settings["prefix"]:
             print("ci/planted: addresses are random here (setarch -R is refused): counts vary a little between runs",
                   file=sys.stderr)

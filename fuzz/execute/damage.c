@@ -123,6 +123,7 @@ struct verdict damage_perform(struct executor *executor, struct step *step) {
     (void)call_subject(executor, step->damage.call, step);
     const size_t changed = first_changed(words_at(executor, 0), region_size);
     restore(executor, region_size);
+    executor->refusal = executor->subject->view->last_refusal(); /* kept with the heap, or elsewhere */
     (void)change_header(header, step->damage.mask);
     struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
     if (verdict_is_sound(verdict)) {

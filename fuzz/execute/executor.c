@@ -307,7 +307,7 @@ static struct verdict start_unseen(struct executor *executor) {
 }
 
 /* Where a run's heap is made: a page into the arena, or in memory that is the subject's. */
-static struct arena region_of(const struct executor *executor, const struct program_header *header) {
+static struct arena region_of(const struct executor *executor, size_t front_size) {
     const struct subject_facts *const facts = &executor->subject->facts;
     struct arena region = executor->arena;
     if (facts->memory == SUBJECT_MEMORY_OWN) {
@@ -315,8 +315,8 @@ static struct arena region_of(const struct executor *executor, const struct prog
     } else if (facts->memory == SUBJECT_MEMORY_UNKNOWN) {
         region = (struct arena){.base = NULL, .capacity = SIZE_MAX, .borrowed = true};
     } else {
-        region.base += header->page_size;
-        region.capacity -= header->page_size;
+        region.base += front_size;
+        region.capacity -= front_size;
     }
     return region;
 }
@@ -327,14 +327,14 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     REQUIRE(header->slot_count != 0 && header->slot_count <= executor->tables.slot_capacity);
     const struct subject *const subject = executor->subject;
     const struct subject_facts *const facts = &subject->facts;
-    executor->region = region_of(executor, header);
+    const size_t front_size = subject->view != NULL ? geometry.page_size : header->page_size;
+    executor->region = region_of(executor, front_size);
     REQUIRE(page_limit <= executor->region.capacity / geometry.page_size);
     executor->exact = facts->first_fit.grain != 0 && facts->memory != SUBJECT_MEMORY_UNKNOWN;
     model_start(&executor->model, executor->exact ? &facts->first_fit : &model_policy_undeclared,
                 executor->tables.live, executor->tables.slot_capacity + 1, geometry.page_size,
                 geometry.page_count, page_limit, header->refused_asks);
-    executor->model.skew =
-        facts->memory == SUBJECT_MEMORY_OWN ? (uintptr_t)facts->own_memory : header->page_size;
+    executor->model.skew = facts->memory == SUBJECT_MEMORY_OWN ? (uintptr_t)facts->own_memory : front_size;
     executor->started = false;
     executor->refusal = REFUSAL_NONE;
     executor->slot_count = header->slot_count;

@@ -58,6 +58,8 @@ struct program_header executor_geometry(const struct executor *executor,
         geometry.page_count = size / geometry.page_size;
         geometry.growth_limit =
             unseen_growth(executor, header, geometry.page_count * geometry.page_size) / geometry.page_size;
+    } else if (executor->subject->view->page_size != 0) {
+        geometry.page_size = executor->subject->view->page_size;
     }
     return geometry;
 }

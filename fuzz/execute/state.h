@@ -117,7 +117,7 @@ size_t executor_next_live(const struct executor *executor, size_t from);
 
 /* The header of a run, as the subject's heap has it: without a view the region is the program's moved into
  * the range that the subject declares, in pages of 8 bytes or the grain of its policy; memory of its own has
- * its size. */
+ * its size. With one the pages are as large as it says. */
 struct program_header executor_geometry(const struct executor *executor, const struct program_header *header);
 
 /* Does the model agree with a subject that shows its headers and refusals? */

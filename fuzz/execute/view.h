@@ -29,6 +29,8 @@ struct subject_view {
     void *heap;
     size_t heap_size; /* bytes; at most VIEW_HEAP_SIZE */
 
+    size_t page_size; /* bytes of a page, whatever a program says; 0: what it says */
+
     /* It keeps headers, slack and free memory poisoned by port.h's hooks: the poison oracle checks that. */
     bool poisons;
 

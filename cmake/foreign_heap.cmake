@@ -35,7 +35,7 @@ function(kmem_foreign_heap name)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
   separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
   if(CMAKE_C_COMPILER_TARGET)
-    list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET})
+    list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} -fuse-ld=lld)
   endif()
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${PROJECT_SOURCE_DIR}/cmake/foreign.ld

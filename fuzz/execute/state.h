@@ -23,10 +23,11 @@ struct seen {
     size_t live_size;       /* of all live payloads, as asked for */
     size_t largest_granted; /* request */
     size_t least_refused;   /* request */
-    size_t freed_size; /* of the payload freed last, if nothing was granted since and it may be had again */
-    size_t cut_size;   /* of what a resize cut off last, likewise */
-    size_t free_bytes; /* as the heap says, after the last step */
-    size_t size;       /* bytes in all regions then */
+    size_t freed_size;      /* of the payload freed last */
+    size_t refit_size;      /* the same, if nothing was granted since and it may be had again */
+    size_t cut_size;        /* of what a resize cut off last, likewise */
+    size_t free_bytes;      /* as the heap says, after the last step */
+    size_t size;            /* bytes in all regions then */
 };
 
 /* The tables an executor works on; the caller's memory, which needs no preparation. */
@@ -87,18 +88,18 @@ struct executor {
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
                           * addresses are not aligned alike */
     struct model model;
-    bool exact;               /* the subject has a policy, and the model still agrees with it */
-    size_t slot_count;        /* of the program */
-    size_t operation_count;   /* steps done since executor_start */
-    enum refusal refusal;     /* as the subject last reported it */
-    size_t asked_pages;       /* asked for in the current step, by all its asks */
-    size_t ask_count;         /* times the page source was asked in it */
-    bool grant;               /* the page source grants the next ask of the current step */
-    size_t grant_count;       /* payloads returned since the start, or the start of the second run */
-    size_t given_pages;       /* pages of the region, growth included */
-    size_t touched_size;      /* bytes of the arena the run may have written */
-    bool started;             /* false: the subject cannot make a heap of this region, and no step is made */
-    struct seen seen;         /* without a view, as the next two */
+    bool exact;             /* the subject has a policy, and the model still agrees with it */
+    size_t slot_count;      /* of the program */
+    size_t operation_count; /* steps done since executor_start */
+    enum refusal refusal;   /* as the subject last reported it */
+    size_t asked_pages;     /* asked for in the current step, by all its asks */
+    size_t ask_count;       /* times the page source was asked in it */
+    bool grant;             /* the page source grants the next ask of the current step */
+    size_t grant_count;     /* payloads returned since the start, or the start of the second run */
+    size_t given_pages;     /* pages of the region, growth included */
+    size_t touched_size;    /* bytes of the arena the run may have written */
+    bool started;           /* false: the subject cannot make a heap of this region, and no step is made */
+    struct seen seen;       /* without a view, as the next two */
     struct region regions[GROWTH_REGIONS];
     size_t region_count;
     enum call last_call;      /* of the last step; CALL_NONE before the first */

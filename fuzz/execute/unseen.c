@@ -142,7 +142,7 @@ static struct verdict judge_refused(const struct executor *executor, const struc
         if_not(executor, request > live_request(executor),
                (struct verdict){ORACLE_LIVENESS, growth_size(executor), request, UINT64_MAX});
     if (verdict_is_sound(verdict)) {
-        verdict = if_not(executor, request != seen->freed_size,
+        verdict = if_not(executor, request != seen->refit_size,
                          (struct verdict){ORACLE_REFIT, 0, request, UINT64_MAX});
     }
     return verdict_is_sound(verdict)
@@ -172,11 +172,12 @@ void unseen_note(struct executor *executor, const struct step *step, size_t old_
         const bool cut = step->call == CALL_REALLOC && step->offset == step->pointer_offset &&
                          request <= old_size / 2 && old_size - request >= CUT_LEAST;
         seen->cut_size = cut && facts->gives_back ? old_size - request : 0;
-        seen->freed_size = 0;
+        seen->refit_size = 0;
         seen->largest_granted = request > seen->largest_granted ? request : seen->largest_granted;
         slot->resized = !allocates(step) || step->call == CALL_ALLOC_ALIGNED;
     } else if (step->call == CALL_FREE) {
-        seen->freed_size = facts->refits && !slot->resized ? old_size : 0;
+        seen->freed_size = old_size;
+        seen->refit_size = facts->refits && !slot->resized ? old_size : 0;
     } else if (allocates(step) && (request < seen->least_refused || seen->least_refused == 0)) {
         seen->least_refused = request;
     }

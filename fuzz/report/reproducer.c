@@ -5,10 +5,8 @@
 #include <inttypes.h>
 
 #include "fuzz/execute/bad_start.h"
-#include "fuzz/report/explain.h"
+#include "fuzz/report/reproducer_words.h"
 #include "fuzz/text/text.h"
-
-#define NEAR_LIMIT UINT64_C(256) /* bytes: sizes as near as this to SIZE_MAX are written as SIZE_MAX - n */
 
 struct reproducer {
     FILE *stream;
@@ -25,31 +23,6 @@ static bool finds_poison(const struct reproducer *file) {
 
 /* The comment. */
 
-/* Writes a name so that it cannot end the comment it stands in. */
-static void write_name(const char *name, FILE *stream) {
-    for (; *name != '\0'; name++) {
-        const bool plain = *name > ' ' && *name < 0x7f && !(name[0] == '*' && name[1] == '/');
-        fputc(plain ? *name : '?', stream);
-    }
-}
-
-/* What was found, and what the file does about it. */
-static void write_finding(const struct reproducer *file) {
-    const struct outcome *const outcome = file->outcome;
-    FILE *const stream = file->stream;
-    if (outcome->failure.kind == FAILURE_NONE) {
-        fprintf(stream, "/* A sound program: every operation, and every property after each.\n *\n");
-        return;
-    }
-    fprintf(stream, "/* %s: %s\n *\n", outcome_id(outcome), outcome_sentence(outcome));
-    if (outcome->failure.kind == FAILURE_VERDICT) {
-        struct explanation explanation;
-        explain_verdict(outcome->failure.verdict, &explanation);
-        fprintf(stream, " *   where     %s\n *   expected  %s\n *   observed  %s\n *\n", explanation.where,
-                explanation.expected, explanation.observed);
-    }
-}
-
 static void write_comment(const struct reproducer *file, const char *name) {
     static const char *const ends[] = {
         [FAILURE_NONE] =
@@ -63,9 +36,9 @@ static void write_comment(const struct reproducer *file, const char *name) {
     };
     const bool sanitizer = file->outcome->failure.kind == FAILURE_SANITIZER || finds_poison(file);
     FILE *const stream = file->stream;
-    write_finding(file);
+    reproducer_write_finding(file->outcome, stream);
     fprintf(stream, " * Written by kmemfuzz show ");
-    write_name(name, stream);
+    reproducer_write_name(name, stream);
     fprintf(stream,
             " --c. Put it at the top of the tree, then\n"
             " *     %s -I. repro.c src/kmem.c -o repro && ./repro\n"
@@ -75,13 +48,6 @@ static void write_comment(const struct reproducer *file, const char *name) {
 }
 
 /* What the helpers need. */
-
-/* The name in C of an oracle's property. */
-static void write_property(unsigned oracle, FILE *stream) {
-    for (const char *id = oracle_id(oracle); *id != '\0'; id++) {
-        fputc(*id == '-' ? '_' : *id - 'a' + 'A', stream);
-    }
-}
 
 /* Of the verdict's first byte that is poisoned and should not be, or the other way round. */
 static void write_poison_check(const struct reproducer *file) {
@@ -115,12 +81,7 @@ static void write_constants(const struct reproducer *file) {
             "#define EVERYTHING %s /* every property is asked after every operation */\n\n",
             header->page_size, header->page_count, header->page_count + header->growth_limit,
             header->slot_count, file->outcome->failure.kind == FAILURE_NONE ? "true" : "false");
-    fputs("/* The properties, as the harness calls them. */\n", stream);
-    for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
-        fputs("#define ", stream);
-        write_property(oracle, stream);
-        fprintf(stream, " \"%s: %s\"\n", oracle_id(oracle), oracle_sentence(oracle));
-    }
+    reproducer_write_properties(stream);
     fputs("\n/* Where no heap can start: words, base, page size, page count. */\n#define BAD_STARTS(X)",
           stream);
 #define WRITE_BAD_START(name, words, address, size, count)                                                   \
@@ -138,18 +99,6 @@ static bool returns_pointer(enum call call) {
 
 static bool has_payload(const struct step *step) {
     return step->predicted.offset != MODEL_NOTHING;
-}
-
-static void write_size(uint64_t size, FILE *stream) {
-    if (size >= SIZE_MAX) {
-        fputs("SIZE_MAX", stream);
-    } else if (size > SIZE_MAX - NEAR_LIMIT) {
-        fprintf(stream, "SIZE_MAX - %" PRIu64, SIZE_MAX - size);
-    } else if (size > PROGRAM_LITERAL_MAXIMUM) {
-        fprintf(stream, "(size_t)UINT64_C(0x%" PRIx64 ")", size);
-    } else {
-        fprintf(stream, "%" PRIu64, size);
-    }
 }
 
 /* Where a pointer that is no payload comes from. */
@@ -173,12 +122,8 @@ static void write_origin(const struct step *step, FILE *stream) {
                       step->call != CALL_DAMAGED;
     if (wild) {
         fprintf(stream, " /* %s */", misuse_origin(operation->kind));
-    } else if (operation_takes(operation->kind, OPERAND_SIZE) && operation->size.base != SIZE_BASE_LITERAL) {
-        fprintf(stream, " /* %s", size_base_word(operation->size.base));
-        if (operation->size.amount != 0) {
-            fprintf(stream, "%+" PRId32, operation->size.amount);
-        }
-        fputs(" */", stream);
+    } else {
+        reproducer_write_origin(operation, stream);
     }
 }
 
@@ -216,21 +161,6 @@ static const char *error_word(enum refusal refusal) {
     return words[refusal];
 }
 
-static void write_death(const struct reproducer *file) {
-    static const char *const what[] = {
-        [FAILURE_SANITIZER] = "reports here, or in what follows of this operation",
-        [FAILURE_SIGNAL] = "stops it here, or in what follows of this operation",
-        [FAILURE_HANG] = "Does not return from here, or from what follows of this operation",
-        [FAILURE_EXIT] = "ends the process here, or in what follows of this operation",
-    };
-    static const char *const who[] = {[FAILURE_SANITIZER] = "The sanitizer ",
-                                      [FAILURE_SIGNAL] = "The processor ",
-                                      [FAILURE_HANG] = "",
-                                      [FAILURE_EXIT] = "The subject "};
-    fprintf(file->stream, "    /* %s%s. */\n", who[file->outcome->failure.kind],
-            what[file->outcome->failure.kind]);
-}
-
 /* The call, of this kind; a damage makes another than its step's. */
 static void write_call(const struct step *step, enum call call, FILE *stream) {
     static const char *const names[] = {
@@ -247,14 +177,14 @@ static void write_call(const struct step *step, enum call call, FILE *stream) {
     fprintf(stream, "%skmem_%s(&heap", returns ? " = " : "(void)", names[call]);
     if (call == CALL_CALLOC || call == CALL_ALLOC_ALIGNED) {
         fputs(", ", stream);
-        write_size(call == CALL_CALLOC ? step->count : step->alignment, stream);
+        reproducer_write_size(call == CALL_CALLOC ? step->count : step->alignment, stream);
     } else if (call == CALL_REALLOC || call == CALL_FREE || call == CALL_USABLE) {
         fputs(", ", stream);
         write_pointer(step, stream);
     }
     if (returns) {
         fputs(", ", stream);
-        write_size(step->size, stream);
+        reproducer_write_size(step->size, stream);
     }
     fputs(");", stream);
     write_origin(step, stream);
@@ -299,7 +229,7 @@ static void write_expected(const struct step *step, FILE *stream) {
     write_slot(step, stream);
     if (returns_pointer(step->call)) {
         fputs(", .size = ", stream);
-        write_size(step_request(step), stream);
+        reproducer_write_size(step_request(step), stream);
     }
     if (step->call == CALL_ALLOC_ALIGNED && possible) {
         fprintf(stream, ", .alignment = %" PRIu64, step->alignment);
@@ -327,7 +257,7 @@ static void write_damaged(const struct step *step, FILE *stream) {
     fprintf(stream, "    damage(%zu, UINT64_C(0x%" PRIx64 "));\n", damage->header_offset, damage->mask);
     write_call(step, damage->call, stream);
     fprintf(stream, "    repair(%s, ", returns_pointer(damage->call) ? "result" : "NULL");
-    write_size(step->size, stream);
+    reproducer_write_size(step->size, stream);
     fprintf(stream, ", %zu, UINT64_C(0x%" PRIx64 "), %s, %s, %s);\n", damage->header_offset, damage->mask,
             damage->needed ? "true" : "false", damage->call == CALL_ALLOC ? "true" : "false",
             damage->call == CALL_COALESCE ? "true" : "false");
@@ -341,8 +271,8 @@ static void write_asked(const struct reproducer *file) {
         return;
     }
     fputs("    asked = ", file->stream);
-    write_property(failure->kind == FAILURE_VERDICT ? failure->verdict.oracle : ORACLE_USABLE_SIZE,
-                   file->stream);
+    reproducer_write_property(failure->kind == FAILURE_VERDICT ? failure->verdict.oracle : ORACLE_USABLE_SIZE,
+                              file->stream);
     fputs(";\n", file->stream);
 }
 
@@ -361,7 +291,7 @@ static void write_step(const struct reproducer *file, const struct step *step, b
     }
     write_before(step, stream);
     if (is_last && outcome_is_death(file->outcome)) {
-        write_death(file);
+        reproducer_write_death(file->outcome->failure.kind, stream);
     }
     if (step->call == CALL_DAMAGED) {
         write_damaged(step, stream);

@@ -32,7 +32,7 @@
       "the page source, the region ending at {offset}", "to be asked for {count} pages",                     \
       "asked for {count} pages")                                                                             \
     X(USABLE_SIZE, "usable-size",                                                                            \
-      "The usable size is the one the model predicts, and 0 for what is no payload.",                        \
+      "The usable size is right: never less than was asked for, and 0 for what is no payload.",              \
       "the payload at {offset}", "{bytes}", "{bytes}")                                                       \
     X(POISON, "poison",                                                                                      \
       "Under AddressSanitizer all but what was asked for is poisoned: headers, slack and free memory.",      \
@@ -51,7 +51,7 @@
       "no heap there", "a heap")                                                                             \
     X(CONTENTS_KEPT, "contents-kept", "Every live payload keeps what was written to it.",                    \
       "the payload byte at {offset}", "{byte}, as written", "{byte}")                                        \
-    X(CONTENTS_ZEROED, "contents-zeroed", "Zeroed memory is zero over its whole usable size.",               \
+    X(CONTENTS_ZEROED, "contents-zeroed", "Zeroed memory is zero to its last byte.",                         \
       "the byte at {offset} of zeroed memory", "{byte}", "{byte}")                                           \
     X(CONTENTS_MOVED, "contents-moved", "A resized payload keeps its contents up to the smaller size.",      \
       "the payload byte at {offset} of resized memory", "{byte}, as written before", "{byte}")               \

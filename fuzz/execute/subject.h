@@ -88,6 +88,25 @@ struct subject_known {
  * outlive the call. Ends the call. */
 __attribute__((noreturn)) void subject_failed(const char *text, const char *file, int line);
 
+/* How a C file that reproduces a finding calls the heap (kmemfuzz show --c). Each is the name of a function,
+ * or of a macro, that takes and returns what the member does; what has none is called through the table. */
+struct subject_names {
+    const char *sources; /* what is compiled with such a file, and flags that it takes: "heap.c -Iinclude" */
+    const char *head;    /* the lines that declare the names: "#include \"heap.h\"\n" */
+    const char *start;
+    const char *alloc;
+    const char *free;
+    const char *zalloc;
+    const char *calloc;
+    const char *alloc_aligned;
+    const char *realloc;
+    const char *coalesce;
+    const char *usable_size;
+    const char *free_sized;
+    const char *extend;
+    const char *check;
+};
+
 struct subject_view;
 
 typedef void subject_visit_block(void *context, const void *block, size_t size, bool taken);
@@ -141,6 +160,8 @@ struct subject {
     /* What is known and set aside, an entry with a NULL oracle after the last; NULL: nothing. */
     const struct subject_known *known;
     size_t request_cap; /* bytes: more is never asked for; 0: anything is. For heaps known to fail on it */
+
+    const struct subject_names *names; /* NULL: C files call the table */
 
     /* What it shows of itself, headers and refusals (fuzz/execute/view.h). NULL: nothing. */
     const struct subject_view *view;

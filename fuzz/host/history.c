@@ -253,9 +253,10 @@ static void after(void *context, const struct executor *executor, const struct s
 void history_record(struct history *history, struct executor *executor, const struct program *program) {
     static const struct observer observer = {.before = before, .after = after, .context = &recorder};
     const struct observers others = executor->observers;
-    history->header = executor_geometry(executor, &program->header);
+    history->header = program->header;
     history->header_size = executor_header_size(executor);
-    history->page_limit = history->header.page_count;
+    history->geometry = executor_geometry(executor, &program->header);
+    history->page_limit = history->geometry.page_count;
     recorder.history = history;
     recorder.executor = executor;
     recorder.now_count = 0;

@@ -104,6 +104,9 @@ void explain_verdict(struct verdict verdict, struct explanation *explanation) {
     if (verdict.oracle == ORACLE_GROWTH) {
         explain_asks(verdict, explanation);
     }
+    if (verdict.oracle == ORACLE_USABLE_SIZE && subject_under_test->view == NULL) {
+        fill_template("at least {bytes}", verdict.expected, explanation->expected); /* no model says more */
+    }
 }
 
 const char *explain_source(const struct sanitizer_source *source, char buffer[EXPLAIN_SOURCE_SIZE]) {

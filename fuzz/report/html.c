@@ -163,7 +163,8 @@ static void write_run(const struct recording *recording, const char *name, FILE 
     write_member("file", name, stream);
     write_summary(recording, stream);
     fprintf(stream, "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu},\n",
-            history->header.page_size, history->header.page_count, history->page_limit, history->header_size);
+            history->geometry.page_size, history->geometry.page_count, history->page_limit,
+            history->header_size);
     write_program_head(&history->header, stream);
     write_failure(history, stream);
     write_steps(history, stream);

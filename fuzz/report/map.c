@@ -126,7 +126,7 @@ static void print_cells(const struct map *map) {
 static void print_line(struct map *map, const struct history_cursor *cursor) {
     const struct history *const history = cursor->history;
     const size_t pages =
-        cursor->step == 0 ? history->header.page_count : history->steps[cursor->step - 1].page_count;
+        cursor->step == 0 ? history->geometry.page_count : history->steps[cursor->step - 1].page_count;
     const bool failed = cursor->step != 0 && cursor->step - 1 == history_failed_step(history);
     char operation[TEXT_OPERATION_SIZE] = "";
     char number[24] = "start";
@@ -135,7 +135,7 @@ static void print_line(struct map *map, const struct history_cursor *cursor) {
         text_operation(&step->operation, operation);
         snprintf(number, sizeof number, "%zu", step->index);
     }
-    paint_heap(map, cursor, (uint64_t)pages * history->header.page_size);
+    paint_heap(map, cursor, (uint64_t)pages * history->geometry.page_size);
     fprintf(map->stream, "%s%c %5s  %-22.22s%s ", failed ? in_colour(map, BAD) : "", failed ? '>' : ' ',
             number, operation, failed ? in_colour(map, PLAIN) : "");
     print_cells(map);
@@ -176,7 +176,7 @@ void map_print(const struct recording *recording, size_t width, bool colour, FIL
     struct map map = {.stream = stream, .colour = colour, .header_size = history->header_size};
     const size_t most = width > MAP_WIDTH_MAXIMUM ? MAP_WIDTH_MAXIMUM : width;
     choose_scale(&map, most < MAP_WIDTH_MINIMUM ? MAP_WIDTH_MINIMUM : most,
-                 (uint64_t)history->page_limit * history->header.page_size);
+                 (uint64_t)history->page_limit * history->geometry.page_size);
     print_summary(&map, recording);
     fprintf(stream, "\n  a character is %" PRIu64 " bytes: %s\n", map.cell_size,
             map.header_size != 0

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 
 #include "fuzz/execute/bad_start.h"
+#include "fuzz/host/host.h"
+#include "fuzz/report/plan.h"
+#include "fuzz/report/reproducer_heap.h"
 #include "fuzz/report/reproducer_words.h"
 #include "fuzz/text/text.h"
 
@@ -81,7 +84,8 @@ static void write_constants(const struct reproducer *file) {
             "#define EVERYTHING %s /* every property is asked after every operation */\n\n",
             header->page_size, header->page_count, header->page_count + header->growth_limit,
             header->slot_count, file->outcome->failure.kind == FAILURE_NONE ? "true" : "false");
-    reproducer_write_properties(stream);
+    reproducer_write_properties(ORACLE_BIT(ORACLE_IMPOSSIBLE_SIZE) - 1,
+                                stream); /* those of heaps with a view */
     fputs("\n/* Where no heap can start: words, base, page size, page count. */\n#define BAD_STARTS(X)",
           stream);
 #define WRITE_BAD_START(name, words, address, size, count)                                                   \
@@ -301,12 +305,8 @@ static void write_step(const struct reproducer *file, const struct step *step, b
     }
 }
 
-bool reproducer_is_possible(void) {
-    return subject_under_test->view != NULL;
-}
-
-void reproducer_write(const struct program *program, const struct outcome *outcome, const struct plan *plan,
-                      const char *name, FILE *stream) {
+static void write_file(const struct program *program, const struct outcome *outcome, const struct plan *plan,
+                       const char *name, FILE *stream) {
     struct reproducer file = {stream, program, outcome, plan->steps, plan->step_count};
     if (outcome->failure.kind != FAILURE_NONE) {
         const size_t step_count = outcome->has_step ? outcome->step.index + 1 : 0;
@@ -327,4 +327,23 @@ void reproducer_write(const struct program *program, const struct outcome *outco
         "\n    check(!block_read(base).taken && block_read(base).size == kmem_size(&heap), RECOVERY);\n}\n\n"
         "int main(void) {\n    reproduce();\n    return 0;\n}\n",
         stream);
+}
+
+bool reproducer_is_possible(void) {
+    return subject_under_test->view == NULL || subject_under_test == &subject_kmem;
+}
+
+bool reproducer_write(const struct program *program, const struct recording *recording, const char *name,
+                      FILE *stream) {
+    if (subject_under_test->view == NULL) {
+        reproducer_heap_write(program, recording, name, stream);
+        return true;
+    }
+    struct plan plan;
+    const bool planned = plan_make(program, &plan);
+    if (planned) {
+        write_file(program, &recording->outcome, &plan, name, stream);
+        plan_close(&plan);
+    }
+    return planned;
 }

@@ -12,17 +12,17 @@
 
 #include <stdio.h>
 
-#include "fuzz/host/outcome.h"
-#include "fuzz/report/plan.h"
+#include "fuzz/host/recording.h"
 
 extern const char reproducer_helpers[]; /* reproducer_helpers.h, embedded by the build */
 
-/* A C file calls this project's heap: can there be one for the subject under test? */
+/* Of a heap without a view the file is another (reproducer_heap.h). Is there one for the subject under test?
+ */
 bool reproducer_is_possible(void);
 
-/* Writes the file for a program to stream. outcome is how it ended, plan is its plan; name is the program's
- * name in the comment. The caller checks with ferror whether all was written. */
-void reproducer_write(const struct program *program, const struct outcome *outcome, const struct plan *plan,
-                      const char *name, FILE *stream);
+/* Writes the file for a program to stream. recording is of its run; name is the program's name in the
+ * comment. Returns false iff memory ran out; the caller checks with ferror whether all was written. */
+bool reproducer_write(const struct program *program, const struct recording *recording, const char *name,
+                      FILE *stream);
 
 #endif

@@ -9,7 +9,7 @@
 
 void reproducer_write_name(const char *name, FILE *stream) {
     for (; *name != '\0'; name++) {
-        const bool plain = *name > ' ' && *name < 0x7f && !(name[0] == '*' && name[1] == '/');
+        const bool plain = *name >= ' ' && *name < 0x7f && !(name[0] == '*' && name[1] == '/');
         fputc(plain ? *name : '?', stream);
     }
 }
@@ -34,12 +34,14 @@ void reproducer_write_property(unsigned oracle, FILE *stream) {
     }
 }
 
-void reproducer_write_properties(FILE *stream) {
+void reproducer_write_properties(uint64_t oracles, FILE *stream) {
     fputs("/* The properties, as the harness calls them. */\n", stream);
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
-        fputs("#define ", stream);
-        reproducer_write_property(oracle, stream);
-        fprintf(stream, " \"%s: %s\"\n", oracle_id(oracle), oracle_sentence(oracle));
+        if ((oracles & ORACLE_BIT(oracle)) != 0) {
+            fputs("#define ", stream);
+            reproducer_write_property(oracle, stream);
+            fprintf(stream, " \"%s: %s\"\n", oracle_id(oracle), oracle_sentence(oracle));
+        }
     }
 }
 

@@ -12,9 +12,9 @@ void reproducer_write_name(const char *name, FILE *stream);
 /* The comment's beginning: what was found, and what the file does about it. */
 void reproducer_write_finding(const struct outcome *outcome, FILE *stream);
 
-/* The name in C of an oracle's property, and the definitions of all such names. */
+/* The name in C of an oracle's property, and the definitions of the names of these (ORACLE_BITs). */
 void reproducer_write_property(unsigned oracle, FILE *stream);
-void reproducer_write_properties(FILE *stream);
+void reproducer_write_properties(uint64_t oracles, FILE *stream);
 
 /* A size as an expression. */
 void reproducer_write_size(uint64_t size, FILE *stream);

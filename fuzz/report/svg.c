@@ -111,7 +111,7 @@ static size_t choose_first(const struct history *history, size_t last) {
 /* The region at its largest, and marked bytes near it. */
 static void choose_scale(struct drawing *drawing) {
     const struct history *const history = drawing->history;
-    const int64_t size = (int64_t)(history->page_limit * history->header.page_size);
+    const int64_t size = (int64_t)(history->page_limit * history->geometry.page_size);
     int64_t end = size;
     for (size_t i = 0; i < drawing->extent_count; i++) {
         const struct extent *const extent = &drawing->extents[i];
@@ -218,7 +218,7 @@ static void write_line(struct drawing *drawing, const struct history_cursor *cur
     char operation[TEXT_OPERATION_SIZE] = "";
     char outcome[EXPLAIN_OUTCOME_SIZE] = "";
     char text[TEXT_OPERATION_SIZE + 32] = "the heap at first";
-    size_t pages = history->header.page_count;
+    size_t pages = history->geometry.page_count;
     if (cursor->step != 0) {
         const struct history_step *const step = &history->steps[cursor->step - 1];
         pages = step->page_count;
@@ -232,7 +232,7 @@ static void write_line(struct drawing *drawing, const struct history_cursor *cur
     }
     write_label(drawing, MARGIN, drawing->y + 12, failed ? "operation bad" : "operation", text);
     write_label(drawing, MARGIN, drawing->y + 27, failed ? "outcome bad" : "outcome", outcome);
-    const uint64_t region_size = (uint64_t)pages * history->header.page_size;
+    const uint64_t region_size = (uint64_t)pages * history->geometry.page_size;
     uint64_t offset = 0;
     for (size_t i = 0; i < cursor->count; i++) {
         const uint64_t room = region_size - offset;

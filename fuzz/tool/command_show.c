@@ -64,23 +64,17 @@ static enum exit_code write_pictures(const struct program *program, const struct
 
 static enum exit_code show_c(const char *path, const struct program *program) {
     if (!reproducer_is_possible()) {
-        fprintf(stderr,
-                "kmemfuzz show: C files call kmem, and this tool's heap is %s; show the program as text\n",
+        fprintf(stderr, "kmemfuzz show: there is no C file for %s; show the program as text\n",
                 subject_under_test->name);
         return EXIT_USAGE;
     }
-    struct plan plan;
-    struct outcome outcome;
-    outcome_find(program, ORACLE_ALL, &outcome);
-    const bool planned = plan_make(program, &plan);
-    if (planned) {
-        reproducer_write(program, &outcome, &plan, path, stdout);
-        plan_close(&plan);
-    } else {
+    struct recording recording = recording_make(program);
+    const bool whole = reproducer_write(program, &recording, path, stdout);
+    if (!whole) {
         fprintf(stderr, "kmemfuzz show: %s cannot be run: no memory for its steps\n", input_name(path));
     }
-    outcome_close(&outcome);
-    return planned ? EXIT_SOUND : EXIT_ENVIRONMENT;
+    recording_close(&recording);
+    return whole ? EXIT_SOUND : EXIT_ENVIRONMENT;
 }
 
 static enum exit_code show(const struct options *options) {

@@ -65,7 +65,6 @@ static bool print_file(const struct diagnosis *diagnosis, const struct diagnosis
                        enum diagnosis_file file, FILE *stream) {
     const struct reduced *const reduced = &diagnosis->reduced;
     const char *const name = files->paths[DIAGNOSIS_REDUCED];
-    struct plan plan;
     switch (file) {
     case DIAGNOSIS_REDUCED:
         (void)fwrite(reduced->bytes, 1, reduced->size, stream);
@@ -74,11 +73,9 @@ static bool print_file(const struct diagnosis *diagnosis, const struct diagnosis
         (void)text_print(&reduced->program, stream);
         break;
     case DIAGNOSIS_C:
-        if (!plan_make(&reduced->program, &plan)) {
+        if (!reproducer_write(&reduced->program, &diagnosis->recording, name, stream)) {
             return false;
         }
-        reproducer_write(&reduced->program, &diagnosis->recording.outcome, &plan, name, stream);
-        plan_close(&plan);
         break;
     default:
         html_write(&diagnosis->recording, name, stream);

@@ -56,7 +56,7 @@ static void link_after(uint32_t previous, uint32_t next) {
     }
 }
 
-static bool start(void *given, size_t size) {
+bool list_heap_start(void *given, size_t size) {
     if (size < LEAST_SIZE) {
         return false;
     }
@@ -90,7 +90,7 @@ static void *take(uint32_t previous, uint32_t block, size_t need) {
     return memory + last_payload;
 }
 
-static void *alloc(size_t size) {
+void *list_heap_alloc(size_t size) {
     if (size == 0) {
         return is(LIST_HEAP_SHARES_NOTHING) && last_payload != 0 ? memory + last_payload + UNIT : NULL;
     }
@@ -140,40 +140,40 @@ static size_t payload_size(const unsigned char *payload) {
     return size_of((size_t)(payload - memory) - HEADER_SIZE) - HEADER_SIZE;
 }
 
-static void call_free(void *pointer) {
+void list_heap_free(void *pointer) {
     give((size_t)((unsigned char *)pointer - memory) - HEADER_SIZE);
 }
 
-static void *zalloc(size_t size) {
-    unsigned char *const payload = alloc(size);
+void *list_heap_zalloc(size_t size) {
+    unsigned char *const payload = list_heap_alloc(size);
     for (size_t i = 0; payload != NULL && i + is(LIST_HEAP_ZEROES_TOO_LITTLE) < size; i++) {
         payload[i] = 0;
     }
     return payload;
 }
 
-static void *call_realloc(void *pointer, size_t size) {
+void *list_heap_realloc(void *pointer, size_t size) {
     unsigned char *const old = pointer;
     const size_t old_size = payload_size(old);
-    unsigned char *const new = alloc(size);
+    unsigned char *const new = list_heap_alloc(size);
     for (size_t i = 0; new != NULL &&i < old_size &&i < size; i++) {
         new[i] = is(LIST_HEAP_MOVES_TOO_LITTLE) && i >= 8 ? 0 : old[i];
     }
     if (new != NULL || is(LIST_HEAP_LOSES_THE_OLD)) {
-        call_free(old);
+        list_heap_free(old);
     }
     return new;
 }
 
 /* Takes enough for the worst case, and gives back what lies in front. */
-static void *alloc_aligned(size_t alignment, size_t size) {
+void *list_heap_alloc_aligned(size_t alignment, size_t size) {
     if (alignment <= UNIT || is(LIST_HEAP_IGNORES_ALIGNMENT)) {
-        return alloc(size);
+        return list_heap_alloc(size);
     }
     if (size == 0 || alignment > memory_size || size > memory_size) {
         return NULL;
     }
-    unsigned char *const payload = alloc(size + alignment + BLOCK_LEAST);
+    unsigned char *const payload = list_heap_alloc(size + alignment + BLOCK_LEAST);
     if (payload == NULL) {
         return NULL;
     }
@@ -191,7 +191,7 @@ static void *alloc_aligned(size_t alignment, size_t size) {
 }
 
 /* Are the free blocks in order, and none beside another? */
-static bool check(void) {
+bool list_heap_check(void) {
     size_t end = 0; /* of the last free block */
     for (uint32_t block = first; block != NONE; block = next_of(block)) {
         if ((end != 0 && block <= end) || block >= memory_size || size_of(block) > memory_size - block) {
@@ -202,19 +202,33 @@ static bool check(void) {
     return true;
 }
 
-static size_t usable_size(const void *pointer) {
+size_t list_heap_usable_size(const void *pointer) {
     return payload_size(pointer) - (is(LIST_HEAP_CLAIMS_LESS) ? payload_size(pointer) : 0);
 }
 
+static const struct subject_names names = {
+    .sources = "-DSUBJECT_DEFECT=0 tests/subjects/list_heap.c",
+    .head = "#include \"tests/subjects/list_heap.h\"\n",
+    .start = "list_heap_start",
+    .alloc = "list_heap_alloc",
+    .free = "list_heap_free",
+    .zalloc = "list_heap_zalloc",
+    .alloc_aligned = "list_heap_alloc_aligned",
+    .realloc = "list_heap_realloc",
+    .usable_size = "list_heap_usable_size",
+    .check = "list_heap_check",
+};
+
 const struct subject subject_list_heap = {
     .name = "list heap",
-    .start = start,
-    .alloc = alloc,
-    .free = call_free,
-    .zalloc = zalloc,
-    .realloc = call_realloc,
-    .alloc_aligned = alloc_aligned,
-    .usable_size = usable_size,
-    .check = check,
+    .start = list_heap_start,
+    .alloc = list_heap_alloc,
+    .free = list_heap_free,
+    .zalloc = list_heap_zalloc,
+    .realloc = list_heap_realloc,
+    .alloc_aligned = list_heap_alloc_aligned,
+    .usable_size = list_heap_usable_size,
+    .check = list_heap_check,
+    .names = &names,
     .facts = {.alignment = UNIT, .merges = true},
 };

@@ -1,4 +1,4 @@
-/* The defects of tests/subjects/list_heap.c, for tests that choose them. */
+/* The heap of list_heap.c, and its defects, for tests that choose them. */
 #ifndef KMEM_LIST_HEAP_H
 #define KMEM_LIST_HEAP_H
 
@@ -22,6 +22,15 @@ enum {
     LIST_HEAP_FORGETS_THE_LEAST, /* free drops the smallest blocks */
     LIST_HEAP_DISORDERS,         /* free puts a block first in the list, wherever it is */
 };
+
+bool list_heap_start(void *given, size_t size);
+void *list_heap_alloc(size_t size);
+void list_heap_free(void *pointer);
+void *list_heap_zalloc(size_t size);
+void *list_heap_realloc(void *pointer, size_t size);
+void *list_heap_alloc_aligned(size_t alignment, size_t size);
+bool list_heap_check(void);
+size_t list_heap_usable_size(const void *pointer);
 
 extern const struct subject subject_list_heap;
 

@@ -219,6 +219,7 @@ class TestBroken(ReproducerTest):
         assert {oracle for _, oracle, _ in (*CASES, *POISON)} | set(SHADOWED) == set(self.sentences())
         kinds = set(re.findall(r'^    X\([A-Z_]+, "([a-z]+)",', (ROOT / "fuzz/program/program.h").read_text("utf-8"),
                                re.MULTILINE)) - {"largest", "first", "usable", "tail", "max"}
+        kinds.remove("extend")  # kmem has no such call
         assert len(kinds) == 14
         used = {line.split()[0] for _, _, body in (*CASES, *DEATHS) for line in body.splitlines()}
         assert kinds - used == set()

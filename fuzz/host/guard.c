@@ -117,9 +117,10 @@ void guard_end_aborted(void) {
     }
 }
 
-void guard_find_place(struct assertion *place) {
-    *place = end_words;
-    if (end_pc != 0) {
+void guard_find_place(struct verdict verdict, struct assertion *place) {
+    const bool found = !verdict_is_sound(verdict) && verdict.oracle == call.verdict.oracle;
+    *place = found ? end_words : (struct assertion){.text = ""};
+    if (found && end_pc != 0) {
         sanitizer_find_line(end_pc, &place->source);
     }
 }

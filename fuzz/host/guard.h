@@ -11,9 +11,9 @@
 
 extern const struct guard host_guard;
 
-/* Where in the sources the last call ended that the guard has ended: source.line is 0 when that is unknown,
- * text empty when it was no assertion. Cost: a symbolizer's. */
-void guard_find_place(struct assertion *place);
+/* Where in the sources the last call ended, if the guard has ended it with this verdict: source.line is 0
+ * when that is unknown, text empty when it was no assertion. Cost: a symbolizer's. */
+void guard_find_place(struct verdict verdict, struct assertion *place);
 
 /* From a handler of SIGABRT or in place of it, and when an assertion fails: ends the guarded call that is
  * under way. Returns iff there is none. */

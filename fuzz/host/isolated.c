@@ -231,7 +231,7 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;
     child_share->outcome.failure.verdict = verdict;
     if (child_reports) {
-        guard_find_place(&child_share->outcome.place);
+        guard_find_place(verdict, &child_share->outcome.place);
     }
     child_share->outcome.failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
 }

@@ -130,7 +130,7 @@ static void print_verdict(struct verdict verdict, FILE *stream) {
     fprintf(stream, "  observed   %s\n", explanation.observed);
     struct assertion place;
     char source[EXPLAIN_SOURCE_SIZE];
-    guard_find_place(&place);
+    guard_find_place(verdict, &place);
     if (place.text[0] != '\0') {
         fprintf(stream, "  assertion  %s\n", shown(place.text));
     }

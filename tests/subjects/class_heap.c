@@ -1,10 +1,11 @@
 /* A heap of size classes without headers: each page holds objects of one size, a power of two, and a map at
  * the bottom of the region says which. Pages are taken from the top down and stay with their class; what is
- * larger than a page is refused.
+ * larger than a page is refused, by an assertion.
  *
  *     | map, a byte for each page | unused | page 2 | page 1 | page 0 | less than a page
  */
 #include "fuzz/execute/subject.h"
+#include "tests/subjects/claim.h"
 #include "tests/subjects/defect.h"
 
 #define OBJECT_LEAST ((size_t)8)   /* bytes: the objects of class 0, which hold a link while free */
@@ -24,6 +25,7 @@ enum {
     CLASS_HEAP_ZEROES_THE_LINK,    /* calloc takes all else for zero */
     CLASS_HEAP_MOVES_THE_OLD_SIZE, /* realloc, even where it moves to a smaller object */
     CLASS_HEAP_FREES_TO_THE_NEW,   /* realloc puts the old object into the list of the new one's class */
+    CLASS_HEAP_CLAIMS_TOO_MUCH,    /* free takes the last page carved for one never carved */
 };
 
 struct object {
@@ -54,18 +56,19 @@ static unsigned class_for(size_t size) {
     return class_index == CLASS_COUNT && is(CLASS_HEAP_GRANTS_LARGE) ? CLASS_COUNT - 1 : class_index;
 }
 
-static unsigned class_of(const void *payload) {
+static size_t page_of(const void *payload) {
     const size_t distance = (size_t)(top - (const unsigned char *)payload);
-    const size_t page = (distance - (is(CLASS_HEAP_LOOKS_TOO_LOW) ? 0 : 1)) / PAGE_SIZE;
-    return map[page] & CLASS_MASK;
+    return (distance - (is(CLASS_HEAP_LOOKS_TOO_LOW) ? 0 : 1)) / PAGE_SIZE;
+}
+
+static unsigned class_of(const void *payload) {
+    return map[page_of(payload)] & CLASS_MASK;
 }
 
 static bool start(void *memory, size_t size) {
     map = memory;
     const size_t cut = ((uintptr_t)memory + size) & (PAGE_SIZE - 1);
-    if (size < cut + PAGE_SIZE + 1) {
-        return false;
-    }
+    CLAIM(size >= cut + PAGE_SIZE + 1);
     top = map + size - cut;
     page_count = (size - cut) / (is(CLASS_HEAP_CARVES_THE_MAP) ? PAGE_SIZE : PAGE_SIZE + 1);
     taken_page_count = 0;
@@ -100,7 +103,8 @@ static bool carve(unsigned class_index) {
 }
 
 static void *alloc_from(unsigned class_index) {
-    if (class_index >= CLASS_COUNT || (lists[class_index] == NULL && !carve(class_index))) {
+    CLAIM(class_index < CLASS_COUNT);
+    if (lists[class_index] == NULL && !carve(class_index)) {
         return NULL;
     }
     struct object *const object = lists[class_index];
@@ -123,6 +127,7 @@ static size_t usable_size(const void *pointer) {
 
 static void call_free(void *pointer) {
     if (pointer != NULL) {
+        CLAIM(page_of(pointer) + is(CLASS_HEAP_CLAIMS_TOO_MUCH) < taken_page_count);
         push(pointer, class_of(pointer));
     }
 }
@@ -174,5 +179,8 @@ const struct subject subject_class_heap = {
     .alloc_aligned = alloc_aligned,
     .realloc = call_realloc,
     .usable_size = usable_size,
-    .facts = {.alignment = OBJECT_LEAST, .zero_size = SUBJECT_ZERO_UNIQUE, .free_null = true},
+    .facts = {.alignment = OBJECT_LEAST,
+              .zero_size = SUBJECT_ZERO_UNIQUE,
+              .free_null = true,
+              .assertion_refuses = true},
 };

@@ -6,6 +6,7 @@
  *       the block's own size, and in front of it that of the one before ^           the end
  */
 #include "fuzz/execute/subject.h"
+#include "tests/subjects/claim.h"
 #include "tests/subjects/defect.h"
 
 enum {
@@ -31,8 +32,6 @@ enum {
 #define SMALL_SIZE   (PART_COUNT * UNIT)               /* bytes: below, a list for each unit */
 #define LARGEST_SIZE (SMALL_SIZE << (LEVEL_COUNT - 2)) /* bytes of a block */
 #define FREE         ((size_t)1)                       /* in a size */
-
-#define CLAIM(what) ((what) ? (void)0 : subject_failed(#what, __FILE__, __LINE__))
 
 struct block {
     size_t before; /* bytes of the block in front of this one; 0: it is the first */

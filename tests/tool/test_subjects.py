@@ -119,7 +119,7 @@ HEAPS = {
     "class_heap": {
         "GRANTS_LARGE": "alignment|inside|disjoint|usable-size",
         "ROUNDS_DOWN": "usable-size",
-        "LOOKS_TOO_LOW": "usable-size",
+        "LOOKS_TOO_LOW": "assertion",
         "CARVES_THE_MAP": "usable-size|contents-kept|disjoint|UndefinedBehaviorSanitizer",
         "CARVES_ONE_MORE": "stray-store",
         "ALIGNS_TO_SIZE": "alignment",
@@ -127,6 +127,7 @@ HEAPS = {
         "ZEROES_THE_LINK": "contents-zeroed",
         "MOVES_THE_OLD_SIZE": "stray-store|AddressSanitizer|UndefinedBehaviorSanitizer",
         "FREES_TO_THE_NEW": "disjoint|usable-size",
+        "CLAIMS_TOO_MUCH": "assertion",
     },
     "port_heap": {
         "LOSES_THE_TAKEN_BIT": "disjoint|contents-moved",

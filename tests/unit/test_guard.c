@@ -168,8 +168,9 @@ static const struct {
 TEST_EACH_WITH(a_failed_assertion_is_named_or_where_promised_a_refusal, failures, start_guarded, NULL) {
     struct assertion place;
     subject.alloc = row->alloc;
-    assert_verdict(run(&page_heap, "alloc 0 8"), "assertion 0 0 0");
-    guard_find_place(&place);
+    const struct verdict verdict = run(&page_heap, "alloc 0 8");
+    assert_verdict(verdict, "assertion 0 0 0");
+    guard_find_place(verdict, &place);
     assert_string_equal(place.text, row->text);
     if (row->file[0] != '\0') {
         assert_string_equal(place.source.file, row->file);
@@ -179,6 +180,8 @@ TEST_EACH_WITH(a_failed_assertion_is_named_or_where_promised_a_refusal, failures
     assert_sound(run(&page_heap, "alloc 0 8; alloc 1 8"));
     assert_int_equal(executor.operation_count, 2);
     assert_int_equal(executor.grant_count, 0);
+    guard_find_place((struct verdict){ORACLE_ALIGNMENT, 0, 0, 0}, &place);
+    assert_string_equal(place.text, ""); /* a refusal is not what any other verdict is about */
 }
 
 static void refuse_to_free(void *pointer) {

@@ -61,13 +61,12 @@ struct verdict growth_after(struct executor *executor, const struct step *step) 
     const size_t size = executor->regions[0].size;
     const size_t offset = executor->given_pages * executor->model.page_size + ARENA_GUARD_SIZE;
     struct gift gift = {.executor = executor, .memory = take(executor, ARENA_GUARD_SIZE, size), .size = size};
-    struct verdict verdict = verdict_sound();
-    if (gift.memory != NULL) {
-        verdict = guard_call(executor, NULL, true, call_add_region, &gift);
+    if (gift.memory == NULL) {
+        return verdict_sound();
     }
-    if (gift.taken) {
-        executor->regions[executor->region_count++] = (struct region){.offset = offset, .size = size};
-    }
+    executor->regions[executor->region_count++] = (struct region){.offset = offset, .size = size};
+    const struct verdict verdict = guard_call(executor, NULL, true, call_add_region, &gift);
+    executor->region_count -= gift.taken ? 0 : 1;
     return verdict;
 }
 

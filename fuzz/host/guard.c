@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fuzz/execute/slots.h"
+#include "fuzz/execute/growth.h"
 #include "fuzz/host/sanitizer.h"
 #include "src/require.h"
 
@@ -172,8 +172,7 @@ static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t 
         return;
     }
     const size_t offset = address - call.region;
-    const size_t region_size = watched->given_pages * watched->model.page_size; /* it may grow in the call */
-    const bool inside = offset < region_size && size <= region_size - offset;
+    const bool inside = growth_is_inside(watched, offset, size);
     const size_t stray = inside ? first_live(offset, size) : 0;
     if (inside ? stray == size
                : (address >= stack && address < call.stack_end) || is_own_data(address, size)) {
@@ -248,8 +247,8 @@ static struct verdict watch(const struct executor *executor, const struct step *
     call.arena = (struct range){(uintptr_t)executor->arena.base - ARENA_GUARD_SIZE,
                                 executor->arena.capacity + 2 * ARENA_GUARD_SIZE};
     call.region = (uintptr_t)executor->region.base;
-    const size_t region_size = executor->given_pages * executor->model.page_size;
-    call.step_limit = STEPS_LEAST + STEPS_PER_BYTE * region_size + STEPS_PER_PAIR * live_count * live_count;
+    call.step_limit = STEPS_LEAST + STEPS_PER_BYTE * executor->given_pages * executor->model.page_size +
+                      STEPS_PER_PAIR * live_count * live_count;
     call.steps_left = (executor->oracles & ORACLE_BIT(ORACLE_BOUNDED)) != 0 ? call.step_limit : UINT64_MAX;
     call.watches_stores = (executor->oracles & ORACLE_BIT(ORACLE_STRAY_STORE)) != 0 &&
                           executor->subject->facts.memory != SUBJECT_MEMORY_UNKNOWN;

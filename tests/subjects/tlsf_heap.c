@@ -27,8 +27,8 @@ enum {
 #define UNIT         (2 * sizeof(size_t)) /* bytes: of block sizes and addresses */
 #define HEADER_SIZE  UNIT
 #define BLOCK_LEAST  (2 * UNIT) /* bytes: a header and two links */
-#define PART_COUNT   ((size_t)32)
-#define LEVEL_COUNT  ((size_t)18)
+#define PART_COUNT   ((size_t)16)
+#define LEVEL_COUNT  ((size_t)26)
 #define SMALL_SIZE   (PART_COUNT * UNIT)               /* bytes: below, a list for each unit */
 #define LARGEST_SIZE (SMALL_SIZE << (LEVEL_COUNT - 2)) /* bytes of a block */
 #define FREE         ((size_t)1)                       /* in a size */
@@ -192,7 +192,7 @@ static void cut(struct block *block, size_t need) {
 /* 0: no block is so large. */
 static size_t block_size_for(size_t size) {
     const size_t need = (size + HEADER_SIZE + UNIT - 1) & ~(UNIT - 1);
-    if (size > LARGEST_SIZE && !is(TLSF_HEAP_WRAPS)) {
+    if ((is(TLSF_HEAP_WRAPS) ? need : size) > LARGEST_SIZE) {
         return is(TLSF_HEAP_COUNTS_LEVELS) ? size & ~(UNIT - 1) : 0;
     }
     return need < BLOCK_LEAST ? BLOCK_LEAST : need;

@@ -102,7 +102,7 @@ HEAPS = {
         "LEAVES_THE_ROVER": "disjoint|stray-store|AddressSanitizer",
         "SPLITS_ONE_TAG": "disjoint|stray-store|AddressSanitizer",
         "SPLITS_NOTHING": "disjoint|stray-store|AddressSanitizer",
-        "GROWS_INTO_TAKEN": "stray-store|disjoint",
+        "GROWS_INTO_TAKEN": "disjoint|stray-store",
         "SHRINKS_ONE_TAG": "disjoint|stray-store|AddressSanitizer",
         "MOVES_THE_NEW_SIZE": "AddressSanitizer",
     },
@@ -130,7 +130,7 @@ HEAPS = {
         "CLAIMS_TOO_MUCH": "assertion",
     },
     "port_heap": {
-        "LOSES_THE_TAKEN_BIT": "disjoint|contents-moved",
+        "LOSES_THE_TAKEN_BIT": "disjoint|stray-store|contents-moved",
         "ROUNDS_TO_NOTHING": "impossible-size",
         "RETURNS_ONE_PAST": "alignment",
         "MERGES_NO_FURTHER": "leak",

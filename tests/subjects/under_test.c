@@ -16,6 +16,7 @@
     X(fit_heap) \
     X(global_heap) \
     X(list_heap) \
+    X(narrow_heap) \
     X(port_heap) \
     X(region_heap) \
     X(small_heap) \

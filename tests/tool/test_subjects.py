@@ -129,6 +129,13 @@ HEAPS = {
         "FREES_TO_THE_NEW": "disjoint|usable-size",
         "CLAIMS_TOO_MUCH": "assertion",
     },
+    "narrow_heap": {
+        "LINKS_OF_16_BITS": "AddressSanitizer",
+        "WRAPS_AT_32_BITS": "impossible-size",
+        "FORGETS_ITS_HEADER": "usable-size|disjoint|inside|stray-store",
+        "LISTS_WHAT_IT_GRANTS": "disjoint|bounded",
+        "MOVES_HALF": "contents-moved",
+    },
     "port_heap": {
         "LOSES_THE_TAKEN_BIT": "disjoint|stray-store|contents-moved",
         "ROUNDS_TO_NOTHING": "impossible-size",

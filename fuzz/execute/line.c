@@ -55,13 +55,22 @@ void line_append(struct line *line, const struct line *other) {
     }
 }
 
+/* The oracle that objects; of a sound run none, and of one for which no heap started that nothing was judged.
+ */
+static const char *word_of(const struct executor *executor, struct verdict verdict) {
+    if (!verdict_is_sound(verdict)) {
+        return oracle_id(verdict.oracle);
+    }
+    return executor->started ? "-" : "not-judged";
+}
+
 struct line line_verdict(size_t index, const struct executor *executor, struct verdict verdict) {
     struct line line = {.size = 0};
     line_text(&line, "V");
     line_decimal(&line, (uint32_t)index);
     line_decimal(&line, (uint32_t)executor->operation_count);
     line_text(&line, " ");
-    line_text(&line, verdict_is_sound(verdict) ? "-" : oracle_id(verdict.oracle));
+    line_text(&line, word_of(executor, verdict));
     line_hexadecimal(&line, verdict.offset);
     line_hexadecimal(&line, verdict.expected);
     line_hexadecimal(&line, verdict.observed);

@@ -478,6 +478,10 @@ struct failure isolated_run(struct isolated *isolated, const struct program *pro
     return failure;
 }
 
+bool isolated_passed_over(const struct isolated *isolated) {
+    return isolated->share->outcome.passed_over;
+}
+
 double isolated_milliseconds(const struct isolated *isolated) {
     return (double)isolated->share->nanoseconds / 1e6;
 }

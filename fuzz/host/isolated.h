@@ -65,6 +65,9 @@ void isolated_close(struct isolated *isolated);
 __attribute__((warn_unused_result)) struct failure isolated_run(struct isolated *isolated,
                                                                 const struct program *program);
 
+/* Did the last run judge nothing, as the subject could not make a heap of its region? */
+bool isolated_passed_over(const struct isolated *isolated);
+
 /* Milliseconds of processor time the last run took; 0 when the child died in it. */
 double isolated_milliseconds(const struct isolated *isolated);
 

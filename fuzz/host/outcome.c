@@ -1,9 +1,11 @@
 /* Outcomes and their words. outcome.h is the contract. */
 #include "fuzz/host/outcome.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fuzz/host/host.h"
+#include "fuzz/host/input.h"
 #include "fuzz/host/isolated.h"
 
 void outcome_find(const struct program *program, uint64_t oracles, struct outcome *outcome) {
@@ -17,6 +19,12 @@ void outcome_find(const struct program *program, uint64_t oracles, struct outcom
 void outcome_close(struct outcome *outcome) {
     free(outcome->report);
     outcome->report = NULL;
+}
+
+enum exit_code outcome_refuse_unjudged(const char *path) {
+    fprintf(stderr, "%s: error: not judged: %s cannot start in the region this program asks for\n",
+            input_name(path), subject_under_test->name);
+    return EXIT_USAGE;
 }
 
 static const char *const death_words[][2] = {

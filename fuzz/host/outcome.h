@@ -5,6 +5,7 @@
 
 #include "fuzz/execute/executor.h"
 #include "fuzz/host/abort.h"
+#include "fuzz/host/exit_code.h"
 #include "fuzz/host/failure.h"
 
 struct outcome {
@@ -25,6 +26,9 @@ struct outcome {
 void outcome_find(const struct program *program, uint64_t oracles, struct outcome *outcome);
 
 void outcome_close(struct outcome *outcome);
+
+/* Prints that the program at path was not judged, as no heap can start in its region. Returns EXIT_USAGE. */
+enum exit_code outcome_refuse_unjudged(const char *path);
 
 /* Did the subject die, rather than break a rule or be sound? */
 bool outcome_is_death(const struct outcome *outcome);

@@ -7,6 +7,7 @@
 
 #include "fuzz/host/input.h"
 #include "fuzz/host/isolated.h"
+#include "fuzz/host/outcome.h"
 #include "fuzz/search/reduce.h"
 
 #define REPLAY_LIMIT       ((size_t)1000000) /* programs run: hours for a hang, and minutes for all else */
@@ -78,6 +79,9 @@ static enum exit_code make(const char *path, struct judge *judge, const struct p
     judge->wanted = run_carefully(judge, program);
     reduced->failure = judge->wanted;
     reduced->replay_count = 1;
+    if (isolated_passed_over(&judge->isolated)) {
+        return outcome_refuse_unjudged(path);
+    }
     if (judge->wanted.kind == FAILURE_NONE) {
         return EXIT_SOUND;
     }

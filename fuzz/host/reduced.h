@@ -21,6 +21,7 @@ struct reduced {
  * what failing is. Returns
  *   EXIT_VIOLATION    it failed: *reduced is filled, fails the same way, and the caller closes it;
  *   EXIT_SOUND        it is sound: *reduced holds that failure, and no program;
+ *   EXIT_USAGE        it was not judged, as no heap can start in its region: prints that;
  *   EXIT_ENVIRONMENT  there is no memory or no process, or the program fails in changing ways; prints which.
  * path names the program in messages. Nothing else is printed, and nothing the program makes the subject do
  * ends this process. */

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fuzz/execute/call.h"
+#include "fuzz/host/exit_code.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/statistics.h"
 #include "fuzz/report/report.h"
@@ -20,6 +22,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define REPEATS_EVERY 16 /* executions, one of which is run again from a new start */
 
 static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
+
+static size_t run_count;
+static size_t start_count; /* runs in which there was a heap */
+
+/* Nothing was fuzzed if no region was one to start in: then the process does not end as if all were sound. */
+static void end(void) {
+    if (run_count != 0 && start_count == 0) {
+        fprintf(stderr, "kmem: error: nothing was judged: in %zu regions %s never started\n", run_count,
+                subject_under_test->name);
+        _exit(EXIT_USAGE);
+    }
+}
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
@@ -34,8 +48,8 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
     const int kept = (int)(name - self) + (named ? (int)(size - (sizeof ending - 1)) : 0);
     snprintf(replay, sizeof replay, "%.*s%skmemfuzz run FILE (the one the fuzzer names below)", kept, self,
              named ? "_" : "");
-    (void)host_executor(
-        PROGRAM_SLOT_COUNT_MAXIMUM); /* a fault of the table ends the process before it fuzzes */
+    (void)atexit(end);
+    (void)host_executor(PROGRAM_SLOT_COUNT_MAXIMUM); /* with a faulty table the process ends here */
     return 0;
 }
 
@@ -62,6 +76,8 @@ static int run(const uint8_t *bytes, size_t size) {
     const struct verdict verdict = executor_run(executor, &program);
     tell_set_aside(executor);
     statistics_count(statistics, executor->operation_count, program.operation_count);
+    run_count++;
+    start_count += executor->started;
     if (!verdict_is_sound(verdict)) {
         report_violation(executor, &program, replay, stderr);
         violation_abort(verdict.oracle);

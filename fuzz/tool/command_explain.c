@@ -72,11 +72,6 @@ static enum exit_code refuse_existing(const struct diagnosis_files *files) {
 /* Telling. */
 
 static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct options *options) {
-    if (diagnosis->recording.outcome.passed_over) {
-        fprintf(stderr, "%s: error: not judged: %s cannot start in the region this program asks for\n",
-                input_name(diagnosis->path), subject_under_test->name);
-        return EXIT_USAGE;
-    }
     if (options->json) {
         diagnosis_print_json(diagnosis, NULL, stdout);
     } else {
@@ -151,7 +146,7 @@ static enum exit_code explain_input(const struct input *input, const struct diag
                                     const struct options *options) {
     struct diagnosis diagnosis;
     enum exit_code code = diagnosis_make(options->source, input, &diagnosis);
-    if (code == EXIT_ENVIRONMENT) {
+    if (code == EXIT_ENVIRONMENT || code == EXIT_USAGE) {
         return code;
     }
     if (code == EXIT_SOUND) {

@@ -9,6 +9,7 @@
 #include "fuzz/host/file_list.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/input.h"
+#include "fuzz/host/outcome.h"
 #include "fuzz/host/reduced.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/results.h"
@@ -70,8 +71,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     const bool sound = verdict_is_sound(verdict);
     const bool judged = !sound || executor->started;
     if (!judged) {
-        fprintf(stderr, "%s: error: not judged: %s cannot start in the region this program asks for\n",
-                shown(path), executor->subject->name);
+        (void)outcome_refuse_unjudged(path);
     } else if (sound) {
         printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
                shown(path));

@@ -69,6 +69,10 @@ static enum exit_code show_c(const char *path, const struct program *program) {
         return EXIT_USAGE;
     }
     struct recording recording = recording_make(program);
+    if (recording.outcome.passed_over) {
+        recording_close(&recording);
+        return outcome_refuse_unjudged(path);
+    }
     const bool whole = reproducer_write(program, &recording, path, stdout);
     if (!whole) {
         fprintf(stderr, "kmemfuzz show: %s cannot be run: no memory for its steps\n", input_name(path));

@@ -17,7 +17,7 @@ enum exit_code diagnosis_make(const char *path, const struct input *input, struc
     *diagnosis = (struct diagnosis){.path = path, .input = input};
     const enum exit_code code =
         reduced_make(path, host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &input->program, &diagnosis->reduced);
-    if (code != EXIT_ENVIRONMENT) {
+    if (code == EXIT_SOUND || code == EXIT_VIOLATION) {
         diagnosis->recording =
             recording_make(code == EXIT_SOUND ? &input->program : &diagnosis->reduced.program);
     }

@@ -33,7 +33,7 @@ struct diagnosis_files {
 /* Finds out what is wrong with a program, on the host's executor with every oracle on. path names it. The
  * program runs only where it can do no harm. Returns EXIT_VIOLATION (it fails) or EXIT_SOUND, and the caller
  * closes *diagnosis, which uses path and input until then; or prints why it cannot find out, and returns
- * EXIT_ENVIRONMENT. */
+ * EXIT_ENVIRONMENT, or EXIT_USAGE if the subject starts no heap in the program's region. */
 __attribute__((warn_unused_result)) enum exit_code diagnosis_make(const char *path, const struct input *input,
                                                                   struct diagnosis *diagnosis);
 

@@ -1,5 +1,6 @@
 /* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect
- * whose number SUBJECT_DEFECT is; without the member of its table that SUBJECT_LACKS names. */
+ * whose number SUBJECT_DEFECT is; without the alloc that
+ * SUBJECT_LACKS says, or without memory enough. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,11 @@ const struct subject *const subject_under_test = &chosen;
 
 int subject_defect;
 
+static bool start_nowhere(void *memory, size_t size) {
+    (void)memory, (void)size;
+    return false;
+}
+
 __attribute__((constructor)) static void choose(void) {
     const char *const name = getenv("SUBJECT");
     const char *const number = getenv("SUBJECT_DEFECT");
@@ -55,5 +61,7 @@ __attribute__((constructor)) static void choose(void) {
     const char *const lacking = getenv("SUBJECT_LACKS");
     if (lacking != NULL && strcmp(lacking, "alloc") == 0) {
         chosen.alloc = NULL;
+    } else if (lacking != NULL && strcmp(lacking, "memory") == 0) {
+        chosen.start = start_nowhere;
     }
 }

@@ -237,11 +237,18 @@ class TestTheHeaps(FolderTest):
 
     def test_a_program_in_whose_region_no_heap_can_start_is_not_called_sound(self):
         self.write("small.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")
-        for words in (("run",), ("run", "--json"), ("explain",)):
+        for words in (("run",), ("run", "--json"), ("explain",), ("show", "--c"), ("reduce", "-o", "OUT")):
             code, output = self.run_with("list_heap", None, "kmemfuzz", *words, "small.ops")
             assert code == USAGE
             assert "not judged" in output or '"verdict": "unusable"' in output
-            assert "sound  " not in output
+            assert "sound" not in output.replace('"sound": 0', "")
+        assert self.run_with("list_heap", None, "kmemfuzz", "pack", "small.ops", "-o", "blob")[0] == SOUND
+        assert re.match("V 0 0 not-judged 0 0 0 0\nEND 1\n", self.run_with("list_heap", None, "kmemfuzz", "replay", "blob")[1])
+
+    def test_a_fuzz_target_whose_heap_never_starts_does_not_end_as_if_it_were_sound(self):
+        code, output = self.run_with("list_heap", None, "fuzzer", "-runs=100", lacks="memory")
+        assert code == USAGE
+        assert re.search("^kmem: error: nothing was judged: in [0-9]+ regions list heap never started$", output, re.MULTILINE)
 
     def test_a_finding_names_the_tool_of_its_heap(self):
         assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]

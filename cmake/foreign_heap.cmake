@@ -22,8 +22,14 @@ function(kmem_foreign_heap name)
       $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   endif()
   # Its steps and its stores are seen as well (fuzz/host/guard.h).
-  if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT KMEM_BOARD)
-    target_compile_options(${name}_code PRIVATE -fsanitize-coverage=trace-pc,trace-stores)
+  set(guarded "")
+  if(NOT KMEM_BOARD)
+    target_compile_options(${name}_code PRIVATE
+      $<IF:$<C_COMPILER_ID:Clang>,-fsanitize-coverage=trace-pc$<COMMA>trace-stores,-fsanitize-coverage=trace-pc>)
+    set(guarded --redefine-sym __sanitizer_cov_trace_pc=guard_step) # libFuzzer has one, which does nothing
+    foreach(function memcpy memmove memset)
+      list(APPEND guarded --redefine-sym ${function}=guard_${function} --redefine-sym __asan_${function}=guard_asan_${function})
+    endforeach()
   endif()
   if(heap_MUTE AND NOT KMEM_INSTRUMENT STREQUAL "none")
     list(JOIN heap_MUTE "," muted)
@@ -40,9 +46,9 @@ function(kmem_foreign_heap name)
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${PROJECT_SOURCE_DIR}/cmake/foreign.ld
       -o ${object} $<TARGET_OBJECTS:${name}_code>
-    # What AddressSanitizer shares between objects stays shared. libFuzzer has the callback for steps, which does nothing.
+    # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
-      --redefine-sym __sanitizer_cov_trace_pc=guard_step ${object}
+      ${guarded} ${object}
     DEPENDS $<TARGET_OBJECTS:${name}_code> ${PROJECT_SOURCE_DIR}/cmake/foreign.ld COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(${name} INTERFACE)

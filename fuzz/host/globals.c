@@ -1,7 +1,6 @@
 /* Keeping a heap's globals. globals.h is the contract. */
 #include "fuzz/host/globals.h"
 
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -18,7 +17,7 @@ static struct {
     unsigned char *start;
     size_t size; /* bytes */
     unsigned char *copy;
-} kept[2];
+} kept[GLOBALS_PARTS];
 
 /* Byte by byte, and no call of memcpy: between globals AddressSanitizer has bytes that none may touch. */
 PORT_UNCHECKED static void copy(unsigned char *to, const unsigned char *from, size_t size) {
@@ -51,6 +50,13 @@ static int keep(size_t index, unsigned char *start, const unsigned char *stop) {
     }
     copy(kept[index].copy, start, size);
     return 1;
+}
+
+const unsigned char *globals_part(size_t index, size_t *size) {
+    const unsigned char *const start = index == 0 ? __start_kmem_subject_data : __start_kmem_subject_bss;
+    const unsigned char *const stop = index == 0 ? __stop_kmem_subject_data : __stop_kmem_subject_bss;
+    *size = (size_t)((uintptr_t)stop - (uintptr_t)start);
+    return start;
 }
 
 void (*globals_keep(void))(void) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fuzz/execute/growth.h"
+#include "fuzz/host/globals.h"
 #include "fuzz/host/sanitizer.h"
 #include "src/require.h"
 
@@ -16,7 +17,7 @@
 #define STEPS_PER_BYTE UINT64_C(16) /* of the region */
 #define STEPS_PER_PAIR UINT64_C(16) /* of live payloads */
 
-#define STORE_MAXIMUM ((size_t)16) /* bytes */
+#define BITS_AT_ONCE  ((size_t)16)
 #define RANGE_MAXIMUM ((size_t)8)
 
 /* Which bytes of the region are live payloads', by bit; and how many bytes may be. */
@@ -24,7 +25,8 @@ static uint8_t live_bits[ARENA_CAPACITY / 8 + sizeof(uint32_t)];
 static size_t live_end;
 static uint64_t live_count;
 
-/* The program's own variables, thread-local ones included: the subject's are among them. */
+/* The subject's own variables; where it is unknown which those are, all of the program's. And all
+ * thread-local ones. */
 struct range {
     uintptr_t start;
     size_t size;
@@ -83,13 +85,16 @@ static void mark(size_t offset, size_t size, bool live) {
 
 /* The first of size bytes at an offset in the region that is a live payload's; size when none is. */
 static size_t first_live(size_t offset, size_t size) {
-    if (offset >= ARENA_CAPACITY) {
-        return size;
+    for (size_t i = 0; i < size && offset + i < ARENA_CAPACITY; i += BITS_AT_ONCE) {
+        uint32_t bits;
+        memcpy(&bits, live_bits + (offset + i) / 8, sizeof bits);
+        bits >>= (offset + i) % 8;
+        bits &= size - i < BITS_AT_ONCE ? (UINT32_C(1) << (size - i)) - 1 : UINT32_MAX >> (32 - BITS_AT_ONCE);
+        if (bits != 0) {
+            return i + (size_t)__builtin_ctz(bits);
+        }
     }
-    uint32_t bits;
-    memcpy(&bits, live_bits + offset / 8, sizeof bits);
-    bits = bits >> offset % 8 & ((UINT32_C(1) << size) - 1);
-    return bits == 0 ? size : (size_t)__builtin_ctz(bits);
+    return size;
 }
 
 /* The end of a call. */
@@ -125,7 +130,7 @@ void guard_find_place(struct verdict verdict, struct assertion *place) {
     }
 }
 
-/* What instrumented code calls; kmem_foreign_heap in CMake has the first for its name. */
+/* What instrumented code calls. kmem_foreign_heap (CMake) puts those named guard in the place of others. */
 
 void guard_step(void);
 void guard_step(void) {
@@ -168,7 +173,7 @@ static const struct executor *watched;
 
 /* stack: where the callback's own frames end and those of the call begin. */
 static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t stack) {
-    if (!call.active || !call.watches_stores) {
+    if (!call.active || !call.watches_stores || size == 0) {
         return;
     }
     const size_t offset = address - call.region;
@@ -183,11 +188,14 @@ static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t 
     end_call((struct verdict){ORACLE_STRAY_STORE, offset + stray, owner, size}, pc);
 }
 
+#define JUDGE(address, size)                                                                                 \
+    judge_store((uintptr_t)(address), (size), (uintptr_t)__builtin_return_address(0) - 1,                    \
+                (uintptr_t)__builtin_frame_address(0))
+
 #define STORE(size)                                                                                          \
     void __sanitizer_cov_store##size(void *address);                                                         \
     void __sanitizer_cov_store##size(void *address) {                                                        \
-        judge_store((uintptr_t)address, (size), (uintptr_t)__builtin_return_address(0) - 1,                  \
-                    (uintptr_t)__builtin_frame_address(0));                                                  \
+        JUDGE(address, size);                                                                                \
     }
 STORE(1)
 STORE(2)
@@ -195,13 +203,27 @@ STORE(4)
 STORE(8)
 STORE(16)
 
+/* By the name that code has for it, and by AddressSanitizer's. */
+#define FILL(name, source_type, source)                                                                      \
+    void *guard_##name(void *to, source_type source, size_t size);                                           \
+    void *guard_##name(void *to, source_type source, size_t size) {                                          \
+        JUDGE(to, size);                                                                                     \
+        return name(to, source, size);                                                                       \
+    }                                                                                                        \
+    void *guard_asan_##name(void *to, source_type source, size_t size) __attribute__((alias("guard"          \
+                                                                                            "_" #name)));
+FILL(memcpy, const void *, from)
+FILL(memmove, const void *, from)
+FILL(memset, int, value)
+
 /* The guard. */
 
 static int note_data(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size, (void)context;
+    const bool known = range_count != 0;
     for (size_t i = 0; i < info->dlpi_phnum && range_count < RANGE_MAXIMUM; i++) {
         const ElfW(Phdr) *const part = &info->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_W) != 0) {
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_W) != 0 && !known) {
             ranges[range_count++] = (struct range){info->dlpi_addr + part->p_vaddr, part->p_memsz};
         } else if (part->p_type == PT_TLS) {
             ranges[range_count++] = (struct range){(uintptr_t)info->dlpi_tls_data, part->p_memsz};
@@ -224,6 +246,12 @@ static void hear_abort(int number, siginfo_t *information, void *context) {
 
 static void prepare(void) {
     if (range_count == 0) {
+        for (size_t i = 0; i < GLOBALS_PARTS; i++) {
+            size_t size;
+            const unsigned char *const start = globals_part(i, &size);
+            ranges[range_count] = (struct range){(uintptr_t)start, size};
+            range_count += size != 0;
+        }
         dl_iterate_phdr(note_data, NULL);
         struct sigaction action = {.sa_sigaction = hear_abort, .sa_flags = SA_SIGINFO | SA_NODEFER};
         sigemptyset(&action.sa_mask);

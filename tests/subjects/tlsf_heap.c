@@ -5,6 +5,8 @@
  *     | control | before | size | payload | before | size | next | previous | ... | before | 0 |
  *       the block's own size, and in front of it that of the one before ^           the end
  */
+#include <string.h>
+
 #include "fuzz/execute/subject.h"
 #include "tests/subjects/claim.h"
 #include "tests/subjects/defect.h"
@@ -12,7 +14,7 @@
 enum {
     TLSF_HEAP_SOUND,
     TLSF_HEAP_WRAPS,            /* rounding up a huge size gives a small one */
-    TLSF_HEAP_ROUNDS_DOWN,      /* a request looks in the list of its own size as well */
+    TLSF_HEAP_ROUNDS_DOWN,      /* a request is for a unit less when it looks for its list */
     TLSF_HEAP_LEAVES_THE_BIT,   /* of a list whose last block is taken */
     TLSF_HEAP_LEAVES_THE_LINK,  /* from the next block back to one that is taken */
     TLSF_HEAP_FORGETS_BEFORE,   /* free does not tell the next block how large this one is now */
@@ -22,6 +24,7 @@ enum {
     TLSF_HEAP_COUNTS_LEVELS,    /* of any size, until a power of two is larger */
     TLSF_HEAP_ZEROES_BY_BYTE,   /* counted in 8 bits */
     TLSF_HEAP_FRONT_TOO_SMALL,  /* alloc_aligned makes a block of any gap */
+    TLSF_HEAP_CLEARS_TOO_MUCH,  /* start takes the memory to be as large as a page */
 };
 
 #define UNIT         (2 * sizeof(size_t)) /* bytes: of block sizes and addresses */
@@ -129,12 +132,12 @@ static size_t lowest(uint32_t map, size_t from) {
 
 /* A block of at least this size; NULL: there is none in the lists looked at. */
 static struct block *search(size_t size) {
-    struct place place = place_of(size);
+    struct place place = place_of(is(TLSF_HEAP_ROUNDS_DOWN) ? size - UNIT : size);
     if (place.level >= LEVEL_COUNT) {
         return NULL;
     }
     const size_t part_size = place.level == 0 ? UNIT : UNIT << (place.level - 1);
-    place.part += size % part_size != 0 && !is(TLSF_HEAP_ROUNDS_DOWN);
+    place.part += size % part_size != 0;
     place.part = lowest(control->parts[place.level], place.part);
     if (place.part == 32) {
         place.level = lowest(control->levels, place.level + 1);
@@ -206,9 +209,7 @@ static bool start(void *given, size_t size) {
         return false;
     }
     control = given;
-    for (size_t i = 0; i < CONTROL_SIZE / sizeof(size_t); i++) {
-        ((size_t *)given)[i] = 0;
-    }
+    memset(given, 0, is(TLSF_HEAP_CLEARS_TOO_MUCH) ? (size + 4095) & ~(size_t)4095 : CONTROL_SIZE);
     struct block *const first = block_at(given, CONTROL_SIZE);
     const size_t end = size - CONTROL_SIZE - (is(TLSF_HEAP_ENDS_TOO_FAR) ? 0 : HEADER_SIZE);
     if (end > LARGEST_SIZE) {
@@ -307,13 +308,10 @@ static void *call_realloc(void *pointer, size_t size) {
         cut(block, need);
         return pointer;
     }
-    unsigned char *const old = pointer;
-    unsigned char *const payload = alloc(size);
-    for (size_t i = 0; payload != NULL && i < usable_size(old); i++) {
-        payload[i] = old[i];
-    }
+    void *const payload = alloc(size);
     if (payload != NULL) {
-        call_free(old);
+        memcpy(payload, pointer, usable_size(pointer));
+        call_free(pointer);
     }
     return payload;
 }

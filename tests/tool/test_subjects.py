@@ -168,6 +168,7 @@ HEAPS = {
         "COUNTS_LEVELS": "bounded",
         "ZEROES_BY_BYTE": "bounded",
         "FRONT_TOO_SMALL": "own-check",
+        "CLEARS_TOO_MUCH": "stray-store",
     },
 }
 DEFECTS = [(heap, defect) for heap, defects in HEAPS.items() for defect in defects]

@@ -10,6 +10,7 @@
 
 void guard_step(void);
 void __sanitizer_cov_store4(void *address);
+void *guard_memset(void *to, int value, size_t size);
 
 static const struct program_header page_heap = {.page_size = 256, .page_count = 1, .slot_count = 16};
 
@@ -135,6 +136,31 @@ GUARD_TEST(what_was_live_in_one_run_is_not_in_the_next) {
     assert_sound(run(&page_heap, "alloc 0 200"));
     store = at(8);
     assert_sound(run(&page_heap, "alloc 0 8"));
+}
+
+static size_t fill_offset;
+
+static void *fill(size_t size) {
+    (void)guard_memset(at(fill_offset), 0, 40);
+    return subject_list_heap.alloc(size);
+}
+
+GUARD_TEST(a_fill_is_a_store_of_all_its_bytes) {
+    begin("alloc 0 8; alloc 1 8; free 0");
+    subject.alloc = fill;
+    fill_offset = 100;
+    assert_sound(perform("alloc 0 8"));
+    fill_offset = 216;
+    assert_sound(perform("alloc 2 8"));
+    fill_offset = 217;
+    assert_verdict(perform("alloc 3 8"), "stray-store 217 -1 40");
+}
+
+GUARD_TEST(a_fill_is_judged_up_to_its_last_byte) {
+    begin("alloc 0 40; alloc 1 8; free 0");
+    subject.alloc = fill;
+    fill_offset = 9; /* slot 1's payload starts at 48 */
+    assert_verdict(perform("alloc 0 8"), "stray-store 48 48 40");
 }
 
 /* Assertions. */

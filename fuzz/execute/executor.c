@@ -241,6 +241,7 @@ static struct verdict do_step(struct executor *executor, const struct operation 
     struct verdict verdict = perform(executor, &step);
     if (unseen && verdict_is_sound(verdict)) {
         verdict = growth_after(executor, &step);
+        note_touched(executor);
     }
     if (verdict_is_sound(verdict)) {
         fold_step(executor, &step);
@@ -300,6 +301,7 @@ static struct verdict start_unseen(struct executor *executor) {
     growth_start(executor);
     guard_restart(executor);
     struct verdict verdict = guard_call(executor, NULL, true, call_start, executor);
+    note_touched(executor); /* it may have grown */
     if (verdict_is_sound(verdict) && executor->started) {
         verdict = unseen_judge_start(executor);
     }

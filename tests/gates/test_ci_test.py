@@ -22,7 +22,7 @@ CALLS = {
     "unit": [f"ctest --preset {preset} --parallel 0 --no-tests=error --verbose" for preset in PRESETS],
     "replay": ["ci/replay", "ci/determinism"],
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
-    "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/tool"],
+    "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/subjects", "tests/tool"],
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],
     "instructions": ["ci/bench target --instructions"],
@@ -33,6 +33,7 @@ CALLS = {
     "docs": ["ci/check-docs"],
 }
 NIGHT = {
+    "subjects": ["tests/subjects"],
     "allocators": ["tests/allocators"],
     "engines": [*(f"{command}{name}" for name in ("address", "undefined", "memory", "coverage")
                   for command in ("ci/engine ", "ci/check-fuzzers build/engines/")), "ci/engine afl", "tests/engines"],
@@ -103,7 +104,7 @@ class TestSteps(TestStepsTest):
         self.expect(CALLS)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
-        self.lower("allocators", "engines", "workflows")
+        self.lower("subjects", "allocators", "engines", "workflows")
         self.require(SOUND, "ok      workflows", "ci/test", "night")
         self.expect({"setup": ["ci/setup"], **NIGHT})
 

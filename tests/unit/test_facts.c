@@ -331,6 +331,11 @@ FACT_TEST(the_heap_s_own_walk_has_a_taken_block_for_each_payload) {
 
 /* Growth. */
 
+static bool write_to_region(void *region, size_t size) {
+    memset(region, 0, size);
+    return true;
+}
+
 static bool add_noting(void *region, size_t size) {
     NOTE("add_region(%td, %zu)", (unsigned char *)region - memory, size);
     known_region = region;
@@ -343,6 +348,13 @@ FACT_TEST(a_heap_that_refuses_is_given_a_region_unless_the_program_refuses_it) {
     assert_asked(
         "start(128) alloc(200) alloc(200) add_region(192, 128) alloc(200) add_region(384, 128) alloc(0) "
         "free(0)");
+}
+
+FACT_TEST(what_is_written_to_a_region_of_the_last_step_does_not_outlive_the_run) {
+    const struct program_header larger = {.page_size = 64, .page_count = 3, .slot_count = 16};
+    subject.add_region = write_to_region;
+    assert_sound(run(&growing, "alloc 0 200; alloc 1 200"));
+    assert_sound(run(&larger, "alloc 0 8"));
 }
 
 static void *grant_region(size_t size) {

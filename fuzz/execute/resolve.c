@@ -27,7 +27,7 @@ static uint64_t resolve_seen(const struct executor *executor, struct size_operan
     static const unsigned half_bits[4] = {15, 31, 63, 47};
     static const unsigned word_bits[2] = {16, 32};
     const struct seen *const seen = &executor->seen;
-    const size_t region_size = model_region_size(&executor->model);
+    const size_t region_size = executor->given_pages * executor->model.page_size;
     const size_t live = executor_next_live(executor, slot);
     switch (size.base) {
     case SIZE_BASE_LARGEST:
@@ -271,7 +271,8 @@ static void resolve_seen_misuse(struct step *step, const struct executor *execut
         offset = start + 1 + operation->step % (WORD - 1);
     } else if (operation->kind == OPERATION_FOREIGN && (answers & SUBJECT_FOREIGN) != 0) {
         const size_t beyond = WORD * (1 + operation->step / 2 % FOREIGN_SPREAD);
-        offset = operation->step % 2 == 0 ? model_region_size(&executor->model) + beyond : 0 - beyond;
+        const size_t end = executor->given_pages * executor->model.page_size;
+        offset = operation->step % 2 == 0 ? end + beyond : 0 - beyond;
     }
     if (offset != MODEL_NOTHING) {
         step->call = CALL_FREE;

@@ -59,7 +59,8 @@ struct subject_facts {
     size_t metadata;        /* of the region, in front of the first payload */
     size_t header_size;     /* of a block, in front of its payload; 0: unknown, or none */
     unsigned size_width;    /* bits of its size parameters, such as 16: no more is asked for; 0: a size_t's */
-    size_t largest_request; /* more than this is refused, whatever is free; 0: no such limit */
+    size_t largest_request; /* more is refused, and no more than an eighth of an empty heap is; SIZE_MAX: no
+                             * such limit; 0: not said, and 16 bytes are held to be granted */
 
     size_t alignment; /* every payload is a multiple of it; a power of two */
     enum subject_zero zero_size;
@@ -124,9 +125,8 @@ struct subject {
     /* size bytes, or NULL. */
     void *(*alloc)(size_t size);
 
-    /* Takes back a payload. Any other pointer is passed only where the facts, or the view, say that it
-     * answers.
-     */
+    /* Takes back a payload. Any other pointer is passed only where the facts, or the view, say that it is
+     * answered. */
     void (*free)(void *pointer);
 
     /* Optional. What is NULL is never called, and never made of other calls. */

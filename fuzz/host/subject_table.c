@@ -1,7 +1,13 @@
 /* Faults of tables. subject_table.h is the contract. */
 #include "fuzz/host/subject_table.h"
 
+#include <string.h>
+
+#include "fuzz/execute/arena.h"
+#include "fuzz/execute/oracle.h"
 #include "fuzz/execute/view.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 struct demand {
     bool broken;
@@ -29,7 +35,25 @@ static const char *find_fault_of_view(const struct subject *subject) {
         {view->heap_size > VIEW_HEAP_SIZE, "has a view with a heap_size above VIEW_HEAP_SIZE"},
         {subject->usable_size == NULL, "has a view and no usable_size"},
     };
-    return find_broken(demands, sizeof demands / sizeof demands[0]);
+    return find_broken(demands, LENGTH(demands));
+}
+
+static bool is_oracle(const char *id) {
+    unsigned oracle = 1;
+    while (oracle < ORACLE_COUNT && strcmp(oracle_id(oracle), id) != 0) {
+        oracle++;
+    }
+    return oracle < ORACLE_COUNT;
+}
+
+static bool knows_no_oracle(const struct subject *subject) {
+    for (const struct subject_known *known = subject->known; known != NULL && known->oracle != NULL;
+         known++) {
+        if (!is_oracle(known->oracle)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *subject_table_fault(const struct subject *subject) {
@@ -41,9 +65,70 @@ const char *subject_table_fault(const struct subject *subject) {
         {subject->alloc == NULL, "has no alloc"},
         {subject->free == NULL, "has no free"},
         {(alignment & (alignment - 1)) != 0, "promises an alignment that is no power of two"},
+        {facts->region_most != 0 && facts->region_least > facts->region_most,
+         "declares a region_least above its region_most"},
+        {facts->region_least > ARENA_CAPACITY - PROGRAM_PAGE_SIZE_MAXIMUM,
+         "declares a region_least above 2 MiB"},
+        {facts->size_width > 64, "declares a size_width of more than 64 bits"},
+        {facts->memory == SUBJECT_MEMORY_OWN && (facts->own_memory == NULL || facts->own_size == 0),
+         "declares memory of its own and not where it is"},
+        {facts->gives_back && subject->realloc == NULL, "promises gives_back and has no realloc"},
+        {knows_no_oracle(subject), "sets aside what is no oracle"},
         {facts->realloc_null && subject->realloc == NULL, "promises realloc_null and has no realloc"},
         {facts->realloc_zero && subject->realloc == NULL, "promises realloc_zero and has no realloc"},
     };
-    const char *const fault = find_broken(demands, sizeof demands / sizeof demands[0]);
+    const char *const fault = find_broken(demands, LENGTH(demands));
     return fault == NULL && subject->view != NULL ? find_fault_of_view(subject) : fault;
+}
+
+struct part {
+    bool there;
+    const char *name;
+};
+
+static void print_lacking(const struct part *parts, size_t count, const char *before, const char *after,
+                          FILE *stream) {
+    const char *between = before;
+    for (size_t i = 0; i < count; i++) {
+        if (!parts[i].there) {
+            fprintf(stream, "%s%s", between, parts[i].name);
+            between = ", ";
+        }
+    }
+    fputs(between == before ? "" : after, stream);
+}
+
+void subject_table_print_left_out(const struct subject *subject, FILE *stream) {
+    const struct subject_facts *const facts = &subject->facts;
+    const struct part members[] = {
+        {subject->zalloc != NULL, "zalloc"},
+        {subject->calloc != NULL, "calloc"},
+        {subject->alloc_aligned != NULL, "alloc_aligned"},
+        {subject->realloc != NULL, "realloc"},
+        {subject->usable_size != NULL, "usable_size"},
+        {subject->check != NULL, "check"},
+        {subject->walk != NULL, "walk"},
+        {subject->free_bytes != NULL, "free_bytes"},
+    };
+    const struct part promises[] = {
+        {facts->alignment > 1, "alignment"},
+        {facts->merges, "merges (so no leak is looked for)"},
+        {facts->refits, "refits"},
+        {facts->gives_back || subject->realloc == NULL, "gives_back"},
+        {facts->answers != 0, "answers (so no misuse is made)"},
+        {facts->largest_request != 0, "largest_request"},
+    };
+    if (subject->view != NULL) {
+        return;
+    }
+    print_lacking(members, LENGTH(members), "not asked, as the table has none: ", "\n", stream);
+    print_lacking(promises, LENGTH(promises), "not judged, as the facts do not say: ", "\n", stream);
+    if (subject->request_cap != 0) {
+        fprintf(stream, "not asked: more than %zu bytes, as the subject's file says\n", subject->request_cap);
+    }
+    for (const struct subject_known *known = subject->known; known != NULL && known->oracle != NULL;
+         known++) {
+        fprintf(stream, "set aside, as the subject's file says: %s%s%s\n", known->oracle,
+                known->call == NULL ? "" : " in calls of ", known->call == NULL ? "" : known->call);
+    }
 }

@@ -3,10 +3,16 @@
 #ifndef KMEM_SUBJECT_TABLE_H
 #define KMEM_SUBJECT_TABLE_H
 
+#include <stdio.h>
+
 #include "fuzz/execute/subject.h"
 
 /* A member that is required and NULL, or a fact that cannot be or that contradicts the members, as what
  * follows "the table": "has no alloc". NULL: nothing. */
 const char *subject_table_fault(const struct subject *subject);
+
+/* Prints what is not tried on a subject without a view: the members it lacks, the facts that it does not
+ * declare, and what its file caps and sets aside. At most a line of each; none where there is nothing. */
+void subject_table_print_left_out(const struct subject *subject, FILE *stream);
 
 #endif

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fuzz/execute/call.h"
 #include "fuzz/host/exit_code.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/statistics.h"
+#include "fuzz/host/subject_table.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/violation.h"
 #include "fuzz/text/text.h"
@@ -50,18 +50,8 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
              named ? "_" : "");
     (void)atexit(end);
     (void)host_executor(PROGRAM_SLOT_COUNT_MAXIMUM); /* with a faulty table the process ends here */
+    subject_table_print_left_out(subject_under_test, stderr);
     return 0;
-}
-
-/* Says once that violations are set aside. */
-static void tell_set_aside(const struct executor *executor) {
-    static bool told;
-    if (!told && !verdict_is_sound(executor->set_aside)) {
-        told = true;
-        fprintf(stderr,
-                "kmem: %s is set aside in calls of %s, as the subject's file says; there may be others\n",
-                oracle_id(executor->set_aside.oracle), call_name(executor->last_call));
-    }
 }
 
 static int run(const uint8_t *bytes, size_t size) {
@@ -74,7 +64,6 @@ static int run(const uint8_t *bytes, size_t size) {
     const struct program program = program_decode(bytes, size);
     executor->repeats = execution_count++ % REPEATS_EVERY == 0;
     const struct verdict verdict = executor_run(executor, &program);
-    tell_set_aside(executor);
     statistics_count(statistics, executor->operation_count, program.operation_count);
     run_count++;
     start_count += executor->started;

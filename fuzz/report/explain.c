@@ -155,7 +155,8 @@ const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> slot %zu, %s", step->slot, offset);
     } else if (step->call == CALL_FREE && !step->null_pointer) {
         format_offset(step->pointer_offset, offset);
-        snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> freed %s", offset);
+        const char *const answer = step->slot == STEP_NO_SLOT ? "accepted" : "freed"; /* of a misuse */
+        snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> %s %s", answer, offset);
     } else if (step->call == CALL_FREE || step->call == CALL_COALESCE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> done");
     } else {

@@ -1,4 +1,5 @@
-/* Specification: what is an author's slip in a subject's table, and not the heap's fault. */
+/* Specification: what is an author's slip in a subject's table, and not the heap's fault; and what is said to be left
+ * out. */
 #include "fuzz/host/subject_table.h"
 
 #include "fuzz/execute/view.h"
@@ -69,6 +70,67 @@ TEST(a_promise_about_realloc_needs_one) {
     subject = least();
     subject.facts.realloc_zero = true;
     assert_string_equal(subject_table_fault(&subject), "promises realloc_zero and has no realloc");
+}
+
+TEST(what_is_declared_can_be) {
+    static const struct subject_known known[] = {{"alignment", NULL}, {"alignement", "alloc"}, {NULL, NULL}};
+    struct subject subject = least();
+    subject.facts.region_least = 512;
+    subject.facts.region_most = 512;
+    assert_null(subject_table_fault(&subject));
+    subject.facts.region_most = 511;
+    assert_string_equal(subject_table_fault(&subject), "declares a region_least above its region_most");
+    subject = least();
+    subject.facts.region_least = (size_t)3 << 20;
+    assert_string_equal(subject_table_fault(&subject), "declares a region_least above 2 MiB");
+    subject = least();
+    subject.facts.size_width = 65;
+    assert_string_equal(subject_table_fault(&subject), "declares a size_width of more than 64 bits");
+    subject = least();
+    subject.facts.memory = SUBJECT_MEMORY_OWN;
+    assert_string_equal(subject_table_fault(&subject), "declares memory of its own and not where it is");
+    subject = least();
+    subject.facts.gives_back = true;
+    assert_string_equal(subject_table_fault(&subject), "promises gives_back and has no realloc");
+    subject = least();
+    subject.known = known;
+    assert_string_equal(subject_table_fault(&subject), "sets aside what is no oracle");
+    subject.known = known + 2;
+    assert_null(subject_table_fault(&subject));
+}
+
+/* What subject_table_print_left_out prints; the caller frees it. */
+static char *left_out(const struct subject *subject) {
+    char *text = NULL;
+    size_t size;
+    FILE *const stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    subject_table_print_left_out(subject, stream);
+    assert_int_equal(fclose(stream), 0);
+    return text;
+}
+
+TEST(what_is_left_out_is_said) {
+    static const struct subject_known known[] = {
+        {"alignment", "alloc_aligned"}, {"leak", NULL}, {NULL, NULL}};
+    struct subject subject = least();
+    subject.request_cap = 100;
+    subject.known = known;
+    subject.realloc = resize;
+    subject.facts.merges = true;
+    char *text = left_out(&subject);
+    assert_string_equal(
+        text, "not asked, as the table has none: zalloc, calloc, alloc_aligned, usable_size, check, walk, "
+              "free_bytes\n"
+              "not judged, as the facts do not say: alignment, refits, gives_back, answers (so no misuse is "
+              "made), largest_request\n"
+              "not asked: more than 100 bytes, as the subject's file says\n"
+              "set aside, as the subject's file says: alignment in calls of alloc_aligned\n"
+              "set aside, as the subject's file says: leak\n");
+    free(text);
+    text = left_out(&subject_kmem);
+    assert_string_equal(text, "");
+    free(text);
 }
 
 TEST(a_view_shows_all_that_the_executor_looks_at) {

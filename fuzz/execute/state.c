@@ -69,14 +69,23 @@ size_t executor_header_size(const struct executor *executor) {
     return facts->first_fit.grain != 0 ? facts->first_fit.header_size : facts->header_size;
 }
 
-/* The live payload, not of 0 bytes, whose block is the lowest of those from offset on; NULL when there is
- * none. */
-static const struct slot *next_payload(const struct executor *executor, size_t offset) {
+/* Is a payload drawn before another? Of two at one address, one of 0 bytes first. */
+static bool is_before(const struct slot *left, const struct slot *right) {
+    if (left->offset != right->offset) {
+        return left->offset < right->offset;
+    }
+    const bool one_is_empty = (left->size == 0) != (right->size == 0);
+    return one_is_empty ? left->size == 0 : left < right;
+}
+
+/* The first live payload of those from offset on that come after last; NULL when there is none. */
+static const struct slot *next_payload(const struct executor *executor, const struct slot *last,
+                                       size_t offset) {
     const struct slot *next = NULL;
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
         const struct slot *const other = &executor->tables.slots[slot];
-        if (executor_slot_is_live(executor, slot) && other->size != 0 && other->offset >= offset &&
-            (next == NULL || other->offset < next->offset)) {
+        if (executor_slot_is_live(executor, slot) && other->offset >= offset &&
+            (last == NULL || is_before(last, other)) && (next == NULL || is_before(other, next))) {
             next = other;
         }
     }
@@ -93,8 +102,9 @@ bool executor_walk(const struct executor *executor, subject_visit *visit, void *
         return true; /* there is no region to divide */
     }
     size_t offset = 0;
-    while (offset < size) { /* each round ends after a payload, or at the end */
-        const struct slot *const next = next_payload(executor, offset);
+    const struct slot *next = NULL;
+    do { /* once for each payload, and once for what follows the last */
+        next = next_payload(executor, next, offset);
         const size_t payload = next == NULL ? size : next->offset;
         const size_t start = next == NULL || payload - offset < header_size ? payload : payload - header_size;
         const size_t end = next == NULL ? size : payload + next->size;
@@ -105,6 +115,6 @@ bool executor_walk(const struct executor *executor, subject_visit *visit, void *
             visit(context, start, end - start, true);
         }
         offset = end;
-    }
+    } while (next != NULL);
     return true;
 }

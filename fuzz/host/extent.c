@@ -36,6 +36,9 @@ static const struct {
     [ORACLE_CONTENTS_KEPT] = {AIM_BYTE, "the first wrong byte"},
     [ORACLE_CONTENTS_ZEROED] = {AIM_BYTE, "the first byte that is not zero"},
     [ORACLE_CONTENTS_MOVED] = {AIM_BYTE, "the first wrong byte"},
+    [ORACLE_IMPOSSIBLE_SIZE] = {AIM_PAYLOAD, "the payload returned"},
+    [ORACLE_RESIZE_FAILED] = {AIM_BYTE, "the first wrong byte"},
+    [ORACLE_STRAY_STORE] = {AIM_BYTE, "the first byte stored"},
 };
 
 /* The size of the block that begins at offset; MARK_SIZE when none does, or when its size is impossible. */
@@ -50,16 +53,9 @@ static uint64_t block_size_at(const struct history_block *blocks, size_t count, 
     return MARK_SIZE;
 }
 
-/* Bytes the last step asked for, as far as they can be drawn; 1 when it asked for none. */
+/* Bytes the last step asked for; 1 when it asked for none. */
 static uint64_t requested(const struct history *history) {
-    const struct step *const step = &history->steps[history->step_count - 1].step;
-    uint64_t size = step->size;
-    if (step->call == CALL_CALLOC && __builtin_mul_overflow(step->count, step->size, &size)) {
-        size = PROGRAM_REGION_SIZE_MAXIMUM;
-    }
-    if (size > PROGRAM_REGION_SIZE_MAXIMUM) {
-        size = PROGRAM_REGION_SIZE_MAXIMUM;
-    }
+    const size_t size = step_request(&history->steps[history->step_count - 1].step);
     return size == 0 ? 1 : size;
 }
 
@@ -69,6 +65,15 @@ static size_t add(struct extent *extents, size_t count, uint64_t offset, uint64_
     }
     extents[count] = (struct extent){.offset = (int64_t)offset, .size = size, .what = what};
     return count + 1;
+}
+
+/* What the last step asked for, up to what a region has. */
+static size_t add_payload(struct extent *extents, const struct history *history) {
+    const struct verdict verdict = history->verdict;
+    const uint64_t region_size = (uint64_t)history->page_limit * history->geometry.page_size;
+    const uint64_t size = requested(history);
+    return size <= region_size ? add(extents, 0, verdict.offset, size, aims[verdict.oracle].what)
+                               : add(extents, 0, verdict.offset, region_size, "the start of the payload");
 }
 
 size_t extent_find(const struct history *history, const struct history_block *blocks, size_t block_count,
@@ -91,7 +96,7 @@ size_t extent_find(const struct history *history, const struct history_block *bl
     case AIM_BLOCK:
         return add(extents, 0, verdict.offset, block_size_at(blocks, block_count, verdict.offset), what);
     case AIM_PAYLOAD:
-        return add(extents, 0, verdict.offset, requested(history), what);
+        return add_payload(extents, history);
     case AIM_ANSWER:
         break;
     }

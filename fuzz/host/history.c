@@ -71,7 +71,9 @@ static void note_owners(struct recorder *record, bool known) {
     const struct executor *const executor = record->executor;
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
         const size_t offset = executor->tables.slots[slot].offset;
-        if (executor_slot_is_live(executor, slot) && offset < PROGRAM_REGION_SIZE_MAXIMUM) {
+        const bool is_second = known && executor->tables.slots[slot].size == 0 &&
+                               record->owner[offset % PROGRAM_REGION_SIZE_MAXIMUM] != 0;
+        if (executor_slot_is_live(executor, slot) && offset < PROGRAM_REGION_SIZE_MAXIMUM && !is_second) {
             record->owner[offset] = known ? (uint32_t)slot + 1 : 0;
         }
     }
@@ -254,6 +256,7 @@ void history_record(struct history *history, struct executor *executor, const st
     static const struct observer observer = {.before = before, .after = after, .context = &recorder};
     const struct observers others = executor->observers;
     history->header = program->header;
+    history->shown = executor->subject->view != NULL;
     history->header_size = executor_header_size(executor);
     history->geometry = executor_geometry(executor, &program->header);
     history->page_limit = history->geometry.page_count;

@@ -49,6 +49,7 @@ enum history_end {
 struct history {
     struct program_header header;   /* the program's */
     struct program_header geometry; /* the same with the region that the subject was given, in its pages */
+    bool shown;                     /* blocks are as the heap shows them; false: only payloads are known */
     size_t header_size;             /* bytes of a block in front of its payload; 0: only payloads are known */
     enum history_end end;
     struct verdict verdict;   /* sound unless end is HISTORY_VIOLATION */

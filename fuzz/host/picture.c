@@ -60,7 +60,8 @@ static void draw_block(void *context, size_t offset, uint64_t size, bool taken) 
         return; /* the slots of what cannot be seen are not looked for */
     }
     const size_t slot = slot_at(drawing->executor, offset + executor_header_size(drawing->executor));
-    append_block(drawing->picture, size, taken, slot < drawing->executor->slot_count, slot);
+    const bool may_own = taken || drawing->executor->subject->view != NULL; /* or a payload of 0 bytes does */
+    append_block(drawing->picture, size, taken, may_own && slot < drawing->executor->slot_count, slot);
 }
 
 void picture_draw(struct picture *picture, const struct executor *executor) {
@@ -85,7 +86,7 @@ void picture_draw_recorded(struct picture *picture, const struct history_cursor 
     }
 }
 
-const char *picture_legend(size_t header_size) {
-    return header_size != 0 ? "# taken, . free, bytes with header, slot"
-                            : "# payload, . what no payload takes, bytes, slot";
+const char *picture_legend(bool shown) {
+    return shown ? "# taken, . free, bytes with header, slot"
+                 : "# payload, . what no payload takes, bytes, slot";
 }

@@ -25,7 +25,7 @@ void picture_draw(struct picture *picture, const struct executor *executor);
 /* Draws the heap a cursor is at, in the same way. */
 void picture_draw_recorded(struct picture *picture, const struct history_cursor *cursor);
 
-/* What its characters mean, in a heap with such headers; 0: one of which only payloads are known. */
-const char *picture_legend(size_t header_size);
+/* What its characters mean. shown: the heap shows its blocks; otherwise only payloads are known. */
+const char *picture_legend(bool shown);
 
 #endif

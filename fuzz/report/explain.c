@@ -96,13 +96,23 @@ static void explain_asks(struct verdict verdict, struct explanation *explanation
     }
 }
 
-void explain_verdict(struct verdict verdict, struct explanation *explanation) {
+/* A product that no number can say. */
+static void explain_product(const struct step *step, struct explanation *explanation) {
+    snprintf(explanation->observed, EXPLAIN_VALUE_SIZE, "a payload for %" PRIu64 " times %" PRIu64 " bytes",
+             step->count, step->size);
+}
+
+void explain_verdict(struct verdict verdict, const struct step *step, struct explanation *explanation) {
     const struct oracle_text *const text = &oracle_texts[verdict.oracle];
     fill_template(text->offset, verdict.offset, explanation->where);
     fill_template(text->expected, verdict.expected, explanation->expected);
     fill_template(text->observed, verdict.observed, explanation->observed);
     if (verdict.oracle == ORACLE_GROWTH) {
         explain_asks(verdict, explanation);
+    }
+    if ((verdict.oracle == ORACLE_IMPOSSIBLE_SIZE || verdict.oracle == ORACLE_INSIDE) && step != NULL &&
+        step->call == CALL_CALLOC && step_request(step) == SIZE_MAX) {
+        explain_product(step, explanation);
     }
     if (verdict.oracle == ORACLE_USABLE_SIZE && subject_under_test->view == NULL) {
         fill_template("at least {bytes}", verdict.expected, explanation->expected); /* no model says more */
@@ -114,6 +124,24 @@ const char *explain_source(const struct sanitizer_source *source, char buffer[EX
     snprintf(file, sizeof file, "%s", shown(source->file));
     snprintf(buffer, EXPLAIN_SOURCE_SIZE, "%s:%lu%s%s", file, source->line,
              source->function[0] == '\0' ? "" : " in ", shown(source->function));
+    return buffer;
+}
+
+const char *explain_heap(const struct program_header *geometry, char buffer[EXPLAIN_HEAP_SIZE]) {
+    const size_t size = geometry->page_size;
+    if (subject_under_test->view != NULL) {
+        snprintf(buffer, EXPLAIN_HEAP_SIZE, "%zu page%s of %zu bytes, growth by %zu, %zu slots",
+                 geometry->page_count, geometry->page_count == 1 ? "" : "s", size, geometry->growth_limit,
+                 geometry->slot_count);
+    } else if (subject_under_test->facts.memory == SUBJECT_MEMORY_UNKNOWN) {
+        snprintf(buffer, EXPLAIN_HEAP_SIZE, "in memory of its own, %zu slots", geometry->slot_count);
+    } else if (geometry->growth_limit == 0) {
+        snprintf(buffer, EXPLAIN_HEAP_SIZE, "%zu bytes, %zu slots", geometry->page_count * size,
+                 geometry->slot_count);
+    } else {
+        snprintf(buffer, EXPLAIN_HEAP_SIZE, "%zu bytes, growth by %zu bytes, %zu slots",
+                 geometry->page_count * size, geometry->growth_limit * size, geometry->slot_count);
+    }
     return buffer;
 }
 

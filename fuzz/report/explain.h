@@ -15,8 +15,8 @@ struct explanation {
     char observed[EXPLAIN_VALUE_SIZE];
 };
 
-/* Fills *explanation for an unsound verdict. */
-void explain_verdict(struct verdict verdict, struct explanation *explanation);
+/* Fills *explanation for an unsound verdict. step is the last one; NULL: there is none, or it is unknown. */
+void explain_verdict(struct verdict verdict, const struct step *step, struct explanation *explanation);
 
 /* The place of a line, such as "src/fit.c:120 in give" or, with no function known, "src/fit.c:120". Returns
  * buffer. */
@@ -25,6 +25,11 @@ const char *explain_source(const struct sanitizer_source *source, char buffer[EX
 
 /* What a step's call did, such as "-> slot 3, offset 40" or "-> refused: double-free". Returns buffer. */
 const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]);
+
+/* A run's heap, by the geometry that the executor gives it: its region in pages and, where the subject has no
+ * view, in bytes. Returns buffer. */
+#define EXPLAIN_HEAP_SIZE 96
+const char *explain_heap(const struct program_header *geometry, char buffer[EXPLAIN_HEAP_SIZE]);
 
 /* The name of a refusal, such as "double-free"; "unknown" for any other value. */
 const char *explain_refusal(uint64_t refusal);

@@ -4,6 +4,7 @@
  *
  *     file, title, sentence, facts [[name, value]], said      the report, in words
  *     heap {pageSize, pageCount, pageLimit, headerSize}       bytes, pages at first, pages at most, bytes
+ *          shown                                              false: free is what no payload takes
  *     program [line]                                          the lines of its text before the operations
  *     end "sound", "violation" or "died"; failed              the index of the operation that failed, or null
  *     extents [{offset, size, what}]                          the bytes that the failure is about
@@ -162,9 +163,11 @@ static void write_run(const struct recording *recording, const char *name, FILE 
     fputs("{\n", stream);
     write_member("file", name, stream);
     write_summary(recording, stream);
-    fprintf(stream, "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu},\n",
-            history->geometry.page_size, history->geometry.page_count, history->page_limit,
-            history->header_size);
+    fprintf(
+        stream,
+        "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu,\"shown\":%s},\n",
+        history->geometry.page_size, history->geometry.page_count, history->page_limit, history->header_size,
+        history->shown ? "true" : "false");
     write_program_head(&history->header, stream);
     write_failure(history, stream);
     write_steps(history, stream);

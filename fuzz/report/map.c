@@ -21,6 +21,8 @@ static const char *const colours[] = {"\033[34m", "\033[32m", "\033[35m", "\033[
 
 #define COLOUR_COUNT (sizeof colours / sizeof colours[0])
 
+static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz"; /* of slots */
+
 struct cell {
     char character;
     const char *colour;
@@ -69,14 +71,13 @@ static void paint(struct map *map, uint64_t from, uint64_t end, char character, 
 /* A block that has two cells or more shows where it begins, be its header ever so small in them. */
 static void paint_start(struct map *map, uint64_t offset, uint64_t size) {
     const uint64_t index = offset / map->cell_size;
-    if (size >= 2 * map->cell_size && index < map->cell_count &&
+    if (map->header_size != 0 && size >= 2 * map->cell_size && index < map->cell_count &&
         (index + 1) * map->cell_size - offset > map->cell_size / 2) {
         map->cells[index].character = '[';
     }
 }
 
 static void paint_block(struct map *map, const struct history_block *block, uint64_t offset, uint64_t size) {
-    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     const uint64_t end = offset + size;
     if (block->slot == HISTORY_FREE) {
         paint(map, offset, end, '.', FAINT);
@@ -95,6 +96,21 @@ static void paint_block(struct map *map, const struct history_block *block, uint
     paint_start(map, offset, size);
 }
 
+/* A payload of 0 bytes shows where no other does. */
+static void paint_empty(struct map *map, const struct history_cursor *cursor) {
+    uint64_t offset = 0;
+    for (size_t i = 0; i < cursor->count; i++) {
+        const struct history_block *const block = &cursor->blocks[i];
+        const size_t index = (size_t)(offset / map->cell_size);
+        if (block->size == 0 && block->slot < HISTORY_NOBODY && index < map->cell_count &&
+            map->cells[index].character == '.') {
+            map->cells[index].character = digits[block->slot % (sizeof digits - 1)];
+            map->cells[index].colour = colours[block->made_by % COLOUR_COUNT];
+        }
+        offset += block->size;
+    }
+}
+
 static void paint_heap(struct map *map, const struct history_cursor *cursor, uint64_t region_size) {
     uint64_t offset = 0;
     for (size_t i = 0; i < map->cell_count; i++) {
@@ -106,6 +122,7 @@ static void paint_heap(struct map *map, const struct history_cursor *cursor, uin
         paint_block(map, &cursor->blocks[i], offset, size);
         offset += size;
     }
+    paint_empty(map, cursor);
 }
 
 static void print_cells(const struct map *map) {
@@ -171,6 +188,14 @@ static void print_summary(const struct map *map, const struct recording *recordi
     }
 }
 
+static const char *legend(const struct history *history) {
+    if (history->shown) {
+        return "[ header, 0-9 a-z payload by slot, ~ slack, . free, ? taken by no live allocation";
+    }
+    return history->header_size != 0 ? "[ header, 0-9 a-z payload by slot, . what no payload takes"
+                                     : "0-9 a-z payload by slot, . what no payload takes";
+}
+
 void map_print(const struct recording *recording, size_t width, bool colour, FILE *stream) {
     const struct history *const history = recording->history;
     struct map map = {.stream = stream, .colour = colour, .header_size = history->header_size};
@@ -178,10 +203,7 @@ void map_print(const struct recording *recording, size_t width, bool colour, FIL
     choose_scale(&map, most < MAP_WIDTH_MINIMUM ? MAP_WIDTH_MINIMUM : most,
                  (uint64_t)history->page_limit * history->geometry.page_size);
     print_summary(&map, recording);
-    fprintf(stream, "\n  a character is %" PRIu64 " bytes: %s\n", map.cell_size,
-            map.header_size != 0
-                ? "[ header, 0-9 a-z payload by slot, ~ slack, . free, ? taken by no live allocation"
-                : "0-9 a-z payload by slot, . what no payload takes");
+    fprintf(stream, "\n  a character is %" PRIu64 " bytes: %s\n", map.cell_size, legend(history));
     struct history_cursor cursor = history_cursor_open(history);
     do { /* as many times as there are steps, and once */
         print_line(&map, &cursor);

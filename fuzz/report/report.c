@@ -96,9 +96,15 @@ static struct verdict record_run(struct executor *executor, const struct program
     return verdict;
 }
 
-static void print_heap_line(const struct program_header *header, FILE *stream) {
-    fprintf(stream, "  heap       %zu page%s of %zu bytes, growth by %zu, %zu slots\n", header->page_count,
-            header->page_count == 1 ? "" : "s", header->page_size, header->growth_limit, header->slot_count);
+static void print_heap_line(const struct executor *executor, const struct program *program, FILE *stream) {
+    char heap[EXPLAIN_HEAP_SIZE];
+    const struct program_header geometry = executor_geometry(executor, &program->header);
+    fprintf(stream, "  heap       %s\n", explain_heap(&geometry, heap));
+}
+
+/* NULL before the first. */
+static const struct step *last_step(void) {
+    return recorder.step_count == 0 ? NULL : &recorder.steps[(recorder.step_count - 1) % LAST_STEPS];
 }
 
 static void print_last_steps(FILE *stream) {
@@ -114,17 +120,17 @@ static void print_last_steps(FILE *stream) {
 
 static void print_operation(FILE *stream) {
     char operation[TEXT_OPERATION_SIZE];
-    if (recorder.step_count == 0) {
+    const struct step *const step = last_step();
+    if (step == NULL) {
         fprintf(stream, "  operation  none: the heap is wrong before the first one\n");
         return;
     }
-    const struct step *const step = &recorder.steps[(recorder.step_count - 1) % LAST_STEPS];
     fprintf(stream, "  operation  %zu: %s\n", step->index, text_operation(&step->operation, operation));
 }
 
 static void print_verdict(struct verdict verdict, FILE *stream) {
     struct explanation explanation;
-    explain_verdict(verdict, &explanation);
+    explain_verdict(verdict, last_step(), &explanation);
     fprintf(stream, "  where      %s\n", explanation.where);
     fprintf(stream, "  expected   %s\n", explanation.expected);
     fprintf(stream, "  observed   %s\n", explanation.observed);
@@ -153,12 +159,12 @@ void report_violation(struct executor *executor, const struct program *program, 
         return;
     }
     fprintf(stream, "VIOLATION %s: %s\n", oracle_id(verdict.oracle), oracle_sentence(verdict.oracle));
-    print_heap_line(&program->header, stream);
+    print_heap_line(executor, program, stream);
     print_operation(stream);
     print_verdict(verdict, stream);
     if (recorder.step_count != 0) {
         print_last_steps(stream);
-        fprintf(stream, "\n  heap (%s)\n", picture_legend(executor_header_size(executor)));
+        fprintf(stream, "\n  heap (%s)\n", picture_legend(executor->subject->view != NULL));
         fprintf(stream, "    before  %s\n", recorder.before.text);
         fprintf(stream, "    after   %s\n", recorder.after.text);
     }
@@ -184,7 +190,7 @@ void report_last_words(FILE *stream) {
     print_operation(stream);
     print_last_steps(stream);
     fprintf(stream, "\n  heap (%s), in the middle of the operation\n",
-            picture_legend(executor_header_size(recorder.executor)));
+            picture_legend(recorder.executor->subject->view != NULL));
     fprintf(stream, "            %s\n", now.text);
     print_replay(stream);
 }

@@ -22,7 +22,7 @@ void reproducer_write_finding(const struct outcome *outcome, FILE *stream) {
     fprintf(stream, "/* %s: %s\n *\n", outcome_id(outcome), outcome_sentence(outcome));
     if (outcome->failure.kind == FAILURE_VERDICT) {
         struct explanation explanation;
-        explain_verdict(outcome->failure.verdict, &explanation);
+        explain_verdict(outcome->failure.verdict, outcome->has_step ? &outcome->step : NULL, &explanation);
         fprintf(stream, " *   where     %s\n *   expected  %s\n *   observed  %s\n *\n", explanation.where,
                 explanation.expected, explanation.observed);
     }

@@ -70,7 +70,7 @@ static void write_source(struct json *json, const struct sanitizer_source *sourc
 
 static void write_violation(struct json *json, const struct outcome *outcome) {
     struct explanation explanation;
-    explain_verdict(outcome->failure.verdict, &explanation);
+    explain_verdict(outcome->failure.verdict, outcome->has_step ? &outcome->step : NULL, &explanation);
     json_string(json, "where", explanation.where);
     json_string(json, "expected", explanation.expected);
     json_string(json, "observed", explanation.observed);

@@ -35,9 +35,9 @@ static void add_failed_step(struct summary *summary, const struct history *histo
     }
 }
 
-static void add_heap(struct summary *summary, const struct program_header *header) {
-    add(summary, "heap", "%zu page%s of %zu bytes, growth by %zu, %zu slots", header->page_count,
-        header->page_count == 1 ? "" : "s", header->page_size, header->growth_limit, header->slot_count);
+static void add_heap(struct summary *summary, const struct program_header *geometry) {
+    char heap[EXPLAIN_HEAP_SIZE];
+    add(summary, "heap", "%s", explain_heap(geometry, heap));
 }
 
 static void say_violation(const struct recording *recording, struct summary *summary) {
@@ -45,7 +45,9 @@ static void say_violation(const struct recording *recording, struct summary *sum
     char source[EXPLAIN_SOURCE_SIZE];
     const struct history *const history = recording->history;
     const struct assertion *const place = &recording->outcome.place;
-    explain_verdict(history->verdict, &explanation);
+    const size_t failed = history_failed_step(history);
+    explain_verdict(history->verdict, failed < history->step_count ? &history->steps[failed].step : NULL,
+                    &explanation);
     snprintf(summary->title, sizeof summary->title, "VIOLATION %s", oracle_id(history->verdict.oracle));
     snprintf(summary->sentence, sizeof summary->sentence, "%s", oracle_sentence(history->verdict.oracle));
     add_failed_step(summary, history);
@@ -92,5 +94,5 @@ void summary_make(const struct recording *recording, struct summary *summary) {
         add(summary, "operations", "%zu%s", history->operation_count,
             history->full ? ", more than a picture has room for: the last are missing" : "");
     }
-    add_heap(summary, &history->header);
+    add_heap(summary, &history->geometry);
 }

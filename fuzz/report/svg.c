@@ -20,6 +20,7 @@
 #define NOTE_GAP      4.0 /* between the last heap and what is said of its marks */
 #define LETTER_WIDTH  6.9 /* of the 11 pixel type blocks are labelled in, and a little more */
 #define LONGEST_LABEL 105 /* characters of the 13 pixel type between x 100 and the right margin */
+#define EMPTY_WIDTH   2.0 /* of a payload of 0 bytes */
 #define COLOURS       8   /* that allocations have in turn; page/style.svg says which */
 
 struct drawing {
@@ -128,9 +129,11 @@ static void choose_scale(struct drawing *drawing) {
 
 /* Blocks. */
 
-static void write_title(const struct history_block *block, uint64_t offset, FILE *stream) {
+static void write_title(const struct drawing *drawing, const struct history_block *block, uint64_t offset) {
+    FILE *const stream = drawing->stream;
     if (block->slot == HISTORY_FREE) {
-        fprintf(stream, "free, offset %" PRIu64 ", %" PRIu64 " bytes", offset, block->size);
+        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " bytes",
+                drawing->history->shown ? "free" : "what no payload takes", offset, block->size);
     } else if (block->slot == HISTORY_NOBODY) {
         fprintf(stream, "taken by no live allocation, offset %" PRIu64 ", %" PRIu64 " bytes", offset,
                 block->size);
@@ -148,7 +151,10 @@ static void write_block_label(const struct drawing *drawing, const struct histor
     char more[48];
     if (block->slot == HISTORY_FREE || block->slot == HISTORY_NOBODY) {
         snprintf(text, sizeof text, "%" PRIu64, block->size);
-        snprintf(more, sizeof more, "%s %" PRIu64, block->slot == HISTORY_FREE ? "free" : "nobody's",
+        snprintf(more, sizeof more, "%s%" PRIu64,
+                 block->slot != HISTORY_FREE ? "nobody's "
+                 : drawing->history->shown   ? "free "
+                                             : "",
                  block->size);
     } else {
         snprintf(text, sizeof text, "s%" PRIu32, block->slot);
@@ -169,8 +175,9 @@ static void write_block(const struct drawing *drawing, const struct history_bloc
                         uint64_t size) {
     const bool live = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
     const double left = place(drawing, (double)offset);
-    const double width = (double)size * drawing->scale;
-    const size_t header_size = drawing->history->header_size;
+    const double width = size == 0 ? EMPTY_WIDTH : (double)size * drawing->scale;
+    const bool has_header = drawing->history->shown || live;
+    const size_t header_size = has_header ? drawing->history->header_size : 0;
     const double header = (double)(size < header_size ? size : header_size) * drawing->scale;
     fputs("<rect class=\"block ", drawing->stream);
     if (live) {
@@ -180,7 +187,7 @@ static void write_block(const struct drawing *drawing, const struct history_bloc
     }
     fprintf(drawing->stream, "\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\"><title>", left,
             drawing->y, width > 3 ? width - 1 : width, BAR_HEIGHT);
-    write_title(block, offset, drawing->stream);
+    write_title(drawing, block, offset);
     fputs("</title></rect>\n", drawing->stream);
     if (header >= 0.7) {
         write_shape(drawing, block->slot == HISTORY_FREE ? "header faint" : "header", left, drawing->y,
@@ -212,6 +219,20 @@ static void write_marks(const struct drawing *drawing) {
 
 /* Lines. */
 
+/* Those of 0 bytes, which lie over what follows them, or all others. */
+static void write_blocks(const struct drawing *drawing, const struct history_cursor *cursor,
+                         uint64_t region_size, bool empty) {
+    uint64_t offset = 0;
+    for (size_t i = 0; i < cursor->count; i++) {
+        const uint64_t room = region_size - offset;
+        const uint64_t size = cursor->blocks[i].size < room ? cursor->blocks[i].size : room;
+        if ((cursor->blocks[i].size == 0) == empty) {
+            write_block(drawing, &cursor->blocks[i], offset, size);
+        }
+        offset += size;
+    }
+}
+
 static void write_line(struct drawing *drawing, const struct history_cursor *cursor) {
     const struct history *const history = drawing->history;
     const bool failed = cursor->step != 0 && cursor->step - 1 == history_failed_step(history);
@@ -233,13 +254,8 @@ static void write_line(struct drawing *drawing, const struct history_cursor *cur
     write_label(drawing, MARGIN, drawing->y + 12, failed ? "operation bad" : "operation", text);
     write_label(drawing, MARGIN, drawing->y + 27, failed ? "outcome bad" : "outcome", outcome);
     const uint64_t region_size = (uint64_t)pages * history->geometry.page_size;
-    uint64_t offset = 0;
-    for (size_t i = 0; i < cursor->count; i++) {
-        const uint64_t room = region_size - offset;
-        const uint64_t size = cursor->blocks[i].size < room ? cursor->blocks[i].size : room;
-        write_block(drawing, &cursor->blocks[i], offset, size);
-        offset += size;
-    }
+    write_blocks(drawing, cursor, region_size, false);
+    write_blocks(drawing, cursor, region_size, true);
     if (failed) {
         write_marks(drawing);
     }
@@ -286,20 +302,30 @@ static void write_notes(struct drawing *drawing) {
     }
 }
 
+struct legend_entry {
+    const char *class;
+    const char *text;
+    double width;
+};
+
 static void write_legend(struct drawing *drawing) {
-    static const struct {
-        const char *class;
-        const char *text;
-        double width;
-    } entries[] = {{"header", "header", 92},
-                   {"a0", "payload, coloured by allocation", 250},
-                   {"slack", "slack", 84},
-                   {"free", "free", 78},
-                   {"nobody", "taken by no live allocation", 226},
-                   {"marked", "what failed", 100}};
+    static const struct legend_entry of_blocks[] = {{"header", "header", 92},
+                                                    {"a0", "payload, coloured by allocation", 250},
+                                                    {"slack", "slack", 84},
+                                                    {"free", "free", 78},
+                                                    {"nobody", "taken by no live allocation", 226},
+                                                    {"marked", "what failed", 100}};
+    static const struct legend_entry of_payloads[] = {{"header", "header", 92},
+                                                      {"a0", "payload, coloured by allocation", 250},
+                                                      {"free", "what no payload takes", 184},
+                                                      {"marked", "what failed", 100}};
+    const struct history *const history = drawing->history;
+    const struct legend_entry *const entries = history->shown ? of_blocks : of_payloads;
+    const size_t count =
+        history->shown ? sizeof of_blocks / sizeof of_blocks[0] : sizeof of_payloads / sizeof of_payloads[0];
     double x = MARGIN;
     drawing->y += 8;
-    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+    for (size_t i = history->header_size == 0 ? 1 : 0; i < count; i++) { /* the first is the header */
         if (strcmp(entries[i].class, "slack") == 0) {
             write_shape(drawing, "a0", x, drawing->y - 10, 18, 12); /* what it is drawn over */
         }

@@ -65,7 +65,7 @@ static void print_heaps(const struct diagnosis *diagnosis, FILE *stream) {
     struct picture picture;
     while (cursor.step < failed && history_cursor_advance(&cursor)) {
     }
-    fprintf(stream, "\n  heap (%s)\n", picture_legend(history->header_size));
+    fprintf(stream, "\n  heap (%s)\n", picture_legend(history->shown));
     picture_draw_recorded(&picture, &cursor);
     fprintf(stream, "    before  %s\n", picture.text);
     if (history_cursor_advance(&cursor)) {

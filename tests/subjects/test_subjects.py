@@ -262,3 +262,21 @@ class TestTheHeaps(FolderTest):
             assert self.run_with("list_heap", None, "kmemfuzz", *words, "program.ops", lacks="alloc") == (USAGE, said)
         assert self.run_with("list_heap", None, "fuzzer", "-runs=1", lacks="alloc") == (USAGE, said)
         assert [path.name for path in self.folder.iterdir()] == ["program.ops"]
+
+    def test_reports_and_pictures_speak_of_payloads_and_bytes(self):
+        self.write("program.ops", "kmem-program 2\nheap page=256 pages=2\nalloc 0 20\nalloc 1 0\ncalloc 2 0x8000000000000001 2\n")
+        for words in (("show", "--svg", "out.svg"), ("show", "--html", "out.html")):
+            self.run_with("bump_heap", "CALLOC_WRAPS", "kmemfuzz", *words, "program.ops")
+        picture, page = ((self.folder / name).read_text("utf-8") for name in ("out.svg", "out.html"))
+        said = [self.run_with("bump_heap", "CALLOC_WRAPS", "kmemfuzz", *words, "program.ops")[1]
+                for words in (("show", "--map"), ("run",))]
+        for text in (*said, picture, page[page.index('<script type="application/json"'):page.index("</script>")]):
+            assert "a payload for 9223372036854775809 times 2 bytes" in text
+            assert "512 bytes, growth by 1024 bytes, 16 slots" in text
+            assert "18446744073709551615" not in text
+            assert not re.search(r"\bheader\b|slack|live allocation|pages? of |the model",
+                                 re.sub("<style.*?</style>", "", text, flags=re.DOTALL))
+        assert re.search(r"^ +1  alloc 1 0 +\|\.000\.1\.+\|$", said[0], re.MULTILINE)  # one of 0 bytes, too
+        assert "|#0 s1|" in said[1]
+        assert "the start of the payload: 512 bytes at offset 56" in said[0]
+        assert '<rect class="block a1" x="' in picture

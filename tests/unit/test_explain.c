@@ -103,7 +103,7 @@ EXECUTOR_TEST(every_oracle_s_verdict_reads_as_written_here) {
     bool read[ORACLE_COUNT] = {false};
     for (size_t i = 0; i < LENGTH(readings); i++) {
         struct explanation text;
-        explain_verdict(readings[i].verdict, &text);
+        explain_verdict(readings[i].verdict, NULL, &text);
         assert_string_equal(text.where, readings[i].text.where);
         assert_string_equal(text.expected, readings[i].text.expected);
         assert_string_equal(text.observed, readings[i].text.observed);
@@ -125,7 +125,7 @@ EXECUTOR_TEST(no_line_is_empty_cut_or_a_template_whatever_the_values) {
     for (unsigned oracle = 1; oracle < ORACLE_COUNT; oracle++) {
         for (size_t i = 0; i < LENGTH(values); i++) {
             struct explanation text;
-            explain_verdict((struct verdict){oracle, values[i], values[i], values[i]}, &text);
+            explain_verdict((struct verdict){oracle, values[i], values[i], values[i]}, NULL, &text);
             assert_whole(text.where);
             assert_whole(text.expected);
             assert_whole(text.observed);

@@ -74,11 +74,14 @@ class Painter {
     const letter = context.measureText("0").width; // of a font whose letters are all as wide
     const shade = new Float64Array(Math.ceil(band.width) + 1); // taken bytes in each column of narrow blocks
     const share = new Float64Array(shade.length); // bytes of narrow blocks in it
+    const empty = []; // payloads of 0 bytes, and where they are
     const first = Math.max(0, Run.blockAt(heap, Math.max(0, view.from)));
     for (let i = first; i < heap.blocks.length && heap.offsets[i] < view.to; i++) {
       const left = at(heap.offsets[i]);
       const right = at(heap.offsets[i + 1]);
-      if (right - left < LEAST_BLOCK) {
+      if (heap.blocks[i].size === 0) {
+        empty.push([heap.blocks[i], left]);
+      } else if (right - left < LEAST_BLOCK) {
         const column = Math.max(0, Math.floor(left - band.x));
         share[column] += right - left;
         shade[column] += heap.blocks[i].kind === KIND_FREE ? 0 : right - left;
@@ -87,6 +90,9 @@ class Painter {
       }
     }
     this.shades(context, shade, share, band);
+    for (const [block, left] of empty) { // over what follows them
+      this.block(context, block, { left, right: left + LEAST_BLOCK, y: band.y, height: band.height, scale, letter, ...band.style });
+    }
     context.restore();
   }
 
@@ -107,7 +113,8 @@ class Painter {
 
   block(context, block, place) {
     const width = place.right - place.left - (place.right - place.left > 4 ? 1 : 0); // a gap to the next
-    const header = Math.min(width, place.headerSize * place.scale);
+    const hasHeader = place.shown || block.kind !== KIND_FREE;
+    const header = hasHeader ? Math.min(width, place.headerSize * place.scale) : 0;
     const box = (left, size, fill) => {
       context.fillStyle = fill;
       context.fillRect(left, place.y, size, place.height);
@@ -120,7 +127,7 @@ class Painter {
     } else {
       box(place.left, width, ALLOCATION_COLOURS[block.madeBy % ALLOCATION_COLOURS.length]);
       const slack = block.size - place.headerSize - block.request;
-      if (slack > 0 && slack * place.scale >= 1) {
+      if (place.shown && slack > 0 && slack * place.scale >= 1) {
         const size = Math.min(width - header, slack * place.scale);
         box(place.left + width - size, size, this.patterns.slack);
       }
@@ -139,7 +146,7 @@ class Painter {
     if (place.width < 2 * place.letter) {
       return;
     }
-    const names = block.kind === KIND_FREE ? [`free ${block.shownSize}`, block.shownSize]
+    const names = block.kind === KIND_FREE ? [`${place.shown ? "free " : ""}${block.shownSize}`, block.shownSize]
       : block.kind === KIND_NOBODY ? [`nobody's ${block.shownSize}`, "?"]
         : [`slot ${block.slot} · ${block.request} B`, `s${block.slot}`];
     const visible = Math.max(place.left, 0);

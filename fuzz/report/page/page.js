@@ -201,7 +201,7 @@ class Page {
     const heap = this.run.heapAt(this.place);
     const { context, width } = Painter.open(element("strip-canvas"));
     const band = { x: 0, y: STRIP.top, width, height: STRIP.height, triangle: 6,
-      style: { headerSize: this.run.data.heap.headerSize, font: FONT } };
+      style: { headerSize: this.run.data.heap.headerSize, shown: this.run.data.heap.shown, font: FONT } };
     this.painter.ruler(context, this.view, { x: 0, y: 0, width, height: 18 }, heap.size);
     this.painter.blocks(context, heap, this.view, band);
     if (heap.blocks.length !== 0) {
@@ -314,7 +314,7 @@ class Page {
     const canvas = element("map-canvas");
     canvas.style.height = `${room}px`;
     const { context, width } = Painter.open(canvas);
-    const style = { headerSize: this.run.data.heap.headerSize, font: FONT };
+    const style = { headerSize: this.run.data.heap.headerSize, shown: this.run.data.heap.shown, font: FONT };
     for (let place = first; place <= last; place++) {
       const y = place * ROW_HEIGHT - top;
       if (place === this.place) {
@@ -360,7 +360,13 @@ class Page {
 
   showLegend() {
     const block = (kind, size, request) => ({ kind, size, shownSize: "", slot: 0, request, madeBy: 0 });
-    const entries = [
+    const { shown, headerSize } = this.run.data.heap;
+    const entries = !shown ? [
+      [`${headerSize === 0 ? "" : "the header, then "}the payload in its allocation's colour`, block(KIND_LIVE, 44, 36)],
+      ["what no payload takes", block(KIND_FREE, 44, 0)],
+      ["too narrow to draw: the darker, the more is payload", null],
+      ["the bytes that the failure is about", block(KIND_FREE, 44, 0), { offset: 16, size: 12 }],
+    ] : [
       ["taken: the header, then the payload in its allocation's colour", block(KIND_LIVE, 44, 36)],
       ["slack: usable, but not asked for", block(KIND_LIVE, 44, 8)],
       ["free", block(KIND_FREE, 44, 0)],
@@ -378,6 +384,7 @@ class Page {
   }
 
   drawSample(canvas, sample, extent) {
+    const { shown, headerSize } = this.run.data.heap;
     const { context } = Painter.open(canvas);
     const band = { x: 0, y: 5, width: 44, height: 15, triangle: 4 };
     if (sample === null) {
@@ -385,7 +392,8 @@ class Page {
       this.painter.shades(context, shade, new Float64Array(44).fill(1), band);
       return;
     }
-    this.painter.block(context, sample, { left: 0, right: 44, y: 5, height: 15, scale: 1, headerSize: 8 });
+    this.painter.block(context, sample, { left: 0, right: 44, y: 5, height: 15, scale: 1, shown,
+      headerSize: shown ? 8 : Math.min(8, headerSize) });
     if (extent !== undefined) {
       this.painter.mark(context, extent, { from: 0, to: 44 }, { ...band, height: 14 });
     }

@@ -135,12 +135,16 @@ class Run {
     const offset = heap.offsets[index];
     const facts = [["block", `${index + 1} of ${heap.blocks.length}`]];
     if (block.kind === KIND_FREE) {
-      facts.push(["state", "free"], ["offset", `${offset}`], ["block size", bytes(block.shownSize)]);
+      facts.push(["state", this.data.heap.shown ? "free" : "what no payload takes"], ["offset", `${offset}`], ["block size", bytes(block.shownSize)]);
       return facts;
     }
-    facts.push(["state", block.kind === KIND_LIVE ? "taken" : "taken, but by no live allocation"]);
+    facts.push(["state", !this.data.heap.shown ? "payload" : block.kind === KIND_LIVE ? "taken" : "taken, but by no live allocation"]);
     if (block.kind === KIND_LIVE) {
       facts.push(["slot", `${block.slot}`]);
+    }
+    if (!this.data.heap.shown) {
+      facts.push(["offset", `${offset + header}`], ["asked", bytes(block.request)], ["made by", `operation ${block.madeBy}`]);
+      return facts;
     }
     facts.push(["offset", `${offset}, payload ${offset + header}`], ["block size", bytes(block.shownSize)]);
     if (block.kind === KIND_LIVE) {

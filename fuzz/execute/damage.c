@@ -42,10 +42,20 @@ PORT_UNCHECKED static size_t first_changed(const word *words, size_t size) {
     return i * sizeof *words;
 }
 
-/* Returns the header as it then is. */
-PORT_UNCHECKED static uint64_t change_header(word *header, uint64_t mask) {
-    *header ^= mask;
-    return *header;
+/* Returns the header, or the descriptor, as it then is. */
+PORT_UNCHECKED static uint64_t change(const struct executor *executor, const struct damage *damage) {
+    const struct subject_view *const view = executor->subject->view;
+    if (view->descriptor != NULL) {
+        unsigned char *const byte = view->descriptor(damage->header_offset);
+        return *byte ^= (unsigned char)damage->mask;
+    }
+    return *words_at(executor, damage->header_offset) ^= damage->mask;
+}
+
+/* The bytes that hold headers or descriptors. */
+static size_t described_size(const struct executor *executor) {
+    const struct subject *const subject = executor->subject;
+    return subject->view->descriptor != NULL ? subject->facts.metadata : model_region_size(&executor->model);
 }
 
 static void save(const struct executor *executor, size_t region_size) {
@@ -76,7 +86,12 @@ static void restore(struct executor *executor, size_t region_size) {
 }
 
 /* Can no block of a region with so many bytes left have this header? */
-static bool is_impossible(const struct subject_policy *policy, uint64_t header, size_t rest) {
+static bool is_impossible(const struct executor *executor, uint64_t header, size_t rest) {
+    const struct subject_view *const view = executor->subject->view;
+    if (view->is_impossible != NULL) {
+        return view->is_impossible((unsigned char)header);
+    }
+    const struct subject_policy *const policy = &executor->model.policy;
     const uint64_t size = header & ~TAKEN;
     return size < policy->block_least || (size & (policy->grain - 1)) != 0 || size > rest;
 }
@@ -96,8 +111,7 @@ static struct verdict check_reported(const struct executor *executor, const stru
     const bool needed =
         step->damage.needed && (step->damage.call != CALL_ALLOC || step->offset > step->damage.header_offset);
     const enum refusal named = step->refusal == REFUSAL_CORRUPT ? step->returned : step->refusal;
-    const bool right =
-        !needed || !is_impossible(&executor->model.policy, header, rest) || named == REFUSAL_CORRUPT;
+    const bool right = !needed || !is_impossible(executor, header, rest) || named == REFUSAL_CORRUPT;
     return right
                ? verdict_sound()
                : (struct verdict){ORACLE_DAMAGE_REPORTED, step->damage.header_offset, REFUSAL_CORRUPT, named};
@@ -113,18 +127,17 @@ static struct verdict check_untouched(const struct step *step, size_t changed, s
 }
 
 struct verdict damage_perform(struct executor *executor, struct step *step) {
-    const size_t region_size = model_region_size(&executor->model);
+    const size_t region_size = described_size(executor);
     REQUIRE(executor_is_shown(executor) && region_size <= DAMAGE_REGION_MAXIMUM && step->damage.mask != 0);
     REQUIRE((step->damage.header_offset & (executor->model.policy.grain - 1)) == 0 &&
-            step->damage.header_offset < region_size);
-    word *const header = words_at(executor, step->damage.header_offset);
-    const uint64_t damaged = change_header(header, step->damage.mask);
+            step->damage.header_offset < model_region_size(&executor->model));
+    const uint64_t damaged = change(executor, &step->damage);
     save(executor, region_size); /* with the damage, to see what the call changes */
     (void)call_subject(executor, step->damage.call, step);
     const size_t changed = first_changed(words_at(executor, 0), region_size);
     restore(executor, region_size);
     executor->refusal = executor->subject->view->last_refusal(); /* kept with the heap, or elsewhere */
-    (void)change_header(header, step->damage.mask);
+    (void)change(executor, &step->damage);
     struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_reported(executor, step, damaged));

@@ -85,8 +85,9 @@ static struct prediction predict(struct executor *executor, const struct step *s
         return step->null_pointer ? model_nothing() : model_free(model, step->pointer_offset);
     case CALL_USABLE:
         return predict_usable(executor, step);
-    case CALL_NONE:
     case CALL_EXTEND:
+        return model_extend(model, step->pointer_offset, step->size);
+    case CALL_NONE:
     case CALL_COALESCE:
     case CALL_DAMAGED:
         break;
@@ -156,7 +157,7 @@ static size_t settle(struct executor *executor, const struct step *step) {
  * or when it may write anywhere. */
 static void note_touched(struct executor *executor) {
     const struct model *const model = &executor->model;
-    size_t touched = TAIL_SIZE;
+    size_t touched = model->first + TAIL_SIZE;
     if (!executor_is_shown(executor)) {
         touched = executor->given_pages * model->page_size + TAIL_SIZE;
     } else if (model->live_count != 0) {
@@ -336,6 +337,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     model_start(&executor->model, executor->exact ? &facts->first_fit : &model_policy_undeclared,
                 executor->tables.live, executor->tables.slot_capacity + 1, geometry.page_size,
                 geometry.page_count, page_limit, header->refused_asks);
+    executor->model.first = executor->exact ? facts->metadata : 0;
     executor->model.skew = facts->memory == SUBJECT_MEMORY_OWN ? (uintptr_t)facts->own_memory : front_size;
     executor->started = false;
     executor->refusal = REFUSAL_NONE;

@@ -69,7 +69,7 @@ static size_t live_end(const struct live_block *live) {
 /* The stretch before live block number next, or of the region's end; empty when they touch. */
 static struct hole hole_before(const struct model *model, size_t next) {
     return (struct hole){
-        .start = next == 0 ? 0 : live_end(&model->live[next - 1]),
+        .start = next == 0 ? model->first : live_end(&model->live[next - 1]),
         .end = next == model->live_count ? model_region_size(model) : model->live[next].offset,
         .next = next,
     };
@@ -252,7 +252,7 @@ struct prediction model_calloc(struct model *model, uint64_t count, uint64_t siz
 }
 
 enum refusal model_judge_pointer(const struct model *model, size_t offset) {
-    if (offset >= model_region_size(model)) {
+    if (offset >= model_region_size(model) || offset < model->first) {
         return REFUSAL_FOREIGN;
     }
     if (!is_multiple(offset, model->policy.grain)) {
@@ -283,6 +283,24 @@ struct prediction model_usable(const struct model *model, size_t offset) {
     return prediction;
 }
 
+/* The block and the hole after it. */
+static struct hole room_of(const struct model *model, size_t index) {
+    return (struct hole){
+        .start = model->live[index].offset, .end = hole_before(model, index + 1).end, .next = index};
+}
+
+struct prediction model_extend(struct model *model, size_t offset, uint64_t size) {
+    const size_t index = find_payload(model, offset);
+    REQUIRE(index < model->live_count);
+    const struct hole room = room_of(model, index);
+    const uint64_t needed = needed_size(&model->policy, size);
+    if (needed > room.end - room.start) {
+        return refuse(REFUSAL_EXHAUSTED);
+    }
+    remove_live(model, index);
+    return put(model, room, room.start, (size_t)needed);
+}
+
 struct prediction model_realloc(struct model *model, size_t offset, uint64_t size) {
     const enum refusal refusal = model_judge_pointer(model, offset);
     if (refusal != REFUSAL_NONE) {
@@ -291,14 +309,12 @@ struct prediction model_realloc(struct model *model, size_t offset, uint64_t siz
     if (size == 0) {
         return model_free(model, offset);
     }
-    /* The block and the hole after it, removed and filled again, if there is room. */
     const size_t index = find_payload(model, offset);
-    const struct live_block old = model->live[index];
-    const struct hole room = {.start = old.offset, .end = hole_before(model, index + 1).end, .next = index};
+    const struct hole room = room_of(model, index); /* emptied and filled again, if there is enough */
     const uint64_t needed = needed_size(&model->policy, size);
     if (needed <= room.end - room.start) {
         remove_live(model, index);
-        return put(model, room, old.offset, (size_t)needed);
+        return put(model, room, room.start, (size_t)needed);
     }
     struct prediction prediction = model_alloc(model, model->policy.grain, size);
     if (prediction.offset != MODEL_NOTHING) {

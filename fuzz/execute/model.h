@@ -30,6 +30,7 @@ struct model {
     size_t live_count;
     size_t live_capacity;
     size_t taken_size; /* bytes in live blocks, headers included */
+    size_t first;      /* bytes in front of the first block; model_start makes it 0 */
     size_t skew;       /* bytes; the base modulo the alignments programs ask for; model_start makes it 0 */
     size_t page_size;  /* bytes; a power of two */
     size_t page_count; /* pages now */
@@ -62,6 +63,7 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
 struct prediction model_calloc(struct model *model, uint64_t count, uint64_t size);
 struct prediction model_realloc(struct model *model, size_t offset, uint64_t size);
 struct prediction model_free(struct model *model, size_t offset);
+struct prediction model_extend(struct model *model, size_t offset, uint64_t size);
 
 /* Predicts the usable size of a pointer, which is 0 unless it is a live payload. */
 struct prediction model_usable(const struct model *model, size_t offset);

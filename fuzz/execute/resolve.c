@@ -128,16 +128,25 @@ static void resolve_realloc(struct step *step, const struct executor *executor) 
     }
 }
 
-/* A payload that grows where it is; a resize, where the subject cannot do that. */
+/* The next live slot's payload grows where it is, if it is asked to grow. */
 static void resolve_extend(struct step *step, const struct executor *executor) {
     const size_t live = executor_next_live(executor, step->operation.slot);
-    if (executor->subject->extend == NULL || live == executor->slot_count) {
-        resolve_realloc(step, executor);
-        return;
-    }
     step->size = resolve_size(executor, step->operation.size, step->operation.slot);
-    if (step->size > executor->tables.slots[live].size) {
+    if (live == executor->slot_count) {
+        resolve_realloc(step, executor);
+    } else if (step->size > executor->tables.slots[live].size) {
         pass_live(step, executor, CALL_EXTEND, live);
+    }
+}
+
+/* Of the two ways to resize, the other where the subject lacks the one asked for. */
+static void resolve_resize(struct step *step, const struct executor *executor) {
+    const struct subject *const subject = executor->subject;
+    const bool asked = step->operation.kind == OPERATION_EXTEND;
+    if (subject->extend != NULL && (asked || subject->realloc == NULL)) {
+        resolve_extend(step, executor);
+    } else {
+        resolve_realloc(step, executor);
     }
 }
 
@@ -233,7 +242,8 @@ static void resolve_foreign(struct step *step, const struct executor *executor) 
     const size_t end = model_region_size(&executor->model);
     const size_t grain = executor->model.policy.grain;
     const size_t beyond = grain * (1 + step->operation.step / 4 % FOREIGN_SPREAD);
-    const size_t offsets[4] = {end, 0 - grain, end + beyond, 0 - beyond};
+    const size_t start = executor->model.first;
+    const size_t offsets[4] = {end, start - grain, end + beyond, start - beyond};
     pass_bad(step, executor, offsets[step->operation.step % 4]);
 }
 
@@ -351,6 +361,45 @@ static bool needs_header(const struct executor *executor, const struct step *ste
     }
 }
 
+/* The grain in front of the slot's block, the one behind, or one of its own. */
+static size_t damaged_grain(const struct executor *executor, const struct step *step) {
+    const struct model *const model = &executor->model;
+    const size_t grain = model->policy.grain;
+    const size_t own = step->pointer_offset;
+    const size_t size = model_block_size(model, own);
+    const size_t any = own + (step->operation.step >> 10) % (size / grain) * grain;
+    const size_t end = own + size;
+    const size_t grains[4] = {any, own > model->first ? own - grain : any,
+                              end < model_region_size(model) ? end : any, any};
+    return grains[step->operation.step & 3];
+}
+
+/* An allocation looks at every grain up to those it takes; what is given a payload, at that and the grain in
+ * front; what grows, at the grain behind, too. */
+static bool needs_grain(const struct executor *executor, const struct step *step, size_t offset) {
+    const size_t own = step->pointer_offset;
+    const size_t size = model_block_size(&executor->model, own);
+    if (step->damage.call == CALL_ALLOC) {
+        return step->size != 0;
+    }
+    return offset != own + size || (step->damage.call == CALL_EXTEND && step->size > size);
+}
+
+/* A heap that describes each grain in a byte: through what it has. The step: bits 0 and 1 the grain, bit 2
+ * whether the lowest two bits are damaged or any, bits 3 to 9 which, bits 10 and more which grain of the
+ * block. */
+static void resolve_descriptor_damage(struct step *step, const struct executor *executor) {
+    static const enum call calls[THROUGH_COUNT] = {
+        [THROUGH_FREE] = CALL_FREE,   [THROUGH_REALLOC] = CALL_EXTEND,  [THROUGH_USABLE] = CALL_FREE,
+        [THROUGH_ALLOC] = CALL_ALLOC, [THROUGH_COALESCE] = CALL_EXTEND,
+    };
+    const uint32_t number = step->operation.step >> 3;
+    const uint64_t mask = 1 + ((step->operation.step & 4) != 0 ? number % 3 : number & 127);
+    step->damage = (struct damage){
+        .call = calls[step->operation.through], .header_offset = damaged_grain(executor, step), .mask = mask};
+    step->damage.needed = needs_grain(executor, step, step->damage.header_offset);
+}
+
 /* Without the model, or in a region too large to be saved, nothing is damaged: nothing could judge it. */
 static void resolve_damage(struct step *step, const struct executor *executor) {
     static const enum call calls[THROUGH_COUNT] = {
@@ -360,13 +409,19 @@ static void resolve_damage(struct step *step, const struct executor *executor) {
     const struct operation *const operation = &step->operation;
     const size_t live = executor_next_live(executor, operation->slot);
     if (!executor_is_shown(executor) || !executor->subject->view->answers_damage ||
-        live == executor->slot_count || model_region_size(&executor->model) > DAMAGE_REGION_MAXIMUM) {
+        live == executor->slot_count ||
+        (executor->subject->view->descriptor == NULL &&
+         model_region_size(&executor->model) > DAMAGE_REGION_MAXIMUM)) {
         return;
     }
     pass_live(step, executor, CALL_DAMAGED, live);
     step->size = resolve_size(executor, operation->size, operation->slot);
     if (step->size > LARGEST_DAMAGED) {
         step->size = LARGEST_DAMAGED;
+    }
+    if (executor->subject->view->descriptor != NULL) {
+        resolve_descriptor_damage(step, executor);
+        return;
     }
     step->damage = (struct damage){.call = calls[operation->through],
                                    .header_offset = damaged_header(executor, step),
@@ -398,10 +453,8 @@ void resolve(const struct executor *executor, const struct operation *operation,
         resolve_alloc(step, executor, CALL_ALLOC_ALIGNED);
         break;
     case OPERATION_REALLOC:
-        resolve_realloc(step, executor);
-        break;
     case OPERATION_EXTEND:
-        resolve_extend(step, executor);
+        resolve_resize(step, executor);
         break;
     case OPERATION_FREE:
         resolve_free(step, executor);

@@ -60,6 +60,9 @@ struct program_header executor_geometry(const struct executor *executor,
             unseen_growth(executor, header, geometry.page_count * geometry.page_size) / geometry.page_size;
     } else if (executor->subject->view->page_size != 0) {
         geometry.page_size = executor->subject->view->page_size;
+        const size_t least = executor->subject->facts.region_least / geometry.page_size;
+        geometry.page_count = geometry.page_count < least ? least : geometry.page_count;
+        geometry.growth_limit = executor->subject->view->fixed ? 0 : geometry.growth_limit;
     }
     return geometry;
 }

@@ -37,9 +37,9 @@ enum subject_misuse {
 };
 
 /* First fit: the lowest block that is large enough, cut when its rest can be a block, and free neighbours
- * merged at once. The first block starts with the region. A size of 0 gets NULL; an aligned payload lies as
- * low as it can with nothing or a block in front; realloc shrinks where it is, grows into what is free
- * behind, or else moves. */
+ * merged at once. The first block starts with the region, or after the metadata. A size of 0 gets NULL; an
+ * aligned payload lies as low as it can with nothing or a block in front; realloc shrinks where it is, grows
+ * into what is free behind, or else moves. */
 struct subject_policy {
     size_t header_size; /* in front of a payload; a multiple of grain */
     size_t grain;       /* offsets and sizes of blocks are multiples of it; a power of two */

@@ -1,6 +1,6 @@
 /* What a subject shows of itself, so that the exact model and the invariants can judge every address it
- * returns, every header and every refusal. For heaps of block.h's layout, with their numbers in
- * facts.first_fit; any other has no view.
+ * returns, every header and every refusal. For heaps whose policy is in facts.first_fit, and whose layout
+ * a checker of invariants/ knows; any other has no view.
  *
  * Pointers passed to the subject's free, realloc and usable_size may then be any value: it reports the misuse
  * and leaves the heap unchanged. */
@@ -30,6 +30,7 @@ struct subject_view {
     size_t heap_size; /* bytes; at most VIEW_HEAP_SIZE */
 
     size_t page_size; /* bytes of a page, whatever a program says; 0: what it says */
+    bool fixed;       /* it never grows */
 
     /* It keeps headers, slack and free memory poisoned by port.h's hooks: the poison oracle checks that. */
     bool poisons;
@@ -37,6 +38,11 @@ struct subject_view {
     /* It promises to report a damaged header: the damage operations and their oracles are for such subjects.
      */
     bool answers_damage;
+
+    /* The byte that describes the grain at this offset, in the metadata in front of the first payload, and
+     * whether no sound heap has this value there: what is damaged. NULL: block.h's headers are. */
+    unsigned char *(*descriptor)(size_t offset);
+    bool (*is_impossible)(unsigned char value);
 
     /* Makes an empty heap in the region. Returns false iff the subject cannot. */
     bool (*start)(const struct subject_region *region);
@@ -60,7 +66,8 @@ struct subject_view {
     const void *(*head)(void);
     size_t (*page_count)(void);
 
-    /* Checks the invariants in mask and fills *census; as invariant_check. */
+    /* Checks the invariants in mask and fills *census; as invariant_check. Other bits of mask are those of
+     * the oracles that are on, for what it finds beyond them. */
     struct verdict (*check)(const struct expectation *expectation, uint64_t mask, struct census *census);
 
     /* Visits every block of the size bytes at base, for the picture of a heap that may be corrupt: stops at

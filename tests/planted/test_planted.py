@@ -12,7 +12,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ORACLES = ["block-size", "placement", "recovery"]
-BY_TARGET = {"heap": ORACLES, "page": ["page-zeroed"], "sv39": ["sv39-root"], "text": ["text-memory"]}
+BY_TARGET = {"heap": ORACLES, "sv39": ["sv39-root"], "text": ["text-memory"]}
 HEADER = "Bug: It rounds down.\nOrigin: here\nOracle: placement\n"
 DIFF = "\n--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1 +1 @@\n-Bug: no header line\n+b\n"
 STATISTICS = "stat::number_of_executed_units: {}\nstat::peak_rss_mb: 60\n"
@@ -67,7 +67,7 @@ class TestPatchHeader:
             self.parse(header.replace("Target: sv39", "Target: text") + DIFF)
 
     def test_an_unknown_target_is_named(self):
-        with pytest.raises(planted.Broken, match="there is no target 'sv48' to plant bugs in, but heap, page"):
+        with pytest.raises(planted.Broken, match="there is no target 'sv48' to plant bugs in, but heap, sv39"):
             self.parse(HEADER + "Target: sv48\n" + DIFF)
 
     def test_an_unknown_way_to_fail_is_named(self):
@@ -89,7 +89,7 @@ class TestCommittedPatches:
 
     def test_every_target_names_its_oracles(self):
         assert len(self.ids) == len(set(self.ids))
-        for target, oracles in {"heap": ("region", "counters", "inside", "recovery"), "page": ("page-counter", "page-zeroed"),
+        for target, oracles in {"heap": ("region", "counters", "inside", "recovery"),
                                 "sv39": ("sv39-root", "sv39-pages-held", "sv39-translation", "sv39-pages-sound"),
                                 "text": ("text-encoding-is-stable", "text-memory")}.items():
             assert set(oracles) <= set(self.oracles[target])
@@ -97,11 +97,11 @@ class TestCommittedPatches:
     def test_all_have_a_valid_header(self):
         assert planted.read_patches(planted.PATCHES, self.oracles)
 
-    def test_every_rule_of_page_sv39_and_text_has_a_bug_that_it_alone_may_catch(self):
+    def test_every_rule_of_sv39_and_text_has_a_bug_that_it_alone_may_catch(self):
         """So when the rule is deleted, that bug is missed or caught by the wrong one. The heap's oracles are held to less:
         which of them is first may depend on the program."""
         alone = {patch.oracles[0] for patch in planted.read_patches(planted.PATCHES, self.oracles) if len(patch.oracles) == 1}
-        for target in ("page", "sv39", "text"):
+        for target in ("sv39", "text"):
             ids = set(self.oracles[target])
             assert ids - alone == set(planted.SHADOWED) & ids, target
 

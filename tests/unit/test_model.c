@@ -231,3 +231,26 @@ TEST(block_sizes_are_told_for_live_payloads_only) {
         assert_int_equal(model_block_size(&model, offset), expected);
     }
 }
+
+TEST(another_policy_has_its_own_header_grain_and_least_block) {
+    static const struct subject_policy policy = {.header_size = 16, .grain = 16, .block_least = 64};
+    model_start(&model, &policy, live, LIVE_CAPACITY, 256, 1, 1, 0);
+    assert_string_equal(
+        answers_to("alloc 1; alloc 49; alloc 65; largest; free 24; free 16; alloc 48"),
+        "at 16 of 48; at 80 of 64; at 160 of 96; 0; misaligned-pointer; null freed 16; at 16 of 48");
+}
+
+TEST(pages_have_no_header_and_follow_the_metadata) {
+    static const struct subject_policy policy = {.header_size = 0, .grain = 4096, .block_least = 4096};
+    model_start(&model, &policy, live, LIVE_CAPACITY, 4096, 6, 6, 0);
+    model.first = 4096;
+    assert_string_equal(
+        answers_to("alloc 1; alloc 4097; largest; free 0; free 12288; free 4097"),
+        "at 4096 of 4096; at 8192 of 8192; 8192; foreign-pointer; interior-pointer; misaligned-pointer");
+    assert_int_equal(model_extend(&model, 4096, 4097).refusal, REFUSAL_EXHAUSTED);
+    const struct prediction extended = model_extend(&model, 8192, 16384);
+    assert_int_equal(extended.offset, 8192);
+    assert_int_equal(extended.usable_size, 16384);
+    assert_string_equal(answers_to("alloc 1; free 8192; alloc 16384"),
+                        "exhausted; null freed 8192; at 8192 of 16384");
+}

@@ -1,0 +1,268 @@
+/* The page allocator as a subject: fuzz/execute/subject.h and view.h are the contracts. Requests are rounded
+ * up to pages; those that no memory can hold are counted in pages down from the largest number there is.
+ *
+ *     region
+ *       | dirt | memory: descriptors | room | page 0 | page 1 | ... |
+ *       |<----------- a page ------------->|
+ *
+ * How much room there is, and how far the memory goes on after the last page, depends on how many there are.
+ */
+#include "fuzz/execute/arena.h"
+#include "fuzz/execute/oracle.h"
+#include "fuzz/execute/view.h"
+#include "invariants/page_invariant.h"
+#include "src/page.h"
+#include "src/port.h"
+
+#define PAGE_LIMIT   PROGRAM_PAGE_COUNT_MAXIMUM
+#define WATCHED_SIZE ((size_t)64) /* bytes on each side of the descriptors, and in front of page 0 */
+
+_Static_assert(sizeof(struct page_allocator) <= VIEW_HEAP_SIZE, "the harness has room for the allocator");
+
+static struct page_allocator pages;
+static unsigned char *region;
+static unsigned char *descriptors;
+static size_t page_count;     /* pages there must be */
+static enum refusal returned; /* by the last free */
+
+static size_t pages_for(size_t size) {
+    return size > PTRDIFF_MAX ? SIZE_MAX - (SIZE_MAX - size) / PAGE_SIZE
+                              : size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+}
+
+static bool start_region(const struct subject_region *given) {
+    static const size_t tails[4] = {0, 1, PAGE_SIZE / 2, PAGE_SIZE - 1};
+    page_count = given->page_count - 1;
+    const size_t rooms[4] = {0, 1, 100, PAGE_SIZE - page_count};
+    const size_t front_size = page_count + rooms[page_count % 4];
+    region = given->base;
+    descriptors = region + PAGE_SIZE - front_size;
+    returned = REFUSAL_NONE;
+    PORT_UNPOISON(region, given->page_count * PAGE_SIZE);
+    return page_init(&pages, descriptors, front_size + page_count * PAGE_SIZE + tails[page_count / 4 % 4]) ==
+           PAGE_OK;
+}
+
+static bool start(void *memory, size_t size) {
+    const struct subject_region given = {.base = memory, .page_count = size / PAGE_SIZE};
+    return start_region(&given);
+}
+
+/* Any address will do but NULL, so where a size would, too, no page fits: it and its descriptor take more. */
+static bool start_badly(const struct subject_region *given) {
+    size_t size;
+    if (__builtin_mul_overflow(given->page_size, given->page_count, &size)) {
+        size = SIZE_MAX;
+    }
+    if (given->base != NULL && size <= PTRDIFF_MAX && size <= UINTPTR_MAX - (uintptr_t)given->base) {
+        size = size < PAGE_SIZE ? size : PAGE_SIZE;
+    }
+    struct page_allocator other;
+    return page_init(&other, given->base, size) == PAGE_OK;
+}
+
+static void *alloc(size_t size) {
+    return page_alloc(&pages, pages_for(size));
+}
+
+static void *zalloc(size_t size) {
+    return page_zalloc(&pages, pages_for(size));
+}
+
+static bool extend(void *pointer, size_t size) {
+    const size_t wanted = pages_for(size);
+    const size_t count = page_run_count(&pages, pointer);
+    return page_extend(&pages, pointer, wanted > count ? wanted - count : 0) == PAGE_OK;
+}
+
+static enum refusal refusal_of(enum page_error error) {
+    switch (error) {
+    case PAGE_OK:
+        return REFUSAL_NONE;
+    case PAGE_EXHAUSTED:
+        return REFUSAL_EXHAUSTED;
+    case PAGE_FOREIGN_POINTER:
+        return REFUSAL_FOREIGN;
+    case PAGE_MISALIGNED_POINTER:
+        return REFUSAL_MISALIGNED;
+    case PAGE_INTERIOR_POINTER:
+        return REFUSAL_INTERIOR;
+    case PAGE_DOUBLE_FREE:
+        return REFUSAL_DOUBLE_FREE;
+    case PAGE_BAD_REGION:
+    case PAGE_CORRUPT:
+        break;
+    }
+    return REFUSAL_CORRUPT;
+}
+
+static void call_free(void *pointer) {
+    returned = refusal_of(page_free(&pages, pointer));
+}
+
+static size_t usable_size(const void *pointer) {
+    return page_run_count(&pages, pointer) * PAGE_SIZE;
+}
+
+static enum refusal last_refusal(void) {
+    return refusal_of(page_last_error(&pages));
+}
+
+static enum refusal last_returned(void) {
+    return returned;
+}
+
+static unsigned char *descriptor(size_t offset) {
+    return descriptors + offset / PAGE_SIZE - 1;
+}
+
+static bool is_impossible(unsigned char value) {
+    return value != 0 && value != PAGE_TAKEN && value != (PAGE_TAKEN | PAGE_LAST);
+}
+
+/* The pages from index on that are one free stretch or one run; what else there is counts as a run of one. */
+static size_t stretch(size_t index) {
+    const unsigned char first = descriptors[index];
+    size_t count = 1;
+    while (index + count < page_count &&
+           (first == 0 ? descriptors[index + count] == 0 : descriptors[index + count - 1] == PAGE_TAKEN)) {
+        count++;
+    }
+    return count;
+}
+
+static bool walk(const unsigned char *base, size_t size, subject_visit *visit, void *context) {
+    (void)base;
+    visit(context, 0, PAGE_SIZE, true); /* the descriptors' page */
+    for (size_t index = 0; index < page_count && (1 + index) * PAGE_SIZE < size;) {
+        const size_t count = stretch(index);
+        visit(context, (1 + index) * PAGE_SIZE, count * PAGE_SIZE, descriptors[index] != 0);
+        index += count;
+    }
+    return true;
+}
+
+static void take_census(struct census *census) {
+    *census = (struct census){.complete = true, .layout = page_count};
+    for (size_t index = 0; index < page_count; index++) {
+        census->layout =
+            (census->layout << 7 ^ census->layout >> 57 ^ descriptors[index]) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    for (size_t index = 0; index < page_count;) {
+        const size_t count = stretch(index);
+        const bool taken = descriptors[index] != 0;
+        census->block_count++;
+        census->taken_count += taken;
+        census->taken_size += taken ? count * PAGE_SIZE : 0;
+        index += count;
+    }
+}
+
+/* The heap's invariant, or oracle, for each of the pages'. */
+static const unsigned oracles[PAGE_INVARIANT_COUNT] = {
+    [PAGE_INVARIANT_REGION] = INVARIANT_REGION,
+    [PAGE_INVARIANT_DESCRIPTOR] = ORACLE_OWN_CHECK,
+    [PAGE_INVARIANT_RUN_ENDS] = ORACLE_OWN_CHECK,
+    [PAGE_INVARIANT_TAKEN_IS_LIVE] = INVARIANT_TAKEN_IS_LIVE,
+    [PAGE_INVARIANT_LIVE_IS_TAKEN] = INVARIANT_LIVE_IS_TAKEN,
+    [PAGE_INVARIANT_COUNTER] = INVARIANT_COUNTERS,
+};
+
+static struct verdict translate(struct verdict verdict) {
+    const unsigned oracle = oracles[verdict.oracle];
+    switch (verdict.oracle) {
+    case PAGE_INVARIANT_DESCRIPTOR:
+    case PAGE_INVARIANT_RUN_ENDS:
+        return (struct verdict){oracle, 0, 1, 0};
+    case PAGE_INVARIANT_TAKEN_IS_LIVE:
+    case PAGE_INVARIANT_LIVE_IS_TAKEN:
+        return (struct verdict){oracle, (1 + verdict.offset) * PAGE_SIZE, verdict.expected * PAGE_SIZE,
+                                verdict.observed * PAGE_SIZE};
+    default:
+        return (struct verdict){oracle, verdict.offset, verdict.expected, verdict.observed};
+    }
+}
+
+static struct verdict check_pages(const struct expectation *expectation, uint64_t mask) {
+    static struct live_run live[PAGE_LIMIT];
+    const size_t live_count = expectation->live_count < PAGE_LIMIT ? expectation->live_count : PAGE_LIMIT;
+    for (size_t i = 0; i < live_count; i++) {
+        live[i].first_index = expectation->live[i].offset / PAGE_SIZE - 1;
+        live[i].page_count = (size_t)expectation->live[i].size / PAGE_SIZE;
+    }
+    uint64_t page_mask = 0;
+    for (unsigned i = 1; i < PAGE_INVARIANT_COUNT; i++) {
+        page_mask |= (mask >> oracles[i] & 1) << i;
+    }
+    const struct page_expectation expected = {.base = region + PAGE_SIZE,
+                                              .descriptors = descriptors,
+                                              .page_count = page_count,
+                                              .live = live,
+                                              .live_count = live_count};
+    const struct verdict verdict = page_invariant_check(&pages, &expected, page_mask);
+    return verdict_is_sound(verdict) ? verdict : translate(verdict);
+}
+
+/* The bytes from first to end, both in the descriptors' page, are as they were given. */
+static struct verdict check_dirt(const unsigned char *first, const unsigned char *end) {
+    for (const unsigned char *byte = first; byte < end; byte++) {
+        if (*byte != ARENA_DIRT) {
+            return (struct verdict){ORACLE_GUARDS, (uint64_t)(byte - region), ARENA_DIRT, *byte};
+        }
+    }
+    return verdict_sound();
+}
+
+static struct verdict check_around(void) {
+    const unsigned char *const end = descriptors + page_count;
+    const unsigned char *const first_page = region + PAGE_SIZE;
+    const bool wide = (size_t)(first_page - end) > WATCHED_SIZE;
+    struct verdict verdict = check_dirt(
+        (size_t)(descriptors - region) < WATCHED_SIZE ? region : descriptors - WATCHED_SIZE, descriptors);
+    if (verdict_is_sound(verdict)) {
+        verdict = check_dirt(end, wide ? end + WATCHED_SIZE : first_page);
+    }
+    return verdict_is_sound(verdict) && wide ? check_dirt(first_page - WATCHED_SIZE, first_page) : verdict;
+}
+
+static struct verdict check(const struct expectation *expectation, uint64_t mask, struct census *census) {
+    take_census(census);
+    const struct verdict verdict = check_pages(expectation, mask);
+    const bool watched = (mask & ORACLE_BIT(ORACLE_GUARDS)) != 0;
+    return verdict_is_sound(verdict) && watched ? check_around() : verdict;
+}
+
+static const struct subject_view view = {
+    .heap = &pages,
+    .heap_size = sizeof pages,
+    .page_size = PAGE_SIZE,
+    .fixed = true,
+    .answers_damage = true,
+    .descriptor = descriptor,
+    .is_impossible = is_impossible,
+    .start = start_region,
+    .start_badly = start_badly,
+    .last_refusal = last_refusal,
+    .last_returned = last_returned,
+    .check = check,
+    .walk = walk,
+};
+
+static const struct subject subject_pages = {
+    .name = "page allocator",
+    .start = start,
+    .alloc = alloc,
+    .free = call_free,
+    .zalloc = zalloc,
+    .usable_size = usable_size,
+    .extend = extend,
+    .facts = {.alignment = PAGE_SIZE,
+              .region_least = 2 * PAGE_SIZE,
+              .metadata = PAGE_SIZE,
+              .zero_size = SUBJECT_ZERO_NULL,
+              .free_null = true,
+              .first_fit = {.header_size = 0, .grain = PAGE_SIZE, .block_least = PAGE_SIZE}},
+    .view = &view,
+};
+
+const struct subject *const subject_under_test = &subject_pages;

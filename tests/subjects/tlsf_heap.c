@@ -33,7 +33,7 @@ enum {
 #define PART_COUNT   ((size_t)16)
 #define LEVEL_COUNT  ((size_t)26)
 #define SMALL_SIZE   (PART_COUNT * UNIT)               /* bytes: below, a list for each unit */
-#define LARGEST_SIZE (SMALL_SIZE << (LEVEL_COUNT - 2)) /* bytes of a block */
+#define LARGEST_SIZE (SMALL_SIZE << (LEVEL_COUNT - 3)) /* bytes of a block: twice that is a size too */
 #define FREE         ((size_t)1)                       /* in a size */
 
 struct block {

@@ -19,6 +19,10 @@ void pattern_write(unsigned char *payload, uint64_t tag, size_t from, size_t to)
     for (; aligned && to - index >= PATTERN_WORD_SIZE; index += PATTERN_WORD_SIZE) {
         words[index / PATTERN_WORD_SIZE] = little_64(pattern_word(tag, index / PATTERN_WORD_SIZE));
     }
+    struct pattern_anywhere *const others = (struct pattern_anywhere *)(void *)payload;
+    for (; !aligned && to - index >= PATTERN_WORD_SIZE; index += PATTERN_WORD_SIZE) {
+        others[index / PATTERN_WORD_SIZE].word = little_64(pattern_word(tag, index / PATTERN_WORD_SIZE));
+    }
     for (; index < to; index++) {
         payload[index] = pattern_byte(tag, index);
     }

@@ -19,6 +19,11 @@ typedef uint64_t __attribute__((may_alias)) pattern_whole;
 typedef uint32_t __attribute__((may_alias)) pattern_half;
 typedef uint16_t __attribute__((may_alias)) pattern_quarter;
 
+/* One that is not 8-aligned: a machine that cannot load it at once loads its bytes. */
+struct pattern_anywhere {
+    uint64_t word;
+} __attribute__((packed, may_alias));
+
 /* The tag of allocation number serial. */
 uint64_t pattern_tag(uint64_t serial);
 
@@ -52,16 +57,22 @@ static inline bool pattern_words_hold(const pattern_whole *words, uint64_t tag, 
     return different == 0;
 }
 
-/* The same of a payload that is not 8-aligned, byte by byte. */
+/* The same of the bytes of a payload that is not 8-aligned. */
 static inline bool pattern_bytes_hold(const unsigned char *payload, uint64_t tag, size_t size) {
-    size_t index = 0;
-    while (index < size && payload[index] == pattern_byte(tag, index)) {
-        index++;
+    const struct pattern_anywhere *const words = (const struct pattern_anywhere *)(const void *)payload;
+    const size_t word_count = size / PATTERN_WORD_SIZE;
+    uint64_t different = 0;
+    for (size_t i = 0; i < word_count; i++) {
+        different |= little_64(words[i].word) ^ pattern_word(tag, i);
     }
-    return index == size;
+    for (size_t i = word_count * PATTERN_WORD_SIZE; i < size; i++) {
+        different |= payload[i] ^ pattern_byte(tag, i);
+    }
+    return different == 0;
 }
 
-/* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes if it is 8-aligned. */
+/* Do the first size bytes of a payload hold the pattern? Cost: a load per 8 bytes, where the machine has one.
+ */
 static inline bool pattern_holds(const unsigned char *payload, uint64_t tag, size_t size) {
     if ((uintptr_t)payload % PATTERN_WORD_SIZE != 0) {
         return pattern_bytes_hold(payload, tag, size);

@@ -28,7 +28,7 @@ static uint64_t draw(void) {
     return value ^ value >> 31;
 }
 
-/* Half of the programs have a large region. */
+/* One in eight may have a large region. */
 static struct program draw_program(void) {
     static uint8_t bytes[PROGRAM_SIZE + 2];
     const size_t size = (size_t)(draw() % PROGRAM_SIZE) + 2;
@@ -36,7 +36,7 @@ static struct program draw_program(void) {
         bytes[i] = (uint8_t)draw();
     }
     bytes[0] = PROGRAM_VERSION;
-    bytes[1] = draw() % 2 == 0 ? LARGE_SCALE : 0;
+    bytes[1] = draw() % 8 == 0 ? LARGE_SCALE : 0;
     return program_decode(bytes, size);
 }
 

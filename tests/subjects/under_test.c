@@ -16,6 +16,7 @@
     X(cpp_heap) \
     X(fit_heap) \
     X(global_heap) \
+    X(kmem) \
     X(list_heap) \
     X(narrow_heap) \
     X(port_heap) \

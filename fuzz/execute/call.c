@@ -120,6 +120,7 @@ struct verdict call_subject(struct executor *executor, enum call call, struct st
     const bool frees = call == CALL_REALLOC && step->size == 0;
     const bool refusable = call <= CALL_REALLOC && !frees; /* it returns a payload, or NULL */
     const struct verdict verdict = guard_call(executor, step, refusable, make, &making);
+    step->ended = !verdict_is_sound(verdict);
     if (making.result != NULL) {
         step->offset = (size_t)((uintptr_t)making.result - (uintptr_t)executor->region.base);
     }

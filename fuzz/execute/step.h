@@ -55,6 +55,7 @@ struct step {
 
     /* Observed. */
     size_t offset;      /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
+    bool ended;         /* the guard ended the call, which returned nothing (guard.h) */
     size_t usable_size; /* of CALL_USABLE, as the subject returns it */
     enum refusal refusal;  /* as the subject reports it afterwards */
     enum refusal returned; /* as the call itself returns it; the same for one that returns none */

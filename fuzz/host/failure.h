@@ -25,15 +25,16 @@ struct failure {
     struct verdict verdict;         /* of FAILURE_VERDICT; else sound */
     int number;                     /* FAILURE_SIGNAL: the signal; FAILURE_EXIT: the exit status; else 0 */
     char name[FAILURE_NAME_SIZE];   /* FAILURE_SANITIZER: its word, such as "use-after-poison"; else empty */
-    char place[FAILURE_PLACE_SIZE]; /* FAILURE_SANITIZER, FAILURE_SIGNAL: the innermost function, or file and
-                                     * line, where it happened; empty when unknown */
+    char place[FAILURE_PLACE_SIZE]; /* FAILURE_SANITIZER, FAILURE_SIGNAL, a failed assertion: the innermost
+                                     * function, or file and line, where it happened; empty when unknown */
 
     /* Where in its program it failed; not part of the failure's identity. */
     size_t operation_index; /* the current step, from 0; those of the recovery follow the program's own */
 };
 
-/* Are these the same failure? Yes if their kinds are equal, and also: the oracle that objected; the
- * sanitizer's word and the place; the signal and the place; the exit status. Two hangs are always equal. */
+/* Are these the same failure? Yes if their kinds are equal, and also: the oracle that objected, and an
+ * assertion's place; the sanitizer's word and the place; the signal and the place; the exit status. Two hangs
+ * are always equal. */
 bool failure_is_same(const struct failure *left, const struct failure *right);
 
 /* Writes the failure's name, which distinguishes failures: an oracle's id, "use-after-poison in kmem_free",

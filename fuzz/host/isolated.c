@@ -92,14 +92,19 @@ static void hear_sanitizer(const char *name, uintptr_t pc, const char *place) {
     tell_dying(address, size);
 }
 
+static void name_line(const char *file, unsigned line) {
+    struct failure *const failure = &child_share->outcome.failure;
+    const char *const slash = strrchr(file, '/');
+    snprintf(failure->place, sizeof failure->place, "%.100s:%u", slash == NULL ? file : slash + 1, line);
+}
+
 /* Its file and line are the place of the abort that follows. */
 static void hear_assertion(const char *file, unsigned line) {
     struct failure *const failure = &child_share->outcome.failure;
-    const char *const slash = strrchr(file, '/');
     if (failure->kind == FAILURE_NONE) {
         failure->kind = FAILURE_SIGNAL;
         failure->number = SIGABRT;
-        snprintf(failure->place, sizeof failure->place, "%s:%u", slash == NULL ? file : slash + 1, line);
+        name_line(file, line);
     }
 }
 
@@ -230,8 +235,12 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     child_share->outcome.digest = executor->digest;
     child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;
     child_share->outcome.failure.verdict = verdict;
-    if (child_reports) {
-        guard_find_place(verdict, &child_share->outcome.place);
+    struct assertion *const place = &child_share->outcome.place;
+    if (child_reports || verdict.oracle == ORACLE_ASSERTION) { /* the latter differ by their places */
+        guard_find_place(verdict, place);
+    }
+    if (verdict.oracle == ORACLE_ASSERTION && place->source.line != 0) {
+        name_line(place->source.file, (unsigned)place->source.line);
     }
     child_share->outcome.failure.kind = verdict_is_sound(verdict) ? FAILURE_NONE : FAILURE_VERDICT;
 }

@@ -172,6 +172,8 @@ const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME
     char offset[NUMBER_SIZE];
     if (step->call == CALL_NONE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> nothing called");
+    } else if (step->ended) {
+        snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> did not return");
     } else if (step->call == CALL_DAMAGED) {
         explain_damaged(step, buffer);
     } else if (step->call == CALL_USABLE) {

@@ -1,6 +1,7 @@
 """Heaps that are not this project's, from the first byte to the explanation: those of tests/subjects, sound and with each of their
 defects, fuzzed from an empty corpus."""
 
+import json
 import os
 import pathlib
 import re
@@ -236,6 +237,32 @@ class TestTheHeaps(FolderTest):
         assert "before  |.4|#9 s0|.51|" in output
         assert "bytes: 0-9 a-z payload by slot, . what no payload takes" in output
         assert "list_heap_realloc(payload[0], " in (self.folder / "program.ops.c").read_text("utf-8")
+
+    def line_of(self, name, text):
+        """FILE:LINE of the one line of a heap's source that has a text."""
+        lines = (SUBJECTS / name).read_text(encoding="utf-8").splitlines()
+        numbers = [number for number, line in enumerate(lines, 1) if text in line]
+        assert len(numbers) == 1
+        return f"tests/subjects/{name}:{numbers[0]}"
+
+    @pytest.mark.parametrize(("heap", "defect", "program", "oracle", "line"), (
+        ("class_heap", "CLAIMS_TOO_MUCH", "alloc 0 9\nfree 0\n", "assertion", "CLAIM(page_of(pointer)"),
+        ("tlsf_heap", "ZEROES_BY_BYTE", "zalloc 0 300\n", "bounded", "for (uint8_t i = 0; i < size; i++)"),
+        ("list_heap", "WRITES_PAST", "alloc 0 9\nfree 0\n", "stray-store", "memory[memory_size] = 0"),
+        ("tlsf_heap", "CLEARS_TOO_MUCH", "", "stray-store", "memset(given")))
+    def test_what_ends_a_call_is_shown_with_its_line(self, heap, defect, program, oracle, line):
+        self.write("program.ops", f"kmem-program 2\nheap page=256 pages=2\n{program}")
+        place = self.line_of(f"{heap}.c", line)
+        code, output = self.run_with(heap, defect, "kmemfuzz", "explain", "program.ops")
+        assert code == VIOLATION
+        assert f"VIOLATION {oracle}: " in output
+        assert re.search(rf"^  source     {re.escape(place)}\b", output, re.MULTILINE), output
+        assert (("-> did not return" in output) or "wrong before the first one" in output)
+        code, output = self.run_with(heap, defect, "kmemfuzz", "run", "--json", "program.ops")
+        result = json.loads(output)["results"][0]
+        assert (code, result["oracle"]) == (VIOLATION, oracle)
+        assert f"{result['place']['file']}:{result['place']['line']}" == place
+        assert ("assertion" in result) == (oracle == "assertion")
 
     def test_a_program_in_whose_region_no_heap_can_start_is_not_called_sound(self):
         self.write("small.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")

@@ -144,6 +144,9 @@ EXECUTOR_TEST(every_outcome_of_a_step_has_its_words) {
     struct step step = nothing;
     assert_outcome(step, "-> nothing called");
     step.call = CALL_ALLOC;
+    step.ended = true;
+    assert_outcome(step, "-> did not return");
+    step.ended = false;
     assert_outcome(step, "-> NULL");
     step.slot = 3;
     step.offset = 40;

@@ -56,6 +56,16 @@ static bool knows_no_oracle(const struct subject *subject) {
     return false;
 }
 
+/* All 0 is no policy. */
+static bool is_impossible(const struct subject_policy *policy) {
+    const size_t grain = policy->grain;
+    if (grain == 0) {
+        return policy->header_size != 0 || policy->block_least != 0;
+    }
+    return (grain & (grain - 1)) != 0 || policy->header_size % grain != 0 ||
+           policy->block_least % grain != 0 || policy->block_least <= policy->header_size;
+}
+
 const char *subject_table_fault(const struct subject *subject) {
     const struct subject_facts *const facts = &subject->facts;
     const size_t alignment = facts->alignment;
@@ -73,6 +83,7 @@ const char *subject_table_fault(const struct subject *subject) {
         {facts->memory == SUBJECT_MEMORY_OWN && (facts->own_memory == NULL || facts->own_size == 0),
          "declares memory of its own and not where it is"},
         {facts->gives_back && subject->realloc == NULL, "promises gives_back and has no realloc"},
+        {is_impossible(&facts->first_fit), "declares a first_fit that can be no heap's"},
         {knows_no_oracle(subject), "sets aside what is no oracle"},
         {facts->realloc_null && subject->realloc == NULL, "promises realloc_null and has no realloc"},
         {facts->realloc_zero && subject->realloc == NULL, "promises realloc_zero and has no realloc"},

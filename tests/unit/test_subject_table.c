@@ -1,5 +1,5 @@
-/* Specification: what is an author's slip in a subject's table, and not the heap's fault; and what is said to be left
- * out. */
+/* Specification: what is an author's slip in a subject's table, and not the heap's fault; and what is said to
+ * be left out. */
 #include "fuzz/host/subject_table.h"
 
 #include "fuzz/execute/view.h"
@@ -59,6 +59,21 @@ TEST(an_alignment_is_a_power_of_two) {
     }
     subject.facts.alignment = 12;
     assert_string_equal(subject_table_fault(&subject), "promises an alignment that is no power of two");
+}
+
+TEST(a_first_fit_has_a_grain_of_which_its_sizes_are_multiples) {
+    static const struct subject_policy impossible[] = {
+        {.header_size = 8, .grain = 12, .block_least = 24}, {.header_size = 8},
+        {.header_size = 4, .grain = 8, .block_least = 16},  {.header_size = 8, .grain = 8, .block_least = 20},
+        {.header_size = 8, .grain = 8, .block_least = 8},
+    };
+    struct subject subject = least();
+    for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
+        subject.facts.first_fit = impossible[i];
+        assert_string_equal(subject_table_fault(&subject), "declares a first_fit that can be no heap's");
+    }
+    subject.facts.first_fit = (struct subject_policy){.grain = 4096, .block_least = 4096};
+    assert_null(subject_table_fault(&subject));
 }
 
 TEST(a_promise_about_realloc_needs_one) {

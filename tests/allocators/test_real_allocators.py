@@ -14,6 +14,7 @@ BUILD = ROOT / "build"
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
 OPERATIONS = int(os.environ.get("KMEM_OPERATIONS", "200000"))
 FEW = 20000
+MANY = 10000000  # more than a known bug needs
 TIMEOUT = 240 + OPERATIONS // 2000  # seconds a run may take on a busy machine before it counts as hanging
 SOUND, VIOLATION = range(2)
 
@@ -26,6 +27,7 @@ ALLOCATORS = {
     "mimalloc": ("release", "libmimalloc.so.2"),
     "tcmalloc": ("release", "libtcmalloc_minimal.so.4"),
 }
+KNOWN = {"mimalloc": "alignment:alloc_aligned"}  # docs/real-allocators.md says what it is
 HEAPS = sorted(path.stem for path in (ROOT / "tests" / "subjects").glob("*_heap.c*"))
 CALLOC_WITHOUT_ZEROS = """\
 #include <stdlib.h>
@@ -61,7 +63,16 @@ class TestRealAllocators(FolderTest):
             environment = {"LD_PRELOAD": str(LIBRARIES / library)}
         else:
             pytest.skip(f"{allocator} is not installed: {LIBRARIES / library} is missing")
+        if allocator in KNOWN:
+            environment["SUBJECT_KNOWN"] = KNOWN[allocator]
         require_sound(run(preset, "system_malloc", OPERATIONS, **environment), OPERATIONS, 32 if preset == "i386" else 64)
+
+    def test_a_known_bug_is_still_there(self):
+        library = LIBRARIES / ALLOCATORS["mimalloc"][1]
+        if not library.exists():
+            pytest.skip(f"mimalloc is not installed: {library} is missing")
+        code, output = run("release", "system_malloc", MANY, LD_PRELOAD=str(library))
+        assert (code, output.split(" at ")[0]) == (VIOLATION, "system malloc: VIOLATION alignment")
 
     def test_a_bug_of_one_is_found(self):
         source = self.write("calloc.c", CALLOC_WITHOUT_ZEROS)

@@ -1,6 +1,7 @@
 /* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect
  * whose number SUBJECT_DEFECT is; without the alloc that
- * SUBJECT_LACKS says, or without memory enough. */
+ * SUBJECT_LACKS says, or without memory enough.
+ * What SUBJECT_KNOWN says, such as alignment:alloc_aligned, is set aside. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,18 @@ static bool start_nowhere(void *memory, size_t size) {
     return false;
 }
 
+/* known: an oracle, a colon, a call; NULL: none. */
+static void set_aside(const char *known) {
+    static char oracle[64];
+    static struct subject_known all[2];
+    const char *const colon = known == NULL ? NULL : strchr(known, ':');
+    if (colon != NULL) {
+        snprintf(oracle, sizeof oracle, "%.*s", (int)(colon - known), known);
+        all[0] = (struct subject_known){.oracle = oracle, .call = colon + 1};
+        chosen.known = all;
+    }
+}
+
 __attribute__((constructor)) static void choose(void) {
     const char *const name = getenv("SUBJECT");
     const char *const number = getenv("SUBJECT_DEFECT");
@@ -59,6 +72,7 @@ __attribute__((constructor)) static void choose(void) {
         exit(2);
     }
     subject_defect = number == NULL ? 0 : atoi(number);
+    set_aside(getenv("SUBJECT_KNOWN"));
     const char *const lacking = getenv("SUBJECT_LACKS");
     if (lacking != NULL && strcmp(lacking, "alloc") == 0) {
         chosen.alloc = NULL;

@@ -17,11 +17,11 @@
  *     U index operation error access file line column type left right program-counter ra sp
  *
  * index, operations, operation and numbers of pages are decimal, as are line and column; the oracle is its
- * id, `-` for a sound run and `not-judged` where the subject starts no heap; error, access, file and type are texts of ASCII whose blanks are tabs; everything
- * else is hexadecimal without a prefix, left and right with their sign. In T, offset is that of the payload
- * returned, `-` for none. In S, bad is the first byte that may not be accessed, and shadow three rows of
- * LINE_SHADOW_ROW shadow bytes, of which the second holds that of bad, ff past the shadow's ends; `-` where
- * there is no shadow. */
+ * id, `-` for a sound run and `not-judged` where the subject starts no heap; error, access, file and type are
+ * texts of ASCII whose blanks are tabs; everything else is hexadecimal without a prefix, left and right with
+ * their sign. In T, offset is that of the payload returned, `-` for none. In S, bad is the first byte that
+ * may not be accessed, and shadow three rows of LINE_SHADOW_ROW shadow bytes, of which the second holds that
+ * of bad, ff past the shadow's ends; `-` where there is no shadow. */
 #ifndef KMEM_LINE_H
 #define KMEM_LINE_H
 

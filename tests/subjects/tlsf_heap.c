@@ -255,7 +255,7 @@ static size_t usable_size(const void *pointer) {
 static void *zalloc(size_t size) {
     unsigned char *const payload = alloc(size);
     if (payload != NULL && is(TLSF_HEAP_ZEROES_BY_BYTE)) {
-        for (uint8_t i = 0; i < size; i++) {
+        for (uint8_t i = 0; i < size; i++) { /* NOLINT(bugprone-too-small-loop-variable): it is the defect */
             payload[i] = 0;
         }
     }

@@ -49,7 +49,7 @@ static void begin(const char *text) {
 
 /* Steps. */
 
-#define LIMIT (UINT64_C(65536) + 16 * 256) /* in page_heap, with nothing live */
+#define LIMIT (UINT64_C(65536) + UINT64_C(16) * 256) /* in page_heap, with nothing live */
 
 GUARD_TEST(a_call_may_take_all_its_steps_and_not_one_more) {
     step_count = LIMIT;
@@ -61,7 +61,7 @@ GUARD_TEST(a_call_may_take_all_its_steps_and_not_one_more) {
 }
 
 GUARD_TEST(live_payloads_allow_more_steps) {
-    step_count = LIMIT + 16 * 4;
+    step_count = LIMIT + UINT64_C(16) * 4;
     executor.oracles &= ~ORACLE_BIT(ORACLE_BOUNDED);
     begin("alloc 0 8; alloc 1 8");
     executor.oracles = ORACLE_ALL;

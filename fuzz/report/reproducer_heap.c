@@ -144,6 +144,9 @@ static void write_constants(const struct file *file) {
     FILE *const stream = file->stream;
     const struct subject_facts *const facts = &file->subject->facts;
     const char *const obstacle = find_obstacle(file->recording);
+    if (facts->assertion_refuses) {
+        fputs("#define _POSIX_C_SOURCE 200809L\n#include <setjmp.h>\n#include <signal.h>\n", stream);
+    }
     fputs("#include <inttypes.h>\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n"
           "#include <stdio.h>\n#include <stdlib.h>\n\n",
           stream);
@@ -160,13 +163,14 @@ static void write_constants(const struct file *file) {
             "#define MOST_GRANTED ((size_t)%zu) /* bytes, at once */\n"
             "#define ZERO_SIZE_UNIQUE %s /* alloc(0) gives no address twice */\n"
             "#define ZERO_SIZE_NULL %s /* it gives NULL */\n"
+            "#define ASSERTION_REFUSES %d /* an assertion that fails is a refusal */\n"
             "#define SLOT_COUNT ((size_t)%zu)\n"
             "#define NEEDS_SANITIZER %s\n",
             ARENA_ALIGNMENT, file->program->header.page_size, region_size(file), regions[facts->memory],
             bool_word(facts->memory == SUBJECT_MEMORY_GIVEN), most_granted(file, region_size(file)),
             bool_word(facts->zero_size == SUBJECT_ZERO_UNIQUE),
-            bool_word(facts->zero_size == SUBJECT_ZERO_NULL), file->program->header.slot_count,
-            bool_word(needs_sanitizer(file->recording)));
+            bool_word(facts->zero_size == SUBJECT_ZERO_NULL), facts->assertion_refuses,
+            file->program->header.slot_count, bool_word(needs_sanitizer(file->recording)));
     if (obstacle == NULL) {
         fputs("#define CANNOT_JUDGE NULL\n", stream);
     } else {
@@ -274,8 +278,10 @@ static void write_answered(const struct file *file, const struct step *step, con
     const bool resizes = (step->call == CALL_REALLOC || step->call == CALL_EXTEND) && takes_payload(step);
     fputs(indent, stream);
     if (returns_pointer(step->call) && !(frees && takes_payload(step))) {
-        fprintf(stream, "%s(%zu, ", resizes ? "resized" : "given", step->slot);
+        const bool may_refuse = file->subject->facts.assertion_refuses;
+        fprintf(stream, "%s(%zu, %s", resizes ? "resized" : "given", step->slot, may_refuse ? "TRY(" : "");
         write_call(file, step);
+        fputs(may_refuse ? ")" : "", stream);
         fputs(", ", stream);
         reproducer_write_size(step_request(step), stream);
         fprintf(stream, ", %zu", promised_alignment(file, step));
@@ -343,12 +349,13 @@ static void write_start(const struct file *file) {
     fputs("\n/* An empty heap; false: it does not start. */\nstatic bool start(void) {\n    make_region();\n "
           "   if (!",
           stream);
+    fputs("TRY(", stream);
     write_member(file, file->names->start, "start");
-    fputs("(REGION, REGION_SIZE)) {\n        return false;\n    }\n", stream);
+    fputs("(REGION, REGION_SIZE))) {\n        return false;\n    }\n", stream);
     if (region_size(file) >= PROBED_SIZE + file->subject->facts.metadata) {
-        fputs("    void *const byte = ", stream);
+        fputs("    void *const byte = TRY(", stream);
         write_member(file, file->names->alloc, "alloc");
-        fputs("(1);\n    expect(byte != NULL, LIVENESS);\n    ", stream);
+        fputs("(1));\n    END_TRY();\n    expect(byte != NULL, LIVENESS);\n    ", stream);
         write_member(file, file->names->free, "free");
         fputs("(byte);\n", stream);
     }

@@ -124,9 +124,30 @@ static bool is_disjoint(const unsigned char *bytes, size_t size, size_t index) {
     return disjoint;
 }
 
-/* What the heap's own assertions may call. */
+/* The heap's own assertions: inside TRY one that fails is a refusal, where the heap says so. */
+#if ASSERTION_REFUSES
+static sigjmp_buf refusal;
+static volatile sig_atomic_t in_try;
+#define END_TRY() ((void)(in_try = false))
+#define TRY(call) (in_try = sigsetjmp(refusal, 1) == 0, in_try ? (call) : 0)
+
+static void refuse(int signal_number) {
+    (void)signal_number;
+    if (in_try) {
+        siglongjmp(refusal, 1);
+    }
+}
+#else
+#define END_TRY() ((void)0)
+#define TRY(call) (call)
+#endif
+
+/* What they may call. */
 __attribute__((noreturn)) void subject_failed(const char *text, const char *file, int line);
 __attribute__((noreturn)) void subject_failed(const char *text, const char *file, int line) {
+#if ASSERTION_REFUSES
+    refuse(SIGABRT);
+#endif
     fail(ASSERTION, "%s, %s:%d\n", text, file, line);
 }
 
@@ -147,6 +168,9 @@ UNCHECKED static void make_region(void) {
     __asan_poison_memory_region(memory, sizeof memory);
     __asan_unpoison_memory_region(base, REGION_SIZE);
     base = REGION;
+#if ASSERTION_REFUSES
+    (void)signal(SIGABRT, refuse);
+#endif
 }
 
 /* Operation number `index` of the program begins. */
@@ -157,6 +181,7 @@ HELPER void begin(uint64_t index, const char *text) {
 
 /* Asks what holds after any call: what is left of the payloads, and the heap's own check. */
 HELPER void after(void) {
+    END_TRY();
     expect(guards_hold(), GUARDS);
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         expect(!slots[i].live || holds(payload[i], 0, slots[i].size, slots[i].tag, false), CONTENTS_KEPT);
@@ -178,6 +203,7 @@ static void check_place(unsigned char *bytes, size_t size, size_t alignment, siz
 /* Asks what is asked of this answer alone. */
 static void check_answer(const void *bytes) {
     const uint64_t offset = bytes == NULL ? NOWHERE : (uintptr_t)bytes - (uintptr_t)base;
+    END_TRY();
     expect(bytes != NULL || required == NULL, required);
     expect(place == ANYWHERE || place == offset, PLACEMENT);
 }

@@ -29,6 +29,7 @@ CASES = (
     ("list_heap", "FORGETS_THE_LEAST", "leak", SMALL + "alloc 0 1\nalloc 0 45"),
     ("list_heap", "DISORDERS", "own-check", SMALL + "aligned 0 8 1"),
     ("buddy_heap", "SHRINKS_TO_FREE", "disjoint", "heap page=64 pages=4\nalloc 0 100\nrealloc 0 20\nalloc 1 20\nrealloc 0 100"),
+    ("class_heap", "CLAIMS_TOO_MUCH", "assertion", "heap page=1024 pages=1"),
     ("fit_heap", "TAKES_THE_LAST", "placement", "heap page=256 pages=1\nalloc 0 16\nalloc 1 16\nfree 0\nalloc 2 16"),
     ("bump_heap", "CALLOC_WRAPS", "impossible-size", SMALL + "calloc 0 0x8000000000000001 2"),
 )
@@ -115,6 +116,12 @@ class TestTheFile(FolderTest):
         for defect in ("MISALIGNS", "IGNORES_ALIGNMENT", "ZEROES_TOO_LITTLE", "MOVES_TOO_LITTLE", "CLAIMS_LESS"):
             code, errors = self.run_file(("gcc",), "list_heap", defect)
             assert (code, "broken: " in errors) == (BROKEN, True), defect
+
+    def test_an_assertion_that_refuses_is_a_refusal(self):
+        shown = self.show("class_heap", None, "heap page=1024 pages=4\nalloc 0 20\nalloc 1 1000\nfree 0").read_text("utf-8")
+        assert "TRY(heap->alloc(1000))" in shown
+        for compiler in COMPILERS:
+            assert self.run_file(compiler, "class_heap", None) == (SOUND, "")
 
     def test_a_heap_that_gives_other_payloads_is_not_judged(self):
         self.show("list_heap", "SHARES_NOTHING", "heap page=1024 pages=1\nalloc 0 0")

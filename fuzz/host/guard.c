@@ -42,6 +42,7 @@ static struct {
     uint64_t step_limit;
     struct range arena; /* with its guards */
     uintptr_t region;
+    size_t plain_size;   /* bytes of the region in which any store of 16 bytes begins and ends */
     uintptr_t stack_end; /* of its own frames */
     struct verdict verdict;
     jmp_buf end;
@@ -171,6 +172,17 @@ static uint64_t owner_of(const struct executor *executor, size_t offset) {
 
 static const struct executor *watched;
 
+/* Most stores are: into the region, and no live payload. */
+static inline bool is_plain(uintptr_t address, size_t size) {
+    uint32_t bits;
+    const size_t offset = address - call.region;
+    if (offset >= call.plain_size) {
+        return false;
+    }
+    memcpy(&bits, live_bits + offset / 8, sizeof bits);
+    return (bits >> offset % 8 & ((UINT32_C(1) << size) - 1)) == 0;
+}
+
 /* stack: where the callback's own frames end and those of the call begin. */
 static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t stack) {
     if (!call.active || !call.watches_stores || size == 0) {
@@ -195,7 +207,9 @@ static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t 
 #define STORE(size)                                                                                          \
     void __sanitizer_cov_store##size(void *address);                                                         \
     void __sanitizer_cov_store##size(void *address) {                                                        \
-        JUDGE(address, size);                                                                                \
+        if (!is_plain((uintptr_t)address, (size))) {                                                         \
+            JUDGE(address, size);                                                                            \
+        }                                                                                                    \
     }
 STORE(1)
 STORE(2)
@@ -275,6 +289,9 @@ static struct verdict watch(const struct executor *executor, const struct step *
     call.arena = (struct range){(uintptr_t)executor->arena.base - ARENA_GUARD_SIZE,
                                 executor->arena.capacity + 2 * ARENA_GUARD_SIZE};
     call.region = (uintptr_t)executor->region.base;
+    const size_t plain_end =
+        executor->regions[0].size < ARENA_CAPACITY ? executor->regions[0].size : ARENA_CAPACITY;
+    call.plain_size = plain_end < BITS_AT_ONCE ? 0 : plain_end - BITS_AT_ONCE + 1;
     call.step_limit = STEPS_LEAST + STEPS_PER_BYTE * executor->given_pages * executor->model.page_size +
                       STEPS_PER_PAIR * live_count * live_count;
     call.steps_left = (executor->oracles & ORACLE_BIT(ORACLE_BOUNDED)) != 0 ? call.step_limit : UINT64_MAX;

@@ -2,6 +2,8 @@
 // memory, so that release merges at once. 16-byte alignment on a 64-bit machine.
 //
 //     | before, size | payload, or next and previous free block | before, size | ...
+#include <string.h>
+
 #include "fuzz/execute/subject.h"
 
 extern "C" {
@@ -117,8 +119,8 @@ class best_fit_heap {
     void *allocate_zeroed(size_t size) {
         auto *const payload = static_cast<unsigned char *>(allocate(size));
         const size_t zeroed_size = is(CPP_HEAP_ZEROES_WORDS) ? size & ~(sizeof(size_t) - 1) : size;
-        for (size_t i = 0; payload != nullptr && i < zeroed_size; i++) {
-            payload[i] = 0;
+        if (payload != nullptr) {
+            memset(payload, 0, zeroed_size);
         }
         return payload;
     }

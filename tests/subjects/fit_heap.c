@@ -3,6 +3,8 @@
  *
  *     | size, taken | payload | size, taken | payload | ...
  */
+#include <string.h>
+
 #include "fuzz/execute/subject.h"
 #include "tests/subjects/defect.h"
 
@@ -119,8 +121,8 @@ static void call_free(void *pointer) {
 
 static void *zalloc(size_t size) {
     unsigned char *const payload = alloc(size);
-    for (size_t i = 0; payload != NULL && i < size && (i < GRAIN || !is(FIT_HEAP_ZEROES_ITS_GRAIN)); i++) {
-        payload[i] = 0;
+    if (payload != NULL) {
+        memset(payload, 0, is(FIT_HEAP_ZEROES_ITS_GRAIN) && size > GRAIN ? GRAIN : size);
     }
     return payload;
 }

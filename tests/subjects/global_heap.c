@@ -2,6 +2,8 @@
  * Each bit is for a unit of 16 bytes: is it taken, and is it the last of a payload? First fit. As it is
  * started once in its life, it leaves the clearing of its bitmaps to the program's start: here, to the
  * harness. */
+#include <string.h>
+
 #include "fuzz/execute/subject.h"
 #include "tests/subjects/defect.h"
 
@@ -127,8 +129,8 @@ static void *call_calloc(size_t count, size_t size) {
     }
     unsigned char *const payload = alloc(count * size);
     const size_t zero_size = is(GLOBAL_HEAP_ZEROES_TOO_LITTLE) ? count_for(count * size) : count * size;
-    for (size_t i = 0; payload != NULL && i < zero_size; i++) {
-        payload[i] = 0;
+    if (payload != NULL) {
+        memset(payload, 0, zero_size);
     }
     return payload;
 }

@@ -259,8 +259,8 @@ static void *zalloc(size_t size) {
             payload[i] = 0;
         }
     }
-    for (size_t i = 0; payload != NULL && i < size; i++) {
-        payload[i] = 0;
+    if (payload != NULL) {
+        memset(payload, 0, size);
     }
     return payload;
 }

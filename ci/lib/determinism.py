@@ -34,7 +34,7 @@ def parse_arguments(arguments):
     parser.add_argument("paths", nargs="*", type=pathlib.Path, metavar="PATH",
                         help="files and folders of inputs (default: the committed corpus)")
     parser.add_argument("--target", choices=TARGETS, default="heap",
-                        help="whose inputs they are (default: heap); others than the heap's have no digest")
+                        help="whose inputs they are (default: heap); only programs have a digest")
     parser.add_argument("--orders", type=parse_positive, default=3, metavar="N",
                         help="shuffled orders, of seeds 1 to N (default: 3)")
     parser.add_argument("--build", type=pathlib.Path, metavar="DIR", help="the folder of the programs, which are then not "
@@ -69,9 +69,9 @@ def run(command):
     return done.returncode, done.stdout
 
 
-def digests(build, paths):
+def digests(build, target, paths):
     """What kmemfuzz run says of each path, in order: digest and count of operations."""
-    code, output = run([build / "kmemfuzz", "run", *paths])
+    code, output = run([build / corpus.tool_of(target).name, "run", *paths])
     if code in (EXIT_ENVIRONMENT, EXIT_INTERNAL):
         print(visible_lines(output[-1500:]), end="", file=sys.stderr)
         sys.exit(code)
@@ -147,8 +147,8 @@ def main(arguments):
     build = options.build or BUILD
     paths = [path for given in options.paths for path in corpus.inputs(given)]
     judges = [Judge("coverage", lambda order: coverage(build, options.target, order), paths)]
-    if options.target == "heap":
-        judges.append(Judge("digests", lambda order: digests(build, order), paths))
+    if options.target in corpus.PROGRAMS:
+        judges.append(Judge("digests", lambda order: digests(build, options.target, order), paths))
     try:
         for judge in judges:
             judge.judge(options.orders)

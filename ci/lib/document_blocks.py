@@ -19,7 +19,7 @@ NOT_RUN = (
     (r"(\./)?ci/", "takes minutes, installs packages, or would start this check again"),
     (r"(build/\w+/)?kmemfuzz (board|corpus|fuzz|report|soak)\b", "builds images, needs a campaign, or takes minutes"),
     (r"(cmake|ctest) ", "builds into the tree or needs a build that is not there"),
-    (r"(build/\w+/)?(heap|page|text|empty)_fuzzer\b", "runs until it is stopped"),
+    (r"(build/\w+/)?(heap|kernel|pages|text|empty)_fuzzer\b", "runs until it is stopped"),
     (r"git ", "needs a network, or a repository"),
 )
 

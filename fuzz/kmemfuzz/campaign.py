@@ -23,7 +23,7 @@ from kmemfuzz.workers import Workers
 
 PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
 BUILD = tree.build_folder(PRESET)
-TARGETS = ("heap", "page", "sv39", "text", "import")
+TARGETS = (*corpus.PROGRAMS, "sv39", "text", "import")
 EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are reduced by waiting for them
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
 LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, where there is no explanation
@@ -192,9 +192,11 @@ class Campaign:
 
         def is_cut():
             return self.stop.count > patience
-        explain = functools.partial(findings.explain_program, tool=corpus.KMEMFUZZ, seconds=EXPLAIN_SECONDS, is_cut=is_cut)
-        if self.options.target != "heap":
-            explain = functools.partial(explanation.explain, target=self.options.target, binary=self.binary, is_cut=is_cut)
+        target = self.options.target
+        if target in corpus.PROGRAMS:
+            explain = functools.partial(findings.explain_program, tool=corpus.tool_of(target), seconds=EXPLAIN_SECONDS, is_cut=is_cut)
+        else:
+            explain = functools.partial(explanation.explain, target=target, binary=self.binary, is_cut=is_cut)
         found = []
         for entry in self.figures["findings"]:
             explained = []
@@ -218,7 +220,8 @@ class Campaign:
                 if findings.show(finding, sys.stderr)]
         more = entry["count"] - EXPLAINED_COUNT
         if more > 0:
-            command = "kmemfuzz explain" if self.options.target == "heap" else f"{explanation.STEPS_WANTED} {self.binary}"
+            command = (f"{corpus.tool_of(self.options.target)} explain" if self.options.target in corpus.PROGRAMS else
+                       f"{explanation.STEPS_WANTED} {self.binary}")
             print(f"{more} more input{'' if more == 1 else 's'} of this kind {'is' if more == 1 else 'are'} in "
                   f"{visible(self.folders.findings)}; {visible(command)} FILE explains each", file=sys.stderr)
         if not explained:

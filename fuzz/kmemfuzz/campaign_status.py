@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 
+from kmemfuzz import corpus
 from kmemfuzz.outside_text import dump_json, visible
 
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
@@ -49,7 +50,7 @@ def measure(workers, crashes, elapsed, options):
 def status_line(figures, options):
     left = max(0, options.seconds - figures["seconds"])
     operations = ""
-    if options.target == "heap":
+    if options.target in corpus.PROGRAMS:
         operations = f"{human(figures['checked_operations_per_second'])} checked operations/s  "
     crashes = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items()) or "none"
     restarts = f"  restarts {figures['restarts']}" if figures["restarts"] else ""
@@ -91,7 +92,7 @@ def summarise(figures, options):
     print(f"\nFuzzed the {options.target} target for {figures['seconds']:.0f} s with {options.jobs} "
           f"worker{'' if options.jobs == 1 else 's'}")
     print(f"  executions          {figures['executions']:,} ({figures['executions_per_second']:,}/s)")
-    if options.target == "heap":
+    if options.target in corpus.PROGRAMS:
         print(f"  checked operations  {figures['checked_operations']:,} "
               f"({figures['checked_operations_per_second']:,}/s)")
     print(f"  coverage            {figures['coverage_edges']} edges, {figures['features']} features")

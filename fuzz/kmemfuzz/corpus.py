@@ -17,6 +17,7 @@ import tempfile
 from kmemfuzz import fuzzer, tree
 
 KMEMFUZZ = tree.build_folder("fuzz") / "kmemfuzz"
+PROGRAMS = ("heap", "kernel", "pages")  # the targets whose inputs are programs
 # What campaigns start from. Not "large": those programs take too long to be worth mutating; they are only replayed.
 SEED_FOLDERS = ("seeds", "minimised", "regressions")
 WHOLE_INPUT_SIZE = 1 << 20  # no input of a committed corpus is longer, so none is measured cut short
@@ -30,6 +31,11 @@ _INITED = re.compile(r"INITED\s+cov: (\d+) ft: (\d+)")
 
 class CorpusError(Exception):
     """What could not be done, in words for a person."""
+
+
+def tool_of(target):
+    """The kmemfuzz that runs the programs of a target as it does."""
+    return KMEMFUZZ if target == "heap" else KMEMFUZZ.with_name(f"{target}_kmemfuzz")
 
 
 def content_name(data):
@@ -154,7 +160,7 @@ def prepare_seeds(target, folder):
     """Makes folder hold the committed corpus of a target, programs in text as bytes, which mutate better."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if target != "heap":
+    if target not in PROGRAMS:
         return
     paths = [path for name in SEED_FOLDERS for path in inputs(pathlib.Path("corpus", name))]
     for path, program in zip(paths, canonical(paths)):

@@ -1,4 +1,4 @@
-"""Explains a crash of a fuzz target other than the heap's: reduces its input (reduction.py), has the target print each step on the
+"""Explains a crash of a fuzz target whose inputs are no programs: reduces its input (reduction.py), has the target print each step on the
 reduced input, and writes that next to the crash.
 
 The files, each written whole: FILE.reduced, the input; FILE.txt, the explanation for you; FILE.json, for kmemfuzz report, which
@@ -25,7 +25,6 @@ HASTY = {name: options + ":symbolize=0" for name, options in fuzzer.ENVIRONMENT.
 
 # Where the code lies that a target tries. It also runs the model and the target itself, in whose functions other bugs may show.
 UNDER_TEST = {
-    "page": ("src/",),
     "sv39": ("src/",),
     "text": ("fuzz/program/",),
     "import": ("fuzz/import/", "fuzz/program/"),

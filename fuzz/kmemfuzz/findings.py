@@ -1,5 +1,5 @@
-"""Explains the crashes of a campaign. `kmemfuzz explain` reduces one of the heap's and writes its files; explanation.py explains
-those of other targets. Crashes that fail in the same way and reduce to the same input are one finding."""
+"""Explains the crashes of a campaign. `kmemfuzz explain` reduces those that are programs and writes their files; explanation.py
+explains the others. Crashes that fail in the same way and reduce to the same input are one finding."""
 
 import base64
 import json
@@ -63,7 +63,7 @@ def _is_explanation(document):
 
 
 def explain_program(artifact, tool, seconds, is_cut=_never):
-    """One finding of the heap's target, explained. Its members:
+    """One finding of a target that runs programs, explained. Its members:
 
     file          the file that the fuzzer saved
     id            how it fails, such as "free-merged" or "use-after-poison in kmem_zalloc"; None: it is not explained

@@ -1,5 +1,5 @@
 """Makes an input of a fuzz target smaller, byte by byte, as long as it still fails, without running anything itself. For targets
-other than the heap's, whose programs kmemfuzz reduces."""
+whose inputs are no programs: kmemfuzz reduces those."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,8 @@ class Shape(NamedTuple):
     is_text: bool
 
 
-# The sizes are those in fuzz/page/page_operation.h and fuzz/sv39/sv39_operation.h.
+# The sizes are those in fuzz/sv39/sv39_operation.h.
 SHAPES = {
-    "page": Shape(header_size=3, unit_size=3, is_text=False),
     "sv39": Shape(header_size=3, unit_size=4, is_text=False),
     "text": Shape(header_size=0, unit_size=1, is_text=True),
     "import": Shape(header_size=0, unit_size=1, is_text=True),

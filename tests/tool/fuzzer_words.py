@@ -17,8 +17,6 @@ ABORT = ("AddressSanitizer:DEADLYSIGNAL\n=====\n"
          "    #3 0x55b6310e82bf in violation_FREE_MERGED fuzz/report/violation.c:17:1\n==9860==ABORTING\n")
 VIOLATED = ("VIOLATION free-merged: No two adjacent blocks are both free.\n  heap       13 pages of 32 bytes\n" +
             ABORT + SAVED)
-PAGE_VIOLATED = ("\nVIOLATION page-zeroed: Every byte of a zeroed run is 0.\n  operation 3: page_zalloc(2)\n" +
-                 ABORT + SAVED)
 SV39_VIOLATED = ("\nVIOLATION sv39-satp: satp names the mode and the root.\n  operation 0: sv39_init(4 pages)\n" +
                  ABORT + SAVED)
 TEXT_VIOLATED = ("\nVIOLATION text-printed-parses: A printed program parses.\n" + ABORT + SAVED)

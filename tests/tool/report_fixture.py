@@ -68,18 +68,18 @@ def write_explanations(folder):
 
 
 def write_night(folder):
-    """A night: the heap's campaign with two runs and findings, one of the page allocator in two builds that found nothing,
+    """A night: the heap's campaign with two runs and findings, one of the import of logs in two builds that found nothing,
     and one of the page tables with findings."""
     heap = [series_line("20261121T010000Z-1", number) for number in range(5)]
     heap += [series_line("20261122T010000Z-2", number) for number in range(25)]
     heap.append(series_line("20261122T010000Z-2", 25, findings={"free-merged": [CRASH, SAME], "hang": [HANG]}))
     write_series(folder / "heap", heap)
     write_findings(folder / "heap")
-    page = {"target": "page", "checked_operations": 0, "findings": {}}
-    write_series(folder / "page", [
-        *(series_line("20261122T000000Z-6", number, **page, build="memory", features=4000 + number) for number in range(3)),
-        *(series_line("20261122T020000Z-3", number, **page) for number in range(12)),
-        *(series_line("20261122T030000Z-7", number, **page, build="memory", features=5000 + number) for number in range(4))])
+    logs = {"target": "import", "checked_operations": 0, "findings": {}}
+    write_series(folder / "import", [
+        *(series_line("20261122T000000Z-6", number, **logs, build="memory", features=4000 + number) for number in range(3)),
+        *(series_line("20261122T020000Z-3", number, **logs) for number in range(12)),
+        *(series_line("20261122T030000Z-7", number, **logs, build="memory", features=5000 + number) for number in range(4))])
     write_series(folder / "sv39", [series_line("20261122T030000Z-4", number, target="sv39", checked_operations=0,
                                                findings={"asan: ABRT": [CRASH, SAME], "hang": [HANG]}) for number in range(3)])
     write_explanations(folder / "sv39")

@@ -16,7 +16,7 @@ import types
 import pytest
 from kmemfuzz import campaign, campaign_status, command_line, series
 from campaign_tree import FUZZER, TOOL, CampaignTree, name_of
-from fuzzer_words import PAGE_VIOLATED
+from fuzzer_words import SV39_VIOLATED
 from terminal import open_terminal, read_terminal
 
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
@@ -98,9 +98,11 @@ class TestFigures:
         figures = {**self.FIGURES, "restarts": 4, "workers_lost": 1}
         assert campaign_status.status_line(figures, options).endswith("hang 1  restarts 4  workers lost 1")
 
-    def test_only_the_heap_target_counts_checked_operations(self):
-        options = types.SimpleNamespace(seconds=60, target="page")
-        assert "operations" not in campaign_status.status_line(self.FIGURES, options)
+    @pytest.mark.parametrize("target", campaign.TARGETS)
+    def test_only_targets_that_run_programs_count_checked_operations(self, target):
+        options = types.SimpleNamespace(seconds=60, target=target)
+        assert ("checked operations" in campaign_status.status_line(self.FIGURES, options)) == (
+            target in ("heap", "kernel", "pages"))
 
     def test_no_time_is_left_when_it_is_over(self):
         options = types.SimpleNamespace(seconds=10, target="heap")
@@ -195,48 +197,60 @@ class TestEnd(CampaignTree):
         self.run_until_ready('echo "steps: $KMEM_STEPS" >told; runs_on\n', env=dict(os.environ, KMEM_STEPS="1"))
         assert (self.tree / "told").read_text(encoding="utf-8") == "steps: \n"
 
-    # The page target on one file: it fails when an x is in it.
-    PAGE_REPLAY = 'case $(cat "$last") in *x*) cat violated >&2; exit 77 ;; esac; exit 0'
+    # The target of the page tables on one file: it fails when an x is in it.
+    SV39_REPLAY = 'case $(cat "$last") in *x*) cat violated >&2; exit 77 ;; esac; exit 0'
 
     def test_findings_of_the_other_targets_are_reduced_explained_and_told_to_be_the_same(self):
-        self.write("violated", "Running: it\nmemory: 3 pages\n" + PAGE_VIOLATED)
-        self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", self.PAGE_REPLAY))
-        code, output, errors = self.run_until_ready("crashes abcx; crashes deeabcxf; runs_on\n", "--target", "page", "--json")
+        self.write("violated", "Running: it\nanother tree\n" + SV39_VIOLATED)
+        self.write("build/fuzz/sv39_fuzzer", self.script_with("cat violated >&2; exit 77", self.SV39_REPLAY))
+        code, output, errors = self.run_until_ready("crashes abcx; crashes deeabcdxf; runs_on\n", "--target", "sv39", "--json")
         assert code == VIOLATION
-        assert "\nFound: page-zeroed (2 inputs)\n" in errors
-        first, second = (f"build/campaign/page/findings/crash-{name_of(data)}" for data in (b"abcx", b"deeabcxf"))
-        assert (f"\n{first}: 4 bytes, which cannot be made fewer\n\nmemory: 3 pages\n\nVIOLATION page-zeroed: Every byte "
-                "of a zeroed run is 0.\n  operation 3: page_zalloc(2)\n\n  input") in errors
-        assert f"\n  replay  KMEM_STEPS=1 build/fuzz/page_fuzzer {first}.reduced\n" in errors
-        assert f"\n{second}: page-zeroed, the same as {first}\n" in errors
+        assert "\nFound: sv39-satp (2 inputs)\n" in errors
+        first, second = (f"build/campaign/sv39/findings/crash-{name_of(data)}" for data in (b"abcx", b"deeabcdxf"))
+        assert (f"\n{first}: 4 bytes, which cannot be made fewer\n\nanother tree\n\nVIOLATION sv39-satp: satp "
+                "names the mode and the root.\n  operation 0: sv39_init(4 pages)\n\n  input") in errors
+        assert f"\n  replay  KMEM_STEPS=1 build/fuzz/sv39_fuzzer {first}.reduced\n" in errors
+        assert f"\n{second}: sv39-satp, the same as {first}\n" in errors
         found = json.loads(output)["findings"]
         assert [(its["id"], its["file"], its["input"], its["size_before"], its["size_after"], its["duplicate_of"])
-                for its in found] == [("page-zeroed", first, "AAAAeA==", 4, 4, None),
-                                      ("page-zeroed", second, "AAAAeA==", 8, 4, first)]
+                for its in found] == [("sv39-satp", first, "AAAAeA==", 4, 4, None),
+                                      ("sv39-satp", second, "AAAAeA==", 9, 4, first)]
         for its in found:
             assert its["files"] == {
                 "reduced": f"{its['file']}.reduced", "text": f"{its['file']}.txt", "json": f"{its['file']}.json"}
             assert (self.tree / its["files"]["reduced"]).read_bytes() == b"\0\0\0x"
             assert its["report"] in (self.tree / its["files"]["text"]).read_text(encoding="utf-8")
 
+    @pytest.mark.parametrize("target", ("kernel", "pages"))
+    def test_findings_of_another_layer_are_explained_by_its_own_tool(self, target):
+        self.write("build/fuzz/kmemfuzz", TOOL.replace("explain) ", "explain) exit 4; "))
+        self.write(f"build/fuzz/{target}_kmemfuzz", TOOL.replace('"small"', f'"small {target}"'))
+        crashes = "".join(f"crashes {'x' * size}; " for size in range(1, 7))
+        code, output, errors = self.run_until_ready(crashes + "runs_on\n", "--target", target, "--json")
+        found = json.loads(output)["findings"]
+        assert (code, {its["program"] for its in found}) == (VIOLATION, {f"small {target}"})
+        assert found[0]["replay"] == f"build/fuzz/{target}_kmemfuzz run {found[0]['file']}"
+        assert (f"1 more input of this kind is in build/campaign/{target}/findings; build/fuzz/{target}_kmemfuzz explain FILE "
+                "explains each\n") in errors
+
     def test_of_each_kind_the_five_smallest_are_explained(self):
-        self.write("violated", PAGE_VIOLATED)
-        self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", self.PAGE_REPLAY))
+        self.write("violated", SV39_VIOLATED)
+        self.write("build/fuzz/sv39_fuzzer", self.script_with("cat violated >&2; exit 77", self.SV39_REPLAY))
         crashes = [b"x" * size for size in range(4, 11)]
         behaviour = "".join(f"crashes {data.decode()}; " for data in crashes)
-        code, output, errors = self.run_until_ready(behaviour + "runs_on\n", "--target", "page", "--json")
+        code, output, errors = self.run_until_ready(behaviour + "runs_on\n", "--target", "sv39", "--json")
         assert code == VIOLATION
         assert [its["size_before"] for its in json.loads(output)["findings"]] == [4, 5, 6, 7, 8]
-        assert ("\n2 more inputs of this kind are in build/campaign/page/findings; KMEM_STEPS=1 build/fuzz/page_fuzzer "
+        assert ("\n2 more inputs of this kind are in build/campaign/sv39/findings; KMEM_STEPS=1 build/fuzz/sv39_fuzzer "
                 "FILE explains each\n") in errors
-        assert list((self.tree / "build/campaign/page/running").iterdir()) == []
+        assert list((self.tree / "build/campaign/sv39/running").iterdir()) == []
 
     def test_what_the_other_targets_do_not_repeat_is_told_with_a_command_to_try(self):
-        self.write("build/fuzz/page_fuzzer", self.script_with("cat violated >&2; exit 77", "exit 0"))
-        code, _, errors = self.run_until_ready("crashes one; runs_on\n", "--target", "page")
+        self.write("build/fuzz/sv39_fuzzer", self.script_with("cat violated >&2; exit 77", "exit 0"))
+        code, _, errors = self.run_until_ready("crashes one; runs_on\n", "--target", "sv39")
         assert code == VIOLATION
-        assert "is not explained: it does not fail when build/fuzz/page_fuzzer runs it again\n" in errors
-        assert "\n  base64  b25l\n\n  replay  build/fuzz/page_fuzzer build/campaign/page/findings/crash-" in errors
+        assert "is not explained: it does not fail when build/fuzz/sv39_fuzzer runs it again\n" in errors
+        assert "\n  base64  b25l\n\n  replay  build/fuzz/sv39_fuzzer build/campaign/sv39/findings/crash-" in errors
 
     def test_a_libfuzzer_that_ends_is_no_violation_and_what_it_said_is_shown(self):
         code, output, errors = self.run_campaign("finds one; echo 'ERROR: it cannot be' >&2; exit 1\n", "--for", "1h")
@@ -305,12 +319,14 @@ class TestEnd(CampaignTree):
         self.require_summary(output, 1)
         self.require_kept(inputs=[b"one"], crashes=[b"two"])
 
-    def test_the_committed_programs_are_seeds_but_for_the_large_ones(self):
-        self.run_until_ready('ls "$last" >started; runs_on\n')
+    @pytest.mark.parametrize("target", ("heap", "kernel", "pages"))
+    def test_the_committed_programs_are_seeds_but_for_the_large_ones(self, target):
+        self.run_until_ready('ls "$last" >started; runs_on\n', "--target", target)
         assert (self.tree / "started").read_text(encoding="utf-8").split() == ["regressions-a", "seeds-b.ops"]
 
-    def test_the_other_targets_start_without_seeds(self):
-        self.run_until_ready('ls "$last" >started; runs_on\n', "--target", "text")
+    @pytest.mark.parametrize("target", ("sv39", "text", "import"))
+    def test_targets_that_run_no_programs_start_without_seeds(self, target):
+        self.run_until_ready('ls "$last" >started; runs_on\n', "--target", target)
         assert (self.tree / "started").read_text(encoding="utf-8") == ""
 
 

@@ -247,16 +247,16 @@ class TestUntold(CampaignTree):
         self.require_told(b"one")
 
     def test_of_a_target_that_explains_itself(self):
-        script = (self.build / "page_fuzzer").read_text(encoding="utf-8")
-        self.write("build/fuzz/page_fuzzer", script.replace(
+        script = (self.build / "sv39_fuzzer").read_text(encoding="utf-8")
+        self.write("build/fuzz/sv39_fuzzer", script.replace(
             "cat violated", 'case $last in *input) while [ -e slow ]; do : >explaining; sleep 0.05; done ;; esac; cat violated'))
-        process = self.start_explaining("crashes one; runs_on\n", "--target", "page")
+        process = self.start_explaining("crashes one; runs_on\n", "--target", "sv39")
         os.kill(process.pid, signal.SIGTERM)
         (self.tree / "slow").unlink()
         _, output, errors = self.finish(process)
         assert "stopped before 1 finding was explained" in errors
         self.require_summary(output, 1)
-        _, output, _ = self.run_campaign(RUNS_ON, "--for", "1s", "--target", "page", "--json")
+        _, output, _ = self.run_campaign(RUNS_ON, "--for", "1s", "--target", "sv39", "--json")
         assert [(its["id"], its["size_after"]) for its in json.loads(output)["findings"]] == [("free-merged", 0)]
 
     def test_what_was_found_is_left_to_it_while_another_campaign_still_explains(self):

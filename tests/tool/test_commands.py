@@ -51,7 +51,7 @@ MISSING = (
     (["board", "--gdb", "program", "--gdb-commands", "nowhere"], "--gdb-commands nowhere: there is no such file"),
     (["determinism", "nowhere"], "there is no nowhere"),
     (["determinism", "program", "--build", "nothing"], "--build nothing holds no heap_fuzzer"),
-    (["fuzz", "--build", "nothing", "--target", "page"], "--build nothing holds no page_fuzzer; ./ci/engine"),
+    (["fuzz", "--build", "nothing", "--target", "pages"], "--build nothing holds no pages_fuzzer; ./ci/engine"),
     (["corpus", "merge", "nowhere"], "there is no folder nowhere"),
     (["bench", "target", "--baseline", "nowhere"], "there is no baseline nowhere"),
     (["report", "--campaign", "nowhere"], "there is no folder nowhere"),

@@ -16,7 +16,8 @@ import pytest
 from kmemfuzz import explanation, fuzzer
 import patched
 from kmemfuzz.campaign import TARGETS
-from fuzzer_words import ABORT, PAGE_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, TIMED_OUT
+from kmemfuzz.corpus import PROGRAMS
+from fuzzer_words import ABORT, SV39_VIOLATED, POISONED, SAVED, TEXT_VIOLATED, TIMED_OUT
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUZZERS = ROOT / "build" / "fuzz"
@@ -141,8 +142,8 @@ VIOLATION text-encoded-size: A sentence.
         assert asked.count("named") == 2 + 1  # for each of two stacks, and for the report of the reduced input
         assert asked.count("hasty") > 8
 
-    def test_it_is_known_where_the_code_lies_that_each_target_but_the_heaps_tries(self):
-        assert set(explanation.UNDER_TEST) == set(TARGETS) - {"heap"}
+    def test_it_is_known_where_the_code_lies_that_each_target_without_programs_tries(self):
+        assert set(explanation.UNDER_TEST) == set(TARGETS) - set(PROGRAMS)
         for folder in {folder for folders in explanation.UNDER_TEST.values() for folder in folders}:
             assert (ROOT / folder).is_dir(), folder
 
@@ -200,25 +201,25 @@ class TestWords:
     BEFORE = "INFO: Running with entropic power schedule (0xFF, 100).\nINFO: Seed: 7\nx: Running 1 inputs 1 time(s) each.\nRunning: f\n"
 
     def test_of_a_rule_that_was_broken_there_is_what_the_target_says_and_nothing_of_libfuzzer(self):
-        assert explanation.report_words(self.BEFORE + "memory: 3 pages\n" + PAGE_VIOLATED) == (
-            "memory: 3 pages\n\nVIOLATION page-zeroed: Every byte of a zeroed run is 0.\n"
-            "  operation 3: page_zalloc(2)")
+        assert explanation.report_words(self.BEFORE + "another tree\n" + SV39_VIOLATED) == (
+            "another tree\n\nVIOLATION sv39-satp: satp names the mode and the root.\n"
+            "  operation 0: sv39_init(4 pages)")
         assert explanation.report_words(self.BEFORE + TEXT_VIOLATED).startswith("VIOLATION text-printed-parses: ")
         assert "\n" not in explanation.report_words(self.BEFORE + TEXT_VIOLATED)
 
     def test_of_a_death_there_are_the_steps_and_the_sanitizers_report_with_its_stack_but_not_libfuzzers_part_of_it(self):
         words = explanation.report_words(
-            self.BEFORE + "  operation 0: page_alloc(1)\n" + POISONED.replace(SAVED, "") +
+            self.BEFORE + "  operation 1: sv39_unmap(0x0)\n" + POISONED.replace(SAVED, "") +
             "    #1 0x5580c in main (build/fuzz/x+0x16)\n    #2 0x55 in fuzzer::RunOneTest(x) f.c\n    #3 0x7f  (/lib/libc.so.6+0x3)\n"
             "MS: 0 ; base unit: 00\n0x2,0x41,\n\\002A\n\nShadow bytes around the buggy address:\n  0x7f: 00\n" + SAVED)
-        assert words == ("  operation 0: page_alloc(1)\n"
+        assert words == ("  operation 1: sv39_unmap(0x0)\n"
                          "ERROR: AddressSanitizer: use-after-poison on address 0x7f17cc2002a0 at pc 0x5580\n"
                          "WRITE of size 8 at 0x7f17cc2002a0 thread T0\n"
                          "    #0 0x5580c421451d in kmem_zalloc src/kmem.c:313:18")
 
     def test_of_a_hang_there_is_the_step_it_hangs_in(self):
-        words = explanation.report_words(self.BEFORE + "  operation 0: page_free(page 0)\n" + TIMED_OUT)
-        assert words.startswith("  operation 0: page_free(page 0)\nALARM: working on the last Unit for 11 seconds\n"), words
+        words = explanation.report_words(self.BEFORE + "  operation 1: sv39_unmap(0x0)\n" + TIMED_OUT)
+        assert words.startswith("  operation 1: sv39_unmap(0x0)\nALARM: working on the last Unit for 11 seconds\n"), words
         assert "ERROR: libFuzzer: timeout after 11 seconds" in words
 
     def test_a_signal_alone_is_told_with_its_stack(self):
@@ -254,23 +255,8 @@ class TestSteps:
         return done.stderr.partition("\nRunning: ")[2].partition("\n")[2].partition("Executed ")[0]
 
     def test_nothing_is_said_when_nobody_asks(self):
-        for target in ("page", "sv39", "text", "import"):
+        for target in ("sv39", "text", "import"):
             assert self.run_target(target, b"\x01" * 40, steps=False) == ""
-
-    def test_the_page_target_shows_each_operation_what_came_of_it_and_the_pages(self):
-        assert self.run_target("page", b"\x03\x05\x07" b"\x00\x00\x01" b"\x06\x00\x00" b"\x0d\x00\x00") == """\
-memory: 4 descriptors, 5 bytes of room, 4 pages of 4096 bytes, 7 bytes more
-  operation 0: page_init(memory for 4 pages)
-        [4 free]
-  operation 1: page_alloc(2)
-      -> page 0
-        [2 taken][2 free]
-  operation 2: page_extend(page 0, 1)
-        [3 taken][1 free]
-  operation 3: page_free(page 3)
-      -> refused: double-free
-        [3 taken][1 free]
-"""
 
     def test_the_sv39_target_shows_each_operation_and_what_came_of_it(self):
         assert self.run_target("sv39", b"\x01\x00\x00" b"\x00\x00\x00\x00" b"\x70\x00\x00\x00" b"\x79\x00\x00\x00"
@@ -325,28 +311,6 @@ class TestPlanted:
         (self.folder / "crash").write_bytes(data)
         return explanation.explain(self.folder / "crash", target, binary, lambda: False)
 
-    def test_of_the_page_allocator(self):
-        finding = self.explain(
-            "page", "page.c", "        pages->descriptors[run.first + run.count - 1] = PAGE_TAKEN; /* no longer the last */\n", "",
-            b"\x49\x11\x07" b"\x03\x07\x02" b"\x0d\x00\x00" b"\x01\x00\x00" b"\x28\x05\x01" + bytes(range(60)))
-        assert (finding["id"], base64.b64decode(finding["input"])) == ("page-live-is-taken", b"\x01\0\0" b"\0\0\0" b"\x06\0\0")
-        assert finding["report"] == """\
-memory: 2 descriptors, 0 bytes of room, 2 pages of 4096 bytes, 0 bytes more
-  operation 0: page_init(memory for 2 pages)
-        [2 free]
-  operation 1: page_alloc(1)
-      -> page 0
-        [1 taken][1 free]
-  operation 2: page_extend(page 0, 1)
-        [1 taken][1 taken]
-
-VIOLATION page-live-is-taken: Every live run is a taken run of the right length.
-  operation 2: page_extend(page 0, 1)
-  expected: 2 at page 0
-  observed: 1
-  before: [1 taken][1 free]
-  after:  [1 taken][1 taken]"""
-
     def test_of_the_page_tables(self):
         finding = self.explain(
             "sv39", "riscv/sv39.c", "for (unsigned level = 0; level <= kept_level; level++) {",
@@ -370,11 +334,11 @@ VIOLATION sv39-table-page: Every table is a taken run of one page of the allocat
 
     def test_of_a_sanitizer_with_the_line_of_the_core(self):
         finding = self.explain(
-            "page", "page.c", "    word *const words = run;\n",
-            "    word *const words = count == 3 ? (word *)((uintptr_t)run + 1) : run;\n",
-            b"\x10\x00\x00" b"\x00\x00\x00" b"\x04\x00\x00" b"\x04\x00\x02" b"\x00\x00\x00")
+            "sv39", "page.c", "    word *const words = run;\n",
+            "    word *const words = pages->taken_count == 5 ? (word *)((uintptr_t)run + 1) : run;\n",
+            b"\x10\x00\x00" b"\x09\x00\x00\x00" b"\x00\x41\x07\x81" b"\x05\x00\x00\x00")
         assert finding["id"].startswith("ubsan: store to misaligned address N for type 'word'"), finding["id"]
-        assert base64.b64decode(finding["input"]) == b"\x02\0\0" b"\x04\0\x02"
-        assert re.search(r"(?s)^memory: 3 descriptors, .*\n  operation 1: page_zalloc\(3\)\n.*/src/page\.c:\d+:\d+: "
+        assert base64.b64decode(finding["input"]) == b"\x01\0\0" b"\0\0\0\0"
+        assert re.search(r"(?s)^  operation 0: sv39_init\(5 pages .*\n  operation 1: sv39_map\(.*/src/page\.c:\d+:\d+: "
                          r"runtime error: store to misaligned .*\n    #0 0x[0-9a-f]+ in page_zalloc .*\nSUMMARY: [^\n]*$",
                          finding["report"])

@@ -9,7 +9,7 @@ import tempfile
 from kmemfuzz import fuzzer
 from fuzzer_words import (
 
-    ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, PAGE_VIOLATED, POISONED, PULSE, REDUCE,
+    ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, POISONED, PULSE, REDUCE,
     SV39_VIOLATED, TEXT_VIOLATED, TIMED_OUT, UNDEFINED, UNWRITTEN, VIOLATED)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -27,8 +27,7 @@ class TestFuzzerOutput:
             assert fuzzer.parse_progress(line) is None, line
 
     def test_a_finding_has_the_id_of_what_stopped_the_target(self):
-        for output, finding in ((VIOLATED, "free-merged"), (PAGE_VIOLATED, "page-zeroed"),
-                                (SV39_VIOLATED, "sv39-satp"), (TEXT_VIOLATED, "text-printed-parses"),
+        for output, finding in ((VIOLATED, "free-merged"), (SV39_VIOLATED, "sv39-satp"), (TEXT_VIOLATED, "text-printed-parses"),
                                 (POISONED, "asan: use-after-poison"),
                                 (UNWRITTEN, "msan: use-of-uninitialized-value"), (TIMED_OUT, "hang"), (OUT_OF_MEMORY, "hang")):
             assert fuzzer.parse_finding(INITED + NEW + output) == finding
@@ -62,22 +61,22 @@ class TestFuzzerOutput:
 
     STACK = ("==1==ERROR: AddressSanitizer: use-after-poison on address 0x7f at pc 0x55\n"
              "    #0 0x55d0 in memcpy /build/llvm/compiler-rt/lib/asan/asan_interceptors.cpp:63:5\n"
-             "    #1 0x55d1 in model_take /home/src/fuzz/kmem/fuzz/page/page_model.c:9:1\n"
+             "    #1 0x55d1 in model_take /home/src/fuzz/kmem/fuzz/sv39/sv39_model.c:9:1\n"
              "    #2 0x55d2 in sv39_map /home/src/fuzz/kmem/src/riscv/sv39.c:313:18\n"
              "    #3 0x55d3 in fuzzer::RunOneTest(x) (build/fuzz/sv39_fuzzer+0x5e)\n\nfreed by thread T0 here:\n"
              "    #0 0x55d4 in import_close fuzz/import/import.c:313:18\n")
 
     def test_the_function_is_the_innermost_of_the_first_stack_that_lies_in_these_folders_wherever_the_tree_lies(self):
-        for folders, function in ((("src/",), "sv39_map"), (("fuzz/page/", "src/"), "model_take"), (("fuzz/import/",), None)):
+        for folders, function in ((("src/",), "sv39_map"), (("fuzz/sv39/", "src/"), "model_take"), (("fuzz/import/",), None)):
             assert fuzzer.find_function(INITED + self.STACK, folders) == function
         assert fuzzer.find_function(POISONED, ("src/",)) == "kmem_zalloc"
         for output in ("", INITED, VIOLATED, TIMED_OUT):
             assert fuzzer.find_function(output, ("src/",)) is None
 
     def test_a_stack_without_symbols_is_known_by_its_places(self):
-        output = "".join(f"    #{number} 0x7f2{number}  (/tmp/x/page_fuzzer+0x12{number}) (BuildId: 77ab)\n"
+        output = "".join(f"    #{number} 0x7f2{number}  (/tmp/x/sv39_fuzzer+0x12{number}) (BuildId: 77ab)\n"
                          for number in range(2))
-        assert fuzzer.stack_places(output + "\n" + output) == ("/tmp/x/page_fuzzer+0x120", "/tmp/x/page_fuzzer+0x121")
+        assert fuzzer.stack_places(output + "\n" + output) == ("/tmp/x/sv39_fuzzer+0x120", "/tmp/x/sv39_fuzzer+0x121")
         assert fuzzer.find_function(output, ("src/",)) is None
         assert fuzzer.stack_places(self.STACK) == ()
 

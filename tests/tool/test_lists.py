@@ -5,21 +5,29 @@ workflows' lists are tested in tests/workflows.
 import pathlib
 import re
 
-from kmemfuzz import campaign
+from kmemfuzz import campaign, corpus
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EMPTY = "empty"  # the target that only measures libFuzzer itself
 
 
-class TestTargets:
-    def test_a_campaign_knows_every_target_there_is_a_source_of(self):
-        sources = {path.name.removesuffix("_fuzzer.c") for path in (ROOT / "fuzz" / "libfuzzer").glob("*_fuzzer.c")}
-        assert sorted(sources - {EMPTY}) == sorted(campaign.TARGETS)
+def built():
+    """(what fuzz/CMakeLists.txt builds from a source of its own, what it builds from the heap's target)."""
+    text = (ROOT / "fuzz/CMakeLists.txt").read_text(encoding="utf-8")
+    layers, = re.findall(r"^ *foreach\(layer ([\w ]+)\)\n *kmem_fuzzer\(\$\{layer\}_fuzzer libfuzzer/heap_fuzzer\.c ", text, re.MULTILINE)
+    return set(re.findall(r"^ *kmem_fuzzer\((\w+)_fuzzer ", text, re.MULTILINE)), set(layers.split())
 
+
+class TestTargets:
     def test_every_source_of_a_target_is_built(self):
-        built = set(re.findall(r"^ *kmem_fuzzer\((\w+)_fuzzer ", (ROOT / "fuzz/CMakeLists.txt").read_text(encoding="utf-8"),
-                               re.MULTILINE))
-        assert built - {EMPTY} == set(campaign.TARGETS)
+        sources = {path.name.removesuffix("_fuzzer.c") for path in (ROOT / "fuzz" / "libfuzzer").glob("*_fuzzer.c")}
+        assert sources == built()[0]
+
+    def test_a_campaign_knows_every_target_that_is_built(self):
+        assert sorted((built()[0] | built()[1]) - {EMPTY}) == sorted(campaign.TARGETS)
+
+    def test_the_layers_that_are_fuzzed_as_heaps_run_programs(self):
+        assert built()[1] | {"heap"} == set(corpus.PROGRAMS)
 
     def test_ci_test_runs_every_target(self):
         found = re.findall(r"^    for target in ((?:\w+:\d+ ?)+); do$", (ROOT / "ci/test").read_text(encoding="utf-8"),

@@ -8,9 +8,11 @@ import re
 
 from kmemfuzz import reduction
 from kmemfuzz.campaign import TARGETS
+from kmemfuzz.corpus import PROGRAMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEEDS = range(20)
+FIRST, SECOND = b"\x05\x01\x02\x03", b"\x06\x01\x02\x03"  # operations
 
 
 def noise(seed, size):
@@ -18,9 +20,9 @@ def noise(seed, size):
     return random.Random(seed).randbytes(size)
 
 
-def pages(data):
-    """An input of the page target in its header and its operations."""
-    return data[:3], [data[at:at + 3] for at in range(3, len(data) - 2, 3)]
+def operations_of(data):
+    """The operations of an input of the page tables' target, behind its header."""
+    return [data[at:at + 4] for at in range(3, len(data) - 3, 4)]
 
 
 class TestReduction:
@@ -40,12 +42,12 @@ class TestReduction:
 
     def test_what_comes_behind_the_failure_is_left_out_and_so_is_what_comes_before_and_does_not_matter(self):
         for seed in SEEDS:
-            data = noise(seed, 3) + bytes([7, 0, 0]) * 40 + b"\x05\x01\x02" + noise(seed, 300) + b"\x06\x01\x02" + noise(seed, 90)
+            data = noise(seed, 3) + bytes([7, 0, 0, 0]) * 40 + FIRST + noise(seed, 300) + SECOND + noise(seed, 90)
 
             def fails(candidate):
-                operations = pages(candidate)[1]
-                return b"\x05\x01\x02" in operations and b"\x06\x01\x02" in operations[operations.index(b"\x05\x01\x02"):]
-            assert self.reduce(data, "page", fails)[0] == b"\0\0\0\x05\x01\x02\x06\x01\x02"
+                operations = operations_of(candidate)
+                return FIRST in operations and SECOND in operations[operations.index(FIRST):]
+            assert self.reduce(data, "sv39", fails)[0] == b"\0\0\0" + FIRST + SECOND
 
     def test_operations_stay_whole(self):
         data = noise(1, 3 + 4 * 60)
@@ -58,17 +60,17 @@ class TestReduction:
 
     def test_a_number_becomes_the_smallest_below_16_that_will_do(self):
         for needed in range(16):
-            reduced, _ = self.reduce(bytes([0xff, 0xff, 0xff]), "page", lambda data, least=needed: len(data) == 3
+            reduced, _ = self.reduce(bytes([0xff, 0xff, 0xff]), "sv39", lambda data, least=needed: len(data) == 3
                                      and data[0] >= least)
             assert reduced == bytes([needed, 0, 0])
 
     def test_a_byte_loses_the_bits_that_do_not_matter(self):
-        reduced, _ = self.reduce(b"\xff\xff\xff", "page", lambda data: len(data) == 3 and data[1] & 0x48 == 0x48)
+        reduced, _ = self.reduce(b"\xff\xff\xff", "sv39", lambda data: len(data) == 3 and data[1] & 0x48 == 0x48)
         assert reduced == b"\0\x48\0"
 
     def test_a_header_of_which_nothing_matters_goes(self):
-        assert self.reduce(noise(1, 90), "page", lambda data: True)[0] == b""
-        assert self.reduce(noise(1, 90), "page", lambda data: data[:1] >= b"\x03")[0] == b"\x03"
+        assert self.reduce(noise(1, 90), "sv39", lambda data: True)[0] == b""
+        assert self.reduce(noise(1, 90), "sv39", lambda data: data[:1] >= b"\x03")[0] == b"\x03"
 
     def test_a_text_keeps_its_characters_and_the_rest_becomes_zeros(self):
         data = b"alloc 0 24\nfree 17\nrealloc 1 5\n"
@@ -76,25 +78,25 @@ class TestReduction:
 
     def test_findings_that_differ_in_what_does_not_matter_are_reduced_to_the_same(self):
         def fails(candidate):
-            kinds = [operation[0] & 15 for operation in pages(candidate)[1]]
+            kinds = [operation[0] & 15 for operation in operations_of(candidate)]
             return candidate[0] % 64 > 0 and any(6 <= kind <= 8 for kind in kinds)
         found = set()
         for seed in SEEDS:
             data = noise(seed, 120)
             if fails(data):
-                found.add(self.reduce(data, "page", fails)[0])
-        assert found == {b"\x01\0\0\x06\0\0"}
+                found.add(self.reduce(data, "sv39", fails)[0])
+        assert found == {b"\x01\0\0" b"\x06\0\0\0"}
 
     def test_what_is_counted_may_go_when_the_count_goes_with_it(self):
         def fails(candidate):  # an operation is about the last of the runs that were allocated before it
             count = 0
-            for operation in pages(candidate)[1]:
+            for operation in operations_of(candidate):
                 if operation[0] == 6 and count > 0 and operation[1] == count - 1:
                     return True
                 count += operation[0] == 0
             return False
-        data = b"\x07\0\0" + b"\0\0\0" * 9 + b"\x06\x08\0"
-        assert self.reduce(data, "page", fails)[0] == b"\0\0\0" b"\0\0\0" b"\x06\0\0"
+        data = b"\x07\0\0" + b"\0\0\0\0" * 9 + b"\x06\x08\0\0"
+        assert self.reduce(data, "sv39", fails)[0] == b"\0\0\0" b"\0\0\0\0" b"\x06\0\0\0"
 
     def test_nothing_more_is_tried_when_time_is_over(self):
         for limit in (0, 1, 5, 17):
@@ -124,11 +126,11 @@ class TestReduction:
 
 
 class TestShapes:
-    def test_there_is_one_for_each_target_but_the_heaps(self):
-        assert set(reduction.SHAPES) == set(TARGETS) - {"heap"}
+    def test_there_is_one_for_each_target_that_runs_no_programs(self):
+        assert set(reduction.SHAPES) == set(TARGETS) - set(PROGRAMS)
 
     def test_the_sizes_of_operations_are_those_of_the_targets(self):
-        for target in ("page", "sv39"):
+        for target in ("sv39",):
             header = (ROOT / "fuzz" / target / f"{target}_operation.h").read_text(encoding="utf-8")
             size = re.search(rf"#define {target.upper()}_OPERATION_SIZE +(\d+)", header).group(1)
             source = (ROOT / "fuzz" / "libfuzzer" / f"{target}_fuzzer.c").read_text(encoding="utf-8")

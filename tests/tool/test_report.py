@@ -43,7 +43,7 @@ class TestStructure(ReportTest):
 
     def test_there_is_a_page_for_each_campaign_one_for_all_and_one_for_each_finding_explained_here(self):
         assert list(self.pages()) == [
-            "heap.html", "index.html", "page.html", "sv39.html", f"sv39/{fixture.CRASH}.html", f"sv39/{fixture.SAME}.html"]
+            "heap.html", "import.html", "index.html", "sv39.html", f"sv39/{fixture.CRASH}.html", f"sv39/{fixture.SAME}.html"]
 
     def test_every_element_that_begins_ends(self):
         for name, page in self.pages().items():
@@ -111,8 +111,8 @@ class TestStructure(ReportTest):
         assert all(element["text"] for element in page.all("desc"))
 
     def test_a_target_without_checked_operations_has_no_plots_of_them(self):
-        assert len(self.pages()["page.html"].all("svg")) == 2 * 5  # in each of two builds
-        assert "Checked operations" not in self.pages()["page.html"].all("main")[0]["text"]
+        assert len(self.pages()["import.html"].all("svg")) == 2 * 5  # in each of two builds
+        assert "Checked operations" not in self.pages()["import.html"].all("main")[0]["text"]
 
     def test_findings_come_with_their_explanations_and_the_same_one_is_said_to_be(self):
         heap = self.document["campaigns"][0]
@@ -256,7 +256,7 @@ class TestFigures(ReportTest):
 
     def test_the_page_of_a_campaign_in_several_builds_says_which_is_which(self):
         pages = self.pages()
-        page = pages["page.html"]
+        page = pages["import.html"]
         assert [heading["text"] for heading in page.all("h2")] == [
             "At the end, in the build memory", "Over time, in the build memory", "At the end, in the build fuzz",
             "Over time, in the build fuzz", "Findings", "Earlier runs in this folder"]
@@ -267,7 +267,7 @@ class TestFigures(ReportTest):
             "At the end", "Over time", "Findings", "Earlier runs in this folder"]
         assert [cell["text"] for cell in pages["index.html"].all("td") if cell["text"] in ("memory", "fuzz")] == [
             "fuzz", "memory", "fuzz", "fuzz"]
-        assert "page.html#figures-memory" in [link["href"] for link in pages["index.html"].all("a")]
+        assert "import.html#figures-memory" in [link["href"] for link in pages["index.html"].all("a")]
 
     def test_a_long_series_is_thinned_evenly_with_its_ends_kept(self):
         for count in (1, 2, 119, 120, 121, 240, 2500):

@@ -24,9 +24,9 @@ class TestPlaces(ReportTest):
         fixture.write_night(self.night)
 
     def test_one_campaign_is_a_report_too(self):
-        self.night = self.night / "page"
+        self.night = self.night / "import"
         document = self.make()
-        assert [campaign["name"] for campaign in document["campaigns"]] == ["page"]
+        assert [campaign["name"] for campaign in document["campaigns"]] == ["import"]
         assert "Nothing was found." in self.pages()["index.html"].all("p", class_="verdict sound")[0]["text"]
 
     def test_a_report_is_replaced_and_nothing_of_the_old_one_stays(self):
@@ -66,7 +66,7 @@ class TestPlaces(ReportTest):
         self.out.write_text("", encoding="utf-8")
         self.require_error(USAGE, "is not a folder", "--campaign", self.night, "--out", self.out, "--force")
         self.out.unlink()
-        self.out.symlink_to(self.night / "page")
+        self.out.symlink_to(self.night / "import")
         self.require_error(USAGE, "is not a folder", "--campaign", self.night, "--out", self.out, "--force")
 
     def test_a_report_that_cannot_be_finished_leaves_the_old_one_and_no_litter(self):
@@ -101,15 +101,15 @@ class TestErrors(ReportTest):
         self.require_error(ENVIRONMENT, "holds no series.jsonl", "--campaign", self.folder / "empty", "--out", self.out)
 
     def test_a_series_without_a_line(self):
-        (self.night / "page" / "series.jsonl").write_bytes(b"")
+        (self.night / "import" / "series.jsonl").write_bytes(b"")
         self.require_error(ENVIRONMENT, "has no lines yet")
 
     def test_a_damaged_line_is_named(self):
-        path = self.night / "page" / "series.jsonl"
+        path = self.night / "import" / "series.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines()
         lines[3] = lines[3][:40]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self.require_error(DAMAGED, "page/series.jsonl:4: this line is not JSON; remove it")
+        self.require_error(DAMAGED, "import/series.jsonl:4: this line is not JSON; remove it")
 
     def test_an_explanation_that_is_none_is_named(self):
         path = self.night / "sv39" / "findings" / f"{fixture.CRASH}.json"
@@ -121,11 +121,11 @@ class TestErrors(ReportTest):
             self.require_error(DAMAGED, "explains nothing (")
 
     def test_a_cut_last_line_is_left_out_and_said(self):
-        path = self.night / "page" / "series.jsonl"
+        path = self.night / "import" / "series.jsonl"
         path.write_bytes(path.read_bytes()[:-9])
         document = self.make()
         assert (document["campaigns"][1]["cut"], len(document["campaigns"][1]["builds"][1]["samples"])) == (True, 12)
-        assert "was cut off, and is left out" in self.pages()["page.html"].all("main")[0]["text"]
+        assert "was cut off, and is left out" in self.pages()["import.html"].all("main")[0]["text"]
 
     def test_documents_that_are_not_there_or_not_those(self):
         for option, command in (("--planted", "./ci/planted --json"), ("--target", "kmemfuzz board --json"),

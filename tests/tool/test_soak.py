@@ -97,7 +97,7 @@ class TestVerdict:
         assert len([line for line in ran if line.startswith("--for")]) == (len(soak.BUILDS) - 1) * len(TARGETS)
 
     def test_broken_by_a_crash_and_all_else_runs_nevertheless(self):
-        _, ran = self.require_verdict("BROKEN", VIOLATION, fuzz=FUZZ + '; [ "$4" != page ]')
+        _, ran = self.require_verdict("BROKEN", VIOLATION, fuzz=FUZZ + '; [ "$4" != pages ]')
         assert len([line for line in ran if line.startswith("--for")]) == len(soak.BUILDS) * len(TARGETS)
 
     def test_broken_by_a_board_that_differs(self):

@@ -26,12 +26,17 @@ static char replay[512]; /* the command that runs an input again; libFuzzer has 
 static size_t run_count;
 static size_t start_count; /* runs in which there was a heap */
 
-/* Nothing was fuzzed if no region was one to start in: then the process does not end as if all were sound. */
+/* Programs in whose regions no heap starts are counted. If that is all of them, nothing was fuzzed, and the
+ * process does not end as if all were sound. */
 static void end(void) {
     if (run_count != 0 && start_count == 0) {
         fprintf(stderr, "kmem: error: nothing was judged: in %zu regions %s never started\n", run_count,
                 subject_under_test->name);
         _exit(EXIT_USAGE);
+    }
+    if (start_count != run_count) {
+        fprintf(stderr, "kmem: %zu of %zu programs were passed over: %s cannot start in their regions\n",
+                run_count - start_count, run_count, subject_under_test->name);
     }
 }
 

@@ -279,6 +279,11 @@ class TestTheHeaps(FolderTest):
         assert code == USAGE
         assert re.search("^kmem: error: nothing was judged: in [0-9]+ regions list heap never started$", output, re.MULTILINE)
 
+    def test_programs_in_whose_regions_a_heap_cannot_start_are_counted(self):
+        passed_over = "^kmem: [1-9][0-9]* of [0-9]+ programs were passed over: {} cannot start in their regions$"
+        assert re.search(passed_over.format("list heap"), self.fuzz("list_heap", None, 2000)[1], re.MULTILINE)
+        assert not re.search(passed_over.format(".*"), self.fuzz("tlsf_heap", None, 2000)[1], re.MULTILINE)
+
     def test_a_finding_names_the_tool_of_its_heap(self):
         assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]
 

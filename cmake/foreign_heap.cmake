@@ -38,19 +38,22 @@ function(kmem_foreign_heap name)
     target_link_libraries(${name}_code PRIVATE ${name}_muted)
   endif()
 
-  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
   separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
   if(CMAKE_C_COMPILER_TARGET)
     list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} -fuse-ld=lld)
   endif()
-  add_custom_command(OUTPUT ${object}
+  # The library, made once more of one object. That is no custom command's output, whose path could not contain a #.
+  add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code>)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+  add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${PROJECT_SOURCE_DIR}/cmake/foreign.ld
-      -o ${object} $<TARGET_OBJECTS:${name}_code>
+      -o $<TARGET_FILE:${name}>.o $<TARGET_OBJECTS:${name}_code>
     # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
-      ${guarded} ${object}
-    DEPENDS $<TARGET_OBJECTS:${name}_code> ${PROJECT_SOURCE_DIR}/cmake/foreign.ld COMMAND_EXPAND_LISTS VERBATIM)
-  set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
-  add_library(${name} INTERFACE)
-  target_sources(${name} INTERFACE ${object})
+      ${guarded} $<TARGET_FILE:${name}>.o
+    COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>
+    COMMAND ${CMAKE_AR} crs $<TARGET_FILE:${name}> $<TARGET_FILE:${name}>.o
+    COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>.o
+    COMMAND_EXPAND_LISTS VERBATIM)
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/foreign.ld)
 endfunction()

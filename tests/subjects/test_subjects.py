@@ -214,9 +214,9 @@ class TestTheHeaps(FolderTest):
 
     @pytest.mark.parametrize("heap", HEAPS)
     def test_no_name_of_a_heap_is_seen_but_that_of_its_table(self, heap):
-        done = subprocess.run(["nm", "--extern-only", "--defined-only", "--format=posix", PROGRAMS / f"{heap}.o"],
+        done = subprocess.run(["nm", "--extern-only", "--defined-only", "--format=posix", PROGRAMS / f"lib{heap}.a"],
                               capture_output=True, text=True, check=True)
-        names = {line.split()[0] for line in done.stdout.splitlines()}
+        names = {line.split()[0] for line in done.stdout.splitlines()[1:]}  # after the name of the only object
         assert names - {"___asan_globals_registered"} == {f"subject_{heap}"}
 
     def test_what_a_heap_mutes_would_be_reported(self):

@@ -200,6 +200,13 @@ BOOTED_TEST(kmalloc_takes_the_first_fit) {
     assert_no_fault();
 }
 
+BOOTED_TEST(the_heap_that_is_shown_is_the_one_that_kmalloc_takes_from) {
+    const void *const payload = kmalloc(24);
+    assert_ptr_equal(kmem_head(kmem_kernel_heap()), kmem_kernel_head());
+    assert_int_equal(kmem_usable_size(kmem_kernel_heap(), payload), 24);
+    assert_int_equal(kmem_kernel_heap()->taken_count, 1);
+}
+
 BOOTED_TEST(kzmalloc_and_kcalloc_zero_what_was_dirty) {
     unsigned char *payload = kmalloc(64);
     memset(payload, DIRT, 64);

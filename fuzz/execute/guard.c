@@ -30,3 +30,7 @@ void guard_mark(const struct executor *executor, size_t offset, size_t size, boo
         executor->guard->mark(offset, size, live);
     }
 }
+
+bool guard_is_at(const struct executor *executor, struct verdict verdict, const char *place) {
+    return is_guarded(executor) && executor->guard->is_at(verdict, place);
+}

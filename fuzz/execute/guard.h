@@ -18,6 +18,9 @@ struct guard {
      * verdicts bounded, assertion and stray-store: then the call was ended where that happened. */
     struct verdict (*watch)(const struct executor *executor, const struct step *step, guarded_call *call,
                             void *context);
+
+    /* Was the last call ended with this verdict at that place, such as "heap.c:120"? */
+    bool (*is_at)(struct verdict verdict, const char *place);
 };
 
 /* Makes a call of the subject, guarded if that can be. Returns the verdict on how it went. Ended by an
@@ -30,5 +33,6 @@ __attribute__((warn_unused_result)) struct verdict guard_call(const struct execu
 /* As the functions of struct guard, where there is one. */
 void guard_restart(const struct executor *executor);
 void guard_mark(const struct executor *executor, size_t offset, size_t size, bool live);
+bool guard_is_at(const struct executor *executor, struct verdict verdict, const char *place);
 
 #endif

@@ -83,6 +83,7 @@ struct subject_facts {
 struct subject_known {
     const char *oracle; /* its id, such as "alignment" */
     const char *call;   /* the member that was called, such as "alloc_aligned"; NULL: any */
+    const char *place;  /* of one that has a line of code, as reported, such as "heap.c:120"; NULL: any */
 };
 
 /* For a heap's own assertion or panic to call, on a host: the report has all three, of which text and file

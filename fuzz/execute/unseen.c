@@ -325,7 +325,8 @@ bool unseen_sets_aside(const struct executor *executor, struct verdict verdict) 
     const struct subject_known *known = executor->subject->known;
     while (known != NULL && known->oracle != NULL) {
         const bool called = known->call == NULL || is_same(known->call, call_name(executor->last_call));
-        if (called && is_same(known->oracle, oracle_id(verdict.oracle))) {
+        const bool named = called && is_same(known->oracle, oracle_id(verdict.oracle));
+        if (named && (known->place == NULL || guard_is_at(executor, verdict, known->place))) {
             return true;
         }
         known++;

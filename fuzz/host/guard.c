@@ -308,4 +308,15 @@ static struct verdict watch(const struct executor *executor, const struct step *
     return call.verdict;
 }
 
-const struct guard host_guard = {.restart = restart, .mark = mark, .watch = watch};
+/* The place's file may be the end of a path. */
+static bool is_at(struct verdict verdict, const char *place) {
+    struct assertion found;
+    char text[sizeof found.source.file + 24];
+    guard_find_place(verdict, &found);
+    const int size = snprintf(text, sizeof text, "/%s:%lu", found.source.file, found.source.line);
+    const size_t place_size = strlen(place);
+    const size_t start = (size_t)size < place_size + 1 ? 0 : (size_t)size - place_size;
+    return start != 0 && text[start - 1] == '/' && strcmp(text + start, place) == 0;
+}
+
+const struct guard host_guard = {.restart = restart, .mark = mark, .watch = watch, .is_at = is_at};

@@ -139,7 +139,8 @@ void subject_table_print_left_out(const struct subject *subject, FILE *stream) {
     }
     for (const struct subject_known *known = subject->known; known != NULL && known->oracle != NULL;
          known++) {
-        fprintf(stream, "set aside, as the subject's file says: %s%s%s\n", known->oracle,
-                known->call == NULL ? "" : " in calls of ", known->call == NULL ? "" : known->call);
+        fprintf(stream, "set aside, as the subject's file says: %s%s%s%s%s\n", known->oracle,
+                known->call == NULL ? "" : " in calls of ", known->call == NULL ? "" : known->call,
+                known->place == NULL ? "" : " at ", known->place == NULL ? "" : known->place);
     }
 }

@@ -419,12 +419,13 @@ FACT_TEST(a_heap_that_remembers_its_last_life_is_reported_as_that) {
 }
 
 FACT_TEST(what_is_known_is_set_aside_where_it_is_known) {
-    const struct subject_known aligned[] = {{"alignment", "alloc"}, {NULL, NULL}};
-    const struct subject_known anywhere[] = {{"inside", NULL}, {"alignment", NULL}, {NULL, NULL}};
+    const struct subject_known aligned[] = {{"alignment", "alloc", NULL}, {NULL, NULL, NULL}};
+    const struct subject_known anywhere[] = {
+        {"inside", NULL, NULL}, {"alignment", NULL, NULL}, {NULL, NULL, NULL}};
     const struct program program = program_of(&page_heap, "alloc 0 8; alloc 1 8");
     subject.facts.alignment = 32;
-    subject.known =
-        (const struct subject_known[]){{"alignment", "realloc"}, {"inside", "alloc"}, {NULL, NULL}};
+    subject.known = (const struct subject_known[]){
+        {"alignment", "realloc", NULL}, {"inside", "alloc", NULL}, {NULL, NULL, NULL}};
     assert_int_equal(executor_run(&executor, &program).oracle, ORACLE_ALIGNMENT);
     assert_true(verdict_is_sound(executor.set_aside));
     subject.known = aligned;

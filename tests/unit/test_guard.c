@@ -231,3 +231,18 @@ GUARD_TEST(a_start_may_be_refused_so_and_a_free_may_not) {
     subject.facts.assertion_refuses = false;
     assert_verdict(run(&page_heap, ""), "assertion 0 0 0");
 }
+
+GUARD_TEST(what_is_known_at_one_line_is_set_aside_there_alone) {
+    struct subject_known known[] = {{"assertion", NULL, "heap.c:42"}, {NULL, NULL, NULL}};
+    const struct program program = program_of(&page_heap, "alloc 0 8");
+    subject.alloc = fail_by_name; /* at their_heap.c:42 */
+    subject.known = known;
+    assert_verdict(executor_run(&executor, &program), "assertion 0 0 0");
+    known[0].place = "their_heap.c:4";
+    assert_verdict(executor_run(&executor, &program), "assertion 0 0 0");
+    known[0].place = "their_heap.c:42";
+    assert_sound(executor_run(&executor, &program));
+    assert_int_equal(executor.set_aside.oracle, ORACLE_ASSERTION);
+    known[0].oracle = "bounded";
+    assert_verdict(executor_run(&executor, &program), "assertion 0 0 0");
+}

@@ -88,7 +88,8 @@ TEST(a_promise_about_realloc_needs_one) {
 }
 
 TEST(what_is_declared_can_be) {
-    static const struct subject_known known[] = {{"alignment", NULL}, {"alignement", "alloc"}, {NULL, NULL}};
+    static const struct subject_known known[] = {
+        {"alignment", NULL, NULL}, {"alignement", "alloc", NULL}, {NULL, NULL, NULL}};
     struct subject subject = least();
     subject.facts.region_least = 512;
     subject.facts.region_most = 512;
@@ -127,7 +128,7 @@ static char *left_out(const struct subject *subject) {
 
 TEST(what_is_left_out_is_said) {
     static const struct subject_known known[] = {
-        {"alignment", "alloc_aligned"}, {"leak", NULL}, {NULL, NULL}};
+        {"alignment", "alloc_aligned", "heap.c:7"}, {"leak", NULL, NULL}, {NULL, NULL, NULL}};
     struct subject subject = least();
     subject.request_cap = 100;
     subject.known = known;
@@ -140,7 +141,7 @@ TEST(what_is_left_out_is_said) {
               "not judged, as the facts do not say: alignment, refits, gives_back, answers (so no misuse is "
               "made), largest_request\n"
               "not asked: more than 100 bytes, as the subject's file says\n"
-              "set aside, as the subject's file says: alignment in calls of alloc_aligned\n"
+              "set aside, as the subject's file says: alignment in calls of alloc_aligned at heap.c:7\n"
               "set aside, as the subject's file says: leak\n");
     free(text);
     text = left_out(&subject_kmem);

@@ -12,7 +12,7 @@ from page_fixture import LEAST_CONTRAST, BrowserTest
 import report_fixture as fixture  # it lies with the tests of the tools
 
 FINDING = f"sv39/{fixture.CRASH}.html"
-PAGES = ("index.html", "heap.html", "page.html", "sv39.html", FINDING)
+PAGES = ("index.html", "heap.html", "import.html", "sv39.html", FINDING)
 LEAST_CONTRAST_OF_LINES = 3  # of what has to be seen of a drawing
 
 
@@ -91,7 +91,7 @@ class Reading(ReportTest):
 
     def test_the_curves_of_each_build_are_apart_and_reached_from_the_overview(self):
         self.open("index.html")
-        self.browser.click("a[href='page.html#figures-fuzz']")
+        self.browser.click("a[href='import.html#figures-fuzz']")
         for build, last in (("memory", "5,003"), ("fuzz", "377")):
             self.assertEqual(self.browser.text(f"#plot-{build}-features .last"), last)
             self.assertIn(f"build {build}", self.browser.text(f"#time-{build}"))

@@ -140,7 +140,7 @@ class TestDeterminism(JudgeTest):
             count = iter(range(1000))
             with mock.patch.multiple(
                     determinism, coverage=lambda _build, _target, paths: [frozenset("1") for _ in paths],
-                    digests=lambda _build, paths: [answers or str(next(count)) for _ in paths]):
+                    digests=lambda _build, _target, paths: [answers or str(next(count)) for _ in paths]):
                 code, output = self.run_main(determinism.main, ["--build", str(folder), f"{folder}/inputs"])
             assert code == expected, output
             assert re.search(r"\n10 passed, 0 failed\n$" if expected == SOUND else r"\n6 passed, 4 failed\n$", output)
@@ -149,7 +149,7 @@ class TestDeterminism(JudgeTest):
         for ended in (ENVIRONMENT, INTERNAL):
             with mock.patch.object(determinism, "run", return_value=(ended, "there is no memory\n")), \
                     pytest.raises(SystemExit) as end:
-                self.run_main(determinism.digests, pathlib.Path("build"), ["a"])
+                self.run_main(determinism.digests, pathlib.Path("build"), "heap", ["a"])
             assert end.value.code == ended
 
 

@@ -65,7 +65,7 @@ class TestTrees:
         name = "".join(character for kind in NAMES.values() for character in kind if character not in self.REFUSED)
         assert not [refused for refused in self.REFUSED if refused in name]
         tree = self.copy(folder, name, "CMake*", "cmake/*", "src/**/*", "invariants/*", "fuzz/**/*", "tests/CMakeLists.txt",
-                         "tests/unit/*", "tests/subjects/*", "corpus/seeds/*", "docs/output.md")
+                         "tests/unit/*", "tests/subjects/**/*", "corpus/seeds/*", "docs/output.md")
         for command in (("cmake", "--preset", "release", "-DCMAKE_C_FLAGS=-O0"), ("ninja", "-C", "build/release", "kmemfuzz")):
             code, output, errors = self.run_in(tree, *command)
             assert code == 0, output.decode(errors="replace")[-3000:] + errors

@@ -24,7 +24,7 @@ struct pattern_anywhere {
     uint64_t word;
 } __attribute__((packed, may_alias));
 
-/* The tag of allocation number serial. */
+/* The tag of allocation number serial. One in four makes a payload begin as a small block would. */
 uint64_t pattern_tag(uint64_t serial);
 
 /* Word number index of the pattern. */

@@ -23,6 +23,15 @@ EXECUTOR_TEST(no_two_allocations_share_a_tag) {
     }
 }
 
+EXECUTOR_TEST(every_fourth_payload_begins_as_a_small_block_would) {
+    assert_int_equal(pattern_word(pattern_tag(3), 0), 16);
+    assert_int_equal(pattern_word(pattern_tag(7), 0), 32 + 1);
+    assert_int_equal(pattern_word(pattern_tag(11), 0), 48);
+    for (uint64_t serial = 0; serial < 300; serial++) {
+        assert_int_equal(pattern_tag(serial) < 4096, serial % 4 == 3);
+    }
+}
+
 EXECUTOR_TEST(a_pattern_is_written_from_and_to_any_byte_and_nowhere_else) {
     const uint64_t tag = pattern_tag(7);
     for (size_t from = 0; from <= 34; from++) {

@@ -234,6 +234,7 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     child_share->nanoseconds = processor_nanoseconds() - start;
     child_share->outcome.digest = executor->digest;
     child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;
+    child_share->outcome.set_aside = executor->set_aside.oracle;
     child_share->outcome.failure.verdict = verdict;
     struct assertion *const place = &child_share->outcome.place;
     if (child_reports || verdict.oracle == ORACLE_ASSERTION) { /* the latter differ by their places */

@@ -11,6 +11,7 @@
 struct outcome {
     struct failure failure; /* how it failed; FAILURE_NONE: it is sound */
     bool passed_over;       /* the subject could not make a heap of the region: nothing was judged */
+    unsigned set_aside;     /* the oracle of the violation that ended a sound run and is set aside; 0: none */
     bool has_step;          /* a step was begun: the last one is step */
     struct step step;       /* as it was before the call when the subject died in it */
     struct assertion

@@ -114,6 +114,9 @@ static void write_outcome(struct json *json, const struct outcome *outcome) {
     snprintf(digest, sizeof digest, "%016" PRIx64, outcome->digest);
     json_string(json, "digest", digest);
     json_number(json, "operations", outcome->operation_count);
+    if (outcome->set_aside != 0) {
+        json_string(json, "set_aside", oracle_id(outcome->set_aside));
+    }
 }
 
 void results_write_members(struct json *json, const struct result *result) {

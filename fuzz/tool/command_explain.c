@@ -80,6 +80,10 @@ static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct
                "written\n",
                input_name(options->source), diagnosis->recording.outcome.digest,
                diagnosis->recording.outcome.operation_count);
+        if (diagnosis->recording.outcome.set_aside != 0) {
+            printf("It is so up to %s, which the subject's file sets aside.\n",
+                   oracle_id(diagnosis->recording.outcome.set_aside));
+        }
     }
     return EXIT_SOUND;
 }

@@ -28,8 +28,9 @@ static void trace_step(void *context, const struct executor *executor, const str
     }
 }
 
-/* Runs input number index and prints its lines. Returns whether it is sound. */
-static bool replay_input(struct executor *executor, const struct blob *blob, size_t index, bool trace) {
+/* Runs input number index and prints its lines. Returns what came of it; EXIT_USAGE: it was not judged. */
+static enum exit_code replay_input(struct executor *executor, const struct blob *blob, size_t index,
+                                   bool trace) {
     const struct blob_input input = blob_find(blob, index);
     const struct program program = program_decode(blob->bytes + input.offset, input.size);
     const struct observer tracing = {.after = trace_step, .context = &index};
@@ -41,7 +42,10 @@ static bool replay_input(struct executor *executor, const struct blob *blob, siz
     const struct line line = line_verdict(index, executor, verdict);
     print_line(&line);
     fflush(stdout); /* the next input may be this process's last */
-    return verdict_is_sound(verdict);
+    if (!verdict_is_sound(verdict)) {
+        return EXIT_VIOLATION;
+    }
+    return executor->started ? EXIT_SOUND : EXIT_USAGE;
 }
 
 static enum exit_code replay_blob(const struct blob *blob, const struct options *options) {
@@ -53,12 +57,13 @@ static enum exit_code replay_blob(const struct blob *blob, const struct options 
     const size_t most = input_count - options->start;
     const size_t count = options->count < most ? options->count : most;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
-    bool sound = true;
+    enum exit_code code = EXIT_SOUND;
     for (size_t i = 0; i < count; i++) {
-        sound &= replay_input(executor, blob, options->start + i, options->trace);
+        const enum exit_code came = replay_input(executor, blob, options->start + i, options->trace);
+        code = came == EXIT_SOUND || code == EXIT_VIOLATION ? code : came;
     }
     printf("END %zu\n", count);
-    return sound ? EXIT_SOUND : EXIT_VIOLATION;
+    return code;
 }
 
 static enum exit_code replay_file(const struct options *options) {

@@ -50,11 +50,13 @@ int main(int argument_count, char **arguments) {
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     uint64_t operation_count = 0;
     uint64_t judged_count = 0;
+    uint64_t aside_count = 0; /* programs that ended at a violation which is set aside */
     for (uint64_t i = 0; i < PROGRAM_COUNT && operation_count < wanted; i++) {
         const struct program program = draw_program();
         const struct verdict verdict = executor_run(executor, &program);
         operation_count += executor->operation_count;
         judged_count += executor->started;
+        aside_count += !verdict_is_sound(executor->set_aside);
         if (!verdict_is_sound(verdict)) {
             printf("%s: VIOLATION %s at offset %" PRIu64 ", expected %" PRIu64 ", observed %" PRIu64
                    ", at operation %zu of:\n",
@@ -62,6 +64,9 @@ int main(int argument_count, char **arguments) {
                    verdict.observed, executor->operation_count);
             return text_print(&program, stdout) == 0 ? EXIT_VIOLATION : EXIT_ENVIRONMENT;
         }
+    }
+    if (aside_count != 0) {
+        printf("%" PRIu64 " programs ended at what is set aside\n", aside_count);
     }
     const bool enough = operation_count >= wanted;
     printf("%s: %s, %" PRIu64 " checked operations in %" PRIu64 " programs, %zu-bit\n",

@@ -178,11 +178,12 @@ MOVE = "kmem-program 2\nheap page=256 pages=1\nalloc 0 20\nrealloc 0 40\n"
 
 
 class TestTheHeaps(FolderTest):
-    def run_with(self, heap, defect, program, *arguments, lacks=""):
-        """(exit code, output) of a heap's program, where the heap has a defect (None is none) or its table lacks a member."""
+    def run_with(self, heap, defect, program, *arguments, lacks="", known=""):
+        """(exit code, output) of a heap's program, where the heap has a defect (None is none), its table lacks a member, or its
+        file knows a violation, as oracle:call."""
         number = 0 if defect is None else 1 + list(HEAPS[heap]).index(defect)
         done = subprocess.run([PROGRAMS / f"foreign_{program}", *arguments], cwd=self.folder, timeout=TIMEOUT,
-                              env=dict(os.environ, SUBJECT=heap, SUBJECT_DEFECT=str(number), SUBJECT_LACKS=lacks),
+                              env=dict(os.environ, SUBJECT=heap, SUBJECT_DEFECT=str(number), SUBJECT_LACKS=lacks, SUBJECT_KNOWN=known),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return done.returncode, done.stdout
 
@@ -272,7 +273,8 @@ class TestTheHeaps(FolderTest):
             assert "not judged" in output or '"verdict": "unusable"' in output
             assert "sound" not in output.replace('"sound": 0', "")
         assert self.run_with("list_heap", None, "kmemfuzz", "pack", "small.ops", "-o", "blob")[0] == SOUND
-        assert re.match("V 0 0 not-judged 0 0 0 0\nEND 1\n", self.run_with("list_heap", None, "kmemfuzz", "replay", "blob")[1])
+        code, output = self.run_with("list_heap", None, "kmemfuzz", "replay", "blob")
+        assert code == USAGE and re.match("V 0 0 not-judged 0 0 0 0\nEND 1\n", output)
 
     def test_a_fuzz_target_whose_heap_never_starts_does_not_end_as_if_it_were_sound(self):
         code, output = self.run_with("list_heap", None, "fuzzer", "-runs=100", lacks="memory")
@@ -283,6 +285,17 @@ class TestTheHeaps(FolderTest):
         passed_over = "^kmem: [1-9][0-9]* of [0-9]+ programs were passed over: {} cannot start in their regions$"
         assert re.search(passed_over.format("list heap"), self.fuzz("list_heap", None, 2000)[1], re.MULTILINE)
         assert not re.search(passed_over.format(".*"), self.fuzz("tlsf_heap", None, 2000)[1], re.MULTILINE)
+
+    def test_a_program_that_ends_at_what_is_set_aside_is_said_to_be_sound_up_to_there(self):
+        self.write("program.ops", "kmem-program 2\nheap page=256 pages=1\nalloc 0 9\nalloc 1 8\n")
+        words = {"run": "up to alignment in a call of alloc, which the subject's file sets aside",
+                 "run --json": '"set_aside": "alignment"',
+                 "explain": "It is so up to alignment, which the subject's file sets aside."}
+        for command, said in words.items():
+            known = self.run_with("list_heap", "MISALIGNS", "kmemfuzz", *command.split(), "program.ops", known="alignment:alloc")
+            assert known[0] == SOUND and said in known[1], known
+            other = self.run_with("list_heap", "MISALIGNS", "kmemfuzz", *command.split(), "program.ops", known="alignment:realloc")
+            assert other[0] == VIOLATION and said not in other[1], other
 
     def test_a_finding_names_the_tool_of_its_heap(self):
         assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]

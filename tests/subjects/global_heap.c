@@ -1,5 +1,5 @@
 /* A heap unlike this project's: all that it knows is in static bitmaps, and the memory holds payloads only.
- * Each bit is for a unit of 16 bytes: is it taken, and is it the last of a payload? First fit. As it is
+ * Each bit is for a unit of 64 bytes: is it taken, and is it the last of a payload? First fit. As it is
  * started once in its life, it leaves the clearing of its bitmaps to the program's start: here, to the
  * harness. */
 #include <string.h>
@@ -20,8 +20,9 @@ enum {
     GLOBAL_HEAP_IGNORES_ALIGNMENT, /* of alloc_aligned */
 };
 
-#define UNIT         ((size_t)16)     /* bytes */
-#define UNIT_MAXIMUM ((size_t)131072) /* units of the largest heap, 2 MiB */
+#define UNIT         ((size_t)64)    /* bytes */
+#define UNIT_MAXIMUM ((size_t)32768) /* units of the largest heap, 2 MiB */
+#define ALIGNMENT    ((size_t)16)    /* of the memory given, and so of each unit */
 #define NONE         SIZE_MAX
 
 static unsigned char taken[UNIT_MAXIMUM / 8];
@@ -110,7 +111,7 @@ static void *alloc_aligned(size_t alignment, size_t size) {
 }
 
 static void *alloc(size_t size) {
-    return alloc_aligned(UNIT, size);
+    return alloc_aligned(ALIGNMENT, size);
 }
 
 static void call_free(void *pointer) {
@@ -179,5 +180,5 @@ const struct subject subject_global_heap = {
     .alloc_aligned = alloc_aligned,
     .realloc = call_realloc,
     .usable_size = usable_size,
-    .facts = {.alignment = UNIT, .zero_size = SUBJECT_ZERO_UNIQUE, .free_null = true, .merges = true},
+    .facts = {.alignment = ALIGNMENT, .zero_size = SUBJECT_ZERO_UNIQUE, .free_null = true, .merges = true},
 };

@@ -31,6 +31,10 @@ struct drawing {
     int64_t from; /* bytes from base: the offset at HEAP_LEFT */
     size_t first; /* the first heap drawn: that after so many steps */
     size_t last;  /* the last */
+    bool report;  /* the verdict is drawn above, and the failure is marked */
+    bool live;    /* so far a live allocation was drawn */
+    bool slack;   /* slack */
+    bool nobody;  /* a taken block of no live allocation */
     struct extent extents[EXTENT_COUNT_MAXIMUM];
     size_t extent_count;
 };
@@ -145,33 +149,35 @@ static void write_title(const struct drawing *drawing, const struct history_bloc
     }
 }
 
+/* As much of what a block is as fits in it. */
 static void write_block_label(const struct drawing *drawing, const struct history_block *block, double left,
                               double width) {
-    char text[48];
-    char more[48];
+    char texts[3][48]; /* the longest first */
+    const size_t count = sizeof texts / sizeof texts[0];
+    const char *class = "label on";
     if (block->slot == HISTORY_FREE || block->slot == HISTORY_NOBODY) {
-        snprintf(text, sizeof text, "%" PRIu64, block->size);
-        snprintf(more, sizeof more, "%s%" PRIu64,
+        class = block->slot == HISTORY_FREE ? "label soft" : "label over";
+        snprintf(texts[0], sizeof texts[0], "%s%" PRIu64,
                  block->slot != HISTORY_FREE ? "nobody's "
                  : drawing->history->shown   ? "free "
                                              : "",
                  block->size);
+        snprintf(texts[1], sizeof texts[1], "%" PRIu64, block->size);
+        texts[2][0] = '\0';
     } else {
-        snprintf(text, sizeof text, "s%" PRIu32, block->slot);
-        snprintf(more, sizeof more, "slot %" PRIu32 ", %" PRIu64 " B", block->slot, block->request);
+        snprintf(texts[0], sizeof texts[0], "slot %" PRIu32 ", %" PRIu64 " B", block->slot, block->request);
+        snprintf(texts[1], sizeof texts[1], "s%" PRIu32 ", %" PRIu64 " B", block->slot, block->request);
+        snprintf(texts[2], sizeof texts[2], "s%" PRIu32, block->slot);
     }
-    const bool fits = (double)strlen(text) * LETTER_WIDTH + 6 <= width;
-    const bool more_fits = (double)strlen(more) * LETTER_WIDTH + 6 <= width;
-    if (fits) {
-        write_label(drawing, left + 4, drawing->y + BAR_HEIGHT / 2 + 4,
-                    block->slot == HISTORY_FREE     ? "label soft"
-                    : block->slot == HISTORY_NOBODY ? "label over"
-                                                    : "label on",
-                    more_fits ? more : text);
+    for (size_t i = 0; i < count; i++) {
+        if (texts[i][0] != '\0' && (double)strlen(texts[i]) * LETTER_WIDTH + 6 <= width) {
+            write_label(drawing, left + 4, drawing->y + BAR_HEIGHT / 2 + 4, class, texts[i]);
+            return;
+        }
     }
 }
 
-static void write_block(const struct drawing *drawing, const struct history_block *block, uint64_t offset,
+static void write_block(struct drawing *drawing, const struct history_block *block, uint64_t offset,
                         uint64_t size) {
     const bool live = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
     const double left = place(drawing, (double)offset);
@@ -193,9 +199,12 @@ static void write_block(const struct drawing *drawing, const struct history_bloc
         write_shape(drawing, block->slot == HISTORY_FREE ? "header faint" : "header", left, drawing->y,
                     header, BAR_HEIGHT);
     }
+    drawing->live |= live;
+    drawing->nobody |= block->slot == HISTORY_NOBODY;
     double slack = 0;
     if (live && size > header_size + block->request) {
         slack = (double)(size - header_size - block->request) * drawing->scale;
+        drawing->slack = true;
         write_shape(drawing, "slack", left + width - slack, drawing->y, slack > 1 ? slack - 1 : slack,
                     BAR_HEIGHT);
     }
@@ -220,8 +229,8 @@ static void write_marks(const struct drawing *drawing) {
 /* Lines. */
 
 /* Those of 0 bytes, which lie over what follows them, or all others. */
-static void write_blocks(const struct drawing *drawing, const struct history_cursor *cursor,
-                         uint64_t region_size, bool empty) {
+static void write_blocks(struct drawing *drawing, const struct history_cursor *cursor, uint64_t region_size,
+                         bool empty) {
     uint64_t offset = 0;
     for (size_t i = 0; i < cursor->count; i++) {
         const uint64_t room = region_size - offset;
@@ -303,29 +312,29 @@ static void write_notes(struct drawing *drawing) {
 }
 
 struct legend_entry {
+    bool drawn;
     const char *class;
     const char *text;
     double width;
 };
 
+/* What the picture has, and what it means. */
 static void write_legend(struct drawing *drawing) {
-    static const struct legend_entry of_blocks[] = {{"header", "header", 92},
-                                                    {"a0", "payload, coloured by allocation", 250},
-                                                    {"slack", "slack", 84},
-                                                    {"free", "free", 78},
-                                                    {"nobody", "taken by no live allocation", 226},
-                                                    {"marked", "what failed", 100}};
-    static const struct legend_entry of_payloads[] = {{"header", "header", 92},
-                                                      {"a0", "payload, coloured by allocation", 250},
-                                                      {"free", "what no payload takes", 184},
-                                                      {"marked", "what failed", 100}};
     const struct history *const history = drawing->history;
-    const struct legend_entry *const entries = history->shown ? of_blocks : of_payloads;
-    const size_t count =
-        history->shown ? sizeof of_blocks / sizeof of_blocks[0] : sizeof of_payloads / sizeof of_payloads[0];
+    const struct legend_entry entries[] = {
+        {history->header_size != 0, "header", "header", 92},
+        {drawing->live, "a0", "payload, coloured by allocation", 250},
+        {drawing->slack, "slack", "slack", 84},
+        {true, "free", history->shown ? "free" : "what no payload takes", history->shown ? 78 : 184},
+        {drawing->nobody, "nobody", "taken by no live allocation", 226},
+        {drawing->report && drawing->extent_count != 0, "marked", "what failed", 100},
+    };
     double x = MARGIN;
     drawing->y += 8;
-    for (size_t i = history->header_size == 0 ? 1 : 0; i < count; i++) { /* the first is the header */
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        if (!entries[i].drawn) {
+            continue;
+        }
         if (strcmp(entries[i].class, "slack") == 0) {
             write_shape(drawing, "a0", x, drawing->y - 10, 18, 12); /* what it is drawn over */
         }
@@ -351,29 +360,49 @@ static void write_report(struct drawing *drawing, const struct summary *summary,
     drawing->y += 24;
 }
 
-void svg_write(const struct recording *recording, const char *name, FILE *stream) {
+/* The heaps drawn, and whether the verdict is about one of them. */
+static void choose_heaps(struct drawing *drawing, struct svg_range range) {
+    const struct history *const history = drawing->history;
+    const size_t failed = history_failed_step(history);
+    if (range.chosen) {
+        drawing->first = range.first;
+        drawing->last = range.last + 1;
+        drawing->report = failed >= range.first && failed <= range.last;
+    } else {
+        drawing->last = choose_last(history);
+        drawing->first = choose_first(history, drawing->last);
+        drawing->report = true;
+    }
+}
+
+void svg_write(const struct recording *recording, const char *name, struct svg_range range, FILE *stream) {
     struct drawing drawing = {.stream = stream, .history = recording->history};
     struct summary summary;
     summary_make(recording, &summary);
-    drawing.last = choose_last(drawing.history);
-    drawing.first = choose_first(drawing.history, drawing.last);
-    drawing.extent_count = extent_find_last(drawing.history, drawing.extents);
+    choose_heaps(&drawing, range);
+    drawing.extent_count = drawing.report ? extent_find_last(drawing.history, drawing.extents) : 0;
     choose_scale(&drawing);
     const size_t line_count = drawing.last - drawing.first + 1;
-    const double height = 36 + 22 + 24 + (double)(summary.fact_count + 1) * FACT_HEIGHT + 4 + 26 + 8 +
-                          (double)line_count * LINE_HEIGHT + NOTE_GAP +
+    const double report_height =
+        drawing.report ? 16 + 22 + 24 + (double)(summary.fact_count + 1) * FACT_HEIGHT + 4 : 0;
+    const double height = 20 + report_height + 26 + 8 + (double)line_count * LINE_HEIGHT + NOTE_GAP +
                           (double)drawing.extent_count * FACT_HEIGHT + 28;
     fprintf(stream,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
             "height=\"%.0f\" role=\"img\">\n<title>",
             WIDTH, height, WIDTH, height);
-    write_text(summary.title, stream);
-    fputs(": ", stream);
+    if (drawing.report) {
+        write_text(summary.title, stream);
+        fputs(": ", stream);
+    }
     write_text(name, stream);
     fprintf(stream, "</title>\n%s<path class=\"ground\" d=\"M0 0h%.0fv%.0fh-%.0fz\"/>\n", page_svg, WIDTH,
             height, WIDTH);
-    drawing.y = 36;
-    write_report(&drawing, &summary, name);
+    drawing.y = 20;
+    if (drawing.report) {
+        drawing.y = 36;
+        write_report(&drawing, &summary, name);
+    }
     write_ruler(&drawing);
     write_heaps(&drawing);
     write_notes(&drawing);

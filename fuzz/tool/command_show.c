@@ -17,6 +17,8 @@ struct options {
     const char *source;
     const char *html; /* the file to write; NULL: none */
     const char *svg;
+    const char *operations; /* as given, such as "3-5"; NULL: none are chosen */
+    struct svg_range range; /* what that says */
     bool map;
     bool as_c;
     bool as_bytes;
@@ -25,7 +27,15 @@ struct options {
 
 /* Files. */
 
-typedef void picture_writer(const struct recording *recording, const char *name, FILE *stream);
+typedef void picture_writer(const struct recording *recording, const struct options *options, FILE *stream);
+
+static void write_html(const struct recording *recording, const struct options *options, FILE *stream) {
+    html_write(recording, options->source, stream);
+}
+
+static void write_svg(const struct recording *recording, const struct options *options, FILE *stream) {
+    svg_write(recording, options->source, options->range, stream);
+}
 
 static enum exit_code write_picture(picture_writer *write, const struct recording *recording,
                                     const struct options *options, const char *path) {
@@ -33,7 +43,7 @@ static enum exit_code write_picture(picture_writer *write, const struct recordin
     size_t size = 0;
     FILE *const stream = open_memstream(&bytes, &size);
     if (stream != NULL) {
-        write(recording, options->source, stream);
+        write(recording, options, stream);
     }
     if (stream == NULL || fclose(stream) != 0) {
         fprintf(stderr, "kmemfuzz show: no memory for the picture\n");
@@ -44,18 +54,29 @@ static enum exit_code write_picture(picture_writer *write, const struct recordin
     return code;
 }
 
-static enum exit_code write_pictures(const struct program *program, const struct options *options) {
-    struct recording recording = recording_make(program);
+static enum exit_code draw(const struct recording *recording, const struct options *options) {
+    const size_t count = recording->history->step_count;
+    if (options->range.chosen && options->range.last >= count) {
+        fprintf(stderr, "kmemfuzz show: there is no operation %zu: the run has %zu, counted from 0\n",
+                options->range.last, count);
+        return EXIT_USAGE;
+    }
     enum exit_code code = EXIT_SOUND;
     if (options->html != NULL) {
-        code = write_picture(html_write, &recording, options, options->html);
+        code = write_picture(write_html, recording, options, options->html);
     }
     if (options->svg != NULL && code == EXIT_SOUND) {
-        code = write_picture(svg_write, &recording, options, options->svg);
+        code = write_picture(write_svg, recording, options, options->svg);
     }
     if (options->map && code == EXIT_SOUND) {
-        map_print(&recording, terminal_width(), terminal_wants_colour(), stdout);
+        map_print(recording, terminal_width(), terminal_wants_colour(), stdout);
     }
+    return code;
+}
+
+static enum exit_code write_pictures(const struct program *program, const struct options *options) {
+    struct recording recording = recording_make(program);
+    const enum exit_code code = draw(&recording, options);
     recording_close(&recording);
     return code;
 }
@@ -100,9 +121,37 @@ static enum exit_code show(const struct options *options) {
 
 /* Arguments. */
 
+static bool is_digit(char character) {
+    return character >= '0' && character <= '9';
+}
+
+/* Reads FIRST-LAST, or one number for both. One that is too large becomes the largest. */
+static bool parse_range(const char *text, struct svg_range *range) {
+    char *end = NULL;
+    if (!is_digit(text[0])) {
+        return false;
+    }
+    range->chosen = true;
+    range->first = strtoul(text, &end, 10);
+    range->last = range->first;
+    if (*end == '-' && is_digit(end[1])) {
+        range->last = strtoul(end + 1, &end, 10);
+    }
+    return *end == '\0' && range->first <= range->last;
+}
+
 static enum exit_code run(void *given) {
-    const struct options *const options = given;
-    return options->source == NULL ? command_misuse(&command_show, "it takes a program") : show(options);
+    struct options *const options = given;
+    if (options->source == NULL) {
+        return command_misuse(&command_show, "it takes a program");
+    }
+    if (options->operations != NULL && options->svg == NULL) {
+        return command_misuse(&command_show, "--operations goes with --svg");
+    }
+    if (options->operations != NULL && !parse_range(options->operations, &options->range)) {
+        return command_misuse(&command_show, "--operations needs FIRST-LAST, such as 3-5");
+    }
+    return show(options);
 }
 
 static const struct command_option table[] = {
@@ -113,6 +162,8 @@ static const struct command_option table[] = {
     OPTION("--html", "OUT", COMMAND_OUTPUT, html,
            "write a page for a browser, in which you step through the run and inspect blocks"),
     OPTION("--svg", "OUT", COMMAND_OUTPUT, svg, "write a still picture of the last operations"),
+    OPTION("--operations", "FIRST-LAST", "FIRST-LAST, such as 3-5", operations,
+           "in the still picture, draw these operations, counted from 0, and the heap before them"),
     FLAG("--map", map,
          "print the heap as a line of characters for each operation; in colour on a terminal unless NO_COLOR "
          "is set"),

@@ -178,6 +178,33 @@ class TestStillPicture(PictureTest):
         assert "marked: the second free block, 64 bytes at offset 64" in texts
         assert [path.get("class") for path in root.iter(f"{SVG}path")].count("arrow") == 1
 
+    def test_chosen_operations_are_drawn_with_the_heap_before_them_and_no_report(self):
+        self.write("program.ops", MERGE)
+        self.require(SOUND, "", "", "show", "program.ops", "--svg", "out", "--operations", "1-2")
+        picture = (self.folder / "out").read_text(encoding="utf-8")
+        assert [len(heap) for heap in self.blocks(picture)] == [2, 3, 2]
+        texts = [element.text for element in xml.etree.ElementTree.fromstring(picture).iter(f"{SVG}text")]
+        assert [text for text in texts if text[0].isdigit() and "  " in text] == ["0  alloc 0 24", "1  alloc 1 24", "2  free 1"]
+        assert "sound" not in texts and "what failed" not in texts
+
+    def test_a_chosen_operation_that_failed_has_its_report(self):
+        self.write("program.ops", MERGE)
+        tool = broken.tool(PRESET, "merge-right-forgotten")
+        for chosen, reported in (("2", True), ("0-1", False)):
+            assert self.run_tool("show", "program.ops", "--svg", "out", "--force", "--operations", chosen, tool=tool)[0] == SOUND
+            assert ("VIOLATION" in (self.folder / "out").read_text(encoding="utf-8")) == reported, chosen
+
+    def test_operations_that_cannot_be_drawn_are_refused(self):
+        self.write("program.ops", MERGE)
+        self.require_misuse("show", "--operations goes with --svg", "program.ops", "--operations", "1")
+        for chosen in ("", "x", "-1", "2-", "2-1", "1-2-3", "1 "):
+            self.require_misuse("show", "--operations needs FIRST-LAST, such as 3-5", "program.ops", "--svg", "out", "--operations", chosen)
+        for chosen, last in (("4", "4"), ("0-99", "99"), ("99999999999999999999", "18446744073709551615")):
+            code, output, errors = self.run_tool("show", "program.ops", "--svg", "out", "--operations", chosen)
+            assert (code, output) == (USAGE, "")
+            assert errors == f"kmemfuzz show: there is no operation {last}: the run has 4, counted from 0\n"
+        assert self.names() == ["program.ops"]
+
     def test_blocks_lie_side_by_side_inside_the_picture(self):
         picture = self.picture("--svg")
         width = float(xml.etree.ElementTree.fromstring(picture).get("width"))

@@ -11,6 +11,7 @@
         file=NAME     the block is saved as NAME, for later blocks of the same document
         planted=NAME  the commands run in a tree that has tests/planted/NAME.patch applied
         fragment      C that is not complete, and so not compiled
+  - Every picture in docs/pictures is what its program gives now (./ci/docs --pictures), and is shown in a document.
   - The table of oracles equals what `kmemfuzz oracles --json` prints, and docs/commands.md has a row for every command.
 
 The commands of a document run one after another at the top of a copy of the tree of its own, where kmemfuzz, under
@@ -27,8 +28,9 @@ import sys
 import tempfile
 
 import command_table
+import pictures
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
-from document_blocks import NOT_RUN, Scratch, check_blocks
+from document_blocks import NOT_RUN, Broken, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
 from kmemfuzz.entry import enter
@@ -70,6 +72,19 @@ def check_oracles(documents, commands, tally):
         tally.record(documents[0], 1, "no document has the table of oracles: a row | oracle | what it demands | ...")
 
 
+# The pictures.
+
+
+def check_pictures(tree, documents, kmemfuzz, tally):
+    """No picture is stale, and none is there for nothing."""
+    with tempfile.TemporaryDirectory(prefix="check-docs-") as folder:
+        try:
+            for path, problem in pictures.problems_of(tree, documents, Scratch(tree, kmemfuzz, pathlib.Path(folder))):
+                tally.record_at(path, 1, problem)
+        except Broken as failure:
+            tally.record_at(pictures.FOLDER, 1, str(failure))
+
+
 # All of it.
 
 
@@ -103,6 +118,7 @@ def check_tree(tree, kmemfuzz, with_oracles=True):
         for own in pool.map(check, documents):
             tally.passed += own.passed
             tally.failures += own.failures
+    check_pictures(tree, documents, kmemfuzz, tally)
     if with_oracles and documents:
         check_oracles(documents, commands, tally)
     for document in documents:

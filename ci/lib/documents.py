@@ -42,11 +42,15 @@ class Tally:
         self.failures = []
 
     def record(self, document, line, problem):
-        """Counts a check; problem is None when there is none."""
+        """Counts a check of a document; problem is None when there is none."""
+        self.record_at(document.path, line, problem)
+
+    def record_at(self, path, line, problem):
+        """Counts a check of any file."""
         if problem is None:
             self.passed += 1
         else:
-            self.failures.append(f"{document.path}:{line}: {problem}")
+            self.failures.append(f"{path}:{line}: {problem}")
 
 
 def parse_document(path, text):

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 
 import check_docs
 import document_blocks
+import pictures
 import pytest
 
 KMEMFUZZ = """#!/bin/sh
@@ -15,6 +17,7 @@ case "$*" in
 "oracles --json") echo '{"oracles": [{"id": "first", "sentence": "The first rule.", "offset": "the heap"},
                   {"id": "second", "sentence": "The second rule.", "offset": "the byte at {offset}"}]}' ;;
 "run sound") echo "sound"; echo "1 operation" ;;
+"show "*) (cat "$2"; shift 2; echo "show $*") >"$4" ;;
 *) echo "violation"; exit 1 ;;
 esac
 """
@@ -209,3 +212,41 @@ class TestCheckDocs:
     def test_a_document_that_is_missing_is_reported(self):
         (self.tree / "CHANGELOG.md").unlink()
         self.assert_wrong("# Top\n", "CHANGELOG.md")
+
+    # Pictures. The stub draws a program as its text and the options.
+
+    SHOWN = "![It.](docs/pictures/a.svg)\n"
+    DRAWN = "# picture operations=1-2\nalloc 0 1\nshow --svg a.svg --force --operations 1-2\n"
+
+    def draw(self, drawn=DRAWN):
+        """A picture that README.md can show."""
+        self.write("docs/pictures/a.ops", self.DRAWN.rpartition("show")[0])
+        self.write("docs/pictures/a.svg", drawn)
+
+    def test_a_picture_that_its_program_gives_is_sound(self):
+        self.draw()
+        self.assert_sound(self.SHOWN)
+
+    def test_a_stale_picture_is_reported_and_drawn_again(self):
+        self.draw("old\n")
+        self.assert_wrong(self.SHOWN, "docs/pictures/a.svg:1: it is stale")
+        scratch = document_blocks.Scratch(self.tree, self.tool, self.tree / "scratch")
+        assert pictures.write(self.tree, scratch) == [pictures.FOLDER / "a.svg"]
+        assert pictures.write(self.tree, scratch) == []
+        shutil.rmtree(self.tree / "scratch")
+        self.assert_sound(self.SHOWN)
+
+    def test_a_picture_that_is_missing_or_not_shown_is_reported(self):
+        self.draw()
+        self.assert_wrong("# Nothing\n", "docs/pictures/a.svg:1: no document shows it")
+        (self.tree / "docs/pictures/a.svg").unlink()
+        assert any("it is stale" in failure for failure in self.failures("# Nothing\n"))
+
+    def test_a_picture_that_no_program_draws_is_reported(self):
+        self.write("docs/pictures/b.svg", "b")
+        self.assert_wrong("# Top\n", "docs/pictures/b.svg:1: there is no program that draws it")
+
+    def test_a_program_that_does_not_say_how_it_is_drawn_is_reported(self):
+        for line in ("alloc 0 1", "# picture planted", "# picture operations=x", "# picture operations=1 planted=a"):
+            self.write("docs/pictures/a.ops", line + "\n")
+            self.assert_wrong("# Top\n", "the first line must be '# picture [planted=BUG]")

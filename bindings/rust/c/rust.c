@@ -1,0 +1,25 @@
+/* What Rust cannot see of the core: the lock, which is a macro, and whether src/ffi.rs has the members where
+ * they are. */
+#include "invariants/invariant.h"
+#include "src/kernel.h"
+#include "src/port.h"
+
+#define WORD sizeof(void *)
+
+_Static_assert(sizeof(struct kmem) == 10 * WORD && offsetof(struct kmem, source) == 5 * WORD &&
+                   offsetof(struct kmem, error) == 8 * WORD && sizeof(enum kmem_error) == 4,
+               "src/ffi.rs: Kmem");
+_Static_assert(sizeof(struct page_allocator) == 5 * WORD && sizeof(enum page_error) == 4,
+               "src/ffi.rs: PageAllocator");
+_Static_assert(sizeof(struct verdict) == 32 && sizeof(struct expectation) == 5 * WORD, "src/ffi.rs: Verdict");
+_Static_assert(offsetof(struct census, taken_size) == (2 * WORD + 7) / 8 * 8 && sizeof(bool) == 1,
+               "src/ffi.rs: Census");
+_Static_assert(INVARIANT_STRUCTURE == 0x13e, "src/ffi.rs: INVARIANT_STRUCTURE");
+
+void kmem_rust_lock(void) {
+    PORT_LOCK();
+}
+
+void kmem_rust_unlock(void) {
+    PORT_UNLOCK();
+}

@@ -1,0 +1,1 @@
+../../../../src/kmem_print.c

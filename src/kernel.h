@@ -57,12 +57,12 @@ enum kmem_error kmem_kernel_init_at(void *page_table, void *base, size_t page_co
 /* Sets the fault hook; NULL restores the default, the platform's PORT_FAULT. */
 void kmem_kernel_set_fault_hook(kmem_fault_hook *hook);
 
-void *kmalloc(size_t size);
-void *kzmalloc(size_t size);
-void *kcalloc(size_t count, size_t size);
-void *kmalloc_aligned(size_t alignment, size_t size);
-void *krealloc(void *pointer, size_t size);
-void kfree(void *pointer);
+void *kmalloc(size_t size);                           /* kmem_alloc */
+void *kzmalloc(size_t size);                          /* kmem_zalloc */
+void *kcalloc(size_t count, size_t size);             /* kmem_calloc */
+void *kmalloc_aligned(size_t alignment, size_t size); /* kmem_alloc_aligned */
+void *krealloc(void *pointer, size_t size);           /* kmem_realloc */
+void kfree(void *pointer);                            /* kmem_free */
 
 /* Merges all adjacent free blocks. kfree already does that; this is for a heap that something else has
  * written to. */

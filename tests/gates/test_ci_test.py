@@ -30,7 +30,7 @@ CALLS = {
     "detection": ["ci/detection"],
     "canaries": ["ci/planted --canaries"],
     "coverage": ["ci/coverage", "ci/coverage --target", "tests/coverage"],
-    "docs": ["ci/check-docs"],
+    "docs": ["ci/docs", "ci/check-docs"],
 }
 NIGHT = {
     "subjects": ["tests/subjects"],

@@ -47,11 +47,12 @@ trap 'end_internal "$?" "${BASH_SOURCE[0]-$0}:$LINENO" "$BASH_COMMAND"' ERR
 
 # end_violation: ends the shell since the heap is at fault, or a test failed. Nothing else may end it with 1, not even bash.
 judged=false
+at_exit=: # what else is to be done at the end
 end_violation() {
     judged=true
     exit "$EXIT_VIOLATION"
 }
-trap '[ "$?" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION" "$0" "a line that bash refused"' EXIT
+trap '[ "$?" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION" "$0" "a line that bash refused"; $at_exit' EXIT
 
 true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
 
@@ -135,7 +136,9 @@ compile() {
 # build PRESET...: the same, showing output only when something fails; then it ends the shell. What is in build/PRESET when
 # it returns is of this tree.
 build() {
-    local preset log
+    local preset log lock
+    make_folder build/logs
+    exec {lock}<build/logs && flock "$lock" # so that two commands do not build at once
     for preset in "$@"; do
         log=build/logs/build-$preset.log
         say "Building $preset"
@@ -144,4 +147,5 @@ build() {
             end_environment "The build of preset '$preset' failed; the whole log is $log"
         fi
     done
+    exec {lock}<&-
 }

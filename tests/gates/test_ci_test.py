@@ -5,9 +5,12 @@ is a stub.
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 
 import pytest
-from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, USAGE, VIOLATION, GateTest
+from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, GateTest
+from processes import processes_in, wait_until, wait_until_none
 from step_log import LEAST, count_log, skips_of
 
 MANY = "100000 passed, 0 failed"
@@ -90,18 +93,35 @@ class TestStepsTest(GateTest):
 
 class TestSteps(TestStepsTest):
     def expect(self, steps):
-        """Every step has passed, and the calls are those expected."""
+        """Every step has passed, and the calls are those expected: within a step in their order."""
         made = self.made_calls()
-        expected = [call for calls in steps.values() for call in calls]
-        assert sorted(made) == sorted(expected)
-        assert [call for call in made if not call.startswith("tests/")] == [
-            call for call in expected if not call.startswith("tests/")]
+        assert sorted(made) == sorted(call for calls in steps.values() for call in calls)
+        for calls in steps.values():
+            programs = [call for call in calls if not call.startswith("tests/")]
+            assert [call for call in made if call in programs] == programs
 
     def test_without_a_name_every_usual_step_makes_all_of_its_checks(self):
         self.lower("tool", "browser")
         output = self.require(SOUND, " passed, 0 failed, 0 skipped\n", "ci/test")
         assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == list(CALLS)
         self.expect(CALLS)
+
+    def test_two_steps_run_at_a_time_but_none_beside_the_one_it_takes_from(self):
+        self.stub("ci/lint", MANY, script="until [ -e freed ]; do sleep 0.01; done") # as long as the next step has not run
+        self.stub("ci/check-freestanding", MANY, script=": >freed")
+        self.stub("ci/planted", MANY, script="sleep 0.1; : >planted")
+        self.stub("ci/detection", MANY, script="[ -e planted ] || exit 1")
+        output = self.require(SOUND, " passed, 0 failed", "ci/test", "lint", "freestanding", "planted", "detection")
+        assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == ["lint", "freestanding", "planted", "detection"]
+
+    def test_an_interrupt_ends_what_runs(self):
+        self.stub("ci/lint", script=f"echo $$ >lint; exec sleep {TIMEOUT}")
+        with subprocess.Popen(["ci/test", "lint"], cwd=self.tree, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as test:
+            wait_until(lambda: (self.tree / "lint").exists(), "the step")
+            test.send_signal(signal.SIGINT)
+            assert "Interrupted" in test.communicate(timeout=TIMEOUT)[1]
+        assert test.returncode == ENVIRONMENT
+        wait_until_none(processes_in, self.tree)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
         self.lower("subjects", "allocators", "engines", "workflows")

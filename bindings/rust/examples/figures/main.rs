@@ -1,0 +1,183 @@
+//! Prints what the modules of alloc ask of this heap and take of it, as the table in the project's `docs/rust.md`:
+//! `cargo run --example figures`. No clock and no address is in it; sizes of pointers are, and choices of the library.
+
+extern crate alloc;
+
+mod meter;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, LinkedList, VecDeque};
+use alloc::ffi::CString;
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use core::alloc::Layout;
+use core::task::Waker;
+
+use meter::{measure, Figures};
+
+const COUNT: usize = 1000; // elements, each a u64 unless the row says something else
+const TEXT: &str = match core::str::from_utf8(&[b'x'; COUNT]) {
+    Ok(text) => text,
+    Err(_) => unreachable!(),
+};
+
+/// The numbers below COUNT in an order that looks like none.
+fn scattered() -> impl Iterator<Item = u64> {
+    (0..COUNT as u64).map(|i| i * 387 % COUNT as u64)
+}
+
+fn ascending() -> core::ops::Range<u64> {
+    0..COUNT as u64
+}
+
+/// COUNT of what make gives, in an array outside the heap.
+fn many<T>(make: impl Fn(u64) -> T) -> [T; COUNT] {
+    core::array::from_fn(|i| make(i as u64))
+}
+
+fn grow<C>(mut collection: C, push: impl Fn(&mut C, u64)) -> C {
+    ascending().for_each(|i| push(&mut collection, i));
+    collection
+}
+
+/// Memory taken without a type.
+struct Raw(*mut u8, Layout);
+
+impl Raw {
+    fn new(size: usize, alignment: usize) -> Raw {
+        let layout = Layout::from_size_align(size, alignment).unwrap();
+        // SAFETY: the size is not 0.
+        Raw(unsafe { alloc::alloc::alloc(layout) }, layout)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // SAFETY: from alloc, with this layout.
+        unsafe { alloc::alloc::dealloc(self.0, self.1) }
+    }
+}
+
+struct Nothing;
+
+impl Wake for Nothing {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn main() {
+    println!(
+        "| module | what is done | calls | bytes asked for | blocks | bytes taken | an element | reach | passed |"
+    );
+    println!("|---|---|---|---|--:|--:|--:|--:|--:|");
+    row("alloc", "`alloc` of 100 bytes, aligned to 64", 0, || Raw::new(100, 64));
+    row("borrow", "a `Cow` of a text that stays borrowed", COUNT, || Cow::Borrowed(TEXT));
+    row("borrow", "the same, made its own by `to_mut`", COUNT, || {
+        let mut text = Cow::Borrowed(TEXT);
+        text.to_mut();
+        text
+    });
+    row("boxed", "1,000 × `Box<u64>`", COUNT, || many(Box::new));
+    row("collections", "`BTreeMap<u64, u64>`, ascending keys", COUNT, || {
+        ascending().fold(BTreeMap::new(), |mut map, key| {
+            map.insert(key, key);
+            map
+        })
+    });
+    row("collections", "`BTreeMap<u64, u64>`, scattered keys", COUNT, || {
+        scattered().fold(BTreeMap::new(), |mut map, key| {
+            map.insert(key, key);
+            map
+        })
+    });
+    row("collections", "`BTreeSet`, scattered", COUNT, || {
+        scattered().fold(BTreeSet::new(), |mut set, key| {
+            set.insert(key);
+            set
+        })
+    });
+    row("collections", "`BinaryHeap`, by `push`", COUNT, || grow(BinaryHeap::new(), |heap, i| heap.push(i)));
+    row("collections", "`LinkedList`, by `push_back`", COUNT, || grow(LinkedList::new(), |list, i| list.push_back(i)));
+    row("collections", "`VecDeque`, by `push_back`", COUNT, || grow(VecDeque::new(), |queue, i| queue.push_back(i)));
+    row("ffi", "`CString::new` of 1,000 letters", COUNT, || CString::new(TEXT).unwrap());
+    row("fmt", "`format!(\"hart {} has {} pages\", 3, 512)`", 0, || format!("hart {} has {} pages", 3, 512));
+    row("rc", "1,000 × `Rc<u64>`, each cloned", COUNT, || many(Rc::new).map(|one| (one.clone(), one)));
+    row("slice", "`sort`", COUNT, || sorted(|numbers| numbers.sort()));
+    row("slice", "`sort_unstable`", COUNT, || sorted(|numbers| numbers.sort_unstable()));
+    row("slice", "`to_vec`", COUNT, || many(|i| i).to_vec());
+    row("str", "`\"ab\".repeat(500)`", COUNT, || "ab".repeat(COUNT / 2));
+    row("string", "`String`, 1,000 × `push`", COUNT, || grow(String::new(), |text, _| text.push('x')));
+    row("sync", "1,000 × `Arc<u64>`, each cloned", COUNT, || many(Arc::new).map(|one| (one.clone(), one)));
+    row("task", "`Waker::from(Arc::new(Nothing))`, cloned", 0, || {
+        let waker = Waker::from(Arc::new(Nothing));
+        (waker.clone(), waker)
+    });
+    row("vec", "`Vec`, by `push`, nothing behind", COUNT, || grow(Vec::new(), |numbers, i| numbers.push(i)));
+    row("vec", "two of them by turns", 2 * COUNT, || {
+        grow((Vec::new(), Vec::new()), |(left, right), i| {
+            left.push(i);
+            right.push(i);
+        })
+    });
+    row("vec", "`Vec::with_capacity(1000)`, then `push`", COUNT, || {
+        grow(Vec::with_capacity(COUNT), |numbers, i| numbers.push(i))
+    });
+}
+
+fn sorted(sort: impl Fn(&mut [u64])) -> [u64; COUNT] {
+    let mut numbers = many(|i| i * 387 % COUNT as u64);
+    sort(&mut numbers);
+    numbers
+}
+
+/// Measures work, which leaves so many elements, and prints a row.
+fn row<T>(module: &str, what: &str, count: usize, work: impl FnOnce() -> T) {
+    let figures = measure(work);
+    let an_element = match count {
+        0 => String::new(),
+        _ => format!("{:.1}", figures.taken_size as f64 / count as f64),
+    };
+    println!(
+        "| `{module}` | {what} | {} | {} | {} | {} | {an_element} | {} | {} |",
+        calls(&figures),
+        sizes(&figures),
+        thousands(figures.block_count),
+        thousands(figures.taken_size),
+        thousands(figures.reach),
+        thousands(figures.passed_per_call())
+    );
+}
+
+fn calls(figures: &Figures) -> String {
+    let mut kinds = Vec::new();
+    let mut add = |count: usize, name| {
+        if count != 0 {
+            kinds.push(format!("{} {name}", thousands(count)));
+        }
+    };
+    add(figures.alloc_count, "alloc");
+    add(figures.realloc_count, "realloc");
+    add(figures.free_count, "free");
+    let moved = if figures.moved_count != 0 { format!(" ({} moved)", figures.moved_count) } else { String::new() };
+    kinds.join(", ") + &moved
+}
+
+/// The sizes asked for; of three and more that double, the first two and the last.
+fn sizes(figures: &Figures) -> String {
+    let sizes: Vec<usize> = figures.sizes.iter().copied().take_while(|size| *size != 0).collect();
+    let shown: Vec<String> = sizes.iter().map(|size| thousands(*size)).collect();
+    match &shown[..] {
+        [first, second, .., last] if sizes.windows(2).all(|pair| pair[1] == 2 * pair[0]) => {
+            format!("{first}, {second} … {last}")
+        }
+        _ => shown.join(", "),
+    }
+}
+
+fn thousands(number: usize) -> String {
+    match number / 1000 {
+        0 => number.to_string(),
+        rest => format!("{},{:03}", thousands(rest), number % 1000),
+    }
+}

@@ -14,7 +14,7 @@ from kmemfuzz.outside_text import excerpt
 BASELINE = pathlib.Path("tests/board/instructions.txt")
 ACCEPT = "./ci/bench target --instructions --accept"
 BOARDS = ("rv32", "rv64")
-EXIT_BROKEN = 1  # of the bench image (fuzz/board/bench.c): an operation did not do what was to be measured
+EXIT_BROKEN = 1  # of the bench image (fuzz/board/bench_kernel.c): an operation did not do what was to be measured
 BOOT_SECONDS = 120.0  # the most an image may be silent for; it takes about a second
 _HEADER = "# Instructions, counted by `./ci/bench target --instructions`; docs/board-images.md says of what. Not to be edited."
 # What of a command line makes the code what it is. Not paths, not warnings.
@@ -52,7 +52,7 @@ def _code_flags(image):
     return " ".join(word for word in command.split() if _CODE_FLAG.match(word))
 
 
-def _read_image(lines, boot, name):
+def read_image(lines, boot, name):
     """The (compiler, counts by operation) an image has written."""
     counts = {}
     for line in lines:
@@ -76,7 +76,7 @@ def _count_board(name):
     command = [board.find_emulator(name), *board.FLAGS, *board.SEMIHOSTING, "-icount", "shift=0", "-kernel", str(image.path)]
     boot = board.Boot(command, BOOT_SECONDS)
     lines = list(boot.lines())
-    return (*_read_image(lines, boot, name), _code_flags(image))
+    return (*read_image(lines, boot, name), _code_flags(image))
 
 
 def count():

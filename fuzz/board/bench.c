@@ -1,4 +1,5 @@
-/* The bench image: counts the instructions of operations, each in a given state, and writes a line for each.
+/* The frame of an image that counts instructions: starts, lets the image count, and writes a line for each
+ * count.
  *
  * Under `-icount shift=0` the emulator's counter of instructions counts just those, so that every run gives
  * the same. No interrupt is on, and nothing asks the time. What is measured must also have worked: an answer
@@ -10,10 +11,7 @@
 
 #include "fuzz/board/image.h"
 #include "src/riscv/semihosting.h"
-#include "src/riscv/trap.h"
 
-#define CAUSE_ECALL   ((uintptr_t)11)
-#define ECALL_SIZE    ((uintptr_t)4) /* bytes */
 #define EXIT_BROKEN   1u
 #define COMPILER      "clang-" STRING(__clang_major__) "." STRING(__clang_minor__) "." STRING(__clang_patchlevel__)
 #define STRING(text)  LITERAL(text)
@@ -55,34 +53,11 @@ void bench_report(const char *name, uint32_t number, uint32_t count) {
     report_count++;
 }
 
-/* The one instruction that is expected to trap is skipped; an access is made again when its page is there. */
-void trap_handle(struct trap_frame *frame) {
-    const uintptr_t cause = CSR_READ(mcause);
-    if (bench_map(cause, CSR_READ(mtval))) {
-        return;
-    }
-    if (cause != CAUSE_ECALL) {
-        end_broken("no trap but the one measured");
-    }
-    frame->program_counter += ECALL_SIZE;
-}
-
-BENCH_COUNTED(count_trap, (void), __asm__ volatile("ecall" :: : "memory"))
-
-void bench_traps(void) {
-    bench_report("trap", BENCH_NO_NUMBER, count_trap());
-}
-
 int main(void) {
     if (!semihosting_open()) {
         semihosting_exit(IMAGE_NO_OUTPUT);
     }
-    bench_heap();
-    bench_realloc();
-    bench_check();
-    bench_pages();
-    bench_faults();
-    bench_traps();
+    bench_run();
     struct line line = {.size = 0};
     line_text(&line, "END " COMPILER);
     line_decimal(&line, report_count);

@@ -28,13 +28,15 @@ void bench_report(const char *name, uint32_t number, uint32_t count);
 /* Ends the image with an error that says what should be true, unless it is. */
 void bench_require(bool is_true, const char *what);
 
-/* The parts. */
+/* All that the image counts. Defined by each image, as is trap_handle. */
+void bench_run(void);
+
+/* The parts of the bench image. */
 void bench_heap(void);
 void bench_realloc(void);
 void bench_check(void);
 void bench_pages(void);
 void bench_faults(void);
-void bench_traps(void);
 
 /* For the trap handler: maps the page of a measured access that faulted. False: no measured one has. */
 bool bench_map(uintptr_t cause, uintptr_t value);

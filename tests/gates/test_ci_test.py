@@ -28,7 +28,7 @@ CALLS = {
     "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/subjects", "tests/tool"],
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],
-    "instructions": ["ci/bench target --instructions"],
+    "instructions": ["ci/bench target --instructions", "ci/bench choices"],
     "planted": ["ci/planted"],
     "detection": ["ci/detection"],
     "canaries": ["ci/planted --canaries"],

@@ -41,6 +41,15 @@ class TestFacts:
             for board, shown in zip(("rv64", "rv32"), figures):
                 assert shown == ", ".join(counts.get((board, name), "-") for name in names), operations
 
+    def test_the_figures_in_the_text_about_choices_are_those_of_its_tables_and_of_the_baseline(self):
+        counts = dict(line.split()[1:] for line in read("tests/board/instructions.txt").splitlines() if line.startswith("rv64 "))
+        tables, text = re.match(r"(?s).*?```text measured\n(.*?)```(.*?)```", read("docs/choices.md")).groups()
+        text += read("docs/choices.md").rpartition("```")[2].partition("## Bibliography")[0]
+        cited = re.findall(r"(\d+) instructions\s+\(`([\w-]+)`\)", text)
+        assert len(cited) >= 4 and all(counts[name] == number for number, name in cited), cited
+        figures = re.findall(r"\b\d{1,3}(?:,\d{3})+\b", text)
+        assert len(figures) > 10 and not set(figures) - {"1,000"} - set(re.findall(r"[\d,]+", tables)), figures
+
     def test_the_exit_codes_of_an_image_are_those_of_its_header_in_order(self):
         codes = [int(code) for code in re.findall(r"IMAGE_\w+ = (\d+),", read("fuzz/board/image.h"))]
         *codes, first_of_blobs = [code for code in codes if code > 1]

@@ -46,14 +46,15 @@ function(kmem_foreign_heap name)
   add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code>)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   add_custom_command(TARGET ${name} POST_BUILD
-    COMMAND ${CMAKE_C_COMPILER} ${flags} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${PROJECT_SOURCE_DIR}/cmake/foreign.ld
-      -o $<TARGET_FILE:${name}>.o $<TARGET_OBJECTS:${name}_code>
+    COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld
+      -DREADELF=${CMAKE_READELF} -P ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake
+      -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code>
     # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
       ${guarded} $<TARGET_FILE:${name}>.o
     COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>
     COMMAND ${CMAKE_AR} crs $<TARGET_FILE:${name}> $<TARGET_FILE:${name}>.o
-    COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>.o
+    COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>.o $<TARGET_FILE:${name}>.ld
     COMMAND_EXPAND_LISTS VERBATIM)
-  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/foreign.ld)
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake)
 endfunction()

@@ -25,8 +25,9 @@ enum {
 #define ALIGNMENT    ((size_t)16)    /* of the memory given, and so of each unit */
 #define NONE         SIZE_MAX
 
-static unsigned char taken[UNIT_MAXIMUM / 8];
-static unsigned char last[UNIT_MAXIMUM / 8];
+/* In sections of their own, as kernels have them. */
+__attribute__((section(".noinit"))) static unsigned char taken[UNIT_MAXIMUM / 8];
+__attribute__((section("global_heap_map"))) static unsigned char last[UNIT_MAXIMUM / 8];
 static unsigned char *memory;
 static size_t unit_count;
 

@@ -46,8 +46,8 @@ function(kmem_foreign_heap name)
   add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code>)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   add_custom_command(TARGET ${name} POST_BUILD
-    COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld
-      -DREADELF=${CMAKE_READELF} -P ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake
+    COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld -DHOST=$<NOT:$<BOOL:${KMEM_BOARD}>>
+      -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -P ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake
       -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code>
     # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered

@@ -1,4 +1,4 @@
-# Makes one object of a heap's, for foreign_heap.cmake: cmake -DNAME=... -DOUT=FILE -DSCRIPT=FILE -DREADELF=...
+# Makes one object of a heap's, for foreign_heap.cmake: cmake -DNAME=... -DOUT=FILE -DSCRIPT=FILE -DHOST=BOOL -DREADELF=... -DNM=...
 # -P join_heap.cmake -- LINK... -- OBJECT... writes the linker's script and links OUT.
 
 cmake_minimum_required(VERSION 3.25)
@@ -45,5 +45,19 @@ foreach(name IN LISTS data)
   endif()
 endforeach()
 string(APPEND script " }\n  kmem_subject_bss : { *(.bss .bss.* COMMON) }\n")
+# The source with the table is the adapter, if there are others: what is wrong in it is not the heap's fault.
+if(HOST)
+  list(LENGTH objects count)
+  foreach(object IN LISTS objects)
+    execute_process(COMMAND ${NM} --format=posix ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+    if(count GREATER 1 AND symbols MATCHES "(^|\n)subject_${NAME} [A-TV-Z] ")
+      get_filename_component(source ${object} NAME_WLE)
+      string(HEX "${source}" bytes)
+      string(REGEX REPLACE "(..)" " BYTE(0x\\1)" bytes "${bytes}00")
+      string(APPEND script "  kmem_adapter_text : { \"${object}\"(.text .text.*) }\n  kmem_adapter_names : {${bytes} }\n")
+    endif()
+  endforeach()
+  string(APPEND script "  kmem_heap_text : { *(.text .text.*) }\n")
+endif()
 file(WRITE ${SCRIPT} "${script}}\n")
 execute_process(COMMAND ${link} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${SCRIPT} -o ${OUT} ${objects} COMMAND_ERROR_IS_FATAL ANY)

@@ -25,6 +25,7 @@ struct assertion {
     struct sanitizer_source
         source; /* where; its file relative to the tree, or as the compiler was given it */
     char text[ASSERTION_TEXT_SIZE]; /* the condition */
+    bool in_adapter;                /* the fault is the adapter's (adapter.h), not the heap's */
 };
 
 /* The last failed assertion that a run has printed. Returns false iff there is none. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fuzz/execute/growth.h"
+#include "fuzz/host/adapter.h"
 #include "fuzz/host/globals.h"
 #include "fuzz/host/sanitizer.h"
 #include "src/require.h"
@@ -104,6 +105,9 @@ __attribute__((noreturn)) static void end_call(struct verdict verdict, uintptr_t
     call.active = false;
     call.verdict = verdict;
     end_pc = pc;
+    if (pc != 0) {
+        (void)adapter_find(&end_words.in_adapter);
+    }
     _longjmp(call.end, 1);
 }
 
@@ -112,6 +116,7 @@ void guard_end_failed(const char *text, const char *file, unsigned line) {
         end_words = (struct assertion){.source.line = line};
         snprintf(end_words.text, sizeof end_words.text, "%s", text);
         sanitizer_name_file(file, end_words.source.file);
+        end_words.in_adapter = adapter_is(file);
         end_call((struct verdict){ORACLE_ASSERTION, 0, 0, 0}, 0);
     }
 }
@@ -127,7 +132,7 @@ void guard_find_place(struct verdict verdict, struct assertion *place) {
     const bool found = !verdict_is_sound(verdict) && verdict.oracle == call.verdict.oracle;
     *place = found ? end_words : (struct assertion){.text = ""};
     if (found && end_pc != 0) {
-        sanitizer_find_line(end_pc, &place->source);
+        adapter_find_line(end_pc, place);
     }
 }
 

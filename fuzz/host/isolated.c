@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "fuzz/host/abort.h"
+#include "fuzz/host/adapter.h"
 #include "fuzz/host/guard.h"
 #include "fuzz/host/sanitizer.h"
 
@@ -42,6 +43,7 @@ struct isolated_share {
     size_t size;            /* bytes of the program */
     struct outcome outcome; /* of the run, as far as the child knows; without its report */
     uintptr_t pc;           /* where it failed; 0: unknown */
+    uintptr_t subject_pc;   /* the same, of the innermost function of the subject's */
     uint64_t nanoseconds;   /* processor time of the run */
     volatile bool begun;    /* the child has come to the program: from here on it is the subject's doing */
     int start_error;        /* errno of why the child cannot run programs; 0: it can */
@@ -68,6 +70,9 @@ static void set_alarm(unsigned milliseconds) {
 /* Once: what is done about a death may die itself, and not return. */
 static void tell_dying(uintptr_t address, size_t size) {
     static bool was_reported;
+    if (child_share->subject_pc == 0) {
+        child_share->subject_pc = adapter_find(&child_share->outcome.place.in_adapter);
+    }
     if (!was_reported && child_hooks != NULL && child_hooks->dying != NULL) {
         was_reported = true;
         set_alarm(DYING_LIMIT);
@@ -448,6 +453,7 @@ static enum answer ask_child(struct isolated *isolated, const struct program *pr
     }
     share->outcome = (struct outcome){.failure = {.kind = FAILURE_NONE, .verdict = verdict_sound()}};
     share->pc = 0;
+    share->subject_pc = 0;
     share->nanoseconds = 0;
     share->begun = false;
     const unsigned limit = isolated->limit_milliseconds + (unsigned)program->operation_count;
@@ -523,6 +529,9 @@ void isolated_examine(struct executor *executor, const struct program *program,
     const struct failure failure = isolated_run(&isolated, program);
     *outcome = isolated.share->outcome;
     outcome->failure = failure;
+    if (isolated.share->subject_pc != 0) {
+        adapter_find_line(isolated.share->subject_pc, &outcome->place);
+    }
     isolated_close(&isolated);
     outcome->report = read_report(isolated.report);
     close(isolated.report);

@@ -14,8 +14,8 @@ struct outcome {
     unsigned set_aside;     /* the oracle of the violation that ended a sound run and is set aside; 0: none */
     bool has_step;          /* a step was begun: the last one is step */
     struct step step;       /* as it was before the call when the subject died in it */
-    struct assertion
-        place; /* where a guarded call was ended (guard.h); its line is 0: unknown, or none was */
+    struct assertion place; /* where a guarded call was ended (guard.h), or a subject of others died; its line
+                             * is 0: unknown, or neither was */
     size_t operation_count; /* steps done, those of the recovery included */
     uint64_t digest;        /* of the steps done; the program's when it is sound */
     char *report; /* what the run printed, such as a sanitizer's report; from malloc, ends in a NUL */

@@ -127,6 +127,12 @@ const char *explain_source(const struct sanitizer_source *source, char buffer[EX
     return buffer;
 }
 
+const char *explain_adapter(const struct assertion *place, char buffer[EXPLAIN_SOURCE_SIZE]) {
+    snprintf(buffer, EXPLAIN_SOURCE_SIZE, "a fault in your adapter%s%s, not in the heap",
+             place->source.line == 0 ? "" : " ", place->source.line == 0 ? "" : shown(place->source.file));
+    return buffer;
+}
+
 const char *explain_heap(const struct program_header *geometry, char buffer[EXPLAIN_HEAP_SIZE]) {
     const size_t size = geometry->page_size;
     if (subject_under_test->view != NULL) {

@@ -23,6 +23,9 @@ void explain_verdict(struct verdict verdict, const struct step *step, struct exp
 #define EXPLAIN_SOURCE_SIZE (SANITIZER_FUNCTION_SIZE + SANITIZER_FILE_SIZE + 32)
 const char *explain_source(const struct sanitizer_source *source, char buffer[EXPLAIN_SOURCE_SIZE]);
 
+/* Whose fault it is, for a place in an adapter. Returns buffer. */
+const char *explain_adapter(const struct assertion *place, char buffer[EXPLAIN_SOURCE_SIZE]);
+
 /* What a step's call did, such as "-> slot 3, offset 40" or "-> refused: double-free". Returns buffer. */
 const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME_SIZE]);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz/execute/debug.h"
+#include "fuzz/host/adapter.h"
 #include "fuzz/host/guard.h"
 #include "fuzz/host/picture.h"
 #include "fuzz/report/explain.h"
@@ -143,6 +144,9 @@ static void print_verdict(struct verdict verdict, FILE *stream) {
     if (place.source.line != 0) {
         fprintf(stream, "  source     %s\n", explain_source(&place.source, source));
     }
+    if (place.in_adapter) {
+        fprintf(stream, "  fault      %s\n", explain_adapter(&place, source));
+    }
 }
 
 static void print_replay(FILE *stream) {
@@ -186,8 +190,15 @@ void report_last_words(FILE *stream) {
     }
     struct picture now;
     picture_draw(&now, recorder.executor);
-    fprintf(stream, "\nDIED in the subject: the report above says why, this says where\n");
+    struct assertion place = {.text = ""};
+    char source[EXPLAIN_SOURCE_SIZE];
+    adapter_find_line(adapter_find(&place.in_adapter), &place);
+    fprintf(stream, "\nDIED in the %s: the report above says why, this says where\n",
+            place.in_adapter ? "adapter" : "subject");
     print_operation(stream);
+    if (place.in_adapter) {
+        fprintf(stream, "  fault      %s\n", explain_adapter(&place, source));
+    }
     print_last_steps(stream);
     fprintf(stream, "\n  heap (%s), in the middle of the operation\n",
             picture_legend(recorder.executor->subject->view != NULL));

@@ -90,6 +90,8 @@ static void write_death(struct json *json, const struct outcome *outcome) {
     }
     if (sanitizer_find_source(outcome->report, &place)) {
         write_source(json, &place);
+    } else if (outcome->place.source.line != 0) {
+        write_source(json, &outcome->place.source);
     } else {
         json_null(json, "place");
     }
@@ -101,6 +103,7 @@ static void write_death(struct json *json, const struct outcome *outcome) {
 
 static void write_outcome(struct json *json, const struct outcome *outcome) {
     char digest[17];
+    char fault[EXPLAIN_SOURCE_SIZE];
     if (outcome->failure.kind != FAILURE_NONE) {
         json_string(json, "oracle", outcome_id(outcome));
         json_string(json, "sentence", outcome_sentence(outcome));
@@ -110,6 +113,9 @@ static void write_outcome(struct json *json, const struct outcome *outcome) {
         write_violation(json, outcome);
     } else if (outcome->failure.kind != FAILURE_NONE) {
         write_death(json, outcome);
+    }
+    if (outcome->place.in_adapter) {
+        json_string(json, "fault", explain_adapter(&outcome->place, fault));
     }
     snprintf(digest, sizeof digest, "%016" PRIx64, outcome->digest);
     json_string(json, "digest", digest);

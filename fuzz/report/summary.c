@@ -40,9 +40,19 @@ static void add_heap(struct summary *summary, const struct program_header *geome
     add(summary, "heap", "%s", explain_heap(geometry, heap));
 }
 
+/* Where it happened, and whose fault it is if not the heap's. */
+static void say_place(const struct assertion *place, struct summary *summary) {
+    char source[EXPLAIN_SOURCE_SIZE];
+    if (place->source.line != 0) {
+        add(summary, "source", "%s", explain_source(&place->source, source));
+    }
+    if (place->in_adapter) {
+        add(summary, "fault", "%s", explain_adapter(place, source));
+    }
+}
+
 static void say_violation(const struct recording *recording, struct summary *summary) {
     struct explanation explanation;
-    char source[EXPLAIN_SOURCE_SIZE];
     const struct history *const history = recording->history;
     const struct assertion *const place = &recording->outcome.place;
     const size_t failed = history_failed_step(history);
@@ -57,9 +67,7 @@ static void say_violation(const struct recording *recording, struct summary *sum
     if (place->text[0] != '\0') {
         add(summary, "assertion", "%s", shown(place->text));
     }
-    if (place->source.line != 0) {
-        add(summary, "source", "%s", explain_source(&place->source, source));
-    }
+    say_place(place, summary);
 }
 
 /* A death by its name and, if a sanitizer's report has it, the place in the core's sources. */
@@ -68,7 +76,8 @@ static void say_death(const struct recording *recording, struct summary *summary
     struct sanitizer_source source;
     struct assertion assertion;
     const struct outcome *const outcome = &recording->outcome;
-    snprintf(summary->title, sizeof summary->title, "DIED in the subject");
+    snprintf(summary->title, sizeof summary->title, "DIED in the %s",
+             outcome->place.in_adapter ? "adapter" : "subject");
     snprintf(summary->sentence, sizeof summary->sentence, "%s", failure_text(&outcome->failure, failure));
     add_failed_step(summary, recording->history);
     if (sanitizer_find_source(outcome->report, &source)) {
@@ -77,6 +86,7 @@ static void say_death(const struct recording *recording, struct summary *summary
     if (assertion_find(outcome->report, &assertion)) {
         add(summary, "assertion", "%s", shown(assertion.text));
     }
+    say_place(&outcome->place, summary);
 }
 
 void summary_make(const struct recording *recording, struct summary *summary) {

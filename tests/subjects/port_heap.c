@@ -14,11 +14,27 @@ enum {
     PORT_HEAP_MULTIPLIES_WRONGLY,  /* calloc's product wraps */
     PORT_HEAP_ZEROES_WORDS,        /* calloc leaves out the bytes after the last */
     PORT_HEAP_MOVES_TOO_LITTLE,    /* as many bytes as there are words */
+    PORT_HEAP_FOLLOWS_NULL,        /* this file's coalesce */
+    PORT_HEAP_NEVER_ENDS,          /* the same */
 };
 
 static bool start(void *memory, size_t size) {
     kalloc_bug = subject_defect;
     return kalloc_init(memory, size) != 0;
+}
+
+static void merge(void) {
+    static volatile int *nothing;
+    static volatile int turns;
+    if (subject_defect == PORT_HEAP_FOLLOWS_NULL) {
+        turns = *nothing;
+    }
+    while (subject_defect == PORT_HEAP_NEVER_ENDS) {
+        if (turns == 0) {
+            turns++;
+        }
+    }
+    coalesce();
 }
 
 static size_t usable_size(const void *pointer) {
@@ -32,7 +48,7 @@ const struct subject subject_port_heap = {
     .free = free,
     .calloc = calloc,
     .realloc = realloc,
-    .coalesce = coalesce,
+    .coalesce = merge,
     .usable_size = usable_size,
     .facts = {.header_size = 4,
               .alignment = 4,

@@ -146,6 +146,8 @@ HEAPS = {
         "MULTIPLIES_WRONGLY": "impossible-size",
         "ZEROES_WORDS": "contents-zeroed",
         "MOVES_TOO_LITTLE": "contents-moved",
+        "FOLLOWS_NULL": "AddressSanitizer",
+        "NEVER_ENDS": "bounded",
     },
     "cpp_heap": {
         "WRAPS": "stray-store|impossible-size",
@@ -264,6 +266,27 @@ class TestTheHeaps(FolderTest):
         assert (code, result["oracle"]) == (VIOLATION, oracle)
         assert f"{result['place']['file']}:{result['place']['line']}" == place
         assert ("assertion" in result) == (oracle == "assertion")
+
+    @pytest.mark.parametrize(("heap", "defect", "program", "title", "line"), (
+        ("port_heap", "FOLLOWS_NULL", "alloc 0 9\ncoalesce\n", "DIED in the adapter", "turns = *nothing"),
+        ("port_heap", "NEVER_ENDS", "coalesce\n", "VIOLATION bounded", "if (turns == 0)"),
+        ("port_heap", "LOSES_THE_TAKEN_BIT", "alloc 0 49\nalloc 1 9\n", "VIOLATION stray-store", None),
+        ("tag_heap", "MOVES_THE_NEW_SIZE", "alloc 0 0\nalloc 0 25\nrealloc 0 9\nfree 1\nrealloc 0 33\n", "DIED in the subject", None)))
+    def test_what_happens_in_the_adapter_itself_is_not_the_heaps_fault(self, heap, defect, program, title, line):
+        self.write("program.ops", f"kmem-program 2\nheap page=32 pages=3\n{program}")
+        fault = "a fault in your adapter tests/subjects/port_heap.c, not in the heap"
+        said = {words: self.run_with(heap, defect, "kmemfuzz", *words.split(), "program.ops")[1]
+                for words in ("run", "explain", "run --json")}
+        self.run_with(heap, defect, "kmemfuzz", "sarif", "out.sarif", "program.ops")
+        said["sarif"] = (self.folder / "out.sarif").read_text("utf-8")
+        assert title in said["explain"]
+        for words, text in said.items():
+            assert (fault in text) == (line is not None), (words, text)
+        result, = json.loads(said["run --json"])["results"]
+        if line is not None:
+            assert f"{result['place']['file']}:{result['place']['line']}" == self.line_of("port_heap.c", line)
+        else:
+            assert "port_heap.c" not in str(result["place"])
 
     def test_a_program_in_whose_region_no_heap_can_start_is_not_called_sound(self):
         self.write("small.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")

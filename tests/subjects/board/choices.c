@@ -21,8 +21,7 @@
 
 extern const struct image_control control_words;
 extern const unsigned char blob_start[];
-extern const struct subject subject_kmem, subject_list_heap, subject_tag_heap, subject_tlsf_heap,
-    subject_buddy_heap;
+extern const struct subject subject_list_heap, subject_tag_heap, subject_tlsf_heap, subject_buddy_heap;
 
 static const struct {
     const char *name;

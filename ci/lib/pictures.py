@@ -8,6 +8,8 @@ planted: by a heap that has tests/planted/BUG.patch applied. operations: only th
 
 import pathlib
 import re
+import subprocess
+import tempfile
 from typing import NamedTuple
 
 from document_blocks import Broken
@@ -40,14 +42,16 @@ def pictures_of(tree):
 
 
 def draw(picture, scratch):
-    """The bytes of a picture, drawn in a scratch copy of the tree. Raises Broken when they cannot be had."""
-    only = f" --operations {picture.operations}" if picture.operations else ""
-    name = picture.program.name
-    command = f"cd {FOLDER} && kmemfuzz show {name} --svg {picture.path.name} --force{only}"
-    code, output = scratch.run(command, picture.planted)
-    if code != 0:
-        raise Broken(f"{picture.program} cannot be drawn: {output.strip()}")
-    return (scratch.copy(picture.planted) / picture.path).read_bytes()
+    """The bytes of a picture. Raises Broken when they cannot be had."""
+    only = ["--operations", picture.operations] if picture.operations else []
+    with tempfile.TemporaryDirectory(prefix="check-docs-") as folder:
+        drawn = pathlib.Path(folder) / picture.path.name
+        command = [scratch.tool(picture.planted), "show", picture.program.name, "--svg", drawn, *only]
+        done = subprocess.run(command, cwd=scratch.tree / FOLDER, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        if done.returncode != 0:
+            raise Broken(f"{picture.program} cannot be drawn: {done.stdout.strip()}")
+        return drawn.read_bytes()
 
 
 def problems_of(tree, documents, scratch):

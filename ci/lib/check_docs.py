@@ -10,6 +10,7 @@
     and by the words after it:
         file=NAME     the block is saved as NAME, for later blocks of the same document
         planted=NAME  the commands run in a tree that has tests/planted/NAME.patch applied
+        from=PATH     the block quotes lines of that file, which must have them in a row, indented or not
         fragment      C that is not complete, and so not compiled
   - Every picture in docs/pictures is what its program gives now (./ci/docs --pictures), and is shown in a document.
   - The table of oracles equals what `kmemfuzz oracles --json` prints, and docs/commands.md has a row for every command.

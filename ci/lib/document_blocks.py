@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import textwrap
 import threading
 
 import patched
@@ -147,10 +148,21 @@ def check_c(document, block, scratch, tally):
     tally.record(document, block.line, problem)
 
 
+def quotation_problem(tree, path, block):
+    """What is wrong with a block that quotes a file, whose lines must stand there in a row, at any depth of indentation."""
+    lines = (tree / path).read_text(encoding="utf-8").splitlines()
+    count = len(block.lines)
+    rows = (textwrap.dedent("\n".join(lines[start:start + count])) for start in range(len(lines) - count + 1))
+    return None if textwrap.dedent("\n".join(block.lines)) in rows else f"{path} has no such lines"
+
+
 def check_blocks(document, scratch, tally):
     """Every block of a document, in order."""
     for block in document.blocks:
         try:
+            quoted = block.mark("from")
+            if quoted is not None:
+                tally.record(document, block.line, quotation_problem(scratch.tree, quoted, block))
             name = block.mark("file")
             if name is not None:
                 (scratch.copy(block.mark("planted")) / name).write_text("\n".join(block.lines) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from documents import SPAN, anchors_of, code_of, parse_document, spans_of
 
 HELP_SECONDS = 60  # that a program may take to print its help
 
-OUR_FOLDERS = "ci|cmake|corpus|docs|fuzz|invariants|src|tests"
+OUR_FOLDERS = "bindings|ci|cmake|corpus|docs|fuzz|invariants|src|tests"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CI = re.compile(r"(?<![\w/.*-])(?:\./)?ci/([a-z][\w-]*)(?![\w/])")
 _KMEMFUZZ = re.compile(r"(?<![\w-])kmemfuzz((?: +(?![|&;>])\S+)*)")

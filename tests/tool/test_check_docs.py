@@ -125,6 +125,20 @@ class TestCheckDocs:
         self.assert_wrong("`src/colonel.h`\n", "src/colonel.h")
         self.assert_wrong("`src/*.py`\n", "src/*.py")
 
+    # Quotations.
+
+    def test_lines_of_a_file_are_sound_however_indented(self):
+        self.write("src/a.rs", "fn f() {\n    if x {\n        y\n    }\n}\n")
+        self.assert_sound("```rust from=src/a.rs\nif x {\n    y\n}\n```\n")
+
+    def test_lines_that_a_file_has_otherwise_or_not_in_a_row_are_reported(self):
+        self.write("src/a.rs", "fn f() {\n    if x {\n        y\n    }\n}\n")
+        for quotation in ("if x {\ny\n}", "fn f() {\n        y", "fn f() {\n    if z {"):
+            self.assert_wrong(f"```rust from=src/a.rs\n{quotation}\n```\n", "README.md:2:", "src/a.rs has no such lines")
+
+    def test_a_quotation_of_no_file_is_reported(self):
+        self.assert_wrong("```rust from=src/none.rs\nx\n```\n", "README.md:2:", "src/none.rs")
+
     # sh.
 
     def test_lines_that_end_with_0_are_sound_and_see_what_those_before_made(self):

@@ -1,0 +1,43 @@
+"""docs/rust.md has every module, and its figures are those that the crate measures."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+import rust_toolchain
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+CRATE = TREE / "bindings/rust"
+PAGE = (TREE / "docs/rust.md").read_text(encoding="utf-8")
+
+
+def cargo(*arguments):
+    """What cargo prints, run on the crate. Skips the test where there is none to be had."""
+    try:
+        folder = rust_toolchain.host()
+    except rust_toolchain.NoPackages as error:
+        pytest.skip(f"no cargo: {error}")
+    environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}", CARGO_TARGET_DIR=str(TREE / "build/rust/target"))
+    done = subprocess.run([folder / "cargo", *arguments], cwd=CRATE, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class TestRustPage:
+    """What the page shows."""
+
+    def test_every_module_with_an_example_has_a_row_and_a_section_that_quotes_it(self):
+        examples = re.findall(r"^pub fn (\w+)\(\) {\n +(.*)", (CRATE / "tests/modules/examples.rs").read_text(encoding="utf-8"), re.M)
+        rows = re.findall(r"^\| \[`(\w+)`\]\(#(\w+)\)", PAGE, re.M)
+        sections = re.findall(r"^### (\w+)\n.*?^```rust from=\S+/examples.rs\n(.*?)\n", PAGE.partition("\n## One by one\n")[2],
+                              re.M | re.S)
+        assert [name.lower() for name, _ in rows] == [anchor for _, anchor in rows] == [name.lower() for name, _ in sections]
+        assert sorted((name.replace("_", ""), line) for name, line in examples) == \
+            sorted((name.lower(), line) for name, line in sections)
+
+    def test_the_figures_are_those_measured(self):
+        table = cargo("run", "--quiet", "--offline", "--example", "figures")
+        assert table.count("\n") > 20
+        assert table in PAGE, f"docs/rust.md has to show this:\n{table}"

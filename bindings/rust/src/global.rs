@@ -2,9 +2,12 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
-use core::ptr::{self, null_mut};
+use core::ptr::{self, null_mut, NonNull};
 
+#[cfg(not(feature = "record"))]
 use crate::ffi as calls;
+#[cfg(feature = "record")]
+use crate::record as calls;
 
 use crate::check::{check, Census, Violation};
 use crate::error::{self, Error};
@@ -27,8 +30,9 @@ use crate::LEAST_ALIGNMENT;
 pub struct OsGlobalAlloc;
 
 /// What the pointer of a layout of size 0 is.
-pub(crate) fn dangling(layout: Layout) -> *mut u8 {
-    layout.align() as *mut u8
+pub(crate) fn dangling(layout: Layout) -> NonNull<u8> {
+    // SAFETY: no alignment is 0.
+    unsafe { NonNull::new_unchecked(layout.align() as *mut u8) }
 }
 
 // SAFETY: the core gives each payload its own block until it is freed, refuses by NULL, and does not unwind. The lock of the
@@ -38,7 +42,7 @@ unsafe impl GlobalAlloc for OsGlobalAlloc {
     /// As [`GlobalAlloc::alloc`], except that a size of 0 is allowed.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() == 0 {
-            return dangling(layout);
+            return dangling(layout).as_ptr();
         }
         let payload = if layout.align() <= LEAST_ALIGNMENT {
             calls::kmalloc(layout.size())
@@ -77,8 +81,12 @@ unsafe impl GlobalAlloc for OsGlobalAlloc {
         let new_layout = Layout::from_size_align_unchecked(new_size, layout.align());
         // krealloc keeps the address if the request fits where it is, so whenever the block shrinks; a payload that it
         // moves is aligned to 8 alone.
-        let stays = new_size <= layout.size() || new_size <= ffi::kmem_kernel_usable_size(pointer.cast());
-        if layout.size() != 0 && new_size != 0 && (layout.align() <= LEAST_ALIGNMENT || stays) {
+        let keeps_alignment = || {
+            layout.align() <= LEAST_ALIGNMENT
+                || new_size <= layout.size()
+                || new_size <= ffi::kmem_kernel_usable_size(pointer.cast())
+        };
+        if layout.size() != 0 && new_size != 0 && keeps_alignment() {
             return answer(calls::krealloc(pointer.cast(), new_size).cast(), new_layout);
         }
         let payload = self.alloc(new_layout);

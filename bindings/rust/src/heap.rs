@@ -2,6 +2,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
+use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::{self, null_mut, NonNull};
@@ -98,27 +99,40 @@ impl<'region> Heap<'region> {
         self.lock.hold(|| work(self.kmem.get()))
     }
 
-    /// A payload for layout, its contents undefined. None if there is no room.
-    pub fn alloc(&self, layout: Layout) -> Option<NonNull<u8>> {
+    /// What work, a call of the core, returns for layout; if that is NULL, why.
+    fn ask(&self, layout: Layout, work: impl FnOnce(*mut Kmem) -> *mut c_void) -> Result<NonNull<u8>, Error> {
+        // SAFETY: hold gives the heap itself.
+        let (payload, code) = self.hold(|heap| (work(heap), unsafe { (*heap).error }));
+        if let Some(payload) = NonNull::new(payload.cast()) {
+            return Ok(payload);
+        }
+        let error = Error::check(code).err().unwrap_or(Error::EXHAUSTED);
+        if error == Error::EXHAUSTED {
+            error::note_refused(layout);
+        }
+        Err(error)
+    }
+
+    /// A payload for layout, its contents undefined. [`Error::EXHAUSTED`] if there is no room, [`Error::CORRUPT`] if the
+    /// walk meets a header that cannot be.
+    pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         if layout.size() == 0 {
-            return NonNull::new(dangling(layout));
+            return Ok(dangling(layout));
         }
         // SAFETY: the lock is held, and a started heap has its region.
-        let payload = self.hold(|heap| unsafe { ffi::kmem_alloc_aligned(heap, layout.align(), layout.size()) });
-        answer(payload.cast(), layout)
+        self.ask(layout, |heap| unsafe { ffi::kmem_alloc_aligned(heap, layout.align(), layout.size()) })
     }
 
     /// The same, its bytes 0.
-    pub fn alloc_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
+    pub fn alloc_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         if layout.size() == 0 || layout.align() > LEAST_ALIGNMENT {
             let payload = self.alloc(layout)?;
             // SAFETY: it is ours, and so long.
             unsafe { payload.as_ptr().write_bytes(0, layout.size()) };
-            return Some(payload);
+            return Ok(payload);
         }
         // SAFETY: as in alloc.
-        let payload = self.hold(|heap| unsafe { ffi::kmem_zalloc(heap, layout.size()) });
-        answer(payload.cast(), layout)
+        self.ask(layout, |heap| unsafe { ffi::kmem_zalloc(heap, layout.size()) })
     }
 
     /// Frees a payload. A pointer that is no live payload is refused by name, and nothing changes.
@@ -133,21 +147,24 @@ impl<'region> Heap<'region> {
     }
 
     /// A payload of new_size bytes with the same alignment and the same bytes up to the smaller size; payload is freed, or
-    /// is the same. None, with payload untouched, if there is no room, or if payload is no live one.
+    /// is the same. An error, and payload untouched, if there is no room, or if payload is no live one.
     ///
     /// # Safety
     /// As [`dealloc`](Self::dealloc), and new_size rounded up to the layout's alignment is at most `isize::MAX`.
-    pub unsafe fn realloc(&self, payload: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
+    pub unsafe fn realloc(&self, payload: NonNull<u8>, layout: Layout, new_size: usize) -> Result<NonNull<u8>, Error> {
         let new_layout = Layout::from_size_align_unchecked(new_size, layout.align());
         if layout.size() == 0 || new_size == 0 {
             let moved = self.alloc(new_layout)?;
-            return self.dealloc(payload, layout).ok().map(|()| moved);
+            return self.dealloc(payload, layout).map(|()| moved);
         }
         let old = payload.as_ptr().cast();
-        let moved = self.hold(|heap| {
-            let usable_size = ffi::kmem_usable_size(heap, old);
-            // As in OsGlobalAlloc::realloc.
-            if usable_size == 0 || layout.align() <= LEAST_ALIGNMENT || new_size <= usable_size {
+        self.ask(new_layout, |heap| {
+            // As in OsGlobalAlloc::realloc. The core itself refuses a pointer that is no payload.
+            let in_place = || {
+                let usable_size = ffi::kmem_usable_size(heap, old);
+                usable_size == 0 || new_size <= usable_size
+            };
+            if layout.align() <= LEAST_ALIGNMENT || in_place() {
                 return ffi::kmem_realloc(heap, old, new_size);
             }
             let moved = ffi::kmem_alloc_aligned(heap, layout.align(), new_size);
@@ -156,8 +173,7 @@ impl<'region> Heap<'region> {
                 ffi::kmem_free(heap, old);
             }
             moved
-        });
-        answer(moved.cast(), new_layout)
+        })
     }
 
     /// Bytes that the payload may hold, the requested and the slack; 0 if it is no live one.
@@ -179,26 +195,24 @@ impl<'region> Heap<'region> {
     }
 }
 
-/// payload, and if there is none a note of what was refused.
-fn answer(payload: *mut u8, layout: Layout) -> Option<NonNull<u8>> {
-    if payload.is_null() {
-        error::note_refused(layout);
-    }
-    NonNull::new(payload)
-}
-
-fn pointer(payload: Option<NonNull<u8>>) -> *mut u8 {
-    payload.map_or(null_mut(), NonNull::as_ptr)
+/// What a `GlobalAlloc` returns: null if there is no memory, or after a fault.
+fn answer(result: Result<NonNull<u8>, Error>, pointer: *mut u8) -> *mut u8 {
+    result.map(NonNull::as_ptr).unwrap_or_else(|error| {
+        if error != Error::EXHAUSTED {
+            error::fault(error, pointer);
+        }
+        null_mut()
+    })
 }
 
 // SAFETY: as for OsGlobalAlloc.
 unsafe impl GlobalAlloc for &Heap<'_> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        pointer(Heap::alloc(self, layout))
+        answer(Heap::alloc(self, layout), null_mut())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        pointer(Heap::alloc_zeroed(self, layout))
+        answer(Heap::alloc_zeroed(self, layout), null_mut())
     }
 
     unsafe fn dealloc(&self, payload: *mut u8, layout: Layout) {
@@ -208,6 +222,6 @@ unsafe impl GlobalAlloc for &Heap<'_> {
     }
 
     unsafe fn realloc(&self, payload: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        pointer(Heap::realloc(self, NonNull::new_unchecked(payload), layout, new_size))
+        answer(Heap::realloc(self, NonNull::new_unchecked(payload), layout, new_size), payload)
     }
 }

@@ -8,6 +8,8 @@ pub mod ffi;
 mod global;
 mod heap;
 mod lock;
+#[cfg(feature = "record")]
+pub mod record;
 
 pub use check::{Census, Violation};
 pub use error::{alloc_error, refused_layout, set_alloc_error_hook, set_fault_hook, AllocErrorHook, Error, FaultHook};

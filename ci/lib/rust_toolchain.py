@@ -49,12 +49,14 @@ def run(*command, **more):
     except FileNotFoundError as error:
         raise Lacking(f"{command[0]} is missing") from error
     if result.returncode != 0:
-        raise Lacking(f"{pathlib.Path(command[0]).name} failed: {excerpt(result.stderr.strip()[-2000:])}")
+        log = FOLDER / "failed.log"
+        log.write_text(result.stderr, encoding="utf-8", errors="surrogateescape")
+        raise Lacking(f"{pathlib.Path(command[0]).name} failed: {excerpt(result.stderr.strip())}; all it said is in {log}")
     return result.stdout
 
 
 @contextlib.contextmanager
-def _made_once(folder, *stamped):
+def made_once(folder, *stamped):
     """Yields whether a folder has yet to be made, with no other process at it; makes it empty then, and its stamp at the end."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     folder.parent.mkdir(exist_ok=True)
@@ -104,16 +106,12 @@ def _extract(folder):
     work.mkdir()
     options = _apt(work)
     run("apt-get", *options, "download", *_needed(work, options), cwd=work)
-    wanted = ["./usr/bin", "./usr/lib", *(f"./usr/src/*/library/{name}" for name in LIBRARY)]
-    for package in sorted(work.glob("*.deb")):
+    for package in work.glob("*.deb"):
+        source = [f"./usr/src/*/library/{name}" for name in LIBRARY] if package.name.startswith("rust-web-src_") else []
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as archive:
-            names = run("dpkg-deb", "--contents", package)
-            here = [name for name in wanted if re.search(rf" {name.replace('*', '[^/]*')}/", names)]
-            if here:
-                unpacked = subprocess.run(["tar", "-x", "-C", folder, "--no-same-owner", "--wildcards", *here],
-                                          stdin=archive.stdout, check=False)
-            archive.stdout.close()
-        if here and (unpacked.returncode != 0 or archive.returncode != 0):
+            unpacked = subprocess.run(["tar", "-x", "-C", folder, "--no-same-owner", "--exclude=./usr/share", "--wildcards",
+                                       *source], stdin=archive.stdout, check=False)
+        if unpacked.returncode != 0 or archive.returncode != 0:
             raise Lacking(f"{package.name} cannot be unpacked")
     libraries = {f"$here/../{path.parent.relative_to(folder)}" for path in folder.glob("usr/lib/*/*.so*")}
     (folder / "bin").mkdir()
@@ -127,7 +125,7 @@ def _extract(folder):
 def toolchain():
     """The folder with cargo, rustc and rustdoc, which is extracted the first time. Raises Lacking."""
     folder = FOLDER / "toolchain"
-    with _made_once(folder) as is_new:
+    with made_once(folder) as is_new:
         if is_new:
             say("rust", "extracting Debian's Rust toolchain into build/rust, once (140 MB are downloaded)")
             _extract(folder)
@@ -146,7 +144,7 @@ def sysroot(board):
     rustc = toolchain() / "rustc"
     source, = FOLDER.glob("toolchain/usr/src/*/library")
     folder = FOLDER / board
-    with _made_once(folder, run(rustc, "--version", "--verbose")) as is_new:
+    with made_once(folder, run(rustc, "--version", "--verbose")) as is_new:
         if is_new:
             say("rust", f"building Rust's core and alloc for {board}, once")
             crates = {"core": ["core/src/lib.rs"],

@@ -42,9 +42,9 @@ class TheDemo(unittest.TestCase):
                 self.assertEqual(result.stdout, shown_output("./ci/demo"))
 
     def test_the_one_in_virtual_memory_writes_what_the_documents_show_and_ends_with_the_page_fault_it_provokes(self):
-        result = run_demo("--virtual")
+        result = run_demo("virtual")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(result.stdout, shown_output("./ci/demo --virtual"))
+        self.assertEqual(result.stdout, shown_output("./ci/demo virtual"))
         self.assertTrue(result.stdout.endswith("page fault at 0x4000b000: past-end\n"))
 
     def test_without_a_board_it_runs_on_the_64_bit_board(self):
@@ -80,6 +80,6 @@ class TheCommand(unittest.TestCase):
         self.assertIn("qemu-system-misc", result.stderr)
 
     def test_wrong_usage_is_exit_code_2(self):
-        for arguments in (["--board", "rv128"], ["--virtual", "--board", "rv32"], ["--timeout", "0"], ["more"]):
+        for arguments in (["--board", "rv128"], ["virtual", "--board", "rv32"], ["--timeout", "0"], ["more"]):
             with self.subTest(arguments):
                 self.assertEqual(run_demo(*arguments).returncode, 2)

@@ -33,7 +33,7 @@ WRONG = (
     (["bench", "speed"], "there is nothing called 'speed' to measure"),
     (["bench", "--rounds", "0"], "'0' is not a whole number above 0"),
     (["coverage", "--html", "nothing"], "nothing is there already"),
-    (["demo", "--board", "rv32", "--virtual"], "--virtual is for rv64"),
+    (["demo", "--board", "rv32", "virtual"], "virtual is for rv64"),
     (["soak", "--hours", "0"], "'0' is not a whole number above 0"),
     (["engine", "thread"], "Usage: ci/engine address"),
     (["build", "no-preset"], "there is no preset 'no-preset' to build"),

@@ -69,6 +69,9 @@ struct program_header executor_geometry(const struct executor *executor,
 
 size_t executor_header_size(const struct executor *executor) {
     const struct subject_facts *const facts = &executor->subject->facts;
+    if (executor_is_anywhere(executor)) {
+        return 0;
+    }
     return facts->first_fit.grain != 0 ? facts->first_fit.header_size : facts->header_size;
 }
 
@@ -95,14 +98,73 @@ static const struct slot *next_payload(const struct executor *executor, const st
     return next;
 }
 
+/* Visits every live payload in the order of their addresses, once it is known where it is drawn. */
+static void walk_anywhere(const struct executor *executor, subject_visit *visit, void *context) {
+    const struct slot *next = NULL;
+    while ((next = next_payload(executor, next, 0)) != NULL) { /* each of them once */
+        if (next->drawn != 0) {
+            visit(context, next->drawn - EXECUTOR_GAP, EXECUTOR_GAP, false);
+        }
+        visit(context, next->drawn, next->size, true);
+    }
+}
+
+void executor_draw(const struct executor *executor) {
+    size_t end = 0;
+    const struct slot *next = executor_is_anywhere(executor) ? next_payload(executor, NULL, 0) : NULL;
+    while (next != NULL) { /* each of them once */
+        executor->tables.slots[next - executor->tables.slots].drawn = (uint32_t)end;
+        end += next->size + EXECUTOR_GAP;
+        next = next_payload(executor, next, 0);
+    }
+}
+
+size_t executor_drawn(const struct executor *executor, size_t slot) {
+    const struct slot *const drawn = &executor->tables.slots[slot];
+    return executor_is_anywhere(executor) ? drawn->drawn : drawn->offset;
+}
+
+uint64_t executor_drawn_byte(const struct executor *executor, uint64_t offset) {
+    for (size_t slot = 0; slot < executor->slot_count && executor_is_anywhere(executor); slot++) {
+        const struct slot *const other = &executor->tables.slots[slot];
+        if (executor_slot_is_live(executor, slot) && offset - other->offset < other->size) {
+            return other->drawn + (offset - other->offset);
+        }
+    }
+    return executor_is_anywhere(executor) ? UINT64_MAX : offset;
+}
+
+size_t executor_slot_drawn_at(const struct executor *executor, size_t offset) {
+    for (size_t slot = 0; slot < executor->slot_count; slot++) {
+        if (executor_slot_is_live(executor, slot) && executor_drawn(executor, slot) == offset) {
+            return slot;
+        }
+    }
+    return executor->slot_count;
+}
+
+size_t executor_drawn_pages(const struct executor *executor) {
+    size_t end = 1;
+    for (size_t slot = 0; slot < executor->slot_count && executor_is_anywhere(executor); slot++) {
+        const struct slot *const drawn = &executor->tables.slots[slot];
+        if (executor_slot_is_live(executor, slot) && drawn->drawn + drawn->size > end) {
+            end = drawn->drawn + drawn->size;
+        }
+    }
+    return executor_is_anywhere(executor) ? (end + UNSEEN_PAGE_SIZE - 1) / UNSEEN_PAGE_SIZE
+                                          : executor->given_pages;
+}
+
 bool executor_walk(const struct executor *executor, subject_visit *visit, void *context) {
     const size_t size = executor->given_pages * executor->model.page_size;
     const size_t header_size = executor_header_size(executor);
     if (executor->subject->view != NULL) {
         return executor->subject->view->walk(executor->region.base, size, visit, context);
     }
-    if (executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN) {
-        return true; /* there is no region to divide */
+    if (executor_is_anywhere(executor)) {
+        executor_draw(executor);
+        walk_anywhere(executor, visit, context);
+        return true;
     }
     size_t offset = 0;
     const struct slot *next = NULL;

@@ -16,6 +16,7 @@ struct slot {
     uint64_t tag;        /* of the pattern in it */
     size_t stale_offset; /* of the last payload freed from it; meaningless while it has none */
     bool resized;        /* what it holds is not as it was first granted */
+    uint32_t drawn;      /* where executor_draw puts its payload */
 };
 
 /* What is known of a heap that shows nothing of itself, in bytes: where it has not happened yet, 0. */
@@ -125,6 +126,27 @@ struct program_header executor_geometry(const struct executor *executor, const s
 static inline bool executor_is_shown(const struct executor *executor) {
     return executor->exact && executor->subject->view != NULL;
 }
+
+/* Is the heap's memory anywhere? Then its addresses differ from run to run, and no picture has them: live
+ * payloads are drawn in the order of their addresses and with their sizes, with EXECUTOR_GAP bytes between
+ * each two, however much there is. */
+static inline bool executor_is_anywhere(const struct executor *executor) {
+    return executor->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN;
+}
+#define EXECUTOR_GAP ((size_t)16)
+
+/* Chooses where such a heap's payloads are drawn, before anything below is asked about it. Cost: the square
+ * of the live payloads. */
+void executor_draw(const struct executor *executor);
+
+/* The offset at which a slot's payload, or an address in one at an offset from base, is drawn; UINT64_MAX:
+ * nowhere. And the live slot that is drawn at an offset; slot_count when none is. */
+size_t executor_drawn(const struct executor *executor, size_t slot);
+uint64_t executor_drawn_byte(const struct executor *executor, uint64_t offset);
+size_t executor_slot_drawn_at(const struct executor *executor, size_t offset);
+
+/* Pages that a picture of the heap has. */
+size_t executor_drawn_pages(const struct executor *executor);
 
 /* Bytes of a block in front of its payload; 0 when only payloads are known. */
 size_t executor_header_size(const struct executor *executor);

@@ -53,6 +53,11 @@ bool unseen_is_in_limits(const struct executor *executor, struct step *step) {
            step->alignment <= ANYWHERE_ALIGNMENT;
 }
 
+size_t unseen_reach(const struct executor *executor) {
+    return executor_is_anywhere(executor) ? executor->seen.live_size + ANYWHERE_REQUEST
+                                          : executor->given_pages * executor->model.page_size;
+}
+
 /* Questions, which the heap answers under guard. */
 struct question {
     const struct subject *subject;

@@ -9,6 +9,10 @@
  * the subject's parameters cannot say becomes the most that they can. */
 bool unseen_is_in_limits(const struct executor *executor, struct step *step);
 
+/* Bytes that a call may have to go through, as its steps are bounded by them: the region; or in memory that
+ * is anywhere what is live, and the largest request. */
+size_t unseen_reach(const struct executor *executor);
+
 /* Judges the heap just started, for which it allocates and frees a byte: liveness, in a region that no
  * control block fills; and what the heap says of itself. */
 __attribute__((warn_unused_result)) struct verdict unseen_judge_start(struct executor *executor);

@@ -69,7 +69,8 @@ static size_t add(struct extent *extents, size_t count, uint64_t offset, uint64_
 
 /* What the last step asked for, up to what a region has. */
 static size_t add_payload(struct extent *extents, const struct history *history) {
-    const struct verdict verdict = history->verdict;
+    struct verdict verdict = history->verdict;
+    verdict.offset = history->drawn_offset;
     const uint64_t region_size = (uint64_t)history->page_limit * history->geometry.page_size;
     const uint64_t size = requested(history);
     return size <= region_size ? add(extents, 0, verdict.offset, size, aims[verdict.oracle].what)
@@ -84,7 +85,8 @@ size_t extent_find(const struct history *history, const struct history_block *bl
     if (history->end != HISTORY_VIOLATION || history->step_count == 0) {
         return 0;
     }
-    const struct verdict verdict = history->verdict;
+    struct verdict verdict = history->verdict;
+    verdict.offset = history->drawn_offset;
     const char *const what = aims[verdict.oracle].what;
     switch (aims[verdict.oracle].aim) {
     case AIM_NOTHING:

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "fuzz/execute/growth.h"
+#include "fuzz/execute/slots.h"
+#include "fuzz/execute/unseen.h"
 #include "fuzz/host/adapter.h"
 #include "fuzz/host/globals.h"
 #include "fuzz/host/sanitizer.h"
@@ -41,6 +43,7 @@ static struct {
     bool watches_stores;
     uint64_t steps_left; /* at 0 the call is ended */
     uint64_t step_limit;
+    size_t own_slot;    /* whose payload the call is about; STEP_NO_SLOT: none */
     struct range arena; /* with its guards */
     uintptr_t region;
     size_t plain_size;   /* bytes of the region in which any store of 16 bytes begins and ends */
@@ -164,6 +167,23 @@ static bool is_own_data(uintptr_t address, size_t size) {
     return false;
 }
 
+/* Of a store that no bits can say it of, as payloads are anywhere: the first byte that is a live payload's
+ * but the call's; UINT64_MAX: none is. *owner is that payload's offset. */
+static uint64_t find_stray(const struct executor *executor, size_t offset, size_t size, uint64_t *owner) {
+    for (size_t word = 0; word < slots_word_count(executor->slot_count); word++) {
+        for (uint64_t rest = executor->tables.live_bits[word]; rest != 0; rest = slots_without_first(rest)) {
+            const size_t index = slots_first(word, rest);
+            const struct slot *const slot = &executor->tables.slots[index];
+            if (index != call.own_slot && offset < slot->offset + slot->size &&
+                slot->offset < offset + size) {
+                *owner = slot->offset;
+                return offset > slot->offset ? offset : slot->offset;
+            }
+        }
+    }
+    return UINT64_MAX;
+}
+
 /* The live payload that has the byte at offset. */
 static uint64_t owner_of(const struct executor *executor, size_t offset) {
     for (size_t slot = 0; slot < executor->slot_count; slot++) {
@@ -194,6 +214,15 @@ static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t 
         return;
     }
     const size_t offset = address - call.region;
+    if (executor_is_anywhere(watched)) {
+        uint64_t owner = UINT64_MAX;
+        const uint64_t first = find_stray(watched, offset, size, &owner);
+        if (first != UINT64_MAX) {
+            end_words = (struct assertion){.text = ""};
+            end_call((struct verdict){ORACLE_STRAY_STORE, first, owner, size}, pc);
+        }
+        return;
+    }
     const bool inside = growth_is_inside(watched, offset, size);
     const size_t stray = inside ? first_live(offset, size) : 0;
     if (inside ? stray == size
@@ -296,12 +325,13 @@ static struct verdict watch(const struct executor *executor, const struct step *
     call.region = (uintptr_t)executor->region.base;
     const size_t plain_end =
         executor->regions[0].size < ARENA_CAPACITY ? executor->regions[0].size : ARENA_CAPACITY;
-    call.plain_size = plain_end < BITS_AT_ONCE ? 0 : plain_end - BITS_AT_ONCE + 1;
-    call.step_limit = STEPS_LEAST + STEPS_PER_BYTE * executor->given_pages * executor->model.page_size +
-                      STEPS_PER_PAIR * live_count * live_count;
+    call.plain_size =
+        plain_end < BITS_AT_ONCE || executor_is_anywhere(executor) ? 0 : plain_end - BITS_AT_ONCE + 1;
+    call.own_slot = step == NULL ? STEP_NO_SLOT : step->slot;
+    call.step_limit =
+        STEPS_LEAST + STEPS_PER_BYTE * unseen_reach(executor) + STEPS_PER_PAIR * live_count * live_count;
     call.steps_left = (executor->oracles & ORACLE_BIT(ORACLE_BOUNDED)) != 0 ? call.step_limit : UINT64_MAX;
-    call.watches_stores = (executor->oracles & ORACLE_BIT(ORACLE_STRAY_STORE)) != 0 &&
-                          executor->subject->facts.memory != SUBJECT_MEMORY_UNKNOWN;
+    call.watches_stores = (executor->oracles & ORACLE_BIT(ORACLE_STRAY_STORE)) != 0;
     call.stack_end = (uintptr_t)__builtin_frame_address(0);
     call.verdict = verdict_sound();
     if (_setjmp(call.end) == 0) {

@@ -56,7 +56,9 @@ static void add_block(void *context, size_t offset, uint64_t size, bool taken) {
     }
     struct history_block block = {.size = size, .slot = taken ? HISTORY_NOBODY : HISTORY_FREE};
     const uint32_t owner =
-        record->owner[(offset + record->history->header_size) % PROGRAM_REGION_SIZE_MAXIMUM];
+        record->history->anywhere
+            ? (uint32_t)executor_slot_drawn_at(record->executor, offset) + 1
+            : record->owner[(offset + record->history->header_size) % PROGRAM_REGION_SIZE_MAXIMUM];
     if (taken && owner != 0) {
         block.slot = owner - 1;
         block.request = record->executor->tables.slots[block.slot].size;
@@ -69,7 +71,7 @@ static void add_block(void *context, size_t offset, uint64_t size, bool taken) {
  * left out, and its block is nobody's. */
 static void note_owners(struct recorder *record, bool known) {
     const struct executor *const executor = record->executor;
-    for (size_t slot = 0; slot < executor->slot_count; slot++) {
+    for (size_t slot = 0; slot < executor->slot_count && !record->history->anywhere; slot++) {
         const size_t offset = executor->tables.slots[slot].offset;
         const bool is_second = known && executor->tables.slots[slot].size == 0 &&
                                record->owner[offset % PROGRAM_REGION_SIZE_MAXIMUM] != 0;
@@ -163,7 +165,7 @@ static bool record_changes(struct recorder *record, struct history_step *step) {
     struct comparison at = {.old_index = 0};
     step->corrupt = !read_blocks(record);
     step->change_count = 0;
-    step->page_count = (uint32_t)record->executor->given_pages;
+    step->page_count = (uint32_t)executor_drawn_pages(record->executor);
     while (!is_at_end(record, &at)) { /* passes a block each time */
         if (is_unchanged(record, &at)) {
             pass_old(record, &at);
@@ -225,7 +227,7 @@ static void before(void *context, const struct executor *executor, const struct 
         return;
     }
     history->steps[history->step_count] =
-        (struct history_step){.step = *step, .page_count = (uint32_t)executor->given_pages};
+        (struct history_step){.step = *step, .page_count = (uint32_t)executor_drawn_pages(executor)};
     history->step_count++;
     history->under_way = true;
 }
@@ -259,6 +261,8 @@ void history_record(struct history *history, struct executor *executor, const st
     history->shown = executor->subject->view != NULL;
     history->header_size = executor_header_size(executor);
     history->geometry = executor_geometry(executor, &program->header);
+    history->anywhere = executor_is_anywhere(executor);
+    history->geometry.page_count = history->anywhere ? 1 : history->geometry.page_count;
     history->page_limit = history->geometry.page_count;
     recorder.history = history;
     recorder.executor = executor;
@@ -267,6 +271,7 @@ void history_record(struct history *history, struct executor *executor, const st
     executor_observe(executor, &observer);
     history->verdict = executor_run(executor, program);
     executor->observers = others;
+    history->drawn_offset = executor_drawn_byte(executor, history->verdict.offset);
     history->digest = executor->digest;
     history->end = verdict_is_sound(history->verdict) ? HISTORY_SOUND : HISTORY_VIOLATION;
 }

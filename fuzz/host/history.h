@@ -49,10 +49,12 @@ enum history_end {
 struct history {
     struct program_header header;   /* the program's */
     struct program_header geometry; /* the same with the region that the subject was given, in its pages */
-    bool shown;                     /* blocks are as the heap shows them; false: only payloads are known */
-    size_t header_size;             /* bytes of a block in front of its payload; 0: only payloads are known */
+    bool anywhere;      /* blocks are drawn as executor_is_anywhere says, and pages are the drawing's */
+    bool shown;         /* blocks are as the heap shows them; false: only payloads are known */
+    size_t header_size; /* bytes of a block in front of its payload; 0: only payloads are known */
     enum history_end end;
     struct verdict verdict;   /* sound unless end is HISTORY_VIOLATION */
+    uint64_t drawn_offset;    /* its offset, as it is drawn; UINT64_MAX: it is not */
     uint64_t digest;          /* when end is HISTORY_SOUND */
     size_t operation_count;   /* steps done */
     size_t first_block_count; /* blocks of the heap before the first step: the first of all blocks */

@@ -32,18 +32,16 @@ static bool is_cut(const struct picture *picture) {
            strcmp(picture->text + picture->length - strlen(CUT), CUT) == 0;
 }
 
-/* The live slot whose payload is at offset; slot_count when none is. */
-static size_t slot_at(const struct executor *executor, size_t offset) {
-    for (size_t slot = 0; slot < executor->slot_count; slot++) {
-        if (executor_slot_is_live(executor, slot) && executor->tables.slots[slot].offset == offset) {
-            return slot;
-        }
-    }
-    return executor->slot_count;
+static bool is_anywhere(void) {
+    return subject_under_test->facts.memory == SUBJECT_MEMORY_UNKNOWN;
 }
 
 static void append_block(struct picture *picture, uint64_t size, bool taken, bool has_slot, size_t slot) {
-    append(picture, "%c%" PRIu64, taken ? '#' : '.', size);
+    if (!taken && is_anywhere()) {
+        append(picture, "...");
+    } else {
+        append(picture, "%c%" PRIu64, taken ? '#' : '.', size);
+    }
     if (has_slot) {
         append(picture, " s%zu", slot);
     }
@@ -59,7 +57,8 @@ static void draw_block(void *context, size_t offset, uint64_t size, bool taken) 
     if (is_cut(drawing->picture)) {
         return; /* the slots of what cannot be seen are not looked for */
     }
-    const size_t slot = slot_at(drawing->executor, offset + executor_header_size(drawing->executor));
+    const size_t slot =
+        executor_slot_drawn_at(drawing->executor, offset + executor_header_size(drawing->executor));
     const bool may_own = taken || drawing->executor->subject->view != NULL; /* or a payload of 0 bytes does */
     append_block(drawing->picture, size, taken, may_own && slot < drawing->executor->slot_count, slot);
 }
@@ -86,7 +85,14 @@ void picture_draw_recorded(struct picture *picture, const struct history_cursor 
     }
 }
 
+const char *picture_gap(const struct history *history) {
+    return history->shown ? "free" : history->anywhere ? "a gap of any size" : "what no payload takes";
+}
+
 const char *picture_legend(bool shown) {
+    if (is_anywhere()) {
+        return "# payload, in the order of their addresses, ... a gap of any size, bytes, slot";
+    }
     return shown ? "# taken, . free, bytes with header, slot"
                  : "# payload, . what no payload takes, bytes, slot";
 }

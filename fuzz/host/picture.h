@@ -25,6 +25,9 @@ void picture_draw(struct picture *picture, const struct executor *executor);
 /* Draws the heap a cursor is at, in the same way. */
 void picture_draw_recorded(struct picture *picture, const struct history_cursor *cursor);
 
+/* What a block that is no payload's is called. */
+const char *picture_gap(const struct history *history);
+
 /* What its characters mean. shown: the heap shows its blocks; otherwise only payloads are known. */
 const char *picture_legend(bool shown);
 

@@ -134,6 +134,12 @@ void subject_table_print_left_out(const struct subject *subject, FILE *stream) {
     }
     print_lacking(members, LENGTH(members), "not asked, as the table has none: ", "\n", stream);
     print_lacking(promises, LENGTH(promises), "not judged, as the facts do not say: ", "\n", stream);
+    if (facts->memory == SUBJECT_MEMORY_UNKNOWN) {
+        fputs("not judged, as its memory is anywhere: inside, guards, repeatable, and stores elsewhere than "
+              "into live "
+              "payloads\n",
+              stream);
+    }
     if (subject->request_cap != 0) {
         fprintf(stream, "not asked: more than %zu bytes, as the subject's file says\n", subject->request_cap);
     }

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "fuzz/host/extent.h"
+#include "fuzz/host/picture.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/page.h"
 #include "fuzz/report/summary.h"
@@ -163,11 +164,12 @@ static void write_run(const struct recording *recording, const char *name, FILE 
     fputs("{\n", stream);
     write_member("file", name, stream);
     write_summary(recording, stream);
-    fprintf(
-        stream,
-        "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu,\"shown\":%s},\n",
-        history->geometry.page_size, history->geometry.page_count, history->page_limit, history->header_size,
-        history->shown ? "true" : "false");
+    fprintf(stream,
+            "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu,\"shown\":%s,"
+            "\"anywhere\":%s,\"gap\":\"%s\"},\n",
+            history->geometry.page_size, history->geometry.page_count, history->page_limit,
+            history->header_size, history->shown ? "true" : "false", history->anywhere ? "true" : "false",
+            picture_gap(history));
     write_program_head(&history->header, stream);
     write_failure(history, stream);
     write_steps(history, stream);

@@ -172,9 +172,12 @@ static void print_extents(const struct map *map, const struct history *history) 
         for (size_t cell = first; cell == first || cell < after; cell++) {
             fputc('^', map->stream);
         }
-        fprintf(map->stream, "\n%*s%s: %" PRIu64 " byte%s at offset %" PRId64 "%s\n", (int)TEXT_WIDTH + 1, "",
-                extents[i].what, extents[i].size, extents[i].size == 1 ? "" : "s", extents[i].offset,
-                in_colour(map, PLAIN));
+        char where[32] = "";
+        if (!history->anywhere) {
+            snprintf(where, sizeof where, " at offset %" PRId64, extents[i].offset);
+        }
+        fprintf(map->stream, "\n%*s%s: %" PRIu64 " byte%s%s%s\n", (int)TEXT_WIDTH + 1, "", extents[i].what,
+                extents[i].size, extents[i].size == 1 ? "" : "s", where, in_colour(map, PLAIN));
     }
 }
 
@@ -191,6 +194,9 @@ static void print_summary(const struct map *map, const struct recording *recordi
 static const char *legend(const struct history *history) {
     if (history->shown) {
         return "[ header, 0-9 a-z payload by slot, ~ slack, . free, ? taken by no live allocation";
+    }
+    if (history->anywhere) {
+        return "0-9 a-z payload by slot, in the order of their addresses, . a gap of any size";
     }
     return history->header_size != 0 ? "[ header, 0-9 a-z payload by slot, . what no payload takes"
                                      : "0-9 a-z payload by slot, . what no payload takes";

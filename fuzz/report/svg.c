@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz/host/extent.h"
+#include "fuzz/host/picture.h"
 #include "fuzz/report/explain.h"
 #include "fuzz/report/page.h"
 #include "fuzz/report/summary.h"
@@ -135,9 +136,14 @@ static void choose_scale(struct drawing *drawing) {
 
 static void write_title(const struct drawing *drawing, const struct history_block *block, uint64_t offset) {
     FILE *const stream = drawing->stream;
-    if (block->slot == HISTORY_FREE) {
-        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " bytes",
-                drawing->history->shown ? "free" : "what no payload takes", offset, block->size);
+    if (drawing->history->anywhere && block->slot == HISTORY_FREE) {
+        fputs(picture_gap(drawing->history), stream);
+    } else if (drawing->history->anywhere) {
+        fprintf(stream, "slot %" PRIu32 ", %" PRIu64 " bytes, made by operation %" PRIu32, block->slot,
+                block->request, block->made_by);
+    } else if (block->slot == HISTORY_FREE) {
+        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " bytes", picture_gap(drawing->history), offset,
+                block->size);
     } else if (block->slot == HISTORY_NOBODY) {
         fprintf(stream, "taken by no live allocation, offset %" PRIu64 ", %" PRIu64 " bytes", offset,
                 block->size);
@@ -153,7 +159,8 @@ static void write_title(const struct drawing *drawing, const struct history_bloc
 static void write_block_label(const struct drawing *drawing, const struct history_block *block, double left,
                               double width) {
     char texts[3][48]; /* the longest first */
-    const size_t count = sizeof texts / sizeof texts[0];
+    const bool unknown = drawing->history->anywhere && block->slot == HISTORY_FREE;
+    const size_t count = unknown ? 0 : sizeof texts / sizeof texts[0];
     const char *class = "label on";
     if (block->slot == HISTORY_FREE || block->slot == HISTORY_NOBODY) {
         class = block->slot == HISTORY_FREE ? "label soft" : "label over";
@@ -292,7 +299,7 @@ static void write_ruler(struct drawing *drawing) {
         const double x = place(drawing, (double)offset);
         snprintf(text, sizeof text, "%" PRId64, offset);
         fprintf(drawing->stream, "<path class=\"tick\" d=\"M%.2f %.1fv6\"/>\n", x, drawing->y + 4);
-        if (x + 40 < WIDTH) {
+        if (x + 40 < WIDTH && !drawing->history->anywhere) {
             write_label(drawing, x + 3, drawing->y + 9, "label soft", text);
         }
     }
@@ -304,8 +311,10 @@ static void write_notes(struct drawing *drawing) {
     for (size_t i = 0; i < drawing->extent_count; i++) {
         const struct extent *const extent = &drawing->extents[i];
         char text[160];
-        snprintf(text, sizeof text, "marked: %s, %" PRIu64 " byte%s at offset %" PRId64, extent->what,
-                 extent->size, extent->size == 1 ? "" : "s", extent->offset);
+        char where[32];
+        snprintf(where, sizeof where, " at offset %" PRId64, extent->offset);
+        snprintf(text, sizeof text, "marked: %s, %" PRIu64 " byte%s%s", extent->what, extent->size,
+                 extent->size == 1 ? "" : "s", drawing->history->anywhere ? "" : where);
         write_label(drawing, HEAP_LEFT, drawing->y, "fact bad", text);
         drawing->y += FACT_HEIGHT;
     }
@@ -323,9 +332,11 @@ static void write_legend(struct drawing *drawing) {
     const struct history *const history = drawing->history;
     const struct legend_entry entries[] = {
         {history->header_size != 0, "header", "header", 92},
-        {drawing->live, "a0", "payload, coloured by allocation", 250},
+        {drawing->live, "a0",
+         history->anywhere ? "payload, in the order of their addresses" : "payload, coloured by allocation",
+         280},
         {drawing->slack, "slack", "slack", 84},
-        {true, "free", history->shown ? "free" : "what no payload takes", history->shown ? 78 : 184},
+        {true, "free", picture_gap(history), history->shown ? 78 : 184},
         {drawing->nobody, "nobody", "taken by no live allocation", 226},
         {drawing->report && drawing->extent_count != 0, "marked", "what failed", 100},
     };

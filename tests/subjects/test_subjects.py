@@ -24,6 +24,14 @@ BROKEN_LINKS = "stray-store|disjoint|contents-kept|usable-size|AddressSanitizer|
 
 # For each heap its defects, in the order of its enum from 1 on, and what may object first: an oracle, or a sanitizer.
 HEAPS = {
+    "anywhere_heap": {
+        "MISALIGNS": "alignment",
+        "OVERLAPS": "disjoint|stray-store|AddressSanitizer",
+        "LINKS_TOO_LOW": "stray-store|contents-moved",
+        "ZEROES_TOO_LITTLE": "contents-zeroed",
+        "MOVES_TOO_LITTLE": "contents-moved",
+        "LOSES_THE_OLD": "resize-failed",
+    },
     "buddy_heap": {
         "ROUNDS_DOWN": "usable-size",
         "MARKS_TOO_EARLY": "disjoint",
@@ -266,6 +274,23 @@ class TestTheHeaps(FolderTest):
         assert (code, result["oracle"]) == (VIOLATION, oracle)
         assert f"{result['place']['file']}:{result['place']['line']}" == place
         assert ("assertion" in result) == (oracle == "assertion")
+
+    def test_payloads_that_are_anywhere_are_drawn_in_their_order_and_watched(self):
+        self.write("program.ops", "kmem-program 2\nheap page=64 pages=1\nalloc 0 9\nalloc 1 4\nfree 1\n")
+        code, first = self.run_with("anywhere_heap", "LINKS_TOO_LOW", "kmemfuzz", "explain", "program.ops")
+        assert code == VIOLATION and "VIOLATION stray-store" in first
+        assert re.search(r"^  expected   no store in the live payload that starts at address 0x[0-9a-f]+$", first, re.MULTILINE)
+        assert f"\n  source     {self.line_of('list_heap.c', 'memory[offset + i] =')} in store\n" in first
+        assert "    before  |#1 s0|...|#1 s1|\n" in first and "byte at offset" not in first
+        assert re.search(r"\n>     2  free 1 +\|\.\.\.\|\n +\^\n +the first byte stored: 1 byte\n", first), first
+        assert "  1  alloc 1 4              |0..1|\n" in self.run_with("anywhere_heap", None, "kmemfuzz", "show", "--map", "program.ops")[1]
+        again = self.run_with("anywhere_heap", "LINKS_TOO_LOW", "kmemfuzz", "explain", "--force", "program.ops")[1]
+        assert re.sub("0x[0-9a-f]+", "", first) == re.sub("0x[0-9a-f]+", "", again)
+        for name in ("svg", "html"):
+            self.run_with("anywhere_heap", None, "kmemfuzz", "show", f"--{name}", f"out.{name}", "program.ops")
+            picture = (self.folder / f"out.{name}").read_text("utf-8")
+            assert "a gap of any size" in picture and not re.search("0x[0-9a-f]{5}|offset [0-9]", picture)
+        assert "not judged, as its memory is anywhere: inside, guards," in self.fuzz("anywhere_heap", None, 1)[1]
 
     @pytest.mark.parametrize(("heap", "defect", "program", "title", "line"), (
         ("port_heap", "FOLLOWS_NULL", "alloc 0 9\ncoalesce\n", "DIED in the adapter", "turns = *nothing"),

@@ -11,6 +11,7 @@
 
 /* clang-format off */
 #define HEAPS(X) \
+    X(anywhere_heap) \
     X(buddy_heap) \
     X(bump_heap) \
     X(class_heap) \

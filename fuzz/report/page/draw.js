@@ -143,7 +143,7 @@ class Painter {
 
   // As much of a label as there is room for.
   label(context, block, place) {
-    if (place.width < 2 * place.letter) {
+    if (place.width < 2 * place.letter || (place.anywhere && block.kind === KIND_FREE)) {
       return;
     }
     const names = block.kind === KIND_FREE ? [`${place.shown ? "free " : ""}${block.shownSize}`, block.shownSize]

@@ -162,7 +162,7 @@ class Page {
       return "";
     }
     const marks = this.marksAt(place).map((extent) =>
-      `${extent.what}, ${bytes(extent.size)} at offset ${extent.offset}`);
+      `${extent.what}, ${bytes(extent.size)}${this.run.data.heap.anywhere ? "" : ` at offset ${extent.offset}`}`);
     const what = this.run.data.end === "violation" ? "This operation broke the heap" : "The subject died in this operation";
     return `✗ ${what}${marks.length === 0 ? "" : `. Marked: ${marks.join("; ")}`}.`;
   }
@@ -184,7 +184,7 @@ class Page {
     Page.enable("zoom-in", size > LEAST_VIEW);
     Page.enable("zoom-out", size < whole.to - whole.from);
     Page.enable("zoom-whole", size < whole.to - whole.from);
-    const line = Run.line(this.run.heapAt(this.place));
+    const line = this.run.line(this.run.heapAt(this.place));
     element("layout").textContent = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}...` : line;
   }
 
@@ -201,8 +201,10 @@ class Page {
     const heap = this.run.heapAt(this.place);
     const { context, width } = Painter.open(element("strip-canvas"));
     const band = { x: 0, y: STRIP.top, width, height: STRIP.height, triangle: 6,
-      style: { headerSize: this.run.data.heap.headerSize, shown: this.run.data.heap.shown, font: FONT } };
-    this.painter.ruler(context, this.view, { x: 0, y: 0, width, height: 18 }, heap.size);
+      style: { headerSize: this.run.data.heap.headerSize, shown: this.run.data.heap.shown, anywhere: this.run.data.heap.anywhere, font: FONT } };
+    if (!this.run.data.heap.anywhere) {
+      this.painter.ruler(context, this.view, { x: 0, y: 0, width, height: 18 }, heap.size);
+    }
     this.painter.blocks(context, heap, this.view, band);
     if (heap.blocks.length !== 0) {
       const scale = width / (this.view.to - this.view.from);
@@ -279,8 +281,10 @@ class Page {
     list.setAttribute("aria-activedescendant", `row-${this.place}`);
     this.showMap(first, last, top, room);
     const ruler = Painter.open(element("ruler"));
-    this.painter.ruler(ruler.context, this.view, { x: 0, y: 0, width: ruler.width, height: ruler.height },
-      this.run.sizeAt(this.place));
+    if (!this.run.data.heap.anywhere) { // no offset in such a drawing is one in memory
+      this.painter.ruler(ruler.context, this.view, { x: 0, y: 0, width: ruler.width, height: ruler.height },
+        this.run.sizeAt(this.place));
+    }
   }
 
   row(place) {
@@ -314,7 +318,7 @@ class Page {
     const canvas = element("map-canvas");
     canvas.style.height = `${room}px`;
     const { context, width } = Painter.open(canvas);
-    const style = { headerSize: this.run.data.heap.headerSize, shown: this.run.data.heap.shown, font: FONT };
+    const style = { headerSize: this.run.data.heap.headerSize, shown: this.run.data.heap.shown, anywhere: this.run.data.heap.anywhere, font: FONT };
     for (let place = first; place <= last; place++) {
       const y = place * ROW_HEIGHT - top;
       if (place === this.place) {
@@ -363,7 +367,7 @@ class Page {
     const { shown, headerSize } = this.run.data.heap;
     const entries = !shown ? [
       [`${headerSize === 0 ? "" : "the header, then "}the payload in its allocation's colour`, block(KIND_LIVE, 44, 36)],
-      ["what no payload takes", block(KIND_FREE, 44, 0)],
+      [this.run.data.heap.gap, block(KIND_FREE, 44, 0)],
       ["too narrow to draw: the darker, the more is payload", null],
       ["the bytes that the failure is about", block(KIND_FREE, 44, 0), { offset: 16, size: 12 }],
     ] : [

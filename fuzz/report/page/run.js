@@ -135,7 +135,10 @@ class Run {
     const offset = heap.offsets[index];
     const facts = [["block", `${index + 1} of ${heap.blocks.length}`]];
     if (block.kind === KIND_FREE) {
-      facts.push(["state", this.data.heap.shown ? "free" : "what no payload takes"], ["offset", `${offset}`], ["block size", bytes(block.shownSize)]);
+      facts.push(["state", this.data.heap.gap]);
+      if (!this.data.heap.anywhere) {
+        facts.push(["offset", `${offset}`], ["block size", bytes(block.shownSize)]);
+      }
       return facts;
     }
     facts.push(["state", !this.data.heap.shown ? "payload" : block.kind === KIND_LIVE ? "taken" : "taken, but by no live allocation"]);
@@ -143,7 +146,8 @@ class Run {
       facts.push(["slot", `${block.slot}`]);
     }
     if (!this.data.heap.shown) {
-      facts.push(["offset", `${offset + header}`], ["asked", bytes(block.request)], ["made by", `operation ${block.madeBy}`]);
+      facts.push(...(this.data.heap.anywhere ? [] : [["offset", `${offset + header}`]]),
+        ["asked", bytes(block.request)], ["made by", `operation ${block.madeBy}`]);
       return facts;
     }
     facts.push(["offset", `${offset}, payload ${offset + header}`], ["block size", bytes(block.shownSize)]);
@@ -156,8 +160,9 @@ class Run {
   }
 
   // A heap in one line, as the report prints it.
-  static line(heap) {
-    return `|${heap.blocks.map((block) => `${block.kind === KIND_FREE ? "." : "#"}${block.shownSize}` +
+  line(heap) {
+    const gap = (block) => this.data.heap.anywhere ? "..." : `.${block.shownSize}`;
+    return `|${heap.blocks.map((block) => `${block.kind === KIND_FREE ? gap(block) : `#${block.shownSize}`}` +
       `${block.kind === KIND_LIVE ? ` s${block.slot}` : ""}|`).join("")}`;
   }
 }

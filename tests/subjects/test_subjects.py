@@ -91,6 +91,11 @@ HEAPS = {
         "FORGETS_THE_LEAST": "leak",
         "DISORDERS": "own-check",
     },
+    "more_heap": {
+        "TRUSTS_MORE": "inside|stray-store|own-check|AddressSanitizer",
+        "STARTS_TOO_LOW": "own-check|disjoint|usable-size|stray-store|AddressSanitizer",
+        "ASKS_FOR_HALF": "inside|stray-store|AddressSanitizer",
+    },
     "region_heap": {
         "MERGES_ACROSS": "inside|guards|walk|AddressSanitizer",
         "ENDS_TOO_LATE": "inside|guards|AddressSanitizer",

@@ -20,6 +20,7 @@
     X(global_heap) \
     X(kmem) \
     X(list_heap) \
+    X(more_heap) \
     X(narrow_heap) \
     X(port_heap) \
     X(region_heap) \

@@ -25,17 +25,29 @@ def cargo(*arguments):
     return done.stdout
 
 
+def cells(head):
+    """The cells of each row of the page's table whose head begins so."""
+    table = PAGE[PAGE.index(head):].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
 class TestRustPage:
     """What the page shows."""
 
     def test_every_module_with_an_example_has_a_row_and_a_section_that_quotes_it(self):
         examples = re.findall(r"^pub fn (\w+)\(\) {\n +(.*)", (CRATE / "tests/modules/examples.rs").read_text(encoding="utf-8"), re.M)
-        rows = re.findall(r"^\| \[`(\w+)`\]\(#(\w+)\)", PAGE, re.M)
+        rows = [re.fullmatch(r"\[`(\w+)`\]\(#(\w+)\)", row[0]).groups() for row in cells("| module |")]
         sections = re.findall(r"^### (\w+)\n.*?^```rust from=\S+/examples.rs\n(.*?)\n", PAGE.partition("\n## One by one\n")[2],
                               re.M | re.S)
         assert [name.lower() for name, _ in rows] == [anchor for _, anchor in rows] == [name.lower() for name, _ in sections]
         assert sorted((name.replace("_", ""), line) for name, line in examples) == \
             sorted((name.lower(), line) for name, line in sections)
+
+    def test_the_bytes_and_blocks_of_a_module_are_among_the_figures(self):
+        figures = iter([(row[4], row[3]) for row in cells("| 1,000 elements |")])
+        shown = [pair for row in cells("| module |") for pair in re.findall(r"([\d,]+) in ([\d,]*\d)", row[3])]
+        assert len(shown) > 16
+        assert all(pair in figures for pair in shown), shown  # in the same order
 
     def test_the_figures_are_those_measured(self):
         table = cargo("run", "--quiet", "--offline", "--example", "figures")

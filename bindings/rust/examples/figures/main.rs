@@ -17,7 +17,7 @@ use core::task::Waker;
 
 use meter::{measure, Figures};
 
-const COUNT: usize = 1000; // elements, each a u64 unless the row says something else
+const COUNT: usize = 1000; // elements: a u64 each, or a letter
 const TEXT: &str = match core::str::from_utf8(&[b'x'; COUNT]) {
     Ok(text) => text,
     Err(_) => unreachable!(),
@@ -67,62 +67,58 @@ impl Wake for Nothing {
 }
 
 fn main() {
-    println!(
-        "| module | what is done | calls | bytes asked for | blocks | bytes taken | an element | reach | passed |"
-    );
-    println!("|---|---|---|---|--:|--:|--:|--:|--:|");
-    row("alloc", "`alloc` of 100 bytes, aligned to 64", 0, || Raw::new(100, 64));
-    row("borrow", "a `Cow` of a text that stays borrowed", COUNT, || Cow::Borrowed(TEXT));
-    row("borrow", "the same, made its own by `to_mut`", COUNT, || {
+    println!("| 1,000 elements | calls | bytes asked for | blocks | bytes | each | reach | passed |");
+    println!("|---|---|---|--:|--:|--:|--:|--:|");
+    row("`alloc` of 100 bytes, aligned to 64", 0, || Raw::new(100, 64));
+    row("`Cow`, borrowed", COUNT, || Cow::Borrowed(TEXT));
+    row("`Cow`, after `to_mut`", COUNT, || {
         let mut text = Cow::Borrowed(TEXT);
         text.to_mut();
         text
     });
-    row("boxed", "1,000 × `Box<u64>`", COUNT, || many(Box::new));
-    row("collections", "`BTreeMap<u64, u64>`, ascending keys", COUNT, || {
+    row("`Box<u64>`", COUNT, || many(Box::new));
+    row("`BTreeMap<u64, u64>`, ascending", COUNT, || {
         ascending().fold(BTreeMap::new(), |mut map, key| {
             map.insert(key, key);
             map
         })
     });
-    row("collections", "`BTreeMap<u64, u64>`, scattered keys", COUNT, || {
+    row("`BTreeMap<u64, u64>`, scattered", COUNT, || {
         scattered().fold(BTreeMap::new(), |mut map, key| {
             map.insert(key, key);
             map
         })
     });
-    row("collections", "`BTreeSet`, scattered", COUNT, || {
+    row("`BTreeSet<u64>`, scattered", COUNT, || {
         scattered().fold(BTreeSet::new(), |mut set, key| {
             set.insert(key);
             set
         })
     });
-    row("collections", "`BinaryHeap`, by `push`", COUNT, || grow(BinaryHeap::new(), |heap, i| heap.push(i)));
-    row("collections", "`LinkedList`, by `push_back`", COUNT, || grow(LinkedList::new(), |list, i| list.push_back(i)));
-    row("collections", "`VecDeque`, by `push_back`", COUNT, || grow(VecDeque::new(), |queue, i| queue.push_back(i)));
-    row("ffi", "`CString::new` of 1,000 letters", COUNT, || CString::new(TEXT).unwrap());
-    row("fmt", "`format!(\"hart {} has {} pages\", 3, 512)`", 0, || format!("hart {} has {} pages", 3, 512));
-    row("rc", "1,000 × `Rc<u64>`, each cloned", COUNT, || many(Rc::new).map(|one| (one.clone(), one)));
-    row("slice", "`sort`", COUNT, || sorted(|numbers| numbers.sort()));
-    row("slice", "`sort_unstable`", COUNT, || sorted(|numbers| numbers.sort_unstable()));
-    row("slice", "`to_vec`", COUNT, || many(|i| i).to_vec());
-    row("str", "`\"ab\".repeat(500)`", COUNT, || "ab".repeat(COUNT / 2));
-    row("string", "`String`, 1,000 × `push`", COUNT, || grow(String::new(), |text, _| text.push('x')));
-    row("sync", "1,000 × `Arc<u64>`, each cloned", COUNT, || many(Arc::new).map(|one| (one.clone(), one)));
-    row("task", "`Waker::from(Arc::new(Nothing))`, cloned", 0, || {
+    row("`BinaryHeap<u64>`", COUNT, || grow(BinaryHeap::new(), |heap, i| heap.push(i)));
+    row("`LinkedList<u64>`", COUNT, || grow(LinkedList::new(), |list, i| list.push_back(i)));
+    row("`VecDeque<u64>`", COUNT, || grow(VecDeque::new(), |queue, i| queue.push_back(i)));
+    row("`CString::new`", COUNT, || CString::new(TEXT).unwrap());
+    row("one `format!`", 0, || format!("hart {} has {} pages", 3, 512));
+    row("`Rc<u64>`, each cloned", COUNT, || many(Rc::new).map(|one| (one.clone(), one)));
+    row("`sort`", COUNT, || sorted(|numbers| numbers.sort()));
+    row("`sort_unstable`", COUNT, || sorted(|numbers| numbers.sort_unstable()));
+    row("`to_vec`", COUNT, || many(|i| i).to_vec());
+    row("`repeat`", COUNT, || "ab".repeat(COUNT / 2));
+    row("`String`", COUNT, || grow(String::new(), |text, _| text.push('x')));
+    row("`Arc<u64>`, each cloned", COUNT, || many(Arc::new).map(|one| (one.clone(), one)));
+    row("one `Waker`, cloned", 0, || {
         let waker = Waker::from(Arc::new(Nothing));
         (waker.clone(), waker)
     });
-    row("vec", "`Vec`, by `push`, nothing behind", COUNT, || grow(Vec::new(), |numbers, i| numbers.push(i)));
-    row("vec", "two of them by turns", 2 * COUNT, || {
+    row("`Vec<u64>`", COUNT, || grow(Vec::new(), |numbers, i| numbers.push(i)));
+    row("two `Vec<u64>`, in turns", 2 * COUNT, || {
         grow((Vec::new(), Vec::new()), |(left, right), i| {
             left.push(i);
             right.push(i);
         })
     });
-    row("vec", "`Vec::with_capacity(1000)`, then `push`", COUNT, || {
-        grow(Vec::with_capacity(COUNT), |numbers, i| numbers.push(i))
-    });
+    row("`Vec<u64>`, `with_capacity`", COUNT, || grow(Vec::with_capacity(COUNT), |numbers, i| numbers.push(i)));
 }
 
 fn sorted(sort: impl Fn(&mut [u64])) -> [u64; COUNT] {
@@ -131,15 +127,15 @@ fn sorted(sort: impl Fn(&mut [u64])) -> [u64; COUNT] {
     numbers
 }
 
-/// Measures work, which leaves so many elements, and prints a row.
-fn row<T>(module: &str, what: &str, count: usize, work: impl FnOnce() -> T) {
+/// Measures work, which leaves count elements, and prints a row.
+fn row<T>(what: &str, count: usize, work: impl FnOnce() -> T) {
     let figures = measure(work);
-    let an_element = match count {
+    let each = match count {
         0 => String::new(),
         _ => format!("{:.1}", figures.taken_size as f64 / count as f64),
     };
     println!(
-        "| `{module}` | {what} | {} | {} | {} | {} | {an_element} | {} | {} |",
+        "| {what} | {} | {} | {} | {} | {each} | {} | {} |",
         calls(&figures),
         sizes(&figures),
         thousands(figures.block_count),

@@ -7,16 +7,10 @@ mod examples;
 #[path = "../host/mod.rs"]
 mod host;
 
-macro_rules! run {
-    ($($example:ident)*) => {
-        $(
-            #[test]
-            fn $example() {
-                examples::$example();
-                host::sound();
-            }
-        )*
-    };
-}
+use examples::*;
 
-run!(alloc borrow boxed btree_map btree_set binary_heap linked_list vec_deque ffi fmt rc slice str string sync task vec);
+fn main() {
+    host::run! {
+        alloc borrow boxed btree_map btree_set binary_heap linked_list vec_deque ffi fmt rc slice str string sync task vec
+    }
+}

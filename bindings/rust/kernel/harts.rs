@@ -31,7 +31,13 @@ impl Slot {
             let layout = Layout::from_size_align(size, 1 << random.below(8)).unwrap();
             let is_zeroed = random.below(2) == 0;
             // SAFETY: the size is not 0.
-            self.payload = unsafe { if is_zeroed { alloc_zeroed(layout) } else { alloc(layout) } };
+            self.payload = unsafe {
+                if is_zeroed {
+                    alloc_zeroed(layout)
+                } else {
+                    alloc(layout)
+                }
+            };
             self.layout = layout;
             require(!self.payload.is_null() && (!is_zeroed || self.holds(size, 0)));
         } else {
@@ -45,7 +51,7 @@ impl Slot {
             self.layout = Layout::from_size_align(size, self.layout.align()).unwrap();
             require(!self.payload.is_null() && self.holds(kept_size, value));
         }
-        require(self.payload as usize % self.layout.align() == 0);
+        require(self.payload as usize & (self.layout.align() - 1) == 0);
         if !self.payload.is_null() {
             // SAFETY: the payload is live, and of this size.
             unsafe { self.payload.write_bytes(value, size) };
@@ -128,7 +134,10 @@ pub fn run() {
         match kmem::check_kernel() {
             Err(violation) => end_wrong(format_args!("the checker: {violation}")),
             Ok(census) if census.taken_count != taken_before + live_count => end_wrong(format_args!(
-                "{} payloads are live, in {} blocks", live_count, census.taken_count - taken_before)),
+                "{} payloads are live, in {} blocks",
+                live_count,
+                census.taken_count - taken_before
+            )),
             Ok(_) => {}
         }
         match WRONG.load(Ordering::Relaxed) {

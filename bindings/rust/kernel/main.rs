@@ -81,7 +81,7 @@ fn collections() {
     println!("\nA Vec has no block while it is empty, and one twice as large each time it is full.");
     show!(let mut numbers = Vec::new());
     show!(numbers.push(1_u32));
-    show!(for number in 2..=9 { numbers.push(number) });
+    show!((2..=9).for_each(|number| numbers.push(number)));
     show!(numbers.shrink_to_fit());
     println!("\nA String is a Vec of bytes; format! makes one.");
     show!(let name = format!("{} numbers", numbers.len()));
@@ -97,8 +97,10 @@ fn collections() {
     // SAFETY: print_text takes any text.
     unsafe { kmem::ffi::kmem_kernel_print(print_text, core::ptr::null_mut()) };
     let census = check();
-    println!("The checker: {} blocks, {} taken, {} bytes in them: sound.", census.block_count, census.taken_count,
-             census.taken_size);
+    println!(
+        "The checker: {} blocks, {} taken, {} bytes in them: sound.",
+        census.block_count, census.taken_count, census.taken_size
+    );
     println!("\nWhat goes out of scope is freed, and merges.");
     show!(drop((queue, squares)));
     show!(drop((numbers, name, counted, shared)));
@@ -127,8 +129,12 @@ fn exhaust() -> ! {
 /// What alloc_error calls.
 fn end_out_of_memory(layout: Layout) -> ! {
     let census = check();
-    println!("    alloc_error: {} bytes aligned to {} were refused, with {} blocks taken", layout.size(), layout.align(),
-             census.taken_count);
+    println!(
+        "    alloc_error: {} bytes aligned to {} were refused, with {} blocks taken",
+        layout.size(),
+        layout.align(),
+        census.taken_count
+    );
     board::power_off(if IS_END_EXPECTED.load(Ordering::Relaxed) { 0 } else { 1 })
 }
 

@@ -8,6 +8,11 @@
  * run of neighbouring pages). First fit over pages. Pointers and descriptors are checked before use. Every
  * operation costs at most one walk over the descriptors, and a store for each that it changes.
  *
+ * A descriptor is impossible when it has unknown bits, or is last but not taken. A run is impossible when a
+ * free page, an impossible descriptor or the end of the pages comes before its last page. Any operation that
+ * meets either reports PAGE_CORRUPT; page_free and page_extend also do so for a run of more pages than
+ * taken_count.
+ *
  * Nothing here locks. Callers that share an allocator use one lock, also for page_last_error and members; for
  * the kernel heap's allocator that is PORT_LOCK (kernel.h).
  *
@@ -38,13 +43,8 @@ enum page_error {
     PAGE_MISALIGNED_POINTER, /* the pointer is not at the start of a page */
     PAGE_INTERIOR_POINTER,   /* the pointer names a taken page, but not the first of its run */
     PAGE_DOUBLE_FREE,        /* the pointer names a free page */
-    PAGE_CORRUPT,            /* the descriptors are impossible: see below */
+    PAGE_CORRUPT,            /* the descriptors are impossible: see above */
 };
-
-/* A descriptor is impossible when it has unknown bits, or is last but not taken. A run is impossible when a
- * free page, an impossible descriptor or the end of the pages comes before its last page. Any operation that
- * meets either reports PAGE_CORRUPT; page_free and page_extend also do so for a run of more pages than
- * taken_count. */
 
 /* One page allocator. The caller owns it, page_init fills it; only page.c writes its members. */
 struct page_allocator {

@@ -8,8 +8,8 @@
  * Neighbours in the range need not be neighbours in memory: any free page serves. Growth moves the granted
  * end; an access past it is a page fault. There are two modes:
  *
- *   mapped   a granted page is mapped at once. Running out of pages, of those or of tables, is a refusal.
- *   lazy     a granted page is mapped when it is first touched, by the handler of that page fault.
+ *   - mapped: a granted page is mapped at once. Running out of pages, of those or of tables, is a refusal.
+ *   - lazy: a granted page is mapped when it is first touched, by the handler of that page fault.
  *
  * In lazy mode pages would run out at a touch, when it is too late to refuse. So a page is granted only when
  * one for it, and for every table that it could need, is free on top of everything already owed:

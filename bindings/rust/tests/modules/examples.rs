@@ -200,8 +200,7 @@ pub fn sync() {
     let interrupts = Arc::new(AtomicU32::new(0));
     let harts = [0; 4].map(|_| {
         let interrupts = Arc::clone(&interrupts); // counts, and takes no block
-        // On the host a thread stands for a hart.
-        std::thread::spawn(move || interrupts.fetch_add(1, Ordering::Relaxed))
+        std::thread::spawn(move || interrupts.fetch_add(1, Ordering::Relaxed)) // stands for a hart
     });
     for hart in harts {
         hart.join().unwrap();

@@ -50,6 +50,14 @@ class TestFacts:
         figures = re.findall(r"\b\d{1,3}(?:,\d{3})+\b", text)
         assert len(figures) > 10 and not set(figures) - {"1,000"} - set(re.findall(r"[\d,]+", tables)), figures
 
+    def test_the_wrong_lines_shown_are_those_of_the_patch_that_the_program_after_them_runs_with(self):
+        shown = re.findall(r"(?s)```diff\n(.*?)```.*?```console planted=([\w-]+)\n\$ kmemfuzz run (\S+)", read("docs/defects.md"))
+        assert len(shown) > 12
+        for lines, name, program in shown:
+            patch = read(f"tests/planted/{name}.patch").splitlines()
+            assert set(lines.splitlines()) <= set(patch) and re.search(r"(?m)^[+-]", lines), name
+            assert read(program).startswith(f"# picture planted={name}\n"), program
+
     def test_the_exit_codes_of_an_image_are_those_of_its_header_in_order(self):
         codes = [int(code) for code in re.findall(r"IMAGE_\w+ = (\d+),", read("fuzz/board/image.h"))]
         *codes, first_of_blobs = [code for code in codes if code > 1]

@@ -18,7 +18,7 @@ SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 120  # seconds before a command counts as hanging
 
 # What the scripts call besides the package manager; all that is on their PATH.
-PLAIN_TOOLS = ("bash", "cat", "dirname", "env", "grep", "mkdir", "sh", "tail", "touch")
+PLAIN_TOOLS = ("bash", "cat", "dirname", "env", "flock", "grep", "mkdir", "sh", "tail", "touch")
 
 
 class SetupTest:

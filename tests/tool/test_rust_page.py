@@ -35,7 +35,8 @@ class TestRustPage:
     """What the page shows."""
 
     def test_every_module_with_an_example_has_a_row_and_a_section_that_quotes_it(self):
-        examples = re.findall(r"^pub fn (\w+)\(\) {\n +(.*)", (CRATE / "tests/modules/examples.rs").read_text(encoding="utf-8"), re.M)
+        source = (CRATE / "tests/modules/examples.rs").read_text(encoding="utf-8")
+        examples = re.findall(r"^pub fn (\w+)\(\) {\n +(.*)", source, re.M)
         rows = [re.fullmatch(r"\[`(\w+)`\]\(#(\w+)\)", row[0]).groups() for row in cells("| module |")]
         sections = re.findall(r"^### (\w+)\n.*?^```rust from=\S+/examples.rs\n(.*?)\n", PAGE.partition("\n## One by one\n")[2],
                               re.M | re.S)

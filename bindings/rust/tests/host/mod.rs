@@ -1,5 +1,5 @@
 //! The heap as the global allocator of a program on the host: it starts before Rust does, since std allocates before main.
-#![allow(dead_code)] // each test uses a part
+#![allow(unused)] // each program uses a part
 
 use std::cell::UnsafeCell;
 

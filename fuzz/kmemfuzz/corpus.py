@@ -19,7 +19,7 @@ from kmemfuzz import fuzzer, tree
 KMEMFUZZ = tree.build_folder("fuzz") / "kmemfuzz"
 PROGRAMS = ("heap", "kernel", "pages")  # the targets whose inputs are programs
 # What campaigns start from. Not "large": those programs take too long to be worth mutating; they are only replayed.
-SEED_FOLDERS = ("seeds", "minimised", "regressions")
+SEED_FOLDERS = ("seeds", "minimised", "regressions", "rust")
 WHOLE_INPUT_SIZE = 1 << 20  # no input of a committed corpus is longer, so none is measured cut short
 PACKED_TOGETHER = 500  # programs: far from what a command line or a blob can hold
 MERGE_SECONDS = 900  # that merging may take; what has no end is a fault

@@ -20,7 +20,7 @@ FUZZER = corpus.KMEMFUZZ.with_name("heap_fuzzer")
 COMMITTED = pathlib.Path("corpus")
 MINIMISED = "minimised"
 # What is never dropped, whatever else reaches the same: a person has put it there for a reason.
-KEPT = ("seeds", "regressions")
+KEPT = ("seeds", "regressions", "rust")
 
 
 def parse_arguments(arguments):
@@ -113,12 +113,12 @@ def change(committed, folders):
     if folders:
         print(f"{len(more)} inputs taken in from {', '.join(map(visible, folders))}")
     print(f"{committed / MINIMISED}: {old_count} files, {old_size:,} bytes -> {len(new)} files, {size_of(new):,} bytes")
-    print(f"with {' and '.join(KEPT)}: {before[0]} edges, {before[1]} features -> {after[0]} edges, {after[1]} features")
+    print(f"with {', '.join(KEPT)}: {before[0]} edges, {before[1]} features -> {after[0]} edges, {after[1]} features")
 
 
 def status():
     """One entry for each folder of inputs: committed, together, and of campaigns."""
-    folders = [(COMMITTED / name, "heap") for name in ("seeds", MINIMISED, "regressions", "large")]
+    folders = [(COMMITTED / name, "heap") for name in ("seeds", MINIMISED, "regressions", "rust", "large")]
     folders.append((COMMITTED, "heap"))
     folders += [(path, path.parent.name) for path in sorted(CAMPAIGNS.glob("*/corpus"))]
     entries = []

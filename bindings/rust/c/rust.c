@@ -1,5 +1,5 @@
-/* What Rust cannot see of the core: the lock, which is a macro, and whether src/ffi.rs has the members where
- * they are. */
+/* What Rust cannot see of the core: the lock and the poison, which are macros, and whether src/ffi.rs has the
+ * members where they are. */
 #include "invariants/invariant.h"
 #include "src/kernel.h"
 #include "src/port.h"
@@ -22,4 +22,9 @@ void kmem_rust_lock(void) {
 
 void kmem_rust_unlock(void) {
     PORT_UNLOCK();
+}
+
+/* What a heap leaves behind is its owner's to use again. */
+void kmem_rust_unpoison(void *base, size_t size) {
+    PORT_UNPOISON(base, size);
 }

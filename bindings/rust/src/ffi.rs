@@ -134,4 +134,6 @@ extern "C" {
     /// `PORT_LOCK()` and `PORT_UNLOCK()`, whichever those are.
     pub fn kmem_rust_lock();
     pub fn kmem_rust_unlock();
+    /// `PORT_UNPOISON(base, size)`.
+    pub fn kmem_rust_unpoison(base: *mut c_void, size: usize);
 }

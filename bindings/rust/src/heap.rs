@@ -46,6 +46,14 @@ pub struct Heap<'region> {
     region: PhantomData<&'region mut [MaybeUninit<u8>]>,
 }
 
+impl Drop for Heap<'_> {
+    fn drop(&mut self) {
+        let heap = self.kmem.get_mut();
+        // SAFETY: the region is still the heap's.
+        unsafe { ffi::kmem_rust_unpoison(heap.base.cast(), heap.page_count * PAGE_SIZE) };
+    }
+}
+
 // SAFETY: the heap is used under its lock alone, and its region belongs to no thread.
 unsafe impl Sync for Heap<'_> {}
 unsafe impl Send for Heap<'_> {}

@@ -1,28 +1,10 @@
 """docs/rust.md has every module, and its figures are those that the crate measures."""
 
-import os
-import pathlib
 import re
-import subprocess
 
-import pytest
-import rust_toolchain
+from rust_crate import CRATE, TREE, cargo
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
-CRATE = TREE / "bindings/rust"
 PAGE = (TREE / "docs/rust.md").read_text(encoding="utf-8")
-
-
-def cargo(*arguments):
-    """What cargo prints, run on the crate. Skips the test where there is none to be had."""
-    try:
-        folder = rust_toolchain.host()
-    except rust_toolchain.NoPackages as error:
-        pytest.skip(f"no cargo: {error}")
-    environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}", CARGO_TARGET_DIR=str(TREE / "build/rust/target"))
-    done = subprocess.run([folder / "cargo", *arguments], cwd=CRATE, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def cells(head):
@@ -51,6 +33,6 @@ class TestRustPage:
         assert all(pair in figures for pair in shown), shown  # in the same order
 
     def test_the_figures_are_those_measured(self):
-        table = cargo("run", "--quiet", "--offline", "--example", "figures")
+        table = cargo("run", "--quiet", "--example", "figures")
         assert table.count("\n") > 20
         assert table in PAGE, f"docs/rust.md has to show this:\n{table}"

@@ -107,6 +107,7 @@ struct subject_names {
     const char *free_sized;
     const char *extend;
     const char *check;
+    const char *add_region;
 };
 
 struct subject_view;

@@ -330,12 +330,13 @@ static void write_file(const struct program *program, const struct outcome *outc
 }
 
 bool reproducer_is_possible(void) {
-    return subject_under_test->view == NULL || subject_under_test == &subject_kmem;
+    return subject_under_test->view == NULL || subject_under_test->names != NULL ||
+           subject_under_test == &subject_kmem;
 }
 
 bool reproducer_write(const struct program *program, const struct recording *recording, const char *name,
                       FILE *stream) {
-    if (subject_under_test->view == NULL) {
+    if (subject_under_test != &subject_kmem) {
         reproducer_heap_write(program, recording, name, stream);
         return true;
     }

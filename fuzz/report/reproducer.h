@@ -16,8 +16,8 @@
 
 extern const char reproducer_helpers[]; /* reproducer_helpers.h, embedded by the build */
 
-/* Of a heap without a view the file is another (reproducer_heap.h). Is there one for the subject under test?
- */
+/* Of other heaps the file is another (reproducer_heap.h), and there is none of one that has a view and no
+ * names. Is there one for the subject under test? */
 bool reproducer_is_possible(void);
 
 /* Writes the file for a program to stream. recording is of its run; name is the program's name in the

@@ -22,7 +22,11 @@ struct file {
 
 /* What a file looks for, and how. */
 
-/* What it asks of every heap. */
+/* What it asks of every heap; and of what those with a view promise, which may be more than it asks. */
+#define JUDGED_SEEN                                                                                          \
+    (ORACLE_BIT(ORACLE_INSIDE) | ORACLE_BIT(ORACLE_ALIGNMENT) | ORACLE_BIT(ORACLE_DISJOINT) |                \
+     ORACLE_BIT(ORACLE_CONTENTS_KEPT) | ORACLE_BIT(ORACLE_CONTENTS_ZEROED) |                                 \
+     ORACLE_BIT(ORACLE_CONTENTS_MOVED) | ORACLE_BIT(ORACLE_PLACEMENT))
 #define JUDGED                                                                                               \
     (ORACLE_BIT(ORACLE_INSIDE) | ORACLE_BIT(ORACLE_ALIGNMENT) | ORACLE_BIT(ORACLE_DISJOINT) |                \
      ORACLE_BIT(ORACLE_GUARDS) | ORACLE_BIT(ORACLE_USABLE_SIZE) | ORACLE_BIT(ORACLE_CONTENTS_KEPT) |         \
@@ -38,10 +42,15 @@ static const char *find_obstacle(const struct recording *recording) {
     if (recording->history->full) {
         return "the run has more operations than are recorded";
     }
-    if (recording->history->page_limit != recording->history->geometry.page_count) {
-        return "a heap that grows";
+    const struct history *const history = recording->history;
+    for (size_t i = 0; i < history->step_count; i++) {
+        const enum call call = history->steps[i].step.call;
+        if (call == CALL_DAMAGED || (call == CALL_COALESCE && history->shown)) {
+            return "free blocks that are cut up, or damaged headers";
+        }
     }
-    if (failure->kind == FAILURE_VERDICT && (JUDGED & ORACLE_BIT(failure->verdict.oracle)) == 0) {
+    const uint64_t judged = history->shown ? JUDGED_SEEN : JUDGED;
+    if (failure->kind == FAILURE_VERDICT && (judged & ORACLE_BIT(failure->verdict.oracle)) == 0) {
         return oracle_id(failure->verdict.oracle);
     }
     return NULL;
@@ -66,7 +75,9 @@ static size_t count_first_run(const struct file *file) {
 static bool runs_twice(const struct file *file) {
     const struct failure *const failure = &file->recording->outcome.failure;
     const bool leaks = failure->kind == FAILURE_VERDICT && failure->verdict.oracle == ORACLE_LEAK;
-    return leaks || (failure->kind == FAILURE_NONE && file->subject->facts.merges);
+    const struct history *const history = file->recording->history;
+    const bool grown = !history->anywhere && history->page_limit != history->geometry.page_count;
+    return leaks || (failure->kind == FAILURE_NONE && file->subject->facts.merges && !grown);
 }
 
 /* The comment. */
@@ -86,6 +97,7 @@ static bool has_all_names(const struct file *file) {
         subject->free_sized == NULL || names->free_sized != NULL,
         subject->extend == NULL || names->extend != NULL,
         subject->check == NULL || names->check != NULL,
+        subject->add_region == NULL || names->add_region != NULL,
         subject->facts.memory != SUBJECT_MEMORY_OWN,
     };
     bool all = true;
@@ -131,6 +143,14 @@ static size_t region_size(const struct file *file) {
     return file->subject->facts.memory == SUBJECT_MEMORY_UNKNOWN ? 0 : header->page_size * header->page_count;
 }
 
+/* With all that the program may let it grow by. */
+static size_t region_limit(const struct file *file) {
+    const struct program_header *const header = &file->recording->history->geometry;
+    return file->subject->facts.memory == SUBJECT_MEMORY_GIVEN
+               ? header->page_size * (header->page_count + header->growth_limit)
+               : region_size(file);
+}
+
 static const char *bool_word(bool value) {
     return value ? "true" : "false";
 }
@@ -150,14 +170,14 @@ static void write_constants(const struct file *file) {
     fputs("#include <inttypes.h>\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n"
           "#include <stdio.h>\n#include <stdlib.h>\n\n",
           stream);
-    fputs(file->names->head == NULL ? "" : file->names->head, stream);
-    if (!has_all_names(file)) {
-        fputs("#include \"fuzz/execute/subject.h\"\n#define heap subject_under_test\n", stream);
-    }
     fprintf(stream,
-            "\n#define BASE_ALIGNMENT ((size_t)%zu) /* bytes */\n"
+            "#define BASE_ALIGNMENT ((size_t)%zu) /* bytes */\n"
             "#define REGION_SKEW ((size_t)%zu) /* bytes from a multiple of that to the region */\n"
             "#define REGION_SIZE ((size_t)%zu) /* bytes */\n"
+            "#define REGION_LIMIT ((size_t)%zu) /* bytes, with what it may grow by */\n"
+            "#define REGION_PAGE ((size_t)%zu) /* bytes: it grows by whole ones */\n"
+            "#define REGION_MAXIMUM ((size_t)%zu) /* regions there may be */\n"
+            "#define REFUSED_ASKS 0x%xu /* bit i: asks for more whose number is i modulo 16 are refused */\n"
             "#define REGION %s /* where the heap is made */\n"
             "#define REGION_IS_OURS %s /* so there are guards around it */\n"
             "#define MOST_GRANTED ((size_t)%zu) /* bytes, at once */\n"
@@ -166,8 +186,12 @@ static void write_constants(const struct file *file) {
             "#define ASSERTION_REFUSES %d /* an assertion that fails is a refusal */\n"
             "#define SLOT_COUNT ((size_t)%zu)\n"
             "#define NEEDS_SANITIZER %s\n",
-            ARENA_ALIGNMENT, file->program->header.page_size, region_size(file), regions[facts->memory],
-            bool_word(facts->memory == SUBJECT_MEMORY_GIVEN), most_granted(file, region_size(file)),
+            ARENA_ALIGNMENT,
+            file->subject->view != NULL ? file->recording->history->geometry.page_size
+                                        : file->program->header.page_size,
+            region_size(file), region_limit(file), file->recording->history->geometry.page_size,
+            GROWTH_REGIONS, (unsigned)file->program->header.refused_asks, regions[facts->memory],
+            bool_word(facts->memory == SUBJECT_MEMORY_GIVEN), most_granted(file, region_limit(file)),
             bool_word(facts->zero_size == SUBJECT_ZERO_UNIQUE),
             bool_word(facts->zero_size == SUBJECT_ZERO_NULL), facts->assertion_refuses,
             file->program->header.slot_count, bool_word(needs_sanitizer(file->recording)));
@@ -176,6 +200,13 @@ static void write_constants(const struct file *file) {
     } else {
         fprintf(stream, "#define CANNOT_JUDGE \"the harness sees what this file cannot: %s\"\n", obstacle);
     }
+    fprintf(stream, "#define ZEROED_SIZE(payload, size) %s\n\n",
+            file->subject->view != NULL ? "((void)(size), HEAP_USABLE_SIZE(payload))" : "(size)");
+    fputs(file->names->head == NULL ? "" : file->names->head, stream);
+    if (!has_all_names(file)) {
+        fputs("#include \"fuzz/execute/subject.h\"\n#define heap subject_under_test\n", stream);
+    }
+    fputc('\n', stream);
 }
 
 static void write_member(const struct file *file, const char *name, const char *member) {
@@ -197,6 +228,13 @@ static void write_questions(const struct file *file) {
     } else {
         write_member(file, file->names->check, "check");
         fputs("()", file->stream);
+    }
+    fputs("\n#define HEAP_ADD_REGION(memory, size) ", file->stream);
+    if (file->subject->add_region == NULL) {
+        fputs("((void)(memory), (void)(size), false)", file->stream);
+    } else {
+        write_member(file, file->names->add_region, "add_region");
+        fputs("(memory, size)", file->stream);
     }
     fputs("\n\n", file->stream);
     reproducer_write_properties(JUDGED, file->stream);
@@ -277,7 +315,11 @@ static void write_answered(const struct file *file, const struct step *step, con
     const bool frees = step->call == CALL_FREE || (step->call == CALL_REALLOC && step->size == 0);
     const bool resizes = (step->call == CALL_REALLOC || step->call == CALL_EXTEND) && takes_payload(step);
     fputs(indent, stream);
-    if (returns_pointer(step->call) && !(frees && takes_payload(step))) {
+    if (returns_pointer(step->call) && step->slot == STEP_NO_SLOT) {
+        fputs("answered(", stream);
+        write_call(file, step);
+        fputs(");\n", stream);
+    } else if (returns_pointer(step->call) && !(frees && takes_payload(step))) {
         const bool may_refuse = file->subject->facts.assertion_refuses;
         fprintf(stream, "%s(%zu, %s", resizes ? "resized" : "given", step->slot, may_refuse ? "TRY(" : "");
         write_call(file, step);
@@ -289,6 +331,9 @@ static void write_answered(const struct file *file, const struct step *step, con
         fputs(resizes ? ");" : zeroed ? ", true);" : ", false);", stream);
         reproducer_write_origin(&step->operation, stream);
         fputc('\n', stream);
+        if (file->subject->add_region != NULL && step->size != 0 && step->call <= CALL_REALLOC) {
+            fprintf(stream, "%sgrow();\n", indent);
+        }
     } else if (step->call == CALL_USABLE && takes_payload(step)) {
         fprintf(stream, "measured(%zu, ", step->slot);
         write_call(file, step);
@@ -309,6 +354,9 @@ static void write_answered(const struct file *file, const struct step *step, con
 static void write_demand(const struct file *file) {
     const struct failure *const failure = &file->recording->outcome.failure;
     const struct verdict verdict = failure->verdict;
+    if (failure->kind == FAILURE_NONE) {
+        return;
+    }
     if (outcome_is_death(&file->recording->outcome)) {
         reproducer_write_death(failure->kind, file->stream);
     } else if (verdict.oracle == ORACLE_PLACEMENT && verdict.expected == UINT64_MAX) {
@@ -323,10 +371,24 @@ static void write_demand(const struct file *file) {
     }
 }
 
+/* Of a sound run, whose policy says where each payload has to be. */
+static void write_place(const struct file *file, const struct step *step) {
+    if (file->recording->outcome.failure.kind != FAILURE_NONE || !returns_pointer(step->call) ||
+        file->subject->facts.first_fit.grain == 0 || file->recording->history->anywhere) {
+        return;
+    }
+    if (step->offset == MODEL_NOTHING) {
+        fputs("    place = NOWHERE;\n", file->stream);
+    } else {
+        fprintf(file->stream, "    place = %zu;\n", step->offset);
+    }
+}
+
 static void write_step(const struct file *file, const struct step *step, bool is_last) {
     char text[TEXT_OPERATION_SIZE];
     FILE *const stream = file->stream;
-    if (step->call == CALL_NONE) {
+    if (step->call == CALL_NONE || step->call == CALL_DAMAGED) {
+        fputs(step->operation.kind == OPERATION_REFUSE ? "\n    refuse_next = true;\n" : "", stream);
         return;
     }
     fprintf(stream, "\n    begin(%zu, \"%s%s\");\n", step->index, text_operation(&step->operation, text),
@@ -334,6 +396,7 @@ static void write_step(const struct file *file, const struct step *step, bool is
     if (is_last) {
         write_demand(file);
     }
+    write_place(file, step);
     if (takes_payload(step)) {
         fprintf(stream, "    if (is_live(%zu)) {\n", step->slot);
         write_answered(file, step, "        ");
@@ -352,7 +415,7 @@ static void write_start(const struct file *file) {
     fputs("TRY(", stream);
     write_member(file, file->names->start, "start");
     fputs("(REGION, REGION_SIZE))) {\n        return false;\n    }\n", stream);
-    if (region_size(file) >= PROBED_SIZE + file->subject->facts.metadata) {
+    if (file->subject->view == NULL && region_size(file) >= PROBED_SIZE + file->subject->facts.metadata) {
         fputs("    void *const byte = TRY(", stream);
         write_member(file, file->names->alloc, "alloc");
         fputs("(1));\n    END_TRY();\n    expect(byte != NULL, LIVENESS);\n    ", stream);

@@ -1,4 +1,4 @@
-/* A run as one C file that calls the functions of a heap without a view, whosever it is.
+/* A run as one C file that calls the functions of any heap but kmem.
  *
  * It makes the calls that the run made, one after another, and asks after each what a heap owes its callers.
  * Its helpers are always the same (reproducer_heap_helpers.h). It ends with 1 if a property is broken, with 0

@@ -47,8 +47,19 @@ void __asan_unpoison_memory_region(void const volatile *address, size_t size);
 #endif
 
 /* The region starts REGION_SKEW bytes past a multiple of BASE_ALIGNMENT, with guards on both sides. */
-static unsigned char memory[GUARD_SIZE + BASE_ALIGNMENT + REGION_SKEW + REGION_SIZE + GUARD_SIZE];
+static unsigned char memory[GUARD_SIZE + BASE_ALIGNMENT + REGION_SKEW + REGION_LIMIT + GUARD_SIZE];
 static unsigned char *base;
+
+/* It, which may grow, and those added later: where, in bytes from base, and their bytes. */
+static struct region {
+    size_t offset;
+    size_t size;
+} regions[REGION_MAXIMUM] = {{0, REGION_SIZE}};
+static size_t region_count = 1;
+static size_t given_size = REGION_SIZE; /* bytes up to the end of the last */
+static unsigned ask_count;              /* times the heap has asked for more */
+static bool refuse_next;                /* the next time it gets none */
+static bool refused;                    /* the last answer was NULL */
 
 static const char *operation = "the start"; /* under way */
 static uint64_t number;                     /* its, from 0 */
@@ -99,13 +110,24 @@ UNCHECKED static bool are_all(const unsigned char *bytes, size_t size, unsigned 
 }
 
 static bool guards_hold(void) {
-    return !REGION_IS_OURS ||
-           (are_all(base - GUARD_SIZE, GUARD_SIZE, DIRT) && are_all(base + REGION_SIZE, GUARD_SIZE, DIRT));
+    bool hold = true;
+    for (size_t i = 0; REGION_IS_OURS && i < region_count; i++) {
+        const unsigned char *const start = base + regions[i].offset;
+        hold = hold && are_all(start - GUARD_SIZE, GUARD_SIZE, DIRT) &&
+               are_all(start + regions[i].size, GUARD_SIZE, DIRT);
+    }
+    return hold;
 }
 
 static bool is_inside(const unsigned char *bytes, size_t size) {
     const size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)base);
-    return REGION == NULL || (offset <= REGION_SIZE && size <= REGION_SIZE - offset);
+    bool inside = REGION == NULL;
+    for (size_t i = 0; i < region_count; i++) {
+        const size_t start = regions[i].offset;
+        inside = inside || (offset >= start && offset - start <= regions[i].size &&
+                            size <= regions[i].size - (offset - start));
+    }
+    return inside;
 }
 
 /* Does a payload of size bytes overlap no live one but that of slot `index`? One of 0 bytes overlaps what it
@@ -151,18 +173,48 @@ __attribute__((noreturn)) void subject_failed(const char *text, const char *file
     fail(ASSERTION, "%s, %s:%d\n", text, file, line);
 }
 
-/* What a heap that grows by itself may call: there is no more. */
+/* `size` bytes more, `gap` after the last; NULL: there are none, or the program refuses them. */
+static void *give(size_t gap, size_t size) {
+    const size_t left = REGION_LIMIT - given_size;
+    if (left < gap || size > left - gap || size == 0) {
+        return NULL;
+    }
+    const bool refuses = refuse_next || (REFUSED_ASKS >> ask_count % 16 & 1) != 0;
+    ask_count++;
+    refuse_next = false;
+    if (refuses) {
+        return NULL;
+    }
+    unsigned char *const start = base + given_size + gap;
+    __asan_unpoison_memory_region(start, size);
+    given_size += gap + size;
+    return start;
+}
+
+/* What a heap that grows by itself calls: in whole pages. */
 void *subject_more(size_t size);
 void *subject_more(size_t size) {
-    (void)size;
-    return NULL;
+    const size_t whole = size > SIZE_MAX / 2 ? 0 : (size + REGION_PAGE - 1) / REGION_PAGE * REGION_PAGE;
+    void *const start = give(0, whole);
+    regions[0].size += start == NULL ? 0 : whole;
+    return start;
+}
+
+/* Adds a region like the first, if the last request was refused. */
+HELPER void grow(void) {
+    const size_t size = regions[0].size;
+    void *const start = refused && region_count < REGION_MAXIMUM ? give(GUARD_SIZE, size) : NULL;
+    if (start != NULL) {
+        regions[region_count++] = (struct region){given_size - size, size};
+        region_count -= HEAP_ADD_REGION(start, size) ? 0 : 1;
+    }
 }
 
 /* The heap the operations start with: empty, in memory that is never zero. */
 UNCHECKED static void make_region(void) {
     const uintptr_t first = (uintptr_t)memory + GUARD_SIZE;
     base = memory + GUARD_SIZE + (size_t)(0 - first) % BASE_ALIGNMENT + REGION_SKEW;
-    for (size_t i = 0; i < REGION_SIZE + 2 * GUARD_SIZE; i++) {
+    for (size_t i = 0; i < REGION_LIMIT + 2 * GUARD_SIZE; i++) {
         (base - GUARD_SIZE)[i] = DIRT;
     }
     __asan_poison_memory_region(memory, sizeof memory);
@@ -177,6 +229,7 @@ UNCHECKED static void make_region(void) {
 HELPER void begin(uint64_t index, const char *text) {
     number = index;
     operation = text;
+    place = ANYWHERE;
 }
 
 /* Asks what holds after any call: what is left of the payloads, and the heap's own check. */
@@ -204,8 +257,15 @@ static void check_place(unsigned char *bytes, size_t size, size_t alignment, siz
 static void check_answer(const void *bytes) {
     const uint64_t offset = bytes == NULL ? NOWHERE : (uintptr_t)bytes - (uintptr_t)base;
     END_TRY();
+    refused = bytes == NULL;
     expect(bytes != NULL || required == NULL, required);
-    expect(place == ANYWHERE || place == offset, PLACEMENT);
+    expect(place == ANYWHERE || again || place == offset, PLACEMENT);
+}
+
+/* A call has answered to a pointer that is no payload. */
+HELPER void answered(const void *bytes) {
+    check_answer(bytes);
+    after();
 }
 
 /* A call has answered with a payload of size bytes for slot `index`, or with NULL. */
@@ -214,7 +274,7 @@ HELPER void given(size_t index, void *bytes, size_t size, size_t alignment, bool
     expect(bytes == NULL || size != 0 || !ZERO_SIZE_NULL, ZERO_SIZE);
     if (bytes != NULL) {
         check_place(bytes, size, alignment, index);
-        expect(!zeroed || are_all(bytes, size, 0), CONTENTS_ZEROED);
+        expect(!zeroed || are_all(bytes, ZEROED_SIZE(bytes, size), 0), CONTENTS_ZEROED);
         strayed = strayed || slots[index].live;
         payload[index] = bytes;
         slots[index] = (struct live){.live = true, .size = size, .tag = (number + 1) * TAG_STEP};

@@ -119,6 +119,32 @@ static bool start(void *memory, size_t size) {
     return start_region(&region);
 }
 
+/* Of C files, whose heap has to be given the pages it asks for. */
+static const struct subject_names names = {
+    .sources = "src/kernel.c src/kmem.c src/kmem_print.c src/page.c",
+    .head = "#include \"src/kernel.h\"\n\n"
+            "void *subject_more(size_t size);\n\n"
+            "static bool more(void *context, size_t page_count) {\n"
+            "    (void)context;\n"
+            "    return subject_more(page_count * PAGE_SIZE) != NULL;\n"
+            "}\n\n"
+            "static bool kernel_start(void *memory, size_t size) {\n"
+            "    static unsigned char page_table[1];\n"
+            "    static const struct kmem_page_source source = {.extend = more, .page_limit = REGION_LIMIT / "
+            "PAGE_SIZE};\n"
+            "    return kmem_kernel_init_at(page_table, memory, size / PAGE_SIZE, &source) == KMEM_OK;\n"
+            "}\n",
+    .start = "kernel_start",
+    .alloc = "kmalloc",
+    .free = "kfree",
+    .zalloc = "kzmalloc",
+    .calloc = "kcalloc",
+    .alloc_aligned = "kmalloc_aligned",
+    .realloc = "krealloc",
+    .coalesce = "coalesce",
+    .usable_size = "kmem_kernel_usable_size",
+};
+
 static const struct subject subject_kernel = {
     .name = "kernel layer",
     .start = start,
@@ -136,6 +162,7 @@ static const struct subject subject_kernel = {
               .realloc_null = true,
               .realloc_zero = true,
               .first_fit = {.header_size = 8, .grain = 8, .block_least = 16}},
+    .names = &names,
     .view = &view,
 };
 

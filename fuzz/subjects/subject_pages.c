@@ -1,17 +1,9 @@
-/* The page allocator as a subject: fuzz/execute/subject.h and view.h are the contracts. Requests are rounded
- * up to pages; those that no memory can hold are counted in pages down from the largest number there is.
- *
- *     region
- *       | dirt | memory: descriptors | room | page 0 | page 1 | ... |
- *       |<----------- a page ------------->|
- *
- * How much room there is, and how far the memory goes on after the last page, depends on how many there are.
- */
+/* The page allocator as a subject: fuzz/execute/subject.h and view.h are the contracts. */
 #include "fuzz/execute/arena.h"
 #include "fuzz/execute/oracle.h"
 #include "fuzz/execute/view.h"
+#include "fuzz/subjects/pages_calls.h"
 #include "invariants/page_invariant.h"
-#include "src/page.h"
 #include "src/port.h"
 
 #define PAGE_LIMIT   PROGRAM_PAGE_COUNT_MAXIMUM
@@ -19,33 +11,18 @@
 
 _Static_assert(sizeof(struct page_allocator) <= VIEW_HEAP_SIZE, "the harness has room for the allocator");
 
-static struct page_allocator pages;
 static unsigned char *region;
-static unsigned char *descriptors;
-static size_t page_count;     /* pages there must be */
 static enum refusal returned; /* by the last free */
 
-static size_t pages_for(size_t size) {
-    return size > PTRDIFF_MAX ? SIZE_MAX - (SIZE_MAX - size) / PAGE_SIZE
-                              : size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+static bool start(void *memory, size_t size) {
+    region = memory;
+    returned = REFUSAL_NONE;
+    PORT_UNPOISON(region, size);
+    return pages_start(memory, size);
 }
 
 static bool start_region(const struct subject_region *given) {
-    static const size_t tails[4] = {0, 1, PAGE_SIZE / 2, PAGE_SIZE - 1};
-    page_count = given->page_count - 1;
-    const size_t rooms[4] = {0, 1, 100, PAGE_SIZE - page_count};
-    const size_t front_size = page_count + rooms[page_count % 4];
-    region = given->base;
-    descriptors = region + PAGE_SIZE - front_size;
-    returned = REFUSAL_NONE;
-    PORT_UNPOISON(region, given->page_count * PAGE_SIZE);
-    return page_init(&pages, descriptors, front_size + page_count * PAGE_SIZE + tails[page_count / 4 % 4]) ==
-           PAGE_OK;
-}
-
-static bool start(void *memory, size_t size) {
-    const struct subject_region given = {.base = memory, .page_count = size / PAGE_SIZE};
-    return start_region(&given);
+    return start(given->base, given->page_count * PAGE_SIZE);
 }
 
 /* Any address will do but NULL, so where a size would, too, no page fits: it and its descriptor take more. */
@@ -59,20 +36,6 @@ static bool start_badly(const struct subject_region *given) {
     }
     struct page_allocator other;
     return page_init(&other, given->base, size) == PAGE_OK;
-}
-
-static void *alloc(size_t size) {
-    return page_alloc(&pages, pages_for(size));
-}
-
-static void *zalloc(size_t size) {
-    return page_zalloc(&pages, pages_for(size));
-}
-
-static bool extend(void *pointer, size_t size) {
-    const size_t wanted = pages_for(size);
-    const size_t count = page_run_count(&pages, pointer);
-    return page_extend(&pages, pointer, wanted > count ? wanted - count : 0) == PAGE_OK;
 }
 
 static enum refusal refusal_of(enum page_error error) {
@@ -97,11 +60,7 @@ static enum refusal refusal_of(enum page_error error) {
 }
 
 static void call_free(void *pointer) {
-    returned = refusal_of(page_free(&pages, pointer));
-}
-
-static size_t usable_size(const void *pointer) {
-    return page_run_count(&pages, pointer) * PAGE_SIZE;
+    returned = refusal_of(pages_free(pointer));
 }
 
 static enum refusal last_refusal(void) {
@@ -248,20 +207,32 @@ static const struct subject_view view = {
     .walk = walk,
 };
 
+static const struct subject_names names = {
+    .sources = "src/page.c",
+    .head = "#include \"fuzz/subjects/pages_calls.h\"\n",
+    .start = "pages_start",
+    .alloc = "pages_alloc",
+    .free = "pages_free",
+    .zalloc = "pages_zalloc",
+    .usable_size = "pages_usable_size",
+    .extend = "pages_extend",
+};
+
 static const struct subject subject_pages = {
     .name = "page allocator",
     .start = start,
-    .alloc = alloc,
+    .alloc = pages_alloc,
     .free = call_free,
-    .zalloc = zalloc,
-    .usable_size = usable_size,
-    .extend = extend,
+    .zalloc = pages_zalloc,
+    .usable_size = pages_usable_size,
+    .extend = pages_extend,
     .facts = {.alignment = PAGE_SIZE,
               .region_least = 2 * PAGE_SIZE,
               .metadata = PAGE_SIZE,
               .zero_size = SUBJECT_ZERO_NULL,
               .free_null = true,
               .first_fit = {.header_size = 0, .grain = PAGE_SIZE, .block_least = PAGE_SIZE}},
+    .names = &names,
     .view = &view,
 };
 

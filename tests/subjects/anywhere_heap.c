@@ -1,10 +1,13 @@
 /* The heap of list_heap.c in memory that the harness knows nothing of, as a system's malloc has it. */
 #include "tests/subjects/defect.h"
 
+static int own_defect(void) {
+    return subject_defect;
+}
 static int list_defect(void);
+#undef subject_defect
 #define subject_defect list_defect()
 #include "tests/subjects/list_heap.c"
-#undef subject_defect
 
 enum {
     ANYWHERE_HEAP_SOUND,
@@ -21,7 +24,7 @@ static int list_defect(void) {
         LIST_HEAP_SOUND,         LIST_HEAP_MISALIGNS,         LIST_HEAP_OVERLAPS,
         LIST_HEAP_LINKS_TOO_LOW, LIST_HEAP_ZEROES_TOO_LITTLE, LIST_HEAP_MOVES_TOO_LITTLE,
         LIST_HEAP_LOSES_THE_OLD};
-    return defects[subject_defect];
+    return defects[own_defect()];
 }
 
 static bool start(void *given, size_t size) {

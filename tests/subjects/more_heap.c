@@ -1,12 +1,12 @@
 /* The heap of list_heap.c, which grows by itself, as by sbrk: when nothing fits it asks for just enough. */
 #include "tests/subjects/defect.h"
 
-static int subject_own_defect(void) {
+static int own_defect(void) {
     return subject_defect;
 }
+#undef subject_defect
 #define subject_defect LIST_HEAP_SOUND
 #include "tests/subjects/list_heap.c"
-#undef subject_defect
 
 enum {
     MORE_HEAP_SOUND,
@@ -17,10 +17,10 @@ enum {
 
 /* |  what there was  |  a block more, merged with a free one in front of it  | */
 static bool grow(size_t size) {
-    const size_t low = subject_own_defect() == MORE_HEAP_STARTS_TOO_LOW ? UNIT : 0;
+    const size_t low = own_defect() == MORE_HEAP_STARTS_TOO_LOW ? UNIT : 0;
     const size_t block = memory_size - low;
-    const size_t asked = subject_own_defect() == MORE_HEAP_ASKS_FOR_HALF ? size / 2 : size;
-    if (subject_more(asked) == NULL && subject_own_defect() != MORE_HEAP_TRUSTS_MORE) {
+    const size_t asked = own_defect() == MORE_HEAP_ASKS_FOR_HALF ? size / 2 : size;
+    if (subject_more(asked) == NULL && own_defect() != MORE_HEAP_TRUSTS_MORE) {
         return false;
     }
     memory_size += size;

@@ -1,6 +1,6 @@
 /* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect
  * whose number SUBJECT_DEFECT is; without the alloc that
- * SUBJECT_LACKS says, or without memory enough.
+ * SUBJECT_LACKS says, or without memory enough; or in an array of its own, without a region.
  * What SUBJECT_KNOWN says, such as alignment:alloc_aligned, is set aside. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,5 +80,10 @@ __attribute__((constructor)) static void choose(void) {
         chosen.alloc = NULL;
     } else if (lacking != NULL && strcmp(lacking, "memory") == 0) {
         chosen.start = start_nowhere;
+    } else if (lacking != NULL && strcmp(lacking, "region") == 0) {
+        static unsigned char own[4096];
+        chosen.facts.memory = SUBJECT_MEMORY_OWN;
+        chosen.facts.own_memory = own;
+        chosen.facts.own_size = sizeof own;
     }
 }

@@ -194,6 +194,8 @@ class TestCampaign:
             copy(ROOT / name, tree / name)
         for name, old, new in (("src/kmem.c", *RIGHT_MERGE_FORGOTTEN),
                                ("CMakePresets.json", '"CMAKE_C_FLAGS": "-O2"', '"CMAKE_C_FLAGS": "-O0"'),  # is built sooner
+                               ("CMakePresets.json", '{ "name": "fuzz", "configurePreset": "fuzz" }', # and with nothing else
+                                '{ "name": "fuzz", "configurePreset": "fuzz", "targets": ["heap_fuzzer", "kmemfuzz"] }'),
                                ("cmake/options.cmake", "-O3 -flto", "-O0")):
             text = (tree / name).read_text(encoding="utf-8")
             assert old in text

@@ -26,6 +26,7 @@ CALLS = {
     "replay": ["ci/replay", "ci/determinism"],
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
     "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/subjects", "tests/tool"],
+    "rust": ["tests/rust"],
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],
     "instructions": ["ci/bench target --instructions", "ci/bench choices"],
@@ -101,7 +102,7 @@ class TestSteps(TestStepsTest):
             assert [call for call in made if call in programs] == programs
 
     def test_without_a_name_every_usual_step_makes_all_of_its_checks(self):
-        self.lower("tool", "browser")
+        self.lower("tool", "rust", "browser")
         output = self.require(SOUND, " passed, 0 failed, 0 skipped\n", "ci/test")
         assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == list(CALLS)
         self.expect(CALLS)

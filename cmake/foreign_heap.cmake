@@ -1,11 +1,12 @@
 # Heaps of others, to be put under test.
 
-# kmem_foreign_heap(NAME SOURCES FILE... [FLAGS FLAG...] [MUTE CHECK...]): a library NAME of a heap's own sources and the table of
+# kmem_foreign_heap(NAME SOURCES FILE... [OBJECTS FILE...] [FLAGS FLAG...] [MUTE CHECK...]): a library NAME of a heap's own sources and the table of
 # functions, subject_NAME, that one of them defines. No other symbol of theirs can be seen from outside, so their functions may
 # be called malloc, free or whatever else. Watched by the sanitizers, but for UBSan's checks to MUTE (shift, alignment, null,
 # pointer-overflow, object-size, ...). FLAGS stand in place of all that this project's sources are compiled with.
+# OBJECTS are what other compilers make: files that a command of the caller's folder makes.
 function(kmem_foreign_heap name)
-  cmake_parse_arguments(heap "" "" "SOURCES;FLAGS;MUTE" ${ARGN})
+  cmake_parse_arguments(heap "" "" "SOURCES;OBJECTS;FLAGS;MUTE" ${ARGN})
   if(heap_FLAGS)
     unset(CMAKE_C_STANDARD)
     unset(CMAKE_CXX_STANDARD)
@@ -43,12 +44,12 @@ function(kmem_foreign_heap name)
     list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} -fuse-ld=lld)
   endif()
   # The library, made once more of one object. That is no custom command's output, whose path could not contain a #.
-  add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code>)
+  add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld -DHOST=$<NOT:$<BOOL:${KMEM_BOARD}>>
       -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -P ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake
-      -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code>
+      -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS}
     # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
       ${guarded} $<TARGET_FILE:${name}>.o

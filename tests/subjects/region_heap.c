@@ -254,10 +254,10 @@ static void *call_realloc(void *pointer, size_t size) {
         cut(block, needed);
         return pointer;
     }
-    if (is(REGION_HEAP_CLEARS_FIRST)) {
+    unsigned char *const payload = alloc(size);
+    if (payload == NULL && is(REGION_HEAP_CLEARS_FIRST)) {
         *(size_t *)pointer = 0;
     }
-    unsigned char *const payload = alloc(size);
     for (size_t i = 0; payload != NULL && i < old_size; i++) {
         payload[i] = ((unsigned char *)pointer)[i];
     }

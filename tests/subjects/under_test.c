@@ -10,6 +10,11 @@
 #include "tests/subjects/defect.h"
 
 /* clang-format off */
+#ifdef WITH_RUST_HEAP
+#define RUST_HEAP(X) X(rust_heap)
+#else
+#define RUST_HEAP(X)
+#endif
 #define HEAPS(X) \
     X(anywhere_heap) \
     X(buddy_heap) \
@@ -24,6 +29,7 @@
     X(narrow_heap) \
     X(port_heap) \
     X(region_heap) \
+    RUST_HEAP(X) \
     X(small_heap) \
     X(system_malloc) \
     X(tag_heap) \

@@ -104,6 +104,7 @@ struct executor {
     struct region regions[GROWTH_REGIONS];
     size_t region_count;
     enum call last_call;      /* of the last step; CALL_NONE before the first */
+    uint64_t known_met;       /* bit i: a run, of all so far, met entry i of what the subject knows */
     struct verdict set_aside; /* the violation the run ended with, if the subject knows it */
     uint64_t digest;          /* over results and layouts of all steps done */
     struct census census;     /* of the heap after the last step */

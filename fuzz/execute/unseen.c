@@ -326,15 +326,18 @@ static bool is_same(const char *left, const char *right) {
     return left[i] == right[i];
 }
 
-bool unseen_sets_aside(const struct executor *executor, struct verdict verdict) {
+bool unseen_sets_aside(struct executor *executor, struct verdict verdict) {
     const struct subject_known *known = executor->subject->known;
+    uint64_t bit = 1;
     while (known != NULL && known->oracle != NULL) {
         const bool called = known->call == NULL || is_same(known->call, call_name(executor->last_call));
         const bool named = called && is_same(known->oracle, oracle_id(verdict.oracle));
         if (named && (known->place == NULL || guard_is_at(executor, verdict, known->place))) {
+            executor->known_met |= bit;
             return true;
         }
         known++;
+        bit <<= 1;
     }
     return false;
 }

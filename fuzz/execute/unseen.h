@@ -42,7 +42,7 @@ bool unseen_is_repeatable(const struct executor *executor);
 __attribute__((warn_unused_result)) struct verdict unseen_judge_repetition(const struct executor *executor,
                                                                            uint64_t first_digest);
 
-/* Does the subject's file set this violation aside? */
-bool unseen_sets_aside(const struct executor *executor, struct verdict verdict);
+/* Does the subject's file set this violation aside? Notes in known_met which entry does. */
+bool unseen_sets_aside(struct executor *executor, struct verdict verdict);
 
 #endif

@@ -109,6 +109,12 @@ static void print_lacking(const struct part *parts, size_t count, const char *be
     fputs(between == before ? "" : after, stream);
 }
 
+static void print_known(const struct subject_known *known, const char *after, FILE *stream) {
+    fprintf(stream, "%s%s%s%s%s%s", known->oracle, known->call == NULL ? "" : " in calls of ",
+            known->call == NULL ? "" : known->call, known->place == NULL ? "" : " at ",
+            known->place == NULL ? "" : known->place, after);
+}
+
 void subject_table_print_left_out(const struct subject *subject, FILE *stream) {
     const struct subject_facts *const facts = &subject->facts;
     const struct part members[] = {
@@ -145,8 +151,18 @@ void subject_table_print_left_out(const struct subject *subject, FILE *stream) {
     }
     for (const struct subject_known *known = subject->known; known != NULL && known->oracle != NULL;
          known++) {
-        fprintf(stream, "set aside, as the subject's file says: %s%s%s%s%s\n", known->oracle,
-                known->call == NULL ? "" : " in calls of ", known->call == NULL ? "" : known->call,
-                known->place == NULL ? "" : " at ", known->place == NULL ? "" : known->place);
+        fputs("set aside, as the subject's file says: ", stream);
+        print_known(known, "\n", stream);
+    }
+}
+
+void subject_table_print_unmet(const struct subject *subject, uint64_t known_met, FILE *stream) {
+    for (const struct subject_known *known = subject->known; known != NULL && known->oracle != NULL;
+         known++) {
+        if ((known_met & 1) == 0) {
+            fputs("known, and not met: ", stream);
+            print_known(known, "; is it still needed in the subject's file?\n", stream);
+        }
+        known_met >>= 1;
     }
 }

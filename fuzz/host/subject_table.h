@@ -15,4 +15,8 @@ const char *subject_table_fault(const struct subject *subject);
  * declare, and what its file caps and sets aside. At most a line of each; none where there is nothing. */
 void subject_table_print_left_out(const struct subject *subject, FILE *stream);
 
+/* Prints a line for each violation that the subject's file sets aside and no run has met, by the executor's
+ * known_met: the bug may be fixed. */
+void subject_table_print_unmet(const struct subject *subject, uint64_t known_met, FILE *stream);
+
 #endif

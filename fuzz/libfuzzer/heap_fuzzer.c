@@ -34,6 +34,10 @@ static void end(void) {
                 subject_under_test->name);
         _exit(EXIT_USAGE);
     }
+    const struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    if (run_count > 1) {
+        subject_table_print_unmet(subject_under_test, executor->known_met, stderr);
+    }
     if (start_count != run_count) {
         fprintf(stderr, "kmem: %zu of %zu programs were passed over: %s cannot start in their regions\n",
                 run_count - start_count, run_count, subject_under_test->name);

@@ -5,6 +5,7 @@
 #include "fuzz/execute/line.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/input.h"
+#include "fuzz/host/subject_table.h"
 #include "fuzz/program/blob.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
@@ -63,6 +64,7 @@ static enum exit_code replay_blob(const struct blob *blob, const struct options 
         code = came == EXIT_SOUND || code == EXIT_VIOLATION ? code : came;
     }
     printf("END %zu\n", count);
+    subject_table_print_unmet(executor->subject, executor->known_met, stderr);
     return code;
 }
 

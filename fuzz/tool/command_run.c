@@ -11,6 +11,7 @@
 #include "fuzz/host/input.h"
 #include "fuzz/host/outcome.h"
 #include "fuzz/host/reduced.h"
+#include "fuzz/host/subject_table.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/results.h"
 #include "fuzz/text/shown.h"
@@ -170,6 +171,9 @@ static enum exit_code run_files(const struct options *options) {
         results_end(&results, &options->files);
     } else {
         print_end(&options->files, counts);
+        if (options->files.count > 1) {
+            subject_table_print_unmet(executor->subject, executor->known_met, stdout);
+        }
     }
     return worst(counts);
 }

@@ -365,6 +365,16 @@ class TestTheHeaps(FolderTest):
             other = self.run_with("list_heap", "MISALIGNS", "kmemfuzz", *command.split(), "program.ops", known="alignment:realloc")
             assert other[0] == VIOLATION and said not in other[1], other
 
+    def test_what_is_set_aside_and_was_never_met_is_named(self):
+        for name in ("a.ops", "b.ops"):
+            self.write(name, MOVE)
+        assert self.run_with("list_heap", None, "kmemfuzz", "pack", "a.ops", "b.ops", "-o", "blob")[0] == SOUND
+        said = "known, and not met: usable-size; is it still needed in the subject's file?\n"
+        for defect in (None, "CLAIMS_LESS"):
+            for words in (("kmemfuzz", "run", "a.ops", "b.ops"), ("kmemfuzz", "replay", "blob"), ("fuzzer", "-seed=1", "-runs=500", "-max_len=1024", "-len_control=0")):
+                code, output = self.run_with("list_heap", defect, *words, known="usable-size:")
+                assert (code, said in output) == (SOUND, defect is None), output[-500:]
+
     def test_a_finding_names_the_tool_of_its_heap(self):
         assert f"replay  {PROGRAMS}/foreign_kmemfuzz run FILE" in self.fuzz("list_heap", "MISALIGNS")[1]
 

@@ -1,7 +1,7 @@
 /* The subject of the programs of this folder: the heap that the environment's SUBJECT names, with the defect
  * whose number SUBJECT_DEFECT is; without the alloc that
  * SUBJECT_LACKS says, or without memory enough; or in an array of its own, without a region.
- * What SUBJECT_KNOWN says, such as alignment:alloc_aligned, is set aside. */
+ * What SUBJECT_KNOWN says, such as alignment:alloc_aligned or alignment:, is set aside. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static void set_aside(const char *known) {
     const char *const colon = known == NULL ? NULL : strchr(known, ':');
     if (colon != NULL) {
         snprintf(oracle, sizeof oracle, "%.*s", (int)(colon - known), known);
-        all[0] = (struct subject_known){.oracle = oracle, .call = colon + 1};
+        all[0] = (struct subject_known){.oracle = oracle, .call = colon[1] == '\0' ? NULL : colon + 1};
         chosen.known = all;
     }
 }

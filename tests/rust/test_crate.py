@@ -16,10 +16,13 @@ LEAST_TESTS = 27
 class Crate:
     """The crate as it is."""
 
-    def test_nothing_gives_a_warning(self):
+    def test_the_documentation_gives_no_warning(self):
         assert "warning" not in cargo("doc", "--no-deps", "--features", "record")
-        if has("clippy"):
-            assert "warning" not in cargo("clippy", "--all-targets", "--features", "record")
+
+    def test_clippy_objects_to_nothing_such_as_what_the_oldest_compiler_lacks(self):
+        if not has("clippy"):
+            pytest.skip("this cargo has no clippy")
+        assert "warning" not in cargo("clippy", "--all-targets", "--features", "record")
 
     def test_the_format_is_that_of_rustfmt(self):
         if not has("fmt"):

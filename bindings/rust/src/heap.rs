@@ -43,7 +43,7 @@ use crate::LEAST_ALIGNMENT;
 pub struct Heap<'region> {
     lock: SpinLock,
     kmem: UnsafeCell<Kmem>,
-    region: PhantomData<&'region mut [MaybeUninit<u8>]>,
+    region: PhantomData<&'region UnsafeCell<[MaybeUninit<u8>]>>, // &mut is for const fn since 1.83 only
 }
 
 impl Drop for Heap<'_> {

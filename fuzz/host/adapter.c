@@ -56,9 +56,10 @@ void adapter_find_line(uintptr_t pc, struct assertion *place) {
 bool adapter_is(const char *file) {
     const char *const slash = strrchr(file, '/');
     const char *const base = slash == NULL ? file : slash + 1;
-    for (const char *name = __start_kmem_adapter_names; name < __stop_kmem_adapter_names;
-         name += strlen(name) + 1) {
-        if (strcmp(name, base) == 0) {
+    const size_t size =
+        (size_t)((uintptr_t)__stop_kmem_adapter_names - (uintptr_t)__start_kmem_adapter_names);
+    for (size_t i = 0; i < size; i += strlen(__start_kmem_adapter_names + i) + 1) {
+        if (strcmp(__start_kmem_adapter_names + i, base) == 0) {
             return true;
         }
     }

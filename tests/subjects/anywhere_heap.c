@@ -7,7 +7,7 @@ static int own_defect(void) {
 static int list_defect(void);
 #undef subject_defect
 #define subject_defect list_defect()
-#include "tests/subjects/list_heap.c"
+#include "tests/subjects/list_heap.c" /* NOLINT(bugprone-suspicious-include): it is this heap, too */
 
 enum {
     ANYWHERE_HEAP_SOUND,

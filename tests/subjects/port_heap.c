@@ -27,7 +27,7 @@ static void merge(void) {
     static volatile int *nothing;
     static volatile int turns;
     if (subject_defect == PORT_HEAP_FOLLOWS_NULL) {
-        turns = *nothing;
+        turns = *nothing; /* NOLINT(clang-analyzer-core.NullDereference): that is the defect */
     }
     while (subject_defect == PORT_HEAP_NEVER_ENDS) {
         if (turns == 0) {

@@ -10,7 +10,7 @@ from rust_crate import CRATE, SECONDS, TREE, cargo, environment, executable, fol
 from kmemfuzz import child
 
 KMEMFUZZ = TREE / "build/release/kmemfuzz"
-LEAST_TESTS = 27
+LEAST_TESTS = 45
 
 
 class Crate:

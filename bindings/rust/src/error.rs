@@ -202,3 +202,24 @@ impl fmt::Write for Search {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_panic_of_alloc_is_recognised_in_the_words_of_old_and_new_compilers() {
+        note_refused(Layout::from_size_align(96, 32).unwrap());
+        for (text, size, alignment) in [
+            ("panicked at 'memory allocation of 96 bytes failed', library/alloc/src/alloc.rs:418:9", 96, 32), // to 1.72
+            ("panicked at library/alloc/src/alloc.rs:440:9:\nmemory allocation of 96 bytes failed", 96, 32),
+            ("memory allocation of 97 bytes failed", 97, 1), // not the last that was refused
+        ] {
+            let layout = layout_in(&text).unwrap();
+            assert_eq!((layout.size(), layout.align()), (size, alignment));
+        }
+        for text in ["memory allocation of  bytes", "memory allocation of 96 bytes", "index out of bounds", ""] {
+            assert_eq!(layout_in(&text), None, "{text}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ EMPTY = "empty"  # the target that only measures libFuzzer itself
 def built():
     """(what fuzz/CMakeLists.txt builds from a source of its own, what it builds from the heap's target)."""
     text = (ROOT / "fuzz/CMakeLists.txt").read_text(encoding="utf-8")
-    layers, = re.findall(r"^ *foreach\(layer ([\w ]+)\)\n *kmem_fuzzer\(\$\{layer\}_fuzzer libfuzzer/heap_fuzzer\.c ", text, re.MULTILINE)
+    layers, = re.findall(r"^ *foreach\(layer ([\w ]+)\)\n *kmem_fuzzer\(\$\{layer\}_fuzzer \$<TARGET_OBJECTS:kmem_heap_target> ", text, re.MULTILINE)
     return set(re.findall(r"^ *kmem_fuzzer\((\w+)_fuzzer ", text, re.MULTILINE)), set(layers.split())
 
 

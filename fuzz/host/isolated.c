@@ -54,18 +54,17 @@ static size_t share_size(const struct isolated *isolated) {
     return sizeof(struct isolated_share) + isolated->capacity;
 }
 
+void alarm_set(unsigned milliseconds) {
+    const struct itimerval timer = {
+        .it_value = {(time_t)(milliseconds / 1000), (suseconds_t)(milliseconds % 1000) * 1000}};
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
 /* The child. */
 
 static struct isolated_share *child_share; /* for hooks and handlers, which cannot get it as an argument */
 static bool child_reports;                 /* what sanitizers print is wanted */
 static const struct isolated_hooks *child_hooks;
-
-/* Lets SIGPROF end the process after that much processor time; 0: never. */
-static void set_alarm(unsigned milliseconds) {
-    const struct itimerval timer = {
-        .it_value = {(time_t)(milliseconds / 1000), (suseconds_t)(milliseconds % 1000) * 1000}};
-    setitimer(ITIMER_PROF, &timer, NULL);
-}
 
 /* Once: what is done about a death may die itself, and not return. */
 static void tell_dying(uintptr_t address, size_t size) {
@@ -75,7 +74,7 @@ static void tell_dying(uintptr_t address, size_t size) {
     }
     if (!was_reported && child_hooks != NULL && child_hooks->dying != NULL) {
         was_reported = true;
-        set_alarm(DYING_LIMIT);
+        alarm_set(DYING_LIMIT);
         child_hooks->dying(child_hooks->context, address, size);
     }
 }
@@ -233,9 +232,9 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     const struct program program = program_decode(child_share->bytes, child_share->size);
     const uint64_t start = processor_nanoseconds();
     child_share->begun = true;
-    set_alarm(limit_milliseconds);
+    alarm_set(limit_milliseconds);
     const struct verdict verdict = run_program(executor, &program);
-    set_alarm(0);
+    alarm_set(0);
     child_share->nanoseconds = processor_nanoseconds() - start;
     child_share->outcome.digest = executor->digest;
     child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;

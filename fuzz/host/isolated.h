@@ -21,6 +21,9 @@
 #define ISOLATED_LIMIT_MILLISECONDS 1000u
 #define ISOLATED_WAIT_MILLISECONDS  20000u
 
+/* Lets SIGPROF come after that much processor time of this process; 0: never. */
+void alarm_set(unsigned milliseconds);
+
 struct isolated {
     /* May be changed between runs. */
     unsigned limit_milliseconds; /* processor time after which a run is a hang, plus a millisecond for

@@ -36,9 +36,9 @@ static enum exit_code replay_input(struct executor *executor, const struct blob 
     const struct program program = program_decode(blob->bytes + input.offset, input.size);
     const struct observer tracing = {.after = trace_step, .context = &index};
     executor->observers = (struct observers){{&tracing}, trace ? 1 : 0};
-    death_expect(true);
+    death_expect(program.operation_count);
     const struct verdict verdict = executor_run(executor, &program);
-    death_expect(false);
+    death_expect_none();
     executor->observers.count = 0;
     const struct line line = line_verdict(index, executor, verdict);
     print_line(&line);

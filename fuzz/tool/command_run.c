@@ -66,7 +66,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
                                 const struct options *options) {
     char *const replay = replay_command(options, path);
     report_watch(executor, replay);
-    death_expect(true);
+    death_expect(input->program.operation_count);
     const struct verdict verdict = options->trace ? report_trace(executor, &input->program, stdout)
                                                   : executor_run(executor, &input->program);
     const bool sound = verdict_is_sound(verdict);
@@ -81,7 +81,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
         fprintf(stdout, "%s: ", shown(path));
         report_violation(executor, &input->program, replay, stdout);
     }
-    death_expect(false);
+    death_expect_none();
     free(replay); /* no current run would ask for it */
     if (!judged) {
         return EXIT_USAGE;

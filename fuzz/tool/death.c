@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz/host/exit_code.h"
+#include "fuzz/host/isolated.h"
 #include "fuzz/host/sanitizer.h"
 #include "fuzz/report/report.h"
 #include "src/port.h"
@@ -51,8 +52,7 @@ static void die(void) {
     }
 }
 
-void death_watch(void) {
-    watched = getpid();
+static void watch_deaths(void) {
     __sanitizer_set_death_callback(die);
 }
 #else
@@ -71,17 +71,35 @@ static void die(int number) {
     end(what);
 }
 
-void death_watch(void) {
+static void watch_deaths(void) {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
-    watched = getpid();
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
         signal(deadly[i], die);
     }
 }
 #endif
 
-void death_expect(bool expected) {
-    is_expected = expected;
+static void hang(int number) {
+    (void)number;
+    fprintf(stderr, "\nHang: an operation did not return, or the whole run took far too long\n");
+    end("a hang");
+}
+
+void death_watch(void) {
+    watched = getpid();
+    watch_deaths();
+}
+
+void death_expect(size_t operation_count) {
+    is_expected = true;
+    signal(SIGPROF, hang);
+    alarm_set(3 * (ISOLATED_LIMIT_MILLISECONDS + (unsigned)operation_count));
+}
+
+void death_expect_none(void) {
+    alarm_set(0);
+    signal(SIGPROF, SIG_DFL); /* as children want it */
+    is_expected = false;
 }
 
 void death_at_end(void) {

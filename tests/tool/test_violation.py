@@ -17,6 +17,7 @@ import threading
 
 import broken
 import pytest
+from failures import HANGS, WRITES_TO_NULL
 from kmemfuzz.campaign import TARGETS
 from kmemfuzz.corpus import PROGRAMS
 from folders import FolderTest, write_file
@@ -33,8 +34,6 @@ RIGHT_MERGE_FORGOTTEN = ("    write_block(heap, start, right_offset + right_size
                          "    write_block(heap, start, right_offset + 0 * right_size - start, false);\n")
 ONE_WORD_TOO_MANY_ZEROED = ("    for (size_t i = 0; i < usable_size / sizeof *words; i++) {\n        words[i] = 0;\n",
                             "    for (size_t i = 0; i <= usable_size / sizeof *words; i++) {\n        words[i] = 0;\n")
-NULL_WRITTEN = ("    block_word *const words = payload;\n",
-                "    block_word *const words = usable_size == 40 ? (uint64_t *)8 : payload;\n")
 
 # `free 0` leaves a free block of 32 bytes in front of the free rest of the heap.
 UNMERGED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nfree 0\n"
@@ -304,7 +303,7 @@ class TestSanitizerReport(BrokenTree):
 class TestProcessorFault(BrokenTree):
     """The processor stops the heap, in a build without sanitizers."""
 
-    BREAK = NULL_WRITTEN
+    BREAK = WRITES_TO_NULL
     PRESET = "release"
     TARGETS = ("kmemfuzz",)
 
@@ -322,6 +321,22 @@ class TestProcessorFault(BrokenTree):
         code, output, _ = run([self.tool, "run", sound, self.write("b.ops", ZEROED)], self.tree)
         assert code == VIOLATION
         assert re.search(f"^sound  [0-9a-f]{{16}}     0 operations  {re.escape(sound)}\n$", output)
+
+
+class TestHang(BrokenTree):
+    """The heap does not return."""
+
+    BREAK = HANGS
+    PRESET = "release"
+    TARGETS = ("kmemfuzz",)
+
+    def test_run_says_so_with_where_it_stood_and_ends_with_1(self):
+        path = self.write("zeroed.ops", ZEROED)
+        code, output, errors = run([self.tool, "run", path], self.tree)
+        assert (code, output) == (VIOLATION, "")
+        assert errors.startswith("\nHang: an operation did not return, or the whole run took far too long\n"
+                                 "\nDIED in the subject: "), errors
+        assert "\n  operation  1: zalloc 1 40\n" in errors
 
 
 class TestSoundTree(FolderTest):

@@ -4,6 +4,7 @@ test can have a folder."""
 import pathlib
 import sys
 import tempfile
+import unittest
 
 import pytest
 
@@ -30,9 +31,12 @@ def pytest_collectstart(collector):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session, items):
-    """Adds a failure for each module, and each folder on the command line, that has no test. Classes that build something come
-    first, so that no processor has to wait for them at the end."""
-    items.sort(key=lambda item: "shared_folder" not in item.fixturenames)
+    """Adds a failure for each module, and each folder on the command line, that has no test. The tests of a class that share
+    what it makes run in one process, and come first, so that no processor has to wait for them at the end."""
+    shared = [item for item in items if "shared_folder" in item.fixturenames or issubclass(item.cls or object, unittest.TestCase)]
+    for item in shared:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.rpartition("::")[0]))
+    items.sort(key=lambda item: item not in shared)
     asked = {(session.startpath / argument.split("::")[0]).resolve() for argument in session.config.args}
     for place in sorted(asked | session.stash.get(_MODULES, set())):
         if not any(item.path.is_relative_to(place) for item in items):

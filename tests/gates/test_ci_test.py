@@ -30,10 +30,10 @@ CALLS = {
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],
     "instructions": ["ci/bench target --instructions", "ci/bench choices"],
+    "coverage": ["ci/coverage", "ci/coverage --target", "tests/coverage"],
     "planted": ["ci/planted"],
     "detection": ["ci/detection"],
     "canaries": ["ci/planted --canaries"],
-    "coverage": ["ci/coverage", "ci/coverage --target", "tests/coverage"],
     "docs": ["ci/docs", "ci/check-docs"],
 }
 NIGHT = {

@@ -192,21 +192,21 @@ class ReproducerTest(ToolTest):
 
 
 class TestBroken(ReproducerTest):
-    def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self):
-        sentences = self.sentences()
-        for bug, oracle, body in CASES:
-            tool, tree = self.broken_tool(bug)
-            source = self.show(tool, text(body), bug)
-            self.require_verdicts(source, {tree: oracle, ROOT: "sound"})
-            shown = source.read_text(encoding="utf-8")
-            assert shown.startswith(f"/* {oracle}: {sentences[oracle]}\n"), shown
-            assert f'"{oracle}: {sentences[oracle]}"' in shown
-            begun = re.findall(r'^    begin\("[0-9]+: (.*)"\);$', shown, re.MULTILINE)
-            assert begun == body.splitlines()[1:]
-            # What a sound tool prints for the same program has every check, and finds the same.
-            complete = self.show(TOOL, text(body), bug + "-complete")
-            program = self.link("gcc", self.compile("gcc", complete), tree)
-            assert self.verdict_of(program) == oracle
+    @pytest.mark.parametrize("bug, oracle, body", CASES)
+    def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self, bug, oracle, body):
+        sentence = self.sentences()[oracle]
+        tool, tree = self.broken_tool(bug)
+        source = self.show(tool, text(body), "broken")
+        self.require_verdicts(source, {tree: oracle, ROOT: "sound"})
+        shown = source.read_text(encoding="utf-8")
+        assert shown.startswith(f"/* {oracle}: {sentence}\n"), shown
+        assert f'"{oracle}: {sentence}"' in shown
+        begun = re.findall(r'^    begin\("[0-9]+: (.*)"\);$', shown, re.MULTILINE)
+        assert begun == body.splitlines()[1:]
+        # What a sound tool prints for the same program has every check, and finds the same.
+        complete = self.show(TOOL, text(body), "complete")
+        program = self.link("gcc", self.compile("gcc", complete), tree)
+        assert self.verdict_of(program) == oracle
 
     @pytest.mark.parametrize("bug, oracle, body", POISON)
     def test_wrong_poison_is_named_by_a_file_that_is_compiled_with_the_sanitizer(self, bug, oracle, body):

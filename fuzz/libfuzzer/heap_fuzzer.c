@@ -34,8 +34,8 @@ static void end(void) {
                 subject_under_test->name);
         _exit(EXIT_USAGE);
     }
-    const struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     if (run_count > 1) {
+        const struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
         subject_table_print_unmet(subject_under_test, executor->known_met, stderr);
     }
     if (start_count != run_count) {

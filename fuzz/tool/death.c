@@ -92,13 +92,13 @@ void death_watch(void) {
 
 void death_expect(size_t operation_count) {
     is_expected = true;
-    signal(SIGPROF, hang);
+    sigaction(SIGPROF, &(struct sigaction){.sa_handler = hang}, NULL);
     alarm_set(3 * (ISOLATED_LIMIT_MILLISECONDS + (unsigned)operation_count));
 }
 
 void death_expect_none(void) {
     alarm_set(0);
-    signal(SIGPROF, SIG_DFL); /* as children want it */
+    sigaction(SIGPROF, &(struct sigaction){.sa_handler = SIG_DFL}, NULL); /* as children want it */
     is_expected = false;
 }
 

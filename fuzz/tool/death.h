@@ -10,8 +10,8 @@
  * EXIT_ENVIRONMENT when a sanitizer gives up on its own. */
 void death_watch(void);
 
-/* The subject runs a program of so many operations in this process, and may kill it. If that takes three times
- * what a run in a child is given (ISOLATED_LIMIT_MILLISECONDS), the process ends as by a signal. */
+/* The subject runs a program of so many operations in this process, and may kill it. If that takes three
+ * times what a run in a child is given (ISOLATED_LIMIT_MILLISECONDS), the process ends as by a signal. */
 void death_expect(size_t operation_count);
 
 /* The subject no longer runs. */

@@ -404,7 +404,8 @@ class TestBeforeTheCampaign:
             tree = pathlib.Path(folder)
             for name in ("ci", "fuzz/kmemfuzz"):
                 shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-            for name, text in {"dpkg-query": "printf installed", "cmake": "exit 0", **stubs}.items():
+            for name, text in {"dpkg-query": 'shift 3; printf "%s installed\\n" "$@"', "apt-get": "exit 100", "cmake": "exit 0",
+                               **stubs}.items():
                 write_script(tree / "programs" / name, f"#!/bin/sh\n: >ran-{name}\n{text}\n")
             environment = dict(os.environ, PATH=f"{tree / 'programs'}:{os.environ['PATH']}")
             process = subprocess.Popen(["ci/fuzz", *arguments], cwd=tree, env=environment, start_new_session=True,
@@ -421,7 +422,8 @@ class TestBeforeTheCampaign:
     def require_stop(self, blocking, send):
         """Interrupts ci/fuzz while the program of that name runs."""
         def interrupt(process, tree):
-            wait_until((tree / "blocking").exists, f"{blocking} to run")
+            wait_until(lambda: (tree / "blocking").exists() or process.poll() is not None, f"{blocking} to run")
+            assert process.poll() is None
             send(process.pid, signal.SIGINT)
         code, output, errors, _ = self.run_ci_fuzz({blocking: ": >blocking; exec sleep 600"}, during=interrupt)
         assert (code, output) == (ENVIRONMENT, "")

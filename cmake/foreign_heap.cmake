@@ -1,7 +1,7 @@
 # Heaps of others, to be put under test.
 
-# kmem_foreign_heap(NAME SOURCES FILE... [OBJECTS FILE...] [FLAGS FLAG...] [MUTE CHECK...]): a library NAME of a heap's own sources and the table of
-# functions, subject_NAME, that one of them defines. No other symbol of theirs can be seen from outside, so their functions may
+# kmem_foreign_heap(NAME SOURCES FILE... [OBJECTS FILE...] [FLAGS FLAG...] [MUTE CHECK...]): a library NAME of a heap's own
+# sources and the table of functions, subject_NAME, that one of them defines. No other symbol of theirs can be seen from outside, so their functions may
 # be called malloc, free or whatever else. Watched by the sanitizers, but for UBSan's checks to MUTE (shift, alignment, null,
 # pointer-overflow, object-size, ...). FLAGS stand in place of all that this project's sources are compiled with.
 # OBJECTS are what other compilers make: files that a command of the caller's folder makes.
@@ -43,12 +43,16 @@ function(kmem_foreign_heap name)
   if(CMAKE_C_COMPILER_TARGET)
     list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} -fuse-ld=lld)
   endif()
+  # Its script's contents stand in the command, so that libraries are made again when it changes.
+  set(join ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${join})
+  file(SHA256 ${join} version)
   # The library, made once more of one object. That is no custom command's output, whose path could not contain a #.
   add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld -DHOST=$<NOT:$<BOOL:${KMEM_BOARD}>>
-      -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -P ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake
+      -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -DVERSION=${version} -P ${join}
       -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS}
     # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
@@ -57,5 +61,4 @@ function(kmem_foreign_heap name)
     COMMAND ${CMAKE_AR} crs $<TARGET_FILE:${name}> $<TARGET_FILE:${name}>.o
     COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>.o $<TARGET_FILE:${name}>.ld
     COMMAND_EXPAND_LISTS VERBATIM)
-  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake)
 endfunction()

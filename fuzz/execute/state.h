@@ -19,6 +19,8 @@ struct slot {
     uint32_t drawn;      /* where executor_draw puts its payload */
 };
 
+#define KNOWN_MET_MAXIMUM 64u
+
 /* What is known of a heap that shows nothing of itself, in bytes: where it has not happened yet, 0. */
 struct seen {
     size_t live_size;       /* of all live payloads, as asked for */
@@ -104,7 +106,8 @@ struct executor {
     struct region regions[GROWTH_REGIONS];
     size_t region_count;
     enum call last_call;      /* of the last step; CALL_NONE before the first */
-    uint64_t known_met;       /* bit i: a run, of all so far, met entry i of what the subject knows */
+    uint64_t known_met;       /* bit i: a run, of all so far, met entry i of the first KNOWN_MET_MAXIMUM that
+                               * the subject knows */
     struct verdict set_aside; /* the violation the run ended with, if the subject knows it */
     uint64_t digest;          /* over results and layouts of all steps done */
     struct census census;     /* of the heap after the last step */

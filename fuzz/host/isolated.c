@@ -54,7 +54,7 @@ static size_t share_size(const struct isolated *isolated) {
     return sizeof(struct isolated_share) + isolated->capacity;
 }
 
-void alarm_set(unsigned milliseconds) {
+void isolated_set_alarm(unsigned milliseconds) {
     const struct itimerval timer = {
         .it_value = {(time_t)(milliseconds / 1000), (suseconds_t)(milliseconds % 1000) * 1000}};
     setitimer(ITIMER_PROF, &timer, NULL);
@@ -74,7 +74,7 @@ static void tell_dying(uintptr_t address, size_t size) {
     }
     if (!was_reported && child_hooks != NULL && child_hooks->dying != NULL) {
         was_reported = true;
-        alarm_set(DYING_LIMIT);
+        isolated_set_alarm(DYING_LIMIT);
         child_hooks->dying(child_hooks->context, address, size);
     }
 }
@@ -232,9 +232,9 @@ static void run_in_child(struct executor *executor, unsigned limit_milliseconds)
     const struct program program = program_decode(child_share->bytes, child_share->size);
     const uint64_t start = processor_nanoseconds();
     child_share->begun = true;
-    alarm_set(limit_milliseconds);
+    isolated_set_alarm(limit_milliseconds);
     const struct verdict verdict = run_program(executor, &program);
-    alarm_set(0);
+    isolated_set_alarm(0);
     child_share->nanoseconds = processor_nanoseconds() - start;
     child_share->outcome.digest = executor->digest;
     child_share->outcome.passed_over = verdict_is_sound(verdict) && !executor->started;

@@ -22,7 +22,7 @@
 #define ISOLATED_WAIT_MILLISECONDS  20000u
 
 /* Lets SIGPROF come after that much processor time of this process; 0: never. */
-void alarm_set(unsigned milliseconds);
+void isolated_set_alarm(unsigned milliseconds);
 
 struct isolated {
     /* May be changed between runs. */

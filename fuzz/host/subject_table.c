@@ -5,6 +5,7 @@
 
 #include "fuzz/execute/arena.h"
 #include "fuzz/execute/oracle.h"
+#include "fuzz/execute/state.h"
 #include "fuzz/execute/view.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
@@ -157,12 +158,11 @@ void subject_table_print_left_out(const struct subject *subject, FILE *stream) {
 }
 
 void subject_table_print_unmet(const struct subject *subject, uint64_t known_met, FILE *stream) {
-    for (const struct subject_known *known = subject->known; known != NULL && known->oracle != NULL;
-         known++) {
-        if ((known_met & 1) == 0) {
+    const struct subject_known *const known = subject->known;
+    for (size_t i = 0; known != NULL && i < KNOWN_MET_MAXIMUM && known[i].oracle != NULL; i++) {
+        if ((known_met >> i & 1) == 0) {
             fputs("known, and not met: ", stream);
-            print_known(known, "; is it still needed in the subject's file?\n", stream);
+            print_known(&known[i], "; is it still needed in the subject's file?\n", stream);
         }
-        known_met >>= 1;
     }
 }

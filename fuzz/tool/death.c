@@ -93,11 +93,11 @@ void death_watch(void) {
 void death_expect(size_t operation_count) {
     is_expected = true;
     sigaction(SIGPROF, &(struct sigaction){.sa_handler = hang}, NULL);
-    alarm_set(3 * (ISOLATED_LIMIT_MILLISECONDS + (unsigned)operation_count));
+    isolated_set_alarm(3 * (ISOLATED_LIMIT_MILLISECONDS + (unsigned)operation_count));
 }
 
 void death_expect_none(void) {
-    alarm_set(0);
+    isolated_set_alarm(0);
     sigaction(SIGPROF, &(struct sigaction){.sa_handler = SIG_DFL}, NULL); /* as children want it */
     is_expected = false;
 }

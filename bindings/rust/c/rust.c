@@ -12,8 +12,14 @@ _Static_assert(sizeof(struct kmem) == 10 * WORD && offsetof(struct kmem, source)
 _Static_assert(sizeof(struct page_allocator) == 5 * WORD && sizeof(enum page_error) == 4,
                "src/ffi.rs: PageAllocator");
 _Static_assert(sizeof(struct verdict) == 32 && sizeof(struct expectation) == 5 * WORD, "src/ffi.rs: Verdict");
-_Static_assert(offsetof(struct census, taken_size) == (2 * WORD + 7) / 8 * 8 && sizeof(bool) == 1,
+_Static_assert(offsetof(struct census, taken_size) == (2 * WORD + 7) / 8 * 8 && sizeof(bool) == 1 &&
+                   offsetof(struct census, layout) == offsetof(struct census, taken_size) + 16 &&
+                   sizeof(struct census) == offsetof(struct census, layout) + 8,
                "src/ffi.rs: Census");
+_Static_assert(KMEM_EXHAUSTED == 1 && KMEM_BAD_ALIGNMENT == 2 && KMEM_BAD_REGION == 3 &&
+                   KMEM_FOREIGN_POINTER == 4 && KMEM_MISALIGNED_POINTER == 5 && KMEM_INTERIOR_POINTER == 6 &&
+                   KMEM_DOUBLE_FREE == 7 && KMEM_CORRUPT == 8 && KMEM_CORRUPT_PAGES == 9,
+               "src/error.rs: Error");
 _Static_assert(INVARIANT_STRUCTURE == 0x13e, "src/ffi.rs: INVARIANT_STRUCTURE");
 
 void kmem_rust_lock(void) {

@@ -57,11 +57,19 @@ impl fmt::Debug for Violation {
     }
 }
 
-/// Walks heap, which should have begun at base with pages of page_size.
+/// Walks heap, which should have begun at base with pages of page_size; None if base is null: it has not been started. How
+/// many pages it has is its own word.
 ///
 /// # Safety
 /// No one else uses heap meanwhile; the memory that its region has is readable.
-pub(crate) unsafe fn check(heap: *const ffi::Kmem, base: *const u8, page_size: usize) -> Result<Census, Violation> {
+pub(crate) unsafe fn check(
+    heap: *const ffi::Kmem,
+    base: *const u8,
+    page_size: usize,
+) -> Option<Result<Census, Violation>> {
+    if base.is_null() {
+        return None;
+    }
     let expectation = ffi::Expectation {
         base: base.cast(),
         page_size,
@@ -72,12 +80,12 @@ pub(crate) unsafe fn check(heap: *const ffi::Kmem, base: *const u8, page_size: u
     let mut census = ffi::Census::default();
     let verdict = ffi::invariant_check(heap, &expectation, ffi::INVARIANT_STRUCTURE, &mut census);
     if verdict.oracle != 0 {
-        return Err(Violation {
+        return Some(Err(Violation {
             invariant: verdict.oracle,
             offset: verdict.offset,
             expected: verdict.expected,
             observed: verdict.observed,
-        });
+        }));
     }
-    Ok(Census { block_count: census.block_count, taken_count: census.taken_count, taken_size: census.taken_size })
+    Some(Ok(Census { block_count: census.block_count, taken_count: census.taken_count, taken_size: census.taken_size }))
 }

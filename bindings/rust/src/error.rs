@@ -3,13 +3,13 @@
 use core::alloc::Layout;
 use core::ffi::{c_char, c_void, CStr};
 use core::fmt;
-use core::mem::transmute;
+use core::mem::{forget, transmute};
 use core::panic::PanicInfo;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::ffi;
-use crate::lock::SpinLock;
+use crate::global::hold;
 
 /// How the core refused: an `enum kmem_error` other than `KMEM_OK`. It prints as its name, such as `double-free`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,26 +72,27 @@ pub type FaultHook = fn(error: Error, pointer: *const u8);
 static FAULT_HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
 /// Sets what a misuse or a damaged heap calls. Without a hook it is a panic: the heap is as it was, but the program is
-/// wrong. This panic does not unwind.
+/// wrong. Neither this panic nor one of the hook unwinds: the program ends.
 pub fn set_fault_hook(hook: FaultHook) {
     FAULT_HOOK.store(hook as *mut (), Ordering::Release);
 }
 
 pub(crate) fn fault(error: Error, pointer: *const u8) {
+    // A second panic while the first unwinds ends the program: nothing may unwind out of an allocator, nor out of a hook.
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a fault of the heap cannot be caught");
+        }
+    }
+    let bomb = Bomb;
     let hook = FAULT_HOOK.load(Ordering::Acquire);
     if hook.is_null() {
-        // A second panic while the first unwinds ends the program: nothing may unwind out of an allocator.
-        struct Bomb;
-        impl Drop for Bomb {
-            fn drop(&mut self) {
-                panic!("a fault of the heap cannot be caught");
-            }
-        }
-        let _bomb = Bomb;
         panic!("kmem: {error} at {pointer:p}");
     }
     // SAFETY: only set_fault_hook stores here.
     unsafe { transmute::<*mut (), FaultHook>(hook)(error, pointer) }
+    forget(bomb);
 }
 
 pub(crate) unsafe extern "C" fn kernel_fault(error: ffi::Code, pointer: *const c_void) {
@@ -125,19 +126,19 @@ pub fn alloc_error(layout: Layout) -> ! {
     unsafe { transmute::<*mut (), AllocErrorHook>(hook)(layout) }
 }
 
-/// The layout last refused: what the panic of `alloc` does not tell is the alignment.
+/// The layout last refused: what the panic of `alloc` does not tell is the alignment. Guarded by the lock of the kernel
+/// layer, which interrupt handlers may take where that is the kernel's own.
 struct Refused {
-    lock: SpinLock,
     size: AtomicUsize,
     alignment: AtomicUsize,
 }
 
-static REFUSED: Refused = Refused { lock: SpinLock::new(), size: AtomicUsize::new(0), alignment: AtomicUsize::new(1) };
+static REFUSED: Refused = Refused { size: AtomicUsize::new(0), alignment: AtomicUsize::new(1) };
 
 /// Notes that layout was refused.
 #[cold]
 pub(crate) fn note_refused(layout: Layout) {
-    REFUSED.lock.hold(|| {
+    hold(|| {
         REFUSED.size.store(layout.size(), Ordering::Relaxed);
         REFUSED.alignment.store(layout.align(), Ordering::Relaxed);
     });
@@ -163,14 +164,13 @@ pub fn refused_layout(info: &PanicInfo<'_>) -> Option<Layout> {
 }
 
 /// refused_layout, of any text.
-pub(crate) fn layout_in(message: &dyn fmt::Display) -> Option<Layout> {
-    let mut search = Search { matched: 0, size: 0 };
+fn layout_in(message: &dyn fmt::Display) -> Option<Layout> {
+    let mut search = Search::default();
     let _ = fmt::write(&mut search, format_args!("{message}"));
     if search.matched != BEFORE.len() + AFTER.len() {
         return None;
     }
-    let (size, alignment) =
-        REFUSED.lock.hold(|| (REFUSED.size.load(Ordering::Relaxed), REFUSED.alignment.load(Ordering::Relaxed)));
+    let (size, alignment) = hold(|| (REFUSED.size.load(Ordering::Relaxed), REFUSED.alignment.load(Ordering::Relaxed)));
     Layout::from_size_align(search.size, if size == search.size { alignment } else { 1 }).ok()
 }
 
@@ -179,8 +179,10 @@ const BEFORE: &[u8] = b"memory allocation of ";
 const AFTER: &[u8] = b" bytes failed";
 
 /// Looks for the two in a text that comes in pieces.
+#[derive(Default)]
 struct Search {
     matched: usize, // bytes of BEFORE and AFTER
+    digits: bool,   // one at least
     size: usize,
 }
 
@@ -188,10 +190,13 @@ impl Search {
     fn take(&mut self, byte: u8) {
         if self.matched == BEFORE.len() && byte.is_ascii_digit() {
             self.size = self.size.wrapping_mul(10).wrapping_add(usize::from(byte - b'0'));
-        } else if Some(&byte) == BEFORE.iter().chain(AFTER).nth(self.matched) {
+            self.digits = true;
+        } else if Some(&byte) == BEFORE.iter().chain(AFTER).nth(self.matched)
+            && (self.matched != BEFORE.len() || self.digits)
+        {
             self.matched += 1;
         } else if self.matched < BEFORE.len() + AFTER.len() {
-            *self = Search { matched: usize::from(byte == BEFORE[0]), size: 0 };
+            *self = Search { matched: usize::from(byte == BEFORE[0]), ..Search::default() };
         }
     }
 }
@@ -218,7 +223,7 @@ mod tests {
             let layout = layout_in(&text).unwrap();
             assert_eq!((layout.size(), layout.align()), (size, alignment));
         }
-        for text in ["memory allocation of  bytes", "memory allocation of 96 bytes", "index out of bounds", ""] {
+        for text in ["memory allocation of  bytes failed", "memory allocation of 96 bytes", "index out of bounds", ""] {
             assert_eq!(layout_in(&text), None, "{text}");
         }
     }

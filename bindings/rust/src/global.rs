@@ -160,10 +160,14 @@ pub fn hold<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Walks the heap that [`init`] has started, with its lock held, and says whether it is sound.
+///
+/// # Panics
+/// If none has been started: there is nothing to judge.
 pub fn check_kernel() -> Result<Census, Violation> {
     // SAFETY: the lock is held. The base was given to init, and no call changes it.
     hold(|| unsafe {
         let heap = ffi::kmem_kernel_heap();
         check(heap, (*heap).base, (*heap).page_size)
     })
+    .expect("the heap has not been started")
 }

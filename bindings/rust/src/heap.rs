@@ -197,9 +197,12 @@ impl<'region> Heap<'region> {
     }
 
     /// Walks the heap and says whether it is sound.
+    ///
+    /// # Panics
+    /// If the heap has not been started: there is nothing to judge.
     pub fn check(&self) -> Result<Census, Violation> {
         // SAFETY: the lock is held. No call of the core changes the base.
-        self.hold(|heap| unsafe { check(heap, (*heap).base, PAGE_SIZE) })
+        self.hold(|heap| unsafe { check(heap, (*heap).base, PAGE_SIZE) }).expect("the heap has not been started")
     }
 }
 

@@ -139,6 +139,7 @@ fn a_heap_of_ones_own_answers_misuse_by_name() {
 fn a_heap_without_a_region_refuses_until_it_has_one() {
     let heap = Heap::empty();
     assert_eq!(heap.alloc(Layout::new::<u64>()), Err(Error::EXHAUSTED));
+    assert!(std::panic::catch_unwind(|| Heap::empty().check().is_ok()).is_err(), "nothing is there to be sound");
     assert_eq!(Heap::new(&mut [MaybeUninit::uninit(); 15]).err(), Some(Error::BAD_REGION));
     let mut region = [MaybeUninit::<u8>::uninit(); 256];
     unsafe { heap.start(region.as_mut_ptr().cast(), region.len()) }.unwrap();

@@ -69,6 +69,12 @@ fn a_double_free_without_a_hook_ends_the_program_by_name() {
     assert_eq!(status.signal(), Some(SIGABRT));
 }
 
+fn a_fault_hook_that_panics_ends_the_program() {
+    let (output, status) = child("panicking hook");
+    assert!(output.contains("the hook panics"), "{output}");
+    assert_eq!(status.signal(), Some(SIGABRT));
+}
+
 fn free_twice() {
     let pointer = Box::into_raw(Box::new([0u64; 50]));
     // SAFETY: none; that is the point.
@@ -116,6 +122,11 @@ fn as_child(what: &str) {
             std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
             drop(std::panic::catch_unwind(free_twice));
         }
+        "panicking hook" => {
+            std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
+            set_fault_hook(|_, _| panic!("the hook panics"));
+            drop(std::panic::catch_unwind(free_twice));
+        }
         _ => panic!("a child does not know what to do"),
     }
 }
@@ -134,5 +145,6 @@ fn main() {
         alloc_error_without_a_hook_panics_with_the_layout
         a_double_free_calls_the_fault_hook_and_changes_nothing
         a_double_free_without_a_hook_ends_the_program_by_name
+        a_fault_hook_that_panics_ends_the_program
     }
 }

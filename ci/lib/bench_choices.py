@@ -112,7 +112,7 @@ def count(path, blob, heap_count=0):
 
 
 def measure():
-    """(compiler, [(heap's title, what its image counts, programs in front of the traffic)]), and the programs."""
+    """(compiler, {heap's title: what its image counts}, the programs)."""
     programs = Programs()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

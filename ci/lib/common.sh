@@ -52,7 +52,7 @@ end_violation() {
     judged=true
     exit "$EXIT_VIOLATION"
 }
-trap '[ "$?" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION" "$0" "a line that bash refused"; $at_exit' EXIT
+trap 'code=$?; $at_exit; [ "$code" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION" "$0" "a line that bash refused"' EXIT
 
 true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
 

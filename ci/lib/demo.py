@@ -68,7 +68,7 @@ def main(arguments):
     """Runs the command; returns the exit code."""
     options = parse_arguments(arguments)
     try:
-        board.find_emulator(options.board)
+        board.find_emulator(options.board)  # before a toolchain is fetched for nothing
         image = image_of(options.demo, options.board)
         output, problem = run_image(image, options.board, HART_COUNT.get(options.demo, 1), options.timeout)
     except (OSError, board.EnvironmentFailure) as error:

@@ -152,6 +152,8 @@ def quotation_problem(tree, path, block):
     """What is wrong with a block that quotes a file, whose lines must stand there in a row, at any depth of indentation."""
     lines = (tree / path).read_text(encoding="utf-8").splitlines()
     count = len(block.lines)
+    if count == 0:
+        return f"nothing of {path} is quoted"
     rows = (textwrap.dedent("\n".join(lines[start:start + count])) for start in range(len(lines) - count + 1))
     return None if textwrap.dedent("\n".join(block.lines)) in rows else f"{path} has no such lines"
 

@@ -30,7 +30,8 @@ def build(board, is_locked=True):
         raise rust_toolchain.Lacking(f"there is no {missing[0]}; build it: cmake --build --preset {board}")
     sysroot = rust_toolchain.sysroot(board)
     arguments = [] if is_locked else ["--cfg=unlocked", *(f"-Clink-arg=--wrap={name}" for name in LOCK)]
-    sources = [linker_script, *libraries, pathlib.Path(__file__), *CRATE.glob("src/**/*.rs"), *CRATE.glob("kernel/*.rs")]
+    sources = [linker_script, *libraries, pathlib.Path(__file__), pathlib.Path(rust_toolchain.__file__),
+               *CRATE.glob("src/**/*.rs"), *CRATE.glob("kernel/*.rs")]
     digest = _digest(sources, [str(TREE), *arguments, (sysroot / "stamp").read_text(encoding="utf-8")])
     with rust_toolchain.made_once(work, digest) as is_new:
         if is_new or not image.is_file():

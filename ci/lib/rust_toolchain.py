@@ -49,6 +49,7 @@ def run(*command, **more):
     except FileNotFoundError as error:
         raise Lacking(f"{command[0]} is missing") from error
     if result.returncode != 0:
+        FOLDER.mkdir(parents=True, exist_ok=True)
         log = FOLDER / "failed.log"
         log.write_text(result.stderr, encoding="utf-8", errors="surrogateescape")
         raise Lacking(f"{pathlib.Path(command[0]).name} failed: {excerpt(result.stderr.strip())}; all it said is in {log}")
@@ -59,7 +60,6 @@ def run(*command, **more):
 def made_once(folder, *stamped):
     """Yields whether a folder has yet to be made, with no other process at it; makes it empty then, and its stamp at the end."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    folder.parent.mkdir(exist_ok=True)
     stamp = folder / "stamp"
     with open(folder.parent / f"{folder.name}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -144,7 +144,7 @@ def sysroot(board):
     rustc = toolchain() / "rustc"
     source, = FOLDER.glob("toolchain/usr/src/*/library")
     folder = FOLDER / board
-    with made_once(folder, run(rustc, "--version", "--verbose")) as is_new:
+    with made_once(folder, run(rustc, "--version", "--verbose"), pathlib.Path(__file__).read_text(encoding="utf-8")) as is_new:
         if is_new:
             say("rust", f"building Rust's core and alloc for {board}, once")
             crates = {"core": ["core/src/lib.rs"],

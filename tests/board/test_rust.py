@@ -83,8 +83,8 @@ class TheToolchain(unittest.TestCase):
 
     def test_older_ones_or_one_that_is_missing_are_not_used(self):
         stub = "rust_toolchain.toolchain = lambda: 'ours'"
-        for version in ("cargo 1.67.1", "error: no default toolchain"):
-            self.script("cargo", f"echo {version}")
+        for version in ("echo cargo 1.67.1", "echo error: no default toolchain >&2; exit 1"):
+            self.script("cargo", version)
             self.script("rustc", "echo rustc 1.80.0")
             with self.subTest(version):
                 self.assertEqual(self.ask(f"[exec({stub!r}), rust_toolchain.host()][1]"), "ours")

@@ -6,9 +6,8 @@ function(kmem_require found what package)
   endif()
 endfunction()
 
-if(KMEM_ENGINE OR (CMAKE_CROSSCOMPILING AND NOT KMEM_BOARD))
-  # Nothing but a compiler; whether it knows the engine shows when it links.
-elseif(NOT KMEM_BOARD)
+# Only what the tests are built with needs it.
+if(NOT KMEM_FUZZERS AND NOT KMEM_BOARD AND NOT CMAKE_CROSSCOMPILING)
   find_package(cmocka QUIET)
   kmem_require(cmocka_FOUND "the unit test framework cmocka" libcmocka-dev)
 endif()

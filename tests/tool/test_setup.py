@@ -119,15 +119,21 @@ These packages are missing. As root, run:
         self.have_debian(missing=["cmake"], user=0)
         code, _, errors = self.run_script("ci/setup", "--help")
         assert code == SOUND
-        assert errors.startswith("Usage: ci/setup\n")
+        assert errors.startswith("Usage: ci/setup [fuzz]\n")
         assert errors.rstrip("\n").split(": ")[-1].split() == self.packages
         assert self.asked() == []
 
-    def test_any_other_argument_ends_with_2_and_installs_nothing(self):
+    def test_for_fuzzing_alone_it_installs_less(self):
+        self.have_debian(missing=["cmake", "chromium", "qemu-system-misc", "afl++", "libcmocka-dev"], user=0)
+        assert self.run_script("ci/setup", "fuzz") == (SOUND, "", "Installing cmake\n")
+        assert self.asked()[-1].endswith("--no-install-recommends cmake")
+
+    @pytest.mark.parametrize("arguments", (["--bogus"], ["fuzz", "more"]))
+    def test_any_other_argument_ends_with_2_and_installs_nothing(self, arguments):
         self.have_debian(missing=["cmake"], user=0)
-        code, _, errors = self.run_script("ci/setup", "--bogus")
+        code, _, errors = self.run_script("ci/setup", *arguments)
         assert code == USAGE
-        assert errors.startswith("Usage: ci/setup\n")
+        assert errors.startswith("Usage: ci/setup [fuzz]\n")
         assert self.asked() == []
 
     def test_what_the_build_asks_for_is_in_the_list(self):

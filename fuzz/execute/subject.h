@@ -10,6 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of this interface. It rises when a table written for the one before would no longer compile, or
+ * would mean something else. A table's file may say which one it was written for, before it includes this:
+ *
+ *     #define KMEMFUZZ_SUBJECT 1
+ *
+ * kmemfuzz defines KMEMFUZZ_SUBJECT_TOOL, its own version, for what it compiles. */
+#define SUBJECT_VERSION 1
+
+#if defined KMEMFUZZ_SUBJECT_TOOL && KMEMFUZZ_SUBJECT_TOOL != SUBJECT_VERSION
+#error "this header is of another kmemfuzz than the one that runs: delete it, or write it again"
+#elif defined KMEMFUZZ_SUBJECT && KMEMFUZZ_SUBJECT < SUBJECT_VERSION
+#error "your file is written for an older kmemfuzz: see CHANGELOG.md for what to change"
+#elif defined KMEMFUZZ_SUBJECT && KMEMFUZZ_SUBJECT > SUBJECT_VERSION
+#error "your file is written for a newer kmemfuzz, as KMEMFUZZ_SUBJECT says: install that"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

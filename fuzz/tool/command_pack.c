@@ -12,11 +12,13 @@
 #include "fuzz/tool/command.h"
 
 #define NAMES_SUFFIX ".names"
+#define C_ROW        ((size_t)16) /* bytes in a line of the C file */
 
 /* The options, and what is packed. */
 struct options {
     struct file_list files;
     const char *destination;
+    const char *c_file; /* the file to write; NULL: none */
     bool replace;
     uint8_t *bytes; /* the blob; from malloc, of BLOB_CAPACITY bytes, zeroed */
     size_t size;    /* bytes used */
@@ -86,18 +88,63 @@ static uint8_t *list_names(const struct options *pack, size_t *size) {
     return names;
 }
 
-/* Writes the blob and, next to it, the names. */
+/* The blob as C, which C11 and C++11 take and which includes nothing. *text is from malloc; NULL: no memory.
+ */
+static void write_c(const struct options *pack, char **text, size_t *size) {
+    FILE *const stream = open_memstream(text, size);
+    if (stream == NULL) {
+        *text = NULL;
+        return;
+    }
+    fprintf(stream,
+            "/* %zu program%s that kmemfuzz has packed, to be replayed on a board. */\n"
+            "#ifdef __cplusplus\n"
+            "extern \"C\" {\n"
+            "#define KMEMFUZZ_BLOB_ALIGNED alignas(%zu)\n"
+            "#else\n"
+            "#define KMEMFUZZ_BLOB_ALIGNED _Alignas(%zu)\n"
+            "#endif\n\n"
+            "extern const unsigned long kmemfuzz_blob_size; /* bytes */\n"
+            "extern const unsigned char kmemfuzz_blob[];\n\n"
+            "const unsigned long kmemfuzz_blob_size = %zu;\n"
+            "KMEMFUZZ_BLOB_ALIGNED const unsigned char kmemfuzz_blob[%zu] = {",
+            pack->files.count, pack->files.count == 1 ? "" : "s", BLOB_GRAIN, BLOB_GRAIN, pack->size,
+            pack->size);
+    for (size_t i = 0; i < pack->size; i++) {
+        fprintf(stream, "%s0x%02x,", i % C_ROW == 0 ? "\n    " : " ", pack->bytes[i]);
+    }
+    fputs("\n};\n\n#ifdef __cplusplus\n}\n#endif\n", stream);
+    if (fclose(stream) != 0) {
+        free(*text);
+        *text = NULL;
+    }
+}
+
+/* Writes the blob, next to it the names, and the C file that was asked for. */
 static enum exit_code write_pack(const struct options *pack, const char *destination) {
     size_t names_size;
     uint8_t *const names = list_names(pack, &names_size);
+    char *text = NULL;
+    size_t text_size = 0;
     const size_t path_size = strlen(destination) + sizeof NAMES_SUFFIX;
     char *const path = malloc(path_size);
     if (path == NULL) {
         abort(); /* a path */
     }
     snprintf(path, path_size, "%s%s", destination, NAMES_SUFFIX);
-    const struct output outputs[] = {{destination, pack->bytes, pack->size}, {path, names, names_size}};
-    const enum exit_code code = output_write_all(outputs, 2, pack->replace);
+    if (pack->c_file != NULL) {
+        write_c(pack, &text, &text_size);
+    }
+    enum exit_code code = EXIT_ENVIRONMENT;
+    if (pack->c_file != NULL && text == NULL) {
+        fprintf(stderr, "kmemfuzz pack: no memory for the C file\n");
+    } else {
+        const struct output outputs[] = {{destination, pack->bytes, pack->size},
+                                         {path, names, names_size},
+                                         {pack->c_file, (const uint8_t *)text, text_size}};
+        code = output_write_all(outputs, pack->c_file == NULL ? 2 : 3, pack->replace);
+    }
+    free(text);
     free(path);
     free(names);
     return code;
@@ -142,8 +189,11 @@ static enum exit_code run(void *given) {
 static const struct command_option table[] = {
     OPERAND(files),
     OPTION("-o", "BLOB", COMMAND_OUTPUT, destination, "the file to write"),
+    OPTION("--c", "OUT", COMMAND_OUTPUT, c_file,
+           "also write the blob as C: kmemfuzz_blob, an array of kmemfuzz_blob_size bytes, to compile into a "
+           "firmware"),
     FLAG("--bytes", files.as_bytes, "read every file as binary, whatever its name and contents"),
-    FLAG("--force", replace, "replace BLOB and BLOB.names if they exist"),
+    FLAG("--force", replace, "replace the files that are written if they exist"),
 };
 
 const struct command command_pack = {
@@ -154,8 +204,9 @@ const struct command command_pack = {
             "programs are listed. Texts are packed as their bytes. BLOB.names is written too: the path\n"
             "of each input, in the same order, each ended by a zero byte. docs/board-images.md has the\n"
             "format.\n",
-    .end = "Example:\n"
-           "  kmemfuzz pack corpus -o /tmp/corpus.blob\n",
+    .end = "Examples:\n"
+           "  kmemfuzz pack corpus -o /tmp/corpus.blob\n"
+           "  kmemfuzz pack corpus -o /tmp/corpus.blob --c corpus.c\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
     .run = run,

@@ -3,9 +3,26 @@ docs/board-images.md tabulates."""
 
 import re
 import struct
+import subprocess
 
 import pytest
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, ToolTest
+
+# Prints the array of a C file that pack wrote; fails where it lies on no multiple of 8.
+C_MAIN = """#include <stdint.h>
+#include <stdio.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern const unsigned long kmemfuzz_blob_size;
+extern const unsigned char kmemfuzz_blob[];
+#ifdef __cplusplus
+}
+#endif
+int main(void) {
+    return fwrite(kmemfuzz_blob, 1, kmemfuzz_blob_size, stdout) != kmemfuzz_blob_size || (uintptr_t)kmemfuzz_blob % 8 != 0;
+}
+"""
 
 
 def checksum(content):
@@ -71,6 +88,24 @@ class TestPack(ToolTest):
                      "-o", "blob")
         assert self.names() == ["a", "blob.names"]
         assert (self.folder / "blob.names").read_bytes() == b"precious"
+
+    def test_a_c_file_holds_the_bytes_of_the_blob_in_c_and_in_cplusplus(self):
+        self.write("a", bytes(range(256)))
+        self.require(SOUND, "1 input, 304 bytes\n", "", "pack", "a", "-o", "blob", "--c", "corpus.c")
+        self.write("main.c", C_MAIN)
+        for compiler in (["gcc", "-std=c11"], ["clang-19", "-std=c11"], ["gcc", "-xc++", "-std=c++11"],
+                         ["clang-19", "-xc++", "-std=c++11"]):
+            compile_all = [*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "corpus.c", "main.c", "-o", "main"]
+            subprocess.run(compile_all, cwd=self.folder, check=True)
+            printed = subprocess.run([self.folder / "main"], capture_output=True, check=True).stdout
+            assert printed == (self.folder / "blob").read_bytes(), compiler
+
+    def test_the_c_file_is_written_with_the_blob_or_not_at_all(self):
+        self.write("a", b"\1")
+        self.write("corpus.c", "mine")
+        self.require(USAGE, "", "kmemfuzz: corpus.c exists; choose another name, or --force to replace it\n", "pack", "a", "-o",
+                     "blob", "--c", "corpus.c")
+        assert self.names() == ["a", "corpus.c"]
 
     def test_wrong_arguments(self):
         self.write("a", b"\1")

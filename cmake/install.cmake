@@ -1,0 +1,24 @@
+# What `cmake --install` makes: the tool, its words in Python, which it finds from where it lies, manual pages, and
+# the sources that builds for heaps of others are made of.
+
+install(TARGETS kmemfuzz RUNTIME DESTINATION bin)
+install(DIRECTORY fuzz/kmemfuzz DESTINATION lib FILES_MATCHING REGEX "[.](py|html|css)$" PATTERN __pycache__ EXCLUDE)
+install(FILES fuzz/report/page/colours.css DESTINATION lib/kmemfuzz/site)
+
+set(tree share/kmemfuzz)
+install(DIRECTORY src invariants fuzz cmake docs DESTINATION ${tree} PATTERN kmemfuzz EXCLUDE PATTERN __pycache__ EXCLUDE)
+install(FILES CMakeLists.txt CMakePresets.json LICENSE DESTINATION ${tree})
+
+# By the tool itself, which another machine's cannot be.
+if(NOT CMAKE_CROSSCOMPILING)
+  find_program(KMEM_PYTHON python3)
+  install(CODE "set(python \"${KMEM_PYTHON}\")\nset(pages \"${CMAKE_CURRENT_LIST_DIR}/man_pages.py\")")
+  install(CODE [[
+    set(prefix "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
+    message(STATUS "Installing: ${prefix}/share/man/man1")
+    execute_process(COMMAND ${python} -B ${pages} ${prefix}/bin/kmemfuzz ${prefix}/share/man/man1 RESULT_VARIABLE code)
+    if(NOT code STREQUAL 0)
+      message(FATAL_ERROR "kmem: the manual pages could not be written; what stands above says why")
+    endif()
+  ]])
+endif()

@@ -1,19 +1,23 @@
 # Heaps of others, to be put under test.
 
-# kmem_foreign_heap(NAME SOURCES FILE... [OBJECTS FILE...] [FLAGS FLAG...] [MUTE CHECK...]): a library NAME of a heap's own
-# sources and the table of functions, subject_NAME, that one of them defines. No other symbol of theirs can be seen from outside, so their functions may
-# be called malloc, free or whatever else. Watched by the sanitizers, but for UBSan's checks to MUTE (shift, alignment, null,
-# pointer-overflow, object-size, ...). FLAGS stand in place of all that this project's sources are compiled with.
-# OBJECTS are what other compilers make: files that a command of the caller's folder makes.
+# kmem_foreign_heap(NAME SOURCES FILE... [OBJECTS FILE...] [FLAGS FLAG...] [MUTE CHECK...] [TABLE SYMBOL]): a library NAME of a
+# heap's own sources and what one of them defines for us: the table of functions, subject_NAME, or SYMBOL. No other symbol of
+# theirs can be seen from outside, so their functions may be called malloc, free or whatever else. Watched by the sanitizers, but
+# for UBSan's checks to MUTE (shift, alignment, null, pointer-overflow, object-size, ...). FLAGS stand in place of all that this
+# project's sources are compiled with. OBJECTS are what other compilers make, object files and static libraries; if the caller's
+# folder makes them, by commands.
 function(kmem_foreign_heap name)
-  cmake_parse_arguments(heap "" "" "SOURCES;OBJECTS;FLAGS;MUTE" ${ARGN})
+  cmake_parse_arguments(heap "" "TABLE" "SOURCES;OBJECTS;FLAGS;MUTE" ${ARGN})
+  if(NOT heap_TABLE)
+    set(heap_TABLE subject_${name})
+  endif()
   if(heap_FLAGS)
     unset(CMAKE_C_STANDARD)
     unset(CMAKE_CXX_STANDARD)
   endif()
   add_library(${name}_code OBJECT ${heap_SOURCES})
   if(heap_FLAGS)
-    target_include_directories(${name}_code PRIVATE ${PROJECT_SOURCE_DIR})
+    target_include_directories(${name}_code PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/fuzz/include)
     target_link_libraries(${name}_code PRIVATE kmem_watched)
     # Whoever defines malloc means that one, and a variable without a value is in one place.
     target_compile_options(${name}_code PRIVATE -g ${heap_FLAGS} -fno-builtin -fno-common)
@@ -51,11 +55,11 @@ function(kmem_foreign_heap name)
   add_library(${name} STATIC $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   add_custom_command(TARGET ${name} POST_BUILD
-    COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld -DHOST=$<NOT:$<BOOL:${KMEM_BOARD}>>
-      -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -DVERSION=${version} -P ${join}
+    COMMAND ${CMAKE_COMMAND} -DTABLE=${heap_TABLE} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld -DHOST=$<NOT:$<BOOL:${KMEM_BOARD}>>
+      -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -DVERSION=${version}${KMEM_HEAP_STAMP} -P ${join}
       -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS}
     # What AddressSanitizer shares between objects stays shared.
-    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=subject_${name} --keep-global-symbol=___asan_globals_registered
+    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=${heap_TABLE} --keep-global-symbol=___asan_globals_registered
       ${guarded} $<TARGET_FILE:${name}>.o
     COMMAND ${CMAKE_COMMAND} -E rm $<TARGET_FILE:${name}>
     COMMAND ${CMAKE_AR} crs $<TARGET_FILE:${name}> $<TARGET_FILE:${name}>.o

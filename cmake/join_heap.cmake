@@ -1,4 +1,4 @@
-# Makes one object of a heap's, for foreign_heap.cmake: cmake -DNAME=... -DOUT=FILE -DSCRIPT=FILE -DHOST=BOOL -DREADELF=... -DNM=...
+# Makes one object of a heap's, for foreign_heap.cmake: cmake -DTABLE=SYMBOL -DOUT=FILE -DSCRIPT=FILE -DHOST=BOOL -DREADELF=... -DNM=...
 # -P join_heap.cmake -- LINK... -- OBJECT... writes the linker's script and links OUT.
 
 cmake_minimum_required(VERSION 3.25)
@@ -50,7 +50,7 @@ if(HOST)
   list(LENGTH objects count)
   foreach(object IN LISTS objects)
     execute_process(COMMAND ${NM} --format=posix ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
-    if(count GREATER 1 AND symbols MATCHES "(^|\n)subject_${NAME} [A-TV-Z] ")
+    if(count GREATER 1 AND symbols MATCHES "(^|\n)${TABLE} [A-TV-Z] ")
       get_filename_component(source ${object} NAME_WLE)
       string(HEX "${source}" bytes)
       string(REGEX REPLACE "(..)" " BYTE(0x\\1)" bytes "${bytes}00")

@@ -7,8 +7,10 @@ set(CMAKE_SYSTEM_PROCESSOR ${KMEM_TARGET_PROCESSOR})
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # a test program would not link: it brings no start code
 
 set(CMAKE_C_COMPILER clang-19)
+set(CMAKE_CXX_COMPILER clang++-19) # of heaps of others
 set(CMAKE_ASM_COMPILER clang-19)
 set(CMAKE_C_COMPILER_TARGET ${KMEM_TARGET_PROCESSOR}-unknown-elf)
+set(CMAKE_CXX_COMPILER_TARGET ${KMEM_TARGET_PROCESSOR}-unknown-elf)
 set(CMAKE_ASM_COMPILER_TARGET ${KMEM_TARGET_PROCESSOR}-unknown-elf)
 set(CMAKE_AR llvm-ar-19 CACHE FILEPATH "")
 set(CMAKE_RANLIB llvm-ranlib-19 CACHE FILEPATH "")
@@ -16,6 +18,7 @@ set(CMAKE_RANLIB llvm-ranlib-19 CACHE FILEPATH "")
 # medany: RAM lies at 2 GiB, out of reach of medlow on a 64-bit machine. No linker relaxation: it needs gp set up.
 set(KMEM_MACHINE_FLAGS "${KMEM_TARGET_MACHINE} -mcmodel=medany -mno-relax")
 set(CMAKE_C_FLAGS_INIT "${KMEM_MACHINE_FLAGS} -O2 -fno-common -ffunction-sections -fdata-sections")
+set(CMAKE_CXX_FLAGS_INIT "${CMAKE_C_FLAGS_INIT} -fno-exceptions -fno-rtti -fno-threadsafe-statics -nostdinc++")
 set(CMAKE_ASM_FLAGS_INIT "${KMEM_MACHINE_FLAGS}")
 # Local labels would be what a symboliser finds first for an address.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-fuse-ld=lld -nostdlib -static -Wl,--gc-sections -Wl,--discard-locals -Wl,--fatal-warnings")

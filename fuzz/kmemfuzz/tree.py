@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-from kmemfuzz import command_line
+from kmemfuzz import command_line, heap
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE
 
 _MARK = pathlib.Path("ci/lib/common.sh")
@@ -22,7 +22,10 @@ TREE = _find()  # None: this package is installed, and KMEM_TREE names no tree
 
 
 def build_folder(preset):
-    """Where a preset's programs are, relative to the top of the tree; those of an installed tool are all beside it."""
+    """Where a preset's programs are: in the folder of the current heap, or relative to the top of the tree; those of an installed
+    tool are all beside it."""
+    if heap.CURRENT is not None:
+        return heap.CURRENT.build / preset
     if TREE is None and "KMEMFUZZ" in os.environ:
         return pathlib.Path(os.environ["KMEMFUZZ"]).parent
     return pathlib.Path("build", preset)
@@ -42,6 +45,8 @@ def word(name):
 
 def build_command(presets):
     """The command that sets up and builds, at the top of the tree: so what is judged is of this tree, and never stale."""
+    if heap.CURRENT is not None:
+        return [*word("build"), heap.CURRENT.shown, f"{heap.FOLDER_OPTION}={heap.CURRENT.build}", *(f"--preset={preset}" for preset in presets)]
     return ["bash", "-c", _PREPARE, "bash", *presets]
 
 
@@ -54,6 +59,8 @@ def build_failure(code):
 
 def build(presets):
     """Builds presets, if there are any and there is a tree. Returns an exit code when they cannot be had, or None."""
+    if heap.CURRENT is not None:
+        return heap.CURRENT.make(presets)
     if not presets or TREE is None:
         return None
     try:

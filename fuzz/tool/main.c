@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
 #include "fuzz/tool/package.h"
+
+#define SUBJECT "KMEMFUZZ_SUBJECT" /* in the environment: the file of the heap, as typed */
 
 struct word {
     const struct command *command; /* NULL: it is the package's */
@@ -24,6 +27,9 @@ struct word {
 /* In the order of the help. */
 static const struct word words[] = {
     {.name = "fuzz", .synopsis = "[OPTION...]", .summary = "fuzz, and keep and explain what is found"},
+    {.name = "build",
+     .synopsis = "HEAP.c [OPTION...]",
+     .summary = "build what the other words need of your heap"},
     {.command = &command_run},
     {.command = &command_explain},
     {.command = &command_reduce},
@@ -161,6 +167,23 @@ static bool keep_standard_files(void) {
     return true;
 }
 
+/* Whether the word is about a heap of the user's, whose file follows it: then that heap's own tool is built,
+ * which knows by SUBJECT that it is the one. */
+static bool is_of_other_heap(char **arguments) {
+    static const char *const suffixes[] = {".c", ".cc", ".cpp", ".cxx"};
+    if (arguments[0] == NULL || find_word(arguments[0]) == NULL || arguments[1] == NULL ||
+        arguments[1][0] == '-' || getenv(SUBJECT) != NULL) {
+        return false;
+    }
+    const char *const dot = strrchr(arguments[1], '.');
+    for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (strcmp(dot, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `arguments` begin with the word. */
 static enum exit_code start(char **arguments) {
     const char *const name = arguments[0];
@@ -181,7 +204,9 @@ static enum exit_code start(char **arguments) {
 
 int main(int argument_count, char **arguments) {
     enum exit_code code = EXIT_ENVIRONMENT;
-    if (argument_count > 1 && find_word(arguments[1]) != NULL && find_word(arguments[1])->command == NULL) {
+    if (argument_count > 1 &&
+        (is_of_other_heap(arguments + 1) ||
+         (find_word(arguments[1]) != NULL && find_word(arguments[1])->command == NULL))) {
         return (int)package_start(arguments + 1); /* with this process' files and signals as they came */
     }
     death_watch();

@@ -2,7 +2,7 @@
 # the sources that builds for heaps of others are made of.
 
 install(TARGETS kmemfuzz RUNTIME DESTINATION bin)
-install(DIRECTORY fuzz/kmemfuzz DESTINATION lib FILES_MATCHING REGEX "[.](py|html|css)$" PATTERN __pycache__ EXCLUDE)
+install(DIRECTORY fuzz/kmemfuzz DESTINATION lib FILES_MATCHING REGEX "[.](py|html|css|in)$" PATTERN __pycache__ EXCLUDE)
 install(FILES fuzz/report/page/colours.css DESTINATION lib/kmemfuzz/site)
 
 set(tree share/kmemfuzz)

@@ -17,6 +17,7 @@ from kmemfuzz.entry import enter  # noqa: E402  pylint: disable=wrong-import-pos
 
 # The module of each word, and whether it can do without the source tree.
 WORDS = {
+    "new-heap": ("new_heap", True),
     "fuzz": ("campaign", True),
     "build": ("build", True),
     "corpus": ("corpus_command", False),
@@ -29,7 +30,7 @@ WORDS = {
 
 def main(word="", *arguments):
     try:
-        arguments = heap.take(word, arguments)
+        arguments = arguments if word == "new-heap" else heap.take(word, arguments)
     except heap.Refused as error:
         print(f"kmemfuzz {word}: {visible_lines(str(error))}", file=sys.stderr)
         return error.code

@@ -26,6 +26,7 @@ struct word {
 
 /* In the order of the help. */
 static const struct word words[] = {
+    {.name = "new-heap", .synopsis = "NAME", .summary = "write the file that describes a heap of your own"},
     {.name = "fuzz", .synopsis = "[OPTION...]", .summary = "fuzz, and keep and explain what is found"},
     {.name = "build",
      .synopsis = "HEAP.c [OPTION...]",

@@ -17,7 +17,7 @@ from tool_fixture import (
 NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
 
 COMMANDS = ("run", "explain", "reduce", "show", "keep", "import", "asm", "oracles", "pack", "replay")
-PACKAGE = ("fuzz", "build", "corpus", "board", "report", "soak", "sarif")  # the words in Python
+PACKAGE = ("new-heap", "fuzz", "build", "corpus", "board", "report", "soak", "sarif")  # the words in Python
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size poison damage-inside damage-reported "
@@ -415,7 +415,7 @@ class TestTool(ToolTest):
     def test_help_lists_every_command_and_the_exit_codes(self):
         code, output, errors = self.run_tool("--help")
         assert (code, errors) == (SOUND, "")
-        assert set(re.findall(r"^  ([a-z]+) .*  [a-z]", output, re.MULTILINE)) == {*COMMANDS, *PACKAGE}
+        assert set(re.findall(r"^  ([a-z-]+) .*  [a-z]", output, re.MULTILINE)) == {*COMMANDS, *PACKAGE}
         assert "Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error." in output
         for arguments in (["-h"], ["help"]):
             assert self.run_tool(*arguments) == (code, output, errors)

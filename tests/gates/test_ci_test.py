@@ -108,12 +108,12 @@ class TestSteps(TestStepsTest):
         self.expect(CALLS)
 
     def test_two_steps_run_at_a_time_but_none_beside_the_one_it_takes_from(self):
-        self.stub("ci/lint", MANY, script="until [ -e freed ]; do sleep 0.01; done") # as long as the next step has not run
-        self.stub("ci/check-freestanding", MANY, script=": >freed")
+        self.stub("ci/check-freestanding", MANY, script="until [ -e linted ]; do sleep 0.01; done")  # as long as the next has not run
+        self.stub("ci/lint", MANY, script=": >linted")
         self.stub("ci/planted", MANY, script="sleep 0.1; : >planted")
         self.stub("ci/detection", MANY, script="[ -e planted ] || exit 1")
-        output = self.require(SOUND, " passed, 0 failed", "ci/test", "lint", "freestanding", "planted", "detection")
-        assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == ["lint", "freestanding", "planted", "detection"]
+        output = self.require(SOUND, " passed, 0 failed", "ci/test", "detection", "lint", "freestanding", "planted")
+        assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == ["freestanding", "lint", "planted", "detection"]
 
     def test_an_interrupt_ends_what_runs(self):
         self.stub("ci/lint", script=f"echo $$ >lint; exec sleep {TIMEOUT}")

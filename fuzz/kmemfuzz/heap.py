@@ -162,8 +162,9 @@ class Heap:
         objects = [path for path in self._settings.source if path.endswith(OBJECT_SUFFIXES)]
         sources = [str(self.source), *(path for path in self._settings.source if path not in objects)]
         stamp = hashlib.sha1(b"".join(pathlib.Path(path).read_bytes() for path in objects), usedforsecurity=False).hexdigest()
+        flags = shlex.join(["-g", *self._settings.flag])  # CMake would take off quotes that enclose all
         return [f"-DKMEM_HEAP_{name}={value}" for name, value in (
-            ("SOURCES", ";".join(sources)), ("OBJECTS", ";".join(objects)), ("FLAGS", shlex.join(self._settings.flag)),
+            ("SOURCES", ";".join(sources)), ("OBJECTS", ";".join(objects)), ("FLAGS", flags),
             ("MUTE", ";".join(self._settings.mute)), ("STAMP", stamp if objects else ""))]
 
     def _is_stale(self, build):

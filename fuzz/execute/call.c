@@ -110,7 +110,7 @@ struct making {
 };
 
 static void make(void *context) {
-    struct making *const making = context;
+    struct making *const making = (struct making *)context;
     making->result = make_call(making->executor, making->call, making->step);
 }
 

@@ -28,7 +28,7 @@ static void give(struct executor *executor, size_t offset, size_t size) {
 /* The page source the subject is given. It answers as the model has just decided; when the subject asks for
  * something else, the growth oracle will say so. */
 static bool extend(void *context, size_t page_count) {
-    struct executor *const executor = context;
+    struct executor *const executor = (struct executor *)context;
     const struct model *const model = &executor->model;
     REQUIRE(executor->given_pages <= model->page_limit);
     executor->asked_pages += page_count;
@@ -285,7 +285,7 @@ static struct verdict start_seen(struct executor *executor) {
 }
 
 static void call_start(void *context) {
-    struct executor *const executor = context;
+    struct executor *const executor = (struct executor *)context;
     const struct subject *const subject = executor->subject;
     const bool anywhere = subject->facts.memory == SUBJECT_MEMORY_UNKNOWN;
     executor->started =
@@ -315,7 +315,8 @@ static struct arena region_of(const struct executor *executor, size_t front_size
     const struct subject_facts *const facts = &executor->subject->facts;
     struct arena region = executor->arena;
     if (facts->memory == SUBJECT_MEMORY_OWN) {
-        region = (struct arena){.base = facts->own_memory, .capacity = facts->own_size, .borrowed = true};
+        region = (struct arena){
+            .base = (unsigned char *)facts->own_memory, .capacity = facts->own_size, .borrowed = true};
     } else if (facts->memory == SUBJECT_MEMORY_UNKNOWN) {
         region = (struct arena){.base = NULL, .capacity = SIZE_MAX, .borrowed = true};
     } else {

@@ -48,7 +48,7 @@ struct gift {
 };
 
 static void call_add_region(void *context) {
-    struct gift *const gift = context;
+    struct gift *const gift = (struct gift *)context;
     gift->taken = gift->executor->subject->add_region(gift->memory, gift->size);
 }
 

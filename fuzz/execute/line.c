@@ -64,19 +64,34 @@ static const char *word_of(const struct executor *executor, struct verdict verdi
     return executor->started ? "-" : "not-judged";
 }
 
-struct line line_verdict(size_t index, const struct executor *executor, struct verdict verdict) {
+static struct line describe(size_t index, size_t operation_count, const char *word, struct verdict verdict,
+                            uint64_t digest) {
     struct line line = {.size = 0};
     line_text(&line, "V");
     line_decimal(&line, (uint32_t)index);
-    line_decimal(&line, (uint32_t)executor->operation_count);
+    line_decimal(&line, (uint32_t)operation_count);
     line_text(&line, " ");
-    line_text(&line, word_of(executor, verdict));
+    line_text(&line, word);
     line_hexadecimal(&line, verdict.offset);
     line_hexadecimal(&line, verdict.expected);
     line_hexadecimal(&line, verdict.observed);
-    line_hexadecimal(&line, executor->digest);
+    line_hexadecimal(&line, digest);
     line_text(&line, "\n");
     return line;
+}
+
+struct line line_verdict(size_t index, const struct executor *executor, struct verdict verdict) {
+    return describe(index, executor->operation_count, word_of(executor, verdict), verdict, executor->digest);
+}
+
+struct line line_no_memory(size_t index, uint64_t needed, uint64_t available) {
+    return describe(index, 0, "no-memory", (struct verdict){SOUND, 0, needed, available}, 0);
+}
+
+void line_put(const struct line *line, line_taker *put) {
+    for (size_t i = 0; i < line->size && put != NULL; i++) {
+        put(line->text[i]);
+    }
 }
 
 struct line line_step(size_t index, const struct executor *executor, const struct step *step) {

@@ -17,11 +17,12 @@
  *     U index operation error access file line column type left right program-counter ra sp
  *
  * index, operations, operation and numbers of pages are decimal, as are line and column; the oracle is its
- * id, `-` for a sound run and `not-judged` where the subject starts no heap; error, access, file and type are
- * texts of ASCII whose blanks are tabs; everything else is hexadecimal without a prefix, left and right with
- * their sign. In T, offset is that of the payload returned, `-` for none. In S, bad is the first byte that
- * may not be accessed, and shadow three rows of LINE_SHADOW_ROW shadow bytes, of which the second holds that
- * of bad, ff past the shadow's ends; `-` where there is no shadow. */
+ * id, `-` for a sound run, `not-judged` where the subject starts no heap and `no-memory` where a board that
+ * is not ours has less, observed, than the input needs, expected; error, access, file and type are texts of
+ * ASCII whose blanks are tabs; everything else is hexadecimal without a prefix, left and right with their
+ * sign. In T, offset is that of the payload returned, `-` for none. In S, bad is the first byte that may not
+ * be accessed, and shadow three rows of LINE_SHADOW_ROW shadow bytes, of which the second holds that of bad,
+ * ff past the shadow's ends; `-` where there is no shadow. */
 #ifndef KMEM_LINE_H
 #define KMEM_LINE_H
 
@@ -49,5 +50,13 @@ void line_append(struct line *line, const struct line *other);
  * step it has just taken. */
 struct line line_verdict(size_t index, const struct executor *executor, struct verdict verdict);
 struct line line_step(size_t index, const struct executor *executor, const struct step *step);
+
+/* The V line of an input that was not run, since it needs more of something than a board has. */
+struct line line_no_memory(size_t index, uint64_t needed, uint64_t available);
+
+typedef void line_taker(char character);
+
+/* Passes a line to put, character by character; NULL: nowhere. */
+void line_put(const struct line *line, line_taker *put);
 
 #endif

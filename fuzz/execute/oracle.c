@@ -6,8 +6,8 @@ _Static_assert(ORACLE_COUNT < 64, "a mask of oracles is 64 bits wide");
 #define INVARIANT_ID(name, id, ...) [INVARIANT_##name] = (id),
 #define ORACLE_ID(name, id, ...)    [ORACLE_##name] = (id),
 
-static const char *const oracle_ids[ORACLE_COUNT] = {INVARIANT_LIST(INVARIANT_ID)
-                                                         EXECUTION_ORACLE_LIST(ORACLE_ID)};
+static const char *const oracle_ids[ORACLE_COUNT] = {
+    [SOUND] = NULL, INVARIANT_LIST(INVARIANT_ID) EXECUTION_ORACLE_LIST(ORACLE_ID)};
 
 const char *oracle_id(unsigned oracle) {
     return oracle < ORACLE_COUNT ? oracle_ids[oracle] : NULL;

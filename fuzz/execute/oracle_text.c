@@ -4,8 +4,8 @@
 #define INVARIANT_ROW(name, ...) [INVARIANT_##name] = {__VA_ARGS__},
 #define ORACLE_ROW(name, ...)    [ORACLE_##name] = {__VA_ARGS__},
 
-const struct oracle_text oracle_texts[ORACLE_COUNT] = {INVARIANT_LIST(INVARIANT_ROW)
-                                                           EXECUTION_ORACLE_LIST(ORACLE_ROW)};
+const struct oracle_text oracle_texts[ORACLE_COUNT] = {
+    [SOUND] = {.id = NULL}, INVARIANT_LIST(INVARIANT_ROW) EXECUTION_ORACLE_LIST(ORACLE_ROW)};
 
 const char *oracle_sentence(unsigned oracle) {
     return oracle < ORACLE_COUNT ? oracle_texts[oracle].sentence : NULL;

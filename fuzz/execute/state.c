@@ -31,7 +31,7 @@ static size_t unseen_size(const struct executor *executor, size_t size) {
         return facts->memory == SUBJECT_MEMORY_OWN ? facts->own_size : size;
     }
     const size_t wanted = within_range(size, facts);
-    const size_t room = executor->arena.capacity - PROGRAM_PAGE_SIZE_MAXIMUM;
+    const size_t room = ARENA_CAPACITY - PROGRAM_PAGE_SIZE_MAXIMUM;
     return wanted < room ? wanted : room;
 }
 
@@ -43,7 +43,7 @@ static size_t unseen_growth(const struct executor *executor, const struct progra
     if (facts->memory != SUBJECT_MEMORY_GIVEN || facts->first_fit.grain != 0) {
         return 0; /* the model has no such growth */
     }
-    const size_t room = executor->arena.capacity - PROGRAM_PAGE_SIZE_MAXIMUM - size;
+    const size_t room = ARENA_CAPACITY - PROGRAM_PAGE_SIZE_MAXIMUM - size;
     const size_t each = executor->subject->add_region == NULL ? header->page_size : size + ARENA_GUARD_SIZE;
     return header->growth_limit * each < room ? header->growth_limit * each : room;
 }

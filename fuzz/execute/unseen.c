@@ -67,12 +67,12 @@ struct question {
 };
 
 static void ask_check(void *context) {
-    struct question *const question = context;
+    struct question *const question = (struct question *)context;
     question->answer = question->subject->check();
 }
 
 static void ask_free_bytes(void *context) {
-    struct question *const question = context;
+    struct question *const question = (struct question *)context;
     question->number = question->subject->free_bytes();
 }
 
@@ -216,7 +216,7 @@ static size_t count_payloads(const struct executor *executor, uintptr_t block, s
 }
 
 static void visit(void *context, const void *block, size_t size, bool taken) {
-    struct round *const round = context;
+    struct round *const round = (struct round *)context;
     const uintptr_t start = (uintptr_t)block;
     const size_t count = count_payloads(round->executor, start, size);
     const bool in_order = start >= round->end && size <= UINTPTR_MAX - start;
@@ -228,7 +228,7 @@ static void visit(void *context, const void *block, size_t size, bool taken) {
 }
 
 static void ask_walk(void *context) {
-    struct question *const question = context;
+    struct question *const question = (struct question *)context;
     question->answer = question->subject->walk(visit, question->context);
 }
 

@@ -23,6 +23,7 @@ WORDS = {
     "corpus": ("corpus_command", False),
     "board": ("board_command", False),
     "report": ("report", True),
+    "two-files": ("two_files", True),
     "soak": ("soak", False),
     "sarif": ("sarif", True),
 }

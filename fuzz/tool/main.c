@@ -43,6 +43,9 @@ static const struct word words[] = {
     {.name = "board",
      .synopsis = "[PATH...] [OPTION...]",
      .summary = "run or debug programs on emulated RISC-V boards"},
+    {.name = "two-files",
+     .synopsis = "DIR",
+     .summary = "write all that replays programs on a board of your own"},
     {.name = "report", .synopsis = "[OPTION...]", .summary = "make pages for a browser about campaigns"},
     {.name = "soak",
      .synopsis = "--hours N [OPTION...]",
@@ -78,7 +81,7 @@ static void print_help(FILE *stream) {
             "Usage: kmemfuzz WORD [ARGUMENT...]\n\n");
     for (size_t i = 0; i < WORD_COUNT; i++) {
         const struct command *const command = words[i].command;
-        fprintf(stream, "  %-8s %-32s %s\n", name_of(&words[i]),
+        fprintf(stream, "  %-9s %-32s %s\n", name_of(&words[i]),
                 command == NULL ? words[i].synopsis : command->synopsis,
                 command == NULL ? words[i].summary : command->summary);
     }

@@ -14,7 +14,7 @@ TIMEOUT = 60  # seconds; it takes less than one, but machines are busy
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 BEGIN = "#!/bin/sh\necho \"$0 $*\" >>began\n"
 
-WORDS = ("board", "corpus", "new-heap", "report", "sarif", "soak")  # of kmemfuzz; fuzz is also ci/fuzz
+WORDS = ("board", "corpus", "new-heap", "report", "sarif", "soak", "two-files")  # of kmemfuzz; fuzz is also ci/fuzz
 FULL = {name: f"kmemfuzz {name}" for name in (*WORDS, "fuzz")}
 
 # What is wrong, and what must be said of it. nothing is a folder without files.
@@ -36,6 +36,7 @@ WRONG = (
     (["demo", "--board", "rv32", "virtual"], "virtual is for rv64"),
     (["soak", "--hours", "0"], "'0' is not a whole number above 0"),
     (["new-heap", "my-heap"], "'my-heap' is no name for a heap: it is to be an identifier in C, such as my_heap"),
+    (["two-files", "program"], "program is not a folder"),
     (["engine", "thread"], "Usage: ci/engine address"),
     (["build", "no-preset"], "there is no preset 'no-preset' to build"),
     (["test", "no-step"], "there is no step 'no-step'"),

@@ -1,0 +1,104 @@
+/* Runs of programs that a seed decides on. */
+#include "fuzz/execute/line.h"
+#include "fuzz/two_files/run.h"
+
+#ifndef KMEMFUZZ_PROGRAM
+#define KMEMFUZZ_PROGRAM 1024
+#endif
+_Static_assert(KMEMFUZZ_PROGRAM >= 32, "KMEMFUZZ_PROGRAM has room for a header and two operations");
+
+static uint8_t program_bytes[KMEMFUZZ_PROGRAM];
+
+/* The next of a sequence of numbers (splitmix64). */
+static uint64_t draw(uint64_t *state) {
+    *state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t number = *state;
+    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+    return number ^ number >> 31;
+}
+
+/* Makes program number index of a seed. Returns its size in bytes. */
+static size_t generate(uint64_t seed, size_t index) {
+    uint64_t state = seed;
+    state = draw(&state) + index;
+    const size_t operation_most = program_size(PROGRAM_VERSION, 1) - program_size(PROGRAM_VERSION, 0);
+    const uint32_t most =
+        (uint32_t)((sizeof program_bytes - program_size(PROGRAM_VERSION, 0)) / operation_most);
+    const size_t size = program_size(PROGRAM_VERSION, 1 + (uint32_t)draw(&state) % most);
+    for (size_t i = 0; i < size; i++) {
+        program_bytes[i] = (uint8_t)draw(&state);
+    }
+    program_bytes[0] = PROGRAM_VERSION;
+    program_bytes[1] = 0; /* a small heap */
+    return size;
+}
+
+enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct kmemfuzz_failure *failure) {
+    const char *fault = NULL;
+    struct executor *const executor = run_prepare(&fault);
+    if (executor == NULL) {
+        *failure = (struct kmemfuzz_failure){0, "unusable", fault, 0, 0, 0, NULL, 0};
+        return KMEMFUZZ_UNUSABLE;
+    }
+    size_t started_count = 0;
+    for (size_t i = 0; i < program_count; i++) {
+        const size_t size = generate(seed, i);
+        const struct program program = program_decode(program_bytes, size);
+        if (run_find_lack(executor, &program).needed != 0) {
+            continue;
+        }
+        const struct verdict verdict = executor_run(executor, &program);
+        started_count += executor->started;
+        if (!verdict_is_sound(verdict)) {
+            *failure = (struct kmemfuzz_failure){i,
+                                                 oracle_id(verdict.oracle),
+                                                 oracle_sentence(verdict.oracle),
+                                                 verdict.offset,
+                                                 verdict.expected,
+                                                 verdict.observed,
+                                                 program_bytes,
+                                                 size};
+            return KMEMFUZZ_VIOLATION;
+        }
+    }
+    return started_count == 0 ? KMEMFUZZ_SKIPPED : KMEMFUZZ_SOUND;
+}
+
+static void put_text(const char *text, kmemfuzz_put *put) {
+    for (; *text != '\0'; text++) {
+        put(*text);
+    }
+}
+
+static void put_base64(const uint8_t *bytes, size_t size, kmemfuzz_put *put) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t group = 0;
+        for (size_t j = 0; j < 3; j++) {
+            group = group << 8 | (i + j < size ? bytes[i + j] : 0u);
+        }
+        for (size_t j = 0; j < 4; j++) {
+            put(i + j <= size ? digits[group >> (18 - 6 * j) & 63] : '=');
+        }
+    }
+}
+
+void kmemfuzz_print(const struct kmemfuzz_failure *failure, kmemfuzz_put *put) {
+    struct line line = {.size = 0};
+    line_text(&line, failure->oracle);
+    line_text(&line, ": ");
+    line_text(&line, failure->sentence);
+    line_text(&line, "\n  program");
+    line_decimal(&line, (uint32_t)failure->index);
+    line_text(&line, ", offset");
+    line_hexadecimal(&line, failure->offset);
+    line_text(&line, ", expected");
+    line_hexadecimal(&line, failure->expected);
+    line_text(&line, ", observed");
+    line_hexadecimal(&line, failure->observed);
+    line_text(&line, " (hexadecimal)\n  replay  echo ");
+    line_put(&line, put);
+    put_base64(failure->program, failure->size, put);
+    put_text(" | base64 -d | kmemfuzz explain -\n", put);
+}

@@ -17,10 +17,10 @@ function(kmem_foreign_heap name)
   endif()
   add_library(${name}_code OBJECT ${heap_SOURCES})
   if(heap_FLAGS)
-    target_include_directories(${name}_code PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/fuzz/include)
     target_link_libraries(${name}_code PRIVATE kmem_watched)
     # Whoever defines malloc means that one, and a variable without a value is in one place.
-    target_compile_options(${name}_code PRIVATE -g ${heap_FLAGS} -fno-builtin -fno-common)
+    target_compile_options(${name}_code PRIVATE -g ${heap_FLAGS} -fno-builtin -fno-common
+      -idirafter${PROJECT_SOURCE_DIR}/fuzz/include -idirafter${PROJECT_SOURCE_DIR}) # after all of its own
   else()
     target_link_libraries(${name}_code PRIVATE kmem_under_test)
     target_compile_options(${name}_code PRIVATE

@@ -188,7 +188,8 @@ class Heap:
         build.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "CXXFLAGS", "LDFLAGS")}
         definitions = self._definitions()
-        configured, arguments = build / "configured", "\n".join([str(SOURCES), *definitions])
+        configured, places = build / "configured", f"{SOURCES}\n{build}\n"
+        arguments = places + "\n".join(definitions)
         log = []
 
         def run(*command):
@@ -199,8 +200,12 @@ class Heap:
                 (build / "failed.log").write_text("".join(log), encoding="utf-8")
                 raise Refused(self._explain(log[-1], build))
             return log[-1]
-        if not configured.is_file() or configured.read_text(encoding="utf-8") != arguments:
+        before = configured.read_text(encoding="utf-8") if configured.is_file() else ""
+        if before != arguments:
             configured.unlink(missing_ok=True)
+            if not before.startswith(places):  # one of the two was moved, which CMake does not take
+                shutil.rmtree(build)
+                build.mkdir()
             run("cmake", "--preset", preset, "-B", str(build), *definitions)
             configured.write_text(arguments, encoding="utf-8")
         clean = ["--clean-first"] if self._is_stale(build) else []

@@ -237,6 +237,11 @@ static struct verdict do_step(struct executor *executor, const struct operation 
         step.slot = STEP_NO_SLOT;
     }
     executor->last_call = step.call;
+    if (unseen) {
+        step.relies = unseen_relies(&step);
+        step.relied_before = executor->relied;
+        executor->relied |= step.relies;
+    }
     step.recovery = recovery;
     step.predicted = executor->exact ? predict(executor, &step) : model_nothing();
     observe_before(executor, &step);
@@ -349,6 +354,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->given_pages = geometry.page_count;
     executor->touched_size = 0;
     executor->last_call = CALL_NONE;
+    executor->relied = 0;
     executor->set_aside = verdict_sound();
     executor->seen = (struct seen){.live_size = 0};
     executor->digest = 0;

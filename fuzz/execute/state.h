@@ -102,9 +102,10 @@ struct executor {
     size_t given_pages;     /* pages of the region, growth included */
     size_t touched_size;    /* bytes of the arena the run may have written */
     bool started;           /* false: the subject cannot make a heap of this region, and no step is made */
-    struct seen seen;       /* without a view, as the next two */
+    struct seen seen;       /* without a view, as the next three */
     struct region regions[GROWTH_REGIONS];
     size_t region_count;
+    unsigned relied;          /* bits of enum reliance: by all calls of the run so far */
     enum call last_call;      /* of the last step; CALL_NONE before the first */
     uint64_t known_met;       /* bit i: a run, of all so far, met entry i of the first KNOWN_MET_MAXIMUM that
                                * the subject knows */

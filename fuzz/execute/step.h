@@ -36,6 +36,18 @@ struct damage {
                   * it, unless its payload lies past it */
 };
 
+/* What a call relies on, of the facts of a subject without a view: bits, of which the first are enum
+ * subject_misuse's. */
+enum reliance {
+    RELIANCE_DOUBLE_FREE = SUBJECT_DOUBLE_FREE,
+    RELIANCE_INTERIOR = SUBJECT_INTERIOR,
+    RELIANCE_MISALIGNED = SUBJECT_MISALIGNED,
+    RELIANCE_FOREIGN = SUBJECT_FOREIGN,
+    RELIANCE_FREE_NULL = 16,
+    RELIANCE_REALLOC_NULL = 32,
+    RELIANCE_REALLOC_ZERO = 64,
+};
+
 struct step {
     size_t index;               /* operation number, from 0; those of the recovery follow the program's own */
     bool recovery;              /* not in the program: one of the frees at its end */
@@ -43,13 +55,15 @@ struct step {
 
     /* Resolved. */
     enum call call;
-    size_t slot;           /* the slot the result goes to or comes from; STEP_NO_SLOT: none */
-    bool null_pointer;     /* the call gets NULL */
-    size_t pointer_offset; /* the pointer passed, from base (modulo 2^N when before it) */
-    uint64_t size;         /* bytes */
-    uint64_t alignment;    /* bytes; 8 for an allocation without one */
-    uint64_t count;        /* for calloc */
-    struct damage damage;  /* for CALL_DAMAGED */
+    size_t slot;            /* the slot the result goes to or comes from; STEP_NO_SLOT: none */
+    bool null_pointer;      /* the call gets NULL */
+    size_t pointer_offset;  /* the pointer passed, from base (modulo 2^N when before it) */
+    uint64_t size;          /* bytes */
+    uint64_t alignment;     /* bytes; 8 for an allocation without one */
+    uint64_t count;         /* for calloc */
+    struct damage damage;   /* for CALL_DAMAGED */
+    unsigned relies;        /* bits of enum reliance: what this call does */
+    unsigned relied_before; /* the same of all calls before it in the run */
 
     struct prediction predicted; /* by the model; model_nothing() without one */
 

@@ -53,6 +53,29 @@ bool unseen_is_in_limits(const struct executor *executor, struct step *step) {
            step->alignment <= ANYWHERE_ALIGNMENT;
 }
 
+unsigned unseen_relies(const struct step *step) {
+    if (step->call == CALL_FREE && step->null_pointer) {
+        return RELIANCE_FREE_NULL;
+    }
+    if (step->call == CALL_REALLOC) {
+        const unsigned emptied = step->size == 0 ? RELIANCE_REALLOC_ZERO : 0u;
+        return step->null_pointer ? RELIANCE_REALLOC_NULL : emptied;
+    }
+    if (step->call != CALL_FREE || step->slot != STEP_NO_SLOT) {
+        return 0;
+    }
+    switch (step->operation.kind) {
+    case OPERATION_DOUBLE:
+        return RELIANCE_DOUBLE_FREE;
+    case OPERATION_INTERIOR:
+        return RELIANCE_INTERIOR;
+    case OPERATION_MISALIGNED:
+        return RELIANCE_MISALIGNED;
+    default:
+        return RELIANCE_FOREIGN;
+    }
+}
+
 size_t unseen_reach(const struct executor *executor) {
     return executor_is_anywhere(executor) ? executor->seen.live_size + ANYWHERE_REQUEST
                                           : executor->given_pages * executor->model.page_size;
@@ -117,7 +140,9 @@ static struct verdict judge_granted(const struct executor *executor, const struc
     }
     const struct verdict verdict = if_not(
         executor, request <= most, (struct verdict){ORACLE_IMPOSSIBLE_SIZE, step->offset, most, request});
-    const bool right = request != 0 || !allocates(step) || facts->zero_size != SUBJECT_ZERO_NULL;
+    const bool emptied = step->call == CALL_REALLOC && !step->null_pointer; /* it is asked to free */
+    const bool right =
+        request != 0 || (!emptied && (!allocates(step) || facts->zero_size != SUBJECT_ZERO_NULL));
     return verdict_is_sound(verdict)
                ? if_not(executor, right, (struct verdict){ORACLE_ZERO_SIZE, 0, UINT64_MAX, step->offset})
                : verdict;

@@ -9,6 +9,9 @@
  * the subject's parameters cannot say becomes the most that they can. */
 bool unseen_is_in_limits(const struct executor *executor, struct step *step);
 
+/* What the step's call relies on: bits of enum reliance. */
+unsigned unseen_relies(const struct step *step);
+
 /* Bytes that a call may have to go through, as its steps are bounded by them: the region; or in memory that
  * is anywhere what is live, and the largest request. */
 size_t unseen_reach(const struct executor *executor);

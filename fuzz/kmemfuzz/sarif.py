@@ -30,7 +30,7 @@ def _message(result):
     if operation is not None:
         end = " (freeing everything at the end)" if operation["recovery"] else ""
         lines.append(f"operation {operation['index']}: {operation['text']}{end}")
-    lines += [f"{name} {result[name]}" for name in ("where", "expected", "observed", "assertion", "fault") if name in result]
+    lines += [f"{name} {result[name]}" for name in ("where", "expected", "observed", "fact", "assertion", "fault") if name in result]
     program = result["program"]
     if "reduced" in result:
         count = program["operations"]

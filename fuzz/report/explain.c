@@ -122,6 +122,10 @@ void explain_verdict(struct verdict verdict, const struct step *step, struct exp
         step->call == CALL_CALLOC && step_request(step) == SIZE_MAX) {
         explain_product(step, explanation);
     }
+    if (verdict.oracle == ORACLE_IMPOSSIBLE_SIZE &&
+        verdict.expected == subject_under_test->facts.largest_request) {
+        fill_template("NULL, as the largest request is {bytes}", verdict.expected, explanation->expected);
+    }
     if (verdict.oracle == ORACLE_USABLE_SIZE && subject_under_test->view == NULL) {
         fill_template("at least {bytes}", verdict.expected, explanation->expected); /* no model says more */
     }

@@ -18,6 +18,13 @@ struct explanation {
 /* Fills *explanation for an unsound verdict. step is the last one; NULL: there is none, or it is unknown. */
 void explain_verdict(struct verdict verdict, const struct step *step, struct explanation *explanation);
 
+/* The facts of the table, if the subject has no view, that demand what was not kept: behind the verdict,
+ * which is sound when the subject died, or behind a call that relied on them, whether step's or one before.
+ * Such as "your table says .alignment = 16". Returns buffer; empty: it was no fact's doing. */
+#define EXPLAIN_FACT_SIZE 256 /* bytes */
+const char *explain_fact(const struct subject *subject, struct verdict verdict, const struct step *step,
+                         char buffer[EXPLAIN_FACT_SIZE]);
+
 /* The place of a line, such as "src/fit.c:120 in give" or, with no function known, "src/fit.c:120". Returns
  * buffer. */
 #define EXPLAIN_SOURCE_SIZE (SANITIZER_FUNCTION_SIZE + SANITIZER_FILE_SIZE + 32)

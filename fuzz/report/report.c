@@ -129,12 +129,21 @@ static void print_operation(FILE *stream) {
     fprintf(stream, "  operation  %zu: %s\n", step->index, text_operation(&step->operation, operation));
 }
 
+static void print_fact(struct verdict verdict, FILE *stream) {
+    char fact[EXPLAIN_FACT_SIZE];
+    explain_fact(recorder.executor->subject, verdict, last_step(), fact);
+    if (*fact != '\0') {
+        fprintf(stream, "  fact       %s\n", fact);
+    }
+}
+
 static void print_verdict(struct verdict verdict, FILE *stream) {
     struct explanation explanation;
     explain_verdict(verdict, last_step(), &explanation);
     fprintf(stream, "  where      %s\n", explanation.where);
     fprintf(stream, "  expected   %s\n", explanation.expected);
     fprintf(stream, "  observed   %s\n", explanation.observed);
+    print_fact(verdict, stream);
     struct assertion place;
     char source[EXPLAIN_SOURCE_SIZE];
     guard_find_place(verdict, &place);
@@ -196,6 +205,7 @@ void report_last_words(FILE *stream) {
     fprintf(stream, "\nDIED in the %s: the report above says why, this says where\n",
             place.in_adapter ? "adapter" : "subject");
     print_operation(stream);
+    print_fact(verdict_sound(), stream);
     if (place.in_adapter) {
         fprintf(stream, "  fault      %s\n", explain_adapter(&place, source));
     }

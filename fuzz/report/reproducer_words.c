@@ -23,8 +23,13 @@ void reproducer_write_finding(const struct outcome *outcome, FILE *stream) {
     if (outcome->failure.kind == FAILURE_VERDICT) {
         struct explanation explanation;
         explain_verdict(outcome->failure.verdict, outcome->has_step ? &outcome->step : NULL, &explanation);
-        fprintf(stream, " *   where     %s\n *   expected  %s\n *   observed  %s\n *\n", explanation.where,
+        fprintf(stream, " *   where     %s\n *   expected  %s\n *   observed  %s\n", explanation.where,
                 explanation.expected, explanation.observed);
+        char fact[EXPLAIN_FACT_SIZE];
+        explain_fact(subject_under_test, outcome->failure.verdict, outcome->has_step ? &outcome->step : NULL,
+                     fact);
+        fprintf(stream, "%s%s%s *\n", *fact == '\0' ? "" : " *   fact      ", fact,
+                *fact == '\0' ? "" : "\n");
     }
 }
 

@@ -104,6 +104,7 @@ static void write_death(struct json *json, const struct outcome *outcome) {
 static void write_outcome(struct json *json, const struct outcome *outcome) {
     char digest[17];
     char fault[EXPLAIN_SOURCE_SIZE];
+    char fact[EXPLAIN_FACT_SIZE];
     if (outcome->failure.kind != FAILURE_NONE) {
         json_string(json, "oracle", outcome_id(outcome));
         json_string(json, "sentence", outcome_sentence(outcome));
@@ -113,6 +114,12 @@ static void write_outcome(struct json *json, const struct outcome *outcome) {
         write_violation(json, outcome);
     } else if (outcome->failure.kind != FAILURE_NONE) {
         write_death(json, outcome);
+    }
+    const struct failure *const failure = &outcome->failure;
+    explain_fact(subject_under_test, failure->kind == FAILURE_VERDICT ? failure->verdict : verdict_sound(),
+                 outcome->has_step ? &outcome->step : NULL, fact);
+    if (failure->kind != FAILURE_NONE && *fact != '\0') {
+        json_string(json, "fact", fact);
     }
     if (outcome->place.in_adapter) {
         json_string(json, "fault", explain_adapter(&outcome->place, fault));

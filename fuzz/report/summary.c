@@ -40,6 +40,18 @@ static void add_heap(struct summary *summary, const struct program_header *geome
     add(summary, "heap", "%s", explain_heap(geometry, heap));
 }
 
+/* What of the subject's table demanded more than the heap kept. */
+static void add_promises(const struct recording *recording, struct verdict verdict, struct summary *summary) {
+    char fact[EXPLAIN_FACT_SIZE];
+    const struct history *const history = recording->history;
+    const size_t failed = history_failed_step(history);
+    explain_fact(subject_under_test, verdict,
+                 failed < history->step_count ? &history->steps[failed].step : NULL, fact);
+    if (*fact != '\0') {
+        add(summary, "fact", "%s", fact);
+    }
+}
+
 /* Where it happened, and whose fault it is if not the heap's. */
 static void say_place(const struct assertion *place, struct summary *summary) {
     char source[EXPLAIN_SOURCE_SIZE];
@@ -64,6 +76,7 @@ static void say_violation(const struct recording *recording, struct summary *sum
     add(summary, "where", "%s", explanation.where);
     add(summary, "expected", "%s", explanation.expected);
     add(summary, "observed", "%s", explanation.observed);
+    add_promises(recording, history->verdict, summary);
     if (place->text[0] != '\0') {
         add(summary, "assertion", "%s", shown(place->text));
     }
@@ -80,6 +93,7 @@ static void say_death(const struct recording *recording, struct summary *summary
              outcome->place.in_adapter ? "adapter" : "subject");
     snprintf(summary->sentence, sizeof summary->sentence, "%s", failure_text(&outcome->failure, failure));
     add_failed_step(summary, recording->history);
+    add_promises(recording, verdict_sound(), summary);
     if (sanitizer_find_source(outcome->report, &source)) {
         add(summary, "where", "%s, %s:%lu", shown(source.function), shown(source.file), source.line);
     }

@@ -5,7 +5,7 @@
 #include "fuzz/host/recording.h"
 
 #define SUMMARY_VALUE_SIZE 256 /* bytes */
-#define SUMMARY_FACT_COUNT 8
+#define SUMMARY_FACT_COUNT 9
 
 struct summary_fact {
     const char *name; /* one word, such as "expected" */

@@ -333,6 +333,17 @@ class TestTheHeaps(FolderTest):
         else:
             assert "port_heap.c" not in str(result["place"])
 
+    def test_a_fact_that_the_heap_does_not_keep_is_named(self):
+        self.write("program.ops", "kmem-program 2\nheap page=256 pages=1\nalloc 0 9\nalloc 1 8\n")
+        said = {words: self.run_with("list_heap", "MISALIGNS", "kmemfuzz", *words.split(), "program.ops")[1]
+                for words in ("run", "explain", "run --json", "sarif out.sarif", "show --map")}
+        assert "\n  fact       your table says .alignment = 4\n" in said["explain"] and said["show --map"]
+        assert json.loads(said["run --json"])["results"][0]["fact"] == "your table says .alignment = 4"
+        written = ((self.folder / name).read_text("utf-8") for name in ("program.ops.c", "program.ops.html", "out.sarif"))
+        for text in (said["run"], *written):
+            assert re.search(r"fact\W+your table says \.alignment = 4", text), text[:2000]
+        assert " fact " not in self.run_with("list_heap", "OVERLAPS", "kmemfuzz", "run", "program.ops")[1]
+
     def test_a_program_in_whose_region_no_heap_can_start_is_not_called_sound(self):
         self.write("small.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")
         for words in (("run",), ("run", "--json"), ("explain",), ("show", "--c"), ("reduce", "-o", "OUT")):

@@ -7,6 +7,7 @@ install(FILES fuzz/report/page/colours.css DESTINATION lib/kmemfuzz/site)
 
 set(tree share/kmemfuzz)
 install(DIRECTORY src invariants fuzz cmake docs DESTINATION ${tree} PATTERN kmemfuzz EXCLUDE PATTERN __pycache__ EXCLUDE)
+install(DIRECTORY corpus/seeds corpus/minimised DESTINATION ${tree}/corpus) # what campaigns start from
 install(FILES CMakeLists.txt CMakePresets.json LICENSE DESTINATION ${tree})
 
 include(CMakePackageConfigHelpers)

@@ -3,6 +3,7 @@ parts are in campaign_folder, workers, crashes, findings, explanation and campai
 
 import contextlib
 import functools
+import json
 import os
 import pathlib
 import signal
@@ -13,10 +14,10 @@ import time
 
 from kmemfuzz import corpus
 from kmemfuzz import crashes as crash_list
-from kmemfuzz import explanation, findings, fuzzer, series, tree
+from kmemfuzz import explanation, findings, fuzzer, heap, series, tree
 from kmemfuzz.campaign_folder import Folders
 from kmemfuzz.campaign_status import Status, measure, summarise
-from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, add_caller,
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, add_caller,
                           end_missing, exit_codes, parse_duration, parse_positive, place_paths)
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
 from kmemfuzz.workers import Workers
@@ -28,6 +29,7 @@ EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are re
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
 LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, where there is no explanation
 FAULT_SIZE = 2000  # characters of a worker's words that are shown when it has ended without a finding
+LEFT_OUT = ("not asked", "not judged", "set aside")  # how a target's lines begin that say what it leaves out
 SPACE_SECONDS = 0.5  # between looks at the space left
 
 
@@ -41,15 +43,17 @@ def parse_arguments(arguments):
                         help="how long: 60s, 10m, 2h (default: 60s)")
     parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
                         help="workers (default: one per processor)")
-    parser.add_argument("--target", choices=TARGETS, default="heap", help="what to fuzz (default: heap)")
+    if heap.CURRENT is None:
+        parser.add_argument("--target", choices=TARGETS, default="heap", help="what to fuzz (default: heap)")
+        parser.add_argument("--build", type=pathlib.Path, default=BUILD, metavar="DIR",
+                            help=f"the folder that holds the fuzz targets, such as build/engines/memory from ./ci/engine memory "
+                                 f"(default: {BUILD}, which is built if needed)")
     parser.add_argument("--until-crash", action="store_true",
                         help="stop at the first crash (default: keep going, and keep every crash)")
     parser.add_argument("--corpus", type=pathlib.Path, metavar="DIR",
-                        help="the corpus to start from and add to (default: build/campaign/TARGET/corpus)")
-    parser.add_argument("--build", type=pathlib.Path, default=BUILD, metavar="DIR",
-                        help=f"the folder that holds the fuzz targets, such as build/engines/memory from ./ci/engine memory "
-                             f"(default: {BUILD}, which is built if needed)")
+                        help="the corpus to start from and add to (default: build/campaign/TARGET/corpus, or HEAP.fuzz/corpus)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
+    parser.set_defaults(target="heap", build=BUILD)
     add_caller(parser)
     options = parser.parse_args(arguments)
     place_paths(parser, options, "corpus", "build")
@@ -61,10 +65,11 @@ def parse_arguments(arguments):
 
 
 def prepare_build(preset, stop):
-    """Sets up and builds, if there is a tree. Returns the exit code, or None when a stop was requested."""
-    if tree.TREE is None:
+    """Sets up and builds, if there is something to build from. Returns the exit code, or None when a stop was requested."""
+    if tree.TREE is None and heap.CURRENT is None:
         return EXIT_SOUND
-    process = subprocess.Popen(tree.build_command([preset]), stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(tree.build_command([preset]), stdin=subprocess.DEVNULL, start_new_session=True,
+                               stdout=subprocess.DEVNULL if heap.CURRENT else None)  # where its programs are
     while not stop.received:
         try:
             return process.wait(timeout=0.1)
@@ -76,6 +81,10 @@ def prepare_build(preset, stop):
         pass
     process.wait()
     return None
+
+
+class Unusable(Exception):
+    """Why a heap of one's own cannot be fuzzed, in its target's words."""
 
 
 class Campaign:
@@ -128,6 +137,25 @@ class Campaign:
                 self.folders.require_space()
             status.show(get_figures, self.crashes.names)
 
+    def try_out(self):
+        """Takes the seeds away in whose regions a heap of one's own does not start, and prints what its target says will not be
+        asked or judged. Raises Unusable when it never starts, or its table contradicts itself."""
+        seeds = self.folders.work / "seeds"
+        count = len(corpus.inputs(seeds))
+        done = subprocess.run([corpus.KMEMFUZZ, "run", "--json", seeds], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", check=False)
+        if not done.stdout:
+            raise Unusable(done.stderr.strip() or f"{corpus.KMEMFUZZ} ended with code {done.returncode}")
+        for result in json.loads(done.stdout)["results"]:
+            if result["verdict"] == "unusable":
+                pathlib.Path(result["file"]).unlink()
+        if not corpus.inputs(seeds):
+            raise Unusable(f"nothing can be judged: in the regions of {count} programs start never returned true. If it needs others, say "
+                           "so in the facts region_least and region_most")
+        for line in corpus.run_fuzzer(self.binary, "-runs=0")[1].splitlines():
+            if line.startswith(LEFT_OUT):
+                print(visible(line), file=sys.stderr)
+
     def run(self):
         """Fuzzes. Raises OSError when a disk is full or a folder or program cannot be used; what was found is then in the
         working folder, or where it should be."""
@@ -139,6 +167,8 @@ class Campaign:
         tempfile.tempdir = os.environ["TMPDIR"] = str(folders.temporary.absolute())  # or kill -9 would leave something there
         folders.require_space()
         corpus.prepare_seeds(options.target, folders.work / "seeds")
+        if heap.CURRENT is not None:
+            self.try_out()
         unreported = folders.take_over(self.binary)
         if unreported:
             one = len(unreported) == 1
@@ -220,7 +250,7 @@ class Campaign:
                 if findings.show(finding, sys.stderr)]
         more = entry["count"] - EXPLAINED_COUNT
         if more > 0:
-            command = (f"{corpus.tool_of(self.options.target)} explain" if self.options.target in corpus.PROGRAMS else
+            command = (tree.command(corpus.tool_of(self.options.target), "explain") if self.options.target in corpus.PROGRAMS else
                        f"{explanation.STEPS_WANTED} {self.binary}")
             print(f"{more} more input{'' if more == 1 else 's'} of this kind {'is' if more == 1 else 'are'} in "
                   f"{visible(self.folders.findings)}; {visible(command)} FILE explains each", file=sys.stderr)
@@ -229,7 +259,8 @@ class Campaign:
             if log.exists():
                 print(visible_lines(log.read_bytes()[:LOG_SHOWN_SIZE]), file=sys.stderr)
             data = pathlib.Path(entry["file"]).read_bytes()
-            replay = f"{shell_word(self.binary)} {shell_word(entry['file'])}"
+            command = shell_word(self.binary) if heap.CURRENT is None else heap.CURRENT.command("run")
+            replay = f"{command} {shell_word(entry['file'])}"
             print("\n" + explanation.carry(data, replay), end="", file=sys.stderr)
         self.folders.forget(entry["files"])
         return explained
@@ -249,6 +280,10 @@ def main(arguments):
     try:
         campaign.run()
         campaign.report()
+    except Unusable as error:
+        campaign.folders.discard()
+        print(f"kmemfuzz fuzz: {visible_lines(error)}", file=sys.stderr)
+        return EXIT_USAGE
     except (OSError, subprocess.CalledProcessError, corpus.CorpusError) as error:
         print(f"kmemfuzz fuzz: {visible_lines(error)}", file=sys.stderr)
         work = campaign.folders.work

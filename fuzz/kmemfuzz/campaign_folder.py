@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 
-from kmemfuzz import corpus, fuzzer
+from kmemfuzz import corpus, fuzzer, heap
 
 CAMPAIGNS = pathlib.Path("build/campaign")
 # libFuzzer stops in the middle of a file when a disk is full, and says nothing. So a campaign ends before it is.
@@ -26,12 +26,20 @@ def log_of(finding):
     return finding.with_name(finding.name + ".log")
 
 
+def places(target):
+    """Where campaigns have their own files, and the folder with the corpus and the findings: a heap of one's own has those
+    beside its file."""
+    if heap.CURRENT is None:
+        return CAMPAIGNS / target, CAMPAIGNS / target
+    return pathlib.Path(os.path.relpath(heap.CURRENT.build / "campaign")), heap.CURRENT.place
+
+
 class Folders:
     def __init__(self, target, corpus_folder=None, findings_folder=None):
-        self.base = CAMPAIGNS / target
+        self.base, place = places(target)
         self.running = self.base / "running"
-        self.corpus = corpus_folder or self.base / "corpus"
-        self.findings = findings_folder or self.base / "findings"
+        self.corpus = corpus_folder or place / "corpus"
+        self.findings = findings_folder or place / "findings"
         self.work = None
         self.lock = None
 
@@ -136,13 +144,16 @@ class Folders:
             data = path.read_bytes()
             if data:
                 corpus.add(candidates, data)
-        if not any(candidates.iterdir()):
+        if heap.CURRENT is None and not any(candidates.iterdir()):
             return 0, None
         merged, failure, count = candidates, None, 0
         with corpus.locked(self.corpus):
             corpus.snapshot(self.corpus, cover)
             for path in corpus.inputs(work / "seeds"):
-                shutil.copyfile(path, cover / f"seed-{path.name}")
+                if heap.CURRENT is None or path.name.startswith("regressions-"):
+                    shutil.copyfile(path, cover / f"seed-{path.name}")
+                else:  # the heap's author has no other copy of ours: what they reach belongs in the corpus
+                    corpus.add(candidates, path.read_bytes())
             try:
                 corpus.set_cover(binary, cover, candidates, fuzzer.MAXIMUM_INPUT_SIZE, [lock])
                 merged = cover
@@ -206,6 +217,11 @@ class Folders:
         """Takes back the notes of findings that have been reported."""
         for finding in findings:
             (self._unreported(self.work) / pathlib.Path(finding).name).unlink(missing_ok=True)
+
+    def discard(self):
+        """Removes this campaign's own folder, in which nothing was found."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        os.close(self.lock)
 
     def leave(self):
         """Removes this campaign's own folder, unless there is something left to report; then the next campaign does. Returns

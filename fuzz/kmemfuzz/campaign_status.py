@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from kmemfuzz import corpus
+from kmemfuzz import corpus, heap
 from kmemfuzz.outside_text import dump_json, visible
 
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
@@ -89,7 +89,8 @@ def summarise(figures, options):
     if options.json:
         print(dump_json(figures))
         return
-    print(f"\nFuzzed the {options.target} target for {figures['seconds']:.0f} s with {options.jobs} "
+    what = f"the {options.target} target" if heap.CURRENT is None else visible(heap.CURRENT.shown)
+    print(f"\nFuzzed {what} for {figures['seconds']:.0f} s with {options.jobs} "
           f"worker{'' if options.jobs == 1 else 's'}")
     print(f"  executions          {figures['executions']:,} ({figures['executions_per_second']:,}/s)")
     if options.target in corpus.PROGRAMS:

@@ -14,7 +14,7 @@ import struct
 import subprocess
 import tempfile
 
-from kmemfuzz import fuzzer, tree
+from kmemfuzz import fuzzer, heap, tree
 
 KMEMFUZZ = tree.build_folder("fuzz") / "kmemfuzz"
 PROGRAMS = ("heap", "kernel", "pages")  # the targets whose inputs are programs
@@ -162,9 +162,12 @@ def prepare_seeds(target, folder):
     folder.mkdir(parents=True)
     if target not in PROGRAMS:
         return
-    paths = [path for name in SEED_FOLDERS for path in inputs(pathlib.Path("corpus", name))]
-    for path, program in zip(paths, canonical(paths)):
-        (folder / "-".join(path.relative_to("corpus").parts)).write_bytes(program)
+    folders = [pathlib.Path("corpus", name) for name in SEED_FOLDERS]
+    if heap.CURRENT is not None:
+        folders = [heap.SOURCES / "corpus" / name for name in ("seeds", "minimised")] + [heap.CURRENT.place / "regressions"]
+    paths = {path: "-".join([origin.name, *path.relative_to(origin).parts]) for origin in folders for path in inputs(origin)}
+    for name, program in zip(paths.values(), canonical(paths)):
+        (folder / name).write_bytes(program)
 
 
 def run_fuzzer(binary, *arguments, folder=None, holding=()):

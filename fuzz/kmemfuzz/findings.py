@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from kmemfuzz import child, fuzzer
+from kmemfuzz import child, fuzzer, tree
 from kmemfuzz.command_line import EXIT_SOUND, EXIT_VIOLATION
 from kmemfuzz.explanation import CARRIED_SIZE, Cut, carry
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
@@ -51,7 +51,7 @@ def _carry_program(path, tool):
         data = pathlib.Path(path).read_bytes()
     except (OSError, ValueError):  # ValueError: no file can have that name
         return None, None, ""
-    replay = f"{shell_word(tool)} run {shell_word(path)}"
+    replay = f"{tree.command(tool, 'run')} {shell_word(path)}"
     return base64.b64encode(data).decode() if len(data) < CARRIED_SIZE else None, replay, carry(data, replay)
 
 

@@ -18,7 +18,7 @@ import sys
 import time
 
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_USAGE
-from kmemfuzz.outside_text import visible, visible_lines
+from kmemfuzz.outside_text import shell_word, visible, visible_lines
 
 SUFFIXES = (".c", ".cc", ".cpp", ".cxx")  # of a subject
 OBJECT_SUFFIXES = (".o", ".a")
@@ -33,6 +33,7 @@ WATCH = ", under AddressSanitizer and UBSan"
 _PATH_FLAGS = ("-I", "-isystem", "-iquote", "-idirafter", "-include")
 _CHATTER = re.compile(r"^(\[\d+/\d+\] |ninja: |FAILED: |: && |/\S+/(cmake|clang|llvm-|ld)|cd .* && )")
 
+TYPED = os.environ.get("KMEMFUZZ_TYPED", "kmemfuzz")  # how the tool was
 CURRENT = None  # the Heap that this process is about; None: kmem
 
 
@@ -119,7 +120,8 @@ class Settings:
 
 
 class Heap:
-    """A heap of one's own. Members: shown, its file as it was typed; source, the same in full; name; folder and build, in full."""
+    """A heap of one's own. Members: shown, its file as it was typed; source, the same in full; name; folder and build, in full;
+    place, the folder as it is from here."""
 
     def __init__(self, shown, given, build_folder=None):
         """given has lists of source, flag and mute, where they were on the command line. Raises Refused."""
@@ -127,6 +129,7 @@ class Heap:
         self.source = pathlib.Path(os.path.abspath(shown))
         self.name = self.source.stem
         self.folder = self.source.with_suffix(".fuzz")
+        self.place = pathlib.Path(shown).with_suffix(".fuzz")
         self.build = pathlib.Path(os.path.abspath(build_folder or self.folder / "build"))
         self._require_file(self.source)
         self._settings = Settings()
@@ -143,6 +146,15 @@ class Heap:
         for text in (*self._settings.source, *self._settings.flag, *self._settings.mute, str(self.source), str(self.build)):
             if re.search(r'[][;"\\\n|]|[$][({]', text):
                 raise Refused(f"'{text}' has one of ; \" \\ | [ ] $( ${{ or a newline in it, which CMake cannot take")
+
+    def command(self, word):
+        """How a word is typed that is about this heap, for commands to be repeated."""
+        return f"{shell_word(TYPED)} {word} {shell_word(self.shown)}"
+
+    def arguments(self):
+        """What a word is given to be about this heap as this process is."""
+        return [self.shown, f"{FOLDER_OPTION}={self.build}",
+                *(f"{option}={shlex.join(getattr(self._settings, kind))}" for option, kind in OPTIONS.items())]
 
     def _shown(self, path):
         """A path as it would be typed here."""
@@ -288,7 +300,7 @@ def take(word, arguments):
         else:
             rest.append(argument)
     CURRENT = Heap(arguments[0], given, build_folder)
-    os.environ.update(KMEMFUZZ=str(CURRENT.build / "fuzz" / "kmemfuzz"), KMEMFUZZ_SUBJECT=CURRENT.shown, KMEMFUZZ_FOLDER=str(CURRENT.folder))
+    os.environ.update(KMEMFUZZ=str(CURRENT.build / "fuzz" / "kmemfuzz"), KMEMFUZZ_SUBJECT=CURRENT.shown, KMEMFUZZ_FOLDER=str(CURRENT.place))
     return rest
 
 
@@ -298,7 +310,7 @@ def start(word, arguments):
     if code is None:
         tool = CURRENT.build / "fuzz" / "kmemfuzz"
         try:
-            os.execv(tool, [str(tool), word, *arguments])
+            os.execv(tool, [TYPED, word, *arguments])
         except OSError as error:
             print(f"kmemfuzz: {tool}: {error.strerror}", file=sys.stderr)
             return EXIT_INTERNAL if error.errno == 8 else EXIT_ENVIRONMENT

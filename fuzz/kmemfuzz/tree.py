@@ -7,6 +7,7 @@ import sys
 
 from kmemfuzz import command_line, heap
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE
+from kmemfuzz.outside_text import shell_word
 
 _MARK = pathlib.Path("ci/lib/common.sh")
 _PREPARE = '. ci/lib/common.sh && ci/setup && build "$@"'
@@ -38,6 +39,11 @@ def tool():
     return path.relative_to(here) if command_line.CALLER == here and path.is_relative_to(here) else path
 
 
+def command(program, name):
+    """How a word of a tool is typed, for commands to be repeated."""
+    return f"{shell_word(program)} {name}" if heap.CURRENT is None else heap.CURRENT.command(name)
+
+
 def word(name):
     """The command line of another word of this package."""
     return [sys.executable, str(pathlib.Path(__file__).parent), name]
@@ -46,7 +52,7 @@ def word(name):
 def build_command(presets):
     """The command that sets up and builds, at the top of the tree: so what is judged is of this tree, and never stale."""
     if heap.CURRENT is not None:
-        return [*word("build"), heap.CURRENT.shown, f"{heap.FOLDER_OPTION}={heap.CURRENT.build}", *(f"--preset={preset}" for preset in presets)]
+        return [*word("build"), *heap.CURRENT.arguments(), *(f"--preset={preset}" for preset in presets)]
     return ["bash", "-c", _PREPARE, "bash", *presets]
 
 

@@ -10,10 +10,12 @@
 
 #include "fuzz/host/exit_code.h"
 #include "fuzz/host/host.h"
+#include "fuzz/host/own_heap.h"
 #include "fuzz/host/statistics.h"
 #include "fuzz/host/subject_table.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/violation.h"
+#include "fuzz/text/shown.h"
 #include "fuzz/text/text.h"
 
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
@@ -44,19 +46,30 @@ static void end(void) {
     }
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
-int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+/* Sets how a report says that its input is run again, by the tool beside this program; of a heap of the
+ * user's as that is typed (fuzz/kmemfuzz/heap.py). */
+static void name_replay(const char *self) {
     static const char ending[] = "_fuzzer";
     static const char own[] = "heap_fuzzer"; /* whose tool is kmemfuzz; NAME_fuzzer's is NAME_kmemfuzz */
-    const char *const self = *argument_count > 0 ? (*arguments)[0] : "";
+    const char *const subject = getenv(OWN_HEAP_FILE);
     const char *const slash = strrchr(self, '/');
     const char *const name = slash == NULL ? self : slash + 1;
     const size_t size = strlen(name);
     const bool named = size > sizeof ending - 1 && strcmp(name + size - (sizeof ending - 1), ending) == 0 &&
                        strcmp(name, own) != 0;
     const int kept = (int)(name - self) + (named ? (int)(size - (sizeof ending - 1)) : 0);
-    snprintf(replay, sizeof replay, "%.*s%skmemfuzz run FILE (the one the fuzzer names below)", kept, self,
-             named ? "_" : "");
+    if (subject != NULL) {
+        snprintf(replay, sizeof replay, "kmemfuzz run %s FILE (the one the fuzzer names below)",
+                 shown(subject));
+    } else {
+        snprintf(replay, sizeof replay, "%.*s%skmemfuzz run FILE (the one the fuzzer names below)", kept,
+                 self, named ? "_" : "");
+    }
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
+int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+    name_replay(*argument_count > 0 ? (*arguments)[0] : "");
     (void)atexit(end);
     (void)host_executor(PROGRAM_SLOT_COUNT_MAXIMUM); /* with a faulty table the process ends here */
     subject_table_print_left_out(subject_under_test, stderr);

@@ -10,9 +10,20 @@
 #include <string.h>
 
 #include "fuzz/host/file_list.h"
+#include "fuzz/host/own_heap.h"
 #include "fuzz/text/shown.h"
 
 const char *command_tool_path = "kmemfuzz";
+
+void command_print_word(const char *tool, const char *word, FILE *stream) {
+    const char *const subject = getenv(OWN_HEAP_FILE);
+    shown_print_word(tool, stream);
+    fprintf(stream, " %s", word);
+    if (subject != NULL) {
+        fputc(' ', stream);
+        shown_print_word(subject, stream);
+    }
+}
 
 /* Ends. */
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "fuzz/host/exit_code.h"
 #include "fuzz/host/file_list.h"
@@ -86,6 +87,10 @@ extern const struct command command_keep;
 
 /* The path this process was started by, for commands to repeat. */
 extern const char *command_tool_path;
+
+/* Prints the beginning of a command to type: the tool, a word and, if this is that of a heap of the user's,
+ * that heap's file. */
+void command_print_word(const char *tool, const char *word, FILE *stream);
 
 /* Reads the arguments after a command's name, NULL-terminated, as getopt_long does, and runs it. Returns its
  * exit code; or EXIT_SOUND when help was asked for and printed; or EXIT_USAGE, having printed what is wrong

@@ -1,4 +1,5 @@
 /* kmemfuzz keep: a program that failed, kept so that it never fails again. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "fuzz/host/host.h"
 #include "fuzz/host/input.h"
 #include "fuzz/host/output.h"
+#include "fuzz/host/own_heap.h"
 #include "fuzz/host/reduced.h"
 #include "fuzz/host/tree.h"
 #include "fuzz/text/shown.h"
@@ -14,6 +16,7 @@
 #include "fuzz/tool/command.h"
 
 #define FOLDER            "corpus/regressions"
+#define OWN_FOLDER        "/regressions" /* in that of a heap of the user's */
 #define SUFFIX            ".ops"
 #define NAME_SIZE_MAXIMUM ((size_t)100) /* bytes, without the NUL */
 #define NAME_CHARACTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -26,9 +29,27 @@ struct options {
 
 /* The file. */
 
+/* The folder of the regressions of a heap of the user's, which is made if need be: from malloc; NULL, and why
+ * has been said. */
+static char *make_own_folder(const char *place) {
+    const size_t size = strlen(place) + sizeof OWN_FOLDER;
+    char *const folder = malloc(size);
+    if (folder == NULL) {
+        abort(); /* a path */
+    }
+    snprintf(folder, size, "%s" OWN_FOLDER, place);
+    if ((mkdir(place, 0777) != 0 && errno != EEXIST) || (mkdir(folder, 0777) != 0 && errno != EEXIST)) {
+        fprintf(stderr, "kmemfuzz: cannot make the folder %s: %s\n", shown(folder), strerror(errno));
+        free(folder);
+        return NULL;
+    }
+    return folder;
+}
+
 /* The path of the regression, from malloc; NULL, and why has been said. */
 static char *choose_path(const char *name) {
-    char *const folder = tree_find(FOLDER);
+    const char *const own = getenv(OWN_HEAP_FOLDER);
+    char *const folder = own == NULL ? tree_find(FOLDER) : make_own_folder(own);
     if (folder == NULL) {
         return NULL;
     }
@@ -79,10 +100,23 @@ static void print_kept(const struct input *input, const struct reduced *reduced,
                failure_text(&reduced->failure, what), before, before == 1 ? "" : "s",
                reduced->program.operation_count);
     }
-    printf("\nFrom now on ./ci/replay requires it to be sound in three builds, kmemfuzz board on the boards, "
-           "and\n"
-           "./ci/fuzz starts from it. Next:\n"
-           "  1. Fix the bug, until kmemfuzz run ");
+    if (getenv(OWN_HEAP_FOLDER) == NULL) {
+        printf("\nFrom now on ./ci/replay requires it to be sound in three builds, kmemfuzz board on the "
+               "boards, "
+               "and\n./ci/fuzz starts from it.");
+    } else {
+        printf("\nFrom now on ");
+        command_print_word("kmemfuzz", "run", stdout);
+        printf(" requires it to be sound,\n");
+        command_print_word("kmemfuzz", "board", stdout);
+        printf(" on the boards, and ");
+        command_print_word("kmemfuzz", "fuzz", stdout);
+        printf("\nstarts from it.");
+    }
+    printf(" Next:\n"
+           "  1. Fix the bug, until ");
+    command_print_word("kmemfuzz", "run", stdout);
+    putchar(' ');
     shown_print_word(path, stdout);
     printf(" says it is sound.\n"
            "  2. In the comment below its first line, say what was wrong.\n"

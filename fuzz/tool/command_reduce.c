@@ -80,8 +80,10 @@ static enum exit_code finish(const struct input *input, const struct reduced *re
 }
 
 static enum exit_code fail_sound(const struct options *options) {
-    fprintf(stderr, "%s: error: the program is sound, so there is nothing to reduce; kmemfuzz run ",
+    fprintf(stderr, "%s: error: the program is sound, so there is nothing to reduce; ",
             input_name(options->source));
+    command_print_word("kmemfuzz", "run", stderr);
+    fputc(' ', stderr);
     shown_print_word(options->source, stderr);
     fprintf(stderr, " says so too\n");
     return EXIT_USAGE;

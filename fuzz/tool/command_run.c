@@ -1,5 +1,7 @@
 /* kmemfuzz run: programs against the heap, with every oracle asked. */
+#include <dirent.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "fuzz/host/host.h"
 #include "fuzz/host/input.h"
 #include "fuzz/host/outcome.h"
+#include "fuzz/host/own_heap.h"
 #include "fuzz/host/reduced.h"
 #include "fuzz/host/subject_table.h"
 #include "fuzz/report/report.h"
@@ -41,8 +44,8 @@ static char *replay_command(const struct options *options, const char *path) {
     if (stream == NULL) {
         abort(); /* a few hundred bytes */
     }
-    shown_print_word(command_tool_path, stream);
-    fputs(" run ", stream);
+    command_print_word(command_tool_path, "run", stream);
+    fputc(' ', stream);
     fputs(*path == '-' && path[1] != '\0' ? "./" : "", stream); /* no option */
     shown_print_word(path, stream);
     fputs(options->files.as_bytes ? " --bytes" : "", stream);
@@ -286,6 +289,41 @@ static enum exit_code take_oracles(void *given, const char *name, const char *li
     return EXIT_SOUND;
 }
 
+/* Whether there is a folder of that path, with something in it. */
+static bool holds_something(const char *path) {
+    DIR *const folder = opendir(path);
+    const struct dirent *entry = NULL;
+    while (folder != NULL && (entry = readdir(folder)) != NULL && *entry->d_name == '.') {
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return entry != NULL;
+}
+
+/* What is run of a heap of the user's where no file is named: its corpus and its regressions. */
+static enum exit_code add_own_files(struct file_list *files) {
+    static const char *const folders[] = {"corpus", "regressions"};
+    const char *const place = getenv(OWN_HEAP_FOLDER);
+    if (place == NULL) {
+        return command_misuse(&command_run, "it needs a file, or a folder with files in it");
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "%s/%s", place, folders[i]) < (int)sizeof path &&
+            holds_something(path)) {
+            const enum exit_code code = file_list_add(files, path);
+            if (code != EXIT_SOUND) {
+                return code;
+            }
+        }
+    }
+    return files->count != 0
+               ? EXIT_SOUND
+               : command_misuse(&command_run, "it needs a file: %s has no corpus and no regressions yet",
+                                shown(place));
+}
+
 /* What the options need of one another. */
 static enum exit_code check(const struct options *options) {
     const struct debugger_options *const debugger = &options->debugger;
@@ -304,9 +342,6 @@ static enum exit_code check(const struct options *options) {
     if (debugger->commands != NULL && access(debugger->commands, R_OK) != 0) {
         return command_misuse(&command_run, "--gdb-commands needs " DEBUGGER_COMMANDS);
     }
-    if (options->files.count == 0) {
-        return command_misuse(&command_run, "it needs a file, or a folder with files in it");
-    }
     if (options->trace && options->to_json) {
         return command_misuse(&command_run, "--trace and --json both want standard output; choose one");
     }
@@ -316,6 +351,9 @@ static enum exit_code check(const struct options *options) {
 static enum exit_code run(void *given) {
     struct options *const options = given;
     enum exit_code code = check(options);
+    if (code == EXIT_SOUND && options->files.count == 0) {
+        code = add_own_files(&options->files);
+    }
     if (code == EXIT_SOUND) {
         code = options->debug ? debug_file(options) : run_files(options);
     }

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/host/own_heap.h"
 #include "fuzz/program/program.h"
 #include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
 #include "fuzz/tool/package.h"
 
-#define SUBJECT "KMEMFUZZ_SUBJECT" /* in the environment: the file of the heap, as typed */
+#define TYPED "KMEMFUZZ_TYPED" /* in the environment: the path this process was started by */
 
 struct word {
     const struct command *command; /* NULL: it is the package's */
@@ -172,11 +173,11 @@ static bool keep_standard_files(void) {
 }
 
 /* Whether the word is about a heap of the user's, whose file follows it: then that heap's own tool is built,
- * which knows by SUBJECT that it is the one. */
+ * which knows by OWN_HEAP_FILE that it is the one. */
 static bool is_of_other_heap(char **arguments) {
     static const char *const suffixes[] = {".c", ".cc", ".cpp", ".cxx"};
     if (arguments[0] == NULL || find_word(arguments[0]) == NULL || arguments[1] == NULL ||
-        arguments[1][0] == '-' || getenv(SUBJECT) != NULL) {
+        arguments[1][0] == '-' || getenv(OWN_HEAP_FILE) != NULL) {
         return false;
     }
     const char *const dot = strrchr(arguments[1], '.');
@@ -211,6 +212,7 @@ int main(int argument_count, char **arguments) {
     if (argument_count > 1 &&
         (is_of_other_heap(arguments + 1) ||
          (find_word(arguments[1]) != NULL && find_word(arguments[1])->command == NULL))) {
+        (void)setenv(TYPED, arguments[0], 1);
         return (int)package_start(arguments + 1); /* with this process' files and signals as they came */
     }
     death_watch();

@@ -26,9 +26,9 @@ function(kmem_foreign_heap name)
     target_compile_options(${name}_code PRIVATE
       $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   endif()
-  # Its steps and its stores are seen as well (fuzz/host/guard.h).
+  # Its steps and its stores are seen as well (fuzz/host/guard.h), but where it counts them itself, which stores too.
   set(guarded "")
-  if(NOT KMEM_BOARD)
+  if(NOT KMEM_BOARD AND NOT CMAKE_C_FLAGS MATCHES "-fprofile-instr-generate")
     target_compile_options(${name}_code PRIVATE
       $<IF:$<C_COMPILER_ID:Clang>,-fsanitize-coverage=trace-pc$<COMMA>trace-stores,-fsanitize-coverage=trace-pc>)
     set(guarded --redefine-sym __sanitizer_cov_trace_pc=guard_step) # libFuzzer has one, which does nothing
@@ -44,6 +44,7 @@ function(kmem_foreign_heap name)
   endif()
 
   separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
+  list(FILTER flags EXCLUDE REGEX "^-(fsanitize|fprofile|fcoverage|Wl,)") # of an engine's, which would put run times into the object
   if(CMAKE_C_COMPILER_TARGET)
     list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} -fuse-ld=lld)
   endif()

@@ -9,14 +9,17 @@ import zipfile
 
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
 from kmemfuzz.entry import enter
+from kmemfuzz.fuzzer import MAXIMUM_INPUT_SIZE
 from kmemfuzz.outside_text import visible
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip file can name
 
 
 def pack(output, folders):
-    """Writes every file of the folders to a zip file, each named after its folder and itself. Returns how many."""
-    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    """Writes every file of the folders that engines use whole to a zip file, each named after its folder and itself. Returns
+    how many."""
+    files = sorted(path for folder in folders for path in folder.iterdir()
+                   if path.is_file() and path.stat().st_size <= MAXIMUM_INPUT_SIZE)
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
             entry = zipfile.ZipInfo(f"{path.parent.name}-{path.name}", EARLIEST)

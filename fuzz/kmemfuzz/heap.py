@@ -169,11 +169,11 @@ class Heap:
         except OSError as error:
             raise Refused(f"{self._shown(path)}: {error.strerror}", EXIT_ENVIRONMENT) from error
 
-    def _definitions(self):
+    def definitions(self):
         """What CMake is told of this heap."""
         objects = [path for path in self._settings.source if path.endswith(OBJECT_SUFFIXES)]
         sources = [str(self.source), *(path for path in self._settings.source if path not in objects)]
-        stamp = hashlib.sha1(b"".join(pathlib.Path(path).read_bytes() for path in objects), usedforsecurity=False).hexdigest()
+        stamp = hashlib.sha256(b"".join(pathlib.Path(path).read_bytes() for path in objects)).hexdigest()
         flags = shlex.join(["-g", *self._settings.flag])  # CMake would take off quotes that enclose all
         return [f"-DKMEM_HEAP_{name}={value}" for name, value in (
             ("SOURCES", ";".join(sources)), ("OBJECTS", ";".join(objects)), ("FLAGS", flags),
@@ -199,7 +199,7 @@ class Heap:
         build = self.build / preset
         build.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "CXXFLAGS", "LDFLAGS")}
-        definitions = self._definitions()
+        definitions = self.definitions()
         configured, places = build / "configured", f"{SOURCES}\n{build}\n"
         arguments = places + "\n".join(definitions)
         log = []

@@ -21,9 +21,15 @@ void outcome_close(struct outcome *outcome) {
     outcome->report = NULL;
 }
 
-enum exit_code outcome_refuse_unjudged(const char *path) {
-    fprintf(stderr, "%s: error: not judged: %s cannot start in the region this program asks for\n",
-            input_name(path), subject_under_test->name);
+enum exit_code outcome_refuse_unjudged(const char *path, const struct program *program) {
+    const struct program_header geometry =
+        executor_geometry(host_executor(PROGRAM_SLOT_COUNT_MAXIMUM), &program->header);
+    const bool anywhere = subject_under_test->facts.memory == SUBJECT_MEMORY_UNKNOWN;
+    fprintf(stderr,
+            "%s: error: not judged: start(%s, %zu) of %s returns false; what it takes is for the facts "
+            "region_least, region_most and memory to say\n",
+            input_name(path), anywhere ? "NULL" : "memory",
+            anywhere ? 0 : geometry.page_count * geometry.page_size, subject_under_test->name);
     return EXIT_USAGE;
 }
 

@@ -28,8 +28,9 @@ void outcome_find(const struct program *program, uint64_t oracles, struct outcom
 
 void outcome_close(struct outcome *outcome);
 
-/* Prints that the program at path was not judged, as no heap can start in its region. Returns EXIT_USAGE. */
-enum exit_code outcome_refuse_unjudged(const char *path);
+/* Prints that the program at path was not judged, as no heap starts in its region, of how many bytes that is,
+ * and which facts would say what the heap takes. Returns EXIT_USAGE. */
+enum exit_code outcome_refuse_unjudged(const char *path, const struct program *program);
 
 /* Did the subject die, rather than break a rule or be sound? */
 bool outcome_is_death(const struct outcome *outcome);

@@ -80,7 +80,7 @@ static enum exit_code make(const char *path, struct judge *judge, const struct p
     reduced->failure = judge->wanted;
     reduced->replay_count = 1;
     if (isolated_passed_over(&judge->isolated)) {
-        return outcome_refuse_unjudged(path);
+        return outcome_refuse_unjudged(path, program);
     }
     if (judge->wanted.kind == FAILURE_NONE) {
         return EXIT_SOUND;

@@ -67,8 +67,15 @@ static bool is_impossible(const struct subject_policy *policy) {
            policy->block_least % grain != 0 || policy->block_least <= policy->header_size;
 }
 
+/* No limit, SIZE_MAX, is what the parameter can say. */
+static bool is_too_wide(const struct subject_facts *facts) {
+    return facts->size_width != 0 && facts->size_width < 64 && facts->largest_request != SIZE_MAX &&
+           (uint64_t)facts->largest_request >> facts->size_width != 0;
+}
+
 const char *subject_table_fault(const struct subject *subject) {
     const struct subject_facts *const facts = &subject->facts;
+    const struct subject_policy *const first_fit = &facts->first_fit;
     const size_t alignment = facts->alignment;
     const struct demand demands[] = {
         {subject->name == NULL, "has no name"},
@@ -84,7 +91,23 @@ const char *subject_table_fault(const struct subject *subject) {
         {facts->memory == SUBJECT_MEMORY_OWN && (facts->own_memory == NULL || facts->own_size == 0),
          "declares memory of its own and not where it is"},
         {facts->gives_back && subject->realloc == NULL, "promises gives_back and has no realloc"},
-        {is_impossible(&facts->first_fit), "declares a first_fit that can be no heap's"},
+        {facts->memory != SUBJECT_MEMORY_OWN && (facts->own_memory != NULL || facts->own_size != 0),
+         "says where memory of its own is and does not declare that it uses it (memory)"},
+        {facts->memory == SUBJECT_MEMORY_OWN && facts->region_least > facts->own_size,
+         "declares a region_least above its own_size"},
+        {facts->below_4_gib && facts->memory != SUBJECT_MEMORY_GIVEN,
+         "needs memory below 4 GiB and does not use what it is given"},
+        {facts->region_most != 0 && facts->metadata >= facts->region_most,
+         "declares metadata that leaves nothing of its region_most"},
+        {is_too_wide(facts), "declares a largest_request that its size_width cannot say"},
+        {(facts->answers &
+          ~(unsigned)(SUBJECT_DOUBLE_FREE | SUBJECT_INTERIOR | SUBJECT_MISALIGNED | SUBJECT_FOREIGN)) != 0,
+         "answers what is no misuse"},
+        {first_fit->grain != 0 && facts->memory == SUBJECT_MEMORY_UNKNOWN,
+         "declares a first_fit in memory that is anywhere"},
+        {first_fit->grain != 0 && alignment > first_fit->grain,
+         "promises an alignment above its first_fit's grain"},
+        {is_impossible(first_fit), "declares a first_fit that can be no heap's"},
         {knows_no_oracle(subject), "sets aside what is no oracle"},
         {facts->realloc_null && subject->realloc == NULL, "promises realloc_null and has no realloc"},
         {facts->realloc_zero && subject->realloc == NULL, "promises realloc_zero and has no realloc"},

@@ -26,14 +26,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
 
 static size_t run_count;
-static size_t start_count; /* runs in which there was a heap */
+static size_t start_count;           /* runs in which there was a heap */
+static size_t least_size = SIZE_MAX; /* bytes: of the regions of the others */
+static size_t most_size;
 
 /* Programs in whose regions no heap starts are counted. If that is all of them, nothing was fuzzed, and the
  * process does not end as if all were sound. */
 static void end(void) {
     if (run_count != 0 && start_count == 0) {
-        fprintf(stderr, "kmem: error: nothing was judged: in %zu regions %s never started\n", run_count,
-                subject_under_test->name);
+        fprintf(stderr,
+                "kmem: error: nothing was judged: %s never started, in %zu regions of %zu to %zu bytes; what "
+                "it takes is for the facts region_least, region_most and memory to say\n",
+                subject_under_test->name, run_count, least_size, most_size);
         _exit(EXIT_USAGE);
     }
     if (run_count > 1) {
@@ -98,6 +102,12 @@ static int run(const uint8_t *bytes, size_t size) {
     statistics_count(statistics, executor->operation_count, program.operation_count);
     run_count++;
     start_count += executor->started;
+    if (!executor->started) {
+        const struct program_header geometry = executor_geometry(executor, &program.header);
+        const size_t region_size = geometry.page_count * geometry.page_size;
+        least_size = region_size < least_size ? region_size : least_size;
+        most_size = region_size > most_size ? region_size : most_size;
+    }
     if (!verdict_is_sound(verdict)) {
         report_violation(executor, &program, replay, stderr);
         violation_abort(verdict.oracle);

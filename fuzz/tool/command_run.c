@@ -75,7 +75,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     const bool sound = verdict_is_sound(verdict);
     const bool judged = !sound || executor->started;
     if (!judged) {
-        (void)outcome_refuse_unjudged(path);
+        (void)outcome_refuse_unjudged(path, &input->program);
     } else if (sound) {
         printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
                shown(path));

@@ -92,7 +92,7 @@ static enum exit_code show_c(const char *path, const struct program *program) {
     struct recording recording = recording_make(program);
     if (recording.outcome.passed_over) {
         recording_close(&recording);
-        return outcome_refuse_unjudged(path);
+        return outcome_refuse_unjudged(path, program);
     }
     const bool whole = reproducer_write(program, &recording, path, stdout);
     if (!whole) {

@@ -115,6 +115,40 @@ TEST(what_is_declared_can_be) {
     assert_null(subject_table_fault(&subject));
 }
 
+TEST(facts_do_not_contradict_each_other) {
+    static char own[64];
+    static const struct {
+        struct subject_facts facts;
+        const char *fault;
+    } tables[] = {
+        {{.own_size = 64}, "says where memory of its own is and does not declare that it uses it (memory)"},
+        {{.memory = SUBJECT_MEMORY_OWN, .own_memory = own, .own_size = 64}, NULL},
+        {{.memory = SUBJECT_MEMORY_OWN, .own_memory = own, .own_size = 64, .region_least = 65},
+         "declares a region_least above its own_size"},
+        {{.memory = SUBJECT_MEMORY_UNKNOWN, .below_4_gib = true},
+         "needs memory below 4 GiB and does not use what it is given"},
+        {{.region_most = 64, .metadata = 63}, NULL},
+        {{.region_most = 64, .metadata = 64}, "declares metadata that leaves nothing of its region_most"},
+        {{.size_width = 16, .largest_request = 65535}, NULL},
+        {{.size_width = 16, .largest_request = SIZE_MAX}, NULL},
+        {{.size_width = 16, .largest_request = 65536},
+         "declares a largest_request that its size_width cannot say"},
+        {{.answers = 15}, NULL},
+        {{.answers = 16}, "answers what is no misuse"},
+        {{.first_fit = {8, 8, 16}, .alignment = 8, .zero_size = SUBJECT_ZERO_NULL}, NULL},
+        {{.first_fit = {8, 8, 16}, .memory = SUBJECT_MEMORY_UNKNOWN},
+         "declares a first_fit in memory that is anywhere"},
+        {{.first_fit = {8, 8, 16}, .alignment = 16}, "promises an alignment above its first_fit's grain"},
+    };
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        struct subject subject = least();
+        subject.facts = tables[i].facts;
+        const char *const fault = subject_table_fault(&subject);
+        assert_string_equal(fault == NULL ? "none" : fault,
+                            tables[i].fault == NULL ? "none" : tables[i].fault);
+    }
+}
+
 /* What subject_table_print_left_out prints; the caller frees it. */
 static char *left_out(const struct subject *subject) {
     char *text = NULL;

@@ -10,21 +10,19 @@ import sys
 import tempfile
 import time
 
-from kmemfuzz import board, child, corpus, tree
+from kmemfuzz import board, board_log, child, corpus, tree
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
                           exit_codes, from_caller, parse_count, parse_seconds)
 from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
 from kmemfuzz.packed_corpus import PackFailure, make_corpus, replay_on_host
-from kmemfuzz.board_finding import Finding, require_known_oracles
+from kmemfuzz.board_finding import (EXPLAINED, FAILURES, Finding, counts, figures_of, is_finding, print_findings,
+                                    require_known_oracles)
 
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
-SOUND_AND_EQUAL = "all sound, digests equal the host's"
-FAILURES = ("violations", "faults", "hangs", "reports", "dead", "differences")  # in the figures of a configuration
 DEBUGGER = "gdb-multiarch"
 SUPPORT = pathlib.Path("fuzz/gdb/kmem_gdb.py")
 WATCHDOG_SECONDS = 86400.0  # a person thinks; a hang is ended by ^C in the debugger
 POLL_SECONDS = 0.01
-EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
 
 
 def parse_arguments(arguments):
@@ -32,7 +30,8 @@ def parse_arguments(arguments):
         prog="kmemfuzz board",
         description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
                     "requires the verdicts and digests of the host.",
-        epilog=exit_codes("all sound and equal", "a violation, fault, hang or difference"),
+        epilog=exit_codes("all sound and equal", "a violation, fault, hang or difference",
+                          environment="environment, or a capture that is incomplete"),
     )
     parser.add_argument("--configuration", choices=board.CONFIGURATIONS, action="append", metavar="NAME",
                         help=f"one of {', '.join(board.CONFIGURATIONS)}; may be given several times (default: all)")
@@ -42,6 +41,8 @@ def parse_arguments(arguments):
                              "it; misuse, which misuses memory, for configurations with sanitizers")
     parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
                         help="how long one input may run (default: 2)")
+    parser.add_argument("--log", metavar="CAPTURE",
+                        help="judge what your own board has printed for a packed corpus, and start no emulator; - is standard input")
     parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
     parser.add_argument("--gdb", action="store_true",
                         help="replay one program, then boot it again under gdb-multiarch and stop before the operation that "
@@ -50,8 +51,12 @@ def parse_arguments(arguments):
     parser.add_argument("--gdb-commands", type=pathlib.Path, metavar="FILE",
                         help="with --gdb: run the commands in FILE at the stop, then quit")
     add_caller(parser)
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="programs, or folders of them (default: corpus)")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="programs, or folders of them (default: corpus); or one packed corpus")
     options = parser.parse_args(arguments)
+    if options.log is not None and (options.configuration or options.image or options.gdb):
+        parser.error("--log is about your own board: there is no --configuration, --image or --gdb for it")
+    if options.blob is None and len(options.paths) == 1 and corpus.is_blob(from_caller(options.caller, options.paths[0])):
+        options.blob = pathlib.Path(options.paths.pop())
     if options.blob is not None and options.paths:
         parser.error("--blob takes the place of PATHs")
     if not options.gdb and (options.operation is not None or options.gdb_commands is not None):
@@ -71,7 +76,8 @@ def parse_arguments(arguments):
     options.command = tree.tool()
     options.blob = from_caller(options.caller, options.blob)
     options.gdb_commands = from_caller(options.caller, options.gdb_commands)
-    for name, path in (("--blob", options.blob), ("--gdb-commands", options.gdb_commands)):
+    options.capture = None if options.log in (None, "-") else pathlib.Path(from_caller(options.caller, options.log))
+    for name, path in (("--blob", options.blob), ("--gdb-commands", options.gdb_commands), ("--log", options.capture)):
         if path is not None and not path.is_file():
             end_missing(parser, f"{name} {path}: there is no such file")
     options.configurations = [board.CONFIGURATIONS[name] for name in dict.fromkeys(options.configuration or
@@ -87,6 +93,8 @@ def parse_arguments(arguments):
 
 def presets(options):
     """The builds that are needed: for what the host says, with and without sanitizers, and the images asked for."""
+    if options.log is not None:
+        return ["release"]
     return ["release", "dev", *dict.fromkeys(configuration.preset for configuration in options.configurations)]
 
 
@@ -122,24 +130,19 @@ def replay_configuration(configuration, options, packed, host, progress):
     if host is None or len(outcomes) != len(host):
         raise board.EnvironmentFailure(f"the image has taken {packed.blob} for a corpus, but the host has not")
     findings = [Finding(packed, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
-                if not outcome.sound or outcome.line != reference.line]
+                if is_finding(outcome, reference)]
     for finding in findings[:EXPLAINED]:
         if finding.kind == "difference" and finding.host.sound:
             finding.find_difference(options.watchdog)
-    operations = sum(outcome.values.get("operations", 0) for outcome in outcomes)
     require_known_oracles(outcomes, configuration)
     if replay.errors:
         progress.clear()
         print(f"kmemfuzz board: {configuration.name}: the emulator says: {'; '.join(map(excerpt, replay.errors))}", file=sys.stderr)
-    figures = {
-        "configuration": configuration.name, "inputs": len(outcomes), "checked_operations": operations,
-        "sound": sum(outcome.sound for outcome in outcomes),
-        **{name: sum(finding.kind == name.removesuffix("s") for finding in findings) for name in FAILURES}, "boots": replay.boots,
-        "seconds": round(replay.seconds, 3),
-        "seconds_to_first_verdict": round(replay.first_verdict_seconds or replay.seconds, 3),
-        "inputs_per_second": round(len(outcomes) / replay.seconds),
-        "checked_operations_per_second": round(operations / replay.seconds),
-    }
+    figures = {"configuration": configuration.name, **figures_of(outcomes, findings), "boots": replay.boots,
+               "seconds": round(replay.seconds, 3),
+               "seconds_to_first_verdict": round(replay.first_verdict_seconds or replay.seconds, 3),
+               "inputs_per_second": round(len(outcomes) / replay.seconds)}
+    figures["checked_operations_per_second"] = round(figures["checked_operations"] / replay.seconds)
     if configuration.memory:
         figures["pages"] = count_pages([outcome.memory for outcome in outcomes if outcome.memory is not None])
     return figures, findings
@@ -151,12 +154,6 @@ def count_pages(memories):
     return {"reserved": sum(memory.reserved for memory in memories), "granted": sum(memory.granted for memory in memories),
             "mapped": sum(memory.mapped for memory in memories), "mapped_most": largest.mapped if largest else 0,
             "page_faults": sum(memory.page_faults for memory in memories)}
-
-
-def counts(figures):
-    parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}" for name in FAILURES if figures[name]]
-    return (f"{figures['inputs']:,} input{'s' if figures['inputs'] != 1 else ''}, "
-            f"{figures['checked_operations']:,} checked operations: {', '.join(parts) or SOUND_AND_EQUAL}")
 
 
 def print_total(all_figures):
@@ -192,18 +189,21 @@ def replay_all(options, folder):
     for figures, findings in replays:
         result["configurations"].append(figures)
         result["findings"] += [finding.as_json() for finding in findings]
-        if options.json:
-            continue
-        for finding in findings[:EXPLAINED]:
-            print("\n".join(finding.explain()) + "\n")
-        if len(findings) > EXPLAINED:
-            print(f"... and {len(findings) - EXPLAINED} more on {figures['configuration']}; --json lists all\n")
-        print_summary(figures)
+        if not options.json:
+            print_findings(findings, figures["configuration"])
+            print_summary(figures)
     if options.json:
         print(dump_json(result))
     elif len(replays) > 1:
         print_total(result["configurations"])
     return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
+
+
+def judge_log(options, folder):
+    """Judges what a board of the user's own has printed; returns the exit code."""
+    content = sys.stdin.buffer.read() if options.capture is None else options.capture.read_bytes()
+    packed = make_corpus(options, folder)
+    return board_log.judge(options.log, content, packed, replay_on_host(packed.blob), options.json)
 
 
 # Debugging.
@@ -326,7 +326,7 @@ def main(arguments):
               file=sys.stderr)
         return EXIT_ENVIRONMENT
     try:
-        return (debug_program if options.gdb else replay_all)(options, own)
+        return (judge_log if options.log is not None else debug_program if options.gdb else replay_all)(options, own)
     except PackFailure as error:
         print(visible_lines(error), file=sys.stderr)
         return error.code

@@ -4,11 +4,46 @@ import json
 import pathlib
 
 from kmemfuzz import board, child, sanitizer
+from kmemfuzz.board_lines import NOT_RUN
 from kmemfuzz.outside_text import excerpt, shell_word, visible
 from kmemfuzz.packed_corpus import TOOL_SECONDS, run_tool, trace_on_host
 
 SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
                    "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}
+
+
+FAILURES = ("violations", "faults", "hangs", "reports", "dead", "differences")  # in the figures of a configuration
+SOUND_AND_EQUAL = "all sound, digests equal the host's"
+EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
+
+
+def is_finding(outcome, host):
+    """Whether an outcome is worth a word: it is not sound, or not the host's."""
+    return not outcome.sound or (outcome.line != host.line and outcome.not_run != "no-memory")
+
+
+def figures_of(outcomes, findings):
+    """What outcomes come to, as counts."""
+    return {"inputs": len(outcomes), "checked_operations": sum(outcome.values.get("operations", 0) for outcome in outcomes),
+            "sound": sum(outcome.sound for outcome in outcomes),
+            **{name: sum(finding.kind == name.removesuffix("s") for finding in findings) for name in FAILURES},
+            **{reason: sum(outcome.not_run == reason for outcome in outcomes) for reason in NOT_RUN}}
+
+
+def counts(figures, of=""):
+    """The same in words."""
+    parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}" for name in FAILURES if figures[name]]
+    more = [f"{figures[reason]} {words}" for reason, words in NOT_RUN.items() if figures[reason]]
+    return (f"{figures['inputs']:,}{of} input{'s' if of or figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked "
+            f"operations: {', '.join(parts) or SOUND_AND_EQUAL}{'; ' if more else ''}{', '.join(more)}")
+
+
+def print_findings(findings, name):
+    """Explains findings in a configuration, or in what a board has printed."""
+    for finding in findings[:EXPLAINED]:
+        print("\n".join(finding.explain()) + "\n")
+    if len(findings) > EXPLAINED:
+        print(f"... and {len(findings) - EXPLAINED} more on {visible(name)}; --json lists all\n")
 
 
 class Finding:
@@ -69,7 +104,8 @@ class Finding:
                  "report": lambda: sanitizer.title(self.outcome),
                  "hang": lambda: "HANG: stopped by the watchdog",
                  "dead": lambda: "DEAD: the image did not survive this input",
-                 "difference": lambda: "DIFFERENCE: sound on both machines, but not the same"}[self.kind]()
+                 "difference": lambda: "DIFFERENCE: sound on " + ("both machines, but not the same" if self.host.sound else
+                                                                 "the board alone")}[self.kind]()
         lines = [f"{name} on {self.image.configuration.name}: {title}", *self._operation_lines(), *getattr(self, f"_{self.kind}")()]
         lines.append(f"  host       {self._host_verdict()}")
         lines.append(f"  replay     {self._replay_command()}")
@@ -158,7 +194,7 @@ class Finding:
         path = self.corpus.file(self.outcome.index)
         name, image = self.image.configuration.name, self.image.configuration.image
         own = board.CONFIGURATIONS[name].image
-        return (f"{shell_word(self.corpus.command)} board --configuration {name} {'' if image == own else f'--image {image} '}"
+        return (f"{self.corpus.word('board')} --configuration {name} {'' if image == own else f'--image {image} '}"
                 f"{shell_word(path.absolute() if self.corpus.command.is_absolute() else path)}")
 
 

@@ -1,6 +1,7 @@
 """Parses what a board prints, as fuzz/execute/line.h and fuzz/board/replay.c write it. A line matches its pattern in full or is
 refused."""
 
+import contextlib
 import re
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ _LINES = {
 _FIELDS = {word: [field.split(":") for field in fields.split()] for word, fields in _LINES.items()}
 _PATTERNS = {word: re.compile(" ".join([word, *(f"({_WORDS[kind]})" for _, kind in fields)]), re.ASCII)
              for word, fields in _FIELDS.items()}
+_START = re.compile(rf"(?<![0-9A-Za-z_])(?:{'|'.join(_LINES)}) ", re.ASCII)
 
 
 def parse_line(line):
@@ -60,6 +62,16 @@ def parse_line(line):
     if match is None:
         raise BadLine(f"a line that begins with {word} and is none of its kind: {excerpt(line)}")
     return word, {name: _VALUES.get(kind, str)(text) for (name, kind), text in zip(_FIELDS[word], match.groups())}
+
+
+def find_line(text):
+    """(first word, values, the line itself) of the line that a text ends with, whatever stands in front of it; (None, None, "")
+    when there is none."""
+    for match in _START.finditer(text):
+        line = text[match.start():].rstrip(" \t")
+        with contextlib.suppress(BadLine):
+            return *parse_line(line), line
+    return None, None, ""
 
 
 class Memory(NamedTuple):
@@ -85,6 +97,10 @@ class Memory(NamedTuple):
         return None
 
 
+# What stands in the place of an oracle when a program was not run, and why that is.
+NOT_RUN = {"not-judged": "not judged, as their heap did not start", "no-memory": "not run, as the board lacks the memory"}
+
+
 class Outcome:
     KINDS = {"V": "verdict", "F": "fault", "H": "hang", "S": "address", "U": "undefined"}  # by the first word of its line
 
@@ -102,8 +118,13 @@ class Outcome:
 
     @property
     def sound(self):
-        """Did it run to its end, with nothing found wrong?"""
-        return self.kind == "verdict" and self.values["oracle"] == "-"
+        """Was nothing found wrong?"""
+        return self.kind == "verdict" and self.values["oracle"] in ("-", *NOT_RUN)
+
+    @property
+    def not_run(self):
+        """Why a sound one has not run to its end, one of NOT_RUN; None when it has."""
+        return self.values["oracle"] if self.kind == "verdict" and self.values["oracle"] in NOT_RUN else None
 
     @property
     def is_report(self):

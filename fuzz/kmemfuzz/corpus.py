@@ -133,6 +133,13 @@ def replace(folder, new):
     shutil.rmtree(new)
 
 
+def is_blob(path):
+    """Whether a file begins as a blob does."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return file.read(8) == b"KMEMBLOB"
+    return False
+
+
 def blob_inputs(blob):
     """The inputs of a blob that kmemfuzz pack has written, as bytes; fuzz/program/blob.h draws it."""
     content = pathlib.Path(blob).read_bytes()

@@ -6,7 +6,7 @@ import pathlib
 from kmemfuzz import board, child, corpus
 from kmemfuzz.board_lines import BadLine, Outcome, Reader
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION
-from kmemfuzz.outside_text import excerpt
+from kmemfuzz.outside_text import excerpt, shell_word
 
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
 TOOL_SECONDS = 600.0  # far more than kmemfuzz takes for any corpus that a board has room for
@@ -21,6 +21,10 @@ class Corpus:
         self._folder = folder
         names = pathlib.Path(f"{blob}.names")
         self._names = names.read_bytes().split(b"\0")[:-1] if names.is_file() else []
+
+    def word(self, name):
+        """A word of the tool, as its caller types it."""
+        return f"{shell_word(self.command)} {name}"
 
     def count(self):
         """How many inputs have a name: all of those packed here."""

@@ -3,7 +3,6 @@ parts are in campaign_folder, workers, crashes, findings, explanation and campai
 
 import contextlib
 import functools
-import json
 import os
 import pathlib
 import signal
@@ -142,14 +141,11 @@ class Campaign:
         asked or judged. Raises Unusable when it never starts, or its table contradicts itself."""
         seeds = self.folders.work / "seeds"
         count = len(corpus.inputs(seeds))
-        done = subprocess.run([corpus.KMEMFUZZ, "run", "--json", seeds], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", check=False)
-        if not done.stdout:
-            raise Unusable(done.stderr.strip() or f"{corpus.KMEMFUZZ} ended with code {done.returncode}")
-        for result in json.loads(done.stdout)["results"]:
-            if result["verdict"] == "unusable":
-                pathlib.Path(result["file"]).unlink()
-        if not corpus.inputs(seeds):
+        try:
+            left = corpus.drop_unjudged(seeds)
+        except corpus.CorpusError as error:
+            raise Unusable(error) from error
+        if not left:
             raise Unusable(f"nothing can be judged: in the regions of {count} programs start never returned true. If it needs others, say "
                            "so in the facts region_least and region_most")
         for line in corpus.run_fuzzer(self.binary, "-runs=0")[1].splitlines():

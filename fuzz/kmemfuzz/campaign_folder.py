@@ -31,7 +31,13 @@ def places(target):
     beside its file."""
     if heap.CURRENT is None:
         return CAMPAIGNS / target, CAMPAIGNS / target
-    return pathlib.Path(os.path.relpath(heap.CURRENT.build / "campaign")), heap.CURRENT.place
+    return pathlib.Path(os.path.relpath(heap.CURRENT.build / "campaign" / heap.CURRENT.name)), heap.CURRENT.place
+
+
+def findings_of(campaign):
+    """The folder of the findings of a campaign's folder."""
+    beside = campaign / "findings"
+    return beside if heap.CURRENT is None or beside.is_dir() else heap.CURRENT.folder / "findings"
 
 
 class Folders:

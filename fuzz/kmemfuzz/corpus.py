@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -161,6 +162,22 @@ def canonical(paths):
                 raise CorpusError(done.stderr.strip() or f"kmemfuzz pack ended with code {done.returncode}")
             found += blob_inputs(blob)
     return found
+
+
+def drop_unjudged(folder):
+    """Removes the programs from a folder in whose regions a heap of one's own does not start. Returns how many are left. Raises
+    CorpusError when nothing can be run."""
+    paths = inputs(folder)
+    if not paths:
+        return 0
+    done = subprocess.run([KMEMFUZZ, "run", "--json", folder], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="replace", check=False, start_new_session=True)
+    if not done.stdout:
+        raise CorpusError(done.stderr.strip() or f"{KMEMFUZZ} ended with code {done.returncode}")
+    dropped = [result["file"] for result in json.loads(done.stdout)["results"] if result["verdict"] == "unusable"]
+    for path in dropped:
+        os.unlink(path)
+    return len(paths) - len(dropped)
 
 
 def prepare_seeds(target, folder):

@@ -1,11 +1,12 @@
-"""kmemfuzz corpus: measures the corpora, keeps the committed one small, and adds to it."""
+"""kmemfuzz corpus: measures the corpora, keeps the committed one small, and adds to it. That of a heap of one's own lies beside its
+file."""
 
 import pathlib
 import shutil
 import sys
 import tempfile
 
-from kmemfuzz import corpus
+from kmemfuzz import corpus, heap
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
                                    place_paths)
@@ -15,12 +16,19 @@ from kmemfuzz.outside_text import dump_json, visible, visible_lines
 MAXIMUM_FILE_COUNT = 200
 MAXIMUM_SIZE = 256 << 10
 
-WORKPLACES = pathlib.Path("build")  # where a new corpus is made; on the filesystem of the old one, to replace it by renaming
 FUZZER = corpus.KMEMFUZZ.with_name("heap_fuzzer")
-COMMITTED = pathlib.Path("corpus")
-MINIMISED = "minimised"
-# What is never dropped, whatever else reaches the same: a person has put it there for a reason.
-KEPT = ("seeds", "regressions", "rust")
+if heap.CURRENT is None:
+    WORKPLACES = pathlib.Path("build")  # where a new corpus is made; on the filesystem of the old one, to replace it by renaming
+    COMMITTED = pathlib.Path("corpus")
+    MINIMISED = "minimised"
+    # What is never dropped, whatever else reaches the same: a person has put it there for a reason.
+    KEPT = ("seeds", "regressions", "rust")
+    MEASURED = ("seeds", MINIMISED, "regressions", "rust", "large")
+else:
+    WORKPLACES = COMMITTED = heap.CURRENT.place
+    MINIMISED = "corpus"
+    KEPT = ("regressions",)
+    MEASURED = (MINIMISED, *KEPT)
 
 
 def parse_arguments(arguments):
@@ -28,8 +36,8 @@ def parse_arguments(arguments):
         prog="kmemfuzz corpus", description="Keeps the committed corpus small, and adds what campaigns found.",
         epilog=exit_codes("done", "the corpus would be too large or reach less"))
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
-    words.add_parser("prune", help="drop inputs from corpus/minimised that reach nothing new")
-    merge = words.add_parser("merge", help="add inputs to corpus/minimised that reach something new")
+    words.add_parser("prune", help=f"drop inputs from {COMMITTED / MINIMISED} that reach nothing new")
+    merge = words.add_parser("merge", help=f"add inputs to {COMMITTED / MINIMISED} that reach something new")
     merge.add_argument("folders", nargs="+", type=pathlib.Path, metavar="DIR",
                        help="a folder of inputs, such as build/campaign/heap/corpus, or an output folder of AFL++")
     status = words.add_parser("status", help="print the files, bytes and features of every folder")
@@ -67,6 +75,8 @@ def choose(committed, more, workplace):
     kept = [path for name in KEPT for path in corpus.inputs(committed / name)]
     canonical_copies(kept, workplace / "kept")
     canonical_copies([*corpus.inputs(committed / MINIMISED), *more], workplace / "candidates")
+    if heap.CURRENT is not None:
+        corpus.drop_unjudged(workplace / "candidates")
     shutil.copytree(workplace / "kept", workplace / "cover")
     corpus.set_cover(FUZZER, workplace / "cover", workplace / "candidates")
     chosen = workplace / "chosen"
@@ -78,7 +88,9 @@ def choose(committed, more, workplace):
 
 
 def require_bound(paths):
-    """Raises CorpusError when the minimised corpus has become too large."""
+    """Raises CorpusError when the minimised corpus has become too large. That of a heap of one's own is its author's to bound."""
+    if heap.CURRENT is not None:
+        return
     count, size = len(paths), size_of(paths)
     if count > MAXIMUM_FILE_COUNT or size > MAXIMUM_SIZE:
         raise corpus.CorpusError(f"{COMMITTED / MINIMISED} would have {count} files of {size} bytes together; the bound "
@@ -105,6 +117,8 @@ def renew(committed, more):
 
 def change(committed, folders):
     """Prunes, or merges when there are folders. Prints what has changed."""
+    if heap.CURRENT is not None:
+        (committed / MINIMISED).mkdir(parents=True, exist_ok=True)
     more = [path for folder in folders for path in corpus.afl_inputs(folder)]
     old = corpus.inputs(committed / MINIMISED)
     old_count, old_size = len(old), size_of(old)
@@ -118,9 +132,10 @@ def change(committed, folders):
 
 def status():
     """One entry for each folder of inputs: committed, together, and of campaigns."""
-    folders = [(COMMITTED / name, "heap") for name in ("seeds", MINIMISED, "regressions", "rust", "large")]
-    folders.append((COMMITTED, "heap"))
-    folders += [(path, path.parent.name) for path in sorted(CAMPAIGNS.glob("*/corpus"))]
+    folders = [(COMMITTED / name, "heap") for name in MEASURED]
+    if heap.CURRENT is None:
+        folders.append((COMMITTED, "heap"))
+        folders += [(path, path.parent.name) for path in sorted(CAMPAIGNS.glob("*/corpus"))]
     entries = []
     for folder, target in folders:
         paths = corpus.inputs(folder)
@@ -136,8 +151,8 @@ def print_status(entries):
     for entry in entries:
         print(f"{entry['folder']:<{width}}  {entry['files']:5}  {entry['bytes']:9,}  {entry['edges']:5}  "
               f"{entry['features']:8}")
-    minimised = entries[1]
-    print(f"bound of {minimised['folder']}: {MAXIMUM_FILE_COUNT} files, {MAXIMUM_SIZE:,} bytes")
+    if heap.CURRENT is None:
+        print(f"bound of {COMMITTED / MINIMISED}: {MAXIMUM_FILE_COUNT} files, {MAXIMUM_SIZE:,} bytes")
 
 
 def main(arguments):

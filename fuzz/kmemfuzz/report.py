@@ -8,13 +8,17 @@ import signal
 import sys
 import tempfile
 
-from kmemfuzz import report_data, report_pages
-from kmemfuzz.campaign_folder import CAMPAIGNS
+from kmemfuzz import heap, report_data, report_pages
+from kmemfuzz.campaign_folder import CAMPAIGNS, findings_of, places
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes,
                                    place_paths)
 from kmemfuzz.outside_text import dump_json, visible
 
-OUT = pathlib.Path("build/report")
+if heap.CURRENT is None:
+    PLACE, OUT = CAMPAIGNS, pathlib.Path("build/report")
+else:
+    PLACE = places("heap")[0].parent
+    OUT = PLACE.with_name("report")
 
 
 class Refused(Exception):
@@ -29,8 +33,8 @@ def parse_arguments(arguments):
                     "They need no network. All their figures are in report.json beside them.",
         epilog=exit_codes("made, whatever the campaigns have found", "what was read is damaged",
                           "usage, or a folder that must not be replaced"))
-    parser.add_argument("--campaign", type=pathlib.Path, default=CAMPAIGNS, metavar="DIR",
-                        help=f"a campaign's folder, or a folder of several (default: {CAMPAIGNS})")
+    parser.add_argument("--campaign", type=pathlib.Path, default=PLACE, metavar="DIR",
+                        help=f"a campaign's folder, or a folder of several (default: {PLACE})")
     parser.add_argument("--out", type=pathlib.Path, default=OUT, metavar="DIR",
                         help=f"the folder to make; an earlier report there is replaced (default: {OUT})")
     parser.add_argument("--planted", type=pathlib.Path, metavar="FILE",
@@ -89,7 +93,7 @@ def write_files(folder, document, folders, sources):
         for finding in campaign["findings"]:
             for path in finding["files"].values():
                 (folder / path).parent.mkdir(exist_ok=True)
-                shutil.copyfile(source / "findings" / pathlib.PurePath(path).name, folder / path)
+                shutil.copyfile(findings_of(source) / pathlib.PurePath(path).name, folder / path)
     if sources["coverage"]:
         shutil.copytree(sources["coverage"], folder / "coverage")
 

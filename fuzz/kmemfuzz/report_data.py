@@ -7,7 +7,8 @@ import math
 import pathlib
 import re
 
-from kmemfuzz import explanation, series
+from kmemfuzz import explanation, heap, series
+from kmemfuzz.campaign_folder import findings_of
 from kmemfuzz.outside_text import visible
 
 FORMAT = "kmem-report 2"
@@ -36,13 +37,14 @@ class Damaged(Exception):
 
 def find_campaigns(folder):
     """The folders of campaigns: this one, or those in it. Raises Missing when there are none."""
+    maker = "./ci/fuzz" if heap.CURRENT is None else heap.CURRENT.command("fuzz")
     if not folder.is_dir():
-        raise Missing(f"there is no folder {folder}; ./ci/fuzz makes one, or name another with --campaign")
+        raise Missing(f"there is no folder {folder}; {maker} makes one, or name another with --campaign")
     if (folder / series.NAME).is_file():
         return [folder]
     found = sorted(path.parent for path in folder.glob(f"*/{series.NAME}") if path.is_file())
     if not found:
-        raise Missing(f"{folder} holds no {series.NAME}, nor does a folder in it; ./ci/fuzz writes one in a campaign's folder")
+        raise Missing(f"{folder} holds no {series.NAME}, nor does a folder in it; {maker} writes one in a campaign's folder")
     return found
 
 
@@ -157,7 +159,7 @@ def read_findings(folder, lines, page):
         for name, files in line["findings"].items():
             for file in files:
                 ids.setdefault(file, name)
-    place = folder / "findings"
+    place = findings_of(folder)
     saved = sorted(path.name for path in place.glob("*") if SAVED.fullmatch(path.name)) if place.is_dir() else []
     findings, first = [], {}
     for name in [*ids, *(name for name in saved if name not in ids)]:

@@ -7,7 +7,7 @@ import shlex
 import string
 import urllib.parse
 
-from kmemfuzz import explanation, plot, report_data
+from kmemfuzz import explanation, heap, plot, report_data
 from kmemfuzz.markup import Markup, element, escape, join
 
 SITE = pathlib.Path(__file__).resolve().parent / "site"
@@ -309,8 +309,9 @@ def show_planted(planted):
 
 def show_target(target):
     if target.document is None:
-        return element("p", "Not replayed. ", element("code", "kmemfuzz board --json >target.json"), " replays the corpus, and ",
-                       element("code", "kmemfuzz report --target target.json"), " shows it.", class_="soft")
+        board, report = ((f"kmemfuzz {word}" if heap.CURRENT is None else heap.CURRENT.command(word)) for word in ("board", "report"))
+        return element("p", "Not replayed. ", element("code", f"{board} --json >target.json"), " replays the corpus, and ",
+                       element("code", f"{report} --target target.json"), " shows it.", class_="soft")
     names = ("inputs", "checked_operations", "sound", "violations", "faults", "hangs", "reports", "dead", "differences", "seconds")
     parts = [element("p", outcome(target["sound"].document, "All sound, digests equal the host\u2019s."
                                   if target["sound"].document else "Not everything is sound and equal."))]
@@ -365,6 +366,11 @@ def overview_verdict(document):
     return sound, " ".join(words)
 
 
+def is_ours(measured):
+    """Whether there is a section for what only this project measures: not for a heap of one's own."""
+    return heap.CURRENT is None or measured.document is not None
+
+
 def show_overview(figures):
     """What the first page holds between its header and its footer."""
     sound, words = overview_verdict(figures.document)
@@ -384,10 +390,11 @@ def show_overview(figures):
     return join([
         element("h1", "Fuzzing report"), verdict(sound, words), section("campaigns", "Campaigns", campaigns),
         section("findings", "Findings", element("ul", *lists) if lists else element("p", "None.")),
-        section("planted", "Planted bugs", show_planted(figures["planted"])),
+        section("planted", "Planted bugs", show_planted(figures["planted"])) if is_ours(figures["planted"]) else "",
         section("target", "Replay on target", show_target(figures["target"])),
         section("coverage", "Coverage of the sources",
-                show_coverage(figures["coverage_json"], figures["coverage_pages"].document))], "\n")
+                show_coverage(figures["coverage_json"], figures["coverage_pages"].document)) if is_ours(figures["coverage_pages"]) else ""],
+        "\n")
 
 
 # All of them.

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import urllib.parse
 
-from kmemfuzz import corpus, tree
-from kmemfuzz.campaign_folder import CAMPAIGNS
+from kmemfuzz import corpus, heap, tree
+from kmemfuzz.campaign_folder import places
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, Parser, add_caller, exit_codes
 from kmemfuzz.outside_text import dump_json, visible
 
@@ -84,20 +84,23 @@ def parse_arguments(arguments):
         parser.error(f"{typed} cannot be written: name a file, in a folder that is there")
     if options.out.exists() and not options.force:
         parser.error(f"{typed} exists; choose another name, or --force to replace it")
-    if not options.files and tree.TREE is None:
+    if not options.files and (tree.TREE is None if heap.CURRENT is None else not programs()):
         parser.error("it needs a file, or a folder with files in it")
     return options
 
 
 def presets(options):
-    return [] if options.files else ["fuzz"]
+    return [] if options.files and heap.CURRENT is None else ["fuzz"]
 
 
 def programs():
     """What is run without FILE: the corpus, and of each finding the reduced program, or the finding itself."""
-    findings = [path for path in sorted((CAMPAIGNS / "heap" / "findings").glob("*")) if "." not in path.name]
+    place = places("heap")[1]
+    findings = [path for path in sorted((place / "findings").glob("*")) if "." not in path.name]
     reduced = [path.with_name(f"{path.name}.reduced") for path in findings]
-    return ["corpus", *(str(less if less.is_file() else path) for path, less in zip(findings, reduced) if path.is_file())]
+    committed = ["corpus"] if heap.CURRENT is None else [str(place / name) for name in ("corpus", "regressions")
+                                                         if corpus.inputs(place / name)]
+    return [*committed, *(str(less if less.is_file() else path) for path, less in zip(findings, reduced) if path.is_file())]
 
 
 def main(arguments):

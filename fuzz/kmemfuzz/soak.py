@@ -9,7 +9,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from kmemfuzz import corpus, tree
+from kmemfuzz import corpus, heap, tree
 from kmemfuzz.campaign import PRESET, TARGETS
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, exit_codes,
@@ -45,6 +45,8 @@ def parse_arguments(arguments):
     length.add_argument("--minutes", type=parse_positive, metavar="N", help="the same in minutes, to try it")
     parser.add_argument("--jobs", type=parse_positive, metavar="N", help="workers (default: one per processor)")
     options = parser.parse_args(arguments)
+    if heap.CURRENT is not None:
+        parser.error(f"it is for this project's own heap; fuzz yours for as long: {heap.CURRENT.command('fuzz')} --for 8h")
     options.seconds = parse_duration(f"{options.hours}h" if options.hours else f"{options.minutes}m")
     return options
 

@@ -41,6 +41,7 @@ NIGHT = {
     "allocators": ["tests/allocators"],
     "engines": [*(f"{command}{name}" for name in ("address", "undefined", "memory", "coverage")
                   for command in ("ci/engine ", "ci/check-fuzzers build/engines/")), "ci/engine afl", "tests/engines"],
+    "package": ["tests/package"],
     "workflows": ["tests/workflows"],
 }
 MODULE = """\
@@ -125,7 +126,7 @@ class TestSteps(TestStepsTest):
         wait_until_none(processes_in, self.tree)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
-        self.lower("subjects", "allocators", "engines", "workflows")
+        self.lower("subjects", "allocators", "engines", "package", "workflows")
         self.require(SOUND, "ok      workflows", "ci/test", "night")
         self.expect({"setup": ["ci/setup"], **NIGHT})
 

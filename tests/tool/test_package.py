@@ -1,5 +1,5 @@
 """kmemfuzz_add_heap in a project that finds the installed package: its fuzz target, its tests, and what is wrong with arguments.
-What takes longer is in test_package_builds.py."""
+What takes longer is in tests/package."""
 
 import re
 import shutil

@@ -19,7 +19,7 @@
 #define SUBJECT_VERSION 1
 
 #if defined KMEMFUZZ_SUBJECT_TOOL && KMEMFUZZ_SUBJECT_TOOL != SUBJECT_VERSION
-#error "this header is of another kmemfuzz than the one that runs: delete it, or write it again"
+#error "this header is of another kmemfuzz than the one that runs: delete it or run kmemfuzz two-files"
 #elif defined KMEMFUZZ_SUBJECT && KMEMFUZZ_SUBJECT < SUBJECT_VERSION
 #error "your file is written for an older kmemfuzz: see CHANGELOG.md for what to change"
 #elif defined KMEMFUZZ_SUBJECT && KMEMFUZZ_SUBJECT > SUBJECT_VERSION

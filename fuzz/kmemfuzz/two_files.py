@@ -25,11 +25,10 @@ PREFIX = "kmemfuzz_"
 PUBLIC = re.compile(r"kmemfuzz_\w+|subject_(more|failed|under_test)|LLVMFuzzer\w+|__\w+|mem(cpy|move|set|cmp)")
 
 _TOKEN = re.compile(r"""
-    (?P<directive>^[ \t]*\#(?:\\\n|/\*.*?\*/|[^\n])*) | (?P<comment>/\*.*?\*/) | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
+    (?P<directive>^\#ifdef\ __cplusplus\n(?:extern\ "C"\ \{|\})\n\#endif | ^[ \t]*\#(?:\\\n|/\*.*?\*/|[^\n])*) | (?P<comment>/\*.*?\*/) | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
   | (?P<name>[A-Za-z_]\w*) | (?P<number>\.?[0-9][\w.]*) | (?P<space>\s+) | (?P<mark>->|.)""", re.VERBOSE | re.DOTALL | re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(.*)"\n', re.MULTILINE)
 _SYSTEM = re.compile(r"^#include <(std(?:bool|def|int)\.h)>\n", re.MULTILINE)
-_LANGUAGE = re.compile(r'^#ifdef __cplusplus\n(extern "C" \{|\})\n#endif\n', re.MULTILINE)
 _ATTRIBUTE = re.compile(r"__attribute__\s*\(\s*\((?:[^()]|\([^()]*\))*\)\s*\)")
 
 
@@ -89,7 +88,7 @@ class File:
         text = (heap.SOURCES / path).read_text(encoding="utf-8")
         self.included = _INCLUDE.findall(text)
         self.system = _SYSTEM.findall(text)
-        text = _LANGUAGE.sub("", _SYSTEM.sub("", _INCLUDE.sub("", text)))
+        text = _SYSTEM.sub("", _INCLUDE.sub("", text))
         self.parts = tokens(text.strip() + "\n")
         self.declarations = declarations(self.parts)
 
@@ -156,6 +155,7 @@ PREAMBLE = """
 
 #ifdef __cplusplus /* what is C here has its meaning in C++, and a compiler's warning of it none */
 #define _Static_assert static_assert
+#pragma GCC diagnostic ignored "-Wextra"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wshadow" /* a function may have a structure's name */
 #ifdef __clang__

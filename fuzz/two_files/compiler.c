@@ -1,5 +1,7 @@
 /* What a compiler calls whether a program does or not, where there is no library. Whatever else is linked is
  * preferred to these. */
+#include "fuzz/two_files/port.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -112,12 +112,13 @@ static const struct guard the_guard = {.restart = restart, .mark = mark, .watch 
 
 static void say_failed(const char *text, const char *file, int number) {
     struct line line = {.size = 0};
-    line_text(&line, "ERROR 28 a failed assertion: ");
+    line_text(&line, "ERROR 28 a failed assertion in ");
     line_text(&line, file);
-    line_text(&line, ":");
+    line_text(&line, ", line");
     line_decimal(&line, (uint32_t)number);
     line_text(&line, ": ");
     line_text(&line, text);
+    line_text(&line, "\n");
     line_put(&line, put_of_run);
 }
 

@@ -47,6 +47,12 @@ class TestInstalled(ToolTest):
         assert output == "a report/index.html\n"
         assert (self.folder / "a report" / "index.html").is_file()
 
+    def test_the_two_files_are_those_of_the_tree(self):
+        assert self.run_installed("two-files", "from there") == (SOUND, "", "")
+        assert self.run_tool("two-files", "from here") == (SOUND, "", "")
+        for name in ("kmemfuzz.c", "kmemfuzz.h"):
+            assert (self.folder / "from there" / name).read_bytes() == (self.folder / "from here" / name).read_bytes()
+
     def test_arguments_and_exit_codes_pass_through(self):
         code, output, errors = self.run_installed("report", "--campaign", "no 'such' folder")
         assert (code, output) == (ENVIRONMENT, "")

@@ -144,7 +144,7 @@ class Campaign:
         try:
             left = corpus.drop_unjudged(seeds)
         except corpus.CorpusError as error:
-            raise Unusable(error) from error
+            raise Unusable(str(error).removeprefix("kmem: error: ")) from error
         if not left:
             raise Unusable(f"nothing can be judged: in the regions of {count} programs start never returned true. If it needs others, say "
                            "so in the facts region_least and region_most")

@@ -90,6 +90,9 @@ class Parser(argparse.ArgumentParser):
         open_streams()  # every command begins with one
 
     def error(self, message):
+        late = re.fullmatch(r"unrecognized arguments: (?:.* )?(\S+\.(?:c|cc|cpp|cxx))(?: .*)?", message)
+        if late:
+            message += f"; a heap's file stands right after the word: {self.prog} {late.group(1)}"
         super().error(visible(message))
 
 

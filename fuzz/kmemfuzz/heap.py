@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+from kmemfuzz import build_errors
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_USAGE
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
 
@@ -31,7 +32,6 @@ NEEDED = {"cmake": "cmake", "ninja": "ninja-build", COMPILER: "clang-19", "ld.ll
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
 _PATH_FLAGS = ("-I", "-isystem", "-iquote", "-idirafter", "-include")
-_CHATTER = re.compile(r"^(\[\d+/\d+\] |ninja: |FAILED: |: && |/\S+/(cmake|clang|llvm-|ld)|cd .* && )")
 
 TYPED = os.environ.get("KMEMFUZZ_TYPED", "kmemfuzz")  # how the tool was
 CURRENT = None  # the Heap that this process is about; None: kmem
@@ -133,7 +133,7 @@ class Heap:
         self.build = pathlib.Path(os.path.abspath(build_folder or self.folder / "build"))
         self._require_file(self.source)
         self._settings = Settings()
-        self._settings.read(self.folder / "settings", self.source)
+        self._settings.read(self.place / "settings", self.source)
         here = pathlib.Path.cwd()
         for kind, values in given.items():
             setattr(self._settings, kind, [os.path.normpath(here / value) for value in values] if kind == "source" else
@@ -226,12 +226,7 @@ class Heap:
 
     def _explain(self, log, build):
         """What a build has failed by: what the compilers and linkers said, with the user's paths."""
-        lines = [line for line in log.splitlines() if not _CHATTER.match(line)]
-        text = "\n".join(lines).strip()
-        if "undefined symbol: subject_under_test" in text:
-            return f"{self.shown} defines no subject_under_test; its last line is: const struct subject *const subject_under_test = &TABLE;"
-        if not text:
-            text = log.strip()
+        text = build_errors.explain(log)
         for folder in sorted({str(pathlib.Path(path).parent) for path in (self.source, *self._settings.source)} |
                              {flag[len(name):] for flag in self._settings.flag for name in _PATH_FLAGS if flag.startswith(f"{name}/")},
                              key=len, reverse=True):
@@ -292,7 +287,7 @@ def take(word, arguments):
         elif name in OPTIONS or name == FOLDER_OPTION:
             value = value if equals else next(waiting, None)
             if value is None:
-                raise Refused(f"{word}: {name} needs a value")
+                raise Refused(f"{name} needs a value")
             if name == FOLDER_OPTION:
                 build_folder = value
             else:

@@ -197,10 +197,35 @@ static enum exit_code refuse(const struct reading *reading, const char *argument
     return command_misuse(reading->command, "there is no option '%s'", shown(argument));
 }
 
+/* Whether an argument is the file of a heap of the user's, which stands elsewhere: no program is called so,
+ * but what is read as bytes. */
+static bool is_late_heap(const struct reading *reading, const char *argument) {
+    static const char *const suffixes[] = {".c", ".cc", ".cpp", ".cxx"};
+    const char *const dot = strrchr(argument, '.');
+    for (size_t i = 0; i < reading->command->option_count; i++) {
+        const struct command_option *const option = &reading->command->options[i];
+        if (option->name != NULL && strcmp(option->name, "--bytes") == 0 &&
+            *(bool *)member(reading, option)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (strcmp(dot, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum exit_code take_operand(const struct reading *reading, const struct command_option *operand,
                                    const char *argument) {
     if (operand == NULL) {
         return command_misuse(reading->command, "'%s' is one argument too many", shown(argument));
+    }
+    if (is_late_heap(reading, argument)) {
+        return command_misuse(reading->command,
+                              "'%s' is a heap's file, of which one may stand, right after the word",
+                              shown(argument));
     }
     if (operand->receiver == COMMAND_FILES) {
         return file_list_add(member(reading, operand), argument);

@@ -39,7 +39,7 @@ class TestNoPrograms(ToolTest):
     def test_documents_and_sources_are_no_programs(self):
         self.require_refused(ROOT / "README.md", 3, next(line for line in (ROOT / "README.md").read_text().splitlines()[1:]
                                                          if line))
-        self.require_refused(ROOT / "src/kmem.c", 1, (ROOT / "src/kmem.c").read_text().splitlines()[0])
+        self.require_refused(ROOT / "src/kmem.h", 1, (ROOT / "src/kmem.h").read_text().splitlines()[0])
 
     def test_a_text_without_its_first_line_is_no_program(self):
         for name, text, line, shown in (("missing", "alloc 0 24\n", 1, "alloc 0 24"),

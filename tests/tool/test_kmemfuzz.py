@@ -426,7 +426,7 @@ class TestTool(ToolTest):
                 code, output, errors = self.run_tool(*arguments)
                 assert (code, errors) == (SOUND, "")
                 assert re.search(rf"^Usage: kmemfuzz {command} ", output)
-                assert re.search(rf"Example:\n  kmemfuzz {command}\b", output)
+                assert re.search(rf"Examples?:\n  kmemfuzz {command}\b", output)
 
     def test_version_names_the_projects_version_and_the_formats(self):
         project = re.search(r"project\(kmem VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))

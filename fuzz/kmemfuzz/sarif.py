@@ -4,6 +4,7 @@ The file has one run, with a rule for each oracle and each way to die, and a res
 `kmemfuzz run --json --reduce` and `kmemfuzz oracles --json`."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -40,15 +41,21 @@ def _message(result):
 
 
 def _locations(result):
-    """The input and, where it is known, the function of the core."""
+    """The input and, where it is known, the function of the core. Of a heap of one's own its source comes first, as it is from
+    here: forges show only the first, and only files of the repository."""
     locations = [{"physicalLocation": {"artifactLocation": {"uri": result["uri"]}}}]
     place = result.get("place")
+    if place is None and heap.CURRENT is not None:
+        place = {"file": str(heap.CURRENT.source), "line": 1, "function": None}
     if place is not None:
-        uri = ("file://" if place["file"].startswith("/") else "") + urllib.parse.quote(place["file"])
+        file = os.path.relpath(place["file"]) if heap.CURRENT is not None else place["file"]
+        if file.startswith("../"):
+            file = os.path.abspath(file)
+        uri = ("file://" if file.startswith("/") else "") + urllib.parse.quote(file)
         locations.append({"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": place["line"]}}})
         if place["function"]:
             locations[-1]["logicalLocations"] = [{"name": place["function"], "kind": "function"}]
-    return locations
+    return locations if heap.CURRENT is None else locations[::-1]
 
 
 def document_of(run, oracles):
@@ -119,6 +126,6 @@ def main(arguments):
         print(f"kmemfuzz sarif: {visible(options.out)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     for result in document["runs"][0]["results"]:
-        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        uri = result["locations"][0 if heap.CURRENT is None else -1]["physicalLocation"]["artifactLocation"]["uri"]
         print(f"{uri}: {result['message']['text'].splitlines()[0]}")
     return done.returncode

@@ -143,7 +143,10 @@ class Heap:
             self._require_file(pathlib.Path(path))
             if not path.endswith((*SUFFIXES, *OBJECT_SUFFIXES)):
                 raise Refused(f"--sources: {self._shown(path)} is no source; its name must end in one of {' '.join((*SUFFIXES, *OBJECT_SUFFIXES))}")
-        for text in (*self._settings.source, *self._settings.flag, *self._settings.mute, str(self.source), str(self.build)):
+        for text in self._settings.flag:
+            if re.search(r"[][;\\\n]|[$]<", text):
+                raise Refused(f"the flag '{text}' has one of ; \\ [ ] $< or a newline in it, which CMake cannot take")
+        for text in (*self._settings.source, *self._settings.mute, str(self.source), str(self.build)):
             if re.search(r'[][;"\\\n|]|[$][({]', text):
                 raise Refused(f"'{text}' has one of ; \" \\ | [ ] $( ${{ or a newline in it, which CMake cannot take")
 

@@ -52,7 +52,7 @@ static bool start(void *memory, size_t size) {
 }
 
 static const struct subject table = {
-    .name = "my heap", .start = start, .alloc = heap_take, .free = heap_give, .facts = {.alignment = 16}};
+    .name = NAME, .start = start, .alloc = heap_take, .free = heap_give, .facts = {.alignment = 16}};
 const struct subject *const subject_under_test = &table;
 """
 PROJECT = """cmake_minimum_required(VERSION 3.22)
@@ -63,7 +63,7 @@ enable_testing()
 {package}
 kmemfuzz_add_heap({heap})
 """
-HEAP_ARGUMENTS = "my_heap SOURCES my_heap.c kernel/heap.c FLAGS -Ikernel '-DPAYLOAD=(1 << 8)'".replace("'", '"')
+HEAP_ARGUMENTS = r'''my_heap SOURCES my_heap.c kernel/heap.c FLAGS -Ikernel "-DPAYLOAD=(1 << 8)" "-DNAME=\"Ann's|heap\""'''
 SOUND_PROGRAM = "kmem-program 2\nheap page=256 pages=8 growth=0 slots=16\nalloc 0 16\nalloc 1 16\nfree 0\nalloc 2 32\n"
 FAILING_PROGRAM = SOUND_PROGRAM.replace("alloc 2 32", "alloc 2 300")
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fuzz/execute/bad_start.h"
 #include "fuzz/text/shown.h"
@@ -131,9 +132,18 @@ void explain_verdict(struct verdict verdict, const struct step *step, struct exp
     }
 }
 
+const char *explain_file(const char *file) {
+    char here[SANITIZER_FILE_SIZE];
+    if (getcwd(here, sizeof here) == NULL) {
+        return file;
+    }
+    const size_t length = strlen(here);
+    return strncmp(file, here, length) == 0 && file[length] == '/' ? file + length + 1 : file;
+}
+
 const char *explain_source(const struct sanitizer_source *source, char buffer[EXPLAIN_SOURCE_SIZE]) {
     char file[SANITIZER_FILE_SIZE];
-    snprintf(file, sizeof file, "%s", shown(source->file));
+    snprintf(file, sizeof file, "%s", shown(explain_file(source->file)));
     snprintf(buffer, EXPLAIN_SOURCE_SIZE, "%s:%lu%s%s", file, source->line,
              source->function[0] == '\0' ? "" : " in ", shown(source->function));
     return buffer;
@@ -141,7 +151,8 @@ const char *explain_source(const struct sanitizer_source *source, char buffer[EX
 
 const char *explain_adapter(const struct assertion *place, char buffer[EXPLAIN_SOURCE_SIZE]) {
     snprintf(buffer, EXPLAIN_SOURCE_SIZE, "a fault in your adapter%s%s, not in the heap",
-             place->source.line == 0 ? "" : " ", place->source.line == 0 ? "" : shown(place->source.file));
+             place->source.line == 0 ? "" : " ",
+             place->source.line == 0 ? "" : shown(explain_file(place->source.file)));
     return buffer;
 }
 

@@ -25,6 +25,9 @@ void explain_verdict(struct verdict verdict, const struct step *step, struct exp
 const char *explain_fact(const struct subject *subject, struct verdict verdict, const struct step *step,
                          char buffer[EXPLAIN_FACT_SIZE]);
 
+/* A file as it would be typed: from the current folder, if it lies below that. */
+const char *explain_file(const char *file);
+
 /* The place of a line, such as "src/fit.c:120 in give" or, with no function known, "src/fit.c:120". Returns
  * buffer. */
 #define EXPLAIN_SOURCE_SIZE (SANITIZER_FUNCTION_SIZE + SANITIZER_FILE_SIZE + 32)

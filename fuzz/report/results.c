@@ -63,7 +63,7 @@ static void write_operation(struct json *json, const struct outcome *outcome) {
 static void write_source(struct json *json, const struct sanitizer_source *source) {
     json_open_object(json, "place");
     json_string(json, "function", source->function);
-    json_string(json, "file", source->file);
+    json_string(json, "file", explain_file(source->file));
     json_number(json, "line", source->line);
     json_close_object(json);
 }

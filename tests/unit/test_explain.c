@@ -1,5 +1,7 @@
 /* Specification: verdicts and steps in words, and heaps as lines. The texts here are what people read, word
  * for word. */
+#include <unistd.h>
+
 #include "tests/unit/report_fixture.h"
 
 struct reading {
@@ -231,4 +233,15 @@ EXECUTOR_TEST(a_long_picture_is_cut_and_says_so) {
     assert_int_equal(strlen(picture.text), PICTURE_SIZE - 1);
     assert_string_equal(picture.text + PICTURE_SIZE - 1 - 3, "...");
     assert_memory_equal(picture.text, "|#32 s0|#32 s1|", 15);
+}
+
+TEST(a_file_below_the_current_folder_is_named_from_there) {
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here - 16));
+    const size_t length = strlen(here);
+    strcpy(here + length, "/kernel/heap.c");
+    assert_string_equal(explain_file(here), "kernel/heap.c");
+    strcpy(here + length, "s/heap.c");
+    assert_string_equal(explain_file(here), here);
+    assert_string_equal(explain_file("kernel/heap.c"), "kernel/heap.c");
 }

@@ -48,6 +48,23 @@ typedef void kmemfuzz_put(char character);
  * end. */
 enum kmemfuzz_result kmemfuzz_replay(const void *blob, size_t size, kmemfuzz_put *put);
 
+/* What stopped a program: letter is 'F' for a fault, such as a trap, and 'H' for a hang. The others are
+ * printed. */
+struct kmemfuzz_stop {
+    char letter;
+    uint64_t cause; /* as the machine says it; of a fault only, as the next */
+    uint64_t value;
+    uint64_t program_counter;
+    uint64_t return_address;
+    uint64_t stack_pointer;
+};
+
+/* Runs run(context), a program of a replay. Define it if you have a trap handler or a watchdog that can come
+ * back here, by longjmp or a way of your own: then it returns false and fills *stop, and the replay goes on
+ * with the next program. There is one already, for those who do not: it just makes the call, and returns
+ * true. */
+bool kmemfuzz_call(void (*run)(void *context), void *context, struct kmemfuzz_stop *stop);
+
 /* A program that accuses the heap. */
 struct kmemfuzz_failure {
     size_t index;           /* of the program, from 0 */
@@ -61,7 +78,7 @@ struct kmemfuzz_failure {
 };
 
 /* Runs program_count small programs that the seed alone decides on, up to the first that accuses the heap,
- * which is described in *failure. */
+ * which is described in *failure, without the operations that it does not need. */
 enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct kmemfuzz_failure *failure);
 
 /* Prints such a program and what is wrong in a few lines of text, with the command that runs it again on a

@@ -23,14 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     const struct verdict verdict = executor_run(executor, &program);
     if (!verdict_is_sound(verdict)) {
-        const struct kmemfuzz_failure failure = {0,
-                                                 oracle_id(verdict.oracle),
-                                                 oracle_sentence(verdict.oracle),
-                                                 verdict.offset,
-                                                 verdict.expected,
-                                                 verdict.observed,
-                                                 data,
-                                                 size};
+        const struct kmemfuzz_failure failure = run_describe(0, verdict, data, size);
         kmemfuzz_print(&failure, put_error);
         abort();
     }

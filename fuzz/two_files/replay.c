@@ -1,5 +1,4 @@
-/* The replay of a packed corpus on a board that is not ours: the lines of fuzz/board/replay.c, of which those
- * about traps are for the board's owner to print. */
+/* The replay of a packed corpus on a board that is not ours: the lines of fuzz/board/replay.c. */
 #include "fuzz/execute/line.h"
 #include "fuzz/program/blob.h"
 #include "fuzz/two_files/run.h"
@@ -31,60 +30,117 @@ static void announce(const struct blob *blob, kmemfuzz_put *put) {
     line_put(&line, put);
 }
 
+/* What came of the programs so far. */
+struct counts {
+    uint32_t sound; /* or not run */
+    uint32_t skipped;
+    uint32_t violation;
+    uint32_t fault;
+    uint32_t hang;
+};
+
+struct job {
+    struct executor *executor;
+    const struct program *program;
+    struct verdict verdict;
+};
+
+static void run(void *context) {
+    struct job *const job = (struct job *)context;
+    job->verdict = executor_run(job->executor, job->program);
+}
+
+__attribute__((weak)) bool kmemfuzz_call(void (*function)(void *context), void *context,
+                                         struct kmemfuzz_stop *stop) {
+    (void)stop;
+    function(context);
+    return true;
+}
+
+static void print_stop(size_t index, size_t operation_count, const struct kmemfuzz_stop *stop,
+                       kmemfuzz_put *put) {
+    struct line line = {.size = 0};
+    line_text(&line, stop->letter == 'H' ? "H" : "F");
+    line_decimal(&line, (uint32_t)index);
+    line_decimal(&line, (uint32_t)operation_count);
+    if (stop->letter != 'H') {
+        line_hexadecimal(&line, stop->cause);
+        line_hexadecimal(&line, stop->value);
+    }
+    line_hexadecimal(&line, stop->program_counter);
+    line_hexadecimal(&line, stop->return_address);
+    line_hexadecimal(&line, stop->stack_pointer);
+    line_text(&line, "\n");
+    line_put(&line, put);
+}
+
 /* Runs a program, and prints its line. */
-static enum kmemfuzz_result replay_program(struct executor *executor, size_t index,
-                                           const struct program *program, kmemfuzz_put *put) {
+static void replay_program(struct executor *executor, size_t index, const struct program *program,
+                           kmemfuzz_put *put, struct counts *counts) {
     const struct run_lack lack = run_find_lack(executor, program);
     if (lack.needed != 0) {
         const struct line line = line_no_memory(index, lack.needed, lack.available);
         line_put(&line, put);
-        return KMEMFUZZ_SKIPPED;
+        counts->sound++;
+        counts->skipped++;
+        return;
     }
-    const struct verdict verdict = executor_run(executor, program);
-    const struct line line = line_verdict(index, executor, verdict);
+    struct job job = {executor, program, verdict_sound()};
+    struct kmemfuzz_stop stop = {.letter = 'F'};
+    executor->operation_count = 0;
+    if (!kmemfuzz_call(run, &job, &stop)) {
+        print_stop(index, executor->operation_count, &stop, put);
+        counts->hang += stop.letter == 'H';
+        counts->fault += stop.letter != 'H';
+        executor_prepare(executor); /* what is left of the memory is unknown */
+        return;
+    }
+    const struct line line = line_verdict(index, executor, job.verdict);
     line_put(&line, put);
-    if (!verdict_is_sound(verdict)) {
-        return KMEMFUZZ_VIOLATION;
-    }
-    return executor->started ? KMEMFUZZ_SOUND : KMEMFUZZ_SKIPPED;
+    const bool sound = verdict_is_sound(job.verdict);
+    counts->violation += !sound;
+    counts->sound += sound;
+    counts->skipped += sound && !executor->started;
 }
 
 static enum kmemfuzz_result replay_all(struct executor *executor, const struct blob *blob,
                                        kmemfuzz_put *put) {
-    uint32_t counts[KMEMFUZZ_UNUSABLE] = {0};
+    struct counts counts = {.sound = 0};
     announce(blob, put);
     for (uint32_t i = 0; i < blob->input_count; i++) {
         const struct blob_input input = blob_find(blob, i);
         const struct program program = program_decode(blob->bytes + input.offset, input.size);
-        counts[replay_program(executor, i, &program, put)]++;
+        replay_program(executor, i, &program, put, &counts);
     }
     struct line line = {.size = 0};
     line_text(&line, "END");
     line_decimal(&line, blob->input_count);
-    line_decimal(&line, counts[KMEMFUZZ_SOUND] + counts[KMEMFUZZ_SKIPPED]);
-    line_decimal(&line, counts[KMEMFUZZ_VIOLATION]);
-    line_text(&line, " 0 0 0\n"); /* faults, hangs and reports are none that come back here */
+    line_decimal(&line, counts.sound);
+    line_decimal(&line, counts.violation);
+    line_decimal(&line, counts.fault);
+    line_decimal(&line, counts.hang);
+    line_text(&line, " 0\n"); /* reports of sanitizers, which have no line here */
     line_put(&line, put);
-    if (counts[KMEMFUZZ_VIOLATION] != 0) {
+    if (counts.sound != blob->input_count) {
         return KMEMFUZZ_VIOLATION;
     }
-    return counts[KMEMFUZZ_SKIPPED] != 0 ? KMEMFUZZ_SKIPPED : KMEMFUZZ_SOUND;
+    return counts.skipped != 0 ? KMEMFUZZ_SKIPPED : KMEMFUZZ_SOUND;
 }
 
-enum kmemfuzz_result kmemfuzz_replay(const void *bytes, size_t size, kmemfuzz_put *put) {
+enum kmemfuzz_result kmemfuzz_replay(const void *blob, size_t size, kmemfuzz_put *put) {
     const char *fault = NULL;
-    struct blob blob;
+    struct blob opened;
     struct executor *const executor = run_prepare(&fault);
     if (executor == NULL) {
         return end_with_error(FAULT_CODE, fault, put);
     }
-    if ((uintptr_t)bytes % BLOB_GRAIN != 0) {
+    if ((uintptr_t)blob % BLOB_GRAIN != 0) {
         return end_with_error(FAULT_CODE, "the blob does not lie at a multiple of 8: align its array", put);
     }
-    const enum blob_error error = blob_open((const unsigned char *)bytes, size, &blob);
+    const enum blob_error error = blob_open((const unsigned char *)blob, size, &opened);
     if (error != BLOB_OK) {
         return end_with_error(BLOB_CODE + (unsigned)error, blob_error_text(error), put);
     }
     run_set_put(put);
-    return replay_all(executor, &blob, put);
+    return replay_all(executor, &opened, put);
 }

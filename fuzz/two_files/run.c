@@ -161,6 +161,19 @@ struct executor *run_prepare(const char **fault) {
     return &the_executor;
 }
 
+struct kmemfuzz_failure run_describe(size_t index, struct verdict verdict, const uint8_t *program,
+                                     size_t size) {
+    const struct kmemfuzz_failure failure = {.index = index,
+                                             .oracle = oracle_id(verdict.oracle),
+                                             .sentence = oracle_sentence(verdict.oracle),
+                                             .offset = verdict.offset,
+                                             .expected = verdict.expected,
+                                             .observed = verdict.observed,
+                                             .program = program,
+                                             .size = size};
+    return failure;
+}
+
 /* The largest alignment that the program asks for and that a heap may be asked for. */
 static uint64_t largest_alignment(const struct program *program) {
     uint64_t largest = 0;

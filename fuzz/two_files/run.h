@@ -16,6 +16,10 @@ struct executor *run_prepare(const char **fault);
 
 struct run_lack run_find_lack(const struct executor *executor, const struct program *program);
 
+/* What the public header says of a program that accuses the heap. */
+struct kmemfuzz_failure run_describe(size_t index, struct verdict verdict, const uint8_t *program,
+                                     size_t size);
+
 /* Where what is said while a program runs goes; NULL: nowhere. */
 void run_set_put(kmemfuzz_put *put);
 

@@ -34,6 +34,38 @@ static size_t generate(uint64_t seed, size_t index) {
     return size;
 }
 
+static void copy(uint8_t *to, const uint8_t *from, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        to[i] = from[i];
+    }
+}
+
+/* Leaves out of the first `size` bytes of program_bytes the operations that the oracle objects without:
+ * halves first, single ones last. Returns how many bytes are left, and their verdict in *verdict. */
+static size_t shrink(struct executor *executor, size_t size, struct verdict *verdict) {
+    static uint8_t shorter[KMEMFUZZ_PROGRAM];
+    const size_t head = program_size(PROGRAM_VERSION, 0);
+    const size_t each = program_size(PROGRAM_VERSION, 1) - head;
+    for (size_t chunk = (size - head) / each; chunk != 0; chunk /= 2) {
+        size_t at = head;
+        while (at < size) { /* each time it grows, or size becomes less */
+            const size_t end = chunk * each < size - at ? at + chunk * each : size;
+            copy(shorter, program_bytes, at);
+            copy(shorter + at, program_bytes + end, size - end);
+            const struct program program = program_decode(shorter, size - (end - at));
+            const struct verdict shown = executor_run(executor, &program);
+            if (shown.oracle == verdict->oracle) {
+                *verdict = shown;
+                size -= end - at;
+                copy(program_bytes, shorter, size);
+            } else {
+                at = end;
+            }
+        }
+    }
+    return size;
+}
+
 enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct kmemfuzz_failure *failure) {
     const char *fault = NULL;
     struct executor *const executor = run_prepare(&fault);
@@ -48,17 +80,11 @@ enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct 
         if (run_find_lack(executor, &program).needed != 0) {
             continue;
         }
-        const struct verdict verdict = executor_run(executor, &program);
+        struct verdict verdict = executor_run(executor, &program);
         started_count += executor->started;
         if (!verdict_is_sound(verdict)) {
-            *failure = (struct kmemfuzz_failure){i,
-                                                 oracle_id(verdict.oracle),
-                                                 oracle_sentence(verdict.oracle),
-                                                 verdict.offset,
-                                                 verdict.expected,
-                                                 verdict.observed,
-                                                 program_bytes,
-                                                 size};
+            const size_t left = shrink(executor, size, &verdict);
+            *failure = run_describe(i, verdict, program_bytes, left);
             return KMEMFUZZ_VIOLATION;
         }
     }
@@ -79,7 +105,7 @@ static void put_base64(const uint8_t *bytes, size_t size, kmemfuzz_put *put) {
             group = group << 8 | (i + j < size ? bytes[i + j] : 0u);
         }
         for (size_t j = 0; j < 4; j++) {
-            put(i + j <= size ? digits[group >> (18 - 6 * j) & 63] : '=');
+            put((char)(i + j <= size ? digits[group >> (18 - 6 * j) & 63] : '='));
         }
     }
 }
@@ -100,5 +126,5 @@ void kmemfuzz_print(const struct kmemfuzz_failure *failure, kmemfuzz_put *put) {
     line_text(&line, " (hexadecimal)\n  replay  echo ");
     line_put(&line, put);
     put_base64(failure->program, failure->size, put);
-    put_text(" | base64 -d | kmemfuzz explain -\n", put);
+    put_text(" | base64 -d | kmemfuzz explain YOUR_HEAP.c -\n", put);
 }

@@ -13,7 +13,8 @@
 enum {
     SOUND,
     FORGETS_TO_ROUND,
-    PANICS
+    PANICS,
+    FAULTS,
 };
 
 #define NONE        0xffffffffu
@@ -55,6 +56,9 @@ void *kalloc(size_t size) {
     }
     if (HEAP_BUG == PANICS && size == 24) {
         panic("size != 24", "heap.c", 53);
+    }
+    if (HEAP_BUG == FAULTS && size == 24) {
+        *(volatile uint32_t *)16 = 0;
     }
     const uint32_t grain = HEAP_BUG == FORGETS_TO_ROUND ? 1 : 8;
     const uint32_t padded = ((uint32_t)size + HEADER_SIZE + grain - 1) & ~(grain - 1);

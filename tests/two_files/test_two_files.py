@@ -71,9 +71,10 @@ class TestCompiled(TwoFilesTest):
         assert sorted(weak) == [("W", name) for name in ("memcmp", "memcpy", "memmove", "memset")]
 
     def test_a_fuzz_target_finds_what_is_planted(self):
+        build = ("clang-19", "-fsanitize=fuzzer,address", "-DKMEMFUZZ_LIBFUZZER=1")
+        run(*build, "-c", "kmemfuzz.c", "-o", "target.o", cwd=self.folder)
         for bug, code in (("0", 0), ("1", 77)):
-            run("clang-19", "-fsanitize=fuzzer,address", "-DKMEMFUZZ_LIBFUZZER=1", f"-DHEAP_BUG={bug}", *HEAP[::2],
-                "kmemfuzz.c", "-o", "target", cwd=self.folder)
+            run(*build, f"-DHEAP_BUG={bug}", *HEAP[::2], "target.o", "-o", "target", cwd=self.folder)
             done = subprocess.run([self.folder / "target", "-runs=3000", "-seed=1", "-len_control=0"], cwd=self.folder, capture_output=True, text=True,
                                   check=False, timeout=TIMEOUT)
             assert done.returncode == code, done.stderr
@@ -92,7 +93,8 @@ class TestSmoke(TwoFilesTest):
     def test_a_defect_is_named_with_the_program_that_shows_it(self, flag, oracle):
         output = self.smoke(flag, code=VIOLATION)
         assert output.startswith(f"{oracle}: ")
-        program = base64.b64decode(re.search(r"echo (\S+) \| base64 -d \| kmemfuzz explain -\n$", output).group(1), validate=True)
+        program = base64.b64decode(re.search(r"echo (\S+) \| base64 -d \| kmemfuzz explain YOUR_HEAP.c -\n$", output).group(1), validate=True)
+        assert len(program) <= 16 + 8 * 8, "it is not reduced"
         (self.folder / "program").write_bytes(program)
         assert run(TOOL, "show", "program", cwd=self.folder).startswith("kmem-program 2\nheap page=")
         assert self.smoke(flag, code=VIOLATION) == output
@@ -108,6 +110,19 @@ class TestSmoke(TwoFilesTest):
         lacking = [line for line in lines if " no-memory 0 " in line]
         assert 10 < len(lacking) < len(lines) - 50
         assert [line for line in lines if line not in whole] == lacking
+
+
+class TestTraps(TwoFilesTest):
+    def test_a_program_that_traps_has_a_line_and_the_next_one_runs(self):
+        output = run(self.build_host("-DHEAP_BUG=3"), "replay", code=VIOLATION)
+        sound = run(self.build_host(), "replay", code=SKIPPED)
+        stopped = [line for line in output.splitlines() if line.startswith("F ")]
+        assert len(stopped) > 5
+        assert all(re.fullmatch("F [0-9]+ [0-9]+ b 0 1234 0 0", line) for line in stopped)  # b: SIGSEGV
+        others = verdicts(output)
+        assert len(others) + len(stopped) == len(verdicts(sound))
+        assert set(others) < set(verdicts(sound))
+        assert output.splitlines()[-1] == f"END {len(verdicts(sound))} {len(others)} 0 {len(stopped)} 0 0"
 
 
 class TestAsTheTool(TwoFilesTest):

@@ -5,7 +5,7 @@ import re
 
 # What a person does not care for: the commands that ninja has run, and its own words.
 _CHATTER = re.compile(r"^(\[\d+/\d+\] |ninja: |FAILED: |: && |/\S+/(cmake|clang|llvm-|ld)\S* |cd .* && )")
-_UNDEFINED = re.compile(r"undefined symbol: (.+)\n>>> referenced by (\S+)?")
+_UNDEFINED = re.compile(r"undefined symbol: (.+)\n>>> referenced by (?:\S+ \((.+)\)|(\S+))")
 _TWICE = re.compile(r"([^/\n]+?)(?:\.o)?:[^:\n]*: multiple definition of `(?:__odr_asan_gen_)?(.+?)'; .*?/([^/\n]+?)\.o:")
 _DUPLICATE = re.compile(r"duplicate symbol: (.+)\n>>> defined at (\S+)(?:.*\n)+?>>> defined at (\S+)")
 TABLE = "subject_under_test"
@@ -14,8 +14,8 @@ TABLE = "subject_under_test"
 def _undefined(log):
     """What nothing defines, and where it is called."""
     calls = {}
-    for name, place in _UNDEFINED.findall(log):
-        calls.setdefault(name, place)
+    for name, full, short in _UNDEFINED.findall(log):
+        calls.setdefault(name, full or short)
     if TABLE in calls:
         return f"it defines no {TABLE}; its last line is to be: const struct subject *const {TABLE} = &table;"
     lines = [f"    {name}, called at {place}" for name, place in calls.items()]

@@ -1,0 +1,222 @@
+"""A heap of one's own, which lies in another folder: every word about it, from the first build to a bug that is kept, and every way
+to name it wrongly. One build is shared, and its heap has its bug only when HEAP_BUG is set."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from own_heap import SUBJECT, write_heap
+from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest
+
+from kmemfuzz import build_errors
+
+HEAP = "tests/my_heap.c"
+PLACE = "tests/my_heap.fuzz"
+FIRST_FIT = ROOT / "corpus/seeds/first_fit.ops"
+
+
+def run_kmemfuzz(folder, *arguments, **environment):
+    """Runs the tool in a folder. Returns (exit code, standard output, standard error)."""
+    done = subprocess.run([TOOL, *arguments], cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(name="top", scope="class")
+def make_top(shared_folder):
+    """A folder with a heap that is built, and that has a short campaign behind it."""
+    top = shared_folder / "a #b"
+    write_heap(top)
+    code, output, errors = run_kmemfuzz(top, "build", HEAP, "--sources", "kernel/heap.c", "--cflags=-std=c99 -Wall -Ikernel")
+    assert (code, output) == (SOUND, f"{PLACE}/build/fuzz/heap_fuzzer\n{PLACE}/build/fuzz/kmemfuzz\n"), errors
+    assert re.fullmatch(rf"Compiled {HEAP} and kernel/heap.c with clang-19 -std=c99 -Wall -Ikernel, under AddressSanitizer and UBSan, "
+                        rf"in \d+ s, into {PLACE}/build/fuzz\n", errors)
+    return top
+
+
+class TestOwnHeap:
+    @pytest.fixture(autouse=True)
+    def set_up_top(self, top):
+        self.top = top
+
+    def run(self, *arguments, folder=".", **environment):
+        return run_kmemfuzz(self.top / folder, *arguments, **environment)
+
+    def test_its_settings_are_as_they_are_from_its_file_and_its_builds_are_not_committed(self):
+        lines = (self.top / PLACE / "settings").read_text(encoding="utf-8").splitlines()
+        assert lines[1:] == ["subject my_heap.c", "source ../kernel/heap.c", "flag -std=c99", "flag -Wall", "flag -I../kernel"]
+        assert (self.top / PLACE / ".gitignore").read_text(encoding="utf-8") == "/build/\n/findings/\n"
+
+    def test_a_campaign_leaves_a_corpus_beside_it_that_all_words_take(self):
+        code, output, errors = self.run("fuzz", HEAP, "--for", "1s", "--jobs", "1", "--json")
+        assert code == SOUND, errors
+        figures = json.loads(output)
+        assert figures["corpus"] == f"{PLACE}/corpus"
+        assert figures["executions"] > 0
+        assert re.match("not asked, as the table has none: zalloc, .*\nnot judged, as the facts do not say: merges .*\n"
+                        f"Inputs go to {PLACE}/corpus, findings to {PLACE}/findings\n", errors)
+        count = len(list((self.top / PLACE / "corpus").iterdir()))
+        assert count == figures["corpus_files"] > 0
+        code, output, _ = self.run("run", HEAP)
+        assert (code, output.splitlines()[-1]) == (SOUND, f"{count} sound, 0 with violations, 0 unusable")
+        code, output, _ = self.run("corpus", "my_heap.c", "status", "--json", folder="tests")
+        assert (code, json.loads(output)[0]["folder"]) == (SOUND, "my_heap.fuzz/corpus")
+        assert self.run("corpus", HEAP, "merge", ROOT / "corpus/seeds")[0] == SOUND
+        assert self.run("corpus", HEAP, "prune")[0] == SOUND
+        assert self.run("run", HEAP)[0] == SOUND
+        assert self.run("report", HEAP) == (SOUND, f"{PLACE}/build/report/index.html\n", "")
+        page = (self.top / PLACE / "build/report/index.html").read_text(encoding="utf-8")
+        assert ">my_heap</a>" in page
+        assert "Planted" not in page
+        assert self.run("sarif", HEAP, "sound.sarif") == (SOUND, "", "")
+        assert sorted(path.name for path in self.top.iterdir()) == ["kernel", "sound.sarif", "tests"]
+
+    def test_a_bug_is_found_explained_and_kept_and_fixed(self):
+        code, _, errors = self.run("fuzz", HEAP, "--for", "60s", "--jobs", "1", "--until-crash", HEAP_BUG="1")
+        assert code == VIOLATION
+        replay = re.search(r"^  replay  (\S+) run tests/my_heap\.c (\S+)$", errors, re.MULTILINE)
+        tool, reduced = replay.groups()
+        assert tool == str(TOOL)
+        assert reduced.startswith(f"{PLACE}/findings/")
+        for ending in (".ops", "", ".ops"):
+            assert (self.top / f"{reduced}{ending}").is_file()
+        assert self.run("run", HEAP, reduced, HEAP_BUG="1")[0] == VIOLATION
+        assert self.run("run", HEAP, reduced)[0] == SOUND
+        finding = reduced.removesuffix(".reduced")
+        code, output, _ = self.run("explain", HEAP, finding, "-o", "why", HEAP_BUG="1")
+        assert code == VIOLATION
+        assert "kernel/heap.c:" in output or "VIOLATION" in output
+        assert self.run("reduce", HEAP, finding, "-o", "small.ops", HEAP_BUG="1")[0] == SOUND
+        code, _, errors = self.run("reduce", HEAP, finding, "-o", "none.ops")
+        assert code == USAGE
+        assert errors.endswith(f"nothing to reduce; kmemfuzz run {HEAP} {finding} says so too\n")
+        code, output, _ = self.run("show", "my_heap.c", "../small.ops", "--c", folder="tests", HEAP_BUG="1")
+        assert code == SOUND
+        assert "subject_under_test" in output
+        assert self.run("show", HEAP, "small.ops", "--html", "small.html", HEAP_BUG="1")[0] == SOUND
+        code, output, _ = self.run("keep", HEAP, finding, "merges-a-gap", HEAP_BUG="1")
+        assert code == SOUND
+        kept = f"{PLACE}/regressions/merges-a-gap.ops"
+        assert output.startswith(f"{kept}: fails by ")
+        for command in ("run", "board", "fuzz"):
+            assert f"kmemfuzz {command} {HEAP}" in output
+        assert f"until kmemfuzz run {HEAP} {kept} says it is sound" in output
+        assert "ci/" not in output
+        assert self.run("run", HEAP, HEAP_BUG="1")[0] == VIOLATION
+        code, output, _ = self.run("run", HEAP)
+        assert code == SOUND
+        assert kept in output
+        code, output, _ = self.run("sarif", HEAP, "broken.sarif", HEAP_BUG="1")
+        assert code == VIOLATION
+        assert kept in output
+
+    def test_it_is_the_same_heap_from_another_folder_and_built_already(self):
+        program = str(FIRST_FIT)
+        for folder, name in ((".", HEAP), ("tests", "my_heap.c"), ("kernel", "../tests/my_heap.c"), (".", str(self.top / HEAP))):
+            code, output, errors = self.run("run", name, program, folder=folder)
+            assert (code, errors) == (SOUND, "")
+            assert output.startswith("sound  ")
+
+    def test_what_cannot_be_built_is_said_with_its_places(self):
+        file = self.top / HEAP
+        call = SUBJECT.replace("    return heap_init", "    heap_missing();\n    return heap_init")
+        wrong = (
+            (SUBJECT.replace("return heap_init", "retrun heap_init"), f"{HEAP}:7:5: error: "),
+            (SUBJECT.replace("SUBJECT 1", "SUBJECT 0"), "your file is written for an older kmemfuzz"),
+            (f"void heap_missing(void);\n{call}", f"nothing defines\n    heap_missing, called at {HEAP}:8\n"),
+            (SUBJECT.replace("*const subject_under_test", "*const another"), "it defines no subject_under_test"),
+            (SUBJECT.replace("(memory, size) == 0", "(memory, size) > 0"), "start never returned true"),
+            (SUBJECT.replace(".alignment = 16", ".alignment = 7"), "promises an alignment that is no power of two"),
+        )
+        try:
+            for text, said in wrong:
+                file.write_text(text, encoding="utf-8")
+                code, output, errors = self.run("fuzz", HEAP, "--for", "1s", "--jobs", "1")
+                assert (code, output) == (USAGE, "")
+                assert said in errors
+        finally:
+            file.write_text(SUBJECT, encoding="utf-8")
+        copy = self.top / "kernel/copy.c"
+        copy.write_text(SUBJECT, encoding="utf-8")
+        code, _, errors = self.run("build", HEAP, "--sources=kernel/heap.c kernel/copy.c")
+        assert code == USAGE
+        assert "subject_under_test is defined twice, in my_heap.c and in copy.c: a heap has one table" in errors
+        copy.unlink()
+        assert self.run("build", HEAP)[0] == SOUND  # what failed is not kept
+
+
+class TestMisuse(ToolTest):
+    """Before anything is built."""
+
+    @pytest.fixture(autouse=True)
+    def set_up_heap(self, set_up_tool_test):
+        write_heap(self.folder)
+
+    @pytest.mark.parametrize("arguments,expected,said", [
+        (("build",), USAGE, "name the heap's file right after the word"),
+        (("build", "nothing.c"), ENVIRONMENT, "nothing.c: No such file"),
+        (("build", "folder.c"), USAGE, "folder.c is a folder"),
+        (("fuzz", "--for", "1s", HEAP), USAGE, f"a heap's file stands right after the word: kmemfuzz fuzz {HEAP}"),
+        (("explain", "--json", HEAP), USAGE, f"'{HEAP}' is a heap's file, of which one may stand, right after the word"),
+        (("fuzz", HEAP, "--sources", "kernel/gone.c"), ENVIRONMENT, "kernel/gone.c: No such file"),
+        (("fuzz", HEAP, "--sources", "kernel"), USAGE, "kernel is a folder"),
+        (("fuzz", HEAP, "--sources", "kernel/heap.h"), USAGE, "kernel/heap.h is no source"),
+        (("fuzz", HEAP, "--sources", "'kernel/heap.c"), USAGE, "No closing quotation"),
+        (("run", HEAP, "--sources"), USAGE, "--sources needs a value"),
+        (("run", HEAP, "--cflags", "-DX=$(pwd)"), USAGE, "which CMake cannot take"),
+        (("fuzz", HEAP, "--target", "pages"), USAGE, "unrecognized arguments: --target"),
+        (("soak", HEAP, "--hours", "1"), USAGE, f"fuzz {HEAP} --for 8h"),
+        (("build", HEAP, "--build-folder", "/proc/nowhere"), ENVIRONMENT, "/proc/nowhere"),
+        (("build", "secret.c"), ENVIRONMENT, "secret.c: "),
+    ])
+    def test_it_is_named_with_its_code(self, arguments, expected, said):
+        (self.folder / "folder.c").mkdir()
+        (self.folder / "secret.c").symlink_to("/proc/self/mem/x")
+        code, output, errors = self.run_tool(*arguments)
+        assert (code, output) == (expected, ""), errors
+        assert said in errors
+        assert "Traceback" not in errors
+
+    @pytest.mark.parametrize("settings,expected,said", [
+        (b"\xff\xfe", USAGE, "it is not text"),
+        (b"sorce a.c\n", USAGE, "settings:1: 'sorce a.c' is no setting"),
+        (b"subject my_heap.cpp\n", USAGE, "is of my_heap.cpp, and my_heap.c would share its folder"),
+        (b"subject my_heap.c\nsource gone.c\n", ENVIRONMENT, "gone.c: No such file"),
+    ])
+    def test_settings_that_were_spoilt_are_named(self, settings, expected, said):
+        self.write(f"{PLACE}/settings", settings)
+        code, output, errors = self.run_tool("run", HEAP, FIRST_FIT)
+        assert (code, output) == (expected, "")
+        assert said in errors
+        assert (self.folder / PLACE / "settings").read_bytes() == settings
+
+    def test_what_builds_need_is_named_by_its_packages(self):
+        (self.folder / "programs").mkdir()
+        code, output, errors = self.run_tool("build", HEAP, env={**os.environ, "PATH": str(self.folder / "programs")})
+        assert (code, output) == (ENVIRONMENT, "")
+        assert "building needs these Debian packages: cmake ninja-build clang-19" in errors
+
+
+class TestBuildErrors:
+    """What linkers say, of a host and of a board."""
+
+    def test_what_nothing_defines_is_named_once_with_its_place(self):
+        said = "ld.lld: error: undefined symbol: {0}\n>>> referenced by heap.c:{1} (a b/heap.c:{1})\n>>>    x.o:(start)\n\n"
+        log = "[3/9] Linking\nFAILED: x\n" + (said.format("panic", 12) + said.format("memset", 40)) * 2
+        assert build_errors.explain(log) == ("nothing defines\n    panic, called at a b/heap.c:12\n    memset, called at a b/heap.c:40\n"
+                                             'Name the sources that do: --sources "FILE..."')
+
+    @pytest.mark.parametrize("log", [
+        "/usr/bin/ld: /x y/a.dir/k/two.c.o: in function `kfree':\n/k/two.c:5: multiple definition of `kfree'; /x y/a.dir/k/one.c.o:/k/one.c:9: "
+        "first defined here\n",
+        "/usr/bin/ld: /x y/a.dir/k/two.c.o:(.bss+0x0): multiple definition of `__odr_asan_gen_kfree'; /x y/a.dir/k/one.c.o:(.bss+0x0): first\n",
+        "ld.lld: error: duplicate symbol: kfree\n>>> defined at one.c\n>>>            one.c.o:(kfree)\n>>> defined at two.c\n>>>  two.c.o:\n"])
+    def test_what_is_defined_twice_is_named_with_both_places(self, log):
+        assert build_errors.explain(log) == "kfree is defined twice, in one.c and in two.c"
+
+    def test_a_compilers_words_are_as_they_are(self):
+        words = "heap.c:1:1: error: expected ';'\n    1 | x\n1 error generated."
+        assert build_errors.explain(f"[1/9] Building C object x\nFAILED: x\n/usr/bin/clang-19 -c heap.c\n{words}\nninja: build stopped\n") == words

@@ -113,12 +113,12 @@ class GitHub(Host):
             self.values[f"steps.{step['id']}.outputs.{name}"] = value
         return done
 
-    def run(self, action, tree, workspace, event, inputs):
-        """Runs an action, which lies in tree, on what is checked out in workspace."""
+    def run(self, action, tree, workspace, event, inputs, head="kernels/small"):
+        """Runs an action, which lies in tree, on what is checked out in workspace; a change comes from the repository head."""
         self.run_count += 1
         self.workspace, self.failed = workspace, False
         self.values = {"github.event_name": event, "github.run_id": str(self.run_count), "github.run_attempt": "1",
-                       "github.repository": "kernels/small", "github.event.pull_request.head.repo.full_name": "kernels/small"}
+                       "github.repository": "kernels/small", "github.event.pull_request.head.repo.full_name": head}
         for name, about in action["inputs"].items():
             self.values[f"inputs.{name}"] = self._fill(inputs.get(name, about.get("default", "")))
         output, ran = "", []

@@ -12,6 +12,7 @@ import hosts
 import pytest
 import workflows
 import yaml
+from folders import write_script
 
 TREE = workflows.TREE
 KERNEL = pathlib.Path(__file__).parent / "kernel"
@@ -79,6 +80,25 @@ class TestRules:
         action["runs"]["steps"] = [{**action["runs"]["steps"][0], "run": 'echo "time $FUZZ_TIME"'}]
         done = hosts.GitHub(folder / "host").run(action, TREE, folder, event, given)
         assert done.output == f"Fuzz: 0\ntime {minutes}\n"
+
+    @pytest.mark.parametrize("event, head, given, shown", [
+        ("pull_request", "kernels/small", {}, True), ("pull_request", "a/fork", {}, False), ("schedule", "", {}, True),
+        ("schedule", "", {"code-scanning": "false"}, False)])
+    def test_alerts_are_shown_where_that_is_allowed_and_wanted(self, folder, event, head, given, shown):
+        steps = {step["name"]: step for step in ACTION["runs"]["steps"]}
+        action = {**ACTION, "runs": {"steps": [steps["Name what belongs to the heap"], {**steps["Build the heap"], "run": "true"},
+                                               steps["Show what fails"]]}}
+        done = hosts.GitHub(folder / "host").run(action, TREE, folder, event, {**STEP["with"], **given}, head)
+        assert ("Show what fails" in done.ran) == shown
+
+    @pytest.mark.parametrize("user, said", [("0", "ci/setup fuzz\n"), ("1000", "sudo ci/setup fuzz\n")])
+    def test_packages_are_installed_as_root(self, folder, user, said):
+        for name, text in (("bin/id", f"echo {user}"), ("bin/sudo", 'echo -n "sudo "; "$@"'), ("ci/setup", 'echo "ci/setup $*"')):
+            write_script(folder / name, f"#!/bin/sh\n{text}\n")
+        step = next(step for step in ACTION["runs"]["steps"] if step["name"].startswith("Install"))
+        done = subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], capture_output=True, text=True, check=True,
+                              env={"PATH": f"{folder}/bin:/usr/bin:/bin", "GITHUB_ACTION_PATH": str(folder)})
+        assert done.stdout == said
 
     def test_a_night_of_gitlab_fuzzes_for_longer_within_its_limit(self):
         jobs = {name: hosts.GitLab.job_of(GITLAB, name) for name in ("kmemfuzz", "kmemfuzz-night")}

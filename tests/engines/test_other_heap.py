@@ -2,6 +2,7 @@
 and judged as ours are."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 import zipfile
@@ -13,7 +14,9 @@ KERNEL = ROOT / "tests/workflows/kernel"
 ENGINES = ("address", "undefined", "memory", "coverage", "afl")
 SOUND, _, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 600  # seconds a command may take on a busy machine before it counts as hanging
-HEAP = ("--subject", "fuzz/my_heap.c", "--sources", "kernel/heap.c", "--cflags", "-Iinclude")
+# The line that docs/engines.md gives.
+HEAP = re.search(r'^"\$SRC/kmem/ci/build-fuzzers" (--subject .*)$', (ROOT / "docs/engines.md").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+SETTINGS = "subject my_heap.c\nsource ../kernel/heap.c\nflag -I../include\n"  # the same, once kmemfuzz has written it
 
 
 class TestOtherHeap:
@@ -33,7 +36,11 @@ class TestOtherHeap:
             path = self.kernel / "fuzz/my_heap.fuzz" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("kmem-program 1\n" + text, encoding="utf-8")
-        done = self.run_there(ROOT / "ci/engine", engine, self.out, *HEAP)
+        heap = HEAP
+        if engine == "undefined":
+            (self.kernel / "fuzz/my_heap.fuzz/settings").write_text(SETTINGS, encoding="utf-8")
+            heap = HEAP[:2]
+        done = self.run_there(ROOT / "ci/engine", engine, self.out, *heap)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (SOUND, "ok      my_heap_fuzzer"), done.stdout
         assert sorted(path.name for path in self.out.iterdir()) == [
             "my_heap_fuzzer", "my_heap_fuzzer.dict", "my_heap_fuzzer.options", "my_heap_fuzzer_seed_corpus.zip"]

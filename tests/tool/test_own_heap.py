@@ -112,6 +112,10 @@ class TestOwnHeap:
         code, output, _ = self.run("sarif", HEAP, "broken.sarif", HEAP_BUG="1")
         assert code == VIOLATION
         assert kept in output
+        results = json.loads((self.top / "broken.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+        places = [place["physicalLocation"]["artifactLocation"]["uri"] for place in results[-1]["locations"]]
+        assert places[0] in (HEAP, "kernel/heap.c")  # its own source, which a forge has
+        assert (self.top / places[1]).is_file()
 
     def test_it_is_the_same_heap_from_another_folder_and_built_already(self):
         program = str(FIRST_FIT)

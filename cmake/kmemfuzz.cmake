@@ -66,20 +66,20 @@ function(kmemfuzz_add_heap name)
     list(APPEND heap "--${CMAKE_MATCH_1}=${words}")
   endforeach()
 
-  # make_target(TARGET WORD ARGUMENTS [COMMAND...])
-  macro(make_target target word arguments)
+  # kmemfuzz_make_target(TARGET WORD ARGUMENTS [COMMAND...])
+  macro(kmemfuzz_make_target target word arguments)
     add_custom_target(${name}_${target} COMMAND ${kmemfuzz} ${word} ${heap} ${arguments} ${ARGN} DEPENDS ${sources}
       WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" USES_TERMINAL VERBATIM)
   endmacro()
   set(link COMMAND ${CMAKE_COMMAND} -E chdir "${CMAKE_CURRENT_BINARY_DIR}" ${CMAKE_COMMAND} -E create_symlink)
-  make_target(fuzzer build "" ${link} ${name}.kmemfuzz/fuzz/heap_fuzzer ${name}_fuzzer)
-  make_target(kmemfuzz build "" ${link} ${name}.kmemfuzz/fuzz/kmemfuzz ${name}_kmemfuzz)
-  make_target(fuzz fuzz "--for;${KMEMFUZZ_TIME}")
+  kmemfuzz_make_target(fuzzer build "" ${link} ${name}.kmemfuzz/fuzz/heap_fuzzer ${name}_fuzzer)
+  kmemfuzz_make_target(kmemfuzz build "" ${link} ${name}.kmemfuzz/fuzz/kmemfuzz ${name}_kmemfuzz)
+  kmemfuzz_make_target(fuzz fuzz "--for;${KMEMFUZZ_TIME}")
   find_program(KMEMFUZZ_lld ld.lld-19 NO_CMAKE_FIND_ROOT_PATH)
   find_program(KMEMFUZZ_ar llvm-ar-19 NO_CMAKE_FIND_ROOT_PATH)
   mark_as_advanced(KMEMFUZZ_lld KMEMFUZZ_ar)
   if(KMEMFUZZ_lld AND KMEMFUZZ_ar)
-    make_target(image build "--preset=rv64;--preset=rv32" ${link} ${name}.kmemfuzz/rv64/replay.elf ${name}_rv64.elf
+    kmemfuzz_make_target(image build "--preset=rv64;--preset=rv32" ${link} ${name}.kmemfuzz/rv64/replay.elf ${name}_rv64.elf
       ${link} ${name}.kmemfuzz/rv32/replay.elf ${name}_rv32.elf)
   endif()
 

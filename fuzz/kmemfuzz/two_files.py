@@ -25,8 +25,10 @@ PREFIX = "kmemfuzz_"
 PUBLIC = re.compile(r"kmemfuzz_\w+|subject_(more|failed|under_test)|LLVMFuzzer\w+|__\w+|mem(cpy|move|set|cmp)")
 
 _TOKEN = re.compile(r"""
-    (?P<directive>^\#ifdef\ __cplusplus\n(?:extern\ "C"\ \{|\})\n\#endif | ^[ \t]*\#(?:\\\n|/\*.*?\*/|[^\n])*) | (?P<comment>/\*.*?\*/) | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
-  | (?P<name>[A-Za-z_]\w*) | (?P<number>\.?[0-9][\w.]*) | (?P<space>\s+) | (?P<mark>->|.)""", re.VERBOSE | re.DOTALL | re.MULTILINE)
+    (?P<directive>^\#ifdef\ __cplusplus\n(?:extern\ "C"\ \{|\})\n\#endif | ^[ \t]*\#(?:\\\n|/\*.*?\*/|[^\n])*)
+  | (?P<comment>/\*.*?\*/) | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') | (?P<name>[A-Za-z_]\w*)
+  | (?P<number>\.?[0-9][\w.]*) | (?P<space>\s+) | (?P<mark>->|.)""", re.VERBOSE | re.DOTALL | re.MULTILINE)
+_NO_CODE = ("comment", "space", "directive")
 _INCLUDE = re.compile(r'^#include "(.*)"\n', re.MULTILINE)
 _SYSTEM = re.compile(r"^#include <(std(?:bool|def|int)\.h)>\n", re.MULTILINE)
 _ATTRIBUTE = re.compile(r"__attribute__\s*\(\s*\((?:[^()]|\([^()]*\))*\)\s*\)")
@@ -38,25 +40,27 @@ def tokens(text):
 
 
 class Declaration:
-    """A declaration or definition outside of functions: the tokens first..last of a file, and what it is."""
+    """A declaration or definition outside of functions, the tokens first to last of a file: what it names, and how."""
 
     def __init__(self, parts, first, last):
         self.first = first
-        code = [text for kind, text in parts[first:last + 1] if kind not in ("comment", "space", "directive")]
+        self.last = last
+        code = [text for kind, text in parts[first:last + 1] if kind not in _NO_CODE]
         text = re.sub(" +", " ", _ATTRIBUTE.sub("", " ".join(code)))
         head = text.split(" {")[0].rstrip(" ;")
         function = re.match(r"(?!typedef |_Static_assert |extern )[^(=]+ (\w+) \([^=]*\)$", head)
-        self.last = last
-        self.is_body = "{" in code
-        self.is_static = "static" in head.split()
         self.function = function and function.group(1)
+        self.has_body = "{" in code
+        self.is_static = "static" in head.split()
         self.types = re.findall(r"\b(?:struct|union|enum) (\w+) \{", text) + re.findall(r"^typedef .*?(\w+) ;$", text)
         if not function and re.match(r"enum\b[^;]*\{", text):
-            self.types += re.findall(r"[{,] (\w+)(?= [=,}])", text)
+            self.types += re.findall(r"[{,] (\w+)(?= [=,}])", text)  # its values
         while text != (text := re.sub(r"\{[^{}]*\} ", "", text)):
             pass  # until no braces are left
-        variable = re.match(r"(?!typedef |_Static_assert )[^(=]*?(?<!struct )(?<!union )(?<!enum )\b(\w+)(?: \[[^=]*\])*(?: =.*)? ;$", text)
-        self.variable = None if function or not variable else variable.group(1)
+        variable = re.match(r"(?!typedef |_Static_assert )[^(=]*?(?<!struct )(?<!union )(?<!enum )\b(\w+)(?: \[[^=]*\])*(?: =.*)? ;$",
+                            text)
+        self.variable = variable.group(1) if variable and not function else None
+
 
 def declarations(parts):
     """Those of a file, in order."""
@@ -64,10 +68,11 @@ def declarations(parts):
     first = None
     depth = 0
     for i, (kind, text) in enumerate(parts):
-        if kind in ("comment", "space", "directive"):
+        if kind in _NO_CODE:
             continue
         first = i if first is None else first
-        depth += (text in "([{" if kind == "mark" else 0) - (text in ")]}" if kind == "mark" else 0)
+        if kind == "mark":
+            depth += (text in "([{") - (text in ")]}")
         if depth == 0 and (text == ";" or (text == "}" and _is_function(parts[first:i]))):
             found.append(Declaration(parts, first, i))
             first = None
@@ -108,12 +113,13 @@ class File:
 
     def write(self, defined, renamed):
         """The text of it: functions static, those that nobody defines left out, names changed."""
-        output = [text for _, text in self.parts]
+        output = []
         for i, (kind, text) in enumerate(self.parts):
-            if text in renamed and (kind == "directive" or (kind == "name" and self.parts[i - 1][1] not in (".", "->"))):
-                output[i] = renamed[text]
+            if kind == "name" and self.parts[i - 1][1] not in (".", "->"):
+                text = renamed.get(text, text)
             elif kind == "directive":
-                output[i] = re.sub(r"(?<![\w.>])[A-Za-z_]\w*", lambda match: renamed.get(match.group(), match.group()), text)
+                text = re.sub(r"(?<![\w.>])[A-Za-z_]\w*", lambda match: renamed.get(match.group(), match.group()), text)
+            output.append(text)
         for declaration in self.declarations:
             name = declaration.function
             if not name or declaration.is_static or PUBLIC.fullmatch(name):
@@ -169,7 +175,7 @@ def make_source():
     """The text of kmemfuzz.c."""
     files = collect()
     defined = {declaration.function for file in files for declaration in file.declarations
-               if declaration.function and declaration.is_body}
+               if declaration.function and declaration.has_body}
     shared = {declaration.variable: PREFIX + declaration.variable for file in files for declaration in file.declarations
               if declaration.variable and not declaration.is_static and not PUBLIC.fullmatch(declaration.variable)}
     used = collections.Counter(name for file in files for name in {text for kind, text in file.parts if kind == "name"})
@@ -191,8 +197,8 @@ def make_header():
 def parse_arguments(arguments):
     parser = Parser(
         prog="kmemfuzz two-files",
-        description="Writes kmemfuzz.c and kmemfuzz.h: all that a firmware or a unit test of yours needs to run programs on your heap. "
-                    "The header says how.",
+        description="Writes kmemfuzz.c and kmemfuzz.h: all that a firmware or a unit test of yours needs to run programs on your "
+                    "heap. The header says how.",
         epilog=exit_codes("written"))
     parser.add_argument("folder", type=pathlib.Path, metavar="DIR", help="where to write them, in place of any that are there")
     add_caller(parser)

@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # The writable data of a heap of others get sections of their own: the harness puts them back before every start
-# (fuzz/host/globals.h). These stay as they are: a compiler's own, and those of threads.
+# (fuzz/host/globals.h, fuzz/board/globals.c). These stay as they are: a compiler's own, and those of threads.
 set(others "[.]data[.]rel[.]ro([.].*)?|[.](init|fini|preinit)_array([.].*)?|[.][cd]tors([.].*)?|[.]t(data|bss)([.].*)?|[.]tm_clone_table|"
            "asan_.*|__sancov_.*|__llvm_.*")
 string(CONCAT others ${others})
@@ -60,8 +60,4 @@ if(HOST)
   string(APPEND script "  kmem_heap_text : { *(.text .text.*) }\n")
 endif()
 file(WRITE ${SCRIPT} "${script}}\n")
-set(scripted "")
-if(HOST) # an image has sections of its own for all of this, and puts nothing back
-  set(scripted -Wl,-T,${SCRIPT})
-endif()
-execute_process(COMMAND ${link} -r -nostdlib -Wl,--force-group-allocation ${scripted} -o ${OUT} ${objects} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${link} -r -nostdlib -Wl,--force-group-allocation -Wl,-T,${SCRIPT} -o ${OUT} ${objects} COMMAND_ERROR_IS_FATAL ANY)

@@ -42,6 +42,10 @@ enum image_exit {
 /* The allocator the image tests, as it is before any input has run. */
 const struct subject *image_subject(void);
 
+/* Before any input: keeps the values of the subject's globals, if its sources are not ours. Returns what puts
+ * them back; NULL: there are none. */
+void (*image_keep_globals(void))(void);
+
 /* Buffered output to the host. A failure ends the image with IMAGE_NO_OUTPUT. */
 void output_line(const struct line *line);
 void output_flush(void);

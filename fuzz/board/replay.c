@@ -56,6 +56,7 @@ static struct {
     struct blob blob;
     struct image_control control;
     struct arena arena;
+    void (*restore)(void); /* the executor's */
     struct executor executor;
     struct context context; /* of the current input */
     struct trap_record trap;
@@ -203,6 +204,7 @@ static void make_executor(void) {
     replay.executor.arena = replay.arena;
     replay.executor.tables = tables;
     replay.executor.oracles = ORACLE_ALL;
+    replay.executor.restore = replay.restore;
     replay.executor.observers.count = 0;
     executor_prepare(&replay.executor);
 }
@@ -379,6 +381,7 @@ int main(void) {
     if (failure != NULL) {
         end_with_error(IMAGE_LAYOUT, failure);
     }
+    replay.restore = image_keep_globals();
     replay_all();
     const bool sound =
         replay.violation_count + replay.fault_count + replay.hang_count + replay.report_count == 0;

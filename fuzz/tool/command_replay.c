@@ -58,6 +58,7 @@ static enum exit_code replay_blob(const struct blob *blob, const struct options 
     const size_t most = input_count - options->start;
     const size_t count = options->count < most ? options->count : most;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
+    executor->repeats = executor->repeats && !options->trace; /* a line for each operation, and not two */
     enum exit_code code = EXIT_SOUND;
     for (size_t i = 0; i < count; i++) {
         const enum exit_code came = replay_input(executor, blob, options->start + i, options->trace);

@@ -21,7 +21,7 @@ WORDS = {
     "fuzz": ("campaign", True),
     "build": ("build", True),
     "corpus": ("corpus_command", False),
-    "board": ("board_command", False),
+    "board": ("board_command", True),
     "report": ("report", True),
     "two-files": ("two_files", True),
     "soak": ("soak", False),

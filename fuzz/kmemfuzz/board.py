@@ -8,7 +8,7 @@ import struct
 import time
 from typing import NamedTuple
 
-from kmemfuzz import child
+from kmemfuzz import child, heap, tree
 from kmemfuzz.board_lines import LINE_SIZE, BadLine, EnvironmentFailure, Outcome, Reader
 from kmemfuzz.outside_text import excerpt, visible
 
@@ -63,6 +63,15 @@ CONFIGURATIONS = {configuration.name: configuration for configuration in (
 )}
 
 
+# Those in which a heap of one's own is replayed; what maps pages for it is made for kmem.
+HEAP_CONFIGURATIONS = {name: configuration for name, configuration in CONFIGURATIONS.items() if not configuration.memory}
+
+
+def configurations():
+    """By name, those in which the current heap is replayed."""
+    return HEAP_CONFIGURATIONS if heap.CURRENT else CONFIGURATIONS
+
+
 class Symbols(dict):
     """Addresses by name, of an image in which each that is asked for must be."""
 
@@ -77,10 +86,10 @@ class Symbols(dict):
 class Image:
     """An image of a configuration, and what its symbols say."""
 
-    def __init__(self, configuration, tree=pathlib.Path()):
+    def __init__(self, configuration, top=pathlib.Path()):
         self.configuration = configuration
         name = "-".join(filter(None, (configuration.image, configuration.memory)))
-        self.path = tree / "build" / configuration.preset / f"{name}.elf"
+        self.path = top / tree.build_folder(configuration.preset) / f"{name}.elf"
         if not self.path.is_file():
             raise EnvironmentFailure(f"there is no image {self.path}; build it: cmake --build --preset "
                                      f"{configuration.preset}")

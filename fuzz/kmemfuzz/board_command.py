@@ -10,17 +10,18 @@ import sys
 import tempfile
 import time
 
-from kmemfuzz import board, board_log, child, corpus, tree
+from kmemfuzz import board, board_log, child, corpus, heap, tree
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
                           exit_codes, from_caller, parse_count, parse_seconds)
 from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
 from kmemfuzz.packed_corpus import PackFailure, make_corpus, replay_on_host
+from kmemfuzz.board_lines import NOT_RUN
 from kmemfuzz.board_finding import (EXPLAINED, FAILURES, Finding, counts, figures_of, is_finding, print_findings,
                                     require_known_oracles)
 
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 DEBUGGER = "gdb-multiarch"
-SUPPORT = pathlib.Path("fuzz/gdb/kmem_gdb.py")
+SUPPORT = pathlib.Path(heap.SOURCES if heap.CURRENT else "", "fuzz/gdb/kmem_gdb.py")
 WATCHDOG_SECONDS = 86400.0  # a person thinks; a hang is ended by ^C in the debugger
 POLL_SECONDS = 0.01
 
@@ -33,12 +34,14 @@ def parse_arguments(arguments):
         epilog=exit_codes("all sound and equal", "a violation, fault, hang or difference",
                           environment="environment, or a capture that is incomplete"),
     )
-    parser.add_argument("--configuration", choices=board.CONFIGURATIONS, action="append", metavar="NAME",
-                        help=f"one of {', '.join(board.CONFIGURATIONS)}; may be given several times (default: all)")
+    parser.add_argument("--configuration", choices=board.configurations(), action="append", metavar="NAME",
+                        help=f"one of {', '.join(board.configurations())}; may be given several times (default: all)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
-    parser.add_argument("--image", choices=("faults", "misuse"),
-                        help="instead of each configuration's own image: faults, which damages itself when an input asks for "
-                             "it; misuse, which misuses memory, for configurations with sanitizers")
+    if heap.CURRENT is None:
+        parser.add_argument("--image", choices=("faults", "misuse"),
+                            help="instead of each configuration's own image: faults, which damages itself when an input asks for "
+                                 "it; misuse, which misuses memory, for configurations with sanitizers")
+    parser.set_defaults(image=None)
     parser.add_argument("--watchdog", type=parse_seconds, default=2.0, metavar="SECONDS",
                         help="how long one input may run (default: 2)")
     parser.add_argument("--log", metavar="CAPTURE",
@@ -63,9 +66,10 @@ def parse_arguments(arguments):
         parser.error("--operation and --gdb-commands belong to --gdb")
     if options.gdb and (len(options.paths) != 1 or options.json):
         parser.error("--gdb takes one program, and no --json")
+    if options.log is None:
+        require_tools(parser, options)
     if options.blob is None:
-        options.paths = [from_caller(options.caller, path) for path in options.paths] or [
-            "corpus" if options.caller == pathlib.Path.cwd() else pathlib.Path.cwd() / "corpus"]
+        options.paths = [from_caller(options.caller, path) for path in options.paths] or default_paths(parser, options)
         named = [path for path in options.paths if path != "-"]
         missing = corpus.missing_of(named)
         if missing:
@@ -81,7 +85,7 @@ def parse_arguments(arguments):
         if path is not None and not path.is_file():
             end_missing(parser, f"{name} {path}: there is no such file")
     options.configurations = [board.CONFIGURATIONS[name] for name in dict.fromkeys(options.configuration or
-                                                                                     board.CONFIGURATIONS)]
+                                                                                     board.configurations())]
     if options.image is not None:
         options.configurations = [configuration._replace(image=options.image) for configuration in
                                   options.configurations
@@ -91,11 +95,33 @@ def parse_arguments(arguments):
     return options
 
 
+def require_tools(parser, options):
+    """Ends the process unless there are images to be had, and emulators for them."""
+    if tree.TREE is None and heap.CURRENT is None:
+        parser.exit(EXIT_ENVIRONMENT, "kmemfuzz board: it needs the source tree; say where that is with KMEM_TREE=FOLDER\n")
+    try:
+        for name in options.configuration or board.configurations():
+            board.find_emulator(board.CONFIGURATIONS[name].board)
+    except board.EnvironmentFailure as error:
+        end_missing(parser, str(error))
+
+
+def default_paths(parser, options):
+    """What is replayed when no PATH is named."""
+    if heap.CURRENT is None:
+        return ["corpus" if options.caller == pathlib.Path.cwd() else pathlib.Path.cwd() / "corpus"]
+    folders = [heap.CURRENT.place / name for name in ("regressions", "corpus")]
+    found = [folder for folder in folders if folder.is_dir() and corpus.inputs(folder)]
+    if not found:
+        end_missing(parser, f"there is no program in {folders[0]} or {folders[1]}; fuzz first ({heap.CURRENT.command('fuzz')}), or name "
+                            "programs")
+    return found
+
+
 def presets(options):
     """The builds that are needed: for what the host says, with and without sanitizers, and the images asked for."""
-    if options.log is not None:
-        return ["release"]
-    return ["release", "dev", *dict.fromkeys(configuration.preset for configuration in options.configurations)]
+    host = ["fuzz"] if heap.CURRENT else ["release"] if options.log is not None else ["release", "dev"]
+    return host if options.log is not None else [*host, *dict.fromkeys(configuration.preset for configuration in options.configurations)]
 
 
 # Replaying.
@@ -129,8 +155,9 @@ def replay_configuration(configuration, options, packed, host, progress):
     outcomes = replay.run()
     if host is None or len(outcomes) != len(host):
         raise board.EnvironmentFailure(f"the image has taken {packed.blob} for a corpus, but the host has not")
+    xlen = board.XLEN[configuration.board]
     findings = [Finding(packed, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
-                if is_finding(outcome, reference)]
+                if is_finding(outcome, reference, xlen)]
     for finding in findings[:EXPLAINED]:
         if finding.kind == "difference" and finding.host.sound:
             finding.find_difference(options.watchdog)
@@ -138,7 +165,7 @@ def replay_configuration(configuration, options, packed, host, progress):
     if replay.errors:
         progress.clear()
         print(f"kmemfuzz board: {configuration.name}: the emulator says: {'; '.join(map(excerpt, replay.errors))}", file=sys.stderr)
-    figures = {"configuration": configuration.name, **figures_of(outcomes, findings), "boots": replay.boots,
+    figures = {"configuration": configuration.name, **figures_of(outcomes, findings, host, xlen), "boots": replay.boots,
                "seconds": round(replay.seconds, 3),
                "seconds_to_first_verdict": round(replay.first_verdict_seconds or replay.seconds, 3),
                "inputs_per_second": round(len(outcomes) / replay.seconds)}
@@ -157,7 +184,8 @@ def count_pages(memories):
 
 
 def print_total(all_figures):
-    total = {name: sum(figures[name] for figures in all_figures) for name in ("inputs", "checked_operations", *FAILURES)}
+    total = {name: sum(figures[name] for figures in all_figures)
+             for name in ("inputs", "checked_operations", *FAILURES, *NOT_RUN, "other_layouts")}
     print(f"all {len(all_figures)} configurations  {counts(total)}", flush=True)
 
 
@@ -196,6 +224,9 @@ def replay_all(options, folder):
         print(dump_json(result))
     elif len(replays) > 1:
         print_total(result["configurations"])
+    if heap.CURRENT and not options.configuration and not options.json:
+        left_out = [name for name in board.CONFIGURATIONS if name not in board.HEAP_CONFIGURATIONS]
+        print(f"left out: {', '.join(left_out)}, which map memory as kmem asks for it")
     return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
 
 
@@ -317,7 +348,8 @@ def main(arguments):
     options = parse_arguments(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as ^C: no emulator is left running
-    folder = pathlib.Path("build/target")
+    # Packed corpora, and the programs that findings name, stay where builds are, or else where anyone may write.
+    folder = tree.build_folder("target") if tree.TREE or heap.CURRENT else pathlib.Path(tempfile.gettempdir(), "kmemfuzz")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         own = pathlib.Path(tempfile.mkdtemp(dir=folder))  # so that two runs at once do not share a blob

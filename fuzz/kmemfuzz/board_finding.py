@@ -3,39 +3,52 @@
 import json
 import pathlib
 
-from kmemfuzz import board, child, sanitizer
+from kmemfuzz import board, child, heap, sanitizer
 from kmemfuzz.board_lines import NOT_RUN
-from kmemfuzz.outside_text import excerpt, shell_word, visible
-from kmemfuzz.packed_corpus import TOOL_SECONDS, run_tool, trace_on_host
+from kmemfuzz.outside_text import excerpt, visible
+from kmemfuzz.packed_corpus import KMEMFUZZ, TOOL_SECONDS, run_tool, trace_on_host
 
-SANITIZED_TOOLS = {"replay": (pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
+SANITIZED_TOOLS = {"replay": (KMEMFUZZ if heap.CURRENT else pathlib.Path("build/dev/kmemfuzz"), "run"),  # what the host's sanitizers say, by image
                    "misuse": (pathlib.Path("build/dev/kmem_misuse"),)}
 
 
 FAILURES = ("violations", "faults", "hangs", "reports", "dead", "differences")  # in the figures of a configuration
 SOUND_AND_EQUAL = "all sound, digests equal the host's"
+HOST_XLEN = 64
 EXPLAINED = 10  # findings explained in full in each configuration; the others are counted
 
 
-def is_finding(outcome, host):
+def lies_otherwise(outcome, host, xlen):
+    """Whether a sound run may differ from the host's: a heap of one's own may keep pointers in its memory, and the board's, of
+    xlen bits, are of another size."""
+    return bool(heap.CURRENT and xlen not in (None, HOST_XLEN) and outcome.line != host.line and
+                all(each.sound and not each.not_run for each in (outcome, host)))
+
+
+def is_finding(outcome, host, xlen):
     """Whether an outcome is worth a word: it is not sound, or not the host's."""
-    return not outcome.sound or (outcome.line != host.line and outcome.not_run != "no-memory")
+    return not outcome.sound or (outcome.line != host.line and outcome.not_run != "no-memory" and
+                                 not lies_otherwise(outcome, host, xlen))
 
 
-def figures_of(outcomes, findings):
+def figures_of(outcomes, findings, hosts, xlen):
     """What outcomes come to, as counts."""
     return {"inputs": len(outcomes), "checked_operations": sum(outcome.values.get("operations", 0) for outcome in outcomes),
             "sound": sum(outcome.sound for outcome in outcomes),
             **{name: sum(finding.kind == name.removesuffix("s") for finding in findings) for name in FAILURES},
-            **{reason: sum(outcome.not_run == reason for outcome in outcomes) for reason in NOT_RUN}}
+            **{reason: sum(outcome.not_run == reason for outcome in outcomes) for reason in NOT_RUN},
+            "other_layouts": sum(lies_otherwise(outcome, host, xlen) for outcome, host in zip(outcomes, hosts))}
 
 
 def counts(figures, of=""):
     """The same in words."""
     parts = [f"{figures[name]} {name if figures[name] != 1 else name.removesuffix('s')}" for name in FAILURES if figures[name]]
+    sound = SOUND_AND_EQUAL
+    if figures["other_layouts"]:
+        sound = f"all sound, {figures['other_layouts']:,} laid out otherwise than on the host, whose pointers have {HOST_XLEN} bits"
     more = [f"{figures[reason]} {words}" for reason, words in NOT_RUN.items() if figures[reason]]
     return (f"{figures['inputs']:,}{of} input{'s' if of or figures['inputs'] != 1 else ''}, {figures['checked_operations']:,} checked "
-            f"operations: {', '.join(parts) or SOUND_AND_EQUAL}{'; ' if more else ''}{', '.join(more)}")
+            f"operations: {', '.join(parts) or sound}{'; ' if more else ''}{', '.join(more)}")
 
 
 def print_findings(findings, name):
@@ -191,11 +204,10 @@ class Finding:
         return f"its sanitizers say: {host}"
 
     def _replay_command(self):
-        path = self.corpus.file(self.outcome.index)
         name, image = self.image.configuration.name, self.image.configuration.image
         own = board.CONFIGURATIONS[name].image
         return (f"{self.corpus.word('board')} --configuration {name} {'' if image == own else f'--image {image} '}"
-                f"{shell_word(path.absolute() if self.corpus.command.is_absolute() else path)}")
+                f"{self.corpus.file_word(self.outcome.index)}")
 
 
 def oracle_sentences():

@@ -8,7 +8,7 @@ import types
 from kmemfuzz.board_finding import Finding, counts, figures_of, is_finding, print_findings, require_known_oracles
 from kmemfuzz.board_lines import CATEGORIES, FORMAT, Outcome, find_line
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
-from kmemfuzz.outside_text import dump_json, excerpt, shell_word, visible
+from kmemfuzz.outside_text import dump_json, excerpt, visible
 from kmemfuzz.packed_corpus import PackFailure, run_tool
 
 LISTED = 5  # of many of a kind, how many are named
@@ -110,7 +110,7 @@ class LogFinding(Finding):
         return [f"  board      {self.outcome.values['operations']} operations, digest {self.outcome.values['digest']:016x}"]
 
     def _replay_command(self):
-        return f"{self.corpus.word('pack')} {shell_word(self.corpus.file(self.outcome.index))} -o alone.blob --c alone.c"
+        return f"{self.corpus.word('pack')} {self.corpus.file_word(self.outcome.index)} -o alone.blob --c alone.c"
 
 
 def require_same_blob(capture, blob, host):
@@ -142,10 +142,12 @@ class Judgement:
         for start, following in zip(capture.starts, capture.starts[1:]):
             if start.end is None and start.due < self.total:
                 self.restarts.setdefault(start.due, []).append(following)
+        self.host = host
+        self.xlen = next((start.boot["xlen"] for start in capture.starts if start.boot is not None), None)
         self.outcomes = {index: outcome for index in range(self.total) if (outcome := self._outcome(index, host[index]))}
         require_known_oracles(self.outcomes.values(), capture.configuration)
         self.findings = [LogFinding(packed, capture, outcome, host[index]) for index, outcome in self.outcomes.items()
-                         if is_finding(outcome, host[index])]
+                         if is_finding(outcome, host[index], self.xlen)]
         self.missing = [index for index in range(self.total) if index not in self.outcomes]
         self.incomplete = self._incomplete()
 
@@ -194,10 +196,9 @@ class Judgement:
 
     def figures(self):
         """Its figures for JSON, and for the line that ends its report."""
-        xlens = {start.boot["xlen"] for start in self.capture.starts if start.boot is not None}
         return {"capture": self.capture.name, "complete": self.incomplete is None, "of": self.total,
-                **figures_of(self.outcomes.values(), self.findings), "missing": self.missing, "starts": len(self.capture.starts),
-                "xlen": min(xlens, default=None), "other_lines": self.capture.other_count,
+                **figures_of(self.outcomes.values(), self.findings, [self.host[index] for index in self.outcomes], self.xlen), "missing": self.missing, "starts": len(self.capture.starts),
+                "xlen": self.xlen, "other_lines": self.capture.other_count,
                 "remarks": ([self.incomplete] if self.incomplete else []) + self.notes()}
 
     @property

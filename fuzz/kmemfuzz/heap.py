@@ -199,6 +199,10 @@ class Heap:
 
     def _make_one(self, preset):
         """Configures and builds a preset. Returns whether there was anything to build. Raises Refused."""
+        objects = [path for path in self._settings.source if path.endswith(OBJECT_SUFFIXES)]
+        if objects and preset in BOARDS:
+            raise Refused(f"{self._shown(objects[0])} is compiled for this machine, and the board {preset} needs it compiled for RISC-V: give "
+                          "its sources")
         build = self.build / preset
         build.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "CXXFLAGS", "LDFLAGS")}
@@ -213,7 +217,7 @@ class Heap:
             log.append(done.stdout.decode(errors="replace"))
             if done.returncode:
                 (build / "failed.log").write_text("".join(log), encoding="utf-8")
-                raise Refused(self._explain(log[-1], build))
+                raise Refused(self._explain(log[-1], preset))
             return log[-1]
         before = configured.read_text(encoding="utf-8") if configured.is_file() else ""
         if before != arguments:
@@ -227,7 +231,7 @@ class Heap:
         made = run("cmake", "--build", str(build), "--target", *PROGRAMS.get(preset, IMAGE), *clean)
         return "ninja: no work to do" not in made
 
-    def _explain(self, log, build):
+    def _explain(self, log, preset):
         """What a build has failed by: what the compilers and linkers said, with the user's paths."""
         text = build_errors.explain(log)
         for folder in sorted({str(pathlib.Path(path).parent) for path in (self.source, *self._settings.source)} |
@@ -235,7 +239,8 @@ class Heap:
                              key=len, reverse=True):
             short = os.path.relpath(folder)
             text = text.replace(f"{folder}/", "" if short == "." else f"{short}/")
-        return f"{self.shown} does not build:\n{text}\nThe whole log is in {build / 'failed.log'}"
+        board = f" for the board {preset}" if preset in BOARDS else ""
+        return f"{self.shown} does not build{board}:\n{text}\nThe whole log is in {self.build / preset / 'failed.log'}"
 
     def make(self, presets):
         """Builds presets, as far as that has yet to be done, and says in a line what was compiled. Returns an exit code when

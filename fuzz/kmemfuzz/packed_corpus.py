@@ -3,12 +3,12 @@
 import os
 import pathlib
 
-from kmemfuzz import board, child, corpus
+from kmemfuzz import board, child, corpus, heap, tree
 from kmemfuzz.board_lines import BadLine, Outcome, Reader
-from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_VIOLATION
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
 from kmemfuzz.outside_text import excerpt, shell_word
 
-KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
+KMEMFUZZ = tree.build_folder("fuzz" if heap.CURRENT else "release") / "kmemfuzz"
 TOOL_SECONDS = 600.0  # far more than kmemfuzz takes for any corpus that a board has room for
 
 
@@ -24,7 +24,7 @@ class Corpus:
 
     def word(self, name):
         """A word of the tool, as its caller types it."""
-        return f"{shell_word(self.command)} {name}"
+        return heap.CURRENT.command(name) if heap.CURRENT else f"{shell_word(self.command)} {name}"
 
     def count(self):
         """How many inputs have a name: all of those packed here."""
@@ -44,6 +44,11 @@ class Corpus:
         path = self._folder.parent / corpus.content_name(content)  # where it stays, for the replay command: a name of bytes
         path.write_bytes(content)
         return path
+
+    def file_word(self, index):
+        """The same as a word of a command, as its caller types it."""
+        path = self.file(index)
+        return shell_word(path.absolute() if self.command.is_absolute() and not heap.CURRENT else path)
 
     def operations(self, index):
         """The text of each operation of an input."""
@@ -83,10 +88,10 @@ def replay_on_host(blob):
     outcomes = []
     while True:
         result = child.run([KMEMFUZZ, "replay", blob, "--start", len(outcomes)], TOOL_SECONDS)
-        if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT):
+        if result.returncode in (EXIT_USAGE, EXIT_ENVIRONMENT) and result.stdout == "":
             return None  # the image says better what is wrong with the blob
         *lines, rest = result.stdout.split("\n")
-        if result.returncode > EXIT_VIOLATION:
+        if result.returncode > EXIT_USAGE:
             raise PackFailure(result.stderr.strip(), result.returncode)
         reader = Reader(len(outcomes), board.blob_count(blob), on_host=True)
         try:
@@ -96,7 +101,8 @@ def replay_on_host(blob):
             raise board.EnvironmentFailure(f"{KMEMFUZZ} replay cannot be trusted: {error}") from error
         outcomes += reader.outcomes
         if reader.end is not None:
-            if rest or result.returncode != reader.end_code:
+            unjudged = reader.end_code == EXIT_SOUND and any(outcome.not_run for outcome in reader.outcomes)
+            if rest or result.returncode != (EXIT_USAGE if unjudged else reader.end_code):
                 raise board.EnvironmentFailure(f"{KMEMFUZZ} replay cannot be trusted: it ended with code {result.returncode} "
                                                f"after its last line and {excerpt(rest)}")
             return outcomes

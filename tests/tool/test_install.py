@@ -66,6 +66,13 @@ class TestInstalled(ToolTest):
                                                 "that is with KMEM_TREE=FOLDER\n")
             assert re.search(f"^usage: kmemfuzz {word} ", self.run_installed(word, "--help", KMEM_TREE=str(ROOT))[1])
 
+    def test_a_capture_is_judged_without_the_tree(self):
+        assert self.run_installed("pack", ROOT / "corpus/seeds/growth.ops", "-o", self.folder / "blob")[0] == SOUND
+        (self.folder / "capture").write_text(self.run_installed("replay", self.folder / "blob")[1].replace("END 1", "END 1 1 0 0 0 0"))
+        code, output, errors = self.run_installed("board", "--log", self.folder / "capture", self.folder / "blob")
+        assert (code, errors) == (SOUND, "")
+        assert "1 input, 12 checked operations: all sound" in output
+
     def test_a_campaign_without_its_target_is_the_environment(self):
         code, _, errors = self.run_installed("fuzz", "--for", "1s")
         assert code == ENVIRONMENT

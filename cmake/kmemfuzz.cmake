@@ -1,6 +1,5 @@
-# For projects with a heap of their own: find_package(kmemfuzz) reads this file, and FetchContent gets it from the top of this
-# tree. Nothing of the project's is compiled here: targets and tests call words of kmemfuzz, which compile the heap by themselves. So the
-# project's languages, compilers and flags do not matter.
+# For projects with a heap of their own, by find_package(kmemfuzz) or FetchContent. Targets and tests call words of kmemfuzz,
+# which compile the heap themselves, so the project's languages, compilers and flags do not matter.
 cmake_policy(PUSH)
 cmake_policy(VERSION 3.22)
 
@@ -84,13 +83,13 @@ function(kmemfuzz_add_heap name)
   endif()
 
   add_test(NAME ${name}.build COMMAND ${kmemfuzz} build ${heap} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
-  set_tests_properties(${name}.build PROPERTIES FIXTURES_SETUP ${name}.kmemfuzz)
+  set_tests_properties(${name}.build PROPERTIES FIXTURES_SETUP ${name}.kmemfuzz LABELS kmemfuzz)
   string(REGEX REPLACE "[.][^.]*$" ".fuzz" folder "${subject}")
   foreach(kind corpus regressions)
     add_test(NAME ${name}.${kind} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" COMMAND sh -c
       "[ -n \"$(ls \"$0\" 2>/dev/null)\" ] || { echo \"There is no program in $0 yet: nothing is judged\"; exit 77; }; exec \"$@\""
       "${folder}/${kind}" ${kmemfuzz} run ${heap} "${folder}/${kind}")
-    set_tests_properties(${name}.${kind} PROPERTIES FIXTURES_REQUIRED ${name}.kmemfuzz SKIP_RETURN_CODE 77)
+    set_tests_properties(${name}.${kind} PROPERTIES FIXTURES_REQUIRED ${name}.kmemfuzz SKIP_RETURN_CODE 77 LABELS kmemfuzz)
   endforeach()
 endfunction()
 

@@ -29,6 +29,7 @@ PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a b
 IMAGE = ("replay",)
 COMPILER = "clang-19"
 NEEDED = {"cmake": "cmake", "ninja": "ninja-build", COMPILER: "clang-19", "ld.lld-19": "lld-19", "objcopy": "binutils"}  # Debian's packages
+OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
 _PATH_FLAGS = ("-I", "-isystem", "-iquote", "-idirafter", "-include")
@@ -205,7 +206,7 @@ class Heap:
                           "its sources")
         build = self.build / preset
         build.mkdir(parents=True, exist_ok=True)
-        environment = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "CXXFLAGS", "LDFLAGS")}
+        environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
         definitions = self.definitions()
         configured, places = build / "configured", f"{SOURCES}\n{build}\n"
         arguments = places + "\n".join(definitions)

@@ -100,7 +100,7 @@ class Project:
         return self.run("cmake", "-S", ".", "-B", "build", *arguments, **environment)
 
     def make(self, target, *arguments):
-        return self.run("cmake", "--build", "build", "--target", target, *arguments)
+        return self.run("cmake", "--build", "build", "--target", target, *arguments, CMAKE_TOOLCHAIN_FILE="none.cmake")
 
     def test(self, *arguments):
         return self.run("ctest", "--test-dir", "build", "--output-on-failure", *arguments)

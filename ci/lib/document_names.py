@@ -97,6 +97,8 @@ class Commands:
             return self.check_options([self.kmemfuzz], "kmemfuzz", arguments)
         if words[0] not in self.subcommands:
             return [f"kmemfuzz has no command {words[0]}"]
+        if re.match(r"\s*[a-z-]+ \S+\.c(c|pp|xx)? ", arguments):  # of a heap
+            arguments = re.sub(r"--(sources|cflags|mute|build-folder)\b", "", arguments)
         return self.check_options([self.kmemfuzz, words[0]], f"kmemfuzz {words[0]}", arguments)
 
     def check_bare_options(self, text):

@@ -10,6 +10,13 @@ from kmemfuzz.outside_text import visible
 def parse_arguments(arguments):
     parser = Parser(prog="kmemfuzz build HEAP.c", description="Builds the fuzz target and the tool of a heap of your own.",
                     epilog=exit_codes("built", usage="usage, or it does not compile"))
+    heaps = parser.add_argument_group(  # heap.take takes them off every word's arguments
+        "what belongs to the heap, after the file in any word", "Kept in HEAP.fuzz/settings, so that they are given once.")
+    heaps.add_argument("--sources", metavar="FILES", help='its own sources, objects and static libraries, as one word: "heap.c list.c"')
+    heaps.add_argument("--cflags", metavar="FLAGS", help='what they are compiled with: "-Iinclude -DDEBUG=1"')
+    heaps.add_argument("--mute", metavar="CHECKS",
+                       help="checks of UBSan that they need not pass: shift, alignment, null, pointer-overflow, object-size")
+    heaps.add_argument("--build-folder", metavar="DIR", help="where to build, and not kept (default: HEAP.fuzz/build)")
     parser.add_argument("--board", action="store_true", help="build the images for the emulated boards instead")
     parser.add_argument("--preset", action="append", metavar="NAME", help="build this: fuzz, or one of a board (default: fuzz)",
                         choices=("fuzz", *heap.BOARDS))

@@ -86,12 +86,16 @@ static void print_help(FILE *stream) {
                 command == NULL ? words[i].synopsis : command->synopsis,
                 command == NULL ? words[i].summary : command->summary);
     }
-    fprintf(stream, "\n  kmemfuzz help WORD says more; kmemfuzz --version names the version.\n\n"
-                    "A program is a file, binary (what a fuzzer saves) or text (what a person writes). Its "
-                    "contents and its\n"
-                    "name decide which (docs/programs.md); --bytes makes it binary. Options may stand "
-                    "anywhere before --.\n"
-                    "Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.\n");
+    fprintf(stream,
+            "\n  kmemfuzz help WORD says more; kmemfuzz --version names the version.\n\n"
+            "To fuzz a heap of your own, give its file right after any word: kmemfuzz fuzz my_heap.c. "
+            "kmemfuzz\n"
+            "new-heap writes one, and kmemfuzz build --help has the options that belong to it.\n\n"
+            "A program is a file, binary (what a fuzzer saves) or text (what a person writes). Its "
+            "contents and its\n"
+            "name decide which (docs/programs.md); --bytes makes it binary. Options may stand "
+            "anywhere before --.\n"
+            "Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.\n");
 }
 
 /* Unknown words. */

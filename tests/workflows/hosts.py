@@ -70,6 +70,7 @@ class GitHub(Host):
     def __init__(self, folder):
         super().__init__(folder)
         self.values, self.failed, self.workspace = {}, False, None
+        self.refused = ()  # actions of others that fail
 
     def value(self, name):
         """The value of a name in an expression; of one that is not known, nothing."""
@@ -101,7 +102,10 @@ class GitHub(Host):
     def _step(self, step, tree):
         """Runs one step. Returns (exit code, output)."""
         if "uses" in step:
-            self._use(step["uses"].partition("@")[0], {key: self._fill(value) for key, value in step["with"].items()})
+            action = step["uses"].partition("@")[0]
+            if action in self.refused:
+                return 1, f"{action} is not allowed\n"
+            self._use(action, {key: self._fill(value) for key, value in step["with"].items()})
             return 0, ""
         written = self.workspace.with_name("github-output")
         written.write_text("", encoding="utf-8")
@@ -129,7 +133,7 @@ class GitHub(Host):
                 code, said = self._step(step, tree)
                 output += f"{step['name']}: {code}\n{said}"
                 ran.append(step["name"])
-                self.failed |= code != 0
+                self.failed |= code != 0 and not step.get("continue-on-error", False)
                 outcome = "failure" if code else "success"
             self.values[f"steps.{step.get('id')}.outcome"] = outcome
         outputs = {name: self._fill(about["value"]) for name, about in action["outputs"].items()}

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 FOREIGN = ROOT / "build/fuzz/tests/subjects/foreign_kmemfuzz"
 CORPUS = ("corpus/seeds", "corpus/minimised", "corpus/regressions", "corpus/large")
 WARNINGS = "-Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Werror".split()
-SKIPPED = 2
+SKIPPED, UNUSABLE = 2, 3
 TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
 HEAP = ("heap.c", "heap.h", "my_heap.c")
 
@@ -81,7 +81,7 @@ class TestCompiled(TwoFilesTest):
             assert (code != 0) == ("\nalignment: Every payload has the alignment the heap promises" in done.stderr)
 
 
-class TestSmoke(TwoFilesTest):
+class TestOnAHost(TwoFilesTest):
     def smoke(self, *flags, code):
         return run(self.build_host(*flags), "smoke", "2000", "1", code=code)
 
@@ -111,8 +111,26 @@ class TestSmoke(TwoFilesTest):
         assert 10 < len(lacking) < len(lines) - 50
         assert [line for line in lines if line not in whole] == lacking
 
+    def replay_unusable(self, *sources):
+        return run(self.build_host(sources=sources), "replay", code=UNUSABLE)
 
-class TestTraps(TwoFilesTest):
+    def test_a_damaged_blob_is_an_error(self):
+        self.build_host()
+        whole = (self.folder / "corpus.c").read_text(encoding="utf-8")
+        (self.folder / "damaged.c").write_text(whole.replace("0x4b, 0x4d,", "0x4b, 0x4e,", 1), encoding="utf-8")
+        run("gcc", *HEAP[::2], "kmemfuzz.o", "host.o", "damaged.c", "-o", "host", cwd=self.folder)
+        assert run(self.folder / "host", "replay", code=UNUSABLE) == "ERROR 32 this is no blob: it does not begin with KMEMBLOB\n"
+
+    def test_a_table_without_a_function_that_is_required_is_an_error(self):
+        table = (self.folder / "my_heap.c").read_text(encoding="utf-8")
+        (self.folder / "lacking.c").write_text(table.replace("    .alloc = kalloc,\n", ""), encoding="utf-8")
+        assert self.replay_unusable("heap.c", "lacking.c") == "ERROR 29 the subject's table lacks start, alloc or free, or has a view\n"
+
+    def test_an_alignment_that_the_memory_does_not_have_is_an_error(self):
+        table = (self.folder / "my_heap.c").read_text(encoding="utf-8")
+        (self.folder / "aligned.c").write_text(table.replace(".alignment = 8", ".alignment = 8 << 20"), encoding="utf-8")
+        assert self.replay_unusable("heap.c", "aligned.c") == "ERROR 29 the heap promises more than KMEMFUZZ_ALIGNMENT\n"
+
     def test_a_program_that_traps_has_a_line_and_the_next_one_runs(self):
         output = run(self.build_host("-DHEAP_BUG=3"), "replay", code=VIOLATION)
         sound = run(self.build_host(), "replay", code=SKIPPED)
@@ -124,8 +142,6 @@ class TestTraps(TwoFilesTest):
         assert set(others) < set(verdicts(sound))
         assert output.splitlines()[-1] == f"END {len(verdicts(sound))} {len(others)} 0 {len(stopped)} 0 0"
 
-
-class TestAsTheTool(TwoFilesTest):
     @pytest.mark.parametrize("heap", ["buddy_heap", "fit_heap", "list_heap", "more_heap", "region_heap", "tlsf_heap"])
     def test_every_line_is_the_tool_s(self, heap):
         under_test = self.folder / "under_test.c"

@@ -22,8 +22,8 @@
  *     KMEMFUZZ_LIBFUZZER  1: LLVMFuzzerTestOneInput is there too, for clang -fsanitize=fuzzer,address
  *
  * A heap with variables of its own outside its memory needs `reset`: nothing here knows where those are.
- * Every program is run twice, and one that is answered differently the second time breaks the oracle
- * `repeatable`. */
+ * Every program is run twice, of a fuzz target one in sixteen, and one that is answered differently the
+ * second time breaks the oracle `repeatable`. */
 #ifndef KMEMFUZZ_ENTRY_H
 #define KMEMFUZZ_ENTRY_H
 

@@ -199,7 +199,8 @@ def _is_possible(size, room):
 class Heap:
     """The region of a heap, and, where an executor is at hand, which slot holds what."""
 
-    def __init__(self, base, size, slots):
+    def __init__(self, base, size, slots, payloads=None):
+        self.payloads = payloads  # (offset, size, slot) of each, all that is known of a heap without a view; None: its headers are
         self.base = base
         self.size = size  # bytes
         self.slots = slots  # offset of a payload: its slot; None without an executor
@@ -212,8 +213,12 @@ class Heap:
     @staticmethod
     def of_executor(executor):
         """An executor's, going by what it knows, as the heap's own members may be wrong."""
+        slots = Heap._live_slots(executor)
+        payloads = None
+        if int(executor["subject"]["view"]) == 0:
+            payloads = [(offset, int(executor["tables"]["slots"][slot]["size"]), slot) for offset, slot in sorted(slots.items())]
         return Heap(int(executor["region"]["base"]),
-                    int(executor["given_pages"]) * int(executor["model"]["page_size"]), Heap._live_slots(executor))
+                    int(executor["given_pages"]) * int(executor["model"]["page_size"]), slots, payloads)
 
     @staticmethod
     def _live_slots(executor):
@@ -245,6 +250,9 @@ class Heap:
 
     def blocks(self):
         """Every block up to the first impossible one, that included: (offset, size, taken, slot, what is wrong)."""
+        if self.payloads is not None:
+            yield from self._parts()
+            return
         memory = gdb.selected_inferior()
         offset = 0
         while offset < self.size:  # each step is 16 bytes or more, or the walk ends
@@ -261,6 +269,16 @@ class Heap:
                 return
             offset += size
 
+    def _parts(self):
+        """The same of a heap whose headers are unknown: payloads, and the parts between them as if they were free."""
+        end = 0
+        for offset, size, slot in [*self.payloads, (self.size, 0, None)]:
+            if offset > end:
+                yield end, offset - end, False, None, None
+            if slot is not None:
+                yield offset, size, True, slot, None
+            end = max(end, offset + size)
+
     def picture(self):
         """In a line, as kmemfuzz draws it."""
         text = "|"
@@ -276,13 +294,15 @@ class MapCommand(gdb.Command):
 
 EXPRESSION is a struct kmem, a struct executor, or a pointer to one; without it, the heap of the run under way. A line
 for each block: its offset from the heap's base and its size with header, in bytes, whether it is taken, and the slot
-that holds it, where an executor is at hand. Ends at a header that cannot be true, and says so. Only reads."""
+that holds it, where an executor is at hand. Of a heap of
+another author, its payloads are known and nothing else. Ends at a header that cannot be true, and says so. Only reads."""
 
     def __init__(self):
         super().__init__("kmem-map", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
 
     def invoke(self, argument, _from_tty):
         heap = Heap.find(argument)
+        free = "free" if heap.payloads is None else "other"
         counts = {False: [0, 0], True: [0, 0]}
         print(f"{'offset':>10} {'size':>10}  state  slot")
         for offset, size, taken, slot, wrong in heap.blocks():
@@ -292,9 +312,9 @@ that holds it, where an executor is at hand. Ends at a header that cannot be tru
                 return
             counts[taken][0] += 1
             counts[taken][1] += size
-            line = f"{offset:>10} {size:>10}  {'taken' if taken else 'free':5}  {'' if slot is None else slot}"
+            line = f"{offset:>10} {size:>10}  {'taken' if taken else free:5}  {'' if slot is None else slot}"
             print(line.rstrip())
-        print(f"{counts[True][0]} taken of {counts[True][1]} bytes, {counts[False][0]} free of {counts[False][1]} bytes, "
+        print(f"{counts[True][0]} taken of {counts[True][1]} bytes, {counts[False][0]} {free} of {counts[False][1]} bytes, "
               f"base {heap.base:#x}")
 
 

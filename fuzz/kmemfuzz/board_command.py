@@ -100,6 +100,8 @@ def require_tools(parser, options):
     if tree.TREE is None and heap.CURRENT is None:
         parser.exit(EXIT_ENVIRONMENT, "kmemfuzz board: it needs the source tree; say where that is with KMEM_TREE=FOLDER\n")
     try:
+        if options.gdb:
+            find_debugger()
         for name in options.configuration or board.configurations():
             board.find_emulator(board.CONFIGURATIONS[name].board)
     except board.EnvironmentFailure as error:

@@ -81,6 +81,12 @@ class OwnHeap(TargetTest):
         result = self.defect("WRITES_PAST_ITS_GLOBAL", "--configuration", "rv64-sanitized")
         self.expect(result, 1, "SANITIZER out-of-bounds", line_of("names[index]"), "host       its sanitizers say: sound")
 
+    def test_the_debugger_stops_before_an_operation_and_shows_the_payloads(self):
+        result = self.board("--configuration", "rv64", "own_heap.fuzz/regressions/c.ops", "--gdb", "--operation", "2", "--gdb-commands",
+                            self.write("commands.gdb", "kmem-map\n"))
+        self.expect(result, 0, "Before operation 2: alloc 2 8\n  |.24|#8 s0|.32|#100 s1|.860|\n", "        24          8  taken  0\n",
+                    "        32         32  other\n", "2 taken of 108 bytes, 3 other of 916 bytes")
+
     # What cannot be done.
 
     def test_a_heap_that_does_not_compile_for_the_board_is_the_compilers_error(self):
@@ -125,8 +131,7 @@ class OwnHeap(TargetTest):
         built = subprocess.run([TOOL, "build", "own_heap.c", "--board"], cwd=self.folder, capture_output=True, text=True, check=False,
                                timeout=BUILD_SECONDS)
         self.expect(built, 0)
-        image = board.Image(board.CONFIGURATIONS[name])
-        image.path = self.folder / f"own_heap.fuzz/build/{name}/replay.elf"
+        image = board.Image(board.CONFIGURATIONS[name], self.folder / "own_heap.fuzz")
         boot = board.Boot(board.boot_command(image, self.folder / "corpus.blob"), TIMEOUT)
         return self.write("capture.txt", "".join(f"[ 1.2] {line}\r\n" for line in boot.lines())).name
 

@@ -35,7 +35,8 @@ SPACE_SECONDS = 0.5  # between looks at the space left
 def parse_arguments(arguments):
     parser = Parser(
         prog="kmemfuzz fuzz",
-        description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation.",
+        description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation. kmemfuzz fuzz "
+                    "HEAP.c fuzzes a heap of your own, and keeps what it finds in HEAP.fuzz.",
         epilog=exit_codes("nothing found", "a violation"),
     )
     parser.add_argument("--for", dest="seconds", type=parse_duration, default=60, metavar="TIME",

@@ -204,12 +204,14 @@ const struct command command_keep = {
     .name = "keep",
     .synopsis = "FILE NAME [OPTION...]",
     .summary = "reduce a failing program and keep it as a test",
-    .help = "FILE is a failing program, text or binary; - is standard input. It is reduced and written\n"
-            "as text to corpus/regressions/NAME.ops in the tree that this tool was built from, with a\n"
-            "comment that says what it broke; from then on ./ci/replay, kmemfuzz board and kmemfuzz fuzz\n"
-            "run it. Let NAME say what was wrong, in letters, digits, - and _; a name in use is refused.\n"
-            "Use the build that still has the bug: a program that is sound cannot be reduced and is kept\n"
-            "as it is.\n",
+    .help =
+        "FILE is a failing program, text or binary; - is standard input. It is reduced and written\n"
+        "as text to corpus/regressions/NAME.ops in the tree that this tool was built from, with a\n"
+        "comment that says what it broke; from then on ./ci/replay, kmemfuzz board and kmemfuzz fuzz\n"
+        "run it. Of a heap of your own it goes to HEAP.fuzz/regressions. Let NAME say what was wrong, in\n"
+        "letters, digits, - and _; a name in use is refused.\n"
+        "Use the build that still has the bug: a program that is sound cannot be reduced and is kept\n"
+        "as it is.\n",
     .end = "Exit codes: 0 kept, 2 a wrong argument, an error in a text, or a name in use, 3 a file that\n"
            "cannot be read or written, 4 an internal error.\n\n"
            "Example:\n"

@@ -389,7 +389,8 @@ const struct command command_run = {
     .help = "Prints one line for each sound program (its digest and the operations checked, recovery\n"
             "included) and a report for each violation. A folder stands for every program below it;\n"
             "files that are not programs are listed, and names that begin with a dot are skipped. - is\n"
-            "standard input.\n\n"
+            "standard input. Of a heap of your own, its corpus and regressions are run where no FILE is\n"
+            "named.\n\n"
             "With --json each input runs in its own process, so one that kills the subject is a result\n"
             "like any other.\n",
     .end = "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, an error in a text, a file that\n"

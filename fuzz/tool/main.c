@@ -79,7 +79,7 @@ static const struct word *find_word(const char *name) {
 static void print_help(FILE *stream) {
     fprintf(stream,
             "kmemfuzz fuzzes a heap: it runs programs against an allocator and checks every operation.\n\n"
-            "Usage: kmemfuzz WORD [ARGUMENT...]\n\n");
+            "Usage: kmemfuzz WORD [HEAP.c] [ARGUMENT...]\n\n");
     for (size_t i = 0; i < WORD_COUNT; i++) {
         const struct command *const command = words[i].command;
         fprintf(stream, "  %-9s %-32s %s\n", name_of(&words[i]),

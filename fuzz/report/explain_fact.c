@@ -96,6 +96,11 @@ static const struct {
     {RELIANCE_FOREIGN, ".answers = SUBJECT_FOREIGN"},
 };
 
+/* What may be noticed later: a NULL that was not expected is noticed at once. */
+#define NOTICED_LATER                                                                                        \
+    (RELIANCE_DOUBLE_FREE | RELIANCE_INTERIOR | RELIANCE_MISALIGNED | RELIANCE_FOREIGN |                     \
+     RELIANCE_REALLOC_ZERO)
+
 /* Appends a text, after what leads to it or, from the second on, a comma. */
 static void add(char buffer[EXPLAIN_FACT_SIZE], bool *begun, const char *lead, const char *text) {
     const size_t size = strlen(buffer);
@@ -146,7 +151,7 @@ const char *explain_fact(const struct subject *subject, struct verdict verdict, 
         add_reliances(step->relies, SAYS, &begun, buffer);
         const char *const lead = begun ? "; calls before relied on " : "calls before relied on your table's ";
         bool begun_before = false;
-        add_reliances(step->relied_before & ~step->relies, lead, &begun_before, buffer);
+        add_reliances(step->relied_before & NOTICED_LATER & ~step->relies, lead, &begun_before, buffer);
     }
     return buffer;
 }

@@ -195,12 +195,15 @@ TEST(a_finding_names_what_calls_before_relied_on) {
     assert_finding(&lie);
     const struct subject subject = {.name = "dying heap", .facts = {.free_null = true}};
     char fact[EXPLAIN_FACT_SIZE];
-    const struct step after = {.relied_before = RELIANCE_FOREIGN | RELIANCE_FREE_NULL};
-    assert_string_equal(explain_fact(&subject, verdict_sound(), &after, fact),
-                        "calls before relied on your table's .free_null = true, .answers = SUBJECT_FOREIGN");
-    assert_string_equal(explain_fact(&subject, (struct verdict){ORACLE_LEAK, 0, 2, 1}, &after, fact),
-                        "your table says .merges = true; calls before relied on .free_null = true, .answers "
-                        "= SUBJECT_FOREIGN");
+    const struct step after = {.relied_before =
+                                   RELIANCE_FOREIGN | RELIANCE_REALLOC_ZERO | RELIANCE_FREE_NULL};
+    assert_string_equal(
+        explain_fact(&subject, verdict_sound(), &after, fact),
+        "calls before relied on your table's .realloc_zero = true, .answers = SUBJECT_FOREIGN");
+    assert_string_equal(
+        explain_fact(&subject, (struct verdict){ORACLE_LEAK, 0, 2, 1}, &after, fact),
+        "your table says .merges = true; calls before relied on .realloc_zero = true, .answers "
+        "= SUBJECT_FOREIGN");
     const struct step dying = {.relies = RELIANCE_FREE_NULL, .relied_before = RELIANCE_FREE_NULL};
     assert_string_equal(explain_fact(&subject, verdict_sound(), &dying, fact),
                         "your table says .free_null = true");

@@ -11,6 +11,7 @@ from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT
 from kmemfuzz.outside_text import dump_json, excerpt, visible
 from kmemfuzz.packed_corpus import PackFailure, run_tool
 
+ASSERTION_CODE = 28  # of the ERROR line that kmemfuzz.c ends with when the heap's own assertion fails
 LISTED = 5  # of many of a kind, how many are named
 _NOISE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\a]*\a|\0")  # colours, titles, and what a line at rest is read as
 _LIKE_OURS = re.compile(r"(?<![0-9A-Za-z_])(?:BOOT|END|[VFHSU]) [0-9]+(?: |$)", re.ASCII)
@@ -29,6 +30,7 @@ class Start:
         self.outcomes = {}  # by index
         self.numbers = {}  # of their lines, by index
         self.end = None  # values of its END line
+        self.failed = None  # the assertion that ended it, in the board's words
 
     @property
     def due(self):
@@ -68,6 +70,8 @@ class Capture:
             self.starts.append(Start(number, values))
         elif word in ("ERROR", "TRAP"):
             self.errors.append((number, line))
+            if values.get("code") == ASSERTION_CODE and self.starts and self.starts[-1].end is None:
+                self.starts[-1].failed = values["text"]
         elif word == "END":
             self._start(number, self.starts and self.starts[-1].end is None).end = values
         elif word in Outcome.KINDS:
@@ -156,6 +160,9 @@ class Judgement:
         outcomes = sorted((start.outcomes[index] for start in self.capture.starts if index in start.outcomes),
                           key=lambda outcome: (outcome.sound, outcome.line == host.line))
         times = len(self.restarts.get(index, ()))
+        failed = next((start.failed for start in self.capture.starts if start.failed and start.due == index), None)
+        if not outcomes and failed:
+            return Outcome.dead(index, failed)
         if not outcomes and times > 1:
             return Outcome.dead(index, f"the board started again {times} times when this input was due")
         return outcomes[0] if outcomes else None

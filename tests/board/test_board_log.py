@@ -172,6 +172,12 @@ class BoardLog(TargetTest):
                 self.expect(result, 1, f"{self.on_board(2)}{title}", detail, ": only the target fails")
                 self.assertNotIn("incomplete", result.stdout + result.stderr)
 
+    def test_a_failed_assertion_is_a_finding_about_the_program_that_was_due(self):
+        result = self.judge([*self.lines[:4], "ERROR 28 a failed assertion in heap.c, line 53: size != 24"])
+        self.expect(result, 1, f"{self.on_board(3)}DEAD: ", "  because    a failed assertion in heap.c, line 53: size != 24",
+                    f"incomplete: 4 of {COUNT} inputs", "1 dead")
+        self.require_incomplete([*self.lines[:4], "ERROR 27 something else"], f"it ends after 3 of {COUNT} inputs")
+
     def test_a_finding_in_a_capture_that_is_incomplete_is_still_one(self):
         result = self.judge(self.changed(2, "V 2 2 guards 20 30 40 abc")[:5])
         self.expect(result, 1, "VIOLATION guards", f"incomplete: 4 of {COUNT} inputs", "1 violation", f"it ends after 4 of {COUNT} inputs")

@@ -316,6 +316,6 @@ def start(word, arguments):
         try:
             os.execv(tool, [TYPED, word, *arguments])
         except OSError as error:
-            print(f"kmemfuzz: {tool}: {error.strerror}", file=sys.stderr)
+            print(f"kmemfuzz: {visible(tool)}: {visible(error.strerror)}", file=sys.stderr)
             return EXIT_INTERNAL if error.errno == 8 else EXIT_ENVIRONMENT
     return code

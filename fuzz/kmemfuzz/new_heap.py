@@ -4,10 +4,10 @@ import pathlib
 import re
 
 from kmemfuzz.command_line import EXIT_SOUND, Parser, add_caller, exit_codes, place_paths
+from kmemfuzz.heap import SUFFIXES
 from kmemfuzz.outside_text import shell_word, visible
 
 TEMPLATE = pathlib.Path(__file__).with_name("new_heap.c.in")
-CPP_SUFFIXES = (".cc", ".cpp", ".cxx")
 
 
 def parse_arguments(arguments):
@@ -20,10 +20,10 @@ def parse_arguments(arguments):
                         help="what to call the heap, such as my_heap; tests/my_heap writes it in a folder, and my_heap.cpp in C++")
     add_caller(parser)
     options = parser.parse_args(arguments)
-    name = options.name.stem if options.name.suffix in (".c", *CPP_SUFFIXES) else options.name.name
+    name = options.name.stem if options.name.suffix in SUFFIXES else options.name.name
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
         parser.error(f"'{name}' is no name for a heap: it is to be an identifier in C, such as my_heap")
-    options.typed = options.name.with_name(name + (options.name.suffix if options.name.suffix in CPP_SUFFIXES else ".c"))
+    options.typed = options.name.with_name(name + (options.name.suffix if options.name.suffix in SUFFIXES else SUFFIXES[0]))
     options.name = options.typed
     place_paths(parser, options, "name")
     if options.name.is_symlink() or options.name.exists():

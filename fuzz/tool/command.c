@@ -25,6 +25,17 @@ void command_print_word(const char *tool, const char *word, FILE *stream) {
     }
 }
 
+bool command_names_heap(const char *argument) {
+    static const char *const suffixes[] = {".c", ".cc", ".cpp", ".cxx"};
+    const char *const dot = *argument == '-' ? NULL : strrchr(argument, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (strcmp(dot, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Ends. */
 
 enum exit_code command_misuse(const struct command *command, const char *format, ...) {
@@ -197,21 +208,12 @@ static enum exit_code refuse(const struct reading *reading, const char *argument
     return command_misuse(reading->command, "there is no option '%s'", shown(argument));
 }
 
-/* Whether an argument is the file of a heap of the user's, which stands elsewhere: no program is called so,
- * but what is read as bytes. */
-static bool is_late_heap(const struct reading *reading, const char *argument) {
-    static const char *const suffixes[] = {".c", ".cc", ".cpp", ".cxx"};
-    const char *const dot = strrchr(argument, '.');
+/* Whether the files of a command are to be read as bytes. */
+static bool takes_bytes(const struct reading *reading) {
     for (size_t i = 0; i < reading->command->option_count; i++) {
         const struct command_option *const option = &reading->command->options[i];
-        if (option->name != NULL && strcmp(option->name, "--bytes") == 0 &&
-            *(bool *)member(reading, option)) {
-            return false;
-        }
-    }
-    for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        if (strcmp(dot, suffixes[i]) == 0) {
-            return true;
+        if (option->name != NULL && strcmp(option->name, "--bytes") == 0) {
+            return *(bool *)member(reading, option);
         }
     }
     return false;
@@ -222,7 +224,7 @@ static enum exit_code take_operand(const struct reading *reading, const struct c
     if (operand == NULL) {
         return command_misuse(reading->command, "'%s' is one argument too many", shown(argument));
     }
-    if (is_late_heap(reading, argument)) {
+    if (command_names_heap(argument) && !takes_bytes(reading)) { /* no program is called so */
         return command_misuse(reading->command,
                               "'%s' is a heap's file, of which one may stand, right after the word",
                               shown(argument));

@@ -88,6 +88,9 @@ extern const struct command command_keep;
 /* The path this process was started by, for commands to repeat. */
 extern const char *command_tool_path;
 
+/* Whether an argument is the file of a heap of the user's, by its name. */
+bool command_names_heap(const char *argument);
+
 /* Prints the beginning of a command to type: the tool, a word and, if this is that of a heap of the user's,
  * that heap's file. */
 void command_print_word(const char *tool, const char *word, FILE *stream);

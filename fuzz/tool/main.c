@@ -179,18 +179,8 @@ static bool keep_standard_files(void) {
 /* Whether the word is about a heap of the user's, whose file follows it: then that heap's own tool is built,
  * which knows by OWN_HEAP_FILE that it is the one. */
 static bool is_of_other_heap(char **arguments) {
-    static const char *const suffixes[] = {".c", ".cc", ".cpp", ".cxx"};
-    if (arguments[0] == NULL || find_word(arguments[0]) == NULL || arguments[1] == NULL ||
-        arguments[1][0] == '-' || getenv(OWN_HEAP_FILE) != NULL) {
-        return false;
-    }
-    const char *const dot = strrchr(arguments[1], '.');
-    for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        if (strcmp(dot, suffixes[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return arguments[0] != NULL && find_word(arguments[0]) != NULL && arguments[1] != NULL &&
+           command_names_heap(arguments[1]) && getenv(OWN_HEAP_FILE) == NULL;
 }
 
 /* `arguments` begin with the word. */

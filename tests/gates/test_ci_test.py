@@ -25,7 +25,7 @@ CALLS = {
     "unit": [f"ctest --preset {preset} --parallel 0 --no-tests=error --verbose" for preset in PRESETS],
     "replay": ["ci/replay", "ci/determinism"],
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
-    "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/subjects", "tests/tool"],
+    "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/subjects", "tests/tool", "tests/two_files"],
     "rust": ["tests/rust"],
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],

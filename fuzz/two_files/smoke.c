@@ -1,5 +1,6 @@
 /* Runs of programs that a seed decides on. */
 #include "fuzz/execute/line.h"
+#include "fuzz/generate/generate.h"
 #include "fuzz/two_files/run.h"
 
 #ifndef KMEMFUZZ_PROGRAM
@@ -8,31 +9,6 @@
 _Static_assert(KMEMFUZZ_PROGRAM >= 32, "KMEMFUZZ_PROGRAM has room for a header and two operations");
 
 static uint8_t program_bytes[KMEMFUZZ_PROGRAM];
-
-/* The next of a sequence of numbers (splitmix64). */
-static uint64_t draw(uint64_t *state) {
-    *state += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t number = *state;
-    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-    return number ^ number >> 31;
-}
-
-/* Makes program number index of a seed. Returns its size in bytes. */
-static size_t generate(uint64_t seed, size_t index) {
-    uint64_t state = seed;
-    state = draw(&state) + index;
-    const size_t operation_most = program_size(PROGRAM_VERSION, 1) - program_size(PROGRAM_VERSION, 0);
-    const uint32_t most =
-        (uint32_t)((sizeof program_bytes - program_size(PROGRAM_VERSION, 0)) / operation_most);
-    const size_t size = program_size(PROGRAM_VERSION, 1 + (uint32_t)draw(&state) % most);
-    for (size_t i = 0; i < size; i++) {
-        program_bytes[i] = (uint8_t)draw(&state);
-    }
-    program_bytes[0] = PROGRAM_VERSION;
-    program_bytes[1] = 0; /* a small heap */
-    return size;
-}
 
 static void copy(uint8_t *to, const uint8_t *from, size_t size) {
     for (size_t i = 0; i < size; i++) {
@@ -75,7 +51,7 @@ enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct 
     }
     size_t started_count = 0;
     for (size_t i = 0; i < program_count; i++) {
-        const size_t size = generate(seed, i);
+        const size_t size = generate_program(generate_seed(seed, i), program_bytes, sizeof program_bytes);
         const struct program program = program_decode(program_bytes, size);
         if (run_find_lack(executor, &program).needed != 0) {
             continue;

@@ -124,8 +124,8 @@ esac""")
 
 class TestFreestanding(GateTest):
     """A file of each kind, and compilers that compile nothing."""
-    LAYERS = ("program", "execute", "subjects", "sv39", "text", "import", "search", "host", "report", "tool", "libfuzzer",
-              "board")
+    LAYERS = ("program", "execute", "generate", "two_files", "subjects", "sv39", "text", "import", "search", "host", "report", "tool",
+              "libfuzzer", "board")
 
     @pytest.fixture(autouse=True)
     def set_up_freestanding(self, set_up_gate_test):

@@ -94,7 +94,7 @@ class TestOnAHost(TwoFilesTest):
         output = self.smoke(flag, code=VIOLATION)
         assert output.startswith(f"{oracle}: ")
         program = base64.b64decode(re.search(r"echo (\S+) \| base64 -d \| kmemfuzz explain YOUR_HEAP.c -\n$", output).group(1), validate=True)
-        assert len(program) <= 16 + 8 * 8, "it is not reduced"
+        assert len(program) <= 16 + 8 * 16, "it is not reduced"
         (self.folder / "program").write_bytes(program)
         assert run(TOOL, "show", "program", cwd=self.folder).startswith("kmem-program 2\nheap page=")
         assert self.smoke(flag, code=VIOLATION) == output

@@ -1,0 +1,334 @@
+/* Programs out of a seed. generate.h is the contract. */
+#include "fuzz/generate/generate.h"
+
+#include "fuzz/generate/random.h"
+#include "fuzz/program/program.h"
+
+/* What is weighed. In the table the three groups follow each other. */
+enum edit {
+    EDIT_RUN,    /* one kind, over slots at a stride */
+    EDIT_RANDOM, /* kinds and slots as they come */
+    EDIT_AGAIN,  /* a part of the program again, its slots moved on */
+    EDIT_SLOT,   /* one slot, used again and again */
+    EDIT_LIVE,   /* free or resize what was allocated last */
+    EDIT_COUNT
+};
+enum size_class {
+    SIZE_WORDS,    /* up to 8 words */
+    SIZE_BYTES,    /* up to 64 bytes, of any remainder */
+    SIZE_MORE,     /* up to 32 words */
+    SIZE_FRACTION, /* of the heap: a half, a third, ..., a sixteenth */
+    SIZE_RELATIVE, /* of what the heap has free, or the slot */
+    SIZE_EDGE,     /* where arithmetic wraps */
+    SIZE_CLASS_COUNT
+};
+#define FIRST_EDIT 0u
+#define FIRST_KIND ((unsigned)EDIT_COUNT)
+#define FIRST_SIZE (FIRST_KIND + (unsigned)OPERATION_KIND_COUNT)
+
+const struct generate_weight generate_weights[] = {
+    {"edit", "run", 30},
+    {"edit", "random", 20},
+    {"edit", "again", 14},
+    {"edit", "slot", 14},
+    {"edit", "live", 22},
+
+    {"kind", "alloc", 40},
+    {"kind", "free", 34},
+    {"kind", "realloc", 20},
+    {"kind", "zalloc", 6},
+    {"kind", "calloc", 4},
+    {"kind", "aligned", 12},
+    {"kind", "coalesce", 3},
+    {"kind", "double", 3},
+    {"kind", "interior", 3},
+    {"kind", "misaligned", 2},
+    {"kind", "foreign", 2},
+    {"kind", "null", 1},
+    {"kind", "refuse", 2},
+    {"kind", "usable", 2},
+    {"kind", "damage", 8},
+    {"kind", "extend", 3},
+
+    {"size", "words", 48},
+    {"size", "bytes", 8},
+    {"size", "more", 14},
+    {"size", "fraction", 10},
+    {"size", "relative", 18},
+    {"size", "edge", 2},
+    {0},
+};
+_Static_assert(sizeof generate_weights / sizeof generate_weights[0] == FIRST_SIZE + SIZE_CLASS_COUNT + 1,
+               "a weight for each choice");
+
+/* A choice of count, by the weights from the first on. */
+static unsigned choose(struct random *random, unsigned first, unsigned count) {
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < count; i++) {
+        sum += generate_weights[first + i].weight;
+    }
+    uint32_t left = random_below(random, sum);
+    unsigned choice = 0;
+    while (left >= generate_weights[first + choice].weight) {
+        left -= generate_weights[first + choice++].weight;
+    }
+    return choice;
+}
+
+/* A program that is being made: its operations are written in place. */
+struct making {
+    struct random random;
+    struct program_header header;
+    uint8_t *bytes;
+    size_t count; /* operations so far */
+    size_t limit;
+    size_t slots; /* of the program's, those that it uses: fewer come back sooner */
+    size_t live;  /* payloads, if every allocation got one */
+};
+
+/* The header. */
+
+#define BYTES_MINIMUM ((size_t)256) /* of a region: in less, hardly anything can happen */
+#define LARGE_ONCE    24u
+#define DISABLED_ONCE 4u
+#define REFUSING_ONCE 3u
+
+static struct program_header make_header(struct random *random) {
+    struct program_header header = {.version = PROGRAM_VERSION};
+    const bool large = random_once_in(random, LARGE_ONCE);
+    header.page_size = (size_t)16 << random_below(random, large ? 9 : 5);
+    const size_t least = BYTES_MINIMUM / header.page_size;
+    header.page_count = (least == 0 ? 1 : least) + random_below(random, large ? 256 : 12);
+    if (random_once_in(random, 2)) {
+        header.growth_limit = 1 + random_below(random, large ? 63 : 7);
+    }
+    header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << random_below(random, large ? 5 : 3);
+    if (header.growth_limit != 0 && random_once_in(random, REFUSING_ONCE)) {
+        header.refused_asks = (uint16_t)(random_next(random) & random_next(random) >> 16);
+    }
+    if (random_once_in(random, DISABLED_ONCE)) {
+        /* Never alloc or free, without which nothing else happens. */
+        header.disabled_kinds = (uint32_t)(random_next(random) & random_next(random) >> 32) &
+                                ((UINT32_C(1) << OPERATION_KIND_COUNT) - 1) &
+                                ~(UINT32_C(1) << OPERATION_ALLOC | UINT32_C(1) << OPERATION_FREE);
+    }
+    return header;
+}
+
+/* Operations. */
+
+static struct size_operand make_size(struct making *making) {
+    static const int8_t near[] = {0, 0, 0, 0, 8, -8, 16, -16, 1, -1, 24, -24, 7, -7, 32, -32};
+    static const uint8_t bases[] = {SIZE_BASE_LARGEST, SIZE_BASE_LARGEST, SIZE_BASE_FIRST,
+                                    SIZE_BASE_USABLE,  SIZE_BASE_USABLE,  SIZE_BASE_TAIL};
+    static const uint8_t edges[] = {SIZE_BASE_MAXIMUM, SIZE_BASE_HALF, SIZE_BASE_WORD};
+    struct random *const random = &making->random;
+    struct size_operand size = {.base = SIZE_BASE_LITERAL};
+    const int32_t amount = near[random_below(random, sizeof near)];
+    switch ((enum size_class)choose(random, FIRST_SIZE, SIZE_CLASS_COUNT)) {
+    case SIZE_WORDS:
+        size.amount = 8 * (int32_t)(1 + random_below(random, 8));
+        break;
+    case SIZE_BYTES:
+        size.amount = (int32_t)(1 + random_below(random, 64));
+        break;
+    case SIZE_MORE:
+        size.amount = 8 * (int32_t)(1 + random_below(random, 32));
+        break;
+    case SIZE_FRACTION:
+        size.amount =
+            (int32_t)(making->header.page_size * making->header.page_count / (2 + random_below(random, 15))) +
+            amount;
+        size.amount = size.amount < 0 ? 0 : size.amount;
+        break;
+    case SIZE_RELATIVE:
+        size.base = (enum size_base)bases[random_below(random, sizeof bases)];
+        size.amount = amount;
+        break;
+    default:
+        size.base = (enum size_base)edges[random_below(random, sizeof edges)];
+        size.amount = size.base == SIZE_BASE_MAXIMUM && amount > 0 ? -amount : amount;
+        break;
+    }
+    return size;
+}
+
+static uint64_t make_alignment(struct random *random) {
+    const uint64_t good = UINT64_C(16) << random_below(random, 6);
+    switch (random_below(random, 16)) {
+    case 0:
+        return random_below(random, 64);
+    case 1:
+        return UINT64_C(1) << random_below(random, 64);
+    case 2:
+        return UINT64_C(1) << random_below(random, 13);
+    default:
+        return good;
+    }
+}
+
+/* An operation of a kind on a slot; what else it takes is drawn. */
+static struct operation make_operation(struct making *making, enum operation_kind kind, size_t slot) {
+    struct random *const random = &making->random;
+    struct operation operation = {.kind = kind};
+    if (operation_takes(kind, OPERAND_SLOT)) {
+        operation.slot = (uint16_t)(slot & (making->header.slot_count - 1));
+    }
+    if (operation_takes(kind, OPERAND_ALIGNMENT)) {
+        operation.alignment = make_alignment(random);
+    }
+    if (operation_takes(kind, OPERAND_COUNT)) {
+        operation.choice = (uint8_t)random_below(random, random_once_in(random, 8) ? PROGRAM_COUNT_COUNT : 6);
+    }
+    if (operation_takes(kind, OPERAND_STEP)) {
+        operation.step = random_below(random, random_once_in(random, 2) ? 16 : 65536);
+    }
+    if (operation_takes(kind, OPERAND_CALL) ||
+        (operation_takes(kind, OPERAND_THROUGH) && random_once_in(random, 2))) {
+        do {
+            operation.through = (enum through)random_below(random, THROUGH_COUNT);
+        } while (!operation_takes_through(kind, operation.through));
+    }
+    if (operation_has_size(&operation)) {
+        operation.size = make_size(making);
+        if (!operation_takes(kind, OPERAND_SIZE) && random_once_in(random, 4)) {
+            operation.size =
+                (struct size_operand){.base = SIZE_BASE_LITERAL}; /* which frees, if it is taken for good */
+        }
+    }
+    return operation;
+}
+
+static void append(struct making *making, const struct operation *operation) {
+    if (making->count < making->limit) {
+        const bool takes = operation->kind == OPERATION_ALLOC || operation->kind == OPERATION_ZALLOC ||
+                           operation->kind == OPERATION_CALLOC || operation->kind == OPERATION_ALIGNED;
+        making->live += takes && making->live < making->header.slot_count;
+        making->live -= operation->kind == OPERATION_FREE && making->live != 0;
+        program_encode_operation(&making->header, making->count++, operation, making->bytes);
+    }
+}
+
+static bool is_disabled(const struct making *making, enum operation_kind kind) {
+    return (making->header.disabled_kinds >> kind & 1) != 0;
+}
+
+/* While nothing is live there is nothing to free. */
+static enum operation_kind choose_kind(struct making *making) {
+    enum operation_kind kind;
+    do {
+        kind = (enum operation_kind)choose(&making->random, FIRST_KIND, OPERATION_KIND_COUNT);
+    } while (is_disabled(making, kind));
+    return making->live == 0 && kind == OPERATION_FREE ? OPERATION_ALLOC : kind;
+}
+
+/* Edits. */
+
+static size_t any_slot(struct making *making) {
+    return random_below(&making->random, (uint32_t)making->slots);
+}
+
+/* A few mostly, sometimes as many as there are slots. */
+static size_t run_length(struct making *making) {
+    struct random *const random = &making->random;
+    return 1 + random_below(random, random_once_in(random, 3) ? (uint32_t)making->slots : 8);
+}
+
+static void add_run(struct making *making) {
+    struct random *const random = &making->random;
+    const enum operation_kind kind = choose_kind(making);
+    const size_t stride = 1 + random_below(random, 4);
+    const bool is_same = random_once_in(random, 2); /* also the size, the alignment, ... */
+    size_t slot = any_slot(making);
+    struct operation operation = make_operation(making, kind, slot);
+    size_t left = run_length(making);
+    if (kind == OPERATION_FREE && left > making->live) {
+        left = making->live;
+    }
+    for (; left > 0; left--) {
+        append(making, &operation);
+        slot += stride;
+        if (is_same) {
+            operation.slot =
+                operation_takes(kind, OPERAND_SLOT) ? (uint16_t)(slot & (making->header.slot_count - 1)) : 0;
+        } else {
+            operation = make_operation(making, kind, slot);
+        }
+    }
+}
+
+static void add_random(struct making *making) {
+    for (size_t left = 1 + random_below(&making->random, 8); left > 0; left--) {
+        const struct operation operation = make_operation(making, choose_kind(making), any_slot(making));
+        append(making, &operation);
+    }
+}
+
+static void add_again(struct making *making) {
+    if (making->count == 0) {
+        return;
+    }
+    struct random *const random = &making->random;
+    const size_t start = random_below(random, (uint32_t)making->count);
+    const size_t rest = making->count - start;
+    const size_t length = 1 + random_below(random, (uint32_t)(rest < 16 ? rest : 16));
+    const size_t moved = random_below(random, 5);
+    const struct program program =
+        program_decode(making->bytes, program_size(PROGRAM_VERSION, making->count));
+    for (size_t i = start; i < start + length; i++) {
+        struct operation operation = program_operation(&program, i);
+        if (operation_takes(operation.kind, OPERAND_SLOT)) {
+            operation.slot = (uint16_t)((operation.slot + moved) & (making->header.slot_count - 1));
+        }
+        append(making, &operation);
+    }
+}
+
+static void add_slot(struct making *making) {
+    const size_t slot = any_slot(making);
+    for (size_t left = 2 + random_below(&making->random, 6); left > 0; left--) {
+        const struct operation operation = make_operation(making, choose_kind(making), slot);
+        append(making, &operation);
+    }
+}
+
+static void add_live(struct making *making) {
+    const bool frees = is_disabled(making, OPERATION_REALLOC) || random_below(&making->random, 3) != 0;
+    const size_t slot = any_slot(making);
+    const struct operation first = make_operation(making, OPERATION_ALLOC, slot);
+    const struct operation second = make_operation(making, frees ? OPERATION_FREE : OPERATION_REALLOC, slot);
+    if (random_once_in(&making->random, 2)) {
+        append(making, &first);
+    }
+    append(making, &second);
+}
+
+static void add_edit(struct making *making) {
+    static void (*const edits[])(struct making *) = {add_run, add_random, add_again, add_slot, add_live};
+    edits[choose(&making->random, FIRST_EDIT, EDIT_COUNT)](making);
+}
+
+uint64_t generate_seed(uint64_t seed, uint64_t index) {
+    struct random random = {seed};
+    return random_next(&random) + index * UINT64_C(0xd1b54a32d192ed03);
+}
+
+static size_t limit_of(size_t capacity) {
+    return (capacity - program_size(PROGRAM_VERSION, 0)) /
+           (program_size(PROGRAM_VERSION, 1) - program_size(PROGRAM_VERSION, 0));
+}
+
+size_t generate_program(uint64_t seed, uint8_t *bytes, size_t capacity) {
+    struct making making = {.random = {seed}, .bytes = bytes, .limit = limit_of(capacity)};
+    making.header = make_header(&making.random);
+    making.slots =
+        random_once_in(&making.random, 3) ? making.header.slot_count : 2 + random_below(&making.random, 14);
+    program_encode_header(&making.header, bytes);
+    for (size_t left = 1 + random_below(&making.random, 48); left > 0; left--) {
+        add_edit(&making);
+    }
+    while (making.count == 0) { /* nothing to repeat, or to free */
+        add_edit(&making);
+    }
+    return program_size(PROGRAM_VERSION, making.count);
+}

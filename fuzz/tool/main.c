@@ -33,6 +33,7 @@ static const struct word words[] = {
      .synopsis = "HEAP.c [OPTION...]",
      .summary = "build what the other words need of your heap"},
     {.command = &command_run},
+    {.command = &command_smoke},
     {.command = &command_explain},
     {.command = &command_reduce},
     {.command = &command_show},

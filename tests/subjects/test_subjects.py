@@ -344,6 +344,10 @@ class TestTheHeaps(FolderTest):
             assert re.search(r"fact\W+your table says \.alignment = 4", text), text[:2000]
         assert " fact " not in self.run_with("list_heap", "OVERLAPS", "kmemfuzz", "run", "program.ops")[1]
 
+    @pytest.mark.parametrize(("heap", "defect"), DEFECTS if SOUND_EXECUTIONS > EXECUTIONS else DEFECTS[::30])  # all at night
+    def test_a_defect_is_found_within_a_thousand_programs_of_a_seed(self, heap, defect):
+        assert self.run_with(heap, defect, "kmemfuzz", "smoke", "--programs", "1000")[0] == VIOLATION
+
     def test_a_program_in_whose_region_no_heap_can_start_is_not_called_sound(self):
         self.write("small.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")
         for words in (("run",), ("run", "--json"), ("explain",), ("show", "--c"), ("reduce", "-o", "OUT")):

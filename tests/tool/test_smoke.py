@@ -1,0 +1,69 @@
+"""kmemfuzz smoke: programs of a seed, the same everywhere, and the first that fails explained."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from tool_fixture import ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
+
+
+class TestSmoke(ToolTest):
+    def test_sound_programs_are_counted_and_the_same_each_time(self):
+        code, output, errors = self.run_tool("smoke", "--programs", "200", "--seed", "3")
+        assert (code, errors) == (SOUND, "")
+        assert re.fullmatch(r"sound: 200 programs of seed 3, \d+ operations\n", output)
+        assert self.run_tool("smoke", "--programs", "200", "--seed", "3")[1] == output
+        assert self.run_tool("smoke", "--programs", "200", "--seed", "4")[1] != output
+        assert not list(self.folder.iterdir())
+
+    def test_statistics_are_of_operations_of_which_few_do_nothing(self):
+        output = self.run_tool("smoke", "--programs", "300", "--statistics")[1]
+        shares = {name: float(share) for name, share in re.findall(r"^    ([a-z ]+?) +([\d.]+) %$", output, re.MULTILINE)}
+        assert list(shares) == ["changed", "no room", "misuse", "nothing"]
+        assert abs(sum(shares.values()) - 100) < 0.3
+        assert shares["nothing"] < 10
+        assert shares["changed"] > 50
+        assert len(re.findall(r"^    (?:edit|kind|size) +[a-z]+ +\d+$", output, re.MULTILINE)) == 27
+
+    def test_what_cannot_be_done_is_said(self):
+        for arguments, words in ((["--programs", "0"], "--programs needs a number above 0"), (["--seed", "x"], "--seed needs"),
+                                 (["program"], "program")):
+            code, output, errors = self.run_tool("smoke", *arguments)
+            assert (code, output) == (USAGE, "")
+            assert words in errors
+
+
+FOREIGN = ROOT / "build/fuzz/tests/subjects/foreign_kmemfuzz"
+
+
+class TestOtherHeaps(ToolTest):
+    """A heap of tests/subjects, with one of its defects; in the build that has sanitizers."""
+
+    def smoke(self, heap, defect, *arguments, lacks=""):
+        done = subprocess.run([FOREIGN, "smoke", *arguments], cwd=self.folder, capture_output=True, text=True, errors="replace",
+                              env={**os.environ, "SUBJECT": heap, "SUBJECT_DEFECT": str(defect), "SUBJECT_LACKS": lacks}, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    @pytest.mark.parametrize("heap", ("buddy_heap", "cpp_heap", "more_heap"))
+    def test_a_sound_one_is_not_accused(self, heap):
+        code, output, errors = self.smoke(heap, 0, "--programs", "300")
+        assert (code, errors) == (SOUND, "")
+        assert output.startswith("sound: ")
+
+    @pytest.mark.parametrize(("heap", "defect"), (("buddy_heap", 1), ("class_heap", 2), ("port_heap", 2), ("tlsf_heap", 3)))
+    def test_the_first_program_that_fails_is_saved_and_explained(self, heap, defect):
+        code, output, errors = self.smoke(heap, defect, "--programs", "500")
+        assert (code, errors) == (VIOLATION, ""), output
+        number = re.match(r"Program (\d+) of seed 1 fails by .*; it is in smoke-1-\1\n\n", output)[1]
+        name = f"smoke-1-{number}"
+        assert f"\n{name}: " in output
+        assert {path.name for path in self.folder.iterdir()} >= {name, f"{name}.reduced", f"{name}.reduced.ops"}
+        assert self.smoke(heap, defect, "--from", number, "--programs", "1")[1] == output
+        if number != "0":
+            assert self.smoke(heap, defect, "--programs", number)[0] == SOUND
+
+    def test_a_heap_that_never_starts_is_not_sound(self):
+        code, output, errors = self.smoke("list_heap", 0, "--programs", "5", lacks="memory")
+        assert (code, output) == (USAGE, ""), errors
+        assert re.search(r"nothing was judged: list heap never started, in 5 regions; ", errors)

@@ -52,7 +52,11 @@ end_violation() {
     judged=true
     exit "$EXIT_VIOLATION"
 }
-trap 'code=$?; $at_exit; [ "$code" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$EXIT_VIOLATION" "$0" "a line that bash refused"' EXIT
+end() {
+    $at_exit
+    [ "$1" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$1" "$0" "a line that bash refused"
+}
+trap 'end "$?"' EXIT
 
 true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
 

@@ -118,13 +118,13 @@ static struct program_header make_header(struct random *random) {
 /* Operations. */
 
 static struct size_operand make_size(struct making *making) {
-    static const int8_t near[] = {0, 0, 0, 0, 8, -8, 16, -16, 1, -1, 24, -24, 7, -7, 32, -32};
+    static const int32_t near[] = {0, 0, 0, 0, 8, -8, 16, -16, 1, -1, 24, -24, 7, -7, 32, -32};
     static const uint8_t bases[] = {SIZE_BASE_LARGEST, SIZE_BASE_LARGEST, SIZE_BASE_FIRST,
                                     SIZE_BASE_USABLE,  SIZE_BASE_USABLE,  SIZE_BASE_TAIL};
     static const uint8_t edges[] = {SIZE_BASE_MAXIMUM, SIZE_BASE_HALF, SIZE_BASE_WORD};
     struct random *const random = &making->random;
     struct size_operand size = {.base = SIZE_BASE_LITERAL};
-    const int32_t amount = near[random_below(random, sizeof near)];
+    const int32_t amount = near[random_below(random, sizeof near / sizeof near[0])];
     switch ((enum size_class)choose(random, FIRST_SIZE, SIZE_CLASS_COUNT)) {
     case SIZE_WORDS:
         size.amount = 8 * (int32_t)(1 + random_below(random, 8));

@@ -19,7 +19,7 @@ install(FILES cmake/kmemfuzz.cmake DESTINATION ${package} RENAME kmemfuzzConfig.
 
 # By the tool itself, which another machine's cannot be.
 if(NOT CMAKE_CROSSCOMPILING)
-  find_program(KMEM_PYTHON python3)
+  find_program(KMEM_PYTHON python3 REQUIRED)
   install(CODE "set(python \"${KMEM_PYTHON}\")\nset(pages \"${CMAKE_CURRENT_LIST_DIR}/man_pages.py\")")
   install(CODE [[
     set(prefix "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")

@@ -19,7 +19,8 @@ enum size_class {
     SIZE_MORE,     /* up to 32 words */
     SIZE_FRACTION, /* of the heap: a half, a third, ..., a sixteenth */
     SIZE_RELATIVE, /* of what the heap has free, or the slot */
-    SIZE_EDGE,     /* where arithmetic wraps */
+    SIZE_ZERO,
+    SIZE_EDGE, /* where arithmetic wraps */
     SIZE_CLASS_COUNT
 };
 #define FIRST_EDIT 0u
@@ -27,36 +28,16 @@ enum size_class {
 #define FIRST_SIZE (FIRST_KIND + (unsigned)OPERATION_KIND_COUNT)
 
 const struct generate_weight generate_weights[] = {
-    {"edit", "run", 30},
-    {"edit", "random", 20},
-    {"edit", "again", 14},
-    {"edit", "slot", 14},
+    {"edit", "run", 30},      {"edit", "random", 20},    {"edit", "again", 14},   {"edit", "slot", 14},
     {"edit", "live", 22},
 
-    {"kind", "alloc", 40},
-    {"kind", "free", 34},
-    {"kind", "realloc", 20},
-    {"kind", "zalloc", 6},
-    {"kind", "calloc", 4},
-    {"kind", "aligned", 12},
-    {"kind", "coalesce", 3},
-    {"kind", "double", 3},
-    {"kind", "interior", 3},
-    {"kind", "misaligned", 2},
-    {"kind", "foreign", 2},
-    {"kind", "null", 1},
-    {"kind", "refuse", 2},
-    {"kind", "usable", 2},
-    {"kind", "damage", 8},
-    {"kind", "extend", 3},
+    {"kind", "alloc", 40},    {"kind", "free", 34},      {"kind", "realloc", 20}, {"kind", "zalloc", 6},
+    {"kind", "calloc", 4},    {"kind", "aligned", 12},   {"kind", "coalesce", 3}, {"kind", "double", 3},
+    {"kind", "interior", 3},  {"kind", "misaligned", 2}, {"kind", "foreign", 2},  {"kind", "null", 1},
+    {"kind", "refuse", 2},    {"kind", "usable", 2},     {"kind", "damage", 8},   {"kind", "extend", 3},
 
-    {"size", "words", 48},
-    {"size", "bytes", 8},
-    {"size", "more", 14},
-    {"size", "fraction", 10},
-    {"size", "relative", 18},
-    {"size", "edge", 2},
-    {0},
+    {"size", "words", 48},    {"size", "bytes", 8},      {"size", "more", 14},    {"size", "fraction", 10},
+    {"size", "relative", 18}, {"size", "zero", 1},       {"size", "edge", 2},     {0},
 };
 _Static_assert(sizeof generate_weights / sizeof generate_weights[0] == FIRST_SIZE + SIZE_CLASS_COUNT + 1,
                "a weight for each choice");
@@ -93,6 +74,12 @@ struct making {
 #define DISABLED_ONCE 4u
 #define REFUSING_ONCE 3u
 
+/* Each of them is set once in four times. */
+static uint64_t sparse_bits(struct random *random) {
+    const uint64_t bits = random_next(random);
+    return bits & random_next(random);
+}
+
 static struct program_header make_header(struct random *random) {
     struct program_header header = {.version = PROGRAM_VERSION};
     const bool large = random_once_in(random, LARGE_ONCE);
@@ -104,12 +91,11 @@ static struct program_header make_header(struct random *random) {
     }
     header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << random_below(random, large ? 5 : 3);
     if (header.growth_limit != 0 && random_once_in(random, REFUSING_ONCE)) {
-        header.refused_asks = (uint16_t)(random_next(random) & random_next(random) >> 16);
+        header.refused_asks = (uint16_t)sparse_bits(random);
     }
     if (random_once_in(random, DISABLED_ONCE)) {
         /* Never alloc or free, without which nothing else happens. */
-        header.disabled_kinds = (uint32_t)(random_next(random) & random_next(random) >> 32) &
-                                ((UINT32_C(1) << OPERATION_KIND_COUNT) - 1) &
+        header.disabled_kinds = (uint32_t)sparse_bits(random) & ((UINT32_C(1) << OPERATION_KIND_COUNT) - 1) &
                                 ~(UINT32_C(1) << OPERATION_ALLOC | UINT32_C(1) << OPERATION_FREE);
     }
     return header;
@@ -144,6 +130,8 @@ static struct size_operand make_size(struct making *making) {
     case SIZE_RELATIVE:
         size.base = (enum size_base)bases[random_below(random, sizeof bases)];
         size.amount = amount;
+        break;
+    case SIZE_ZERO:
         break;
     default:
         size.base = (enum size_base)edges[random_below(random, sizeof edges)];
@@ -259,7 +247,9 @@ static void add_run(struct making *making) {
 
 static void add_random(struct making *making) {
     for (size_t left = 1 + random_below(&making->random, 8); left > 0; left--) {
-        const struct operation operation = make_operation(making, choose_kind(making), any_slot(making));
+        const enum operation_kind kind =
+            choose_kind(making); /* before the slot is drawn, with every compiler */
+        const struct operation operation = make_operation(making, kind, any_slot(making));
         append(making, &operation);
     }
 }

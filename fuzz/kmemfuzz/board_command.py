@@ -161,7 +161,7 @@ def replay_configuration(configuration, options, packed, host, progress):
     findings = [Finding(packed, replay, outcome, reference) for outcome, reference in zip(outcomes, host)
                 if is_finding(outcome, reference, xlen)]
     for finding in findings[:EXPLAINED]:
-        if finding.kind == "difference" and finding.host.sound:
+        if finding.kind == "difference" and finding.host.sound and not finding.host.not_run:
             finding.find_difference(options.watchdog)
     require_known_oracles(outcomes, configuration)
     if replay.errors:
@@ -229,7 +229,10 @@ def replay_all(options, folder):
     if heap.CURRENT and not options.configuration and not options.json:
         left_out = [name for name in board.CONFIGURATIONS if name not in board.HEAP_CONFIGURATIONS]
         print(f"left out: {', '.join(left_out)}, which map memory as kmem asks for it")
-    return EXIT_VIOLATION if result["findings"] else EXIT_SOUND
+    idle = [figures["configuration"] for figures, _ in replays if sum(figures[reason] for reason in NOT_RUN) == figures["inputs"]]
+    if idle:
+        print(f"kmemfuzz board: nothing was judged on {', '.join(idle)}: no program's heap started there", file=sys.stderr)
+    return EXIT_VIOLATION if result["findings"] else EXIT_USAGE if idle else EXIT_SOUND
 
 
 def judge_log(options, folder):
@@ -286,7 +289,7 @@ def _debugger_command(image, socket, operation, script):
 
 def debug_input(image, blob, index, operation, script, folder):
     """Debugs one input of a blob. What was started is gone afterwards, whatever ends the session."""
-    socket = folder / "gdb.socket"
+    socket = folder / "gdb.socket"  # a short path: the system takes no more than 107 bytes
     command = _debugger_command(image, socket, operation, script)
     emulator = _start_board(image, blob, index, socket)
     debugger = None
@@ -316,9 +319,9 @@ def debug_program(options, folder):
         image = board.Image(configuration)
         replay = board.Replay(image, packed.blob, options.watchdog)
         finding = Finding(packed, replay, replay.run()[0], host[0])
-        if finding.outcome.sound and not finding.same and finding.host.sound:
+        failed = is_finding(finding.outcome, host[0], board.XLEN[configuration.board])
+        if failed and finding.outcome.sound and finding.host.sound and not finding.host.not_run:
             finding.find_difference(options.watchdog)
-        failed = not finding.outcome.sound or finding.difference is not None
         if found is None or failed:
             found = (image, finding)
         if failed:

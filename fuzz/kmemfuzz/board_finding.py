@@ -20,9 +20,8 @@ EXPLAINED = 10  # findings explained in full in each configuration; the others a
 
 def lies_otherwise(outcome, host, xlen):
     """Whether a sound run may differ from the host's: a heap of one's own may keep pointers in its memory, and the board's, of
-    xlen bits, are of another size."""
-    return bool(heap.CURRENT and xlen not in (None, HOST_XLEN) and outcome.line != host.line and
-                all(each.sound and not each.not_run for each in (outcome, host)))
+    xlen bits (None: it has not said), are of another size."""
+    return bool(heap.CURRENT and xlen != HOST_XLEN and outcome.line != host.line and outcome.sound and host.sound)
 
 
 def is_finding(outcome, host, xlen):

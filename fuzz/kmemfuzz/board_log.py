@@ -5,7 +5,7 @@ import re
 import sys
 import types
 
-from kmemfuzz.board_finding import Finding, counts, figures_of, is_finding, print_findings, require_known_oracles
+from kmemfuzz.board_finding import Finding, counts, figures_of, is_finding, lies_otherwise, print_findings, require_known_oracles
 from kmemfuzz.board_lines import CATEGORIES, FORMAT, Outcome, find_line
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
 from kmemfuzz.outside_text import dump_json, excerpt, visible
@@ -172,6 +172,8 @@ class Judgement:
         starts, first, inputs = self.capture.starts, min(self.missing, default=0), plural(self.total, "input")
         if self.outcomes and all(outcome.not_run for outcome in self.outcomes.values()):
             return "the board ran none of the programs"
+        if self.xlen is None and any(lies_otherwise(outcome, self.host[index], None) for index, outcome in self.outcomes.items()):
+            return "its BOOT line, which says how wide pointers are there, is missing, and digests differ from the host's"
         if not self.missing:
             if any(start.end == start.counts for start in starts):
                 return None

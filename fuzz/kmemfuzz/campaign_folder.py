@@ -64,6 +64,8 @@ class Folders:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
+        if heap.CURRENT is not None:
+            heap.CURRENT.keep_settings()
         while self.work is None:
             work = pathlib.Path(tempfile.mkdtemp(dir=self.running))
             try:

@@ -172,9 +172,11 @@ def drop_unjudged(folder):
         return 0
     done = subprocess.run([KMEMFUZZ, "run", "--json", folder], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           errors="replace", check=False, start_new_session=True)
-    if not done.stdout:
-        raise CorpusError(done.stderr.strip() or f"{KMEMFUZZ} ended with code {done.returncode}")
-    dropped = [result["file"] for result in json.loads(done.stdout)["results"] if result["verdict"] == "unusable"]
+    try:
+        results = json.loads(done.stdout)["results"]
+    except ValueError as error:
+        raise CorpusError(done.stderr.strip() or f"{KMEMFUZZ} ended with code {done.returncode}") from error
+    dropped = [result["file"] for result in results if result["verdict"] == "unusable"]
     for path in dropped:
         os.unlink(path)
     return len(paths) - len(dropped)

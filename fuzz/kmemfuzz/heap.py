@@ -32,8 +32,10 @@ NEEDED = {"cmake": "cmake", "ninja": "ninja-build", COMPILER: "clang-19", "ld.ll
 OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
-_PATH_FLAGS = ("-I", "-isystem", "-iquote", "-idirafter", "-include")
+_PATH_FLAGS = ("-I", "-isystem", "-iquote", "-idirafter", "-isysroot", "--sysroot=", "@")
+_HEADER_FLAGS = ("-include", "-imacros")  # whose headers may also lie in a folder of -I
 
+TOOL = os.environ.get("KMEMFUZZ")  # that this process was started by; None: by no tool
 TYPED = os.environ.get("KMEMFUZZ_TYPED", "kmemfuzz")  # how the tool was
 CURRENT = None  # the Heap that this process is about; None: kmem
 
@@ -58,23 +60,24 @@ SOURCES = _find_sources()  # None: this package lies alone
 
 def _split(name, text):
     try:
-        return shlex.split(text)
+        return [word for word in shlex.split(text) if word]
     except ValueError as error:
         raise Refused(f"{name} {text}: {error}") from error
 
 
 def _flags_from(folder, flags):
     """Flags with the paths that some name in full, which are relative to folder."""
-    placed, is_path = [], False
+    placed, before = [], None
     for flag in flags:
-        name = next((name for name in _PATH_FLAGS if flag.startswith(name)), None)
-        if is_path:
+        name = next((name for name in _PATH_FLAGS if flag.startswith(name)), "")
+        path = folder / flag[len(name):]
+        if before in _PATH_FLAGS or (before in _HEADER_FLAGS and (folder / flag).exists()):
             placed.append(os.path.normpath(folder / flag))
-        elif name and flag != name and not (name == "-I" and flag.startswith("-I-")):
-            placed.append(name + os.path.normpath(folder / flag[len(name):]))
+        elif name and flag != name and flag != "-I-":
+            placed.append(name + os.path.normpath(path))
         else:
             placed.append(flag)
-        is_path = flag in _PATH_FLAGS
+        before = flag
     return placed
 
 
@@ -144,6 +147,9 @@ class Heap:
             self._require_file(pathlib.Path(path))
             if not path.endswith((*SUFFIXES, *OBJECT_SUFFIXES)):
                 raise Refused(f"--sources: {self._shown(path)} is no source; its name must end in one of {' '.join((*SUFFIXES, *OBJECT_SUFFIXES))}")
+        for text in (*self._settings.source, *self._settings.flag, *self._settings.mute, str(self.source), str(self.build)):
+            if text != text.encode("utf-8", errors="replace").decode():
+                raise Refused(f"'{text}' is not UTF-8")
         for text in self._settings.flag:
             if re.search(r"[][;\\\n]|[$]<", text):
                 raise Refused(f"the flag '{text}' has one of ; \\ [ ] $< or a newline in it, which CMake cannot take")
@@ -206,9 +212,12 @@ class Heap:
                           "its sources")
         build = self.build / preset
         build.mkdir(parents=True, exist_ok=True)
+        configured = build / "configured"  # the mark of a folder that is ours to remove
+        if not configured.is_file() and any(build.iterdir()):
+            raise Refused(f"{os.path.relpath(build)} is not empty, and no build of kmemfuzz; name another {FOLDER_OPTION}")
         environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
         definitions = self.definitions()
-        configured, places = build / "configured", f"{SOURCES}\n{build}\n"
+        places = f"{SOURCES}\n{build}\n"
         arguments = places + "\n".join(definitions)
         log = []
 
@@ -221,14 +230,14 @@ class Heap:
                 raise Refused(self._explain(log[-1], preset))
             return log[-1]
         before = configured.read_text(encoding="utf-8") if configured.is_file() else ""
+        clean = ["--clean-first"] if self._is_stale(build) else []  # of the last build: CMake writes ninja's log again
         if before != arguments:
-            configured.unlink(missing_ok=True)
-            if not before.startswith(places):  # one of the two was moved, which CMake does not take
+            if before and not before.startswith(places):  # one of the two was moved, which CMake does not take
                 shutil.rmtree(build)
                 build.mkdir()
+            configured.write_text(places, encoding="utf-8")
             run("cmake", "--preset", preset, "-B", str(build), *definitions)
             configured.write_text(arguments, encoding="utf-8")
-        clean = ["--clean-first"] if self._is_stale(build) else []
         made = run("cmake", "--build", str(build), "--target", *PROGRAMS.get(preset, IMAGE), *clean)
         return "ninja: no work to do" not in made
 
@@ -243,6 +252,13 @@ class Heap:
         board = f" for the board {preset}" if preset in BOARDS else ""
         return f"{self.shown} does not build{board}:\n{text}\nThe whole log is in {self.build / preset / 'failed.log'}"
 
+    def keep_settings(self):
+        """Writes what was given about the heap into its folder, if there is one."""
+        if self.folder.is_dir():
+            if not (self.folder / ".gitignore").exists():
+                (self.folder / ".gitignore").write_text("/build/\n/findings/\n", encoding="utf-8")
+            self._settings.write(self.folder / "settings", self.source)
+
     def make(self, presets):
         """Builds presets, as far as that has yet to be done, and says in a line what was compiled. Returns an exit code when
         they cannot be had, or None."""
@@ -253,8 +269,6 @@ class Heap:
             if missing:
                 raise Refused(f"building needs these Debian packages: {' '.join(missing)}; install them", EXIT_ENVIRONMENT)
             self.build.mkdir(parents=True, exist_ok=True)
-            if not (self.folder / ".gitignore").exists() and self.folder.is_dir():
-                (self.folder / ".gitignore").write_text("/build/\n/findings/\n", encoding="utf-8")
             with open(self.build / "lock", "w", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 for preset in presets:
@@ -265,8 +279,7 @@ class Heap:
                         watched = "" if preset in ("rv64", "rv32") else WATCH
                         print(f"Compiled {files} with {COMPILER}{flags}{watched}, in {time.monotonic() - started:.0f} s, into "
                               f"{visible(os.path.relpath(self.build / preset))}", file=sys.stderr, flush=True)
-            if self.folder.is_dir():
-                self._settings.write(self.folder / "settings", self.source)
+                self.keep_settings()
         except Refused as error:
             print(f"kmemfuzz: {visible_lines(str(error))}", file=sys.stderr)
             return error.code
@@ -310,9 +323,10 @@ def take(word, arguments):
 
 def start(word, arguments):
     """Runs a word in C of the current heap's own tool, in place of this process. Returns an exit code when it cannot."""
-    code = CURRENT.make(["fuzz"])
+    is_help = TOOL is not None and any(argument in ("--help", "-h") for argument in arguments)  # which needs no build
+    code = None if is_help else CURRENT.make(["fuzz"])
     if code is None:
-        tool = CURRENT.build / "fuzz" / "kmemfuzz"
+        tool = TOOL if is_help else CURRENT.build / "fuzz" / "kmemfuzz"
         try:
             os.execv(tool, [TYPED, word, *arguments])
         except OSError as error:

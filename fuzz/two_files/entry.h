@@ -78,7 +78,8 @@ struct kmemfuzz_failure {
 };
 
 /* Runs program_count small programs that the seed alone decides on, up to the first that accuses the heap,
- * which is described in *failure, without the operations that it does not need. */
+ * which is described in *failure, without the operations that it does not need. Those that need more memory
+ * than there is, or in whose regions no heap starts, are passed over: KMEMFUZZ_SKIPPED, if all are. */
 enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct kmemfuzz_failure *failure);
 
 /* Prints such a program and what is wrong in a few lines of text, with the command that runs it again on a

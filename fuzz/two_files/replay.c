@@ -92,7 +92,7 @@ static void replay_program(struct executor *executor, size_t index, const struct
         print_stop(index, executor->operation_count, &stop, put);
         counts->hang += stop.letter == 'H';
         counts->fault += stop.letter != 'H';
-        executor_prepare(executor); /* what is left of the memory is unknown */
+        run_abandon(executor);
         return;
     }
     const struct line line = line_verdict(index, executor, job.verdict);
@@ -140,6 +140,9 @@ enum kmemfuzz_result kmemfuzz_replay(const void *blob, size_t size, kmemfuzz_put
     const enum blob_error error = blob_open((const unsigned char *)blob, size, &opened);
     if (error != BLOB_OK) {
         return end_with_error(BLOB_CODE + (unsigned)error, blob_error_text(error), put);
+    }
+    if (opened.input_count == 0) {
+        return end_with_error(FAULT_CODE, "the blob holds no program", put);
     }
     run_set_put(put);
     return replay_all(executor, &opened, put);

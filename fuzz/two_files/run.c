@@ -87,12 +87,14 @@ static struct verdict watch(const struct executor *executor, const struct step *
                             void *context) {
     (void)executor, (void)step;
     is_in_call = true;
-    const bool failed = setjmp(call_start) != 0;
-    if (!failed) {
-        call(context);
+    if (setjmp(call_start) != 0) {
+        is_in_call = false;
+        const struct verdict failed = {ORACLE_ASSERTION, 0, 0, 0};
+        return failed;
     }
+    call(context);
     is_in_call = false;
-    return failed ? (struct verdict){ORACLE_ASSERTION, 0, 0, 0} : verdict_sound();
+    return verdict_sound();
 }
 
 static void restart(void) {
@@ -118,6 +120,12 @@ static void say_failed(const char *text, const char *file, int number) {
     line_decimal(&line, (uint32_t)number);
     line_text(&line, ": ");
     line_text(&line, text);
+    for (size_t i = 0; i < line.size; i++) { /* so that it is one line, whatever the text is */
+        if (line.text[i] < ' ' || line.text[i] > '~') {
+            line.text[i] = '?';
+        }
+    }
+    line.size -= line.size == sizeof line.text;
     line_text(&line, "\n");
     line_put(&line, put_of_run);
 }
@@ -135,6 +143,13 @@ void subject_failed(const char *text, const char *file, int line) {
 }
 
 /* Running. */
+
+void run_abandon(struct executor *executor) {
+#if KMEMFUZZ_SETJMP
+    is_in_call = false;
+#endif
+    executor_prepare(executor);
+}
 
 void run_set_put(kmemfuzz_put *put) {
     put_of_run = put;

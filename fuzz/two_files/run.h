@@ -16,6 +16,9 @@ struct executor *run_prepare(const char **fault);
 
 struct run_lack run_find_lack(const struct executor *executor, const struct program *program);
 
+/* After a program that did not return: what is left of the memory is unknown. */
+void run_abandon(struct executor *executor);
+
 /* What the public header says of a program that accuses the heap. */
 struct kmemfuzz_failure run_describe(size_t index, struct verdict verdict, const uint8_t *program,
                                      size_t size);

@@ -7,10 +7,11 @@ import re
 import subprocess
 
 import pytest
+from folders import write_file
 from own_heap import SUBJECT, write_heap
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest
 
-from kmemfuzz import build_errors
+from kmemfuzz import build_errors, heap
 
 HEAP = "tests/my_heap.c"
 PLACE = "tests/my_heap.fuzz"
@@ -174,15 +175,18 @@ class TestMisuse(ToolTest):
         (("fuzz", HEAP, "--target", "pages"), USAGE, "unrecognized arguments: --target"),
         (("soak", HEAP, "--hours", "1"), USAGE, f"fuzz {HEAP} --for 8h"),
         (("build", HEAP, "--build-folder", "/proc/nowhere"), ENVIRONMENT, "/proc/nowhere"),
+        (("build", HEAP, "--build-folder", "mine"), USAGE, "mine/fuzz is not empty, and no build of kmemfuzz"),
         (("build", "secret.c"), ENVIRONMENT, "secret.c: "),
     ])
     def test_it_is_named_with_its_code(self, arguments, expected, said):
         (self.folder / "folder.c").mkdir()
+        self.write("mine/fuzz/heap.txt", "not to be lost")
         (self.folder / "secret.c").symlink_to("/proc/self/mem/x")
         code, output, errors = self.run_tool(*arguments)
         assert (code, output) == (expected, ""), errors
         assert said in errors
         assert "Traceback" not in errors
+        assert (self.folder / "mine/fuzz/heap.txt").exists()
 
     @pytest.mark.parametrize("settings,expected,said", [
         (b"\xff\xfe", USAGE, "it is not text"),
@@ -224,3 +228,11 @@ class TestBuildErrors:
     def test_a_compilers_words_are_as_they_are(self):
         words = "heap.c:1:1: error: expected ';'\n    1 | x\n1 error generated."
         assert build_errors.explain(f"[1/9] Building C object x\nFAILED: x\n/usr/bin/clang-19 -c heap.c\n{words}\nninja: build stopped\n") == words
+
+
+def test_flags_name_files_from_where_they_are_typed(folder):
+    write_file(folder / "own.h", "")
+    flags = ["-Iinclude", "-isystem", "other", "-include", "own.h", "-include", "stdint.h", "--sysroot=root", "-DX=-Iy", "-I/usr/x"]
+    assert heap._flags_from(folder, flags) == [  # pylint: disable=protected-access
+        f"-I{folder}/include", "-isystem", f"{folder}/other", "-include", f"{folder}/own.h", "-include", "stdint.h",
+        f"--sysroot={folder}/root", "-DX=-Iy", "-I/usr/x"]

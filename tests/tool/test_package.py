@@ -92,6 +92,10 @@ class TestArguments:
     def test_wrong_arguments_are_named(self, folder, prefix, arguments, error):
         self.require_error(Project(folder, heap=arguments), prefix, error)
 
+    def test_one_source_is_enough(self, folder, prefix):
+        code, output = Project(folder, heap="my_heap SOURCES my_heap.c").configure(f"-DCMAKE_PREFIX_PATH={prefix}")
+        assert code == 0, output
+
     def test_a_program_that_is_missing_is_named_with_its_package(self, folder, prefix):
         hidden = ("-DCMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH=OFF", "-DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF",
                   f"-DCMAKE_MAKE_PROGRAM={shutil.which('make')}")

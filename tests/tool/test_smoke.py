@@ -24,7 +24,7 @@ class TestSmoke(ToolTest):
         assert abs(sum(shares.values()) - 100) < 0.3
         assert shares["nothing"] < 10
         assert shares["changed"] > 50
-        assert len(re.findall(r"^    (?:edit|kind|size) +[a-z]+ +\d+$", output, re.MULTILINE)) == 27
+        assert len(re.findall(r"^    (?:edit|kind|size) +[a-z]+ +\d+$", output, re.MULTILINE)) == 28
 
     def test_what_cannot_be_done_is_said(self):
         for arguments, words in ((["--programs", "0"], "--programs needs a number above 0"), (["--seed", "x"], "--seed needs"),

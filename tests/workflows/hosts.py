@@ -165,7 +165,6 @@ class GitLab(Host):
             known[key] = re.sub(r"\$(\w+)", lambda match: known[match[1]], str(value))
         cache = self.cache / re.sub(r"\$(\w+)", lambda match: known[match[1]], job["cache"]["key"])
         self._copy(cache, workspace, job["cache"]["paths"])
-        shutil.rmtree(known["KMEMFUZZ_TREE"], ignore_errors=True)
         code, output = self._shell("\n".join([*job["before_script"], *job["script"]]), workspace, {**os.environ, **known})
         if job["cache"]["policy"] == "pull-push" and (code == 0 or job["cache"].get("when") == "always"):
             self._copy(workspace, cache, job["cache"]["paths"])

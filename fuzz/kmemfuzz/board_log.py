@@ -206,7 +206,8 @@ class Judgement:
     def figures(self):
         """Its figures for JSON, and for the line that ends its report."""
         return {"capture": self.capture.name, "complete": self.incomplete is None, "of": self.total,
-                **figures_of(self.outcomes.values(), self.findings, [self.host[index] for index in self.outcomes], self.xlen), "missing": self.missing, "starts": len(self.capture.starts),
+                **figures_of(self.outcomes.values(), self.findings, [self.host[index] for index in self.outcomes], self.xlen),
+                "missing": self.missing, "starts": len(self.capture.starts),
                 "xlen": self.xlen, "other_lines": self.capture.other_count,
                 "remarks": ([self.incomplete] if self.incomplete else []) + self.notes()}
 
@@ -222,8 +223,9 @@ class Judgement:
         print_findings(self.findings, self.capture.name)
         figures = self.figures()
         width = f"{figures['xlen']} bits, " if figures["xlen"] else ""
-        print(f"{visible(self.capture.name)}  {'incomplete: ' if self.incomplete else ''}{counts(figures, f' of {self.total:,}' if self.missing else '')}  ({width}"
-              f"{plural(figures['starts'], 'start')}, {plural(figures['other_lines'], 'other line')})", flush=True)
+        state = "incomplete: " if self.incomplete else ""
+        print(f"{visible(self.capture.name)}  {state}{counts(figures, f' of {self.total:,}' if self.missing else '')}  "
+              f"({width}{plural(figures['starts'], 'start')}, {plural(figures['other_lines'], 'other line')})", flush=True)
         if self.incomplete:
             print(f"kmemfuzz board: {visible(self.capture.name)} is incomplete: {visible(self.incomplete)}", file=sys.stderr)
         for note in self.notes():

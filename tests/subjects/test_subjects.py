@@ -388,7 +388,8 @@ class TestTheHeaps(FolderTest):
         assert self.run_with("list_heap", None, "kmemfuzz", "pack", "a.ops", "b.ops", "-o", "blob")[0] == SOUND
         said = "known, and not met: usable-size; is it still needed in the subject's file?\n"
         for defect in (None, "CLAIMS_LESS"):
-            for words in (("kmemfuzz", "run", "a.ops", "b.ops"), ("kmemfuzz", "replay", "blob"), ("fuzzer", "-seed=1", "-runs=500", "-max_len=1024", "-len_control=0")):
+            for words in (("kmemfuzz", "run", "a.ops", "b.ops"), ("kmemfuzz", "replay", "blob"),
+                          ("fuzzer", "-seed=1", "-runs=500", "-max_len=1024", "-len_control=0")):
                 code, output = self.run_with("list_heap", defect, *words, known="usable-size:")
                 assert (code, said in output) == (SOUND, defect is None), output[-500:]
 

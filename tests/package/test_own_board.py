@@ -17,7 +17,7 @@ BUILD_SECONDS = 4 * TIMEOUT
 
 def line_of(text):
     """The place in the heap's source where a text is."""
-    before, found, _ = (TREE / "tests/board/own_heap.c").read_text(encoding="utf-8").partition(text)
+    before, found, _ = (TREE / "tests/package/own_heap.c").read_text(encoding="utf-8").partition(text)
     assert found
     return f"own_heap.c:{before.count(chr(10)) + 1}"
 
@@ -28,7 +28,7 @@ class OwnHeap(TargetTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        shutil.copy(TREE / "tests/board/own_heap.c", cls.folder)
+        shutil.copy(TREE / "tests/package/own_heap.c", cls.folder)
         for name, text in PROGRAMS.items():
             cls.write(f"own_heap.fuzz/{name}", HEAP + text)
 

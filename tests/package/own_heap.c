@@ -1,5 +1,5 @@
-/* A heap of somebody else's, for test_own_heap.py: a first fit whose headers hold pointers, and whose globals
- * must be at every start what they were at first. DEFECT says what is wrong with it on a board. */
+/* A heap of somebody else's, for test_own_board.py: a first fit whose headers hold pointers, and whose
+ * globals must be at every start what they were at first. DEFECT says what is wrong with it on a board. */
 #define KMEMFUZZ_SUBJECT 1
 #include "kmemfuzz.h"
 

@@ -16,6 +16,9 @@
 #define PROGRAM_CAPACITY ((size_t)2048) /* bytes of a program */
 #define NAME_SIZE        ((size_t)64)   /* of a file, without the folder */
 
+/* What the facts of a heap without a view say that it answers. */
+#define MISUSES ((unsigned)RELIANCE_DOUBLE_FREE | RELIANCE_INTERIOR | RELIANCE_MISALIGNED | RELIANCE_FOREIGN)
+
 struct options {
     size_t program_count;
     size_t seed;
@@ -57,7 +60,7 @@ static enum effect effect_of(const struct step *step) {
     case CALL_EXTEND:
     case CALL_FREE:
     case CALL_USABLE:
-        if (step_is_misuse(step) || step->operation.kind == OPERATION_DOUBLE) {
+        if (step_is_misuse(step) || (step->relies & MISUSES) != 0) {
             return EFFECT_MISUSE;
         }
         if (step->null_pointer) {

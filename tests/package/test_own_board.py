@@ -121,6 +121,11 @@ class OwnHeap(TargetTest):
         self.expect(self.board("none.ops"), 3, "there is no none.ops")
         self.assertFalse((self.folder / "new_heap.fuzz").exists())
 
+    def test_programs_in_whose_regions_it_starts_nowhere_are_no_success(self):
+        self.write("tiny.ops", "kmem-program 2\nheap page=32 pages=1\nalloc 0 8\n")
+        self.expect(self.board("--configuration", "rv64", "tiny.ops"), 2, "1 not judged",
+                    "nothing was judged on rv64: no program's heap started there")
+
     # On one's own board.
 
     def capture(self, name, *flags):

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz/generate/random.h"
 #include "fuzz/host/exit_code.h"
 #include "fuzz/host/host.h"
 #include "fuzz/text/text.h"
@@ -17,26 +18,17 @@
     0x4c /* of a program's second byte: its region may be large (fuzz/program/program_2.c)                   \
           */
 
-static uint64_t state;
-
-/* splitmix64 */
-static uint64_t draw(void) {
-    state += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t value = state;
-    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
-    return value ^ value >> 31;
-}
+static struct random numbers;
 
 /* One in eight may have a large region. */
 static struct program draw_program(void) {
     static uint8_t bytes[PROGRAM_SIZE + 2];
-    const size_t size = (size_t)(draw() % PROGRAM_SIZE) + 2;
+    const size_t size = (size_t)(random_next(&numbers) % PROGRAM_SIZE) + 2;
     for (size_t i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)draw();
+        bytes[i] = (uint8_t)random_next(&numbers);
     }
     bytes[0] = PROGRAM_VERSION;
-    bytes[1] = draw() % 8 == 0 ? LARGE_SCALE : 0;
+    bytes[1] = random_next(&numbers) % 8 == 0 ? LARGE_SCALE : 0;
     return program_decode(bytes, size);
 }
 
@@ -46,7 +38,7 @@ int main(int argument_count, char **arguments) {
         return EXIT_USAGE;
     }
     const uint64_t wanted = strtoull(arguments[1], NULL, 10);
-    state = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
+    numbers.state = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     uint64_t operation_count = 0;
     uint64_t judged_count = 0;

@@ -1,8 +1,7 @@
 /* Programs out of a seed. generate.h is the contract. */
 #include "fuzz/generate/generate.h"
 
-#include "fuzz/generate/random.h"
-#include "fuzz/program/program.h"
+#include "fuzz/generate/making.h"
 
 /* What is weighed. In the table the three groups follow each other. */
 enum edit {
@@ -56,17 +55,6 @@ static unsigned choose(struct random *random, unsigned first, unsigned count) {
     return choice;
 }
 
-/* A program that is being made: its operations are written in place. */
-struct making {
-    struct random random;
-    struct program_header header;
-    uint8_t *bytes;
-    size_t count; /* operations so far */
-    size_t limit;
-    size_t slots; /* of the program's, those that it uses: fewer come back sooner */
-    size_t live;  /* payloads, if every allocation got one */
-};
-
 /* The header. */
 
 #define BYTES_MINIMUM ((size_t)256) /* of a region: in less, hardly anything can happen */
@@ -80,7 +68,7 @@ static uint64_t sparse_bits(struct random *random) {
     return bits & random_next(random);
 }
 
-static struct program_header make_header(struct random *random) {
+struct program_header making_header(struct random *random) {
     struct program_header header = {.version = PROGRAM_VERSION};
     const bool large = random_once_in(random, LARGE_ONCE);
     header.page_size = (size_t)16 << random_below(random, large ? 9 : 5);
@@ -155,8 +143,7 @@ static uint64_t make_alignment(struct random *random) {
     }
 }
 
-/* An operation of a kind on a slot; what else it takes is drawn. */
-static struct operation make_operation(struct making *making, enum operation_kind kind, size_t slot) {
+struct operation making_operation(struct making *making, enum operation_kind kind, size_t slot) {
     struct random *const random = &making->random;
     struct operation operation = {.kind = kind};
     if (operation_takes(kind, OPERAND_SLOT)) {
@@ -187,7 +174,7 @@ static struct operation make_operation(struct making *making, enum operation_kin
     return operation;
 }
 
-static void append(struct making *making, const struct operation *operation) {
+void making_append(struct making *making, const struct operation *operation) {
     if (making->count < making->limit) {
         const bool takes = operation->kind == OPERATION_ALLOC || operation->kind == OPERATION_ZALLOC ||
                            operation->kind == OPERATION_CALLOC || operation->kind == OPERATION_ALIGNED;
@@ -201,8 +188,7 @@ static bool is_disabled(const struct making *making, enum operation_kind kind) {
     return (making->header.disabled_kinds >> kind & 1) != 0;
 }
 
-/* While nothing is live there is nothing to free. */
-static enum operation_kind choose_kind(struct making *making) {
+enum operation_kind making_any_kind(struct making *making) {
     enum operation_kind kind;
     do {
         kind = (enum operation_kind)choose(&making->random, FIRST_KIND, OPERATION_KIND_COUNT);
@@ -212,7 +198,7 @@ static enum operation_kind choose_kind(struct making *making) {
 
 /* Edits. */
 
-static size_t any_slot(struct making *making) {
+size_t making_any_slot(struct making *making) {
     return random_below(&making->random, (uint32_t)making->slots);
 }
 
@@ -224,23 +210,23 @@ static size_t run_length(struct making *making) {
 
 static void add_run(struct making *making) {
     struct random *const random = &making->random;
-    const enum operation_kind kind = choose_kind(making);
+    const enum operation_kind kind = making_any_kind(making);
     const size_t stride = 1 + random_below(random, 4);
     const bool is_same = random_once_in(random, 2); /* also the size, the alignment, ... */
-    size_t slot = any_slot(making);
-    struct operation operation = make_operation(making, kind, slot);
+    size_t slot = making_any_slot(making);
+    struct operation operation = making_operation(making, kind, slot);
     size_t left = run_length(making);
     if (kind == OPERATION_FREE && left > making->live) {
         left = making->live;
     }
     for (; left > 0; left--) {
-        append(making, &operation);
+        making_append(making, &operation);
         slot += stride;
         if (is_same) {
             operation.slot =
                 operation_takes(kind, OPERAND_SLOT) ? (uint16_t)(slot & (making->header.slot_count - 1)) : 0;
         } else {
-            operation = make_operation(making, kind, slot);
+            operation = making_operation(making, kind, slot);
         }
     }
 }
@@ -248,9 +234,9 @@ static void add_run(struct making *making) {
 static void add_random(struct making *making) {
     for (size_t left = 1 + random_below(&making->random, 8); left > 0; left--) {
         const enum operation_kind kind =
-            choose_kind(making); /* before the slot is drawn, with every compiler */
-        const struct operation operation = make_operation(making, kind, any_slot(making));
-        append(making, &operation);
+            making_any_kind(making); /* before the slot is drawn, with every compiler */
+        const struct operation operation = making_operation(making, kind, making_any_slot(making));
+        making_append(making, &operation);
     }
 }
 
@@ -263,37 +249,37 @@ static void add_again(struct making *making) {
     const size_t rest = making->count - start;
     const size_t length = 1 + random_below(random, (uint32_t)(rest < 16 ? rest : 16));
     const size_t moved = random_below(random, 5);
-    const struct program program =
-        program_decode(making->bytes, program_size(PROGRAM_VERSION, making->count));
+    const struct program program = program_decode(making->bytes, making_size(making));
     for (size_t i = start; i < start + length; i++) {
         struct operation operation = program_operation(&program, i);
         if (operation_takes(operation.kind, OPERAND_SLOT)) {
             operation.slot = (uint16_t)((operation.slot + moved) & (making->header.slot_count - 1));
         }
-        append(making, &operation);
+        making_append(making, &operation);
     }
 }
 
 static void add_slot(struct making *making) {
-    const size_t slot = any_slot(making);
+    const size_t slot = making_any_slot(making);
     for (size_t left = 2 + random_below(&making->random, 6); left > 0; left--) {
-        const struct operation operation = make_operation(making, choose_kind(making), slot);
-        append(making, &operation);
+        const struct operation operation = making_operation(making, making_any_kind(making), slot);
+        making_append(making, &operation);
     }
 }
 
 static void add_live(struct making *making) {
     const bool frees = is_disabled(making, OPERATION_REALLOC) || random_below(&making->random, 3) != 0;
-    const size_t slot = any_slot(making);
-    const struct operation first = make_operation(making, OPERATION_ALLOC, slot);
-    const struct operation second = make_operation(making, frees ? OPERATION_FREE : OPERATION_REALLOC, slot);
+    const size_t slot = making_any_slot(making);
+    const struct operation first = making_operation(making, OPERATION_ALLOC, slot);
+    const struct operation second =
+        making_operation(making, frees ? OPERATION_FREE : OPERATION_REALLOC, slot);
     if (random_once_in(&making->random, 2)) {
-        append(making, &first);
+        making_append(making, &first);
     }
-    append(making, &second);
+    making_append(making, &second);
 }
 
-static void add_edit(struct making *making) {
+void making_add_edit(struct making *making) {
     static void (*const edits[])(struct making *) = {add_run, add_random, add_again, add_slot, add_live};
     edits[choose(&making->random, FIRST_EDIT, EDIT_COUNT)](making);
 }
@@ -303,22 +289,33 @@ uint64_t generate_seed(uint64_t seed, uint64_t index) {
     return random_next(&random) + index * UINT64_C(0xd1b54a32d192ed03);
 }
 
-static size_t limit_of(size_t capacity) {
-    return (capacity - program_size(PROGRAM_VERSION, 0)) /
-           (program_size(PROGRAM_VERSION, 1) - program_size(PROGRAM_VERSION, 0));
+struct making making_start(uint64_t seed, uint8_t *bytes, size_t capacity) {
+    return (struct making){.random = {seed},
+                           .bytes = bytes,
+                           .limit = (capacity - program_size(PROGRAM_VERSION, 0)) /
+                                    (program_size(PROGRAM_VERSION, 1) - program_size(PROGRAM_VERSION, 0))};
+}
+
+void making_set_header(struct making *making, const struct program_header *header) {
+    making->header = *header;
+    making->slots =
+        random_once_in(&making->random, 3) ? header->slot_count : 2 + random_below(&making->random, 14);
+    program_encode_header(header, making->bytes);
+}
+
+size_t making_size(const struct making *making) {
+    return program_size(PROGRAM_VERSION, making->count);
 }
 
 size_t generate_program(uint64_t seed, uint8_t *bytes, size_t capacity) {
-    struct making making = {.random = {seed}, .bytes = bytes, .limit = limit_of(capacity)};
-    making.header = make_header(&making.random);
-    making.slots =
-        random_once_in(&making.random, 3) ? making.header.slot_count : 2 + random_below(&making.random, 14);
-    program_encode_header(&making.header, bytes);
+    struct making making = making_start(seed, bytes, capacity);
+    const struct program_header header = making_header(&making.random);
+    making_set_header(&making, &header);
     for (size_t left = 1 + random_below(&making.random, 48); left > 0; left--) {
-        add_edit(&making);
+        making_add_edit(&making);
     }
     while (making.count == 0) { /* nothing to repeat, or to free */
-        add_edit(&making);
+        making_add_edit(&making);
     }
-    return program_size(PROGRAM_VERSION, making.count);
+    return making_size(&making);
 }

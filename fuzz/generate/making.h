@@ -1,0 +1,52 @@
+/* A program that is being made, and the steps that fresh programs and mutated ones share. Only for
+ * fuzz/generate. */
+#ifndef KMEM_MAKING_H
+#define KMEM_MAKING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fuzz/generate/random.h"
+#include "fuzz/program/program.h"
+
+/* The operations are written in place, after the header, in the latest format: so all of them are as long. */
+struct making {
+    struct random random;
+    struct program_header header;
+    uint8_t *bytes;
+    size_t count; /* operations so far */
+    size_t limit;
+    size_t slots; /* of the program's, those that it uses: fewer come back sooner */
+    size_t live;  /* payloads, if every allocation got one */
+};
+
+/* One with no operation yet, for the capacity bytes at bytes; the header is the caller's to set. */
+struct making making_start(uint64_t seed, uint8_t *bytes, size_t capacity);
+
+/* Sets the header, writes it, and draws how many of its slots are used. */
+void making_set_header(struct making *making, const struct program_header *header);
+
+/* A header that is never degenerate. */
+struct program_header making_header(struct random *random);
+
+/* A kind by the weights, of those that the header does not disable; none that frees while nothing is live. */
+enum operation_kind making_any_kind(struct making *making);
+
+/* One of the slots that the program uses. */
+size_t making_any_slot(struct making *making);
+
+/* An operation of a kind on a slot, which is taken modulo the slots there are; what else it takes is drawn.
+ */
+struct operation making_operation(struct making *making, enum operation_kind kind, size_t slot);
+
+/* Writes an operation after the others, if there is room. */
+void making_append(struct making *making, const struct operation *operation);
+
+/* Appends an edit: a run, a part of the program again, ... It may come to nothing. */
+void making_add_edit(struct making *making);
+
+/* Bytes of the program so far. */
+size_t making_size(const struct making *making);
+
+#endif

@@ -29,6 +29,7 @@ from patched import DOES_NOT_APPLY, DOES_NOT_COMPILE, Broken
 WORK = pathlib.Path("build/planted")
 PATCHES = pathlib.Path("tests/planted")
 CANARIES = PATCHES / "canaries"
+DEEP = PATCHES / "deep"
 PRESET = "fuzz"
 LOG, MARK = "fuzzer.log", "fingerprint"  # in a patch's folder
 DEFAULT_SEED = 1
@@ -45,6 +46,11 @@ class Target(NamedTuple):
     def program(self):
         """Its program."""
         return f"{self.name}_fuzzer"
+
+    @property
+    def tool(self):
+        """The kmemfuzz of its subject, when it runs programs."""
+        return "kmemfuzz" if self.name == "heap" else f"{self.name}_kmemfuzz"
 
     @property
     def control(self):

@@ -1,4 +1,5 @@
-/* libFuzzer target: every byte string is a program, run against the heap with every oracle on.
+/* libFuzzer target: every byte string is a program, run against the heap with every oracle on. mutator.h says
+ * how the next ones are made.
  *
  * Bytes that begin as a program in text are parsed as one, as everywhere; a text that does not parse is no
  * input. */
@@ -13,6 +14,7 @@
 #include "fuzz/host/own_heap.h"
 #include "fuzz/host/statistics.h"
 #include "fuzz/host/subject_table.h"
+#include "fuzz/libfuzzer/mutator.h"
 #include "fuzz/report/report.h"
 #include "fuzz/report/violation.h"
 #include "fuzz/text/shown.h"
@@ -71,8 +73,14 @@ static void name_replay(const char *self) {
     }
 }
 
+static bool read_text(const uint8_t *text, size_t text_size, uint8_t **bytes, size_t *size) {
+    struct text_error error;
+    return text_is_text(text, text_size) && text_parse(text, text_size, bytes, size, &error);
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is as libFuzzer declares it */
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
+    mutator_begin(*argument_count, *arguments, read_text);
     name_replay(*argument_count > 0 ? (*arguments)[0] : "");
     (void)atexit(end);
     (void)host_executor(PROGRAM_SLOT_COUNT_MAXIMUM); /* with a faulty table the process ends here */
@@ -118,8 +126,7 @@ static int run(const uint8_t *bytes, size_t size) {
 static int run_text(const uint8_t *text, size_t text_size) {
     uint8_t *bytes;
     size_t size;
-    struct text_error error;
-    if (!text_parse(text, text_size, &bytes, &size, &error)) {
+    if (!read_text(text, text_size, &bytes, &size)) {
         return -1; /* libFuzzer: not to be kept */
     }
     const int result = run(bytes, size);

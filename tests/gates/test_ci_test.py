@@ -25,7 +25,7 @@ CALLS = {
     "unit": [f"ctest --preset {preset} --parallel 0 --no-tests=error --verbose" for preset in PRESETS],
     "replay": ["ci/replay", "ci/determinism"],
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
-    "tool": ["tests/allocators", "tests/gates", "tests/planted", "tests/subjects", "tests/tool", "tests/two_files"],
+    "tool": ["tests/allocators", "tests/gates", "tests/harness", "tests/planted", "tests/subjects", "tests/tool", "tests/two_files"],
     "rust": ["tests/rust"],
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],
@@ -34,6 +34,7 @@ CALLS = {
     "planted": ["ci/planted"],
     "detection": ["ci/detection"],
     "canaries": ["ci/planted --canaries"],
+    "harness": ["ci/harness --sample"],
     "docs": ["ci/docs", "ci/check-docs"],
 }
 NIGHT = {
@@ -43,6 +44,7 @@ NIGHT = {
                   for command in ("ci/engine ", "ci/check-fuzzers build/engines/")), "ci/engine afl", "tests/engines"],
     "package": ["tests/package"],
     "workflows": ["tests/workflows"],
+    "breakages": ["ci/harness"],
 }
 MODULE = """\
 def test_it():
@@ -127,7 +129,7 @@ class TestSteps(TestStepsTest):
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
         self.lower("subjects", "allocators", "engines", "package", "workflows")
-        self.require(SOUND, "ok      workflows", "ci/test", "night")
+        self.require(SOUND, "ok      breakages", "ci/test", "night")
         self.expect({"setup": ["ci/setup"], **NIGHT})
 
     def test_every_step_there_is_has_a_least_count_and_is_run_by_day_or_night(self):

@@ -244,7 +244,7 @@ class TestWrappers(GateTest):
     def test_a_command_that_is_a_program_of_ci_lib_ends_with_its_code(self):
         (self.tree / "ci/lib/begin.py").write_text("import sys\nfrom kmemfuzz.entry import enter\nenter('x', lambda: int(sys.argv[-1]))\n",
                                                    encoding="utf-8")
-        for name in ("check-docs", "docs", "coverage", "determinism", "planted", "detection", "check-fuzzers"):
+        for name in ("check-docs", "docs", "coverage", "determinism", "planted", "detection", "harness", "check-fuzzers"):
             script = (self.tree / "ci" / name).read_text(encoding="utf-8")
             assert "\nbegin " in script
             assert self.run_command(f"ci/{name}", str(VIOLATION))[0] == VIOLATION, name

@@ -29,6 +29,7 @@ WRONG = (
     (["planted", "--only", "no-bug", "double-free-accepted"], "there is no patch named no-bug in tests/planted"),
     (["planted", "--only", "no-bug", "--canaries"], "there is no patch named no-bug in tests/planted/canaries"),
     (["detection", "--only", "no-bug"], "there is no patch named no-bug"),
+    (["harness", "--only", "no-bug"], "there is no patch named no-bug in tests/harness"),
     (["bench", "reduce", "--only", "no-bug"], "there is no patch named no-bug"),
     (["bench", "speed"], "there is nothing called 'speed' to measure"),
     (["bench", "--rounds", "0"], "'0' is not a whole number above 0"),

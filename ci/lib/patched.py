@@ -257,7 +257,10 @@ class Build:
         """Links the programs with the code in a copy that make_copy has made. Returns their paths. Raises NotPatched when
         it does not compile."""
         (copy / self.preset).mkdir(exist_ok=True)
-        objects = self._compile(copy)
+        return self.link_objects(self._compile(copy), copy)
+
+    def link_objects(self, objects, copy):
+        """Links the programs with these objects of the code under test, into a folder of copy, which is there. Returns their paths."""
         paths = []
         for name, arguments in self._links.items():
             paths.append(copy / self.preset / name)

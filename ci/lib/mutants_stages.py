@@ -1,0 +1,138 @@
+"""What mutants are run through: a stage's programs run until one kills the mutant: by a verdict, a crash, or a hang."""
+
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from typing import NamedTuple
+
+from kmemfuzz import fuzzer
+from kmemfuzz.command_line import EXIT_SOUND, EXIT_USAGE
+from patched import Broken
+
+SEEDS = (1, 2, 3)
+CPU_LIMIT = 60  # seconds of processor time after which a program hangs; none takes a fifth of it
+WALL_LIMIT = 900  # seconds after which something is wrong here
+FINDING = re.compile(rb"^Program (\d+) of seed \d+ fails by (.*?); it is in ", re.MULTILINE)
+VIOLATION = re.compile(rb": VIOLATION ([a-z0-9-]+): ")
+FAILED_TEST = re.compile(rb"^\[  FAILED  \] (?!\d+ test)(.*)$", re.MULTILINE)
+HANG = "hang"
+
+
+class Kill(NamedTuple):
+    """How a stage killed a mutant."""
+    by: str  # an oracle's id, a sanitizer's word, a signal, a test, or "hang"
+    after: int | None = None  # executions, the failing one included
+    seed: int | None = None
+
+
+class Stage(NamedTuple):
+    """A kind of judge: its name, and the command lines of which one may kill: (seed, arguments after the program)."""
+    name: str
+    commands: tuple
+    finding: re.Pattern | None = None  # what says early that the mutant is dead
+
+
+def stages(programs):
+    """All stages by name; programs: of each seed that smoke makes."""
+    smoke = tuple((seed, ("smoke", "--programs", str(programs), "--seed", str(seed), "-o", ".")) for seed in SEEDS)
+    return {stage.name: stage for stage in (
+        Stage("replay", ((None, ("run", "../../../../corpus")),), VIOLATION),
+        Stage("smoke", smoke, FINDING),
+        Stage("unit", ((None, ()),), FAILED_TEST))}
+
+
+def run_until(arguments, directory, pattern):
+    """Runs a command until it ends, or has printed what matches a pattern. Returns (exit code or None, the match or None, all that
+    it printed)."""
+    environment = {**os.environ, **fuzzer.ENVIRONMENT}
+    environment["ASAN_OPTIONS"] += ":symbolize=0"
+    started = time.monotonic()
+    output = b""
+    match = None
+    with subprocess.Popen(["prlimit", f"--cpu={CPU_LIMIT}:{CPU_LIMIT + 5}", "--core=0", *arguments], cwd=directory, env=environment,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True) as child:
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(child.stdout, selectors.EVENT_READ)
+                while match is None:
+                    if not selector.select(WALL_LIMIT - (time.monotonic() - started)):
+                        raise Broken(f"{arguments[0]} neither ends nor prints anything")
+                    piece = os.read(child.stdout.fileno(), 1 << 16)
+                    output += piece
+                    match = pattern.search(output) if pattern else None
+                    if not piece:
+                        break
+        finally:
+            if match is not None or child.poll() is None and output == b"":
+                _end(child)
+        code = child.wait() if match is None else None
+    return code, match, output.decode("utf-8", errors="replace")
+
+
+def _end(child):
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def cause_of(code, output):
+    """What killed a mutant whose program ended with this code."""
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return HANG
+    found = fuzzer.parse_finding(output)
+    if found:
+        return found
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit {code}"
+
+
+def shorten(text):
+    """What failure_text says, without the place."""
+    return re.sub(r" (?:in|at) .*$", "", re.sub(r"^(asan|ubsan): (.*)$", r"\1: \2", text))
+
+
+def run_stage(stage, program, directory, prefix=()):
+    """Runs the programs of a stage. Returns the kills: of each command line, a Kill or None."""
+    kills = []
+    for seed, arguments in stage.commands:
+        code, match, output = run_until([*prefix, str(program), *arguments], directory, stage.finding)
+        if match is not None and stage.finding is FINDING:
+            kills.append(Kill(shorten(match[2].decode(errors="replace")), int(match[1]) + 1, seed))
+        elif match is not None:
+            kills.append(Kill(match[1].decode(errors="replace")))
+        elif code == EXIT_USAGE and "nothing was judged" not in output and stage.name != "unit":
+            raise Broken(f"{program} {' '.join(arguments)}: {output[-1000:]}")
+        elif code != EXIT_SOUND:
+            kills.append(Kill(cause_of(code, output), None, seed))
+        else:
+            kills.append(None)
+    return kills
+
+
+def examine(mutant, copy, core, chosen, prefix, first_only):
+    """{stage: [a Kill or None for each of its command lines]} of a mutant that has been written to copy; first_only: stages
+    after the first that kills are left out."""
+    objects = core.objects(copy, mutant.file)
+    tool = None
+    results = {}
+    for stage in chosen:
+        if stage.name == "unit":
+            programs = core.link_tests(copy, mutant.file, objects)
+        else:
+            tool = tool or core.link_tool(copy, mutant.file, objects)
+            programs = [tool]
+        kills = []
+        for program in programs:
+            kills = run_stage(stage, program, copy, prefix)
+            if any(kills):
+                break
+        results[stage.name] = kills
+        if first_only and any(kills):
+            break
+    return results

@@ -77,6 +77,7 @@ struct command {
 extern const struct command command_run;
 extern const struct command command_show;
 extern const struct command command_smoke;
+extern const struct command command_prove;
 extern const struct command command_asm;
 extern const struct command command_oracles;
 extern const struct command command_import;

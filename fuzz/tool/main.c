@@ -34,6 +34,7 @@ static const struct word words[] = {
      .summary = "build what the other words need of your heap"},
     {.command = &command_run},
     {.command = &command_smoke},
+    {.command = &command_prove},
     {.command = &command_explain},
     {.command = &command_reduce},
     {.command = &command_show},

@@ -15,12 +15,14 @@ HEADERS = ("fuzz/execute/subject.h", "fuzz/two_files/entry.h")  # of kmemfuzz.h
 SOURCES = (
     "fuzz/two_files/compiler.c",
     *(f"fuzz/program/{name}.c" for name in ("program", "program_1", "program_2", "blob")),
-    "fuzz/generate/generate.c",
+    "fuzz/generate/generate.c", "fuzz/generate/mutate.c",
     *(f"fuzz/execute/{name}.c" for name in (
         "arena", "pattern", "model", "state", "oracle", "oracle_text", "guard", "call", "growth", "resolve", "contents",
         "unseen", "judge", "executor", "line")),
     *(f"fuzz/two_files/{name}.c" for name in ("without_view", "run", "replay", "smoke", "fuzzer")),
+    "fuzz/libfuzzer/mutator.c",
 )
+FUZZING = "#if defined(KMEMFUZZ_LIBFUZZER) && KMEMFUZZ_LIBFUZZER"  # around what only a fuzz target has
 PREFIX = "kmemfuzz_"
 # Names that others know: they stay as they are.
 PUBLIC = re.compile(r"kmemfuzz_\w+|subject_(more|failed|under_test)|LLVMFuzzer\w+|__\w+|mem(cpy|move|set|cmp)")
@@ -185,7 +187,10 @@ def make_source():
     for file in files:
         stem = pathlib.Path(file.path).stem
         own = {name: f"{name}_of_{stem}" for name in file.own_names() if used[name] > 1} if file.is_source else {}
-        text += f"\n/* {file.path} */\n\n{file.write(defined, {**shared, **own})}"
+        written = file.write(defined, {**shared, **own})
+        if file.path.startswith("fuzz/libfuzzer/"):
+            written = f"{FUZZING}\n{written}#endif\n"
+        text += f"\n/* {file.path} */\n\n{written}"
     return text
 
 

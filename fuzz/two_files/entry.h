@@ -19,7 +19,8 @@
  *                         call, which is a violation. 0: it prints a line, and ends everything; without it
  *                         1 where there is a C library
  *     KMEMFUZZ_STOP()     how everything ends; without it by abort, or in a loop without end
- *     KMEMFUZZ_LIBFUZZER  1: LLVMFuzzerTestOneInput is there too, for clang -fsanitize=fuzzer,address
+ *     KMEMFUZZ_LIBFUZZER  1: LLVMFuzzerTestOneInput is there too, for clang -fsanitize=fuzzer,address, and
+ *                         the mutator that makes programs for it
  *
  * A heap with variables of its own outside its memory needs `reset`: nothing here knows where those are.
  * Every program is run twice, of a fuzz target one in sixteen, and one that is answered differently the

@@ -25,7 +25,8 @@ from kmemfuzz.outside_text import dump_json, visible_lines
 
 WORK = pathlib.Path("build/reduction")
 TOOL = "kmemfuzz"
-HEADER_SIZE, OPERATION_SIZE = 11, 6  # bytes, as docs/programs.md has them
+HEADER_SIZE, OPERATION_SIZE = 16, 8  # bytes, as docs/programs.md has them
+DISABLED_KINDS = slice(9, 13)  # of the header
 DEFAULT_OPERATIONS = 150
 DEFAULT_RUNS = 20_000
 SEARCH_RUNS = 500_000  # executions to find a crash in
@@ -102,7 +103,7 @@ def canonical(tool, program, folder):
     if code != 0:
         raise NoCrash(output)
     program = path.read_bytes()
-    return program[:HEADER_SIZE - 2] + bytes(2) + program[HEADER_SIZE:]
+    return program[:DISABLED_KINDS.start] + bytes(4) + program[DISABLED_KINDS.stop:]
 
 
 def pad(tool, program, count, draw, folder):
@@ -142,7 +143,7 @@ def minimize_crash(target, crash, runs, folder):
     takes."""
     exact = pathlib.Path(folder) / "minimized"
     started = time.monotonic()
-    run([target, "-minimize_crash=1", f"-runs={runs}", "-seed=1", "-timeout=2", f"-exact_artifact_path={exact}", crash],
+    run([target, "-minimize_crash=1", "-mutate_depth=1", f"-runs={runs}", "-seed=1", "-timeout=2", f"-exact_artifact_path={exact}", crash],
         dict(fuzzer.ENVIRONMENT, ASAN_OPTIONS=QUIET))
     seconds = time.monotonic() - started
     size = exact.stat().st_size if exact.exists() else crash.stat().st_size

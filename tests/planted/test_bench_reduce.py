@@ -7,15 +7,15 @@ from unittest import mock
 import bench_reduce as reduction
 import pytest
 
-HEADER = bytes(11)
-CULPRIT = b"\x07crash"  # an operation that fails
+HEADER = bytes(reduction.HEADER_SIZE)
+CULPRIT = b"\x07crashed"  # an operation that fails
 POISON = 0xff  # the first byte of an operation that fails in another way
 
 
 def operations(program):
     """A program's operations."""
     body = program[reduction.HEADER_SIZE:]
-    return [body[i:i + 6] for i in range(0, len(body), 6)]
+    return [body[i:i + reduction.OPERATION_SIZE] for i in range(0, len(body), reduction.OPERATION_SIZE)]
 
 
 def failure_of(_tool, program, _folder):

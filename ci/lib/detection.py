@@ -218,8 +218,8 @@ def parse_arguments(arguments):
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these planted bugs only, and no misuse")
     parser.add_argument("--misuse", action="store_true", help="only the kinds of misuse")
-    parser.add_argument("--runs", type=parse_positive, default=planted.HEAP.runs, metavar="N",
-                        help=f"executions in which the host is to find a bug (default: {planted.HEAP.runs})")
+    parser.add_argument("--runs", type=parse_positive, default=planted.GENERATED_RUNS, metavar="N",
+                        help=f"executions in which the host is to find a bug (default: {planted.GENERATED_RUNS})")
     parser.add_argument("--seed", type=parse_positive, default=planted.DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {planted.DEFAULT_SEED})")
     parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
@@ -240,7 +240,8 @@ def presets(_options):
 def main(arguments):
     """Examines and judges; returns the exit code."""
     options = parse_arguments(arguments)
-    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": patched.fixed_addresses()}
+    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "bytes": False,
+                "prefix": patched.fixed_addresses()}
     started = time.monotonic()
     try:
         patches = [] if options.misuse else planted.select(planted.read_heap_patches(), options.only)

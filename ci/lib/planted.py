@@ -2,8 +2,8 @@
 
 Every tests/planted/*.patch puts one bug into the code that a fuzz target tests. Only what it changes is compiled again, from a
 patched copy; the rest of the target is linked as preset `fuzz` built it (patched.py). Then libFuzzer runs from an empty corpus,
-with the flags of ci/fuzz, until it finds something or has used up its executions. The budget is in executions, not in time, so
-a slow machine gives the same verdict.
+with the flags of ci/fuzz, until it finds something or has used up its executions. Targets that run programs are given fresh
+ones. The budget is in executions, not in time, so a slow machine gives the same verdict.
 """
 
 import collections
@@ -33,6 +33,10 @@ DEEP = PATCHES / "deep"
 PRESET = "fuzz"
 LOG, MARK = "fuzzer.log", "fingerprint"  # in a patch's folder
 DEFAULT_SEED = 1
+UNMADE = 2  # inputs that libFuzzer runs before the first it makes: none, and a line feed. They are not counted
+# Executions in which fresh programs find each bug, and all of them together.
+MOST, TOGETHER = 300, 1_000
+GENERATED_RUNS = 2_000  # the budget of targets that are given them: more, to say how many it does take
 
 
 class Target(NamedTuple):
@@ -40,7 +44,7 @@ class Target(NamedTuple):
     name: str
     code: patched.Code
     runs: int
-    programs: bool = False  # it runs programs, and is judged by the oracles of kmemfuzz
+    programs: bool = False  # it runs programs, and is judged by the oracles of kmemfuzz; runs is for bytes
 
     @property
     def program(self):
@@ -199,6 +203,7 @@ def judge_run(code, output, oracles, runs):
     caught_by = fuzzer.parse_finding(output)
     if code == 0 and caught_by is None and executions is not None and executions >= runs:
         return NOT_FOUND, None, executions
+    executions = executions and max(1, executions - UNMADE)
     # An abort without a violation's line is an assertion elsewhere.
     if code == 0 or caught_by in (None, "asan: ABRT", fuzzer.UNREPEATED) or executions is None:
         return UNEXPLAINED, caught_by, executions
@@ -207,7 +212,12 @@ def judge_run(code, output, oracles, runs):
 
 def budget(target, settings):
     """The executions in which a target's bugs are to be found."""
-    return settings["runs"] or TARGETS[target].runs
+    return settings["runs"] or (GENERATED_RUNS if is_generated(target, settings) else TARGETS[target].runs)
+
+
+def is_generated(target, settings):
+    """Is the target given fresh programs?"""
+    return TARGETS[target].programs and not settings["bytes"]
 
 
 def examine(patch, build, settings):
@@ -221,7 +231,7 @@ def examine(patch, build, settings):
     runs = budget(patch.target, settings)
     mark = fingerprint(patch, build, settings)
     environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
-    environment.update(fuzzer.ENVIRONMENT)
+    environment.update(fuzzer.ENVIRONMENT, KMEMFUZZ_MUTATION="generator" if is_generated(patch.target, settings) else "bytes")
     environment["ASAN_OPTIONS"] += ":symbolize=0"  # takes longer than most bugs take to be found
     command = [*settings["prefix"], str(program), *fuzzer.FLAGS, f"-runs={runs}",
                f"-seed={settings['seed']}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
@@ -238,7 +248,7 @@ def examine(patch, build, settings):
 
 def fingerprint(patch, build, settings):
     """Differs when what examine would do does: a fuzzer's log with this fingerprint beside it need not be made again."""
-    parts = (build.fingerprint(), fuzzer.FLAGS, budget(patch.target, settings), settings["seed"])
+    parts = (build.fingerprint(), fuzzer.FLAGS, budget(patch.target, settings), settings["seed"], settings["bytes"])
     digest = hashlib.sha256(repr(parts).encode())
     for path in sorted([*build.code.folder.rglob("*.[chS]"), *([] if patch.path is None else [patch.path])]):
         digest.update(path.read_bytes())
@@ -306,6 +316,22 @@ def judge_patches(results, patches, complete, oracle_ids):
         problems += [f"oracle {oracle}: caught a planted bug, though SHADOWED says that it cannot"
                      for oracle in SHADOWED if oracle in oracle_ids and oracle not in idle]
     return problems
+
+
+def judge_speed(results, settings):
+    """What is wrong with how fast fresh programs find the bugs, a line each."""
+    found = [result for result in generated(results, settings) if result.outcome == FOUND]
+    problems = [f"{result.name}: caught after {result.executions:,} executions, more than {MOST}; see {result.detail}"
+                for result in found if result.executions > MOST]
+    together = sum(result.executions for result in found)
+    if together > TOGETHER:
+        problems.append(f"all together: caught after {together:,} executions, more than {TOGETHER:,}")
+    return problems
+
+
+def generated(results, settings):
+    """What came of the bugs that fresh programs are to find."""
+    return [result for result in results if not result.is_control and is_generated(result.target, settings)]
 
 
 def read_logs(name):
@@ -381,11 +407,15 @@ def count_outcomes(results):
     return f"{bugs.total()} patches: {outcomes}; {sum(result.executions or 0 for result in results):,} executions"
 
 
-def totals(results, problems, seconds):
-    """The lines at the end: one for each target, when there are several, and one for all."""
+def totals(results, problems, settings, seconds):
+    """The lines at the end: one for each target, when there are several, one for fresh programs, and one for all."""
     by_target = {target: [result for result in results if result.target == target]
                  for target in sorted({result.target for result in results})}
     lines = [f"{target}: {count_outcomes(own)}" for target, own in by_target.items() if len(by_target) > 1]
+    found = [(result.executions, result.name) for result in generated(results, settings) if result.executions]
+    if found:
+        lines.append(f"fresh programs, seed {settings['seed']}: {sum(count for count, _ in found):,} executions together, at most "
+                     "{:,} ({})".format(*max(found)))
     return "\n".join([*lines, f"{count_outcomes(results)} in {seconds:.0f} s; "
                               f"{'all as it must be' if not problems else f'{len(problems)} wrong'}"])
 
@@ -428,7 +458,7 @@ def report(results, patches, problems, options, settings, oracle_ids, seconds):
         print()
     for problem in problems:
         print(f"WRONG  {visible_lines(problem)}")
-    print(totals(results, problems, seconds))
+    print(totals(results, problems, settings, seconds))
 
 
 # The command.
@@ -444,8 +474,11 @@ def parse_arguments(arguments):
         epilog=exit_codes("all found", "a bug was missed or caught by the wrong oracle"),
     )
     budgets = ", ".join(f"{target.runs} for {target.name}" for target in TARGETS.values())
+    parser.add_argument("--bytes", action="store_true",
+                        help="change bytes, where fresh programs are run otherwise: what finds each bug within "
+                             f"{MOST} executions, and all within {TOGETHER:,} together")
     parser.add_argument("--runs", type=parse_positive, metavar="N",
-                        help=f"executions to find a bug in (default: {budgets})")
+                        help=f"executions to find a bug in (default: {GENERATED_RUNS} of fresh programs; of bytes {budgets})")
     parser.add_argument("--seed", type=parse_positive, default=DEFAULT_SEED, metavar="N",
                         help=f"where libFuzzer's random numbers start (default: {DEFAULT_SEED})")
     parser.add_argument("--jobs", type=parse_positive, default=os.cpu_count() or 1, metavar="N",
@@ -484,7 +517,8 @@ def select(patches, names):
 def main(arguments):
     """Plants, fuzzes and judges; returns the exit code."""
     options = parse_arguments(arguments)
-    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "prefix": patched.fixed_addresses()}
+    settings = {"runs": options.runs, "seed": options.seed, "jobs": options.jobs, "bytes": options.bytes,
+                "prefix": patched.fixed_addresses()}
     started = time.monotonic()
     try:
         oracles = read_oracles()
@@ -504,7 +538,7 @@ def main(arguments):
         return EXIT_ENVIRONMENT
     complete = options.only is None
     problems = (judge_canaries(results, patches, complete) if options.canaries
-                else judge_patches(results, patches, complete, oracle_ids))
+                else judge_patches(results, patches, complete, oracle_ids) + judge_speed(results, settings))
     report(results, patches, problems, options, settings, oracle_ids, time.monotonic() - started)
     return EXIT_VIOLATION if problems else EXIT_SOUND
 

@@ -176,14 +176,14 @@ class TestFuzzerOutput:
         return planted.judge_run(code, output, oracles, runs)
 
     def test_a_violation_is_found_by_its_oracle(self):
-        assert self.judge(77, VIOLATED) == (planted.FOUND, "placement", 38)
+        assert self.judge(77, VIOLATED) == (planted.FOUND, "placement", 36)
 
     def test_a_violation_of_another_oracle_is_the_wrong_one(self):
-        assert self.judge(77, VIOLATED, ("alignment",)) == (planted.WRONG_ORACLE, "placement", 38)
+        assert self.judge(77, VIOLATED, ("alignment",)) == (planted.WRONG_ORACLE, "placement", 36)
 
     def test_a_report_of_a_sanitizer_is_found_by_the_sanitizer(self):
         output = "==1==ERROR: AddressSanitizer: use-after-poison on address 0x1\n" + STATISTICS.format(7)
-        assert self.judge(77, output, ("sanitizer",)) == (planted.FOUND, "asan: use-after-poison", 7)
+        assert self.judge(77, output, ("sanitizer",)) == (planted.FOUND, "asan: use-after-poison", 5)
         assert self.judge(77, output)[0] == planted.WRONG_ORACLE
 
     def test_an_assertion_of_the_sanitizer_is_found_by_the_sanitizer(self):
@@ -194,7 +194,12 @@ class TestFuzzerOutput:
     def test_a_timeout_and_the_end_of_memory_are_hangs(self):
         for kind in ("timeout after 10 seconds", "out-of-memory (used: 2049Mb; limit: 2048Mb)"):
             output = f"==1==ERROR: libFuzzer: {kind}\n" + STATISTICS.format(7)
-            assert self.judge(70, output, ("hang",)) == (planted.FOUND, "hang", 7)
+            assert self.judge(70, output, ("hang",)) == (planted.FOUND, "hang", 5)
+
+    def test_what_fails_before_the_first_input_that_is_made_counts_as_one(self):
+        for executions in (1, 2, 3):
+            output = VIOLATED.replace("38", str(executions))
+            assert self.judge(77, output) == (planted.FOUND, "placement", 1)
 
     def test_all_executions_without_a_finding_are_not_found(self):
         assert self.judge(0, SURVIVED) == (planted.NOT_FOUND, None, 1000)
@@ -250,6 +255,27 @@ class TestVerdictOnPatches:
     def test_a_shadowed_oracle_that_catches_something_is_a_problem(self):
         results = [SURVIVOR, found("a"), found("b", "block-size"), found("c", "recovery")]
         assert "oracle recovery: caught a planted bug" in self.judge(results, [], complete=True)[0]
+
+
+class TestVerdictOnSpeed:
+    """How fast fresh programs find what runs programs."""
+
+    def judge(self, *counts, target="heap", **settings):
+        results = [found(f"bug-{count}", target=target)._replace(executions=count) for count in counts]
+        control = survivor(target)._replace(outcome=planted.FOUND, executions=planted.TOGETHER + 1)
+        return planted.judge_speed([control, *results], {"bytes": False, **settings})
+
+    def test_a_bug_that_takes_too_long_is_a_problem(self):
+        assert self.judge(planted.MOST) == []
+        assert self.judge(7, planted.MOST + 1) == ["bug-301: caught after 301 executions, more than 300; see log"]
+
+    def test_all_that_take_too_long_together_are_a_problem(self):
+        assert self.judge(*[250] * 4) == []
+        assert self.judge(*[250] * 4, 1) == ["all together: caught after 1,001 executions, more than 1,000"]
+
+    def test_changed_bytes_may_take_as_long_as_their_budget(self):
+        assert self.judge(planted.TOGETHER + 1, bytes=True) == []
+        assert self.judge(planted.TOGETHER + 1, target="sv39") == []
 
 
 class TestVerdictOnCanaries:
@@ -330,6 +356,13 @@ class TestExitCodes:
         assert code == 1
         assert "WRONG  b: nothing found in 1,000 executions" in output
 
+    def test_1_when_a_bug_is_found_late_by_fresh_programs(self):
+        results = [SURVIVOR, found("a"), found("b")._replace(executions=301)]
+        code, output, _ = self.run_main([], results)
+        assert (code, output.splitlines()[-2]) == (1, "fresh programs, seed 1: 339 executions together, at most 301 (b)")
+        assert "WRONG  b: caught after 301 executions" in output
+        assert self.run_main(["--bytes"], results)[0] == 0
+
     def test_1_when_a_canary_lives(self):
         results = [found(patch.name) for patch in TestVerdictOnCanaries.CANARIES]
         assert self.run_main(["--canaries"], results)[0] == 1
@@ -367,13 +400,14 @@ class TestExitCodes:
         results = [SURVIVOR, found("a"), survivor("sv39"), found("b", "sv39-root", "sv39")]
         code, output, _ = self.run_main([], results, patches=patches)
         assert (code, self.examined) == (0, ["(unpatched)", "(unpatched sv39)", "a", "b"]), output
-        assert [line.split(" executions")[0] for line in output.splitlines()[-3:]] == [
-            "heap: 1 patches: 1 found; 1,038", "sv39: 1 patches: 1 found; 1,038", "2 patches: 2 found; 2,076"]
+        assert [line.split(" executions")[0] for line in output.splitlines()[-4:]] == [
+            "heap: 1 patches: 1 found; 1,038", "sv39: 1 patches: 1 found; 1,038", "fresh programs, seed 1: 38",
+            "2 patches: 2 found; 2,076"]
         _, output, _ = self.run_main(["--json"], results, patches=patches)
         document = json.loads(output)
-        assert (document["runs"], document["unpatched"]["target"]) == (planted.HEAP.runs, "heap")
+        assert (document["runs"], document["unpatched"]["target"]) == (planted.TARGETS["sv39"].runs, "heap")
         assert [(target["target"], target["runs"], target["unpatched"]["name"]) for target in document["targets"]] == [
-            ("heap", planted.HEAP.runs, "(unpatched)"), ("sv39", planted.TARGETS["sv39"].runs, "(unpatched sv39)")]
+            ("heap", planted.GENERATED_RUNS, "(unpatched)"), ("sv39", planted.TARGETS["sv39"].runs, "(unpatched sv39)")]
 
 
 class FakeBuild:
@@ -391,7 +425,7 @@ class FakeBuild:
     def link(copy):
         """As patched.Build's."""
         program = copy / "fuzzer"
-        program.write_text('#!/bin/sh\necho "arguments: $*"\necho "stat::number_of_executed_units: 7"\n', encoding="ascii")
+        program.write_text('#!/bin/sh\necho "$KMEMFUZZ_MUTATION arguments: $*"\necho "stat::number_of_executed_units: 7"\n', encoding="ascii")
         program.chmod(0o755)
         return [program]
 
@@ -412,19 +446,26 @@ class TestExamination:
     def log(self, build=FakeBuild(), **settings):
         """What fuzzer_log gives for these settings, and how many fuzzers that took."""
         with mock.patch.object(planted, "examine", wraps=planted.examine) as examine:
-            log = planted.fuzzer_log(self.patch, build, {"runs": 7, "seed": 3, "prefix": [], **settings})
+            log = planted.fuzzer_log(self.patch, build, {"runs": 7, "seed": 3, "prefix": [], "bytes": False, **settings})
         return log, examine.call_count
 
     def test_the_fuzzer_is_given_the_seed_and_the_budget(self):
         words = self.log(seed=5, runs=9)[0].split()
         assert "-seed=5" in words
         assert "-runs=9" in words
-        assert f"-runs={planted.HEAP.runs}" in self.log(runs=None)[0].split()
+        assert f"-runs={planted.GENERATED_RUNS}" in self.log(runs=None)[0].split()
+        assert f"-runs={planted.HEAP.runs}" in self.log(runs=None, bytes=True)[0].split()
+
+    def test_it_is_told_how_to_make_its_inputs(self):
+        assert self.log()[0].startswith("generator arguments: ")
+        assert self.log(bytes=True)[0].startswith("bytes arguments: ")
+        self.patch = self.patch._replace(target="text")
+        assert self.log()[0].startswith("bytes arguments: ")
 
     def test_a_log_is_taken_again_only_when_nothing_has_changed(self):
         assert self.log()[1] == 1
         assert self.log()[1] == 0
-        for change in ({"seed": 4}, {"runs": 8}, {"build": FakeBuild("another harness")}):
+        for change in ({"seed": 4}, {"runs": 8}, {"bytes": True}, {"build": FakeBuild("another harness")}):
             assert (self.log(**change)[1], self.log()[1]) == (1, 1), change
         for file, text in ((self.patch.path, self.patch.path.read_text(encoding="ascii").replace("+b", "+c")),
                            (self.folder / "src" / "block.h", "new\n")):

@@ -218,6 +218,14 @@ struct verdict invariant_check(const struct kmem *heap, const struct expectation
     return walked;
 }
 
+struct verdict invariant_check_briefly(const struct kmem *heap, const struct expectation *expectation,
+                                       uint64_t taken_size, uint64_t mask) {
+    const struct census expected = {.taken_count = expectation->live_count, .taken_size = taken_size};
+    const struct verdict region = check_region(heap, expectation);
+    const struct verdict verdict = is_on(mask, region) ? region : check_counters(heap, &expected);
+    return is_on(mask, verdict) ? verdict : verdict_sound();
+}
+
 static const char *const invariant_text[INVARIANT_COUNT][2] = {
 #define INVARIANT_TEXT(name, id, sentence, ...) [INVARIANT_##name] = {id, sentence},
     INVARIANT_LIST(INVARIANT_TEXT)

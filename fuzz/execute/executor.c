@@ -11,6 +11,7 @@
 #include "fuzz/execute/pattern.h"
 #include "fuzz/execute/resolve.h"
 #include "fuzz/execute/slots.h"
+#include "fuzz/execute/stores.h"
 #include "fuzz/execute/unseen.h"
 #include "src/port.h"
 #include "src/require.h"
@@ -185,12 +186,19 @@ static struct verdict judge(struct executor *executor, struct step *step) {
     }
     note_touched(executor);
     const size_t old_size = settle(executor, step);
-    verdict = judge_heap(executor, step);
+    const bool due = (executor->operation_count + 1) % STORES_JUDGE_STEPS == 0;
+    const bool spared = executor->trusts_stores && !due && stores_explain(executor, step);
+    verdict = judge_heap(executor, step, spared);
     if (verdict_is_sound(verdict)) {
         verdict = judge_new_contents(executor, step, old_size);
     }
-    if (verdict_is_sound(verdict)) {
+    const bool explained = stores_explain(executor, step); /* the judge has called the subject as well */
+    executor->is_compared = !spared || !explained;
+    if (verdict_is_sound(verdict) && executor->is_compared) {
         verdict = judge_kept_contents(executor, step);
+    }
+    if (verdict_is_sound(verdict) && !explained) {
+        verdict = judge_if_on(executor, stores_judge(executor, step));
     }
     if (verdict_is_sound(verdict) && executor->subject->view == NULL) {
         unseen_note(executor, step, old_size);
@@ -205,8 +213,13 @@ static struct verdict perform(struct executor *executor, struct step *step) {
         executor->grant = false;
         return damage_perform(executor, step);
     }
-    const struct verdict verdict = act(executor, step);
-    return verdict_is_sound(verdict) ? judge(executor, step) : verdict;
+    stores_begin(executor->stores, __builtin_frame_address(0));
+    struct verdict verdict = act(executor, step);
+    if (verdict_is_sound(verdict)) {
+        verdict = judge(executor, step);
+    }
+    stores_end(executor->stores);
+    return verdict;
 }
 
 static void observe_before(const struct executor *executor, const struct step *step) {
@@ -281,7 +294,9 @@ static struct verdict start_seen(struct executor *executor) {
         .page_count = model->page_count,
         .source = {.extend = extend, .context = executor, .page_limit = model->page_limit},
     };
+    stores_begin(executor->stores, __builtin_frame_address(0));
     executor->started = view->start(&region);
+    stores_note_start(executor->stores);
     if (!executor->started) {
         return (struct verdict){INVARIANT_REGION, 0, model->page_count, 0};
     }
@@ -353,6 +368,8 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->grant_count = 0;
     executor->given_pages = geometry.page_count;
     executor->touched_size = 0;
+    executor->is_walked = true;
+    executor->is_compared = true;
     executor->last_call = CALL_NONE;
     executor->relied = 0;
     executor->set_aside = verdict_sound();
@@ -396,8 +413,22 @@ static struct verdict check_recovery(const struct executor *executor) {
     return recovered ? verdict_sound() : (struct verdict){ORACLE_RECOVERY, 0, 1, block_count};
 }
 
+/* What was not judged after the last step. */
+static struct verdict judge_spared(struct executor *executor) {
+    const struct step none = {.call = CALL_NONE, .slot = STEP_NO_SLOT, .offset = MODEL_NOTHING};
+    struct verdict verdict = executor->is_walked ? verdict_sound() : judge_heap(executor, &none, false);
+    if (verdict_is_sound(verdict) && !executor->is_compared) {
+        verdict = judge_kept_contents(executor, &none);
+    }
+    return verdict;
+}
+
 struct verdict executor_recover(struct executor *executor) {
     const size_t slot_count = executor->slot_count;
+    const struct verdict spared = judge_spared(executor);
+    if (!verdict_is_sound(spared)) {
+        return spared;
+    }
     for (size_t slot = 0; slot < slot_count; slot++) {
         slot = slots_find(executor->tables.live_bits, slot_count, slot, true);
         if (slot == slot_count) {

@@ -6,6 +6,7 @@
 
 #include "fuzz/execute/growth.h"
 #include "fuzz/execute/slots.h"
+#include "fuzz/execute/stores.h"
 #include "fuzz/execute/unseen.h"
 
 #define POISON_STEP_SIZE                                                                                     \
@@ -184,6 +185,7 @@ static struct verdict check_heap(struct executor *executor, uint64_t mask) {
     const struct expectation expectation = expectation_of(executor);
     const uint64_t possible = executor->exact ? INVARIANT_ALL : INVARIANT_STRUCTURE;
     const uint64_t asked = executor->oracles & ((mask & possible) | ~INVARIANT_ALL);
+    executor->is_walked = true;
     /* cppcheck-suppress returnDanglingLifetime ; a verdict is numbers, and points to nothing */
     return executor->subject->view->check(&expectation, asked, &executor->census);
 }
@@ -196,9 +198,10 @@ static struct verdict check_refusal_untouched(uint64_t before, uint64_t after) {
  * agreement, which sees only that the heap is not the one expected: so there the changed layout is asked for
  * before agreement is. That takes a second walk, which a heap without fault is spared. */
 static struct verdict judge_layout(struct executor *executor, const struct step *step) {
+    const bool is_known = executor->is_walked; /* or the layout before is that of an earlier step */
     const uint64_t before = executor->census.layout;
     const struct verdict all = check_heap(executor, INVARIANT_ALL);
-    if (!must_not_change(executor, step)) {
+    if (!must_not_change(executor, step) || (!is_known && verdict_is_sound(all))) {
         return all;
     }
     const struct verdict structure = verdict_is_sound(all) ? all : check_heap(executor, INVARIANT_STRUCTURE);
@@ -285,8 +288,27 @@ struct verdict judge_start(struct executor *executor) {
     return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }
 
-struct verdict judge_heap(struct executor *executor, const struct step *step) {
-    struct verdict verdict = judge_layout(executor, step);
+/* In a large heap, the headers that the step was about, the region and the counters stand for all of its
+ * headers: every other is as it was. */
+static bool is_laid_out(struct executor *executor, const struct step *step) {
+    const struct subject_view *const view = executor->subject->view;
+    const struct model *const model = &executor->model;
+    if (view->check_briefly == NULL || model->live_count <= STORES_WALK_LIVE || step->call == CALL_COALESCE ||
+        !stores_headers_hold(executor, step)) {
+        return false;
+    }
+    const struct expectation expectation = expectation_of(executor);
+    const bool right = verdict_is_sound(
+        view->check_briefly(&expectation, model->taken_size, executor->oracles & INVARIANT_ALL));
+    executor->is_walked = executor->is_walked && !right;
+    return right;
+}
+
+struct verdict judge_heap(struct executor *executor, const struct step *step, bool explained) {
+    struct verdict verdict = verdict_sound();
+    if (!explained || !is_laid_out(executor, step)) {
+        verdict = judge_layout(executor, step);
+    }
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_usable_size(executor, step));
     }

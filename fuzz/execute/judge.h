@@ -33,9 +33,10 @@ __attribute__((warn_unused_result)) struct verdict judge_start(struct executor *
 __attribute__((warn_unused_result)) struct verdict judge_region(const struct executor *executor);
 
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
- * guards. Fills the executor's census. */
+ * guards. Fills the executor's census; but where what was stored is explained (stores.h), the blocks of a
+ * large heap are not walked. */
 __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor,
-                                                              const struct step *step);
+                                                              const struct step *step, bool explained);
 
 /* Checks which bytes AddressSanitizer lets be accessed, where the build has it and the subject poisons: sound
  * otherwise. Cost: a load per 64 bytes of the region and of the payloads. */

@@ -119,6 +119,17 @@ static size_t first_ending_after(const struct model *model, size_t offset) {
     return low;
 }
 
+struct model_block model_block_at(const struct model *model, size_t offset) {
+    REQUIRE(offset >= model->first && offset < model_region_size(model));
+    const size_t index = first_ending_after(model, offset);
+    if (index < model->live_count && model->live[index].offset <= offset) {
+        const struct live_block live = model->live[index];
+        return (struct model_block){live.offset, live.size, true};
+    }
+    const struct hole hole = hole_before(model, index);
+    return (struct model_block){hole.start, hole.end - hole.start, false};
+}
+
 /* Index of the live block whose payload is at offset; live_count when there is none. */
 static size_t find_payload(const struct model *model, size_t offset) {
     const size_t index = first_ending_after(model, offset);

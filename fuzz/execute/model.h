@@ -78,6 +78,17 @@ bool model_ask(struct model *model);
 /* The prediction of an operation that returns NULL and changes nothing. */
 struct prediction model_nothing(void);
 
+/* A block: a live one, or the free one between two. */
+struct model_block {
+    size_t offset; /* bytes from base */
+    size_t size;   /* bytes, header included */
+    bool taken;
+};
+
+/* The block that has the byte at offset, which is in the region and not before the first block. Cost: a
+ * binary search. */
+struct model_block model_block_at(const struct model *model, size_t offset);
+
 /* Bytes in the region. */
 size_t model_region_size(const struct model *model);
 

@@ -11,8 +11,11 @@
 
 /* Those that need the executor, in rows like INVARIANT_LIST's. More units: {address} is an offset, or
  * UINT64_MAX for NULL; {byte} the value of a byte; {refusal} an enum refusal; {hash} one of all headers;
- * {region} the number of a bad region (bad_start.h); {owner} the offset of a live payload, or UINT64_MAX for
- * none. */
+ * {region} the number of a bad region (bad_start.h); {owner} the offset of a live payload, ORACLE_OWNER_FREE
+ * or ORACLE_OWNER_NONE. */
+#define ORACLE_OWNER_NONE UINT64_MAX       /* it is no memory of the heap's */
+#define ORACLE_OWNER_FREE (UINT64_MAX - 1) /* of the region, and no live payload */
+
 #define EXECUTION_ORACLE_LIST(X)                                                                             \
     X(INSIDE, "inside", "Every payload lies inside the region.", "the payload at {offset}",                  \
       "an end within the region's {bytes}", "an end at {bytes}")                                             \
@@ -87,7 +90,8 @@
     X(ASSERTION, "assertion", "No assertion of the heap's own fails.", "the call",                           \
       "every assertion to hold", "one that fails")                                                           \
     X(STRAY_STORE, "stray-store",                                                                            \
-      "The heap stores nothing outside the region and its own data, nor in live payloads but the call's.",   \
+      "The heap stores nothing outside the region and its own data, nor in live payloads but the call's, "   \
+      "nor, with a model, in free memory.",                                                                  \
       "the byte at {offset}", "no store {owner}", "a store of {bytes}")
 
 enum oracle {

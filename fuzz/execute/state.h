@@ -86,6 +86,9 @@ struct executor {
         void);    /* makes the subject's globals what they were at first; NULL: unknown where they are */
     bool repeats; /* executor_run does all once more from a new start, which must give the same answers */
     const struct guard *guard; /* watches calls of a subject without a view (guard.h); NULL: none does */
+    struct stores *stores; /* where what a subject with a view stores is noted (stores.h); NULL: nowhere */
+    bool trusts_stores;    /* what they explain is not compared after every step. Digests then lack some
+                            * layouts, and the census those of large heaps */
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
@@ -111,7 +114,9 @@ struct executor {
                                * the subject knows */
     struct verdict set_aside; /* the violation the run ended with, if the subject knows it */
     uint64_t digest;          /* over results and layouts of all steps done */
-    struct census census;     /* of the heap after the last step */
+    struct census census;     /* of the heap after the last step at which it was walked */
+    bool is_walked;           /* that was the last step */
+    bool is_compared;         /* all payloads were compared after it */
 };
 
 /* Adds an observer, which must outlive its use, after those there are; at most OBSERVER_MAXIMUM in all. */

@@ -29,6 +29,11 @@ struct subject_view {
     void *heap;
     size_t heap_size; /* bytes; at most VIEW_HEAP_SIZE */
 
+    /* What else it may store to at any time, besides the headers of its blocks: variables of its own, or
+     * metadata in front of its payloads, which check judges. May be none. */
+    const void *own;
+    size_t own_size; /* bytes */
+
     size_t page_size; /* bytes of a page, whatever a program says; 0: what it says */
     bool fixed;       /* it never grows */
 
@@ -69,6 +74,10 @@ struct subject_view {
     /* Checks the invariants in mask and fills *census; as invariant_check. Other bits of mask are those of
      * the oracles that are on, for what it finds beyond them. */
     struct verdict (*check)(const struct expectation *expectation, uint64_t mask, struct census *census);
+
+    /* The same of what needs no walk: the region, and the counters, which have to be of live_count blocks and
+     * taken_size bytes. NULL: its blocks are always walked. */
+    struct verdict (*check_briefly)(const struct expectation *expectation, size_t taken_size, uint64_t mask);
 
     /* Visits every block of the size bytes at base, for the picture of a heap that may be corrupt: stops at
      * an impossible header, and returns false. */

@@ -131,7 +131,23 @@ void guard_end_aborted(void) {
     }
 }
 
+struct stores host_stores;
+
+/* The line of a store or, where that is in a header's accessor, of the call of it. */
+static void find_store(struct store_place place, struct sanitizer_source *source) {
+    sanitizer_find_line(place.pc, source);
+    const size_t size = strlen(source->file);
+    if (size > 2 && strcmp(source->file + size - 2, ".h") == 0 && place.caller != 0) {
+        sanitizer_find_line(place.caller, source);
+    }
+}
+
 void guard_find_place(struct verdict verdict, struct assertion *place) {
+    if (verdict.oracle == ORACLE_STRAY_STORE && host_stores.stray.pc != 0) {
+        *place = (struct assertion){.text = ""};
+        find_store(host_stores.stray, &place->source);
+        return;
+    }
     const bool found = !verdict_is_sound(verdict) && verdict.oracle == call.verdict.oracle;
     *place = found ? end_words : (struct assertion){.text = ""};
     if (found && end_pc != 0) {
@@ -208,8 +224,27 @@ static inline bool is_plain(uintptr_t address, size_t size) {
     return (bits >> offset % 8 & ((UINT32_C(1) << size) - 1)) == 0;
 }
 
+/* stack: the callback's frame. That of a function with a frame begins with the address of its caller's, and
+ * then the return address. */
+static void note_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t stack) {
+    if (address >= stack && address < host_stores.stack_end) {
+        return;
+    }
+    struct store_place place = {pc, 0};
+#if defined(__x86_64__) || defined(__aarch64__)
+    const uintptr_t caller = *(const uintptr_t *)stack;
+    if (caller > stack && caller < host_stores.stack_end && caller % sizeof caller == 0) {
+        place.caller = ((const uintptr_t *)caller)[1] - 1;
+    }
+#endif
+    stores_note(&host_stores, address, size, place);
+}
+
 /* stack: where the callback's own frames end and those of the call begin. */
 static void judge_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t stack) {
+    if (host_stores.recording) {
+        note_store(address, size, pc, stack);
+    }
     if (!call.active || !call.watches_stores || size == 0) {
         return;
     }

@@ -7,12 +7,17 @@
 #include <stdbool.h>
 
 #include "fuzz/execute/guard.h"
+#include "fuzz/execute/stores.h"
 #include "fuzz/host/abort.h"
 
 extern const struct guard host_guard;
 
-/* Where in the sources the last call ended, if the guard has ended it with this verdict: source.line is 0
- * when that is unknown, text empty when it was no assertion. Cost: a symbolizer's. */
+/* What the subject with a view that is called has stored, where its code is compiled so. */
+extern struct stores host_stores;
+
+/* Where in the sources the last call ended, if the guard has ended it with this verdict, or made the store
+ * that it is about: source.line is 0 when that is unknown, text empty when it was no assertion. Cost: a
+ * symbolizer's. */
 void guard_find_place(struct verdict verdict, struct assertion *place);
 
 /* From a handler of SIGABRT or in place of it, and when an assertion fails: ends the guarded call that is

@@ -66,6 +66,7 @@ struct executor *host_executor(size_t slot_capacity) {
     executor.subject = subject_under_test;
     executor.oracles = ORACLE_ALL;
     executor.guard = &host_guard;
+    executor.stores = executor.subject->view == NULL ? NULL : &host_stores;
     executor.repeats = true;
     executor.restore = executor.subject->reset == NULL ? globals_keep() : NULL;
     executor.arena = map_arena(executor.subject->facts.below_4_gib);

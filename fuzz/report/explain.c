@@ -63,8 +63,10 @@ static void format_region(uint64_t index, char value[NUMBER_SIZE]) {
 }
 
 static void format_owner(uint64_t offset, char value[NUMBER_SIZE]) {
-    if (offset == UINT64_MAX) {
+    if (offset == ORACLE_OWNER_NONE) {
         snprintf(value, NUMBER_SIZE, "outside the region and the heap's own data");
+    } else if (offset == ORACLE_OWNER_FREE) {
+        snprintf(value, NUMBER_SIZE, "in free memory");
     } else {
         char start[NUMBER_SIZE];
         format_offset(offset, start);

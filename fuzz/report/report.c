@@ -88,11 +88,14 @@ static struct verdict record_run(struct executor *executor, const struct program
                                  FILE *trace) {
     const struct observers others = executor->observers;
     const bool repeats = executor->repeats;
+    const bool trusts_stores = executor->trusts_stores;
     recorder = (struct recorder){.trace = trace, .executor = executor, .replay = replay};
     executor->observers = (struct observers){{&recording, &debug_observer}, 2};
     executor->repeats = repeats && trace == NULL; /* or there would be two */
+    executor->trusts_stores = false;              /* all is told as early as it can be */
     const struct verdict verdict = executor_run(executor, program);
     executor->repeats = repeats;
+    executor->trusts_stores = trusts_stores;
     executor->observers = others;
     return verdict;
 }

@@ -24,6 +24,11 @@ static bool finds_poison(const struct reproducer *file) {
     return file->outcome->failure.verdict.oracle == ORACLE_POISON;
 }
 
+/* Its finding is what a call stores, which only the harness sees. */
+static bool finds_store(const struct reproducer *file) {
+    return file->outcome->failure.verdict.oracle == ORACLE_STRAY_STORE;
+}
+
 /* The comment. */
 
 static void write_comment(const struct reproducer *file, const char *name) {
@@ -47,7 +52,8 @@ static void write_comment(const struct reproducer *file, const char *name) {
             " *     %s -I. repro.c src/kmem.c -o repro && ./repro\n"
             " * %s */\n",
             sanitizer ? "clang -g -fsanitize=address,undefined -fno-sanitize-recover=all" : "cc -g",
-            ends[file->outcome->failure.kind]);
+            finds_store(file) ? "It ends with 2: what its last call stores, only the harness sees."
+                              : ends[file->outcome->failure.kind]);
 }
 
 /* What the helpers need. */
@@ -271,7 +277,7 @@ static void write_damaged(const struct step *step, FILE *stream) {
  * harness looks at in the same operation. */
 static void write_asked(const struct reproducer *file) {
     const struct failure *const failure = &file->outcome->failure;
-    if (failure->kind == FAILURE_NONE) {
+    if (failure->kind == FAILURE_NONE || finds_store(file)) {
         return;
     }
     fputs("    asked = ", file->stream);
@@ -323,10 +329,14 @@ static void write_file(const struct program *program, const struct outcome *outc
     for (size_t i = 0; i < file.step_count; i++) {
         write_step(&file, &file.steps[i], i + 1 == file.step_count);
     }
-    fputs(
+    fprintf(
+        stream,
         "\n    check(!block_read(base).taken && block_read(base).size == kmem_size(&heap), RECOVERY);\n}\n\n"
-        "int main(void) {\n    reproduce();\n    return 0;\n}\n",
-        stream);
+        "int main(void) {\n    reproduce();\n%s}\n",
+        finds_store(&file)
+            ? "    fputs(\"not judged: the harness sees what this file cannot: stray-store\\n\", stderr);\n"
+              "    return 2;\n"
+            : "    return 0;\n");
 }
 
 bool reproducer_is_possible(void) {

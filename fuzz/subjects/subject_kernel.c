@@ -14,6 +14,14 @@ static struct {
     const void *pointer;
 } fault;
 
+/* The layer's variables, in one struct that begins with its heap (src/kernel.c). */
+struct layer {
+    struct kmem heap;
+    void *page_table;
+    kmem_fault_hook *fault_hook;
+    bool pages_are_corrupt;
+};
+
 static unsigned char page_table[1]; /* what the layer is told of one, and never reads */
 
 static void hook(enum kmem_error error, const void *pointer) {
@@ -88,6 +96,10 @@ static struct verdict check(const struct expectation *expectation, uint64_t mask
     return invariant_check(heap(), expectation, mask, census);
 }
 
+static struct verdict check_briefly(const struct expectation *expectation, size_t taken_size, uint64_t mask) {
+    return invariant_check_briefly(heap(), expectation, taken_size, mask);
+}
+
 static bool start_region(const struct subject_region *region);
 
 static struct subject_view view = {
@@ -101,6 +113,7 @@ static struct subject_view view = {
     .head = kmem_kernel_head,
     .page_count = kmem_kernel_page_count,
     .check = check,
+    .check_briefly = check_briefly,
     .walk = kmem_view_walk,
     .arrange = arrange,
 };
@@ -110,6 +123,8 @@ static bool start_region(const struct subject_region *region) {
     begin(NULL);
     view.heap = heap();
     view.heap_size = sizeof(struct kmem);
+    view.own = heap();
+    view.own_size = sizeof(struct layer);
     return kmem_kernel_init_at(page_table, region->base, region->page_count, &region->source) == KMEM_OK &&
            kmem_kernel_page_table() == page_table;
 }

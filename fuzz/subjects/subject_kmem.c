@@ -79,6 +79,10 @@ static struct verdict check(const struct expectation *expectation, uint64_t mask
     return invariant_check(&heap, expectation, mask, census);
 }
 
+static struct verdict check_briefly(const struct expectation *expectation, size_t taken_size, uint64_t mask) {
+    return invariant_check_briefly(&heap, expectation, taken_size, mask);
+}
+
 static void arrange(const struct live_block *live, size_t live_count) {
     kmem_view_arrange(&heap, live, live_count);
 }
@@ -96,6 +100,7 @@ static const struct subject_view view = {
     .head = head,
     .page_count = page_count,
     .check = check,
+    .check_briefly = check_briefly,
     .walk = kmem_view_walk,
     .arrange = arrange,
 };

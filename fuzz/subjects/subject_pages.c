@@ -21,9 +21,7 @@ static bool start(void *memory, size_t size) {
     return pages_start(memory, size);
 }
 
-static bool start_region(const struct subject_region *given) {
-    return start(given->base, given->page_count * PAGE_SIZE);
-}
+static bool start_region(const struct subject_region *given);
 
 /* Any address will do but NULL, so where a size would, too, no page fits: it and its descriptor take more. */
 static bool start_badly(const struct subject_region *given) {
@@ -191,7 +189,7 @@ static struct verdict check(const struct expectation *expectation, uint64_t mask
     return verdict_is_sound(verdict) && watched ? check_around() : verdict;
 }
 
-static const struct subject_view view = {
+static struct subject_view view = {
     .heap = &pages,
     .heap_size = sizeof pages,
     .page_size = PAGE_SIZE,
@@ -206,6 +204,13 @@ static const struct subject_view view = {
     .check = check,
     .walk = walk,
 };
+
+static bool start_region(const struct subject_region *given) {
+    const bool started = start(given->base, given->page_count * PAGE_SIZE);
+    view.own = descriptors;
+    view.own_size = page_count;
+    return started;
+}
 
 static const struct subject_names names = {
     .sources = "src/page.c",

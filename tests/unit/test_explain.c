@@ -96,7 +96,9 @@ static const struct reading readings[] = {
     {{ORACLE_STRAY_STORE, 140, 136, 4},
      {"the byte at offset 140", "no store in the live payload that starts at offset 136",
       "a store of 4 bytes"}},
-    {{ORACLE_STRAY_STORE, 1024, NULL_OFFSET, 1},
+    {{ORACLE_STRAY_STORE, 24, ORACLE_OWNER_FREE, 8},
+     {"the byte at offset 24", "no store in free memory", "a store of 8 bytes"}},
+    {{ORACLE_STRAY_STORE, 1024, ORACLE_OWNER_NONE, 1},
      {"the byte at offset 1024", "no store outside the region and the heap's own data",
       "a store of 1 bytes"}},
 };

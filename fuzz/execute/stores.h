@@ -18,7 +18,7 @@ struct store_place {
     uintptr_t caller;
 };
 
-/* Stores that follow one another in time and in memory are one. */
+/* Stores that follow one another in time and in memory are noted as one. */
 struct store {
     uintptr_t address;
     size_t size;
@@ -36,20 +36,6 @@ struct stores {
     struct store list[STORES_MAXIMUM];
     struct store_place stray; /* of the one that stores_judge last found */
 };
-
-/* Notes a store; for the host. */
-static inline void stores_note(struct stores *stores, uintptr_t address, size_t size,
-                               struct store_place place) {
-    struct store *const last = &stores->list[stores->count == 0 ? 0 : stores->count - 1];
-    if (stores->count != 0 && address == last->address + last->size) {
-        last->size += size;
-        last->last = place;
-    } else if (stores->count == STORES_MAXIMUM) {
-        stores->overflowed = true;
-    } else {
-        stores->list[stores->count++] = (struct store){address, size, place, place};
-    }
-}
 
 /* From now on, until stores_end, stores are noted but for those into the frames of functions called from the
  * caller's frame. */

@@ -237,7 +237,15 @@ static void note_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t s
         place.caller = ((const uintptr_t *)caller)[1] - 1;
     }
 #endif
-    stores_note(&host_stores, address, size, place);
+    struct store *const last = &host_stores.list[host_stores.count == 0 ? 0 : host_stores.count - 1];
+    if (host_stores.count != 0 && address == last->address + last->size) {
+        last->size += size;
+        last->last = place;
+    } else if (host_stores.count == STORES_MAXIMUM) {
+        host_stores.overflowed = true;
+    } else {
+        host_stores.list[host_stores.count++] = (struct store){address, size, place, place};
+    }
 }
 
 /* stack: where the callback's own frames end and those of the call begin. */

@@ -2,6 +2,7 @@
 #include "fuzz/execute/bad_start.h"
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/judge.h"
+#include "fuzz/execute/stores.h"
 
 struct verdict judge_bad_starts(const struct executor *executor) {
     (void)executor;
@@ -14,6 +15,25 @@ struct verdict judge_poison(const struct executor *executor) {
 }
 
 struct verdict damage_perform(struct executor *executor, struct step *step) {
+    (void)executor, (void)step;
+    return verdict_sound();
+}
+
+void stores_note_start(struct stores *stores) {
+    (void)stores;
+}
+
+bool stores_explain(const struct executor *executor, const struct step *step) {
+    (void)executor, (void)step;
+    return false;
+}
+
+bool stores_headers_hold(const struct executor *executor, const struct step *step) {
+    (void)executor, (void)step;
+    return false;
+}
+
+struct verdict stores_judge(const struct executor *executor, const struct step *step) {
     (void)executor, (void)step;
     return verdict_sound();
 }

@@ -91,20 +91,26 @@ class Examiner:
         if "code" not in record:
             copy = self.core.write(mutant, self.sources[mutant.file])
             record["code"] = self.core.code_of(copy, mutant.file)
-            shutil.rmtree(copy)
             self.remember(mutant, record)
         return record["code"]
 
     def examine(self, mutant):
         """{stage: kills} of a mutant."""
+        try:
+            return self._examine(mutant)
+        finally:
+            shutil.rmtree(self.core.folder_of(mutant), ignore_errors=True)
+
+    def _examine(self, mutant):
         record = self.recall(mutant)
         known = {stage: [kill and mutants_stages.Kill(*kill) for kill in kills] for stage, kills in record["stages"].items()}
         known = {stage.name: known[stage.name] for stage in self.stages if stage.name in known}
         missing = [stage for stage in self.stages if stage.name not in known]
         if missing and not (self.options.first and any(any(kills) for kills in known.values())):
-            copy = self.core.write(mutant, self.sources[mutant.file])
+            copy = self.core.folder_of(mutant)
+            if not copy.is_dir():  # it was compared by an earlier run
+                self.core.code_of(self.core.write(mutant, self.sources[mutant.file]), mutant.file)
             known.update(mutants_stages.examine(mutant, copy, self.core, missing, self.prefix, self.options.first))
-            shutil.rmtree(copy)
             record["stages"].update(known)
             self.remember(mutant, record)
         return {stage.name: known[stage.name] for stage in self.stages if stage.name in known}
@@ -117,6 +123,8 @@ class Examiner:
         begin = source.find(change[0].encode())
         control = mutants_make.Mutant(file, "control", str(must_die), "control", *change, 1, begin, begin + len(change[0]), 0)
         copy = self.core.write(control, source)
+        if self.core.code_of(copy, file) is None:
+            return [f"the canary of {file} does not compile"]
         results = mutants_stages.examine(control, copy, self.core, self.stages, self.prefix, False)
         shutil.rmtree(copy)
         if must_die:
@@ -198,6 +206,8 @@ def drop(examiner, pool, mutants, limit):
             else:
                 seen[mutant.file, code] = mutant
                 kept.append(mutant)
+                continue
+            shutil.rmtree(examiner.core.folder_of(mutant), ignore_errors=True)
         if limit and len(kept) == limit:
             break
     return kept, dropped
@@ -287,7 +297,7 @@ def run(options):
         patched.stop_children()
         pool.shutdown(wait=True)
         patched.allow_children()
-    score = mutants_report.Score(results, options.stages, equivalent)
+    score = mutants_report.Score(results, options.stages, equivalent, not options.first)
     seconds = time.monotonic() - started
     if options.json:
         settings = {"programs": options.programs, "seeds": mutants_stages.SEEDS, "sample": options.sample, "seed": options.seed}

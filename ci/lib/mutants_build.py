@@ -1,8 +1,8 @@
 """Compiles mutants: drops those that do not compile, or come to the same code as the original or another, and links each of the
 others with the tools and with the unit tests.
 
-What is compared is an object at -O2 without sanitizers, whose platform (mutants_port.h) makes every hook a call to something unknown.
-What is run is compiled as preset `fuzz` compiles the core.
+What is compared is an object at -O2 without sanitizers, whose platform (mutants_port.h) makes every hook a call to something
+unknown. It also runs first. What it survives is compiled once more, for the same platform, as preset `fuzz` compiles the core.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from patched import Broken
 
 WORK = pathlib.Path("build/mutants")
 PORT = "ci/lib/mutants_port.h"
+HOOKS = "ci/lib/mutants_hooks.c"
 PRESETS = ("fuzz", "dev")  # of the core and the tools; of the unit tests
 
 # The unit tests of a file: those that are linked together, and those that have the file compiled into them. The kernel layer's come
@@ -43,6 +44,7 @@ class Core:
         self.root = pathlib.Path.cwd()
         self.compiles, self.directory = self._compiles("fuzz", "src/CMakeFiles/kmem.dir/")
         self.test_compiles, self.test_directory = self._compiles("dev", "tests/CMakeFiles/")
+        self.hooks = (WORK / "hooks.o").resolve()
         self.tools = {}
         self.links = {}
 
@@ -60,13 +62,18 @@ class Core:
         return commands, pathlib.Path("build", preset)
 
     def prepare(self, files):
-        """Prelinks the tools that run these files."""
+        """Compiles the hooks, and prelinks the tools that run these files."""
+        WORK.mkdir(parents=True, exist_ok=True)
+        compiler = self.compiles["src/kmem.c"][0]
+        code, output = patched.run([compiler, "-std=c11", "-O2", "-c", HOOKS, "-o", str(self.hooks)])
+        if code != 0:
+            raise Broken(f"{HOOKS} does not compile:\n{output[-2000:]}")
         for tool in dict.fromkeys(FILES[file][1] for file in files):
             self.tools[tool] = patched.Build("fuzz", tool)
 
     def fingerprint(self, file):
         """Differs when what runs a file's mutants does, the file itself apart."""
-        digest = hashlib.sha256(self.tools[FILES[file][1]].fingerprint().encode())
+        digest = hashlib.sha256(self.tools[FILES[file][1]].fingerprint().encode() + self.hooks.read_bytes())
         for test in (*sum(FILES[file][2], ()), *FILES[file][3]):
             digest.update(pathlib.Path(f"tests/unit/test_{test}.c").read_bytes())
         for path in sorted(pathlib.Path("src").rglob("*.[ch]")):
@@ -98,9 +105,14 @@ class Core:
             (copy / "build.log").write_text(log, encoding="utf-8")
         return code == 0
 
+    @staticmethod
+    def folder_of(mutant):
+        """Where a mutant is made, as an absolute path."""
+        return (WORK / "work" / mutant.name).resolve()
+
     def write(self, mutant, source):
         """A folder with a mutant's file and the translation units it is in. Returns its absolute path."""
-        copy = (WORK / "work" / mutant.name).resolve()
+        copy = self.folder_of(mutant)
         shutil.rmtree(copy, ignore_errors=True)
         (copy / "src").mkdir(parents=True)
         for unit in FILES[mutant.file][0]:
@@ -127,24 +139,26 @@ class Core:
             shutil.copyfile(f"src/{name}", copy / "src" / name)
         return self.code_of(copy, file)
 
-    def objects(self, copy, file):
-        """Compiles a mutated file as the build does; returns all objects of the core."""
-        objects = []
+    def objects(self, copy, file, sanitized):
+        """All objects of the core, a mutated file's units in their place: those that code_of has compiled, or sanitized ones that
+        are compiled now."""
+        objects = [self.hooks]
         for source, arguments in self.compiles.items():
             built = arguments[arguments.index("-o") + 1]
-            if pathlib.Path(source).name not in FILES[file][0] or pathlib.Path(source).parent.name != "src":
+            unit = pathlib.Path(source).relative_to("src")
+            if str(unit) not in FILES[file][0]:
                 objects.append((self.directory / built).resolve())
                 continue
-            objects.append(copy / pathlib.Path(built).name)
-            command = [*without_options(arguments[:arguments.index("-o")], "-W", "-g"), "-w"]
-            if not self._compile(command, copy, source, objects[-1]):
+            objects.append(copy / f"{unit}.{'sanitized' if sanitized else 'plain'}.o")
+            command = [*without_options(arguments[:arguments.index("-o")], "-W", "-g"), "-w", f'-DKMEM_PORT_HEADER="{PORT}"']
+            if sanitized and not self._compile(command, copy, source, objects[-1], self.directory):
                 raise Broken(f"{copy.name} compiles without sanitizers only; see {copy / 'build.log'}")
         return objects
 
     def link_tool(self, copy, file, objects):
-        """Links a file's tool with a mutant. Returns its path."""
+        """Links a file's tool with a mutant. Returns a list of its path."""
         (copy / "fuzz").mkdir(exist_ok=True)
-        return self.tools[FILES[file][1]].link_objects(objects, copy)[0]
+        return self.tools[FILES[file][1]].link_objects(objects, copy)
 
     def link_tests(self, copy, file, objects):
         """Links a file's unit tests with a mutant. Returns their programs."""
@@ -162,7 +176,7 @@ class Core:
                                      str(self.root / source), "-o", str(output)], self.test_directory)
             if code != 0:
                 raise Broken(f"{source} does not compile with {copy.name}:\n{log[-2000:]}")
-            rest = [path for path in objects if path.name != f"{pathlib.Path(file).name}.o"]
+            rest = [path for path in objects if not path.name.startswith(pathlib.Path(file).name)]
             programs.append(self._link_tests(copy, copy / f"test_{name}", name, [output], rest))
         return programs
 

@@ -52,8 +52,10 @@ def describe(mutant):
 class Score:
     """Results of mutants that were run: [(mutant, {stage: kills})]; equivalent: the names of those that can be told by nothing."""
 
-    def __init__(self, results, stages, equivalent):
+    def __init__(self, results, stages, equivalent, apart=True):
+        """apart: each went through every stage, whatever those before had done to it."""
         self.stages = stages
+        self.apart = apart
         self.equivalent = equivalent
         self.results = results
         self.judged = [(mutant, by_stage) for mutant, by_stage in results if mutant.name not in equivalent]
@@ -105,7 +107,7 @@ def text_report(score, dropped, problems, seconds):
     for stage, figures in score.summary().items():
         line = (f"{stage:<8} killed {figures['killed']:,} of {figures['ran']:,}"
                 + (f" ({percent(figures['killed'], figures['ran'])})" if figures["ran"] else "")
-                + f", {figures['only_here']} only here")
+                + (f", {figures['only_here']} only here" if score.apart else ""))
         if figures["executions"]:
             line += (f"; {figures['in_every_seed']:,} with every seed; executions to kill: median "
                      f"{figures['executions']['median']:g}, most {figures['executions']['most']:,}")
@@ -119,8 +121,8 @@ def text_report(score, dropped, problems, seconds):
                  f"{dropped['alike']} another's; run {len(score.results):,}, of which {len(score.equivalent)} are equivalent")
     lines += [f"WRONG  {problem}" for problem in problems]
     alive = len({mutant.name for mutant in score.survivors()} - score.equivalent)
-    lines.append(f"{total - alive} mutants killed, {alive} not, in {seconds:.0f} s; "
-                 f"{'all as it must be' if not problems else f'{len(problems)} wrong'}")
+    lines.append(f"{max(len(score.results) - len(problems), 0)} passed, {len(problems)} failed: {total - alive:,} mutants killed of "
+                 f"{total:,}, in {seconds:.0f} s; {'all as it must be' if not problems else f'{len(problems)} wrong'}")
     return "\n".join(lines)
 
 

@@ -116,23 +116,26 @@ def run_stage(stage, program, directory, prefix=()):
 
 
 def examine(mutant, copy, core, chosen, prefix, first_only):
-    """{stage: [a Kill or None for each of its command lines]} of a mutant that has been written to copy; first_only: stages
-    after the first that kills are left out."""
-    objects = core.objects(copy, mutant.file)
-    tool = None
+    """{stage: [a Kill or None for each of its command lines]} of a mutant that has been written to copy and compiled there;
+    first_only: stages after the first that kills are left out."""
+    linked = {}  # {(of tests, sanitized): programs}
+
+    def programs(of_tests, sanitized):
+        if (of_tests, sanitized) not in linked:
+            objects = core.objects(copy, mutant.file, sanitized)
+            link = core.link_tests if of_tests else core.link_tool
+            linked[of_tests, sanitized] = link(copy, mutant.file, objects)
+        return linked[of_tests, sanitized]
+
     results = {}
     for stage in chosen:
-        if stage.name == "unit":
-            programs = core.link_tests(copy, mutant.file, objects)
-        else:
-            tool = tool or core.link_tool(copy, mutant.file, objects)
-            programs = [tool]
-        kills = []
-        for program in programs:
-            kills = run_stage(stage, program, copy, prefix)
-            if any(kills):
+        for sanitized in (False, True):
+            for program in programs(stage.name == "unit", sanitized):
+                results[stage.name] = run_stage(stage, program, copy, prefix)
+                if any(results[stage.name]):
+                    break
+            if any(results[stage.name]):
                 break
-        results[stage.name] = kills
-        if first_only and any(kills):
+        if first_only and any(results[stage.name]):
             break
     return results

@@ -1,0 +1,270 @@
+"""Tests of ./ci/mutants: what is made of a file, what is dropped, and that whatever survives unlisted, or is listed and does not, is
+named."""
+
+import json
+import pathlib
+import subprocess
+from unittest import mock
+
+import mutants
+import mutants_build
+import mutants_make
+import mutants_report
+import mutants_stages
+import patched
+import pytest
+from mutants_stages import Kill
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+USAGE, ENVIRONMENT = 2, 3
+HEADER = """\
+#include <stdbool.h>
+#include <stddef.h>
+enum colour { RED, GREEN, BLUE };
+#define SIZE ((size_t)8)
+#define KEEP(what) ((void)(what))
+void hook(size_t first, size_t second);
+"""
+
+
+def make(folder, body, header=HEADER):
+    """The mutants of a file, as (operator, original, replacement)."""
+    (folder / "file.c").write_text(header + body, encoding="utf-8")
+    dumped = subprocess.run(["clang-19", "-fsyntax-only", "-Xclang", "-ast-dump=json", "file.c"], cwd=folder, check=True,
+                            capture_output=True, text=True).stdout
+    return mutants_make.make_mutants(mutants_make.load_tree(dumped), "file.c", (folder / "file.c").read_bytes())
+
+
+def changes(folder, body):
+    """The mutants of a file, without their place."""
+    return {(mutant.operator, mutant.original, mutant.replacement) for mutant in make(folder, body)}
+
+
+class TestOperators:
+    # (a function's body, operator, original, replacement) of one mutant of each operator, and where macros are concerned.
+    MADE = (
+        ("return a < b;", "relation", "a < b", "a <= b"),
+        ("return a + b;", "arithmetic", "a + b", "a - b"),
+        ("return a + b;", "operand", "a + b", "b"),
+        ("return a & b;", "bits", "a & b", "(a | b)"),
+        ("return a << b;", "bits", "a << b", "(a >> b)"),
+        ("return a && b || a;", "logic", "a && b", "(a || b)"),
+        ("a += b; return a;", "assignment", "a += b", "a -= b"),
+        ("a += b; return a;", "statement", "a += b", "(void)0"),
+        ("a++; return a;", "increment", "a++", "a--"),
+        ("return ~a;", "unary", "~a", "a"),
+        ("return a + SIZE;", "constant", "SIZE", "(SIZE + 1)"),
+        ("return a + 3;", "constant", "3", "(3 - 1)"),
+        ("return a == GREEN;", "enumerator", "GREEN", "BLUE"),
+        ("return a;", "variable", "a", "(a + 1)"),
+        ("if (a) return b; return 1;", "condition", "a", "!(a)"),
+        ("for (; a < b;) hook(a, b); return 1;", "condition", "a < b", "false"),
+        ("return a * b;", "return", "a * b", "(a * b) - 1"),
+        ("hook(a, b); return 1;", "arguments", "a, b", "b, a"),
+        ("hook(a, b); return 1;", "statement", "hook(a, b)", "(void)0"),
+        ("for (;;) { if (a) break; } return 1;", "statement", "break", "(void)0"),
+        ("KEEP(a + b); return 1;", "arithmetic", "a + b", "a - b"),
+    )
+
+    @pytest.mark.parametrize("body,operator,original,replacement", MADE)
+    def test_an_operator_changes_what_it_is_named_after(self, folder, body, operator, original, replacement):
+        assert (operator, original, replacement) in changes(folder, f"size_t f(size_t a, size_t b) {{ {body} }}\n")
+
+    def test_every_operator_is_tried(self):
+        assert {operator for _, operator, _, _ in self.MADE} == set(mutants_make.OPERATORS)
+
+    def test_every_mutant_differs_from_the_file_and_from_the_others(self, folder):
+        made = make(folder, "size_t f(size_t a, size_t b) { return a < b ? a + SIZE : a / b % 3; }\n")
+        source = (folder / "file.c").read_bytes()
+        assert len({source, *(mutant.apply(source) for mutant in made)}) == len(made) + 1
+        assert len({mutant.name for mutant in made}) == len(made)
+
+    def test_a_file_in_which_nothing_mutates_has_none(self, folder):
+        assert make(folder, "void f(void) {\n}\n") == []
+        assert make(folder, "", "extern int i;\n") == []
+
+    def test_contracts_are_left_alone(self, folder):
+        header = HEADER + "#define REQUIRE(condition) ((condition) ? (void)0 : hook(1, 2))\n"
+        assert make(folder, "void f(size_t a) { REQUIRE(a < 3); }\n", header) == []
+
+    def test_a_mutant_keeps_its_name_when_its_line_moves(self, folder):
+        body = "size_t f(size_t a) {\n    return a + 1;\n}\n"
+        assert ({mutant.name for mutant in make(folder, body)}
+                == {mutant.name for mutant in make(folder, body, HEADER + "// a comment\nint before;\n")})
+
+
+class TestCore:
+    """With the builds of this tree."""
+
+    @pytest.fixture(scope="class")
+    def core(self):
+        return mutants_build.Core()
+
+    def code(self, core, change):
+        """What the page allocator comes to with a change."""
+        source = pathlib.Path("src/page.c").read_bytes()
+        begin = source.index(change[0].encode())
+        mutant = mutants_make.Mutant("src/page.c", "test", "", "", *change, 1, begin, begin + len(change[0]), 1)
+        return core.code_of(core.write(mutant, source), "src/page.c")
+
+    def test_what_compiles_to_the_same_is_told_from_what_does_not(self, core):
+        original = core.original_code("src/page.c")
+        line = "free_count == count"
+        assert self.code(core, (line, "count == free_count")) == original
+        assert self.code(core, (line, "free_count >= count")) not in (None, original)
+        assert self.code(core, (line, "free_count == nothing")) is None
+
+    def test_every_file_has_mutants_and_a_canary(self, core):
+        for file in mutants_build.FILES:
+            source = pathlib.Path(file).read_bytes()
+            assert len(mutants_make.make_mutants(core.tree(file), file, source)) > 50
+            assert source.count(mutants.CANARIES[file][0].encode()) == 1
+
+
+def mutant(name="a < b", replacement="a <= b", line="if (a < b)"):
+    """A mutant of a file that there is not."""
+    return mutants_make.Mutant("src/x.c", "f", line, "relation", name, replacement, 1, 0, 5, 7)
+
+
+class FakeExaminer:
+    """Mutants whose code is their replacement."""
+
+    def __init__(self, *of_file):
+        self.mutants = {"src/x.c": list(of_file)}
+        self.originals = {"src/x.c": "same"}
+        self.core = mock.Mock(folder_of=lambda mutant: pathlib.Path("/nonexistent"))
+
+    @staticmethod
+    def code_of(of):
+        return None if of.replacement == "broken" else of.replacement
+
+
+KILLED = {"smoke": [Kill("placement", 3, 1), None], "unit": [None]}
+ALIVE = {"smoke": [None, None], "unit": [None]}
+
+
+class TestVerdict:
+    def judge(self, results, listed):
+        return mutants.judge(FakeExaminer(*(of for of, _ in results)), results, listed)
+
+    def test_a_survivor_that_is_not_listed_is_named(self):
+        problems, _ = self.judge([(mutant(), ALIVE)], {})
+        assert problems == [f"survives, and is not in docs/survivors.md: {mutants_report.describe(mutant())}"]
+
+    def test_one_that_is_listed_is_right(self):
+        assert self.judge([(mutant(), ALIVE)], {mutant().identity: (True, "why")}) == ([], {mutant().name})
+        assert self.judge([(mutant(), ALIVE)], {mutant().identity: (False, "why")}) == ([], set())
+
+    def test_one_that_is_listed_and_killed_is_named(self):
+        problems, _ = self.judge([(mutant(), KILLED)], {mutant().identity: (True, "why")})
+        assert problems == [f"docs/survivors.md lists one that smoke kills: {mutants_report.describe(mutant())}"]
+
+    def test_one_that_is_listed_and_no_longer_made_is_named(self):
+        gone = mutant(line="if (a < b) /* as it was */")
+        problems, _ = self.judge([(mutant(), KILLED)], {gone.identity: (True, "why")})
+        assert len(problems) == 1 and "lists what is no mutant" in problems[0] and "as it was" in problems[0]
+
+    def test_one_whose_code_is_that_of_a_listed_one_is_right(self):
+        other = mutant("a<b")._replace(operator="condition")
+        examiner = FakeExaminer(mutant(), other)
+        assert mutants.judge(examiner, [(other, ALIVE)], {mutant().identity: (True, "why")}) == ([], {other.name})
+
+
+class TestCounts:
+    def test_what_is_dropped_is_counted(self):
+        made = [mutant(replacement=replacement) for replacement in ("broken", "same", "other", "third")]
+        made.append(mutant("a<b", "other"))
+        with mutants.concurrent.futures.ThreadPoolExecutor(1) as pool:
+            kept, dropped = mutants.drop(FakeExaminer(*made), pool, made, None)
+            assert [of.replacement for of in kept] == ["other", "third"]
+            assert dropped == {"made": 5, "broken": 1, "equal": 1, "alike": 1}
+            kept, dropped = mutants.drop(FakeExaminer(*made), pool, made, 1)
+        assert [of.replacement for of in kept] == ["other"] and dropped["made"] == 3
+
+    def test_scores_leave_equivalent_mutants_out(self):
+        first, second, third = mutant(), mutant("c", "d"), mutant("e", "f")
+        by_unit = {"smoke": [None, None], "unit": [Kill("a_test")]}
+        score = mutants_report.Score([(first, KILLED), (second, ALIVE), (third, by_unit)], ["smoke", "unit"], {second.name})
+        text = mutants_report.text_report(score, {"made": 4, "broken": 0, "equal": 1, "alike": 0}, [], 1.0)
+        assert "smoke    killed 1 of 2 (50.0 %), 1 only here; 0 with every seed; executions to kill: median 3, most 3" in text
+        assert "without the unit tests: 1 of 2 (50.0 %)" in text
+        assert text.endswith("3 passed, 0 failed: 2 mutants killed of 2, in 1 s; all as it must be")
+        document = json.loads(mutants_report.json_report(score, {}, ["wrong"], 1.0, {"sample": None}))
+        assert document["stages"]["smoke"]["by"] == {"placement": 1} and not document["sound"]
+        assert document["mutants"][0]["kills"]["smoke"] == [{"by": "placement", "after": 3, "seed": 1}, None]
+
+    def test_a_share_is_never_rounded_up_to_all(self):
+        assert mutants_report.percent(9999, 10000) == "99.9 %" and mutants_report.percent(3, 3) == "100 %"
+
+
+class TestSurvivors:
+    TEXT = "## Equivalent\n\n### `f` in src/x.c\n\n`if (a < b)`\n- relation `a < b` (2) → `a <= b`, `a != b`: they differ.\n"
+
+    def read(self, folder, text):
+        path = folder / "survivors.md"
+        path.write_text(text, encoding="utf-8")
+        return mutants_report.read_survivors(path)
+
+    def test_an_entry_names_its_mutants(self, folder):
+        listed = self.read(folder, self.TEXT + "\n## Not killed\n\n### `g` in src/x.c\n\n`x();`\n- statement `x()` → `(void)0`: no.\n")
+        assert listed[("src/x.c", "f", "if (a < b)", "relation", "a < b", "a != b", 2)] == (True, "they differ.")
+        assert listed[("src/x.c", "g", "x();", "statement", "x()", "(void)0", 1)] == (False, "no.") and len(listed) == 3
+
+    @pytest.mark.parametrize("wrong", ("- relation `a < b` → `a <= b`\n", "- relation a < b → a <= b: why\n",
+                                       "- relation `a < b` (2) → `a <= b`: twice\n", "### f in src/x.c\n"))
+    def test_a_line_that_says_nothing_is_refused(self, folder, wrong):
+        with pytest.raises(patched.Broken, match="survivors.md:7"):
+            self.read(folder, self.TEXT + wrong)
+
+
+class TestStages:
+    def run(self, folder, script, pattern=None):
+        (folder / "program").write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
+        (folder / "program").chmod(0o755)
+        stage = mutants_stages.Stage("smoke", ((1, ()),), pattern)
+        return mutants_stages.run_stage(stage, folder / "program", folder)
+
+    def test_a_finding_is_a_kill_and_is_not_waited_for(self, folder):
+        script = "echo 'Program 41 of seed 1 fails by asan: use-after-poison in kmem_free; it is in smoke-1-41'; sleep 1000"
+        assert self.run(folder, script, mutants_stages.FINDING) == [Kill("asan: use-after-poison", 42, 1)]
+
+    @pytest.mark.parametrize("script,by", (("exit 1", "exit 1"), ("kill -SEGV $$", "SIGSEGV"), ("kill -XCPU $$", "hang"),
+                                           ("echo 'VIOLATION inside: no'; exit 1", "inside")))
+    def test_a_crash_and_a_hang_are_kills(self, folder, script, by):
+        assert [kill.by for kill in self.run(folder, script)] == [by]
+
+    def test_who_ends_well_lives(self, folder):
+        assert self.run(folder, "echo sound") == [None]
+
+    def test_a_command_that_is_not_understood_is_no_kill(self, folder):
+        with pytest.raises(patched.Broken, match="unknown option"):
+            self.run(folder, "echo unknown option; exit 2")
+
+
+class TestCommand:
+    def run(self, *arguments):
+        """Runs ci/lib/mutants.py, without building."""
+        return subprocess.run(["/usr/bin/python3", "ci/lib/mutants.py", *arguments], capture_output=True, text=True, check=False,
+                              env={"PYTHONPATH": "fuzz:ci/lib", "PATH": "/usr/bin:/bin"}, cwd=ROOT)
+
+    @pytest.mark.parametrize("arguments,said", ((("--stages", "nothing"), "invalid choice"), (("--sample", "0"), "not a whole number"),
+                                                (("--only", "no_such_function", "--list"), "called no_such_function"),
+                                                (("--frobnicate",), "unrecognized arguments")))
+    def test_wrong_arguments_are_refused(self, arguments, said):
+        done = self.run(*arguments)
+        assert done.returncode == USAGE and said in done.stderr
+
+    def test_a_base_that_git_does_not_know_is_refused(self):
+        done = self.run("--changed", "no-such-commit", "--list")
+        assert done.returncode == ENVIRONMENT and "no-such-commit" in done.stderr
+
+    def test_mutants_can_be_listed(self):
+        lines = self.run("--only", "kmem_free", "--list").stdout.splitlines()
+        assert len(lines) > 5 and all("src/kmem.c" in line and " kmem_free: " in line for line in lines)
+        assert "return `error`" not in lines
+
+    def test_those_of_changed_lines_are_found(self):
+        diff = "--- a/src/page.c\n+++ b/src/page.c\n@@ -3,0 +4,2 @@\n+x\n+y\n@@ -9 +12 @@\n-a\n+b\n--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1,2 +0,0 @@\n"
+        done = mock.Mock(returncode=0, stdout=diff)
+        with mock.patch.object(mutants.subprocess, "run", return_value=done):
+            assert mutants.changed_lines("base") == {"src/page.c": {4, 5, 12}, "src/kmem.c": set()}

@@ -69,12 +69,18 @@ static enum refusal last_returned(void) {
     return returned;
 }
 
+static size_t described; /* the page whose descriptor was asked for last */
+
 static unsigned char *descriptor(size_t offset) {
-    return descriptors + offset / PAGE_SIZE - 1;
+    described = offset / PAGE_SIZE - 1;
+    return descriptors + described;
 }
 
+/* With the damage undone: in the middle of a run no page is free either. */
 static bool is_impossible(unsigned char value) {
-    return value != 0 && value != PAGE_TAKEN && value != (PAGE_TAKEN | PAGE_LAST);
+    const unsigned char *const at = descriptors + described;
+    const bool inside = described != 0 && at[-1] == PAGE_TAKEN && at[0] == PAGE_TAKEN;
+    return value == 0 ? inside : value != PAGE_TAKEN && value != (PAGE_TAKEN | PAGE_LAST);
 }
 
 /* The pages from index on that are one free stretch or one run; what else there is counts as a run of one. */

@@ -107,7 +107,7 @@ TEST(an_interior_pointer_is_named_before_its_run_is_judged) {
 }
 
 TEST(a_run_without_a_last_page_is_corrupt) {
-    static const char *const pictures[] = {"tt..", "t...", "ttl.", "ttx.", "tttt"};
+    static const char *const pictures[] = {"tt..", "t...", "ttl.", "ttx.", "tttt", "t.TTT"};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         set_up_as(pictures[i]);
         assert_pointer_refused(page_at(0), PAGE_CORRUPT);

@@ -413,7 +413,7 @@ def totals(results, problems, settings, seconds):
     by_target = {target: [result for result in results if result.target == target]
                  for target in sorted({result.target for result in results})}
     lines = [f"{target}: {count_outcomes(own)}" for target, own in by_target.items() if len(by_target) > 1]
-    found = [(result.executions, result.name) for result in generated(results, settings) if result.executions]
+    found = [(result.executions, result.name) for result in generated(results, settings) if result.outcome == FOUND]
     if found:
         lines.append(f"fresh programs, seed {settings['seed']}: {sum(count for count, _ in found):,} executions together, at most "
                      "{:,} ({})".format(*max(found)))

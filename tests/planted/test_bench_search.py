@@ -94,7 +94,7 @@ class TestMeasurement:
         """As search.fuzz."""
         self.fuzzers.append((folder.name, way, seed))
         if way == "both" and not folder.name.startswith("("):
-            return 77, f"VIOLATION placement: It errs.\nstat::number_of_executed_units: {seed}\n"
+            return 77, f"VIOLATION placement: It errs.\nstat::number_of_executed_units: {seed + planted.UNMADE}\n"
         return 0, f"stat::number_of_executed_units: {settings['runs']}\n"
 
     def run_main(self, *arguments, fuzz=None):

@@ -6,6 +6,7 @@
 
 #define SIZE_CAPACITY  ((size_t)512)
 #define SMALL_PAGE     ((size_t)256) /* bytes: a heap of such pages grows by any size of block */
+#define FEW_BYTES      ((size_t)16)  /* in a grain */
 #define GROWTH_REACHED ((size_t)2)   /* pages */
 
 struct sizes {
@@ -21,7 +22,8 @@ struct parts {
     size_t first_slot;
     uint16_t empty;      /* the slot that is allocated into */
     struct sizes blocks; /* one for each size of block, and one that is too large */
-    struct sizes any;    /* all that can differ */
+    struct sizes ends; /* the least and the most that each size of block is for, and the edges of a size_t */
+    struct sizes any;  /* every byte, if blocks differ by few; otherwise the same */
 };
 
 /* Sizes. */
@@ -39,27 +41,34 @@ static void add_block_sizes(struct parts *parts, size_t least, size_t most) {
     }
 }
 
-/* Of bytes each, as far as a size of block has few; otherwise those at its ends. */
-static void add_any_sizes(struct parts *parts) {
-    const size_t grain_size = parts->close->layouts.grain_size;
-    const size_t end = parts->close->layouts.grain_count * grain_size;
-    const size_t stride = grain_size > 16 ? grain_size : 1;
-    for (size_t size = 0; size <= end + grain_size; size += stride) {
-        if (stride != 1 && size != 0) {
-            add_size(&parts->any, SIZE_BASE_LITERAL, (int32_t)(size - 1));
-        }
-        add_size(&parts->any, SIZE_BASE_LITERAL, (int32_t)size);
-        if (stride != 1) {
-            add_size(&parts->any, SIZE_BASE_LITERAL, (int32_t)(size + 1));
-        }
-    }
+static void add_edges(struct sizes *sizes) {
     static const int32_t near[] = {0, -1, -7, -8, -9, -15, -16, -17, -24};
     for (size_t i = 0; i < sizeof near / sizeof near[0]; i++) {
-        add_size(&parts->any, SIZE_BASE_MAXIMUM, near[i]);
+        add_size(sizes, SIZE_BASE_MAXIMUM, near[i]);
     }
     for (int32_t amount = -8; amount <= 8; amount += 8) {
-        add_size(&parts->any, SIZE_BASE_HALF, amount);
-        add_size(&parts->any, SIZE_BASE_WORD, amount);
+        add_size(sizes, SIZE_BASE_HALF, amount);
+        add_size(sizes, SIZE_BASE_WORD, amount);
+    }
+}
+
+static void add_all_sizes(struct parts *parts) {
+    const size_t grain_size = parts->close->layouts.grain_size;
+    const size_t end = (parts->close->layouts.grain_count + 1) * grain_size;
+    for (size_t size = 0; size <= end; size++) {
+        const size_t past = size % grain_size;
+        if (past <= 1) {
+            add_size(&parts->ends, SIZE_BASE_LITERAL, (int32_t)size);
+        }
+        if (grain_size <= FEW_BYTES) {
+            add_size(&parts->any, SIZE_BASE_LITERAL, (int32_t)size);
+        }
+        size += grain_size > FEW_BYTES && past == 1 ? grain_size - 2 : 0;
+    }
+    add_edges(&parts->any);
+    add_edges(&parts->ends);
+    if (grain_size > FEW_BYTES) {
+        parts->any = parts->ends;
     }
 }
 
@@ -162,7 +171,7 @@ static void add_live(const struct parts *parts, size_t slot) {
     operation.kind = OPERATION_FREE;
     add(parts, operation);
     if (full) {
-        add_resizes(parts, slot, &parts->any);
+        add_resizes(parts, slot, &parts->ends);
     } else if (resizes(parts)) {
         const size_t usable = grains_of(parts, slot) * parts->close->layouts.grain_size;
         operation.kind = parts->executor->subject->realloc != NULL ? OPERATION_REALLOC : OPERATION_EXTEND;
@@ -198,7 +207,7 @@ static void add_allocations(const struct parts *parts) {
         add_sized(parts, OPERATION_ZALLOC, parts->empty, &parts->any);
     }
     const size_t grain_size = parts->close->layouts.grain_size;
-    add_aligned(parts, 2 * grain_size, &parts->any);
+    add_aligned(parts, 2 * grain_size, &parts->ends);
     for (uint64_t alignment = 1; alignment <= 2 * parts->close->size; alignment *= 2) {
         if (alignment != 2 * grain_size) {
             add_aligned(parts, alignment, &parts->blocks);
@@ -239,7 +248,8 @@ static void add_callocs(const struct parts *parts) {
             operation.size = edges.list[i];
             add(parts, operation);
         }
-        const size_t stride = count == 1 ? 8 : 1;
+        const size_t grain_size = parts->close->layouts.grain_size;
+        const size_t stride = count == 0 || count > grain_size ? 1 : grain_size / (size_t)count;
         for (size_t size = 3; count != 0 && size <= parts->close->size / count + 1; size += stride) {
             operation.size = bytes(size);
             add(parts, operation);
@@ -270,20 +280,18 @@ static void add_null(const struct parts *parts) {
     }
     if (parts->executor->subject->realloc != NULL) {
         operation.through = THROUGH_REALLOC;
-        for (size_t i = 0; i < parts->any.count; i++) {
-            operation.size = parts->any.list[i];
+        for (size_t i = 0; i < parts->ends.count; i++) {
+            operation.size = parts->ends.list[i];
             add(parts, operation);
         }
     }
 }
 
-static void add_growing(const struct parts *parts) {
-    const struct subject *const subject = parts->executor->subject;
+static void add_growing(const struct parts *parts, enum close_growth growth) {
     add_sized(parts, OPERATION_ALLOC, parts->empty, &parts->blocks);
-    if (subject->zalloc != NULL) {
+    if (growth == CLOSE_GROWS && parts->executor->subject->zalloc != NULL) {
         add_sized(parts, OPERATION_ZALLOC, parts->empty, &parts->blocks);
     }
-    add_aligned(parts, 16, &parts->blocks);
     add_aligned(parts, 64, &parts->blocks);
 }
 
@@ -322,7 +330,7 @@ static void fill(struct parts *parts, enum close_growth growth) {
         add_callocs(parts);
         add_null(parts);
     } else {
-        add_growing(parts);
+        add_growing(parts, growth);
     }
     for (size_t slot = parts->first_slot; slot < ALPHABET_STALE; slot++) {
         if (!slots_has(parts->executor->tables.live_bits, slot)) {
@@ -356,7 +364,7 @@ void alphabet_fill(struct alphabet *alphabet, const struct close *close, enum cl
         add_growth_sizes(&parts);
     }
     if (close->alphabet == CLOSE_FULL) {
-        add_any_sizes(&parts);
+        add_all_sizes(&parts);
     }
     fill(&parts, growth);
 }

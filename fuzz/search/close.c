@@ -34,7 +34,9 @@ static bool operations(const struct close *close, enum close_growth growth, stru
         if (found(worker, executor_step(executor, &alphabet.operations[number]))) {
             return false;
         }
-        reach(close, close_layout(close), depth);
+        if (close_changed(close)) {
+            reach(close, close_layout(close), depth);
+        }
         if (found(worker, close_again(close))) {
             return false;
         }

@@ -37,8 +37,9 @@ enum close_growth {
 struct close {
     /* Set by the caller; the executor is prepared, with 64 slots and more. */
     struct executor *executor;
-    size_t size; /* bytes of the small heap, without metadata */
-    enum close_alphabet alphabet;
+    size_t size;                  /* bytes of the small heap, without metadata */
+    enum close_alphabet alphabet; /* of what is done next */
+    enum close_alphabet route;    /* by which the depths were found */
 
     /* By close_open. */
     struct layouts layouts;

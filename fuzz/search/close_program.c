@@ -153,7 +153,9 @@ static uint16_t slot_now(const struct writer *writer, const struct link *link) {
 size_t close_program(const struct close *close, const struct close_place *place,
                      uint8_t bytes[CLOSE_PROGRAM_SIZE]) {
     static struct chain chain;
-    find_chain(close, place->layout, &chain);
+    struct close route = *close;
+    route.alphabet = close->route;
+    find_chain(&route, place->layout, &chain);
     add_place(close, place, &chain);
     struct writer writer = {.close = close, .header = close_header(close, place->growth), .bytes = bytes};
     program_encode_header(&writer.header, bytes);

@@ -163,6 +163,18 @@ static void save(const struct close *close) {
     memcpy(saved.region, executor->region.base, limit);
 }
 
+bool close_changed(const struct close *close) {
+    const struct executor *const executor = close->executor;
+    return executor->grant_count != saved.executor.grant_count ||
+           executor->tables.live_bits[0] != saved.live_bits ||
+           executor->census.layout != saved.executor.census.layout;
+}
+
+/* Bytes from an offset on. */
+static void put_back(const struct close *close, size_t offset, size_t size) {
+    memcpy(close->executor->region.base + offset, saved.region + offset, size);
+}
+
 struct verdict close_again(const struct close *close) {
     struct executor *const executor = close->executor;
     if (!is_saved(executor)) {
@@ -172,15 +184,21 @@ struct verdict close_again(const struct close *close) {
     const struct subject_view *const view = executor->subject->view;
     const size_t touched = executor->touched_size;
     const size_t start = close->layouts.start;
-    *executor = saved.executor;
+    if (close_changed(close)) {
+        *executor = saved.executor;
+        memcpy(executor->tables.slots, saved.slots, saved.count * sizeof saved.slots[0]);
+        memcpy(executor->tables.live, saved.live, saved.count * sizeof saved.live[0]);
+        executor->tables.live_bits[0] = saved.live_bits;
+        executor->tables.stale_bits[0] = saved.stale_bits;
+    } else { /* these are all that a call that failed leaves */
+        executor->model = saved.executor.model;
+        executor->refusal = saved.executor.refusal;
+        executor->operation_count = saved.executor.operation_count;
+    }
     executor->touched_size = touched;
-    memcpy(executor->tables.slots, saved.slots, saved.count * sizeof saved.slots[0]);
-    memcpy(executor->tables.live, saved.live, saved.count * sizeof saved.live[0]);
-    executor->tables.live_bits[0] = saved.live_bits;
-    executor->tables.stale_bits[0] = saved.stale_bits;
     memcpy(view->heap, saved.heap, view->heap_size);
-    memcpy(executor->region.base, saved.region, executor->subject->facts.metadata);
-    memcpy(executor->region.base + start, saved.region + start, touched - start);
+    put_back(close, 0, executor->subject->facts.metadata);
+    put_back(close, start, touched - start);
     return verdict_sound();
 }
 

@@ -21,6 +21,9 @@ __attribute__((warn_unused_result)) struct verdict close_start(const struct clos
  * keeps is not all known, or is poisoned, by starting again. */
 __attribute__((warn_unused_result)) struct verdict close_again(const struct close *close);
 
+/* Has the step from there changed what is live, or where? */
+bool close_changed(const struct close *close);
+
 /* The number of the layout that the executor is in; the count of layouts when the heap has grown. */
 uint64_t close_layout(const struct close *close);
 

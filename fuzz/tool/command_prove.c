@@ -20,19 +20,18 @@
 #include <unistd.h>
 
 #include "fuzz/host/host.h"
-#include "fuzz/host/isolated.h"
 #include "fuzz/host/output.h"
 #include "fuzz/search/close.h"
 #include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
 #include "src/port.h"
 
-#define JOBS_MAXIMUM    ((size_t)64)
-#define PIECE_LAYOUTS   ((uint64_t)16) /* that a process takes at a time */
-#define PIECE_LIMIT     10000u         /* milliseconds of processor time for them */
-#define MEGABYTE        ((uint64_t)1 << 20)
-#define SHOWN_EACH      200000L       /* microseconds */
-#define ONE_LAYOUT_EACH ((uint64_t)4) /* a sequence is long: this many layouts at a time */
+#define JOBS_MAXIMUM  ((size_t)64)
+#define PIECES        ((uint64_t)256) /* of all layouts, at least; a process takes one at a time */
+#define PIECE_LAYOUTS ((uint64_t)16)  /* in each at most */
+#define HANG_SECONDS  10.0            /* in which a process has to come further */
+#define MEGABYTE      ((uint64_t)1 << 20)
+#define SHOWN_EACH    0.2 /* seconds */
 
 struct options {
     size_t byte_count;
@@ -71,9 +70,14 @@ struct proof {
     size_t length;                 /* of the sequences under way; 0: operations */
     uint64_t done;                 /* layouts of the depths before */
     uint64_t reached;              /* layouts */
+    size_t depth_count;            /* depths that layouts have */
     uint64_t transition_count;
     double start; /* seconds */
     bool shows;   /* progress */
+
+    /* Of each job, where it was when it last came further. */
+    struct close_place places[JOBS_MAXIMUM];
+    double times[JOBS_MAXIMUM];
 };
 
 static volatile sig_atomic_t interrupted;
@@ -105,18 +109,24 @@ static bool look(const struct proof *proof, uint64_t layout, struct job *job) {
                               : close_sequences(&proof->close, layout, proof->length, &job->worker);
 }
 
+/* Layouts in a piece; sequences from one take long. */
+static uint64_t piece_size(const struct proof *proof) {
+    const uint64_t size = proof->close.layouts.count / PIECES;
+    return size == 0 || proof->length != 0 ? 1 : size < PIECE_LAYOUTS ? size : PIECE_LAYOUTS;
+}
+
 /* A violation ends the piece: those in front of it are looked at whole, so that the first is found whatever
  * the number of jobs. */
 static void work(const struct proof *proof, uint8_t depth, struct job *job) {
     struct share *const share = proof->share;
     const uint64_t count = proof->close.layouts.count;
+    const uint64_t piece = piece_size(proof);
     while (!atomic_load(&share->stopped)) {
-        const uint64_t first = atomic_fetch_add(&share->next, PIECE_LAYOUTS);
+        const uint64_t first = atomic_fetch_add(&share->next, piece);
         if (first >= count) {
             return;
         }
-        isolated_set_alarm(PIECE_LIMIT);
-        for (uint64_t layout = first; layout < count && layout < first + PIECE_LAYOUTS; layout++) {
+        for (uint64_t layout = first; layout < count && layout < first + piece; layout++) {
             if (proof->close.depths[layout] != depth) {
                 continue;
             }
@@ -125,14 +135,14 @@ static void work(const struct proof *proof, uint8_t depth, struct job *job) {
                 atomic_store(&share->stopped, true);
                 return;
             }
-            atomic_fetch_add(&job->done, 1);
+            atomic_fetch_add(&job->done, proof->length == proof->options->length);
         }
     }
 }
 
 /* Nothing is printed: the sanitizer's report comes when the program is explained. */
 __attribute__((noreturn)) static void serve(const struct proof *proof, uint8_t depth, struct job *job) {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGPROF};
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGINT, SIG_IGN); /* the caller says when to stop */
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0] && !PORT_ADDRESS_SANITIZER; i++) {
@@ -198,28 +208,47 @@ static bool has_ended(pid_t *process) {
     return *process == 0;
 }
 
+/* Ends a process that does not come further, and, when all is to end, any. */
+static void end_job(struct proof *proof, size_t number, double now) {
+    const struct close_place place = proof->share->jobs[number].worker.place;
+    if (memcmp(&place, &proof->places[number], sizeof place) != 0) {
+        proof->places[number] = place;
+        proof->times[number] = now;
+    }
+    if (interrupted != 0 || now - proof->times[number] > HANG_SECONDS) {
+        (void)kill(proof->processes[number], SIGKILL);
+    }
+}
+
+/* One that has died stops the others at the end of their pieces. */
+static size_t count_ended(struct proof *proof, double now) {
+    size_t ended = 0;
+    for (size_t i = 0; i < proof->job_count; i++) {
+        if (!has_ended(&proof->processes[i])) {
+            end_job(proof, i, now);
+            continue;
+        }
+        ended++;
+        if (atomic_load(&proof->share->jobs[i].end) == END_RUNNING) {
+            atomic_store(&proof->share->stopped, true);
+        }
+    }
+    return ended;
+}
+
 static void wait_for_jobs(struct proof *proof, uint8_t depth) {
     double shown = seconds();
-    size_t ended;
-    do { /* until each has come to its end, or was stopped */
-        ended = 0;
-        for (size_t i = 0; i < proof->job_count; i++) {
-            const struct job *const job = &proof->share->jobs[i];
-            const bool has = has_ended(&proof->processes[i]);
-            ended += has;
-            if (interrupted != 0 || (has && atomic_load(&job->end) == END_RUNNING)) {
-                atomic_store(&proof->share->stopped, true);
-            }
-        }
-        if (ended != proof->job_count) {
-            const struct timespec pause = {.tv_nsec = 500000};
-            nanosleep(&pause, NULL);
-        }
-        if (proof->shows && seconds() - shown > (double)SHOWN_EACH / 1e6) {
+    for (size_t i = 0; i < proof->job_count; i++) {
+        proof->times[i] = shown;
+    }
+    while (count_ended(proof, seconds()) != proof->job_count) { /* a process that hangs is ended */
+        const struct timespec pause = {.tv_nsec = 500000};
+        nanosleep(&pause, NULL);
+        if (proof->shows && seconds() - shown > SHOWN_EACH) {
             shown = seconds();
             show(proof, depth);
         }
-    } while (ended != proof->job_count);
+    }
 }
 
 /* The job that came upon a violation, or died: of several the one at the first layout. */
@@ -291,21 +320,43 @@ static enum exit_code tell_interrupted(const struct proof *proof) {
     return EXIT_ENVIRONMENT;
 }
 
-/* Each layout of each depth once. */
+/* Looks at a depth's layouts. Explains what is found, and then returns EXIT_VIOLATION. */
+static enum exit_code pass(struct proof *proof, uint8_t depth) {
+    const struct job *const found = look_at(proof, depth);
+    if (interrupted != 0) {
+        return tell_interrupted(proof);
+    }
+    return found == NULL ? EXIT_SOUND : explain(proof, &found->worker.place);
+}
+
+/* Each layout of each depth once. Sets the number of depths. */
 static enum exit_code close_all(struct proof *proof) {
     proof->close.depths[layouts_number(&proof->close.layouts, NULL, 0)] = 0;
     uint64_t count;
-    for (uint8_t depth = 0; (count = count_depth(&proof->close, depth)) != 0; depth++) {
+    enum exit_code code = EXIT_SOUND;
+    for (uint8_t depth = 0; code == EXIT_SOUND && (count = count_depth(&proof->close, depth)) != 0; depth++) {
         proof->reached += count;
-        const struct job *const found = look_at(proof, depth);
-        if (interrupted != 0) {
-            return tell_interrupted(proof);
-        }
-        if (found != NULL) {
-            return explain(proof, &found->worker.place);
+        proof->depth_count = depth + (size_t)1;
+        code = pass(proof, depth);
+    }
+    return code;
+}
+
+/* All sequences from each layout, those first that make the shortest programs. */
+static enum exit_code run_sequences(struct proof *proof, enum close_alphabet alphabet) {
+    const size_t longest = proof->options->length;
+    enum exit_code code = EXIT_SOUND;
+    proof->close.alphabet = alphabet;
+    proof->transition_count = 0;
+    for (size_t total = 1; total < proof->depth_count + longest; total++) {
+        for (size_t length = 1; length <= longest && length <= total && code == EXIT_SOUND; length++) {
+            proof->length = length;
+            if (total - length < proof->depth_count) {
+                code = pass(proof, (uint8_t)(total - length));
+            }
         }
     }
-    return EXIT_SOUND;
+    return code;
 }
 
 static enum exit_code tell(const struct proof *proof) {
@@ -318,15 +369,19 @@ static enum exit_code tell(const struct proof *proof) {
         printf("%" PRIu64 " layouts of %" PRIu64 " are never reached\n", count - proof->reached, count);
         return EXIT_VIOLATION;
     }
-    printf("sound: %" PRIu64 " layouts, %" PRIu64 " transitions (%.1f million a second)\n", count,
-           proof->transition_count, (double)proof->transition_count / elapsed / 1e6);
+    const double rate = (double)proof->transition_count / elapsed / 1e6;
+    printf("sound: %" PRIu64 " layouts, %" PRIu64, count, proof->transition_count);
+    if (proof->options->length == 0) {
+        printf(" transitions (%.1f million a second)\n", rate);
+    } else {
+        printf(" sequences of up to %zu operations (%.1f million a second)\n", proof->options->length, rate);
+    }
     return EXIT_SOUND;
 }
 
 static bool choose_alphabet(const char *word, enum close_alphabet *alphabet) {
     static const char *const words[] = {
         [CLOSE_PLAIN] = "plain", [CLOSE_CALLS] = "calls", [CLOSE_FULL] = "full"};
-    *alphabet = CLOSE_FULL;
     for (size_t i = 0; i < sizeof words / sizeof words[0] && word != NULL; i++) {
         if (strcmp(word, words[i]) == 0) {
             *alphabet = (enum close_alphabet)i;
@@ -348,9 +403,15 @@ static enum exit_code run(void *given) {
     if (proof.job_count > JOBS_MAXIMUM) {
         return command_misuse(&command_prove, "--jobs takes %zu at most", JOBS_MAXIMUM);
     }
-    if (!choose_alphabet(options->alphabet, &proof.close.alphabet)) {
+    enum close_alphabet alphabet = options->length == 0 ? CLOSE_FULL : CLOSE_CALLS;
+    if (options->length > CLOSE_LENGTH_MAXIMUM) {
+        return command_misuse(&command_prove, "--depth takes %zu at most", CLOSE_LENGTH_MAXIMUM);
+    }
+    if (!choose_alphabet(options->alphabet, &alphabet)) {
         return command_misuse(&command_prove, "--alphabet takes plain, calls or full");
     }
+    proof.close.alphabet = options->length == 0 ? alphabet : CLOSE_PLAIN;
+    proof.close.route = proof.close.alphabet;
     proof.close.executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     const char *const wrong = close_open(&proof.close);
     if (wrong != NULL) {
@@ -368,7 +429,10 @@ static enum exit_code run(void *given) {
     memset(proof.close.depths, CLOSE_UNREACHED, needed);
     proof.start = seconds();
     (void)signal(SIGINT, interrupt);
-    const enum exit_code code = close_all(&proof);
+    enum exit_code code = close_all(&proof);
+    if (code == EXIT_SOUND && options->length != 0) {
+        code = run_sequences(&proof, alphabet);
+    }
     return code == EXIT_SOUND ? tell(&proof) : code;
 }
 

@@ -198,6 +198,34 @@ static void add_live(const struct parts *parts, size_t slot) {
     }
 }
 
+/* Damages, as resolve.c has them: of the payload's own header and the next, once also of the region's first
+ * and last; in a header the taken bit, bits of the size, and all; of a descriptor the two bits that are used,
+ * and the others. */
+static void add_damages(const struct parts *parts, size_t slot, bool all_headers) {
+    static const uint32_t of_header[] = {31 << 2, 0, 3 << 2, 4 << 2, 1 << 7, 3 << 7 | 4 << 2};
+    static const uint32_t of_descriptor[] = {4, 4 | 1 << 3, 4 | 2 << 3, 127 << 3};
+    const struct subject_view *const view = parts->executor->subject->view;
+    const bool described = view->descriptor != NULL;
+    const uint32_t *const kinds = described ? of_descriptor : of_header;
+    const size_t count =
+        described ? sizeof of_descriptor / sizeof of_descriptor[0] : sizeof of_header / sizeof of_header[0];
+    for (uint32_t header = 0; header < (all_headers || described ? 4 : 2); header++) {
+        for (size_t i = 0; i < count; i++) {
+            for (enum through through = 0; through < THROUGH_COUNT; through++) {
+                if (operation_takes_through(OPERATION_DAMAGE, through)) {
+                    add(parts, (struct operation){
+                                   .kind = OPERATION_DAMAGE,
+                                   .slot = (uint16_t)slot,
+                                   .size = through == THROUGH_ALLOC || through == THROUGH_REALLOC ? bytes(24)
+                                                                                                  : bytes(0),
+                                   .step = kinds[i] | header,
+                                   .through = through});
+                }
+            }
+        }
+    }
+}
+
 /* The rest. */
 
 static void add_allocations(const struct parts *parts) {
@@ -321,6 +349,8 @@ static void add_calls(struct parts *parts) {
 
 static void fill(struct parts *parts, enum close_growth growth) {
     const bool full = parts->close->alphabet == CLOSE_FULL;
+    const struct subject_view *const view = parts->executor->subject->view;
+    const bool answers_damage = view != NULL && view->answers_damage;
     if (parts->close->alphabet == CLOSE_PLAIN) {
         add_sized(parts, OPERATION_ALLOC, parts->empty, &parts->blocks);
     } else if (!full) {
@@ -340,6 +370,9 @@ static void fill(struct parts *parts, enum close_growth growth) {
             add(parts, (struct operation){.kind = OPERATION_FREE, .slot = (uint16_t)slot});
         } else if (growth == CLOSE_FIXED || !full) {
             add_live(parts, slot);
+            if (full && answers_damage) {
+                add_damages(parts, slot, slot == parts->first_slot);
+            }
         } else {
             add_resizes(parts, slot, &parts->blocks);
         }

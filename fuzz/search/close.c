@@ -27,6 +27,7 @@ static bool operations(const struct close *close, enum close_growth growth, stru
     if (found(worker, close_start(close, layout, growth, stale))) {
         return false;
     }
+    close_save(close, &worker->place, stale);
     alphabet_fill(&alphabet, close, growth, close_first_slot(close));
     worker->place.length = 1;
     for (uint32_t number = 0; number < alphabet.count; number++) {
@@ -59,12 +60,15 @@ bool close_operations(const struct close *close, uint64_t layout, struct close_w
     return true;
 }
 
-/* One sequence from a start. The alphabets in front of its operations are known up to the one at `known`. */
+/* One sequence from a start. The alphabets of its first `known` operations are known, and of these all but
+ * the last are as in the sequence before, which judged them, and the start. */
 static bool sequence(const struct close *close, struct alphabet *alphabets, size_t known, size_t length,
                      struct close_worker *worker) {
     struct close_place *const place = &worker->place;
     struct executor *const executor = close->executor;
+    const uint64_t oracles = executor->oracles;
     place->length = 0;
+    executor->oracles = known == 0 ? oracles : oracles & ~ORACLE_BIT(ORACLE_START_REFUSED);
     if (found(worker, close_start(close, place->layout, place->growth, false))) {
         return false;
     }
@@ -73,6 +77,7 @@ static bool sequence(const struct close *close, struct alphabet *alphabets, size
             alphabet_fill(&alphabets[i], close, place->growth, close_first_slot(close));
         }
         place->length = i + 1;
+        executor->oracles = i + 1 < known ? 0 : oracles;
         if (found(worker, executor_step(executor, &alphabets[i].operations[place->operations[i]]))) {
             return false;
         }

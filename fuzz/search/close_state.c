@@ -148,8 +148,14 @@ static bool is_saved(const struct executor *executor) {
     return !PORT_ADDRESS_SANITIZER && executor->subject->view != NULL;
 }
 
-static void save(const struct close *close) {
+void close_save(const struct close *close, const struct close_place *place, bool stale) {
     const struct executor *const executor = close->executor;
+    saved.layout = place->layout;
+    saved.growth = place->growth;
+    saved.stale = stale;
+    if (!is_saved(executor)) {
+        return;
+    }
     const struct subject_view *const view = executor->subject->view;
     const size_t limit = executor->model.page_limit * executor->model.page_size + REGION_TAIL;
     REQUIRE(limit <= sizeof saved.region);
@@ -217,12 +223,6 @@ struct verdict close_start(const struct close *close, uint64_t layout, enum clos
     }
     if (stale && verdict_is_sound(verdict)) {
         set_stale(close);
-    }
-    saved.layout = layout;
-    saved.growth = growth;
-    saved.stale = stale;
-    if (is_saved(executor) && verdict_is_sound(verdict)) {
-        save(close);
     }
     return verdict;
 }

@@ -17,7 +17,10 @@ static inline size_t close_first_slot(const struct close *close) {
 __attribute__((warn_unused_result)) struct verdict close_start(const struct close *close, uint64_t layout,
                                                                enum close_growth growth, bool stale);
 
-/* Puts the executor back into the state of the last close_start, after a step from it. Where what the heap
+/* Keeps the state that close_start has just made, of that place. */
+void close_save(const struct close *close, const struct close_place *place, bool stale);
+
+/* Puts the executor back into that state, after a step from it. Where what the heap
  * keeps is not all known, or is poisoned, by starting again. */
 __attribute__((warn_unused_result)) struct verdict close_again(const struct close *close);
 

@@ -323,6 +323,8 @@ def main(arguments):
         for problem in problems:
             print(f"WRONG  {visible_lines(problem)}")
         print("\n".join(summary(name, own, options.runs) for name, own in examined.items()))
+        print(f"{len(patches)} patches: {sum(map(len, runs.values()))} runs; "
+              f"{f'{len(problems)} wrong' if problems else 'all as it must be'}")
     return EXIT_VIOLATION if problems else EXIT_SOUND
 
 

@@ -45,6 +45,7 @@ NIGHT = {
     "package": ["tests/package"],
     "workflows": ["tests/workflows"],
     "breakages": ["ci/harness"],
+    "search": ["ci/bench search --deep --ways generator,both"],
 }
 MODULE = """\
 def test_it():

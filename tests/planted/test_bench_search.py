@@ -116,10 +116,12 @@ class TestMeasurement:
         assert code == 1
         assert ["a", "0/2", ">1,000", "2/2", "2"] in [line.split() for line in output.splitlines()]
         assert "WRONG  b, generator, seed 2: not found in 1,000 executions" in output
+        assert output.splitlines()[-1] == "2 patches: 10 runs; 4 wrong"
 
     def test_bugs_found_in_every_seed_are_sound(self):
         code, output, _ = self.run_main("--ways", "bytes,both")
         assert (code, "500.0 times fewer than bytes" in output) == (0, True), output
+        assert output.splitlines()[-1] == "2 patches: 10 runs; all as it must be"
 
     def test_each_bug_is_run_by_every_way_from_every_seed_and_the_sound_code_once(self):
         self.run_main("--ways", "bytes,both")

@@ -1,28 +1,107 @@
-"""kmemfuzz prove: every layout of a small heap, and every operation from each."""
+"""kmemfuzz prove: every layout of a small heap, and every operation or short sequence from each."""
 
+import os
 import re
+import signal
+import subprocess
 
 import pytest
-from tool_fixture import SOUND, USAGE, ToolTest
+from broken import tool
+from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest
 
 # Bytes, layouts, and what allocating each size of block and freeing each payload comes to.
-PLAIN = ((64, 55, 543), (96, 665, 9830), (128, 8074, 159051))
+PLAIN = ((64, 55, 543), (72, 102, 1131), (96, 665, 9830), (128, 8074, 159051))
 
 
-class TestClosure(ToolTest):
+class TestSoundHeaps(ToolTest):
     @pytest.mark.parametrize("size,layouts,transitions", PLAIN)
     @pytest.mark.parametrize("jobs", ("1", "2"))
     def test_all_layouts_are_reached_and_every_transition_is_done(self, size, layouts, transitions, jobs):
         code, output, errors = self.run_tool("prove", "--bytes", str(size), "--alphabet", "plain", "--jobs", jobs)
         assert (code, errors) == (SOUND, "")
-        assert re.fullmatch(rf"sound: {layouts} layouts, {transitions} transitions \(.*\)\n", output)
+        assert re.fullmatch(rf"{size} bytes: {layouts} layouts, \d+ KB of memory, {jobs} jobs\n"
+                            rf"sound: {layouts} layouts, {transitions} transitions \(.*\)\n", output)
         assert not list(self.folder.iterdir())
+
+    def counted(self, *arguments):
+        code, output, errors = self.run_tool("prove", *arguments)
+        assert (code, errors) == (SOUND, "")
+        return int(re.search(r"sound: \d+ layouts, (\d+) ", output)[1])
+
+    def test_the_full_alphabet_does_the_same_with_any_number_of_jobs(self):
+        counts = [self.counted("--bytes", "64", "--jobs", jobs) for jobs in ("1", "2", "7")]
+        assert counts[0] > 50_000
+        assert len(set(counts)) == 1
+
+    def test_all_sequences_are_done_from_every_layout(self):
+        counts = [self.counted("--bytes", "32", "--depth", length, "--jobs", jobs) for length, jobs in ("11", "21", "22", "31")]
+        assert counts[1] == counts[2]
+        assert counts[0] * 20 < counts[1] < counts[3] / 20
+        assert self.counted("--bytes", "32", "--depth", "2", "--alphabet", "plain") < counts[1]
 
     def test_what_cannot_be_done_is_said(self):
         for arguments, words in (([], "--bytes needs"), (["--bytes", "60"], "it is no multiple of the heap's grain"),
                                  (["--bytes", "8"], "it has no room for a block"), (["--bytes", "264"], "it has more than 32 grains"),
                                  (["--bytes", "64", "--alphabet", "x"], "--alphabet takes"), (["--bytes", "64", "--jobs", "65"], "--jobs"),
-                                 (["--bytes", "128", "--memory", "0"], "--memory"), (["--bytes", "64", "program"], "program")):
+                                 (["--bytes", "64", "--depth", "9"], "--depth takes 8 at most"),
+                                 (["--bytes", "192", "--memory", "1"], "192 bytes have 1190674 layouts"), (["--bytes", "64", "x"], "x")):
             code, output, errors = self.run_tool("prove", *arguments)
             assert (code, output) == (USAGE, "")
             assert words in errors
+
+    def test_an_interrupt_ends_it_and_says_how_far_it_has_come(self):
+        with subprocess.Popen([TOOL, "prove", "--bytes", "192"], cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, start_new_session=True) as child:
+            assert child.stdout.readline().startswith("192 bytes: 1190674 layouts, 1163 KB of memory, ")
+            os.killpg(child.pid, signal.SIGINT)
+            output, errors = child.communicate(timeout=TIMEOUT)
+        assert (child.returncode, output) == (ENVIRONMENT, "")
+        assert re.fullmatch(r"kmemfuzz: interrupted: \d+ of 1190674 layouts, \d+ transitions, all sound\n", errors)
+
+
+class TestBugs(ToolTest):
+    def prove(self, bug, *arguments):
+        """What a tool with that bug in its heap says, and the program it writes, as text."""
+        done = subprocess.run([tool("release", bug), "prove", *arguments], cwd=self.folder, capture_output=True, text=True,
+                              errors="replace", timeout=TIMEOUT, check=False)
+        assert done.stderr == ""
+        name = f"prove-{arguments[1]}"
+        program = self.run_tool("show", name)[1] if done.returncode == VIOLATION else None
+        return done.returncode, done.stdout, program
+
+    def operations(self, program):
+        return program.splitlines()[2:]
+
+    @pytest.mark.parametrize("jobs", ("1", "2"))
+    def test_a_violation_comes_as_a_shortest_program_and_is_explained(self, jobs):
+        code, output, program = self.prove("double-free-accepted", "--bytes", "64", "--jobs", jobs)
+        assert code == VIOLATION
+        assert "A program of 3 operations fails, and none of fewer: it is in prove-64\n\nprove-64: 3 operations, reduced to 3" in output
+        assert [line.split()[0] for line in self.operations(program)] == ["alloc", "free", "double"]
+
+    def test_output_goes_where_it_is_wanted(self):
+        (self.folder / "found").mkdir()
+        done = subprocess.run([tool("release", "double-free-accepted"), "prove", "--bytes", "64", "-o", "found"], cwd=self.folder,
+                              capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        assert done.returncode == VIOLATION
+        assert (self.folder / "found/prove-64").exists()
+
+    def test_what_kills_the_process_is_found_with_its_program(self):
+        dies = ("enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n",
+                "enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n"
+                "    if (heap->taken_count == 3) {\n        __builtin_trap();\n    }\n")
+        code, output, program = self.prove(dies, "--bytes", "64", "--alphabet", "plain")
+        assert code == VIOLATION
+        assert [line.split()[0] for line in self.operations(program)] == ["alloc"] * 3 + ["free"]
+        assert "SIGILL" in output
+
+    def test_what_needs_more_live_blocks_than_fit_is_not_found(self):
+        assert self.prove("deep/taken-count-of-six-bits", "--bytes", "64")[0] == SOUND
+
+    def test_what_is_hidden_longer_than_a_step_needs_sequences(self):
+        bug = "deep/hint-survives-shrink"
+        assert self.prove(bug, "--bytes", "48")[0] == SOUND
+        code, output, program = self.prove(bug, "--bytes", "48", "--depth", "3")
+        assert code == VIOLATION
+        assert "\nVIOLATION " in output
+        assert len(self.operations(program)) == 4

@@ -156,14 +156,17 @@ size_t close_program(const struct close *close, const struct close_place *place,
     struct close route = *close;
     route.alphabet = close->route;
     find_chain(&route, place->layout, &chain);
-    add_place(close, place, &chain);
+    if (place->length != 0) {
+        add_place(close, place, &chain);
+    }
     struct writer writer = {.close = close, .header = close_header(close, place->growth), .bytes = bytes};
     program_encode_header(&writer.header, bytes);
+    if (chain.count == 0) {
+        return program_size(PROGRAM_VERSION, 0); /* the start fails */
+    }
     writer.verdict = executor_start(close->executor, &writer.header);
     write_block(&writer, 0, close->front.size);
-    if (chain.count != 0) {
-        write_stale(&writer, &chain.links[chain.count - 1].operation);
-    }
+    write_stale(&writer, &chain.links[chain.count - 1].operation);
     for (size_t i = 0; i < chain.count; i++) {
         struct operation operation = chain.links[i].operation;
         if (operation_takes(operation.kind, OPERAND_SLOT)) {

@@ -95,6 +95,11 @@ class TestBugs(ToolTest):
         assert [line.split()[0] for line in self.operations(program)] == ["alloc"] * 3 + ["free"]
         assert "SIGILL" in output
 
+    def test_a_start_that_kills_the_process_is_found_as_well(self):
+        code, output, program = self.prove("start-accepts-null", "--bytes", "64")
+        assert (code, self.operations(program)) == (VIOLATION, [])
+        assert "A program of 0 operations fails" in output
+
     def test_what_needs_more_live_blocks_than_fit_is_not_found(self):
         assert self.prove("deep/taken-count-of-six-bits", "--bytes", "64")[0] == SOUND
 

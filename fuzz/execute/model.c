@@ -234,6 +234,19 @@ static struct prediction grow_and_put(struct model *model, uint64_t alignment, u
     return prediction;
 }
 
+/* The first hole of at least `size` bytes from that before live block number next on; that at the region's
+ * end when none is before it. Most of a prediction's time is spent here. */
+static struct hole find_hole(const struct model *model, size_t next, uint64_t size) {
+    size_t start = hole_before(model, next).start;
+    for (; next < model->live_count; next++) {
+        if (model->live[next].offset - start >= size) {
+            break;
+        }
+        start = live_end(&model->live[next]);
+    }
+    return hole_before(model, next);
+}
+
 struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t size) {
     if (!is_power_of_two(alignment)) {
         return refuse(REFUSAL_BAD_ALIGNMENT);
@@ -243,15 +256,16 @@ struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t 
     }
     const uint64_t grid = alignment < model->policy.grain ? model->policy.grain : alignment;
     const uint64_t needed = needed_size(&model->policy, size);
-    for (size_t next = 0; next <= model->live_count; next++) {
-        const struct hole hole = hole_before(model, next);
-        if (hole.end - hole.start < needed) {
-            continue;
-        }
+    struct hole hole = find_hole(model, 0, needed);
+    while (hole.end - hole.start >= needed) { /* a later one each time */
         const uint64_t offset = aligned_offset(model, hole.start, grid);
         if (offset <= hole.end && needed <= hole.end - offset) {
             return put(model, hole, (size_t)offset, (size_t)needed);
         }
+        if (hole.next == model->live_count) {
+            break;
+        }
+        hole = find_hole(model, hole.next + 1, needed);
     }
     return needed == NEVER_FITS ? refuse(REFUSAL_EXHAUSTED) : grow_and_put(model, grid, needed);
 }

@@ -159,7 +159,7 @@ def median_of(runs, cap):
 
 def number(figure, cap):
     """A figure as text; > when it is only known to be larger than the cap."""
-    return f">{cap:,}" if figure > cap else f"{figure:,}"
+    return f">{cap:,}" if figure > cap else f"{figure:,.0f}"
 
 
 def found_of(runs):
@@ -180,7 +180,7 @@ def summarise(examined, cap):
         if own:
             medians = [median_of(runs, cap) for runs in own]
             figures[way] = {"bugs": len(own), "in_every_seed": sum(all(run.caught_by for run in runs) for runs in own),
-                            "median": statistics.median_high(medians), "sum": sum(min(median, cap) for median in medians),
+                            "median": statistics.median(medians), "sum": sum(min(median, cap) for median in medians),
                             "sum_is_least": max(medians) > cap, "most": max(medians)}
     for own in figures.values():
         base = figures.get(BASE)

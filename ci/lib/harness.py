@@ -1,7 +1,7 @@
 """./ci/harness: is a broken harness noticed, and by the test that is there for it?
 
 Every tests/harness/*.patch breaks the harness or one of its commands in one way and names a test. The patch is applied to a copy
-of the tree; what it changes is compiled again, and the program that the test needs is linked from that and the archives of the
+of the tree; what it changes is compiled again, and the program that the test needs is linked from that and the objects of the
 build. The test has to fail there, saying what the patch says, and has to pass in a copy that is not patched.
 """
 
@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from typing import NamedTuple
@@ -50,6 +49,7 @@ class Patch(NamedTuple):
     because: str
     preset: str
     ends: str = NOTICED
+    program: str = "kmemfuzz"  # that a test of the tool runs
 
 
 class Result(NamedTuple):
@@ -74,7 +74,7 @@ def parse_test(text):
 def parse_patch(path):
     """The Patch in a file. Raises Broken when its header is incomplete."""
     text = path.read_text(encoding="utf-8").split("\n--- ", 1)[0]
-    header = dict(re.findall(r"^(Breaks|Noticed-by|Because|Preset|Ends): (\S.*?)\s*$", text, re.MULTILINE))
+    header = dict(re.findall(r"^(Breaks|Noticed-by|Because|Preset|Program|Ends): (\S.*?)\s*$", text, re.MULTILINE))
     missing = [field for field in ("Breaks", "Noticed-by", "Because") if field not in header]
     if missing:
         raise Broken(f"{path}: the header lacks {', '.join(missing)}")
@@ -82,7 +82,7 @@ def parse_patch(path):
     if ends not in OUTCOMES or (ends == NOTICED) == (path.parent == CANARIES):
         raise Broken(f"{path}: canaries, and only they, say 'Ends:' and one of {', '.join(OUTCOMES[1:])}")
     return Patch(path.stem, path, header["Breaks"], parse_test(header["Noticed-by"]), header["Because"],
-                 header.get("Preset", "release"), ends)
+                 header.get("Preset", "release"), ends, header.get("Program", "kmemfuzz"))
 
 
 def read_patches(folder):
@@ -130,12 +130,10 @@ class Build:
         except (OSError, ValueError) as error:
             raise Broken(f"{self.folder} is not built ({error})") from error
         self._compiles = [shlex.split(entry["command"]) for entry in entries]
-        self._headers = {}
-        for line in self._ninja("deps").splitlines():
-            if line.startswith("    "):
-                self._headers.setdefault(object_name, set()).add(os.path.normpath(self.folder / line.strip()))
-            else:
-                object_name = line.partition(":")[0]
+        self._read = {}  # by object, all that it is made of
+        for block in self._ninja("deps").split("\n\n"):
+            name, *lines = block.splitlines() or [""]
+            self._read[name.partition(":")[0]] = {os.path.normpath(self.folder / line.strip()) for line in lines}
 
     def _ninja(self, *arguments):
         done = patched.run(["ninja", "-C", str(self.folder), "-t", *arguments])
@@ -149,34 +147,41 @@ class Build:
         if command is None:
             raise Broken(f"{self.folder} has no command that links {program}")
         command = [argument for argument in command if argument not in (":", "&&")]
-        first_archive = next((i for i, argument in enumerate(command) if argument.endswith(".a")), len(command))
-        again = []
+        folder = copy / "build" / self.folder.name
+        again = 0
         for arguments in self._compiles:
             built = arguments[arguments.index("-o") + 1]
-            if self._headers.get(built, set()).isdisjoint(str(ROOT / name) for name in changed):
+            below, _, rest = built.partition("CMakeFiles/")
+            archive = f"{below}lib{rest.partition('.dir/')[0]}.a"
+            unchanged = self._read.get(built, set()).isdisjoint(str(ROOT / name) for name in changed)
+            if unchanged or not {built, archive} & set(command):
                 continue
-            folder, _, rest = built.partition("CMakeFiles/")
-            archive = f"{folder}lib{rest.partition('.dir/')[0]}.a"
-            if built not in command and archive not in command:
-                continue
-            output = copy / "build" / f"{len(again)}.o"
-            source = patched.source_of(arguments)
-            top = str(pathlib.Path(source).relative_to(ROOT).parts[0])
-            run_or_refuse(patched.compile_command(arguments, pathlib.Path(top), copy, output), self.folder, copy)
-            again.append((built, output))
+            self._own(folder, built)
+            top = pathlib.Path(patched.source_of(arguments)).relative_to(ROOT).parts[0]
+            run_or_refuse(patched.compile_command(arguments, pathlib.Path(top), copy, folder / built), self.folder, copy)
+            if archive in command:
+                self._own(folder, archive, keep=True)
+                run_or_refuse(["ar", "r", archive, built], folder, copy)
+            again += 1
         if not again:
             raise Broken(f"{copy.name}: {program} has nothing of what the patch changes")
-        for built, output in again:
-            if built in command:
-                command[command.index(built)] = str(output)
-            else:
-                command.insert(first_archive, str(output))  # an archive's own is not taken then
-        place = copy / "build" / self.folder.name / program
-        place = place if not place.parent.is_symlink() else copy / "build" / place.name
-        place.unlink(missing_ok=True)
-        command[command.index("-o") + 1] = str(place)
-        run_or_refuse(command, self.folder, copy)
-        return place
+        self._own(folder, program)
+        run_or_refuse(command, folder, copy)
+
+    def _own(self, folder, name, keep=False):
+        """Makes a place of its own for a file in a copied build; keep: with what is there. What lies beside it is still linked."""
+        for parent in [*pathlib.PurePath(name).parents][-2::-1]:
+            place = folder / parent
+            if place.is_symlink():
+                place.unlink()
+                place.mkdir()
+                for entry in (self.folder / parent).iterdir():
+                    (place / entry.name).symlink_to(entry)
+        if keep and (folder / name).is_symlink():
+            (folder / name).unlink()
+            shutil.copy(self.folder / name, folder / name)
+        elif not keep:
+            (folder / name).unlink(missing_ok=True)
 
 
 def run_or_refuse(command, folder, copy):
@@ -201,11 +206,11 @@ def run_test(command, folder):
     return patched.run(["timeout", "-k", "5", str(TIMEOUT), *command], folder, environment)
 
 
-def test_command(patch, program):
+def test_command(patch):
     """The command that runs its test."""
     if is_unit(patch):
-        return [str(program)]
-    return [sys.executable, "-B", "-m", "pytest", "-q", "-rfEp", "-p", "no:xdist", "::".join(patch.test)]
+        return [f"build/{patch.preset}/tests/test_{patch.test[0]}"]
+    return [sys.executable, "-B", "-m", "pytest", "-q", "-rfEp", "::".join(patch.test)]
 
 
 def said_of(patch, output):
@@ -234,14 +239,13 @@ def examine(patch, builds, control=False):
     try:
         copy = copy_tree(patch, control)
         build = builds[patch.preset]
-        program = f"tests/test_{patch.test[0]}" if is_unit(patch) else "kmemfuzz"
-        place = build.folder / program
+        program = f"tests/test_{patch.test[0]}" if is_unit(patch) else patch.program
         changed = [] if control else re.findall(r"^\+\+\+ b/(\S+\.[ch])$", patch.path.read_text(encoding="utf-8"), re.MULTILINE)
         if changed:
-            place = build.link_again(program, copy, changed)
+            build.link_again(program, copy, changed)
     except NotPatched as failure:
         return Result(patch, failure.args[0], failure.args[1], time.monotonic() - started)
-    code, output = run_test(test_command(patch, place), copy)
+    code, output = run_test(test_command(patch), copy)
     log.write_text(output, encoding="utf-8")
     return Result(patch, judge(patch, code, output), log, time.monotonic() - started)
 

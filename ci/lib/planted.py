@@ -77,7 +77,7 @@ HANG = "hang"  # one input takes longer than -timeout, or all the memory
 # Oracles that can never be the first to object while all the others are on, each with the reason.
 SHADOWED = {
     "recovery": "after every free the invariants have already required that no block is taken and no two free ones "
-                "touch, which leaves one free block; it counts for subjects without a checker",
+                "touch, which leaves one free block; it is what is left of them when they are off",
     "resize-failed": "the invariants and the placement of the old payload object before its contents do",
     **dict.fromkeys(("impossible-size", "liveness", "leak", "zero-size", "refit", "gives-back", "walk", "free-bytes",
                      "repeatable", "bounded", "assertion"),

@@ -11,7 +11,7 @@ from unittest import mock
 
 from board_fixture import SOUND, TIMEOUT, TREE, TargetTest, image_of, target_command
 # pylint: disable=wrong-import-order
-from kmemfuzz import board, board_lines, child
+from kmemfuzz import board, board_finding, board_lines, child
 from kmemfuzz.board_lines import BadLine, Reader
 from processes import processes_naming, wait_until
 
@@ -143,6 +143,16 @@ SILENT = (
     (f"sleep 1000 & {WHOLE}; exit 0", "a process that it started still holds its output open"),
     (f"setsid sleep 1000 & {WHOLE}; exit 0", "a process that it started still holds its output open"),
 )
+
+
+class Comparison(unittest.TestCase):
+    """What a board prints of an input, with what the host prints."""
+
+    def test_a_line_that_is_not_the_hosts_is_a_finding(self):
+        def outcome(line):
+            return board_lines.Outcome("verdict", line=line, **board_lines.parse_line(line)[1])
+        for line, finding in ((V0, False), (V0.replace("a30b", "a30c"), True), (V0.replace(" 5 ", " 6 "), True)):
+            self.assertIs(board_finding.is_finding(outcome(line), outcome(V0), 64), finding, f"{line}, another line than {V0}")
 
 
 class Emulators(TargetTest):

@@ -73,7 +73,7 @@ class TestReplay(GateTest):
 
     @pytest.fixture(autouse=True)
     def set_up_replay(self, set_up_gate_test):
-        for path in ("corpus/README.md", "corpus/seeds/a.ops", "corpus/seeds/b.ops", "corpus/minimised/c"):
+        for path in ("corpus/README.md", "corpus/seeds/a.ops", "corpus/regressions/b.ops", "corpus/minimised/c"):
             self.write(path)
         self.stub("qemu-s390x", script='exec "$@"')
         for preset in self.PRESETS:
@@ -83,7 +83,7 @@ class TestReplay(GateTest):
         """A build of kmemfuzz: what it prints of the corpus, and how it ends; what it packs and makes canonical."""
         self.stub(f"build/{preset}/kmemfuzz", output, code=f"$(( {other} ))", script=f"""\
 case $1 in
-run) printf '%s\\n' '{output}'; exit {code} ;;
+run) [ "$*" = "run corpus" ] || exit 9; printf '%s\\n' '{output}'; exit {code} ;;
 pack) printf '{packed}' >"$4" ;;
 asm) printf '{canonical}' >"$4" ;;
 esac""")

@@ -226,6 +226,13 @@ class TestCheckDocs:
         (self.tree / "CHANGELOG.md").unlink()
         self.assert_wrong("# Top\n", "CHANGELOG.md")
 
+    def test_every_page_of_a_folder_is_checked(self):
+        names = ("docs/a.md", "docs/b.md", "docs/other.md")
+        for name in names:
+            self.write(name, "[Nothing](nowhere.md)\n")
+        failures = self.failures("# Top\n")
+        assert [failure.partition(":")[0] for failure in failures] == list(names)
+
     # Pictures. The stub draws a program as its text and the options.
 
     SHOWN = "![It.](docs/pictures/a.svg)\n"

@@ -10,9 +10,10 @@ import re
 import shutil
 import subprocess
 
+import broken
 import pytest
 from tool_fixture import (
-    ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, ToolTest)
+    ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest)
 
 NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
 
@@ -220,6 +221,16 @@ class TestOracleOptions(ToolTest):
     def test_every_oracle_can_be_asked_alone_and_left_out(self, oracle):
         for option in ("--only", "--without"):
             self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "example", option, oracle)
+
+    def test_a_violation_is_of_an_oracle_that_is_asked(self):
+        tool = broken.tool("release", "merge-right-forgotten")
+        self.write("unmerged", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nfree 0\n")
+        for options, oracle in (([], "free-merged"), (["--only", "free-merged"], "free-merged"), (["--only", "recovery"], "recovery"),
+                                (["--without", "free-merged"], "recovery"), (["--only", "placement"], None),
+                                (["--without", "free-merged,recovery"], None)):
+            code, output, _ = self.run_tool("run", *options, "unmerged", tool=tool)
+            named = re.search(r"VIOLATION ([a-z-]+): ", output)
+            assert (code, named and named[1]) == ((SOUND, None) if oracle is None else (VIOLATION, oracle))
 
     @pytest.mark.parametrize("ids, unknown", (("nothing", "nothing"), ("placement,nothing", "nothing"), (",", ""),
                                              ("placement,", ""), ("placement recovery", "placement recovery"),

@@ -127,6 +127,9 @@ static void die(enum death death, const unsigned char *freed) {
     case DEATH_ASSERTION:
         assert(sink == UINT_MAX && "it holds");
         break;
+    case DEATH_KILL:
+        (void)raise(SIGKILL);
+        break;
     case DEATH_ABORT:
     case DEATH_COUNT:
         abort();

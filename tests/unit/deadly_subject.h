@@ -26,6 +26,7 @@ enum death {
     DEATH_ORPHAN,       /* 2200: ends with status 7, and leaves a process behind (see deadly_leash) */
     DEATH_FLOOD,        /* 2300: prints 32 MiB; aborts if more than 16 MiB of that went anywhere */
     DEATH_ASSERTION,    /* 2400: an assertion that fails */
+    DEATH_KILL,         /* 2500: as when the system ends it for its memory */
     DEATH_COUNT
 };
 

@@ -84,6 +84,7 @@ static const struct {
     {"an abort is a signal at its caller", DEATH_ABORT, FAILURE_SIGNAL, SIGABRT, "SIGABRT in die", "SIGABRT"},
     {"a sanitizer's report is named with its place", DEATH_POISON, FAILURE_SIGNAL, SIGSEGV,
      "use-after-poison in read_poison", "SIGSEGV"},
+    {"a kill from outside is a signal", DEATH_KILL, FAILURE_SIGNAL, SIGKILL, "SIGKILL", "SIGKILL"},
     {"a hang is ended", DEATH_HANG, FAILURE_HANG, 0, "hang", "hang"},
     {"an end of the process is named with its status", DEATH_EXIT, FAILURE_EXIT, 7, "exit 7", "exit 7"},
     {"a stack that overflows is survived", DEATH_STACK, FAILURE_SIGNAL, SIGSEGV, NULL, NULL},

@@ -10,6 +10,10 @@ PREDICATE_IS(fails_when_allocations_and_frees_are_even,
              count_kind(program, OPERATION_ALLOC) == count_kind(program, OPERATION_FREE) &&
                  count_kind(program, OPERATION_NULL_FREE) != 0 && count_kind(program, OPERATION_REFUSE) == 3)
 
+PREDICATE_IS(fails_when_refusals_and_coalesces_are_even,
+             count_kind(program, OPERATION_REFUSE) == count_kind(program, OPERATION_COALESCE) &&
+                 count_kind(program, OPERATION_NULL_FREE) != 0)
+
 /* Everything that names slot 3 is there, or nothing is. */
 PREDICATE_IS(fails_with_a_whole_life, (COUNT(operation.slot == 3) == 0 || COUNT(operation.slot == 3) == 4) &&
                                           count_kind(program, OPERATION_COALESCE) != 0)
@@ -86,7 +90,9 @@ static const struct {
      SMALLEST "double 0\n"},
     {"a program that always fails becomes the empty one", fails_always,
      "heap page=4096 pages=512 slots=4096\nalloc 4000 1\nfree 7\n", SMALLEST},
-    {"what can only go two at a time goes", fails_when_allocations_and_frees_are_even,
+    {"what can only go two at a time goes", fails_when_refusals_and_coalesces_are_even,
+     "refuse\nnull\ncoalesce\n", SMALLEST "null\n"},
+    {"an allocation goes with its free", fails_when_allocations_and_frees_are_even,
      "alloc 0 1\nrefuse\nalloc 1 1\nrefuse\nfree 0\nnull\nrefuse\nfree 1\n",
      SMALLEST "refuse\nrefuse\nnull\nrefuse\n"},
     {"a life goes with all that is done to it", fails_with_a_whole_life,

@@ -128,8 +128,10 @@ class Examiner:
         results = mutants_stages.examine(control, copy, self.core, self.stages, self.prefix, False)
         shutil.rmtree(copy)
         if must_die:
-            return [f"the canary of {file} survives {stage}, so that judges nothing" for stage, kills in results.items() if not all(kills)]
-        return [f"{file} as it is does not survive {stage}: {kill.by}" for stage, kills in results.items() for kill in kills if kill]
+            return [f"the canary of {file} survives {stage}, so that judges nothing"
+                    for stage, kills in results.items() if not all(kills)]
+        return [f"{file} as it is does not survive {stage}: {kill.by}"
+                for stage, kills in results.items() for kill in kills if kill]
 
 
 def changed_lines(base):

@@ -1,7 +1,9 @@
-/* What the hooks of mutants_port.h do while mutants run: poison is AddressSanitizer's, and the lock is
- * watched, so that a kernel layer which forgets it, takes it twice or gives it back unasked ends the process.
+/* What the hooks of mutants_port.h do while mutants run: poison is AddressSanitizer's, of aligned places only
+ * as port.h says, and the lock is watched, so that a kernel layer which forgets it, takes it twice or gives
+ * it back unasked ends the process.
  */
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "mutants_port.h"
@@ -18,10 +20,12 @@ static void require(bool condition) {
 }
 
 void PORT_POISON(const volatile void *address, size_t size) {
+    require((uintptr_t)address % 8 == 0);
     __asan_poison_memory_region(address, size);
 }
 
 void PORT_UNPOISON(const volatile void *address, size_t size) {
+    require((uintptr_t)address % 8 == 0);
     __asan_unpoison_memory_region(address, size);
 }
 

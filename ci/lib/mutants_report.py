@@ -45,8 +45,8 @@ def read_survivors(path=SURVIVORS):
 def describe(mutant):
     """A mutant in a line."""
     number = f" ({mutant.number})" if mutant.number > 1 else ""
-    return (f"{mutant.name} {mutant.file}:{mutant.line_number} {mutant.function}: {mutant.operator} `{mutant.original}`{number} → "
-            f"`{mutant.replacement}`")
+    return (f"{mutant.name} {mutant.file}:{mutant.line_number} {mutant.function}: "
+            f"{mutant.operator} `{mutant.original}`{number} → `{mutant.replacement}`")
 
 
 class Score:
@@ -121,8 +121,8 @@ def text_report(score, dropped, problems, seconds):
                  f"{dropped['alike']} another's; run {len(score.results):,}, of which {len(score.equivalent)} are equivalent")
     lines += [f"WRONG  {problem}" for problem in problems]
     alive = len({mutant.name for mutant in score.survivors()} - score.equivalent)
-    lines.append(f"{max(len(score.results) - len(problems), 0)} passed, {len(problems)} failed: {total - alive:,} mutants killed of "
-                 f"{total:,}, in {seconds:.0f} s; {'all as it must be' if not problems else f'{len(problems)} wrong'}")
+    lines.append(f"{max(len(score.results) - len(problems), 0)} passed, {len(problems)} failed: "
+                 f"{total - alive:,} mutants killed of {total:,}, in {seconds:.0f} s; {'all as it must be' if not problems else f'{len(problems)} wrong'}")
     return "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ CALLS = {
     "unit": [f"ctest --preset {preset} --parallel 0 --no-tests=error --verbose" for preset in PRESETS],
     "replay": ["ci/replay", "ci/determinism"],
     "fuzzers": [f"build/fuzz/{name}_fuzzer {word}" for name, runs in RUNS.items() for word in (f"-seed=1 -runs={runs}", "")],
-    "tool": ["tests/allocators", "tests/gates", "tests/harness", "tests/planted", "tests/subjects", "tests/tool", "tests/two_files"],
+    "tool": ["tests/allocators", "tests/gates", "tests/harness", "tests/mutants", "tests/planted", "tests/subjects", "tests/tool", "tests/two_files"],
     "rust": ["tests/rust"],
     "browser": ["tests/browser"],
     "target": ["build/release/kmemfuzz board", "tests/board"],
@@ -35,6 +35,7 @@ CALLS = {
     "detection": ["ci/detection"],
     "canaries": ["ci/planted --canaries"],
     "harness": ["ci/harness --sample"],
+    "sample": ["ci/mutants --sample 60 --first --programs 1000"],
     "docs": ["ci/docs", "ci/check-docs"],
 }
 NIGHT = {
@@ -45,6 +46,7 @@ NIGHT = {
     "package": ["tests/package"],
     "workflows": ["tests/workflows"],
     "breakages": ["ci/harness"],
+    "mutants": ["ci/mutants"],
     "search": ["ci/bench search --deep --ways generator,both"],
     "seeds": ["ci/planted --seed 2", "ci/planted --seed 3"],
 }

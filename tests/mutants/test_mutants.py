@@ -1,5 +1,5 @@
-"""Tests of ./ci/mutants: what is made of a file, what is dropped, and that whatever survives unlisted, or is listed and does not, is
-named."""
+"""Tests of ./ci/mutants: what is made of a file, what is dropped, and that whatever survives unlisted, or is listed and does
+not, is named."""
 
 import json
 import pathlib
@@ -206,7 +206,8 @@ class TestSurvivors:
         return mutants_report.read_survivors(path)
 
     def test_an_entry_names_its_mutants(self, folder):
-        listed = self.read(folder, self.TEXT + "\n## Not killed\n\n### `g` in src/x.c\n\n`x();`\n- statement `x()` → `(void)0`: no.\n")
+        other = "\n## Not killed\n\n### `g` in src/x.c\n\n`x();`\n- statement `x()` → `(void)0`: no.\n"
+        listed = self.read(folder, self.TEXT + other)
         assert listed[("src/x.c", "f", "if (a < b)", "relation", "a < b", "a != b", 2)] == (True, "they differ.")
         assert listed[("src/x.c", "g", "x();", "statement", "x()", "(void)0", 1)] == (False, "no.") and len(listed) == 3
 
@@ -247,7 +248,8 @@ class TestCommand:
         return subprocess.run(["/usr/bin/python3", "ci/lib/mutants.py", *arguments], capture_output=True, text=True, check=False,
                               env={"PYTHONPATH": "fuzz:ci/lib", "PATH": "/usr/bin:/bin"}, cwd=ROOT)
 
-    @pytest.mark.parametrize("arguments,said", ((("--stages", "nothing"), "invalid choice"), (("--sample", "0"), "not a whole number"),
+    @pytest.mark.parametrize("arguments,said", ((("--stages", "nothing"), "invalid choice"),
+                                                (("--sample", "0"), "not a whole number"),
                                                 (("--only", "no_such_function", "--list"), "called no_such_function"),
                                                 (("--frobnicate",), "unrecognized arguments")))
     def test_wrong_arguments_are_refused(self, arguments, said):
@@ -264,7 +266,8 @@ class TestCommand:
         assert "return `error`" not in lines
 
     def test_those_of_changed_lines_are_found(self):
-        diff = "--- a/src/page.c\n+++ b/src/page.c\n@@ -3,0 +4,2 @@\n+x\n+y\n@@ -9 +12 @@\n-a\n+b\n--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1,2 +0,0 @@\n"
+        diff = ("--- a/src/page.c\n+++ b/src/page.c\n@@ -3,0 +4,2 @@\n+x\n+y\n@@ -9 +12 @@\n-a\n+b\n"
+                "--- a/src/kmem.c\n+++ b/src/kmem.c\n@@ -1,2 +0,0 @@\n")
         done = mock.Mock(returncode=0, stdout=diff)
         with mock.patch.object(mutants.subprocess, "run", return_value=done):
             assert mutants.changed_lines("base") == {"src/page.c": {4, 5, 12}, "src/kmem.c": set()}

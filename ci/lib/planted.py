@@ -204,10 +204,10 @@ def judge_run(code, output, oracles, runs):
     caught_by = fuzzer.parse_finding(output)
     if code == 0 and caught_by is None and executions is not None and executions >= runs:
         return NOT_FOUND, None, executions
-    executions = executions and max(1, executions - UNMADE)
     # An abort without a violation's line is an assertion elsewhere.
     if code == 0 or caught_by in (None, "asan: ABRT", fuzzer.UNREPEATED) or executions is None:
         return UNEXPLAINED, caught_by, executions
+    executions = max(1, executions - UNMADE)
     return (FOUND if oracle_of(caught_by) in oracles else WRONG_ORACLE), caught_by, executions
 
 

@@ -188,7 +188,7 @@ class TestPlanted(JudgeTest):
     def log(self, runs=500, seed=1):
         """The fuzzer's log of the patch."""
         patch = planted.Patch("bug", self.patch, "a bug", "here", ("placement",), None, planted.HEAP.name)
-        return planted.fuzzer_log(patch, self.build, {"runs": runs, "seed": seed, "prefix": []})
+        return planted.fuzzer_log(patch, self.build, {"runs": runs, "seed": seed, "prefix": [], "bytes": False})
 
     def test_the_fuzzer_is_given_the_seed_and_the_executions_asked_for(self):
         self.log(runs=700, seed=3)

@@ -89,22 +89,20 @@ static struct verdict make_step(const struct close *close, enum operation_kind k
     return executor_step(close->executor, &operation);
 }
 
-/* For heaps that cannot be put into a layout: allocates all blocks from the left, which first fit puts where
- * they belong, and frees those that are free. */
+/* For heaps that cannot be put into a layout: allocates all blocks up to the last live one, which first fit
+ * puts where they belong, and frees those that are free. */
 static struct verdict build(const struct close *close, const struct live_block *live, size_t live_count) {
     size_t end = close->executor->model.first;
-    const size_t region_end = model_region_size(&close->executor->model);
     size_t filler = ALPHABET_STALE;
     struct verdict verdict = verdict_sound();
-    for (size_t i = 0; i <= live_count && verdict_is_sound(verdict); i++) {
-        const size_t next = i == live_count ? region_end : live[i].offset;
-        if (next != end) {
-            verdict = make_step(close, OPERATION_ALLOC, filler++, next - end);
+    for (size_t i = 0; i < live_count && verdict_is_sound(verdict); i++) {
+        if (live[i].offset != end) {
+            verdict = make_step(close, OPERATION_ALLOC, filler++, live[i].offset - end);
         }
-        if (i != live_count && verdict_is_sound(verdict)) {
+        if (verdict_is_sound(verdict)) {
             verdict = make_step(close, OPERATION_ALLOC, i, live[i].size);
-            end = live[i].offset + live[i].size;
         }
+        end = live[i].offset + live[i].size;
     }
     while (filler > ALPHABET_STALE && verdict_is_sound(verdict)) {
         verdict = make_step(close, OPERATION_FREE, --filler, 0);

@@ -227,11 +227,11 @@ static enum exit_code run(void *given) {
     if (wrong != NULL) {
         return command_misuse(&command_prove, "--bytes %zu: %s", options->byte_count, wrong);
     }
+    prover_open(&proof.prover);
     enum exit_code code = take_memory(&proof);
     if (code != EXIT_SOUND) {
         return code;
     }
-    prover_open(&proof.prover);
     code = close_all(&proof);
     if (code == EXIT_SOUND && options->length != 0) {
         code = run_sequences(&proof, alphabet);

@@ -49,6 +49,7 @@ NIGHT = {
     "mutants": ["ci/mutants"],
     "search": ["ci/bench search --deep --ways generator,both"],
     "seeds": ["ci/planted --seed 2", "ci/planted --seed 3"],
+    "proofs": ["tests/proofs"],
 }
 MODULE = """\
 def test_it():
@@ -132,8 +133,8 @@ class TestSteps(TestStepsTest):
         wait_until_none(processes_in, self.tree)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
-        self.lower("subjects", "allocators", "engines", "package", "workflows")
-        self.require(SOUND, "ok      seeds", "ci/test", "night")
+        self.lower("subjects", "allocators", "engines", "package", "workflows", "proofs")
+        self.require(SOUND, "ok      breakages", "ci/test", "night")
         self.expect({"setup": ["ci/setup"], **NIGHT})
 
     def test_every_step_there_is_has_a_least_count_and_is_run_by_day_or_night(self):

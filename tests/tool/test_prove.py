@@ -110,3 +110,31 @@ class TestBugs(ToolTest):
         assert code == VIOLATION
         assert "\nVIOLATION " in output
         assert len(self.operations(program)) == 4
+
+
+class TestOtherHeaps(ToolTest):
+    """Heaps with larger pages, which get their small heap at the end of one; and one without a view."""
+
+    @pytest.mark.parametrize("program,size,layouts", (("kernel_kmemfuzz", 48, 16), ("pages_kmemfuzz", 3 * 4096, 13)))
+    def test_layers_are_proved_as_well(self, program, size, layouts):
+        done = subprocess.run([ROOT / "build/fuzz" / program, "prove", "--bytes", str(size)], cwd=self.folder, capture_output=True,
+                              text=True, timeout=TIMEOUT, check=False)
+        assert (done.returncode, done.stderr) == (SOUND, "")
+        assert f"\nsound: {layouts} layouts, " in done.stdout
+
+    def own(self, heap, defect):
+        return subprocess.run([ROOT / "build/fuzz/tests/subjects/foreign_kmemfuzz", "prove", "--bytes", "96"], cwd=self.folder,
+                              capture_output=True, text=True, timeout=TIMEOUT, check=False,
+                              env={**os.environ, "SUBJECT": heap, "SUBJECT_DEFECT": str(defect)})
+
+    def test_a_first_fit_heap_without_a_view_is_brought_to_each_layout_by_its_calls(self):
+        assert "\nsound: 16 layouts, " in self.own("fit_heap", 0).stdout
+        done = self.own("fit_heap", 2)
+        assert done.returncode == VIOLATION
+        assert "A program of 4 operations fails, and none of fewer" in done.stdout
+        assert "prove-96: 4 operations, reduced to 4" in done.stdout
+
+    def test_a_heap_that_declares_no_policy_is_refused(self):
+        done = self.own("list_heap", 0)
+        assert done.returncode == USAGE
+        assert "the heap declares no first fit policy" in done.stderr

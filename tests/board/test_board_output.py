@@ -9,10 +9,12 @@ import subprocess
 import unittest
 from unittest import mock
 
+import pytest
 from board_fixture import SOUND, TIMEOUT, TREE, TargetTest, image_of, target_command
 # pylint: disable=wrong-import-order
 from kmemfuzz import board, board_finding, board_lines, child
 from kmemfuzz.board_lines import BadLine, Reader
+from folders import FolderTest
 from processes import processes_naming, wait_until
 
 BOOT = "BOOT 1 64 2 0 2"
@@ -153,6 +155,24 @@ class Comparison(unittest.TestCase):
             return board_lines.Outcome("verdict", line=line, **board_lines.parse_line(line)[1])
         for line, finding in ((V0, False), (V0.replace("a30b", "a30c"), True), (V0.replace(" 5 ", " 6 "), True)):
             self.assertIs(board_finding.is_finding(outcome(line), outcome(V0), 64), finding, f"{line}, another line than {V0}")
+
+
+class End(FolderTest):
+    """The last line, of an image that is not there."""
+
+    def replay(self, lines):
+        """What comes of a blob of one program on a board that prints these lines."""
+        blob = self.folder / "blob"
+        blob.write_bytes(bytes(12) + bytes([1, 0, 0, 0]))
+        image = mock.Mock(has_sanitizers=False, configuration=board.CONFIGURATIONS["rv64"])
+        with mock.patch.object(board, "boot_command", return_value=["printf", lines]):
+            return board.Replay(image, blob).run()
+
+    def test_all_outcomes_without_an_end_are_not_believed(self):
+        lines = f"BOOT 1 64 1 0 1\n{V0}\n"
+        assert len(self.replay(f"{lines}END 1 1 0 0 0 0\n")) == 1
+        with pytest.raises(board_lines.EnvironmentFailure, match="the END line is missing"):
+            self.replay(lines)
 
 
 class Emulators(TargetTest):

@@ -111,6 +111,9 @@ class TestCommittedPatches:
         assert len(set(harness.SAMPLE)) == 5
         assert set(harness.SAMPLE) < {patch.name for patch in self.patches()}
         assert {patch.ends for patch in self.patches()} == set(harness.OUTCOMES)
+        controls = sum(patch.ends != harness.NOTICED for patch in self.patches())
+        assert (f"That is {len(self.patches()) - controls} breakages and {controls} controls" in
+                (ROOT / "docs/strength.md").read_text(encoding="utf-8"))
 
 
 class TestCommandLine:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import broken
 import pytest
 from tool_fixture import ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
 
@@ -25,6 +26,12 @@ class TestSmoke(ToolTest):
         assert shares["nothing"] < 10
         assert shares["changed"] > 50
         assert len(re.findall(r"^    (?:edit|kind|size) +[a-z]+ +\d+$", output, re.MULTILINE)) == 28
+
+    def test_every_program_is_run(self):
+        tool = broken.tool("release", "alloc-returns-null")
+        for number in range(4):
+            code, output, _ = self.run_tool("smoke", "--from", str(number), "--programs", "1", tool=tool)
+            assert (code, output.partition(" by ")[0]) == (VIOLATION, f"Program {number} of seed 1 fails")
 
     def test_what_cannot_be_done_is_said(self):
         for arguments, words in ((["--programs", "0"], "--programs needs a number above 0"), (["--seed", "x"], "--seed needs"),

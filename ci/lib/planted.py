@@ -37,6 +37,7 @@ UNMADE = 2  # inputs that libFuzzer runs before the first it makes: none, and a 
 # Executions in which fresh programs find each bug, and all of them together.
 MOST, TOGETHER = 300, 1_000
 GENERATED_RUNS = 2_000  # the budget of targets that are given them: more, to say how many it does take
+GENERATED_FLAGS = ["-max_len=2048"]  # they are as long as those of kmemfuzz smoke
 
 
 class Target(NamedTuple):
@@ -216,6 +217,11 @@ def budget(target, settings):
     return settings["runs"] or (GENERATED_RUNS if is_generated(target, settings) else TARGETS[target].runs)
 
 
+def flags(target, settings):
+    """How libFuzzer runs a target: the last of two that set the same counts."""
+    return [*fuzzer.FLAGS, *(GENERATED_FLAGS if is_generated(target, settings) else [])]
+
+
 def is_generated(target, settings):
     """Is the target given fresh programs?"""
     return TARGETS[target].programs and not settings["bytes"]
@@ -234,7 +240,7 @@ def examine(patch, build, settings):
     environment = {key: value for key, value in os.environ.items() if key != "KMEM_STATISTICS"}
     environment.update(fuzzer.ENVIRONMENT, KMEMFUZZ_MUTATION="generator" if is_generated(patch.target, settings) else "bytes")
     environment["ASAN_OPTIONS"] += ":symbolize=0"  # takes longer than most bugs take to be found
-    command = [*settings["prefix"], str(program), *fuzzer.FLAGS, f"-runs={runs}",
+    command = [*settings["prefix"], str(program), *flags(patch.target, settings), f"-runs={runs}",
                f"-seed={settings['seed']}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
     started = time.monotonic()
     code, output = patched.run(command, folder, environment)
@@ -249,7 +255,7 @@ def examine(patch, build, settings):
 
 def fingerprint(patch, build, settings):
     """Differs when what examine would do does: a fuzzer's log with this fingerprint beside it need not be made again."""
-    parts = (build.fingerprint(), fuzzer.FLAGS, budget(patch.target, settings), settings["seed"], settings["bytes"])
+    parts = (build.fingerprint(), flags(patch.target, settings), budget(patch.target, settings), settings["seed"], settings["bytes"])
     digest = hashlib.sha256(repr(parts).encode())
     for path in sorted([*build.code.folder.rglob("*.[chS]"), *([] if patch.path is None else [patch.path])]):
         digest.update(path.read_bytes())

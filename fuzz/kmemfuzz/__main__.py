@@ -26,6 +26,7 @@ WORDS = {
     "two-files": ("two_files", True),
     "soak": ("soak", False),
     "sarif": ("sarif", True),
+    "import": ("import_log", True),
 }
 
 

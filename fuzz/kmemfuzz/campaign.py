@@ -23,7 +23,7 @@ from kmemfuzz.workers import Workers
 
 PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they find
 BUILD = tree.build_folder(PRESET)
-TARGETS = (*corpus.PROGRAMS, "sv39", "text", "import")
+TARGETS = (*corpus.PROGRAMS, "sv39", "text")
 EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are reduced by waiting for them
 EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
 LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, where there is no explanation

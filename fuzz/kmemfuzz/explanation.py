@@ -27,7 +27,6 @@ HASTY = {name: options + ":symbolize=0" for name, options in fuzzer.ENVIRONMENT.
 UNDER_TEST = {
     "sv39": ("src/",),
     "text": ("fuzz/program/",),
-    "import": ("fuzz/import/", "fuzz/program/"),
 }
 
 # What libFuzzer says of itself, and what AddressSanitizer adds to a stack.

@@ -17,7 +17,6 @@ class Shape(NamedTuple):
 SHAPES = {
     "sv39": Shape(header_size=3, unit_size=4, is_text=False),
     "text": Shape(header_size=0, unit_size=1, is_text=True),
-    "import": Shape(header_size=0, unit_size=1, is_text=True),
 }
 SMALL = 16  # numbers below this are all tried, so that findings which differ in one are reduced to the same
 

@@ -80,7 +80,6 @@ extern const struct command command_smoke;
 extern const struct command command_prove;
 extern const struct command command_asm;
 extern const struct command command_oracles;
-extern const struct command command_import;
 extern const struct command command_pack;
 extern const struct command command_replay;
 extern const struct command command_reduce;

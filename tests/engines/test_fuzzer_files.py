@@ -175,16 +175,6 @@ class ShippedTest(unittest.TestCase):
         for path in (ROOT / "fuzz/data/seeds").iterdir():
             self.assertTrue((ROOT / "fuzz/libfuzzer" / f"{path.name}.c").is_file(), path.name)
 
-    def test_each_log_among_the_seeds_of_import_is_of_the_format_it_is_named_after(self):
-        for path in sorted((ROOT / "fuzz/data/seeds/import_fuzzer").iterdir()):
-            with self.subTest(log=path.name), tempfile.TemporaryDirectory() as folder:
-                done = subprocess.run([ROOT / "build/release/kmemfuzz", "import", path, "-o", f"{folder}/program"],
-                                      capture_output=True, text=True, check=False)
-                broken = path.name.endswith("_broken")
-                self.assertEqual(done.returncode, USAGE if broken else SOUND, done.stderr)
-                if not broken:
-                    self.assertIn(f"a log of format {path.name},", done.stdout + done.stderr)
-
     def test_each_operation_of_the_heap_s_dictionary_is_the_one_that_stands_above_it(self):
         lines = (ROOT / "fuzz/data/dictionaries/heap_fuzzer.dict").read_text(encoding="utf-8").splitlines()[1:]
         self.assertGreater(len(lines), 20)

@@ -124,7 +124,7 @@ esac""")
 
 class TestFreestanding(GateTest):
     """A file of each kind, and compilers that compile nothing."""
-    LAYERS = ("program", "execute", "generate", "two_files", "subjects", "sv39", "text", "import", "search", "host", "report", "tool",
+    LAYERS = ("program", "execute", "generate", "two_files", "subjects", "sv39", "text", "search", "host", "report", "tool",
               "libfuzzer", "board")
 
     @pytest.fixture(autouse=True)

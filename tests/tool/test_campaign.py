@@ -324,7 +324,7 @@ class TestEnd(CampaignTree):
         self.run_until_ready('ls "$last" >started; runs_on\n', "--target", target)
         assert (self.tree / "started").read_text(encoding="utf-8").split() == ["regressions-a", "seeds-b.ops"]
 
-    @pytest.mark.parametrize("target", ("sv39", "text", "import"))
+    @pytest.mark.parametrize("target", ("sv39", "text"))
     def test_targets_that_run_no_programs_start_without_seeds(self, target):
         self.run_until_ready('ls "$last" >started; runs_on\n', "--target", target)
         assert (self.tree / "started").read_text(encoding="utf-8") == ""

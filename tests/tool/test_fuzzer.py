@@ -64,10 +64,10 @@ class TestFuzzerOutput:
              "    #1 0x55d1 in model_take /home/src/fuzz/kmem/fuzz/sv39/sv39_model.c:9:1\n"
              "    #2 0x55d2 in sv39_map /home/src/fuzz/kmem/src/riscv/sv39.c:313:18\n"
              "    #3 0x55d3 in fuzzer::RunOneTest(x) (build/fuzz/sv39_fuzzer+0x5e)\n\nfreed by thread T0 here:\n"
-             "    #0 0x55d4 in import_close fuzz/import/import.c:313:18\n")
+             "    #0 0x55d4 in text_parse fuzz/text/text_parse.c:313:18\n")
 
     def test_the_function_is_the_innermost_of_the_first_stack_that_lies_in_these_folders_wherever_the_tree_lies(self):
-        for folders, function in ((("src/",), "sv39_map"), (("fuzz/sv39/", "src/"), "model_take"), (("fuzz/import/",), None)):
+        for folders, function in ((("src/",), "sv39_map"), (("fuzz/sv39/", "src/"), "model_take"), (("fuzz/text/",), None)):
             assert fuzzer.find_function(INITED + self.STACK, folders) == function
         assert fuzzer.find_function(POISONED, ("src/",)) == "kmem_zalloc"
         for output in ("", INITED, VIOLATED, TIMED_OUT):

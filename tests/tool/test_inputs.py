@@ -70,7 +70,7 @@ class TestNoPrograms(ToolTest):
             self.write(name, "alloc 0 24\n")
             assert self.run_tool("run", name)[::2] == (SOUND, "")
 
-    @pytest.mark.parametrize("command", (*COMMANDS, ("import", "FILE", "-o", "out"), ("replay", "FILE")))
+    @pytest.mark.parametrize("command", (*COMMANDS, ("replay", "FILE")))
     def test_standard_input_that_is_closed_ends_with_3(self, command):
         done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", TOOL, *of(command, "-")], cwd=self.folder,
                               env=self.environment, capture_output=True, text=True, check=False)

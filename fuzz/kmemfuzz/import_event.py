@@ -1,0 +1,45 @@
+"""What a line of a log says: events, each a tuple (kind, old, new, size, alignment, line). old is what is freed or resized, new what
+was returned; a pointer is an int, a name a str, and NULL is None."""
+
+import re
+
+ALLOC, ZALLOC, ALIGNED, REALLOC, FREE = range(5)
+
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
+_NULLS = ("(nil)", "nil", "NULL", "(null)", "null", "0")
+
+
+class LineError(Exception):
+    """A line that cannot be used. Those of one kind are reported together."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+def pointer(text):
+    """A pointer as programs print it: hexadecimal with 0x or with a letter or 12 digits in it, else decimal. None: NULL. Raises
+    LineError."""
+    if text in _NULLS:
+        return None
+    try:
+        if text[:2] in ("0x", "0X"):
+            return int(text, 16) or None
+        if text.isascii() and text.isdigit() and not (text[0] == "0" and len(text) >= 8):
+            return int(text) or None
+    except ValueError:
+        pass
+    if _HEXADECIMAL.fullmatch(text) and len(text) >= 6:
+        return int(text, 16) or None
+    raise LineError("pointer", f"'{text}' is no pointer: a number such as 0x5562b258e2a0 belongs there")
+
+
+def number(text):
+    """A size: decimal, or hexadecimal with 0x. Raises LineError."""
+    try:
+        value = int(text, 16) if text[:2] in ("0x", "0X") else int(text) if text.isascii() and text.isdigit() and len(text) < 40 else -1
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 64:
+        raise LineError("size", f"'{text}' is no size: a whole number of bytes belongs there")
+    return value

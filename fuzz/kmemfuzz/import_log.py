@@ -1,0 +1,346 @@
+"""kmemfuzz import: makes a program from a log of another program's calls.
+
+    log -> reader: events of a line -> builder: operations, in a file of their own -> the heap that fits -> text"""
+
+import collections
+import errno
+import os
+import pathlib
+import re
+import secrets
+import sys
+import tempfile
+
+from kmemfuzz import heap, import_formats
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, Parser, add_caller, exit_codes, parse_positive,
+                                   place_paths)
+from kmemfuzz.import_build import CODES, FAILED, FAILED_REALLOC, SLOTS_MOST, Builder, Notes, alignment_of
+from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, REALLOC, LineError
+from kmemfuzz.import_fit import LITERAL_MOST, REGION_MOST, choose, records_of, scaled
+from kmemfuzz.outside_text import visible
+
+JUDGED_LINES = 100_000  # of a log, for its format
+JUDGED_EVENTS = 100
+AROUND = 500  # lines on each side of one
+SLOTS_LEAST = 16
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+# Reading.
+
+def lines_of(stream):
+    """(number, text) of each line, without what colours a terminal."""
+    stream.seek(0)
+    for number, text in enumerate(stream, 1):
+        yield number, _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
+def open_log(path):
+    """A log as text that can be read twice. Raises OSError."""
+    if str(path) == "-":
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        binary = sys.stdin.buffer
+    else:
+        binary = open(path, "rb")  # pylint: disable=consider-using-with
+    if not binary.seekable():
+        copy = tempfile.TemporaryFile()
+        while chunk := binary.read(1 << 20):
+            copy.write(chunk)
+        copy.flush()
+        binary = copy
+    return open(binary.fileno(), encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False), binary
+
+
+def detect(stream, formats):
+    """The format most of whose events are in a log, with an allocation among them; None: there is none."""
+    readers = [form.reader() for form in formats]
+    found = [[0, 0, 0] for _ in formats]  # events, problems, allocations
+
+    def count(index, events):
+        found[index][0] += len(events)
+        found[index][2] += sum(event[0] != FREE for event in events)
+    for number, text in lines_of(stream):
+        for index, reader in enumerate(readers):
+            try:
+                count(index, reader.parse(number, text) or ())
+            except LineError:
+                found[index][1] += 1
+        if number == JUDGED_LINES or (number % 100 == 0 and any(counts[0] > JUDGED_EVENTS and counts[2] for counts in found)):
+            break
+    for index, reader in enumerate(readers):
+        try:
+            count(index, reader.finish())
+        except LineError:
+            pass
+    best = max(range(len(formats)), key=lambda index: (found[index][2] > 0, found[index][0], -found[index][1]))
+    return formats[best] if found[best][2] else None
+
+
+def empty_reason(stream):
+    """Why no format fits."""
+    first = None
+    for number, text in lines_of(stream):
+        first = number
+        if text.lstrip().startswith("kmem-program"):
+            return "it is a program already, which every other word takes"
+        if text.strip() and not text.lstrip().startswith("#"):
+            return ("no line of it is an allocation in a known format; kmemfuzz import --formats lists them, and --alloc and --free take "
+                    "patterns for lines of your own")
+    return "it has only comments and blank lines" if first else "it is empty"
+
+
+class Reading:
+    """What is read of a log: its events in turn, and what cannot be used."""
+
+    def __init__(self, stream, form, until=None):
+        self.problems, self.other = Notes(), Notes()
+        self._stream, self._form, self._until = stream, form, until
+        self.last_line = 0
+        self.nested = 0
+
+    def events(self):
+        reader = self._form.reader()
+        parse = reader.parse
+        number = 0
+        for number, text in lines_of(self._stream):
+            if self._until is not None and number > self._until:
+                break
+            try:
+                events = parse(number, text)
+            except LineError as error:
+                self.problems.add(error.kind, number, str(error))
+                continue
+            if events is None:
+                self.other.add("other", number, "no call of an allocator is in this line; it is left out")
+            else:
+                yield from events
+        self.last_line = number
+        self.nested = reader.nested
+        try:
+            yield from reader.finish()
+        except LineError as error:
+            self.problems.add(error.kind, number, str(error))
+
+
+# Writing.
+
+def failing(size, code):
+    """A size that fails as one did in the log: itself, if no heap holds it and a program can say it."""
+    if REGION_MOST - 8 < size <= LITERAL_MOST:
+        return str(size)
+    for word, base in (("max", (1 << 64) - 1), ("2^63", 1 << 63), ("2^32", 1 << 32)):
+        if -128 <= size - base <= (0 if word == "max" else 127):
+            return word if size == base else f"{word}{size - base:+}"
+    return "largest+1" if size < LITERAL_MOST and code == FAILED and heap.CURRENT is None else str(LITERAL_MOST)
+
+
+def program_lines(file, head, scale):
+    """The text of the program whose records are in a file."""
+    yield from head
+    for code, slot, value, alignment, line in records_of(file):
+        if code in (ALLOC, 1, REALLOC, ALIGNED):
+            value = scaled(value, scale)
+            alignment = alignment_of(alignment)
+        elif code in (FAILED, FAILED_REALLOC):
+            alignment = failing(value, code)
+        text = CODES[code].format(slot, value, alignment)
+        if code in (FAILED, FAILED_REALLOC) and alignment != str(value):
+            yield f"{text:<24} # line {line}, {value} bytes\n"
+        else:
+            yield f"{text:<24} # line {line}\n"
+
+
+def write(path, replace, lines):
+    """Writes a file, whole or not at all. Raises FileExistsError unless it may be replaced, and OSError."""
+    temporary = path.with_name(f".kmemfuzz-{secrets.token_hex(8)}")
+    try:
+        with open(temporary, "x", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(lines)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# The command.
+
+def parse_arguments(arguments):
+    parser = Parser(
+        prog="kmemfuzz import", usage="%(prog)s LOG -o FILE [OPTION...]",
+        description="Makes a program in text from a log of what another program asked of its allocator, on the smallest heap that holds "
+                    "it. LOG is in one of many formats, which --formats lists, or in your own; - is standard input.",
+        epilog=exit_codes("written", usage="usage, or a log with errors"))
+    parser.add_argument("log", nargs="?", type=pathlib.Path, metavar="LOG", help="the log")
+    parser.add_argument("-o", dest="out", type=pathlib.Path, metavar="FILE", help="the program to write; - is standard output")
+    parser.add_argument("--format", metavar="NAME", help="the log's format; by default that which most of its lines have")
+    parser.add_argument("--formats", action="store_true", help="list the formats, with a line of each, and end")
+    parser.add_argument("--skip", action="store_true", help="leave out lines that cannot be used, and report them")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    own = parser.add_argument_group("lines of your own", "Regular expressions of Python with groups (?P<pointer>...), size, count, "
+                                    "alignment and, of what is resized, old. Each may be given again.")
+    for word in import_formats.WORDS:
+        own.add_argument(f"--{word}", action="append", default=[], metavar="REGEX", help=f"a line that says {word}")
+    own.add_argument("--patterns", type=pathlib.Path, metavar="PATTERNS",
+                     help="a file of such expressions, each line a word (alloc, zalloc, realloc, free) and an expression")
+    cut = parser.add_argument_group("parts of a log", "What is live where the part begins is allocated first.")
+    cut.add_argument("--from", dest="first", type=parse_positive, metavar="LINE", help="begin at this line")
+    cut.add_argument("--until", type=parse_positive, metavar="LINE", help="end after this line")
+    cut.add_argument("--around", type=parse_positive, metavar="LINE", help=f"this line, and {AROUND} before and after it")
+    cut.add_argument("--last", type=parse_positive, metavar="N", help="the last N calls")
+    cut.add_argument("--scale", type=parse_positive, metavar="N",
+                     help="divide sizes by N; by default by the least power of two with which they fit the largest heap")
+    add_caller(parser)
+    options = parser.parse_args(arguments)
+    if options.formats:
+        return options
+    if options.log is None or options.out is None:
+        parser.error("it takes a log and -o FILE")
+    own_lines = [(word, text) for word in import_formats.WORDS for text in getattr(options, word)]
+    if sum(map(bool, (own_lines, options.patterns, options.format is not None))) > 1:
+        parser.error("--format, --patterns and expressions exclude each other")
+    if sum((options.first is not None or options.until is not None, options.around is not None, options.last is not None)) > 1:
+        parser.error("--around, --last, and --from with --until exclude each other")
+    if options.first and options.until and options.first > options.until:
+        parser.error("--from is after --until")
+    options.typed = options.log, options.out
+    place_paths(parser, options, *(name for name in ("log", "out", "patterns") if str(getattr(options, name)) != "-"))
+    try:
+        options.form = _format(parser, options, own_lines)
+    except import_formats.PatternError as error:
+        parser.error(str(error))
+    return options
+
+
+def _format(parser, options, own_lines):
+    """The format that was asked for; None: the log decides."""
+    if options.patterns:
+        return import_formats.read_patterns(options.patterns)
+    if own_lines:
+        patterns = [import_formats.compile_pattern(word, text) for word, text in own_lines]
+        return import_formats.Format("patterns", "", (), lambda: import_formats.PatternReader(patterns))
+    if options.format is None:
+        return None
+    known = import_formats.formats()
+    for form in known:
+        if options.format in (form.name, *form.names):
+            return form
+    return parser.error(f"there is no format '{options.format}'; there are {', '.join(form.name for form in known)}")
+
+
+def show_formats():
+    for form in import_formats.formats():
+        names = f" (also {', '.join(form.names)})" if form.names else ""
+        print(f"{form.name}{names}: {form.what}")
+        for example in form.examples:
+            print(f"    {example}")
+
+
+def say(name, text, line=None):
+    print(f"{visible(name)}:{'' if line is None else f'{line}:'} {visible(text)}", file=sys.stderr)
+
+
+def refuse(name, text):
+    say(name, f"error: {text}")
+    return EXIT_USAGE
+
+
+def place_cut(options, stream, form):
+    """(first line, last line) of the part that is wanted; 0, None: all."""
+    if options.around:
+        return max(options.around - AROUND, 0), options.around + AROUND
+    if options.last:
+        return min(collections.deque((event[5] for event in Reading(stream, form).events()), options.last), default=0), None
+    return options.first or 0, options.until
+
+
+def main(arguments):
+    options = parse_arguments(arguments)
+    if options.formats:
+        show_formats()
+        return EXIT_SOUND
+    name = "standard input" if str(options.log) == "-" else options.typed[0]
+    try:
+        stream, binary = open_log(options.log)
+    except OSError as error:
+        print(f"kmemfuzz: cannot read {visible(name)}: {visible(error.strerror)}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    with binary, stream, tempfile.TemporaryFile(buffering=1 << 20) as file:
+        return convert(options, name, stream, file)
+
+
+def convert(options, name, stream, file):
+    """From the open log to the program; returns the exit code."""
+    form = options.form or detect(stream, import_formats.formats())
+    if form is None:
+        return refuse(name, empty_reason(stream))
+    first, until = place_cut(options, stream, form)
+    reading, builder = Reading(stream, form, until), Builder(file, first)
+    for event in reading.events():
+        builder.take(event)
+    for line, text in reading.problems.lines():
+        say(name, f"{'skipped' if options.skip else 'error'}: {text}", line)
+    count = reading.problems.count
+    if count and not options.skip:
+        print(f"{count:,} line{'' if count == 1 else 's'} cannot be used; correct them, or leave them out with --skip", file=sys.stderr)
+        return EXIT_USAGE
+    if count:
+        print(f"{count:,} line{'' if count == 1 else 's'} skipped", file=sys.stderr)
+    for line, text in (*reading.other.lines(), *builder.notes.lines()):
+        say(name, f"note: {text}", line)
+    if reading.nested:
+        say(name, f"note: {reading.nested:,} call{'s' * (reading.nested > 1)} inside of others count{'s' * (reading.nested == 1)} as "
+            f"{'parts' if reading.nested > 1 else 'a part'} of them")
+    if builder.failed_count and not builder.allocation_count:
+        return refuse(name, "every allocation of it returned NULL: if its pointers are hidden, record it again with them "
+                      "(on Linux: sysctl kernel.kptr_restrict=0, and no_hash_pointers)")
+    if first > reading.last_line:
+        return refuse(name, f"it has no line {first}: it ends with line {reading.last_line}")
+    if not builder.operation_count:
+        return refuse(name, "it has no call that can be used")
+    if not builder.allocation_count:
+        return refuse(name, f"{'without the skipped lines ' if count else ''}nothing in it allocates, so nothing is written")
+    chosen = choose(file, builder, options.scale, room=1 if heap.CURRENT is None else 2)
+    if chosen is None:
+        return refuse(name, f"even with sizes divided by {options.scale} it needs more than the largest heap, {REGION_MOST} bytes; cut it, "
+                      "or leave --scale out")
+    return finish(options, name, form, file, builder, chosen)
+
+
+def finish(options, name, form, file, builder, chosen):
+    """Writes the program, and says what it is."""
+    page, pages, scale = chosen
+    slots = SLOTS_LEAST
+    while slots < builder.slot_limit:
+        slots *= 2
+    head = ["kmem-program 1\n", f"# Imported from {visible(name)}, a log of format {form.name}.\n"]
+    if scale > 1:
+        head.append(f"# Sizes are divided by {scale}.\n")
+        if options.scale is None:
+            say(name, f"note: sizes are divided by {scale}: they need more than the largest heap, {REGION_MOST} bytes; cut it with --last, "
+                "--around, --from and --until to keep them")
+    if builder.left_out:
+        head.append(f"# {builder.left_out} calls are left out.\n")
+        say(name, f"note: {builder.left_out:,} calls are left out, of blocks that came when {SLOTS_MOST:,} were live: a program has no more slots")
+    head.append(f"heap page={page} pages={pages} slots={slots}\n")
+    lines = program_lines(file, head, scale)
+    to_output = str(options.out) == "-"
+    try:
+        if to_output:
+            sys.stdout.writelines(lines)
+        else:
+            write(options.out, options.force, lines)
+    except FileExistsError:
+        print(f"kmemfuzz: {visible(options.typed[1])} exists; choose another name, or --force to replace it", file=sys.stderr)
+        return EXIT_USAGE
+    except OSError as error:
+        if to_output:
+            raise
+        print(f"kmemfuzz: cannot write {visible(options.typed[1])}: {visible(error.strerror)}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    count = builder.operation_count
+    print(f"{count} operation{'' if count == 1 else 's'} from a log of format {form.name}, on {pages} page{'' if pages == 1 else 's'} of "
+          f"{page} bytes with {slots} slots", file=sys.stderr if to_output else sys.stdout)
+    return EXIT_SOUND

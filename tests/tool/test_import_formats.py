@@ -1,0 +1,225 @@
+"""Tests of the formats that `kmemfuzz import` reads. Some logs are real: a small program is compiled here and watched by glibc's mtrace, by
+ltrace and by valgrind.
+
+KMEM_PRESET names the build whose tool is tested (default: release).
+"""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+from import_fixture import ImportTest
+from tool_fixture import SOUND, USAGE
+
+PROGRAM = r"""
+#include <mcheck.h>
+#include <stdlib.h>
+
+int main(void) {
+    mtrace();
+    char *volatile first = malloc(24);
+    char *volatile second = calloc(3, 16);
+    char *volatile nothing = NULL;
+    first = realloc(first, 100);
+    free(second);
+    second = malloc(0);
+    nothing = realloc(nothing, 40);
+    free(first);
+    free(second);
+    nothing = realloc(nothing, 0);
+    free(nothing);
+    for (int i = 0; i < 20; i++) {
+        first = malloc(1000 + (size_t)i);
+        free(first);
+    }
+    muntrace();
+    return 0;
+}
+"""
+# What it does, by ltrace; mtrace does not distinguish calloc from malloc, and says nothing of free(NULL).
+BY_LTRACE = ["alloc 0 24", "zalloc 1 48", "realloc 0 100", "free 1", "alloc 1 0", "alloc 1 40", "free 0", "null",
+             "realloc 1 0", "null"] + [line for i in range(20) for line in (f"alloc 0 {1000 + i}", "free 0")]
+BY_MTRACE = [line.replace("zalloc", "alloc").replace("realloc 1 0", "free 1") for line in BY_LTRACE]
+del BY_MTRACE[9]
+BY_VALGRIND = [line.replace("realloc 1 0", "free 1") for line in BY_LTRACE]
+
+
+class TestReal(ImportTest):
+    def compile(self, name="program"):
+        self.write("program.c", PROGRAM)
+        assert self.run_command("gcc", "-O0", "-g", "program.c", "-o", name)[0] == 0
+
+    @pytest.mark.parametrize("name", ("program", "a program (2) of [mine]"))
+    def test_what_mtrace_writes_of_a_real_program(self, name):
+        self.compile(name)
+        environment = dict(os.environ, MALLOC_TRACE="mtrace.log")
+        if pathlib.Path("/usr/lib/x86_64-linux-gnu/libc_malloc_debug.so.0").exists():  # glibc 2.34 and later
+            environment["LD_PRELOAD"] = "libc_malloc_debug.so.0"
+        code, _, errors = self.run_command(f"./{name}", env=environment)
+        assert (code, errors) == (0, "")
+        self.require((self.folder / "mtrace.log").read_text("utf-8"), BY_MTRACE)
+
+    @pytest.mark.parametrize("options", ("", "-f", "-t", "-tt", "-ttt", "-r", "-i", "-T", "-n 2 -f", "-f -tt -l libc.so.6", "-x"))
+    def test_what_ltrace_writes_of_a_real_program(self, options):
+        self.compile()
+        assert shutil.which("ltrace") is not None, "ci/setup installs it"
+        functions = "malloc+free+realloc+calloc"
+        arguments = [] if "-l" in options else [] if options == "-x" else ["-e", functions]
+        code, _, errors = self.run_command("ltrace", *arguments, *options.split(), *([functions] if options == "-x" else []), "-o", "ltrace.log",
+                                           "./program")
+        assert (code, errors) == (0, "")
+        code, _, errors = self.import_log((self.folder / "ltrace.log").read_text("utf-8"))
+        assert (code, self.operations()[0]) == (SOUND, BY_LTRACE), errors
+        assert "error" not in errors and "skipped" not in errors
+
+    def test_what_valgrind_writes_of_a_real_program(self):
+        self.compile()
+        assert shutil.which("valgrind") is not None, "ci/setup installs it"
+        _, _, log = self.run_command("valgrind", "--trace-malloc=yes", "./program")
+        code, _, errors = self.import_log(log)
+        operations = self.operations()[0]
+        while operations[-1] == "null":  # of the C library's own at the end
+            operations.pop()
+        assert (code, operations) == (SOUND, BY_VALGRIND), errors
+
+
+class TestMtrace(ImportTest):
+    def test_every_sign_with_and_without_a_caller(self):
+        self.require("= Start\n@ ./a:[0x1] + 0x10 0x18\n+ 0x40 0x8\n@ ./a b:(f+0x2)[0x2] < 0x10\n"
+                     "@ ./a:(f+0x2)[0x2] > 0x60 0x64\n- 0x60\n- 0x40\n= End\n",
+                     ["alloc 0 24", "alloc 1 8", "realloc 0 100", "free 0", "free 1"])
+
+    def test_calls_of_several_processes_on_a_line_all_count(self):
+        self.require("= Start\n+ 0x10 0x8\n- 0x10 + 0x20 0x8\n@ a:[1] - 0x20 @ a:[2] + 0x20 0x9\n< 0x20 > 0x30 0x8\n",
+                     ["alloc 0 8", "free 0", "alloc 0 8", "free 0", "alloc 0 9", "realloc 0 8"])
+
+    def test_lines_that_are_broken_are_reported(self):
+        self.require_errors("= Start\n+ 0x10 0x18\n@ a:[1] * 0x10 0x18\n+ foo 0x8\n+ 0x10\n> 0x10 0x8\n- 0x10@ a:[2] + 0x20 0x8\n< 0x10\n",
+                            "log:3: error: this is no call as mtrace writes it: '@ a:[1] * 0x10 0x18' (and 2 more such lines)",
+                            "log:5: error: '+' has no size after its pointer",
+                            "log:6: error: no realloc was begun (<) before this",
+                            "log:8: error: the log ends in the realloc that line 8 began",
+                            "6 lines cannot be used; correct them, or leave them out with --skip")
+
+    def test_a_realloc_that_failed_stays_one(self):
+        self.require("+ 0x10 0x18\n! 0x10 0x8\n+ (nil) 0x800000\n- 0x10\n", ["alloc 0 24", "realloc 0 16777215", "alloc 1 8388608", "free 0"],
+                     notes="log:2: note: the realloc to 8 bytes failed in the log: it becomes one that fails\n"
+                           "log:3: note: the allocation of 8388608 bytes failed in the log: it becomes one that fails\n")
+
+
+class TestCallLines(ImportTest):
+    @pytest.mark.parametrize("line", (
+        "malloc(24) = 0x10", "prog->malloc(24) = 0x10", "[pid 7] malloc@libc.so.6(24) = 0x10 <0.0001>", "7 12:00:01.5 malloc(24) = 16",
+        "I (312) heap: malloc (24 bytes) -> 0x10", "\x1b[0;32mheap: malloc(size=24) returned 0x10\x1b[0m", "0x10 = malloc(24)",
+        "xmalloc(24) @ 0x10", "_Znwm(24) = 0x10", "kmalloc(24, GFP_KERNEL) = 0x10", "heap_caps_malloc(24, 0x1000) => 0x10",
+        "operator new(24) = 0x10", "--31-- malloc(0x18) = 0x10"))
+    def test_any_prefix_number_and_place_of_the_result(self, line):
+        self.require(f"{line}\n0.001 free(0x10)\n", ["alloc 0 24", "free 0"])
+
+    def test_two_calls_on_a_line(self):
+        self.require("malloc(24) = 0x10 free(0x10) = <void>malloc(32) = 0x20\nfree(0x20)malloc(8) = 0x20\n",
+                     ["alloc 0 24", "free 0", "alloc 0 32", "free 0", "alloc 0 8"])
+
+    def test_lines_of_other_things_are_left_out_and_counted(self):
+        self.require("booting\nmalloc(24) = 0x10\nstrlen(0x10) = 3\n\n+++ exited (status 0) +++\n--- SIGCHLD (Child exited) ---\n",
+                     ["alloc 0 24"], notes="log:1: note: no call of an allocator is in this line; it is left out (and 1 more such line)\n")
+
+    def test_calls_that_other_threads_interrupt_with_timestamps(self):
+        self.require("7 10:00:00.1 a->malloc(24 <unfinished ...>\n8 10:00:00.2 a->malloc(8) = 0x20\n"
+                     "7 10:00:00.3 <... malloc resumed> )      = 0x40\n8 10:00:00.4 a->free(0x20 <unfinished ...>\n"
+                     "7 10:00:00.5 a->malloc(8) = 0x20\n8 10:00:00.6 <... free resumed> ) = <void>\n7 free(0x20)\n",
+                     ["alloc 0 8", "alloc 1 24", "free 0", "alloc 0 8", "free 0"])
+
+    def test_what_an_allocator_calls_inside_is_a_part_of_its_call(self):
+        self.require("realloc(0, 30 <unfinished ...>\nmalloc@libc.so.6(30) = 0x10\n<... realloc resumed> ) = 0x10\n", ["alloc 0 30"],
+                     notes="log: note: 1 call inside of others counts as a part of them\n")
+
+    def test_the_call_that_a_program_died_in_counts(self):
+        self.require("malloc(24) = 0x10\nfree(0x10) = <void>\nfree(0x10 <unfinished ...>\n--- SIGABRT (Aborted) ---\n"
+                     "+++ killed by SIGABRT +++\n", ["alloc 0 24", "free 0", "double 0"],
+                     notes="log:3: note: freed already, on line 2: it becomes double\n")
+        self.require("free(0) = <void>\nmalloc(24 <unfinished ...>\n", ["null", "alloc 0 24"], "--format", "ltrace")
+
+    @pytest.mark.parametrize("line, message", (
+        ("malloc(24)", "what malloc returned is missing"), ("malloc(x) = 0x20", "'x' is no size"), ("free(y) = <void>", "'y' is no pointer"),
+        ("malloc(8) = 0x20free(0x10) = <void>", "what malloc returned is missing"), ("realloc(0x10) = 0x20", "this is less than a call of realloc: '0x10'"),
+        ("malloc(8, free(0x10) = 0x20", "this is more, or less, than a call of malloc"),
+        ("free(0x10 <unfinished ...>malloc(8) = 0x20", "this is more, or less, than a call of free"),
+        ("<... free resumed> ) = <void>", "this thread has begun no free that could be resumed"),
+        ("posix_memalign(0x7ffd, 32, 100) = 0", "posix_memalign stores its pointer elsewhere, which the log does not show")))
+    def test_lines_that_are_broken_are_reported(self, line, message):
+        self.require_errors(f"malloc(24) = 0x10\n{line}\n", f"log:2: error: {message}",
+                            "1 line cannot be used; correct them, or leave them out with --skip")
+
+    @pytest.mark.parametrize("line, message", (("<... malloc(8) = 0x20free resumed> ) = <void>", "another call stands in a resumed one"),
+                                               ("<... free resumed> )malloc(8) = <void>", "more, or less, than a result follows a resumed call"),
+                                               ("<... free resumed> ) = <void>malloc(8) = 0x20",
+                                                "more, or less, than a result follows a resumed call")))
+    def test_no_call_is_lost_in_one_that_is_resumed(self, line, message):
+        self.require_errors(f"malloc(24) = 0x10\n1 free(0x10 <unfinished ...>\n1 {line}\n", f"log:3: error: {message}",
+                            "1 line cannot be used; correct them, or leave them out with --skip")
+
+
+class TestOthers(ImportTest):
+    def test_events_of_linux_in_their_order_in_time(self):
+        self.require("# tracer: nop\n#\n"
+                     "  cat-7     [000] d..1 12.000300: kfree: call_site=f+0x1 ptr=00000000a1b2c3d4\n"
+                     "  cat-7     [001] .... 12.000100: kmalloc: call_site=f+0x1 ptr=00000000a1b2c3d4 bytes_req=24 bytes_alloc=32 gfp_flags=GFP_KERNEL\n"
+                     "  cat 7 [001] 12.000400: kmem:kmem_cache_alloc: call_site=f ptr=0xffff8880034c0000 bytes_req=64 bytes_alloc=64 "
+                     "gfp_flags=GFP_KERNEL|__GFP_ZERO\n  cat-7 [001] 12.000500: sched_switch: prev_comm=x\n"
+                     "  cat-7 [001] 12.000600: mm_page_alloc: page=00000000deadbeef pfn=0x1044 order=1 migratetype=0\n"
+                     "  cat-7 [001] 12.000700: kmalloc: call_site=f ptr=(null) bytes_req=9000000 bytes_alloc=0 gfp_flags=0\n"
+                     "  cat-7 [001] 12.000800: kfree: call_site=f ptr=(null)\n"
+                     "  cat-7 [001] 12.000900: mm_page_free: page=00000000deadbeef pfn=0x1044 order=1\n"
+                     "  cat-7 [001] 12.001000: kmem_cache_free: call_site=f ptr=0xffff8880034c0000 name=x\n",
+                     ["alloc 0 24", "free 0", "zalloc 0 64", "alloc 1 8192", "alloc 2 9000000", "null", "free 1", "free 0"],
+                     notes="log:6: note: no call of an allocator is in this line; it is left out\n"
+                           "log:8: note: the allocation of 9000000 bytes failed in the log: it becomes one that fails\n")
+
+    def test_pointers_of_linux_that_are_all_zeros_are_hidden(self):
+        line = "cat-7 [000] 1.0: kmalloc: call_site=f ptr=0000000000000000 bytes_req=24 bytes_alloc=32 gfp_flags=0\n"
+        code, _, errors = self.import_log(line * 2)
+        assert code == USAGE
+        assert "if its pointers are hidden" in errors
+
+    def test_a_trace_of_the_malloc_lab_is_known_by_its_four_numbers(self):
+        code, output, errors = self.import_log("20000\n2\n4\n1\na 0 512\na 1 128\nr 0 640\nf 1\n")
+        assert (code, errors) == (SOUND, "")
+        assert "format rep," in output
+        assert self.operations()[0] == ["alloc 0 512", "alloc 1 128", "realloc 0 640", "free 1"]
+
+    def test_lists_count_allocations_from_0(self):
+        self.require("vec![Alloc(24), Alloc { size: 8, align: 16 }, Realloc(0, 100),\n Free(1), Free(0), Free(0)]\n",
+                     ["alloc 0 24", "aligned 1 16 8", "realloc 0 100", "free 1", "free 0", "double 0"],
+                     notes="log:2: note: freed already, on line 2: it becomes double\n")
+
+    def test_lines_of_one_s_own_by_patterns(self):
+        number = "(?P<{}>[0-9a-fx]+)".format
+        arguments = ("--alloc", rf"\+{number('size')} at {number('pointer')}", "--free", rf"[-]{number('pointer')}",
+                     "--realloc", rf"~{number('old')} to {number('pointer')}, {number('size')}",
+                     "--zalloc", rf"0{number('count')}\*{number('size')} at {number('pointer')}")
+        log = "boot\nmem: +24 at 0x100\nmem: 03*8 at 0x200\nmem: ~0x100 to 0x300, 48\nmem: -0x200 -0x300\n"
+        note = "log:1: note: no call of an allocator is in this line; it is left out\n"
+        self.require(log, ["alloc 0 24", "zalloc 1 24", "realloc 0 48", "free 1", "free 0"], *arguments, notes=note)
+        self.write("mine.patterns", "# mine\n" + "".join(f"{word[2:]} {text}\n" for word, text in zip(arguments[::2], arguments[1::2])))
+        self.require(log, ["alloc 0 24", "zalloc 1 24", "realloc 0 48", "free 1", "free 0"], "--patterns", "mine.patterns", notes=note)
+        self.write("mine.patterns", "# mine\nallok x\n")
+        code, _, errors = self.import_log(log, "--patterns", "mine.patterns")
+        assert code == USAGE
+        assert "mine.patterns:2: a line is one of: # TEXT, example LINE, alloc REGEX" in errors
+
+    @pytest.mark.parametrize("name, log, operations", (
+        ("freertos", "traceMALLOC(0x20000120, 24)\ntraceMALLOC( 20000140, 8 )\ntraceFREE(0x20000120, 24)\n", ["alloc 0 24", "alloc 1 8", "free 0"]),
+        ("esp-idf", "====== Heap Trace: 2 records (100 capacity) ======\n"
+                    "    24 bytes (@ 0x3ffb4b10, Internal) allocated CPU 0 ccount 0x0d3b caller 0x400d1f2e:0x400d1234\n"
+                    "freed by 0x400d1f40\n"
+                    "     8 bytes (@ 0x3ffb4c10, Internal) allocated CPU 1 ccount 0x0d3c caller 0x400d1f2e freed by 0x400d1f40\n",
+         ["alloc 0 24", "alloc 1 8", "free 1"]),
+        ("mbed", "#m:0x20003080;0x182f-50\n#c:0x20003100;0x182f-2;16\n#r:0x20003200;0x182f-0x20003080;60\n#f:0x0;0x183f-0x20003200\n",
+         ["alloc 0 50", "zalloc 1 32", "realloc 0 60", "free 0"])))
+    def test_patterns_that_kmemfuzz_comes_with(self, name, log, operations):
+        code, output, errors = self.import_log(log)
+        assert code == SOUND, errors
+        assert f"format {name}," in output
+        assert self.operations()[0] == operations

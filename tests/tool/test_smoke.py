@@ -33,6 +33,13 @@ class TestSmoke(ToolTest):
             code, output, _ = self.run_tool("smoke", "--from", str(number), "--programs", "1", tool=tool)
             assert (code, output.partition(" by ")[0]) == (VIOLATION, f"Program {number} of seed 1 fails")
 
+    def test_a_failure_that_does_not_come_again_is_one_all_the_same(self):
+        remembers = "    static int calls;\n    const size_t need = block_size_for(request) * (++calls != 2000);\n"
+        tool = broken.tool("release", ("    const size_t need = block_size_for(request);\n", remembers))
+        code, output, _ = self.run_tool("smoke", tool=tool)
+        assert (code, output.splitlines()[-1]) == (
+            VIOLATION, "It did not fail again: the heap does not depend on its program alone.")
+
     def test_what_cannot_be_done_is_said(self):
         for arguments, words in ((["--programs", "0"], "--programs needs a number above 0"), (["--seed", "x"], "--seed needs"),
                                  (["program"], "program")):

@@ -54,3 +54,17 @@ void kmem_view_arrange(struct kmem *kmem, const struct live_block *live, size_t 
         block_write(kmem->base + offset, kmem_size(kmem) - offset, false);
     }
 }
+
+static bool names_damage(const struct kmem *kmem) {
+    const size_t offset = kmem->error_offset;
+    const size_t size = kmem_size(kmem);
+    return offset < size && offset % BLOCK_ALIGNMENT == 0 &&
+           !block_is_possible(block_read(kmem->base + offset), size - offset);
+}
+
+enum refusal kmem_view_last_refusal(const struct kmem *kmem) {
+    const enum kmem_error error = kmem_last_error(kmem);
+    const enum refusal refusal = kmem_view_refusal(error);
+    const bool reported = error == KMEM_CORRUPT && names_damage(kmem);
+    return refusal != REFUSAL_CORRUPT || reported ? refusal : REFUSAL_NONE;
+}

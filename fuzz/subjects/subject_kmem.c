@@ -60,7 +60,7 @@ static enum refusal last_returned(void) {
 }
 
 static enum refusal last_refusal(void) {
-    return kmem_view_refusal(kmem_last_error(&heap));
+    return kmem_view_last_refusal(&heap);
 }
 
 static size_t usable_size(const void *pointer) {

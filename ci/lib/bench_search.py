@@ -35,6 +35,7 @@ SURE = ("generator", "both")  # the ways that find every deep bug in every seed
 AIM = 20  # times fewer executions than BASE, by SURE, in the median over the deep bugs
 DEFAULT_SEEDS = 5
 DEFAULT_RUNS = 200_000
+CONTROL_RUNS = 20_000  # at most, of the sound code; ci/test and ci/planted run it for longer
 
 
 class Run(NamedTuple):
@@ -81,6 +82,11 @@ def sources_digest():
     return digest([(str(path), path.read_bytes()) for path in sorted(patched.CORE.folder.rglob("*.[chS]"))])
 
 
+def change_of(patch):
+    """What a patch changes, without its header; None for a control."""
+    return None if patch.path is None else patch.path.read_text(encoding="utf-8").partition("\n--- ")[2]
+
+
 def fuzz(program, folder, way, seed, settings):
     """(code, output) of a fuzzer."""
     environment = {**os.environ, **fuzzer.ENVIRONMENT, VARIABLE: way}
@@ -92,8 +98,7 @@ def fuzz(program, folder, way, seed, settings):
 def examine(patch, build, mark, settings, results):
     """The runs of one bug, by every way and from every seed. mark is what the build depends on. patch may be a control, whose
     path is None."""
-    text = None if patch.path is None else patch.path.read_text(encoding="utf-8")
-    wanted = {(way, seed): digest(mark, patch.name, text, way, seed, settings["runs"])
+    wanted = {(way, seed): digest(mark, patch.name, change_of(patch), way, seed, settings["runs"])
               for way in settings["ways"] for seed in range(1, settings["seeds"] + 1)}
     program = None
     runs = []
@@ -303,7 +308,7 @@ def main(arguments):
         patches = [patch for own in sets.values() for patch in own]
         controls = [planted.Patch(target.control, None, "", "", (), None, target.name) for target in planted.targets_of(patches)]
         runs = examine_all(patches, settings)
-        runs.update(examine_all(controls, {**settings, "seeds": 1}))
+        runs.update(examine_all(controls, {**settings, "seeds": 1, "runs": min(options.runs, CONTROL_RUNS)}))
     except (patched.Broken, patched.NotPatched, OSError, ValueError) as error:
         print(f"ci/bench search: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT

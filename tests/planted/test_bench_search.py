@@ -88,7 +88,7 @@ class TestMeasurement:
         self.capsys, self.fuzzers = capsys, []
         pathlib.Path("deep").mkdir()
         for name in ("a", "b"):
-            pathlib.Path("deep", f"{name}.patch").write_text("Bug: It errs.\n", encoding="ascii")
+            pathlib.Path("deep", f"{name}.patch").write_text("Bug: It errs.\n\n--- a\n", encoding="ascii")
 
     def fuzz(self, _program, folder, way, seed, settings):
         """As search.fuzz."""
@@ -142,7 +142,10 @@ class TestMeasurement:
 
     def test_a_changed_bug_or_cap_is_run_again(self):
         self.run_main("--ways", "both", "--only", "a")
-        pathlib.Path("deep", "a.patch").write_text("Bug: It errs more.\n", encoding="ascii")
+        pathlib.Path("deep", "a.patch").write_text("Bug: It is wrong.\n\n--- a\n", encoding="ascii")
+        self.run_main("--ways", "both", "--only", "a")
+        assert self.fuzzers == []
+        pathlib.Path("deep", "a.patch").write_text("Bug: It is wrong.\n\n--- b\n", encoding="ascii")
         self.run_main("--ways", "both", "--only", "a")
         assert self.fuzzers == [("a", "both", 1), ("a", "both", 2)]
         self.run_main("--ways", "both", "--only", "a", "--runs", "999")

@@ -62,9 +62,16 @@ static bool names_damage(const struct kmem *kmem) {
            !block_is_possible(block_read(kmem->base + offset), size - offset);
 }
 
+static void visit_nothing(void *context, size_t offset, uint64_t size, bool taken) {
+    (void)context, (void)offset, (void)size, (void)taken;
+}
+
 enum refusal kmem_view_last_refusal(const struct kmem *kmem) {
     const enum kmem_error error = kmem_last_error(kmem);
     const enum refusal refusal = kmem_view_refusal(error);
-    const bool reported = error == KMEM_CORRUPT && names_damage(kmem);
-    return refusal != REFUSAL_CORRUPT || reported ? refusal : REFUSAL_NONE;
+    if (refusal != REFUSAL_CORRUPT || (error == KMEM_CORRUPT && names_damage(kmem))) {
+        return refusal;
+    }
+    const bool sound = kmem_view_walk(kmem->base, kmem_size(kmem), visit_nothing, NULL);
+    return sound ? REFUSAL_CORRUPT : REFUSAL_NONE;
 }

@@ -11,9 +11,8 @@ void kmem_view_shatter(struct kmem *kmem);
 bool kmem_view_walk(const unsigned char *base, size_t size, subject_visit *visit, void *context);
 void kmem_view_arrange(struct kmem *kmem, const struct live_block *live, size_t live_count);
 
-/* view.last_refusal, of this heap. It is reported as corrupt only together with where: a heap that names a
- * header which is possible, or none, or calls the damage something else, counts as one that reports nothing.
- */
+/* view.last_refusal, of this heap. Damage is reported only together with its place: a damaged heap that names
+ * another, or calls it something else, counts as one that reports nothing. */
 enum refusal kmem_view_last_refusal(const struct kmem *kmem);
 
 static inline enum refusal kmem_view_refusal(enum kmem_error error) {

@@ -126,7 +126,9 @@ __attribute__((noreturn)) static void serve(const struct prover *prover, uint8_t
         (void)signal(deadly[i], SIG_DFL);
     }
     const int nothing = open("/dev/null", O_WRONLY);
-    (void)dup2(nothing, STDERR_FILENO);
+    if (nothing >= 0) {
+        (void)dup2(nothing, STDERR_FILENO);
+    }
     work(prover, depth, job);
     enum end end = END_RUNNING;
     (void)atomic_compare_exchange_strong(&job->end, &end, END_DONE);
@@ -185,10 +187,15 @@ static bool has_ended(pid_t *process) {
     return *process == 0;
 }
 
+static bool is_same(const struct close_place *left, const struct close_place *right) {
+    return left->layout == right->layout && left->growth == right->growth && left->length == right->length &&
+           memcmp(left->operations, right->operations, sizeof left->operations) == 0;
+}
+
 /* Ends a process that does not come further, and, when all is to end, any. */
 static void end_job(struct prover *prover, size_t number, double now) {
     const struct close_place place = prover->share->jobs[number].worker.place;
-    if (memcmp(&place, &prover->places[number], sizeof place) != 0) {
+    if (!is_same(&place, &prover->places[number])) {
         prover->places[number] = place;
         prover->times[number] = now;
     }

@@ -16,7 +16,7 @@ DEEP = sorted(f"deep/{path.stem}" for path in (PLANTED / "deep").glob("*.patch")
 MISSED = {
     "counter-of-four-bits": "16 live blocks",
     "first-fit-gives-up": "12 free blocks that are too small",
-    "merge-both-of-given-sizes": "a free block of 64 bytes behind two of 48 together",
+    "merge-both-of-given-sizes": "128 bytes: 48 free, a block, 64 free",
     "null-free-keeps-old-error": "the error of a call before",
 }
 SANITIZED = ("free-writes-footer", "realloc-copies-new-size")  # and poison-*: in a heap under AddressSanitizer

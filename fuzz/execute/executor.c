@@ -418,6 +418,9 @@ static struct verdict judge_spared(struct executor *executor) {
     const struct step none = {.call = CALL_NONE, .slot = STEP_NO_SLOT, .offset = MODEL_NOTHING};
     struct verdict verdict = executor->is_walked ? verdict_sound() : judge_heap(executor, &none, false);
     if (verdict_is_sound(verdict) && !executor->is_compared) {
+        verdict = judge_guards(executor);
+    }
+    if (verdict_is_sound(verdict) && !executor->is_compared) {
         verdict = judge_kept_contents(executor, &none);
     }
     return verdict;

@@ -318,7 +318,7 @@ struct verdict judge_heap(struct executor *executor, const struct step *step, bo
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_usable_size(executor, step));
     }
-    if (verdict_is_sound(verdict)) {
+    if (verdict_is_sound(verdict) && !explained) {
         verdict = judge_guards(executor);
     }
     const size_t every = 1 + (model_region_size(&executor->model) - 1) / POISON_STEP_SIZE;

@@ -34,7 +34,7 @@ __attribute__((warn_unused_result)) struct verdict judge_region(const struct exe
 
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
  * guards. Fills the executor's census; but where what was stored is explained (stores.h), the blocks of a
- * large heap are not walked. */
+ * large heap are not walked, and guards not looked at. */
 __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor,
                                                               const struct step *step, bool explained);
 

@@ -2,8 +2,8 @@
  * corpus, no coverage, no heap: what is made depends on the seed alone. Freestanding.
  *
  * A program is a header that is never degenerate, and a list of edits: runs of one kind over slots at a
- * stride (which fill, comb and drain a heap), random runs, runs repeated with their slots moved on, one slot
- * used again and again, frees and resizes of what is live.
+ * stride, slots filled and then combed into holes, random runs, runs repeated with their slots moved on, one
+ * slot used again and again, frees and resizes of what is live.
  *
  * The weights are data: generate_weights tabulates them. */
 #ifndef KMEM_GENERATE_H
@@ -22,7 +22,8 @@ uint64_t generate_seed(uint64_t seed, uint64_t index);
  * GENERATE_SIZE_MINIMUM. Returns its size. The same seed and capacity give the same program everywhere. */
 size_t generate_program(uint64_t seed, uint8_t *bytes, size_t capacity);
 
-/* One of several choices, and how often it is made in comparison with the others of its group. */
+/* One of several choices, and how often it is made in comparison with the others of its group; in the group
+ * "percent", in a hundred. */
 struct generate_weight {
     const char *group; /* such as "kind" */
     const char *name;

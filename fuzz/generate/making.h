@@ -18,7 +18,8 @@ struct making {
     size_t count; /* operations so far */
     size_t limit;
     size_t slots; /* of the program's, those that it uses: fewer come back sooner */
-    size_t live;  /* payloads, if every allocation got one */
+    size_t live;  /* payloads: an estimate, as no heap is at hand */
+    size_t taken; /* bytes of them: another */
 };
 
 /* One with no operation yet, for the capacity bytes at bytes; the header is the caller's to set. */
@@ -30,7 +31,8 @@ void making_set_header(struct making *making, const struct program_header *heade
 /* A header that is never degenerate. */
 struct program_header making_header(struct random *random);
 
-/* A kind by the weights, of those that the header does not disable; none that frees while nothing is live. */
+/* A kind by the weights, of those that the header does not disable; while nothing is live, none that needs a
+ * payload. */
 enum operation_kind making_any_kind(struct making *making);
 
 /* One of the slots that the program uses. */
@@ -40,7 +42,10 @@ size_t making_any_slot(struct making *making);
  */
 struct operation making_operation(struct making *making, enum operation_kind kind, size_t slot);
 
-/* Writes an operation after the others, if there is room. */
+/* Counts an operation's part in the two estimates. */
+void making_note(struct making *making, const struct operation *operation);
+
+/* Notes an operation and writes it after the others, if there is room. */
 void making_append(struct making *making, const struct operation *operation);
 
 /* Appends an edit: a run, a part of the program again, ... It may come to nothing. */

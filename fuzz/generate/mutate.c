@@ -81,10 +81,10 @@ static void make_room(struct making *making) {
 static void insert_at(struct making *making, size_t index) {
     const size_t end = making->count;
     making->live = 0;
+    making->taken = 0;
     for (size_t i = 0; i < index; i++) {
-        const enum operation_kind kind = operation_at(making, i).kind;
-        making->live += allocates(kind);
-        making->live -= kind == OPERATION_FREE && making->live != 0;
+        const struct operation operation = operation_at(making, i);
+        making_note(making, &operation);
     }
     making_add_edit(making);
     move_end(making, index, end);

@@ -25,7 +25,7 @@ class TestSmoke(ToolTest):
         assert abs(sum(shares.values()) - 100) < 0.3
         assert shares["nothing"] < 10
         assert shares["changed"] > 50
-        assert len(re.findall(r"^    (?:edit|kind|size) +[a-z]+ +\d+$", output, re.MULTILINE)) == 28
+        assert len(re.findall(r"^    (?:edit|kind|size|sum|resize|percent) +[a-z ]+? +\d+$", output, re.MULTILINE)) == 52
 
     def test_every_program_is_run(self):
         tool = broken.tool("release", "alloc-returns-null")

@@ -20,6 +20,7 @@ int main(int argument_count, char **arguments) {
     }
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     executor->subject = subject_misuse();
+    executor->stores = NULL; /* which boards have none of, and sanitizers are compared here */
     const struct verdict verdict = executor_run(executor, &input.program);
     const bool sound = verdict_is_sound(verdict);
     if (sound) {

@@ -450,6 +450,9 @@ struct verdict executor_recover(struct executor *executor) {
     if (verdict_is_sound(verdict)) {
         verdict = judge_region(executor);
     }
+    if (verdict_is_sound(verdict) && !executor->is_compared) {
+        verdict = judge_guards(executor); /* or the next program would be blamed */
+    }
     REQUIRE(slots_find(executor->tables.live_bits, slot_count, 0, true) == slot_count ||
             !verdict_is_sound(verdict) || !executor->exact);
     return verdict_is_sound(verdict) ? judge_poison(executor) : verdict;

@@ -19,8 +19,8 @@ SOURCES = (
     *(f"fuzz/execute/{name}.c" for name in (
         "arena", "pattern", "model", "state", "oracle", "oracle_text", "guard", "call", "growth", "resolve", "contents",
         "unseen", "judge", "executor", "line")),
-    *(f"fuzz/two_files/{name}.c" for name in ("without_view", "run", "replay", "smoke", "fuzzer")),
-    "fuzz/libfuzzer/mutator.c",
+    *(f"fuzz/two_files/{name}.c" for name in ("without_view", "run", "replay", "smoke")),
+    "fuzz/libfuzzer/mutator.c", "fuzz/two_files/fuzzer.c",
 )
 FUZZING = "#if defined(KMEMFUZZ_LIBFUZZER) && KMEMFUZZ_LIBFUZZER"  # around what only a fuzz target has
 PREFIX = "kmemfuzz_"

@@ -118,8 +118,8 @@ static int run(const uint8_t *bytes, size_t size) {
         most_size = region_size > most_size ? region_size : most_size;
     }
     if (!verdict_is_sound(verdict)) {
-        report_violation(executor, &program, replay, stderr);
-        violation_abort(verdict.oracle);
+        const struct verdict told = report_violation(executor, &program, replay, stderr);
+        violation_abort(verdict_is_sound(told) ? verdict.oracle : told.oracle);
     }
     return executor->started ? 0 : -1; /* libFuzzer: not to be kept */
 }

@@ -165,14 +165,14 @@ static void print_replay(FILE *stream) {
     fprintf(stream, "\n  replay  %s\n", recorder.replay);
 }
 
-void report_violation(struct executor *executor, const struct program *program, const char *replay,
-                      FILE *stream) {
+struct verdict report_violation(struct executor *executor, const struct program *program, const char *replay,
+                                FILE *stream) {
     const struct verdict verdict = record_run(executor, program, replay, NULL);
     if (verdict_is_sound(verdict)) {
         fprintf(stream,
                 "VIOLATION that did not happen again: the subject depends on more than its program\n");
         print_replay(stream);
-        return;
+        return verdict;
     }
     fprintf(stream, "VIOLATION %s: %s\n", oracle_id(verdict.oracle), oracle_sentence(verdict.oracle));
     print_heap_line(executor, program, stream);
@@ -185,6 +185,7 @@ void report_violation(struct executor *executor, const struct program *program, 
         fprintf(stream, "    after   %s\n", recorder.after.text);
     }
     print_replay(stream);
+    return verdict;
 }
 
 struct verdict report_trace(struct executor *executor, const struct program *program, FILE *stream) {

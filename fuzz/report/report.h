@@ -7,11 +7,13 @@
 
 #include "fuzz/execute/executor.h"
 
-/* Runs the program once more, which gives the same violation, and prints its report to stream: which rule was
- * broken and its sentence, the operation, the values, the last operations, the heap before and after, and
- * `replay`, the command that runs it again. The executor is left ready for executor_start. */
-void report_violation(struct executor *executor, const struct program *program, const char *replay,
-                      FILE *stream);
+/* Runs the program once more, compares everything after each step, and prints its report to stream: which
+ * rule was broken and its sentence, the operation, the values, the last operations, the heap before and
+ * after, and `replay`, the command that runs it again. Returns the verdict printed: that of the run before,
+ * or, where that run was spared comparisons, an earlier one; sound if the violation did not happen again. The
+ * executor is left ready for executor_start. */
+struct verdict report_violation(struct executor *executor, const struct program *program, const char *replay,
+                                FILE *stream);
 
 /* Runs the program and prints every step, with the digest so far and the heap after it, to stream. Returns
  * the verdict, as executor_run. */

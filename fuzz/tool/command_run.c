@@ -82,7 +82,7 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
         tell_set_aside(executor);
     } else {
         fprintf(stdout, "%s: ", shown(path));
-        report_violation(executor, &input->program, replay, stdout);
+        (void)report_violation(executor, &input->program, replay, stdout);
     }
     death_expect_none();
     free(replay); /* no current run would ask for it */

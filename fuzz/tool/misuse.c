@@ -26,7 +26,7 @@ int main(int argument_count, char **arguments) {
     if (sound) {
         printf("sound\n");
     } else {
-        report_violation(executor, &input.program, "kmem_misuse FILE", stdout);
+        (void)report_violation(executor, &input.program, "kmem_misuse FILE", stdout);
     }
     input_close(&input);
     return sound ? EXIT_SOUND : EXIT_VIOLATION;

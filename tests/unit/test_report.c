@@ -12,7 +12,7 @@ static struct caught caught;
 /* The report of a program, in caught. */
 static const char *report_of(const struct program program) {
     catch_begin(&caught);
-    report_violation(&executor, &program, REPLAY, caught.stream);
+    (void)report_violation(&executor, &program, REPLAY, caught.stream);
     fflush(caught.stream);
     return caught.text;
 }

@@ -61,6 +61,7 @@ static uint64_t time_steps(struct executor *executor, size_t live_count, size_t 
 
 /* What the core counts its edges with where no fuzzer does. */
 void __sanitizer_cov_8bit_counters_init(char *start, char *end) __attribute__((weak));
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is as the compiler calls it */
 void __sanitizer_cov_8bit_counters_init(char *start, char *end) {
     (void)start, (void)end;
 }

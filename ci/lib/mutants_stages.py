@@ -4,18 +4,20 @@ import os
 import re
 import selectors
 import signal
-import subprocess
 import time
 from typing import NamedTuple
 
+import patched
 from kmemfuzz import fuzzer
-from kmemfuzz.command_line import EXIT_SOUND, EXIT_USAGE
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE
 from patched import Broken
 
 SEEDS = (1, 2, 3)
 CLOSED = "64"  # bytes of the heap whose layouts are all tried: with 96 what survives takes ten times as long
 CPU_LIMIT = 60  # seconds of processor time after which a program hangs; none takes a fifth of it
-WALL_LIMIT = 900  # seconds after which something is wrong here
+LIMITS = ("prlimit", f"--cpu={CPU_LIMIT}:{CPU_LIMIT + 5}", "--core=0")
+WALL_LIMIT = 900  # seconds after which it hangs without taking any
+NOT_RUN = (126, 127)  # codes of prlimit and setarch
 FINDING = re.compile(rb"^Program (\d+) of seed \d+ fails by (.*?); it is in ", re.MULTILINE)
 VIOLATION = re.compile(rb": VIOLATION ([a-z0-9-]+): ")
 EXPLAINED = re.compile(rb"VIOLATION ([a-z0-9-]+): ")
@@ -48,51 +50,47 @@ def stages(programs):
 
 
 def run_until(arguments, directory, pattern):
-    """Runs a command until it ends, or has printed what matches a pattern. Returns (exit code or None, the match or None, all that
-    it printed)."""
+    """Runs a command until it ends, hangs, or has printed what matches a pattern. Returns (exit code or HANG, the match or None, all
+    that it printed)."""
     environment = {**os.environ, **fuzzer.ENVIRONMENT}
     environment["ASAN_OPTIONS"] += ":symbolize=0"
-    started = time.monotonic()
-    output = b""
-    match = None
-    with subprocess.Popen(["prlimit", f"--cpu={CPU_LIMIT}:{CPU_LIMIT + 5}", "--core=0", *arguments], cwd=directory, env=environment,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          start_new_session=True) as child:
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(child.stdout, selectors.EVENT_READ)
-                while match is None:
-                    if not selector.select(WALL_LIMIT - (time.monotonic() - started)):
-                        raise Broken(f"{arguments[0]} neither ends nor prints anything")
-                    piece = os.read(child.stdout.fileno(), 1 << 16)
-                    output += piece
-                    match = pattern.search(output) if pattern else None
-                    if not piece:
-                        break
-        finally:
-            if match is not None or child.poll() is None and output == b"":
-                _end(child)
-        code = child.wait() if match is None else None
-    return code, match, output.decode("utf-8", errors="replace")
-
-
-def _end(child):
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    end = time.monotonic() + WALL_LIMIT
+    output, match, code = b"", None, None
+    with patched.started([*LIMITS, *arguments], directory, environment) as child, selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        piece = None
+        while piece != b"" and match is None and code is None:
+            if selector.select(max(0, end - time.monotonic())):
+                piece = os.read(child.stdout.fileno(), 1 << 16)
+                output += piece
+                match = pattern.search(output) if pattern else None
+            else:
+                code = HANG
+        if piece != b"":
+            patched.end(child)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode == -signal.SIGXCPU or child.returncode == -signal.SIGKILL and usage.ru_utime + usage.ru_stime >= CPU_LIMIT:
+        code = HANG
+    return child.returncode if code is None else code, match, output.decode("utf-8", errors="replace")
 
 
 def cause_of(code, output):
     """What killed a mutant whose program ended with this code."""
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if code == HANG:
         return HANG
     found = fuzzer.parse_finding(output)
     if found:
         return found
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit {code}"
+    return signal.Signals(-code).name if code < 0 else f"exit {code}"
+
+
+def is_broken(code, output, stage):
+    """Does a program's code say that it could not judge, or that something else ended it? Of unit tests it is how many failed."""
+    if stage == "unit":
+        return code in (*NOT_RUN, -signal.SIGKILL)
+    return (code in (*NOT_RUN, -signal.SIGKILL, EXIT_ENVIRONMENT)
+            or code == EXIT_USAGE and "nothing was judged" not in output)
 
 
 def shorten(text):
@@ -109,8 +107,8 @@ def run_stage(stage, program, directory, prefix=()):
             kills.append(Kill(shorten(match[2].decode(errors="replace")), int(match[1]) + 1, seed))
         elif match is not None:
             kills.append(Kill(match[1].decode(errors="replace")))
-        elif code == EXIT_USAGE and "nothing was judged" not in output and stage.name != "unit":
-            raise Broken(f"{program} {' '.join(arguments)}: {output[-1000:]}")
+        elif is_broken(code, output, stage.name):
+            raise Broken(f"{program} {' '.join(arguments)}: ends with {code}: {output[-1000:]}")
         elif code != EXIT_SOUND:
             kills.append(Kill(cause_of(code, output), None, seed))
         else:

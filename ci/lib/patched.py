@@ -5,6 +5,7 @@ preset built it: the harness is optimised across files, which takes longer than 
 subject keep the sound headers, as they must: how they read a block's header must not depend on a bug in the core.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -63,8 +64,10 @@ _children_lock = threading.Lock()
 _stopping = threading.Event()
 
 
-def run(arguments, directory=None, environment=None):
-    """Runs a command in a process group of its own. Returns its code and everything it printed."""
+@contextlib.contextmanager
+def started(arguments, directory=None, environment=None):
+    """A command that runs, in a process group of its own, with everything it prints in one pipe. It is ended when the block is left
+    by an exception. Whether it ended by itself is not known once children are stopped: then the block ends with KeyboardInterrupt."""
     with _children_lock:
         if _stopping.is_set():
             raise KeyboardInterrupt
@@ -72,22 +75,38 @@ def run(arguments, directory=None, environment=None):
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         _children.add(child)
     try:
-        output, _ = child.communicate()
+        with child:
+            try:
+                yield child
+            except BaseException:
+                end(child)
+                raise
     finally:
         with _children_lock:
             _children.discard(child)
+    if _stopping.is_set():
+        raise KeyboardInterrupt
+
+
+def run(arguments, directory=None, environment=None):
+    """Runs a command in a process group of its own. Returns its code and everything it printed."""
+    with started(arguments, directory, environment) as child:
+        output, _ = child.communicate()
     return child.returncode, output.decode("utf-8", errors="replace")
 
 
+def end(child):
+    """Ends a child, with whatever it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
 def stop_children():
-    """Ends every child, with whatever it has started, and lets none be started any more."""
+    """Ends every child, and lets none be started any more."""
     with _children_lock:
         _stopping.set()
         for child in _children:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            end(child)
 
 
 def allow_children():

@@ -4,6 +4,7 @@ not, is named."""
 import json
 import pathlib
 import subprocess
+import threading
 from unittest import mock
 
 import mutants
@@ -237,9 +238,29 @@ class TestStages:
     def test_who_ends_well_lives(self, folder):
         assert self.run(folder, "echo sound") == [None]
 
-    def test_a_command_that_is_not_understood_is_no_kill(self, folder):
-        with pytest.raises(patched.Broken, match="unknown option"):
-            self.run(folder, "echo unknown option; exit 2")
+    @pytest.mark.parametrize("end", ("exit 2", "exit 3", "exit 126", "exit 127", "kill -KILL $$"))
+    def test_who_could_not_judge_or_was_ended_from_outside_kills_nothing(self, folder, end):
+        with pytest.raises(patched.Broken, match="no such thing"):
+            self.run(folder, f"echo no such thing; {end}")
+
+    def test_who_ends_by_a_kill_after_all_its_time_hangs(self, folder):
+        with mock.patch.object(mutants_stages, "CPU_LIMIT", 0.01), mock.patch.object(mutants_stages, "LIMITS", []):
+            assert self.run(folder, "for ((i = 0; i < 100000; i++)); do :; done; kill -KILL $$") == [Kill("hang", None, 1)]
+
+    @pytest.mark.parametrize("said", ("", "echo begun;"))
+    def test_who_waits_for_ever_hangs(self, folder, said):
+        with mock.patch.object(mutants_stages, "WALL_LIMIT", 0.5):
+            assert self.run(folder, f"{said} sleep 1000") == [Kill("hang", None, 1)]
+
+    def test_what_runs_is_ended_by_an_interrupt_and_judged_by_nothing(self, folder):
+        stopper = threading.Timer(0.5, patched.stop_children)
+        stopper.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                self.run(folder, "echo begun; sleep 1000")
+        finally:
+            stopper.join()
+            patched.allow_children()
 
 
 class TestCommand:

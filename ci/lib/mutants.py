@@ -48,6 +48,7 @@ class Examiner:
         self.stages = [table[name] for name in options.stages]
         self.prefix = patched.fixed_addresses()
         self.sources, self.originals, self.mutants, self.fingerprints = {}, {}, {}, {}
+        self.compiled = set()  # the names of those that lie in their folders, compiled by this run
 
     def make(self, file):
         """Makes the mutants of a file."""
@@ -63,7 +64,7 @@ class Examiner:
                 raise Broken(f"{file} does not compile")
             digest = hashlib.sha256(self.core.fingerprint(file).encode())
             digest.update(self.sources[file])
-            digest.update(f"{self.options.programs} {mutants_stages.SEEDS}".encode())
+            digest.update(str(self.options.programs).encode())
             self.fingerprints[file] = digest.hexdigest()
 
     def recall(self, mutant):
@@ -73,7 +74,7 @@ class Examiner:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             record = {}
-        if self.options.fresh or record.get("fingerprint") != self.fingerprints[mutant.file]:
+        if record.get("fingerprint") != self.fingerprints[mutant.file]:
             return {"fingerprint": self.fingerprints[mutant.file], "stages": {}}
         return record
 
@@ -85,12 +86,17 @@ class Examiner:
         path.with_suffix(".new").write_text(json.dumps(record), encoding="utf-8")
         path.with_suffix(".new").replace(path)
 
+    def compile(self, mutant):
+        """Makes a mutant's folder. Returns what it comes to."""
+        code = self.core.code_of(self.core.write(mutant, self.sources[mutant.file]), mutant.file)
+        self.compiled.add(mutant.name)
+        return code
+
     def code_of(self, mutant):
         """What a mutant comes to; None when it does not compile."""
         record = self.recall(mutant)
         if "code" not in record:
-            copy = self.core.write(mutant, self.sources[mutant.file])
-            record["code"] = self.core.code_of(copy, mutant.file)
+            record["code"] = self.compile(mutant)
             self.remember(mutant, record)
         return record["code"]
 
@@ -103,13 +109,13 @@ class Examiner:
 
     def _examine(self, mutant):
         record = self.recall(mutant)
-        known = {stage: [kill and mutants_stages.Kill(*kill) for kill in kills] for stage, kills in record["stages"].items()}
-        known = {stage.name: known[stage.name] for stage in self.stages if stage.name in known}
+        known = {stage.name: [kill and mutants_stages.Kill(*kill) for kill in record["stages"][stage.name]]
+                 for stage in self.stages if stage.name in record["stages"] and not self.options.fresh}
         missing = [stage for stage in self.stages if stage.name not in known]
         if missing and not (self.options.first and any(any(kills) for kills in known.values())):
             copy = self.core.folder_of(mutant)
-            if not copy.is_dir():  # it was compared by an earlier run
-                self.core.code_of(self.core.write(mutant, self.sources[mutant.file]), mutant.file)
+            if mutant.name not in self.compiled:  # what lies there may be a stopped run's
+                self.compile(mutant)
             known.update(mutants_stages.examine(mutant, copy, self.core, missing, self.prefix, self.options.first))
             record["stages"].update(known)
             self.remember(mutant, record)

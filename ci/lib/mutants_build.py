@@ -19,6 +19,7 @@ from patched import Broken
 WORK = pathlib.Path("build/mutants")
 PORT = "ci/lib/mutants_port.h"
 HOOKS = "ci/lib/mutants_hooks.c"
+OWN = [pathlib.Path("ci/lib", name) for name in ("mutants_port.h", "mutants_build.py", "mutants_stages.py")]
 PRESETS = ("fuzz", "dev")  # of the core and the tools; of the unit tests
 
 # The unit tests of a file: those that are linked together, and those that have the file compiled into them. The kernel layer's come
@@ -74,11 +75,12 @@ class Core:
     def fingerprint(self, file):
         """Differs when what runs a file's mutants does, the file itself apart."""
         digest = hashlib.sha256(self.tools[FILES[file][1]].fingerprint().encode() + self.hooks.read_bytes())
-        for test in (*sum(FILES[file][2], ()), *FILES[file][3]):
-            digest.update(pathlib.Path(f"tests/unit/test_{test}.c").read_bytes())
-        for path in sorted(pathlib.Path("src").rglob("*.[ch]")):
-            if str(path) != file:
-                digest.update(path.read_bytes())
+        programs = [self.test_directory / f"tests/test_{test}" for test in (*sum(FILES[file][2], ()), *FILES[file][3])]
+        corpus = sorted(path for path in pathlib.Path("corpus").rglob("*") if path.is_file())
+        sources = sorted(path for path in pathlib.Path("src").rglob("*.[ch]") if str(path) != file)
+        for path in (*programs, *corpus, *sources, *OWN):
+            content = path.read_bytes()
+            digest.update(f"{path} {len(content)} ".encode() + content)
         return digest.hexdigest()
 
     def tree(self, file):

@@ -115,6 +115,16 @@ class TestCore:
         assert self.code(core, (line, "free_count >= count")) not in (None, original)
         assert self.code(core, (line, "free_count == nothing")) is None
 
+    def test_what_runs_a_mutant_is_in_its_fingerprint(self, core, folder):
+        core.tools = {"pages_kmemfuzz": mock.Mock(fingerprint=lambda: "")}
+        core.hooks = folder / "hooks"
+        core.hooks.write_bytes(b"")
+        read = []
+        with mock.patch.object(pathlib.Path, "read_bytes", lambda path: read.append(str(path)) or b""):
+            core.fingerprint("src/page.c")
+        assert {"src/port.h", "build/dev/tests/test_page", "ci/lib/mutants_port.h", "ci/lib/mutants_stages.py"} < set(read)
+        assert any(path.startswith("corpus/") for path in read) and "src/page.c" not in read
+
     def test_every_file_has_mutants_and_a_canary(self, core):
         for file in mutants_build.FILES:
             source = pathlib.Path(file).read_bytes()
@@ -169,6 +179,34 @@ class TestVerdict:
         other = mutant("a<b")._replace(operator="condition")
         examiner = FakeExaminer(mutant(), other)
         assert mutants.judge(examiner, [(other, ALIVE)], {mutant().identity: (True, "why")}) == ([], {other.name})
+
+
+class TestMemory:
+    """What a run keeps for the next."""
+
+    def run(self, folder, fresh=False):
+        """Examines a mutant. Returns how often it was written, and how many stages were run."""
+        core = mock.Mock(folder_of=lambda of: folder / of.name, write=mock.Mock(), code_of=lambda *_: "code")
+        options = mock.Mock(fresh=fresh, first=False, programs=1, stages=["replay", "unit"])
+        with (mock.patch.object(mutants_build, "Core", return_value=core), mock.patch.object(mutants, "RESULTS", folder / "results"),
+              mock.patch.object(mutants_stages, "examine", side_effect=lambda *of: {stage.name: [None] for stage in of[3]}) as examine):
+            examiner = mutants.Examiner(options)
+            examiner.sources["src/x.c"], examiner.fingerprints["src/x.c"] = b"", "as it is"
+            assert examiner.code_of(mutant()) == "code"
+            assert examiner.examine(mutant()) == {"replay": [None], "unit": [None]}
+            assert examiner.code_of(mutant()) == "code"
+            return core.write.call_count, sum(len(call.args[3]) for call in examine.call_args_list)
+
+    def test_what_is_known_is_not_run_again_unless_that_is_asked(self, folder):
+        assert [self.run(folder, fresh) for fresh in (False, False, True, False)] == [(1, 2), (0, 0), (1, 2), (0, 0)]
+
+    def test_what_a_stopped_run_has_left_is_not_believed(self, folder):
+        self.run(folder)
+        record = next((folder / "results").iterdir())
+        known = json.loads(record.read_text(encoding="utf-8"))
+        record.write_text(json.dumps({**known, "stages": {}}), encoding="utf-8")
+        (folder / mutant().name).mkdir()
+        assert self.run(folder) == (1, 2)
 
 
 class TestCounts:

@@ -255,6 +255,8 @@ class Format(NamedTuple):
 def read_patterns(path):
     """The format that a file of patterns describes. Raises OSError, PatternError."""
     what, examples, patterns = "", [], []
+    if pathlib.Path(path).is_dir():
+        raise PatternError(f"{path} is a folder")
     with open(path, encoding="utf-8", errors="surrogateescape") as stream:
         for count, line in enumerate(map(str.strip, stream), 1):
             word, _, rest = line.partition(" ")

@@ -19,7 +19,7 @@ from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, REALLOC, LineError
 from kmemfuzz.import_fit import LITERAL_MOST, REGION_MOST, choose, records_of, scaled
 from kmemfuzz.outside_text import visible
 
-JUDGED_LINES = 100_000  # of a log, for its format
+JUDGED_LINES = 100_000  # of a log, for its format, if an allocation is among them
 JUDGED_EVENTS = 100
 AROUND = 500  # lines on each side of one
 SLOTS_LEAST = 16
@@ -49,7 +49,7 @@ def open_log(path):
             copy.write(chunk)
         copy.flush()
         binary = copy
-    return open(binary.fileno(), encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False), binary
+    return open(binary.fileno(), encoding="utf-8-sig", errors="surrogateescape", newline="\n", closefd=False), binary
 
 
 def detect(stream, formats):
@@ -66,7 +66,7 @@ def detect(stream, formats):
                 count(index, reader.parse(number, text) or ())
             except LineError:
                 found[index][1] += 1
-        if number == JUDGED_LINES or (number % 100 == 0 and any(counts[0] > JUDGED_EVENTS and counts[2] for counts in found)):
+        if number % 100 == 0 and any(counts[2] and (counts[0] > JUDGED_EVENTS or number >= JUDGED_LINES) for counts in found):
             break
     for index, reader in enumerate(readers):
         try:
@@ -152,7 +152,14 @@ def program_lines(file, head, scale):
 
 
 def write(path, replace, lines):
-    """Writes a file, whole or not at all. Raises FileExistsError unless it may be replaced, and OSError."""
+    """Writes a file, whole or not at all, or to what is no file. Raises FileExistsError unless it may be replaced, and OSError."""
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(lines)
+        return
     temporary = path.with_name(f".kmemfuzz-{secrets.token_hex(8)}")
     try:
         with open(temporary, "x", encoding="utf-8", errors="surrogateescape") as file:

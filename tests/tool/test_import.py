@@ -3,6 +3,7 @@
 KMEM_PRESET names the build whose tool is tested (default: release).
 """
 
+import os
 import re
 
 import pytest
@@ -63,6 +64,24 @@ class TestCommand(ImportTest):
         assert (self.folder / "out.ops").read_text(encoding="utf-8") == "mine"
         assert self.import_log("a 1 24\n")[0] == SOUND
 
+    def test_force_writes_through_links_and_to_what_is_no_file(self):
+        self.write("log", "a 1 24\n")
+        self.write("mine", "mine")
+        (self.folder / "link").symlink_to("mine")
+        assert self.run_tool("import", "log", "-o", "link")[0] == USAGE
+        assert self.run_tool("import", "log", "-o", "link", "--force")[0] == SOUND
+        assert (self.folder / "link").is_symlink()
+        assert (self.folder / "mine").read_text("utf-8").endswith("alloc 0 24               # line 1\n")
+        os.mkfifo(self.folder / "pipe")
+        assert self.run_command("sh", "-c", 'cat pipe >got & "$@"; wait', "sh", TOOL, "import", "log", "-o", "pipe", "--force")[0] == SOUND
+        assert (self.folder / "pipe").is_fifo()
+        assert (self.folder / "got").read_bytes() == (self.folder / "mine").read_bytes()
+
+    def test_a_log_may_begin_with_much_of_something_else_or_with_a_byte_order_mark(self):
+        code, output, _ = self.import_log("booting\n" * 100_001 + "malloc(24) = 0x10\n")
+        assert (code, "format calls," in output) == (SOUND, True)
+        self.require("\ufeffa 1 24\n", ["alloc 0 24"])
+
     def test_dashes_are_standard_input_and_output(self):
         code, output, errors = self.run_tool("import", "-", "-o", "-", stdin=b"a 1 24\n")
         assert (code, output) == (SOUND, "kmem-program 1\n# Imported from standard input, a log of format plain.\n"
@@ -79,6 +98,7 @@ class TestCommand(ImportTest):
                                      (("log", "-o", "a", "--alloc", "(?P<pointer>x)"), "needs a group (?P<size>...)"),
                                      (("log", "-o", "a", "--free", "(?P<where>x)"), "names a group where; there are alignment, count, old"),
                                      (("log", "-o", "a", "--free", "(?P<pointer>x)", "--format", "plain"), "exclude each other"),
+                                     (("log", "-o", "a", "--patterns", "."), " is a folder"),
                                      (("--bogus",), "unrecognized arguments: --bogus")):
             code, output, errors = self.run_tool("import", *arguments)
             assert (code, output) == (USAGE, ""), arguments

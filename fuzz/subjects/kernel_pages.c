@@ -92,19 +92,21 @@ static bool grows(size_t spare_count) {
     return right && was_fault(KMEM_FOREIGN_POINTER, pages.base);
 }
 
-bool kernel_pages_work(size_t spare_count) {
-    static unsigned char *memory;
+bool kernel_pages_work(void) {
+    static const size_t spare_counts[] = {0, 1, SPARE_LIMIT};
     const size_t size = (1 + LEAST + SPARE_LIMIT) * PAGE_SIZE;
-    if (memory == NULL) {
-        memory = aligned_alloc(PAGE_SIZE, size);
-    }
+    unsigned char *const memory = aligned_alloc(PAGE_SIZE, size);
     if (memory == NULL) {
         abort(); /* some MiB */
     }
-    PORT_UNPOISON(memory, size);
     kmem_kernel_set_fault_hook(hook);
     fault.count = 0;
-    spare_count %= SPARE_LIMIT;
-    return takes_none_of_too_few(memory) && takes_none_of_damaged(memory) && fault.count == 0 &&
-           starts_and_stays(memory, spare_count) && grows(spare_count);
+    bool right = takes_none_of_too_few(memory) && takes_none_of_damaged(memory) && fault.count == 0;
+    for (size_t i = 0; i < sizeof spare_counts / sizeof spare_counts[0] && right; i++) {
+        PORT_UNPOISON(memory, size);
+        right = starts_and_stays(memory, spare_counts[i]) && grows(spare_counts[i]);
+    }
+    PORT_UNPOISON(memory, size);
+    free(memory);
+    return right;
 }

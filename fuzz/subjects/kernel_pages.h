@@ -3,12 +3,10 @@
 #define KMEM_KERNEL_PAGES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-/* Starts the layer on pages of the harness's own, too few, just enough or spare_count more than it needs;
- * lets the heap grow as far as it can, and meet damaged descriptors. Returns whether all of it came out as
- * kernel.h says. The layer's heap and fault hook are then whatever they are: start it again. Cost: some MiB
- * are zeroed. */
-bool kernel_pages_work(size_t spare_count);
+/* Starts the layer on pages of the harness's own, too few, just enough and more than it needs; lets the heap
+ * grow as far as it can, and meet damaged descriptors. Returns whether all of it came out as kernel.h says.
+ * The layer's heap and fault hook are then whatever they are: start it again. Cost: some MiB are zeroed. */
+bool kernel_pages_work(void);
 
 #endif

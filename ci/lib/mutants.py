@@ -122,7 +122,8 @@ class Examiner:
         return {stage.name: known[stage.name] for stage in self.stages if stage.name in known}
 
     def control(self, file, change, must_die):
-        """What is wrong with a control of a file, a line each: the file as it is lives, the canary dies in every stage."""
+        """What is wrong with a control of a file, a line each: the file as it is lives, the canary dies in every stage, with
+        sanitizers and without."""
         source = self.sources[file]
         if source.count(change[0].encode()) != 1:
             return [f"{file} has '{change[0]}' {source.count(change[0].encode())} times, not once: the canary needs another place"]
@@ -131,19 +132,24 @@ class Examiner:
         copy = self.core.write(control, source)
         if self.core.code_of(copy, file) is None:
             return [f"the canary of {file} does not compile"]
-        results = mutants_stages.examine(control, copy, self.core, self.stages, self.prefix, False)
+        problems = []
+        for sanitized in (False, True):
+            results = mutants_stages.examine(control, copy, self.core, self.stages, self.prefix, False, (sanitized,))
+            build = "with" if sanitized else "without"
+            if must_die:
+                problems += [f"the canary of {file} survives {stage} {build} sanitizers, so that judges nothing"
+                             for stage, kills in results.items() if not all(kills)]
+            else:
+                problems += [f"{file} as it is does not survive {stage} {build} sanitizers: {kill.by}"
+                             for stage, kills in results.items() for kill in kills if kill]
         shutil.rmtree(copy)
-        if must_die:
-            return [f"the canary of {file} survives {stage}, so that judges nothing"
-                    for stage, kills in results.items() if not all(kills)]
-        return [f"{file} as it is does not survive {stage}: {kill.by}"
-                for stage, kills in results.items() for kill in kills if kill]
+        return problems
 
 
 def changed_lines(base):
     """{file: numbers of the lines that have changed since a commit}."""
-    done = subprocess.run(["git", "diff", "--unified=0", "--no-ext-diff", "--no-color", base, "--", *mutants_build.FILES],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", "diff", "--unified=0", "--no-ext-diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", base,
+                           "--", *mutants_build.FILES], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Broken(f"git cannot compare with {base}: {done.stderr.strip()}")
     lines = {}
@@ -168,7 +174,8 @@ def choose(examiner, options):
         mutants = [mutant for mutant in mutants if {mutant.name, mutant.file, mutant.function} & set(options.only)]
     if options.changed:
         lines = changed_lines(options.changed)
-        mutants = [mutant for mutant in mutants if mutant.line_number in lines.get(mutant.file, ())]
+        mutants = [mutant for mutant in mutants
+                   if not lines.get(mutant.file, set()).isdisjoint(mutant.line_numbers(examiner.sources[mutant.file]))]
     if options.sample:
         mutants.sort(key=lambda mutant: hashlib.sha256(f"{options.seed} {mutant.name}".encode()).hexdigest())
     return mutants
@@ -226,20 +233,24 @@ def judge(examiner, results, listed):
     known = {mutant.identity: mutant for of_file in examiner.mutants.values() for mutant in of_file}
     problems = [f"{mutants_report.SURVIVORS} lists what is no mutant: {' | '.join(map(str, identity))}"
                 for identity in listed if identity not in known and identity[0] in examiner.mutants]
+    functions = {(mutant.file, mutant.function) for mutant, _ in results}
+    entries = {}  # {(file, what it comes to): what is said of it}
+    for identity in listed:
+        if identity in known and identity[:2] in functions:
+            code = examiner.code_of(known[identity])
+            entries[identity[0], code] = listed[identity]
+            if code in (None, examiner.originals[identity[0]]):
+                problems.append(f"{mutants_report.SURVIVORS} lists what {'is the original' if code else 'does not compile'}: "
+                                f"{mutants_report.describe(known[identity])}")
     equivalent = set()
-    codes = {}  # of the listed mutants of a function
     for mutant, by_stage in results:
-        if (mutant.file, mutant.function) not in codes:
-            codes[mutant.file, mutant.function] = {
-                examiner.code_of(known[identity]): (identity, listed[identity]) for identity in listed
-                if identity[:2] == (mutant.file, mutant.function) and identity in known}
-        entry = codes[mutant.file, mutant.function].get(examiner.code_of(mutant))
+        entry = entries.get((mutant.file, examiner.code_of(mutant)))
         killed = [stage for stage, kills in by_stage.items() if any(kills)]
         if killed and entry:
             problems.append(f"{mutants_report.SURVIVORS} lists one that {killed[0]} kills: {mutants_report.describe(mutant)}")
         elif not killed and not entry:
             problems.append(f"survives, and is not in {mutants_report.SURVIVORS}: {mutants_report.describe(mutant)}")
-        elif not killed and entry[1][0]:
+        elif not killed and entry[0]:
             equivalent.add(mutant.name)
     return problems, equivalent
 

@@ -47,6 +47,10 @@ class Mutant(NamedTuple):
         """Short, and another for each identity."""
         return hashlib.sha256(repr(self.identity).encode()).hexdigest()[:10]
 
+    def line_numbers(self, source):
+        """The numbers of the lines it is on."""
+        return range(self.line_number, self.line_number + source.count(b"\n", self.begin, self.end) + 1)
+
     def apply(self, source):
         """The bytes of the file, mutated."""
         return source[:self.begin] + self.replacement.encode() + source[self.end:]

@@ -116,9 +116,9 @@ def run_stage(stage, program, directory, prefix=()):
     return kills
 
 
-def examine(mutant, copy, core, chosen, prefix, first_only):
+def examine(mutant, copy, core, chosen, prefix, first_only, builds=(False, True)):
     """{stage: [a Kill or None for each of its command lines]} of a mutant that has been written to copy and compiled there;
-    first_only: stages after the first that kills are left out."""
+    first_only: stages after the first that kills are left out; builds: sanitized or not, in their order, up to one that kills."""
     linked = {}  # {(of tests, sanitized): programs}
 
     def programs(of_tests, sanitized):
@@ -132,7 +132,7 @@ def examine(mutant, copy, core, chosen, prefix, first_only):
     for stage in chosen:
         if stage.name == "closure" and mutant.file == "src/page.c":
             continue  # its pages are too large to have all layouts of a few
-        for sanitized in (False, True):
+        for sanitized in builds:
             for program in programs(stage.name == "unit", sanitized):
                 results[stage.name] = run_stage(stage, program, copy, prefix)
                 if any(results[stage.name]):

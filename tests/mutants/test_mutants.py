@@ -175,6 +175,12 @@ class TestVerdict:
         problems, _ = self.judge([(mutant(), KILLED)], {gone.identity: (True, "why")})
         assert len(problems) == 1 and "lists what is no mutant" in problems[0] and "as it was" in problems[0]
 
+    @pytest.mark.parametrize("replacement,said", (("broken", "does not compile"), ("same", "is the original")))
+    def test_one_that_is_listed_and_not_worth_a_run_is_named(self, replacement, said):
+        listed = mutant(replacement=replacement)
+        problems, _ = mutants.judge(FakeExaminer(mutant(), listed), [(mutant(), KILLED)], {listed.identity: (True, "why")})
+        assert problems == [f"docs/survivors.md lists what {said}: {mutants_report.describe(listed)}"]
+
     def test_one_whose_code_is_that_of_a_listed_one_is_right(self):
         other = mutant("a<b")._replace(operator="condition")
         examiner = FakeExaminer(mutant(), other)
@@ -207,6 +213,22 @@ class TestMemory:
         record.write_text(json.dumps({**known, "stages": {}}), encoding="utf-8")
         (folder / mutant().name).mkdir()
         assert self.run(folder) == (1, 2)
+
+
+class TestControls:
+    def test_a_stage_that_one_build_of_a_canary_survives_judges_nothing(self):
+        def examine(_mutant, _copy, _core, _stages, _prefix, _first, builds):
+            return {"replay": [None if True in builds else Kill("contents")], "unit": [Kill("a_test")]}
+
+        core = mock.Mock(code_of=lambda *_: "code")
+        with (mock.patch.object(mutants_build, "Core", return_value=core), mock.patch.object(mutants_stages, "examine", examine),
+              mock.patch.object(mutants.shutil, "rmtree")):
+            examiner = mutants.Examiner(mock.Mock(programs=1, stages=["replay", "unit"]))
+            examiner.sources["src/x.c"] = b"a < b"
+            assert examiner.control("src/x.c", ("a < b", "a"), True) == [
+                "the canary of src/x.c survives replay with sanitizers, so that judges nothing"]
+            assert [problem.partition(": ")[2] for problem in examiner.control("src/x.c", ("a < b", "a < b"), False)] == [
+                "contents", "a_test", "a_test"]
 
 
 class TestCounts:
@@ -330,3 +352,24 @@ class TestCommand:
         done = mock.Mock(returncode=0, stdout=diff)
         with mock.patch.object(mutants.subprocess, "run", return_value=done):
             assert mutants.changed_lines("base") == {"src/page.c": {4, 5, 12}, "src/kmem.c": set()}
+
+    def test_a_user_s_settings_of_git_hide_no_change(self, folder, monkeypatch):
+        monkeypatch.chdir(folder)
+        (folder / "src").mkdir()
+        (folder / "src/page.c").write_text("a\n", encoding="utf-8")
+        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+        for command in (["init", "-q"], ["config", "diff.noprefix", "true"], ["add", "."], ["commit", "-qm", "a"]):
+            subprocess.run([*git, *command], check=True)
+        (folder / "src/page.c").write_text("a\nb\n", encoding="utf-8")
+        assert mutants.changed_lines("HEAD") == {"src/page.c": {2}}
+
+    def test_any_line_that_a_mutant_is_on_chooses_it(self):
+        source = b"if (a\n    < b)\n    c();\n"
+        of = mutant()._replace(file="src/page.c", begin=4, end=14, line_number=1)
+        examiner = mock.Mock(mutants={"src/page.c": [of]}, sources={"src/page.c": source})
+        options = mock.Mock(only=None, changed="base", sample=None)
+        chosen = []
+        for line in (1, 2, 3):
+            with mock.patch.object(mutants, "changed_lines", return_value={"src/page.c": {line}}):
+                chosen.append(mutants.choose(examiner, options))
+        assert chosen == [[of], [of], []]

@@ -93,17 +93,16 @@ def read_patches(folder):
 # A copy of the tree.
 
 
-def copy_tree(patch, control=False):
-    """A copy of the tree, patched unless it is a control's, whose builds are links to those of this one."""
+def copy_tree(patch, presets, control=False):
+    """A copy of the tree, patched unless it is a control's, whose builds are links to these of this one."""
     copy = (WORK / patch.name).resolve()
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(ROOT, copy, symlinks=True, ignore=lambda folder, names: [
         name for name in names if name in LEFT_OUT and (name == "__pycache__" or pathlib.Path(folder) == ROOT)])
     if not control:
         patched.apply_patch(copy, patch.path)
-    for build in (ROOT / "build").iterdir():
-        if (build / "CMakeCache.txt").exists():
-            link_build(build, copy / "build" / build.name)
+    for preset in presets:  # others may be building the rest
+        link_build(ROOT / "build" / preset, copy / "build" / preset)
     return copy
 
 
@@ -237,7 +236,7 @@ def examine(patch, builds, control=False):
     log = WORK / (f"{patch.name}.control" if control else patch.name) / "test.log"
     patch = patch._replace(name=log.parent.name)
     try:
-        copy = copy_tree(patch, control)
+        copy = copy_tree(patch, builds, control)
         build = builds[patch.preset]
         program = f"tests/test_{patch.test[0]}" if is_unit(patch) else patch.program
         changed = [] if control else re.findall(r"^\+\+\+ b/(\S+\.[ch])$", patch.path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -336,8 +335,9 @@ def main(arguments):
     """Breaks, tests and judges; returns the exit code."""
     options = parse_arguments(arguments)
     try:
-        passed, failed, lines = lines_of(*examine_all(select(options), options.jobs))
-    except Broken as error:
+        with patched.alone_in(WORK):
+            passed, failed, lines = lines_of(*examine_all(select(options), options.jobs))
+    except (Broken, OSError) as error:
         print(f"ci/harness: {visible_lines(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     for line in lines:

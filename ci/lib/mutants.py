@@ -6,6 +6,7 @@ equivalent, and listed with a reason in docs/survivors.md, or shows what the har
 """
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -329,7 +330,9 @@ def run(options):
 def main(arguments):
     """Makes mutants, runs and judges them; returns the exit code."""
     try:
-        return run(parse_arguments(arguments))
+        options = parse_arguments(arguments)
+        with contextlib.nullcontext() if options.list else patched.alone_in(mutants_build.WORK):
+            return run(options)
     except (Broken, OSError) as error:
         print(f"ci/mutants: {visible_lines(error)}", file=sys.stderr)
     except KeyboardInterrupt:

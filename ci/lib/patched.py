@@ -6,6 +6,7 @@ subject keep the sound headers, as they must: how they read a block's header mus
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -41,6 +42,18 @@ class Broken(Exception):
 
 class NotPatched(Exception):
     """A patch does not make a program: (why, the log with more)."""
+
+
+@contextlib.contextmanager
+def alone_in(folder):
+    """Raises Broken when another run is at work in a folder, and keeps others out of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Broken(f"another run is at work in {folder}; try again once it has ended") from None
+        yield
 
 
 # Commands.

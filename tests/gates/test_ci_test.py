@@ -123,6 +123,18 @@ class TestSteps(TestStepsTest):
         output = self.require(SOUND, " passed, 0 failed", "ci/test", "detection", "lint", "freestanding", "planted")
         assert re.findall(r"^ok +(\w+) ", output, re.MULTILINE) == ["freestanding", "lint", "planted", "detection"]
 
+    def test_none_begins_before_the_builds_are_made(self):
+        self.stub("ci/setup", MANY, script="sleep 0.1; : >made")
+        self.stub("ci/bench", MANY, script="[ -e made ] || exit 1")
+        self.require(SOUND, " passed, 0 failed", "ci/test", "setup", "instructions")
+
+    def test_two_of_one_command_take_turns(self):
+        script = "mkdir here || exit 1; sleep 0.1; rmdir here"
+        self.stub("ci/mutants", MANY, script=script)
+        self.stub("ci/harness", MANY, script=script)
+        self.require(SOUND, " passed, 0 failed", "ci/test", "sample", "mutants")
+        self.require(SOUND, " passed, 0 failed", "ci/test", "harness", "breakages")
+
     def test_an_interrupt_ends_what_runs(self):
         self.stub("ci/lint", script=f"echo $$ >lint; exec sleep {TIMEOUT}")
         with subprocess.Popen(["ci/test", "lint"], cwd=self.tree, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as test:

@@ -8,6 +8,7 @@ import subprocess
 from unittest import mock
 
 import harness
+import patched
 import pytest
 from patched import DOES_NOT_APPLY
 
@@ -116,7 +117,30 @@ class TestCommittedPatches:
                 (ROOT / "docs/strength.md").read_text(encoding="utf-8"))
 
 
+class TestCopies:
+    def test_only_the_builds_that_patches_need_are_linked(self, folder, monkeypatch):
+        for preset in ("release", "dev"):
+            (folder / "tree/build" / preset / "tests").mkdir(parents=True)
+            (folder / "tree/build" / preset / "kmemfuzz").touch(mode=0o755)
+        monkeypatch.setattr(harness, "ROOT", folder / "tree")
+        monkeypatch.setattr(harness, "WORK", folder / "work")
+        copy = harness.copy_tree(UNIT, ["release"], control=True)
+        assert [path.name for path in (copy / "build").iterdir()] == ["release"]
+        assert not (copy / "build/release/kmemfuzz").is_symlink() and (copy / "build/release/tests").is_symlink()
+
+
 class TestCommandLine:
+    @pytest.fixture(autouse=True)
+    def in_a_folder(self, folder, monkeypatch):
+        monkeypatch.setattr(harness, "WORK", folder)
+
+    def test_a_second_run_and_a_tree_that_changes_meanwhile_are_exit_code_3(self, capsys):
+        with mock.patch.multiple(harness, examine_all=mock.Mock(side_effect=FileNotFoundError("a file")), select=mock.Mock()):
+            assert harness.main([]) == 3
+            with patched.alone_in(harness.WORK):
+                assert harness.main([]) == 3
+        assert re.search("a file\n.*another run is at work", capsys.readouterr().err)
+
     def test_a_breakage_that_nothing_notices_is_exit_code_1(self, capsys):
         for outcome, code in ((harness.NOTICED, 0), (harness.UNNOTICED, 1), (harness.DOES_NOT_COMPILE, 1)):
             results = [harness.Result(UNIT, outcome, "log", 0.1)]

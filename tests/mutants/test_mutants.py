@@ -98,8 +98,9 @@ class TestCore:
     """With the builds of this tree."""
 
     @pytest.fixture(scope="class")
-    def core(self):
-        return mutants_build.Core()
+    def core(self, tmp_path_factory):
+        with mock.patch.object(mutants_build, "WORK", tmp_path_factory.mktemp("mutants")):
+            yield mutants_build.Core()
 
     def code(self, core, change):
         """What the page allocator comes to with a change."""
@@ -336,6 +337,10 @@ class TestCommand:
     def test_wrong_arguments_are_refused(self, arguments, said):
         done = self.run(*arguments)
         assert done.returncode == USAGE and said in done.stderr
+
+    def test_a_second_run_is_refused(self, folder):
+        with mock.patch.object(mutants_build, "WORK", folder), patched.alone_in(folder):
+            assert mutants.main(["--sample", "1"]) == ENVIRONMENT
 
     def test_a_base_that_git_does_not_know_is_refused(self):
         done = self.run("--changed", "no-such-commit", "--list")

@@ -86,16 +86,16 @@ static bool sequence(const struct close *close, struct alphabet *alphabets, size
     return true;
 }
 
-bool close_sequences(const struct close *close, uint64_t layout, size_t length, struct close_worker *worker) {
+/* Every sequence from a layout in a heap that grows so. */
+static bool sequences(const struct close *close, enum close_growth growth, size_t length,
+                      struct close_worker *worker) {
     static struct alphabet alphabets[CLOSE_LENGTH_MAXIMUM];
     struct close_place *const place = &worker->place;
-    REQUIRE(length != 0 && length <= CLOSE_LENGTH_MAXIMUM);
-    *place = (struct close_place){.layout = layout, .growth = close->grows ? CLOSE_GROWS : CLOSE_FIXED};
+    *place = (struct close_place){.layout = place->layout, .growth = growth};
     size_t known = 0;
     size_t last;
     do { /* counts with the numbers of the operations as digits */
         if (!sequence(close, alphabets, known, length, worker)) {
-            executor_end(close->executor, true);
             return false;
         }
         worker->transition_count++;
@@ -105,5 +105,20 @@ bool close_sequences(const struct close *close, uint64_t layout, size_t length, 
         }
         known = last;
     } while (last != 0);
+    return true;
+}
+
+bool close_sequences(const struct close *close, uint64_t layout, size_t length, struct close_worker *worker) {
+    REQUIRE(length != 0 && length <= CLOSE_LENGTH_MAXIMUM);
+    const bool full = close->alphabet == CLOSE_FULL;
+    const enum close_growth first = close->grows && !full ? CLOSE_GROWS : CLOSE_FIXED;
+    const enum close_growth last = close->grows && full ? CLOSE_REFUSED : first;
+    worker->place.layout = layout;
+    for (enum close_growth growth = first; growth <= last; growth++) {
+        if (!sequences(close, growth, length, worker)) {
+            executor_end(close->executor, true);
+            return false;
+        }
+    }
     return true;
 }

@@ -72,8 +72,8 @@ const char *close_open(struct close *close);
 __attribute__((warn_unused_result)) bool close_operations(const struct close *close, uint64_t layout,
                                                           struct close_worker *worker);
 
-/* Does every sequence of that many operations, each from a start of its own, in a heap that grows if it can.
- */
+/* Does every sequence of that many operations, each from a start of its own, in a heap that grows if it can;
+ * of the full alphabet, in all that close_operations does. */
 __attribute__((warn_unused_result)) bool close_sequences(const struct close *close, uint64_t layout,
                                                          size_t length, struct close_worker *worker);
 

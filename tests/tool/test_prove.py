@@ -39,6 +39,9 @@ class TestSoundHeaps(ToolTest):
         assert counts[0] * 20 < counts[1] < counts[3] / 20
         assert self.counted("--bytes", "32", "--depth", "2", "--alphabet", "plain") < counts[1]
 
+    def test_sequences_of_one_are_the_full_alphabet_but_for_the_five_misuses_of_what_no_call_has_freed(self):
+        assert self.counted("--bytes", "16", "--depth", "1", "--alphabet", "full") == self.counted("--bytes", "16") - 5
+
     def test_what_cannot_be_done_is_said(self):
         for arguments, words in (([], "--bytes needs"), (["--bytes", "60"], "it is no multiple of the heap's grain"),
                                  (["--bytes", "8"], "it has no room for a block"), (["--bytes", "264"], "it has more than 32 grains"),

@@ -78,7 +78,8 @@ __attribute__((warn_unused_result)) bool close_sequences(const struct close *clo
                                                          size_t length, struct close_worker *worker);
 
 /* Writes the shortest program that leads to a place, whose layout is reached, and does its operations.
- * Returns its size. The last operation is not made here. */
+ * Returns its size; 0 when no operation leads to the layout again, as of a heap that depends on more than its
+ * layout. The last operation is not made here. */
 size_t close_program(const struct close *close, const struct close_place *place,
                      uint8_t bytes[CLOSE_PROGRAM_SIZE]);
 

@@ -62,18 +62,20 @@ static bool leads_to(const struct close *close, uint64_t from, uint64_t to, stru
     return arrived;
 }
 
-/* The links from the empty heap to a layout. */
-static void find_chain(const struct close *close, uint64_t layout, struct chain *chain) {
+/* The links from the empty heap to a layout. Returns whether each led on again. */
+static bool find_chain(const struct close *close, uint64_t layout, struct chain *chain) {
     chain->count = close->depths[layout];
     for (size_t depth = chain->count; depth > 0; depth--) {
         uint64_t before = 0;
         while (close->depths[before] != depth - 1 ||
                !leads_to(close, before, layout, &chain->links[depth - 1])) {
-            before++;
-            REQUIRE(before < close->layouts.count); /* one of them led here */
+            if (++before == close->layouts.count) {
+                return false;
+            }
         }
         layout = before;
     }
+    return true;
 }
 
 /* Adds the operations of the place; all but the last are made. */
@@ -155,7 +157,9 @@ size_t close_program(const struct close *close, const struct close_place *place,
     static struct chain chain;
     struct close route = *close;
     route.alphabet = close->route;
-    find_chain(&route, place->layout, &chain);
+    if (!find_chain(&route, place->layout, &chain)) {
+        return 0;
+    }
     if (place->length != 0) {
         add_place(close, place, &chain);
     }

@@ -38,19 +38,34 @@ static uint64_t count_depth(const struct close *close, uint8_t depth) {
 
 /* Explaining. */
 
+static void print_layout(const struct proof *proof, uint64_t number) {
+    struct live_block live[LAYOUTS_GRAINS];
+    const size_t live_count = layouts_blocks(&proof->prover.close.layouts, number, live);
+    for (size_t i = 0; i < live_count; i++) {
+        printf(" %zu (%zu bytes)", live[i].offset, live[i].size);
+    }
+    printf("\n");
+}
+
 static enum exit_code explain(const struct proof *proof, const struct close_place *place) {
     static uint8_t bytes[CLOSE_PROGRAM_SIZE];
     static char force[] = "--force";
     char path[4096];
+    (void)signal(SIGINT, SIG_DFL); /* nothing looks at prover_interrupted here */
     const size_t size = close_program(&proof->prover.close, place, bytes);
+    if (size == 0) {
+        printf("An operation fails from a layout that none leads to again: the heap does not depend on its "
+               "program alone. The layout has taken blocks at");
+        print_layout(proof, place->layout);
+        return EXIT_VIOLATION;
+    }
     const struct program program = program_decode(bytes, size);
     const char *const folder = proof->options->place;
     snprintf(path, sizeof path, "%s%sprove-%zu", folder == NULL ? "" : folder, folder == NULL ? "" : "/",
              proof->options->byte_count);
     enum exit_code code = output_write(path, bytes, size, true);
     if (code == EXIT_SOUND) {
-        printf("A program of %zu operations fails, and none of fewer: it is in %s\n\n",
-               program.operation_count, shown(path));
+        printf("A program of %zu operations fails: it is in %s\n\n", program.operation_count, shown(path));
         fflush(stdout);
         code = command_start(&command_explain, (char *[]){path, force, NULL});
     }
@@ -61,22 +76,22 @@ static enum exit_code explain(const struct proof *proof, const struct close_plac
     return code;
 }
 
-static enum exit_code tell_interrupted(const struct proof *proof) {
+static enum exit_code tell_unfinished(const struct proof *proof) {
     fprintf(stderr,
-            "%skmemfuzz: interrupted: %" PRIu64 " of %" PRIu64 " layouts, %" PRIu64
-            " transitions, all sound\n",
-            proof->prover.shows ? "\r\033[K" : "", proof->prover.done, proof->prover.close.layouts.count,
-            proof->prover.transition_count);
+            "%skmemfuzz: %s: %" PRIu64 " of %" PRIu64 " layouts, %" PRIu64 " transitions, all sound\n",
+            proof->prover.shows ? "\r\033[K" : "",
+            prover_interrupted != 0 ? "interrupted" : "a process was killed from outside", proof->prover.done,
+            proof->prover.close.layouts.count, proof->prover.transition_count);
     return EXIT_ENVIRONMENT;
 }
 
 /* Looks at a depth's layouts. Explains what is found, and then returns EXIT_VIOLATION. */
 static enum exit_code pass(struct proof *proof, uint8_t depth) {
     const struct close_place *const found = prover_look(&proof->prover, depth);
-    if (prover_interrupted != 0) {
-        return tell_interrupted(proof);
+    if (found != NULL) {
+        return explain(proof, found);
     }
-    return found == NULL ? EXIT_SOUND : explain(proof, found);
+    return prover_is_done(&proof->prover) ? EXIT_SOUND : tell_unfinished(proof);
 }
 
 /* Each layout of each depth once. Sets the number of depths. */
@@ -112,20 +127,15 @@ static enum exit_code run_sequences(struct proof *proof, enum close_alphabet alp
 
 /* The first of them, by its taken blocks. */
 static enum exit_code tell_unreached(const struct proof *proof) {
-    struct live_block live[LAYOUTS_GRAINS];
-    const struct layouts *const layouts = &proof->prover.close.layouts;
+    const uint64_t count = proof->prover.close.layouts.count;
     uint64_t number = 0;
     while (proof->prover.close.depths[number] != CLOSE_UNREACHED) { /* there is one */
         number++;
     }
     printf("%" PRIu64 " of %" PRIu64
            " layouts are never reached: a sound heap reaches all. One has taken blocks at",
-           layouts->count - proof->reached, layouts->count);
-    const size_t live_count = layouts_blocks(layouts, number, live);
-    for (size_t i = 0; i < live_count; i++) {
-        printf(" %zu (%zu bytes)", live[i].offset, live[i].size);
-    }
-    printf("\n");
+           count - proof->reached, count);
+    print_layout(proof, number);
     return EXIT_VIOLATION;
 }
 
@@ -258,8 +268,8 @@ const struct command command_prove = {
     .summary = "try every operation from every layout of a small heap",
     .help = "Goes from the empty heap to every layout that N bytes can have, block by block, and does every\n"
             "operation of an alphabet from each, with every oracle. How many layouts there are is computed\n"
-            "too, and all of them must be reached. The first violation comes as a shortest program,\n"
-            "prove-N, and explained, with the files that explain writes.\n"
+            "too, and all of them must be reached. The first violation comes as a shortest program\n"
+            "that leads there, prove-N, and explained, with the files that explain writes.\n"
             "\n"
             "With --depth, every sequence of up to D operations from every layout, each from a heap of its\n"
             "own: what an allocator keeps besides its blocks shows only there.\n"
@@ -270,7 +280,7 @@ const struct command command_prove = {
             "\n"
             "For a heap whose facts say first_fit. One with larger pages gets its small heap at their end.\n",
     .end = "Exit codes: 0 all sound, 1 one fails and was explained, 2 a wrong argument,\n"
-           "3 interrupted, or no memory, 4 an internal error.\n\n"
+           "3 interrupted, killed, or no memory, 4 an internal error.\n\n"
            "Example:\n"
            "  kmemfuzz prove --bytes 96\n",
     COMMAND_OPTIONS(table),

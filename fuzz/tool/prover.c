@@ -25,18 +25,20 @@
 
 #define PIECES        ((uint64_t)256) /* of all layouts, at least; a process takes one at a time */
 #define PIECE_LAYOUTS ((uint64_t)16)  /* in each at most */
-#define HANG_SECONDS  10.0            /* in which a process has to come further */
+#define WAIT          500000L         /* nanoseconds */
+#define HANG_WAITS    20000           /* in which a process has to come further: 10 s that the caller runs */
 #define SHOWN_EACH    0.2             /* seconds */
 
 enum end {
-    END_RUNNING,
+    END_RUNNING, /* or killed by something else than what it did */
     END_DONE,
-    END_VIOLATION, /* an oracle's */
+    END_VIOLATION, /* an oracle's; or it has died, or did not come further */
 };
 
 struct job {
     _Atomic(enum end) end;
-    _Atomic uint64_t done; /* layouts of this depth */
+    _Atomic uint64_t done;  /* layouts of this depth */
+    _Atomic uint64_t piece; /* its first layout */
     struct close_worker worker;
 };
 
@@ -79,6 +81,12 @@ double prover_seconds(const struct prover *prover) {
     return seconds() - prover->start;
 }
 
+/* Only of one that has not ended yet. */
+static void end_as(struct job *job, enum end end) {
+    enum end running = END_RUNNING;
+    (void)atomic_compare_exchange_strong(&job->end, &running, end);
+}
+
 /* A process of a job. */
 
 static bool look(const struct prover *prover, uint64_t layout, struct job *job) {
@@ -103,6 +111,7 @@ static void work(const struct prover *prover, uint8_t depth, struct job *job) {
         if (first >= count) {
             return;
         }
+        atomic_store(&job->piece, first);
         for (uint64_t layout = first; layout < count && layout < first + piece; layout++) {
             if (prover->close.depths[layout] != depth) {
                 continue;
@@ -130,8 +139,7 @@ __attribute__((noreturn)) static void serve(const struct prover *prover, uint8_t
         (void)dup2(nothing, STDERR_FILENO);
     }
     work(prover, depth, job);
-    enum end end = END_RUNNING;
-    (void)atomic_compare_exchange_strong(&job->end, &end, END_DONE);
+    end_as(job, END_DONE);
     _exit(EXIT_SOUND);
 }
 
@@ -175,14 +183,19 @@ static void start_jobs(struct prover *prover, uint8_t depth) {
             serve(prover, depth, job);
         }
         prover->processes[i] = process;
+        prover->waits[i] = 0;
     }
 }
 
-/* Whether a job's process has ended. */
-static bool has_ended(pid_t *process) {
+/* Whether a job's process has ended. What the heap does to it is no SIGKILL. */
+static bool has_ended(struct prover *prover, size_t number) {
+    pid_t *const process = &prover->processes[number];
     int status;
     if (*process != 0 && waitpid(*process, &status, WNOHANG) == *process) {
         *process = 0;
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+            end_as(&prover->share->jobs[number], END_VIOLATION);
+        }
     }
     return *process == 0;
 }
@@ -193,27 +206,34 @@ static bool is_same(const struct close_place *left, const struct close_place *ri
 }
 
 /* Ends a process that does not come further, and, when all is to end, any. */
-static void end_job(struct prover *prover, size_t number, double now) {
-    const struct close_place place = prover->share->jobs[number].worker.place;
-    if (!is_same(&place, &prover->places[number])) {
+static void end_job(struct prover *prover, size_t number) {
+    struct job *const job = &prover->share->jobs[number];
+    const struct close_place place = job->worker.place;
+    const uint64_t piece = atomic_load(&job->piece);
+    if (!is_same(&place, &prover->places[number]) || piece != prover->pieces[number]) {
         prover->places[number] = place;
-        prover->times[number] = now;
+        prover->pieces[number] = piece;
+        prover->waits[number] = 0;
     }
-    if (prover_interrupted != 0 || now - prover->times[number] > HANG_SECONDS) {
+    const bool hangs = ++prover->waits[number] > HANG_WAITS;
+    if (hangs) {
+        end_as(job, END_VIOLATION);
+    }
+    if (hangs || prover_interrupted != 0) {
         (void)kill(prover->processes[number], SIGKILL);
     }
 }
 
 /* One that has died stops the others at the end of their pieces. */
-static size_t count_ended(struct prover *prover, double now) {
+static size_t count_ended(struct prover *prover) {
     size_t ended = 0;
     for (size_t i = 0; i < prover->job_count; i++) {
-        if (!has_ended(&prover->processes[i])) {
-            end_job(prover, i, now);
+        if (!has_ended(prover, i)) {
+            end_job(prover, i);
             continue;
         }
         ended++;
-        if (atomic_load(&prover->share->jobs[i].end) == END_RUNNING) {
+        if (atomic_load(&prover->share->jobs[i].end) != END_DONE) {
             atomic_store(&prover->share->stopped, true);
         }
     }
@@ -222,11 +242,8 @@ static size_t count_ended(struct prover *prover, double now) {
 
 static void wait_for_jobs(struct prover *prover, uint8_t depth) {
     double shown = seconds();
-    for (size_t i = 0; i < prover->job_count; i++) {
-        prover->times[i] = shown;
-    }
-    while (count_ended(prover, seconds()) != prover->job_count) { /* a process that hangs is ended */
-        const struct timespec pause = {.tv_nsec = 500000};
+    while (count_ended(prover) != prover->job_count) { /* a process that hangs is ended */
+        const struct timespec pause = {.tv_nsec = WAIT};
         nanosleep(&pause, NULL);
         if (prover->shows && seconds() - shown > SHOWN_EACH) {
             shown = seconds();
@@ -235,12 +252,12 @@ static void wait_for_jobs(struct prover *prover, uint8_t depth) {
     }
 }
 
-/* The job that came upon a violation, or died: of several the one at the first layout. */
+/* The job that came upon a violation: of several the one at the first layout. */
 static const struct job *find_violation(const struct prover *prover) {
     const struct job *found = NULL;
     for (size_t i = 0; i < prover->job_count; i++) {
         const struct job *const job = &prover->share->jobs[i];
-        if (atomic_load(&job->end) != END_DONE &&
+        if (atomic_load(&job->end) == END_VIOLATION &&
             (found == NULL || job->worker.place.layout < found->worker.place.layout)) {
             found = job;
         }
@@ -260,4 +277,13 @@ const struct close_place *prover_look(struct prover *prover, uint8_t depth) {
         atomic_store(&job->done, 0);
     }
     return found == NULL ? NULL : &found->worker.place;
+}
+
+bool prover_is_done(const struct prover *prover) {
+    for (size_t i = 0; i < prover->job_count; i++) {
+        if (atomic_load(&prover->share->jobs[i].end) != END_DONE) {
+            return false;
+        }
+    }
+    return prover_interrupted == 0;
 }

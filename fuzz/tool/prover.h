@@ -25,7 +25,8 @@ struct prover {
     struct prover_share *share;             /* what all processes see */
     pid_t processes[PROVER_JOBS];           /* of the jobs; 0: it has ended */
     struct close_place places[PROVER_JOBS]; /* where each was when it last came further */
-    double times[PROVER_JOBS];              /* and when that was */
+    uint64_t pieces[PROVER_JOBS];           /* and in which piece of the layouts */
+    uint32_t waits[PROVER_JOBS];            /* since then */
 };
 
 /* Ctrl-C was pressed since prover_open: what is under way ends at once. */
@@ -43,5 +44,8 @@ double prover_seconds(const struct prover *prover);
 /* Looks at all layouts of a depth, in children. Returns where a violation was found, or where a child died or
  * did not come further: of several the first, whatever the number of jobs. NULL: nowhere. */
 const struct close_place *prover_look(struct prover *prover, uint8_t depth);
+
+/* After that: were all looked at? Not if it was interrupted, or something else killed a child. */
+bool prover_is_done(const struct prover *prover);
 
 #endif

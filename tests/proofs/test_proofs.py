@@ -28,7 +28,10 @@ def _preset(bug):
 
 class TestProofs(ToolTest):
     def prove(self, bug, *arguments):
-        return subprocess.run([tool(_preset(bug), bug), "prove", *arguments], cwd=self.folder, capture_output=True, text=True,
+        return self.prove_with(tool(_preset(bug), bug), *arguments)
+
+    def prove_with(self, program, *arguments):
+        return subprocess.run([program, "prove", *arguments], cwd=self.folder, capture_output=True, text=True,
                               errors="replace", timeout=1200, check=False)
 
     def test_a_heap_of_192_bytes(self):
@@ -36,10 +39,12 @@ class TestProofs(ToolTest):
         assert (code, errors) == (SOUND, "")
         assert re.search(r"^sound: 1190674 layouts, 35166177 transitions ", output, re.MULTILINE)
 
-    def test_a_heap_of_128_bytes_with_everything(self):
-        code, output, errors = self.run_tool("prove", "--bytes", "128")
-        assert (code, errors) == (SOUND, "")
-        assert "sound: 8074 layouts, " in output
+    def test_a_call_that_does_not_return_is_a_violation(self):
+        free = "enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n"
+        hangs = (free, free + "    if (heap->taken_count == 3) {\n        for (;;) {\n        }\n    }\n")
+        done = self.prove_with(tool("release", hangs), "--bytes", "64")
+        assert done.returncode == VIOLATION
+        assert "\nDIED in the subject: hang\n" in done.stdout
 
     @pytest.mark.parametrize("bug", BUGS)
     def test_bugs_by_the_operations_from_every_layout_of_96_bytes(self, bug):

@@ -1,9 +1,12 @@
 """kmemfuzz prove: every layout of a small heap, and every operation or short sequence from each."""
 
+import contextlib
 import os
+import pathlib
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 from broken import tool
@@ -11,6 +14,11 @@ from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATI
 
 # Bytes, layouts, and what allocating each size of block and freeing each payload comes to.
 PLAIN = ((64, 55, 543), (72, 102, 1131), (96, 665, 9830), (128, 8074, 159051))
+
+
+def children(process):
+    """Those of a process that has one thread."""
+    return [int(child) for child in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()]
 
 
 class TestSoundHeaps(ToolTest):
@@ -32,6 +40,10 @@ class TestSoundHeaps(ToolTest):
         counts = [self.counted("--bytes", "64", "--jobs", jobs) for jobs in ("1", "2", "7")]
         assert counts[0] > 50_000
         assert len(set(counts)) == 1
+
+    @pytest.mark.parametrize("size,length,count", (("128", "0", 14_250_313), ("64", "3", 4_172_860)))
+    def test_as_many_are_done_as_the_documentation_says(self, size, length, count):
+        assert self.counted("--bytes", size, "--depth", length) == count
 
     def test_all_sequences_are_done_from_every_layout(self):
         counts = [self.counted("--bytes", "32", "--depth", length, "--jobs", jobs) for length, jobs in ("11", "21", "22", "31")]
@@ -61,6 +73,21 @@ class TestSoundHeaps(ToolTest):
         assert (child.returncode, output) == (ENVIRONMENT, "")
         assert re.fullmatch(r"kmemfuzz: interrupted: \d+ of 1190674 layouts, \d+ transitions, all sound\n", errors)
 
+    def test_a_process_that_is_killed_from_outside_is_no_violation(self):
+        with subprocess.Popen([TOOL, "prove", "--bytes", "192", "--jobs", "2"], cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            while process.poll() is None:
+                for child in children(process.pid)[:1]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
+            output, errors = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == ENVIRONMENT
+        assert output.count("\n") == 1
+        assert re.fullmatch(r"kmemfuzz: a process was killed from outside: \d+ of 1190674 layouts, \d+ transitions, all sound\n", errors)
+
+
+FREE = "enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n"
+
 
 class TestBugs(ToolTest):
     def prove(self, bug, *arguments):
@@ -79,7 +106,7 @@ class TestBugs(ToolTest):
     def test_a_violation_comes_as_a_shortest_program_and_is_explained(self, jobs):
         code, output, program = self.prove("double-free-accepted", "--bytes", "64", "--jobs", jobs)
         assert code == VIOLATION
-        assert "A program of 3 operations fails, and none of fewer: it is in prove-64\n\nprove-64: 3 operations, reduced to 3" in output
+        assert "A program of 3 operations fails: it is in prove-64\n\nprove-64: 3 operations, reduced to 3" in output
         assert [line.split()[0] for line in self.operations(program)] == ["alloc", "free", "double"]
 
     def test_output_goes_where_it_is_wanted(self):
@@ -90,9 +117,7 @@ class TestBugs(ToolTest):
         assert (self.folder / "found/prove-64").exists()
 
     def test_what_kills_the_process_is_found_with_its_program(self):
-        dies = ("enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n",
-                "enum kmem_error kmem_free(struct kmem *heap, void *pointer) {\n"
-                "    if (heap->taken_count == 3) {\n        __builtin_trap();\n    }\n")
+        dies = (FREE, FREE + "    if (heap->taken_count == 3) {\n        __builtin_trap();\n    }\n")
         code, output, program = self.prove(dies, "--bytes", "64", "--alphabet", "plain")
         assert code == VIOLATION
         assert [line.split()[0] for line in self.operations(program)] == ["alloc"] * 3 + ["free"]
@@ -102,6 +127,31 @@ class TestBugs(ToolTest):
         code, output, program = self.prove("start-accepts-null", "--bytes", "64")
         assert (code, self.operations(program)) == (VIOLATION, [])
         assert "A program of 0 operations fails" in output
+
+    def test_what_was_found_before_an_interrupt_is_explained(self):
+        hangs_or_fails = (FREE, FREE + "    if (heap->taken_count == 1) {\n        if (kmem_usable_size(heap, pointer) == 8) {\n"
+                          "            for (;;) {\n            }\n        }\n        return KMEM_OK;\n    }\n")
+        arguments = ("prove", "--bytes", "32", "--alphabet", "plain", "--jobs", "2")
+        with subprocess.Popen([tool("release", hangs_or_fails), *arguments], cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                              start_new_session=True) as process:
+            process.stdout.readline()
+            since = time.monotonic()
+            while time.monotonic() < since + 1:  # one process hangs, the other has found its violation
+                since = since if len(children(process.pid)) == 1 else time.monotonic()
+                time.sleep(0.02)
+            os.killpg(process.pid, signal.SIGINT)
+            output = process.communicate(timeout=TIMEOUT)[0]
+        assert process.returncode == VIOLATION
+        assert output.startswith("A program of 2 operations fails: it is in prove-32\n")
+
+    def test_a_heap_that_depends_on_more_than_its_layout_is_a_violation_without_a_program(self):
+        start = "    const struct kmem_page_source none = {.extend = NULL, .context = NULL, .page_limit = 0};\n"
+        wears_out = (start, start + "    static unsigned calls;\n    if (++calls > 6) {\n        return KMEM_BAD_REGION;\n    }\n")
+        done = subprocess.run([tool("release", wears_out), "prove", "--bytes", "64", "--alphabet", "plain", "--jobs", "1"],
+                              cwd=self.folder, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        assert (done.returncode, done.stderr) == (VIOLATION, "")
+        assert "\nAn operation fails from a layout that none leads to again: " in done.stdout
+        assert done.stdout.endswith("The layout has taken blocks at 0 (24 bytes)\n")
 
     def test_what_needs_more_live_blocks_than_fit_is_not_found(self):
         assert self.prove("deep/taken-count-of-six-bits", "--bytes", "64")[0] == SOUND
@@ -134,7 +184,7 @@ class TestOtherHeaps(ToolTest):
         assert "\nsound: 16 layouts, " in self.own("fit_heap", 0).stdout
         done = self.own("fit_heap", 2)
         assert done.returncode == VIOLATION
-        assert "A program of 4 operations fails, and none of fewer" in done.stdout
+        assert "A program of 4 operations fails: it is in" in done.stdout
         assert "prove-96: 4 operations, reduced to 4" in done.stdout
 
     def test_a_heap_that_declares_no_policy_is_refused(self):

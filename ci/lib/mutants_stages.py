@@ -22,6 +22,7 @@ FINDING = re.compile(rb"^Program (\d+) of seed \d+ fails by (.*?); it is in ", r
 VIOLATION = re.compile(rb": VIOLATION ([a-z0-9-]+): ")
 EXPLAINED = re.compile(rb"VIOLATION ([a-z0-9-]+): ")
 FAILED_TEST = re.compile(rb"^\[  FAILED  \] (?!\d+ test)(.*)$", re.MULTILINE)
+GIVEN_UP = re.compile(r"AddressSanitizer: (CHECK failed|nested bug)")  # by a sanitizer to which a mutant did that: it ends with 3
 HANG = "hang"
 
 
@@ -82,6 +83,9 @@ def cause_of(code, output):
     found = fuzzer.parse_finding(output)
     if found:
         return found
+    given_up = GIVEN_UP.search(output)
+    if given_up:
+        return f"asan: {given_up[1]}"
     return signal.Signals(-code).name if code < 0 else f"exit {code}"
 
 
@@ -89,7 +93,8 @@ def is_broken(code, output, stage):
     """Does a program's code say that it could not judge, or that something else ended it? Of unit tests it is how many failed."""
     if stage == "unit":
         return code in (*NOT_RUN, -signal.SIGKILL)
-    return (code in (*NOT_RUN, -signal.SIGKILL, EXIT_ENVIRONMENT)
+    return (code in (*NOT_RUN, -signal.SIGKILL)
+            or code == EXIT_ENVIRONMENT and not GIVEN_UP.search(output)
             or code == EXIT_USAGE and "nothing was judged" not in output)
 
 

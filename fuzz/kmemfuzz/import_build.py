@@ -5,10 +5,14 @@ import bisect
 import heapq
 import struct
 
-from kmemfuzz.import_event import ALIGNED, FREE, REALLOC
+from kmemfuzz import import_event
+from kmemfuzz.import_event import ALIGNED, FREE, REALLOC, LineError
 
 SLOTS_MOST = 4096
 SIZE_MOST = (1 << 64) - 1
+GIVEN_MOST = 1 << 48  # bytes that an allocator can have given
+NEVER = 1 << 64  # a line
+ZERO_SIZE_POINTER = 16  # what Linux gives for 0 bytes, each time
 REMEMBERED = 1 << 16  # freed pointers, for a second free to be known as one
 BUCKET_BITS = 16  # of an address that live blocks are found by
 
@@ -69,11 +73,13 @@ class Addresses:
 
 class Live:
     """A live block."""
-    __slots__ = ("slot", "size", "line", "kind", "alignment", "under")
+    __slots__ = ("slot", "size", "line", "kind", "alignment", "under", "over", "left")
 
     def __init__(self, slot, size, line, kind, alignment):
         self.slot, self.size, self.line, self.kind, self.alignment = slot, size, line, kind, alignment
         self.under = None  # the live block that was here before, in a log that gives memory twice
+        self.over = None  # (a live block that this one lies over, what is to be said of it)
+        self.left = NEVER  # the line where a realloc that others interrupt began to move it
 
 
 class Notes:
@@ -90,6 +96,8 @@ class Notes:
             self.kinds[kind] = [1, line, text]
         else:
             known[0] += 1
+            if line < known[1]:
+                known[1:] = line, text
 
     def lines(self):
         """(line, text) of each kind, in the order of the log."""
@@ -104,6 +112,7 @@ class Builder:
         self._file, self._first = file, first
         self._live, self._addresses = {}, Addresses()
         self._freed, self._freed_before = {}, {}  # by pointer: (line, slot)
+        self._elsewhere = set()  # pointers that lines which are left out got
         self._free_slots = []
         self._begun = first == 0
         self._live_size = 0
@@ -157,8 +166,8 @@ class Builder:
             if alignment_of(block.alignment) != block.alignment:
                 self.notes.add("alignment", block.line, f"a program has no alignment {block.alignment}: it becomes "
                                f"{alignment_of(block.alignment)}")
-            self._grow(block.alignment)
-            self._grow(-block.alignment)
+            self._grow(alignment_of(block.alignment))
+            self._grow(-alignment_of(block.alignment))
         self._write(block.kind, block.slot, block.size, block.line, block.alignment)
 
     def _grow(self, size):
@@ -169,24 +178,44 @@ class Builder:
     # Pointers.
 
     def _insert(self, where, block):
-        """Makes a block live, and reports others that lie where it does."""
+        """Makes a block live, and notes others that lie where it does."""
+        twice = "the memory was given twice, or a free is missing in the log"
         under = self._live.get(where)
         if under is not None:
             block.under = under
-            self.notes.add("overlap", block.line, f"the block that line {under.line} got is live, and this line gets it again: the memory "
-                           "was given twice, or a free is missing in the log")
+            if where != ZERO_SIZE_POINTER or block.size or under.size:
+                block.over = under, f"the block that line {under.line} got is live, and this line gets it again: {twice}"
         elif isinstance(where, int):
             before = self._addresses.last_below(where + (block.size or 1))
             if before is not None and before + (self._live[before].size or 1) > where:
-                self.notes.add("overlap", block.line, f"this block lies over that of line {self._live[before].line}, which is live: the "
-                               "memory was given twice, or a free is missing in the log")
+                over = self._live[before]
+                block.over = over, f"this block lies over that of line {over.line}, which is live: {twice}"
             self._addresses.add(where)
         self._live[where] = block
+        self._forget(where)
+
+    def _forget(self, where):
+        """A pointer is no longer one that was freed, or got from elsewhere."""
         if self._freed.pop(where, None) is None and self._freed_before:
             self._freed_before.pop(where, None)
+        if self._elsewhere:
+            self._elsewhere.discard(where)
+
+    def _settle(self, block):
+        """Says that a block lay over another, unless that one was being moved by then."""
+        if block.over is not None:
+            other, text = block.over
+            block.over = None
+            if other.left > block.line >= self._first:
+                self.notes.add("overlap", block.line, text)
 
     def _remove(self, where, block, line, keeps_slot=False):
-        if block.under is not None:
+        top = self._live[where]
+        if top is not block:
+            while top.under is not block:
+                top = top.under
+            top.under = block.under
+        elif block.under is not None:
             self._live[where] = block.under
         else:
             del self._live[where]
@@ -195,6 +224,7 @@ class Builder:
             self._freed[where] = (line, block.slot)
             if len(self._freed) > REMEMBERED:
                 self._freed_before, self._freed = self._freed, {}
+        self._settle(block)
         if block.slot >= 0 and self._begun:
             self._live_size -= block_size(block.size)
             if not keeps_slot:
@@ -245,7 +275,7 @@ class Builder:
             if self._begun:
                 slot = self._take_slot()
                 if slot >= 0:
-                    self._write(FAILED, slot, size, line)
+                    self._write(FAILED, slot, min(size, SIZE_MOST), line)
                     heapq.heappush(self._free_slots, slot)
                 else:
                     self.left_out += 1
@@ -278,7 +308,11 @@ class Builder:
             return
         block = self._live.get(where)
         if block is None:
-            self._misuse(where, line, 0)
+            if where in self._elsewhere:
+                self._elsewhere.discard(where)
+                self.notes.add("elsewhere", line, "frees what a line that is left out got, and is left out too")
+            else:
+                self._misuse(where, line, 0)
             return
         if self._begun:
             if block.slot >= 0:
@@ -289,8 +323,15 @@ class Builder:
                 self.left_out += 1
         self._remove(where, block, line)
 
-    def _resize(self, where, new, size, line):
+    def _resize(self, where, new, size, line, begun):
         block = None if where is None else self._live.get(where)
+        if block is not None and begun:
+            earlier = block
+            while earlier is not None and earlier.line > begun:
+                earlier = earlier.under
+            block = earlier or block
+            if new is not None or size == 0:
+                block.left = begun
         if block is None:
             if where is not None and (new is None or where in self._freed or where in self._freed_before or self._holder(where)):
                 self._misuse(where, line, THROUGH_REALLOC)
@@ -316,7 +357,7 @@ class Builder:
             self.failed_count += 1
             self.notes.add("failed realloc", line, f"the realloc to {size} bytes failed in the log: it becomes one that fails")
             if self._begun and block.slot >= 0:
-                self._write(FAILED_REALLOC, block.slot, size, line)
+                self._write(FAILED_REALLOC, block.slot, min(size, SIZE_MOST), line)
             elif self._begun:
                 self.left_out += 1
         else:
@@ -335,14 +376,33 @@ class Builder:
         self._insert(new, Live(slot, size, line, 0, 0))
 
     def take(self, event):
-        """Takes an event."""
+        """Takes an event. Raises LineError."""
         kind, old, new, size, alignment, line = event
-        size = min(size, SIZE_MOST)
         if not self._begun and line >= self._first:
             self._begin()
+        if size > GIVEN_MOST and new is not None:
+            self._leave_out(new)
+            raise LineError("given", f"{size} bytes are more than any allocator can give", line)
         if kind == FREE:
             self._free(old, line)
         elif kind == REALLOC:
-            self._resize(old, new, size, line)
+            self._resize(old, new, size, line, alignment)
+        elif kind == import_event.LEFT_OUT:
+            self._leave_out(new)
         else:
             self._allocate(kind, new, size, alignment, line)
+
+    def _leave_out(self, where):
+        """A line that is left out got a pointer."""
+        if where not in self._live and self._holder(where) is None:
+            self._forget(where)
+            if len(self._elsewhere) == REMEMBERED:
+                self._elsewhere.clear()
+            self._elsewhere.add(where)
+
+    def finish(self):
+        """Says what can be said only when no more events come."""
+        for block in self._live.values():
+            while block is not None:
+                self._settle(block)
+                block = block.under

@@ -1,9 +1,11 @@
 """What a line of a log says: events, each a tuple (kind, old, new, size, alignment, line). old is what is freed or resized, new what
-was returned; a pointer is an int, a name a str, and NULL is None."""
+was returned; a pointer is an int, a name a str, and NULL is None. A REALLOC that lines of other threads interrupt has in place of
+an alignment the line that it began on. LEFT_OUT: a line that is left out got a pointer, new."""
 
 import re
 
-ALLOC, ZALLOC, ALIGNED, REALLOC, FREE = range(5)
+ALLOC, ZALLOC, ALIGNED, REALLOC, FREE, LEFT_OUT = range(6)
+LINE_MOST = 1 << 16  # characters of a line
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
 _NULLS = ("(nil)", "nil", "NULL", "(null)", "null", "0")
@@ -12,9 +14,9 @@ _NULLS = ("(nil)", "nil", "NULL", "(null)", "null", "0")
 class LineError(Exception):
     """A line that cannot be used. Those of one kind are reported together."""
 
-    def __init__(self, kind, text):
+    def __init__(self, kind, text, line=None):
         super().__init__(text)
-        self.kind = kind
+        self.kind, self.line = kind, line  # None: the line that is read
 
 
 def pointer(text):

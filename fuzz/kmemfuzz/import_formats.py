@@ -9,17 +9,22 @@ from typing import NamedTuple
 
 from kmemfuzz import heap
 from kmemfuzz.import_calls import CallReader
-from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, REALLOC, ZALLOC, LineError, number, pointer
+from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LINE_MOST, REALLOC, ZALLOC, LineError, number, pointer
 
 REORDERED = 4096  # events of a kernel's trace that wait for earlier ones of other processors
 PAGE_SIZE = 4096  # of the machine that a kernel's trace is of
 WORDS = {"alloc": ALLOC, "zalloc": ZALLOC, "realloc": REALLOC, "free": FREE}  # of patterns
+FREE_LAST = "free-last"  # of a file of patterns: frees what was allocated last
 GROUPS = {"pointer", "size", "old", "count", "alignment"}
 
 
 class Reader:
     """What readers share: calls inside others, of which only some know."""
     nested = 0
+    line_most = LINE_MOST
+
+    def left_out(self, _text):
+        return None
 
     def finish(self):
         return []
@@ -107,7 +112,8 @@ class MtraceReader(Reader):
             elif not self._moving:
                 raise LineError("no realloc", "no realloc was begun (<) before this")
             else:
-                events.append((REALLOC, self._moving.pop(0)[0], where, int(size, 16), 0, line))
+                old, begun = self._moving.pop(0)
+                events.append((REALLOC, old, where, int(size, 16), begun, line))
         return events
 
     def finish(self):
@@ -120,7 +126,7 @@ class KernelReader(Reader):
     """Events of Linux: ftrace, trace-cmd and perf script."""
     EVENT = re.compile(r"(?:^|[\s:])(?:kmem:)?(kmalloc(?:_node)?|kmem_cache_alloc(?:_node)?|kfree|kmem_cache_free|mm_page_alloc|mm_page_free): (.*)")
     TIME = re.compile(r"\s(\d{1,18})\.(\d{1,9}):\s")
-    FIELD = re.compile(r"(\w+)=(\S+)")
+    FIELD = re.compile(r"\b(\w+)=(\S+)")
 
     def __init__(self):
         self._waiting = []  # a heap of (time, order, event)
@@ -168,18 +174,20 @@ class KernelReader(Reader):
 
 class ListReader(Reader):
     """Alloc(SIZE), Realloc(INDEX, SIZE) and Free(INDEX), as a program prints a list: an index counts the allocations from 0."""
-    CALL = re.compile(r"\b(Alloc|Allocate|Malloc|AllocZeroed|Free|Dealloc|Deallocate|Realloc)\s*[({]([^(){}]*)[)}]")
-    NUMBER = re.compile(r"(?:(\w+)\s*:\s*)?(\d{1,20})(?!\w)")
+    line_most = 1 << 26  # a list is often one line
+    CALL = re.compile(r"\b(Alloc|Allocate|Malloc|AllocZeroed|Free|Dealloc|Deallocate|Realloc)\s*[({]\s*(?:Layout\s*[({])?([^(){}]*)[)}]")
+    POWER = re.compile(r"\(1 << \d{1,2}\)")  # which Rust puts after an alignment
+    NUMBER = re.compile(r"(?<!\w)(?:(\w{1,40})\s*:\s*)?(\d{1,20})(?!\w)")
 
     def __init__(self):
         self._count = 0
 
     def parse(self, line, text):
         events = []
-        for match in self.CALL.finditer(text):
+        for match in self.CALL.finditer(self.POWER.sub("", text)):
             numbers = self.NUMBER.findall(match[2])
-            names = {name: int(value) for name, value in numbers if name}
-            values = [int(value) for _, value in numbers]
+            names = {name: number(value) for name, value in numbers if name}
+            values = [number(value) for _, value in numbers]
             kind, count = match[1], 2 if match[1] == "Realloc" else 1
             if len(values) < count:
                 raise LineError("numbers", f"{kind} needs {count} number{'s' * (count > 1)}: '{match[2]}'")
@@ -201,11 +209,26 @@ class PatternReader(Reader):
 
     def __init__(self, patterns):
         self._patterns = patterns
+        self._last = None  # pointer that was allocated
 
     def parse(self, line, text):
-        found = sorted(((match.start(), order, word, match) for order, (word, pattern) in enumerate(self._patterns)
-                        for match in pattern.finditer(text)), key=lambda item: item[:2])
-        return [self._event(word, match.groupdict(), line) for _, _, word, match in found] or (None if text.strip() else ())
+        found = sorted(((match.start(), -match.end(), order, word, match) for order, (word, pattern) in enumerate(self._patterns)
+                        for match in pattern.finditer(text)), key=lambda item: item[:3])
+        kept = []
+        for item in found:  # of matches that overlap, the longest
+            if not kept or item[0] >= -kept[-1][1]:
+                kept.append(item)
+            elif item[0] + item[1] < kept[-1][0] + kept[-1][1]:
+                kept[-1] = item
+        events = []
+        for *_, word, match in kept:
+            if word == FREE_LAST:
+                events.append((FREE, self._last, None, 0, 0, line))
+            else:
+                events.append(self._event(word, match.groupdict(), line))
+            if word not in (FREE_LAST, "free"):
+                self._last = events[-1][2]
+        return events or (None if text.strip() else ())
 
     @staticmethod
     def _event(word, groups, line):
@@ -237,7 +260,7 @@ def compile_pattern(word, text):
     groups = set(pattern.groupindex)
     if groups - GROUPS:
         raise PatternError(f"'{text}' names a group {min(groups - GROUPS)}; there are {', '.join(sorted(GROUPS))}")
-    missing = {"free": {"pointer"}, "realloc": {"old", "pointer", "size"}}.get(word, {"pointer", "size"}) - groups
+    missing = {"free": {"pointer"}, FREE_LAST: set(), "realloc": {"old", "pointer", "size"}}.get(word, {"pointer", "size"}) - groups
     if missing:
         raise PatternError(f"'{text}' needs a group (?P<{min(missing)}>...)")
     return word, pattern
@@ -264,13 +287,13 @@ def read_patterns(path):
                 what = what or rest
             elif word == "example" and rest:
                 examples.append(rest)
-            elif word in WORDS and rest:
+            elif word in (*WORDS, FREE_LAST) and rest:
                 try:
                     patterns.append(compile_pattern(word, rest))
                 except PatternError as error:
                     raise PatternError(f"{path}:{count}: {error}") from error
             elif line:
-                raise PatternError(f"{path}:{count}: a line is one of: # TEXT, example LINE, {', '.join(f'{word} REGEX' for word in WORDS)}")
+                raise PatternError(f"{path}:{count}: a line is one of: # TEXT, example LINE, {', '.join(f'{word} REGEX' for word in (*WORDS, FREE_LAST))}")
     if not patterns:
         raise PatternError(f"{path} has no pattern")
     return Format(pathlib.Path(path).stem, what, tuple(examples), lambda: PatternReader(patterns))

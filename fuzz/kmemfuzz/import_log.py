@@ -15,7 +15,7 @@ from kmemfuzz import heap, import_formats
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, Parser, add_caller, exit_codes, parse_positive,
                                    place_paths)
 from kmemfuzz.import_build import CODES, FAILED, FAILED_REALLOC, SLOTS_MOST, Builder, Notes, alignment_of
-from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, REALLOC, LineError
+from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LEFT_OUT, REALLOC, LineError
 from kmemfuzz.import_fit import LITERAL_MOST, REGION_MOST, choose, records_of, scaled
 from kmemfuzz.outside_text import visible
 
@@ -55,22 +55,23 @@ def open_log(path):
 def detect(stream, formats):
     """The format most of whose events are in a log, with an allocation among them; None: there is none."""
     readers = [form.reader() for form in formats]
+    parsers = [parse_with(reader) for reader in readers]
     found = [[0, 0, 0] for _ in formats]  # events, problems, allocations
 
     def count(index, events):
         found[index][0] += len(events)
         found[index][2] += sum(event[0] != FREE for event in events)
     for number, text in lines_of(stream):
-        for index, reader in enumerate(readers):
+        for index, parse in enumerate(parsers):
             try:
-                count(index, reader.parse(number, text) or ())
+                count(index, parse(number, text) or ())
             except LineError:
                 found[index][1] += 1
         if number % 100 == 0 and any(counts[2] and (counts[0] > JUDGED_EVENTS or number >= JUDGED_LINES) for counts in found):
             break
     for index, reader in enumerate(readers):
         try:
-            count(index, reader.finish())
+            count(index, list(reader.finish()))
         except LineError:
             pass
     best = max(range(len(formats)), key=lambda index: (found[index][2] > 0, found[index][0], -found[index][1]))
@@ -90,6 +91,17 @@ def empty_reason(stream):
     return "it has only comments and blank lines" if first else "it is empty"
 
 
+def parse_with(reader):
+    """What reads lines with a reader, those that are not too long."""
+    parse, most = reader.parse, reader.line_most
+
+    def parse_line(number, text):
+        if len(text) > most:
+            raise LineError("long", f"this line has {len(text):,} characters; {most:,} are read at most")
+        return parse(number, text)
+    return parse_line
+
+
 class Reading:
     """What is read of a log: its events in turn, and what cannot be used."""
 
@@ -101,7 +113,7 @@ class Reading:
 
     def events(self):
         reader = self._form.reader()
-        parse = reader.parse
+        parse = parse_with(reader)
         number = 0
         for number, text in lines_of(self._stream):
             if self._until is not None and number > self._until:
@@ -109,18 +121,24 @@ class Reading:
             try:
                 events = parse(number, text)
             except LineError as error:
-                self.problems.add(error.kind, number, str(error))
-                continue
-            if events is None:
-                self.other.add("other", number, "no call of an allocator is in this line; it is left out")
+                self.refuse(error, number)
+                events = None
             else:
+                if events is None:
+                    self.other.add("other", number, "no call of an allocator is in this line; it is left out")
+            if events is not None:
                 yield from events
+            elif (where := reader.left_out(text)) is not None:
+                yield LEFT_OUT, None, where, 0, 0, number
         self.last_line = number
         self.nested = reader.nested
         try:
             yield from reader.finish()
         except LineError as error:
-            self.problems.add(error.kind, number, str(error))
+            self.refuse(error, number)
+
+    def refuse(self, error, number):
+        self.problems.add(error.kind, error.line or number, str(error))
 
 
 # Writing.
@@ -286,7 +304,11 @@ def convert(options, name, stream, file):
     first, until = place_cut(options, stream, form)
     reading, builder = Reading(stream, form, until), Builder(file, first)
     for event in reading.events():
-        builder.take(event)
+        try:
+            builder.take(event)
+        except LineError as error:
+            reading.refuse(error, event[5])
+    builder.finish()
     for line, text in reading.problems.lines():
         say(name, f"{'skipped' if options.skip else 'error'}: {text}", line)
     count = reading.problems.count

@@ -4,12 +4,16 @@ ltrace and by valgrind.
 KMEM_PRESET names the build whose tool is tested (default: release).
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
+import time
 
 import pytest
 from import_fixture import ImportTest
+from kmemfuzz import import_formats
+from kmemfuzz.import_event import LineError
 from tool_fixture import SOUND, USAGE
 
 PROGRAM = r"""
@@ -113,9 +117,75 @@ class TestCallLines(ImportTest):
         "malloc(24) = 0x10", "prog->malloc(24) = 0x10", "[pid 7] malloc@libc.so.6(24) = 0x10 <0.0001>", "7 12:00:01.5 malloc(24) = 16",
         "I (312) heap: malloc (24 bytes) -> 0x10", "\x1b[0;32mheap: malloc(size=24) returned 0x10\x1b[0m", "0x10 = malloc(24)",
         "xmalloc(24) @ 0x10", "_Znwm(24) = 0x10", "kmalloc(24, GFP_KERNEL) = 0x10", "heap_caps_malloc(24, 0x1000) => 0x10",
-        "operator new(24) = 0x10", "--31-- malloc(0x18) = 0x10"))
+        "operator new(24) = 0x10", "--31-- malloc(0x18) = 0x10", "realloc((nil), 24) = 0x10", "a->operator new(unsigned long)(24) = 0x10"))
     def test_any_prefix_number_and_place_of_the_result(self, line):
         self.require(f"{line}\n0.001 free(0x10)\n", ["alloc 0 24", "free 0"])
+
+    @pytest.mark.parametrize("line", ("free((void*)0x10)", "free((void *)0x10)", "_ZdlPvSt11align_val_t(0x10, 64, 1, 0) = 1",
+                                      "a->operator delete(void*)(0x10) = <void>", "free(0x10) = <void> <0.001>"))
+    def test_any_way_to_free(self, line):
+        self.require(f"malloc(24) = 0x10\n{line}\nfree((nil))\n", ["alloc 0 24", "free 0", "null"])
+
+    def test_alignments_of_cpp_and_sizes_below_0(self):
+        self.require("_ZnwmSt11align_val_t(24, 64) = 0x40\noperator new(unsigned long, std::align_val_t)(8, 32) = 0x80\nmalloc(-5) = 0\n",
+                     ["aligned 0 64 24", "aligned 1 32 8", "alloc 2 max-4"],
+                     notes="log:3: note: the allocation of 18446744073709551611 bytes failed in the log: it becomes one that fails\n")
+
+    def test_what_other_threads_get_while_a_block_is_moved_is_another_block(self):
+        expected = ["alloc 0 100", "alloc 1 24", "realloc 0 400", "free 1", "free 0"]
+        self.require("[pid 1] malloc(100) = 0x1000\n[pid 1] realloc(0x1000, 400 <unfinished ...>\n[pid 2] malloc(24) = 0x1000\n"
+                     "[pid 1] <... realloc resumed> ) = 0x2000\n[pid 2] free(0x1000) = <void>\n[pid 1] free(0x2000) = <void>\n", expected)
+        self.require("+ 0x1000 0x64\n< 0x1000\n+ 0x1010 0x18\n> 0x2000 0x190\n- 0x1010\n- 0x2000\n", expected)
+        self.require("1 malloc(100) = 0x1000\n1 realloc(0x1000, 400 <unfinished ...>\n2 malloc(24) = 0x1000\n1 <... realloc resumed> ) = 0\n",
+                     ["alloc 0 100", "alloc 1 24", "realloc 0 16777215"],
+                     notes="log:3: note: the block that line 1 got is live, and this line gets it again: the memory was given twice, or a free "
+                           "is missing in the log\nlog:4: note: the realloc to 400 bytes failed in the log: it becomes one that fails\n")
+
+    def test_a_call_that_never_returns_hides_no_others(self):
+        never = "this malloc never returns, and 2 calls of its thread follow"
+        log = "1 malloc(24 <unfinished ...>\n1 malloc(8) = 0x20\n1 free(0x20) = <void>\n"
+        self.require_errors("malloc(1) = 0x10\n" + log, f"log:2: error: {never}", "1 line cannot be used; correct them, or leave them out "
+                            "with --skip")
+        code, _, errors = self.import_log(log + "1 +++ exited (status 0) +++\n1 malloc(9) = 0x20\n", "--skip")
+        assert (code, self.operations()[0]) == (SOUND, ["alloc 0 9"]), errors
+        assert f"log:1: skipped: {never}" in errors
+        code, _, errors = self.import_log("1 malloc(24 <unfinished ...>\n1 <... free resumed> ) = <void>\n1 malloc(9) = 0x20\n", "--skip")
+        assert (code, self.operations()[0]) == (SOUND, ["alloc 0 9"]), errors
+
+    def test_a_call_inside_another_counts_as_a_part_though_it_is_interrupted(self):
+        self.require("1 realloc(0, 30 <unfinished ...>\n1 malloc(30 <unfinished ...>\n2 malloc(8) = 0x80\n1 <... malloc resumed> ) = 0x10\n"
+                     "1 <... realloc resumed> ) = 0x10\n", ["alloc 0 8", "alloc 1 30"],
+                     notes="log: note: 1 call inside of others counts as a part of them\n")
+
+    def test_what_a_line_that_is_left_out_got_is_not_foreign(self):
+        self.require('malloc(24) = 0x10\nstrdup("abc") = 0x2000\nstrcpy(0x10, "a") = 0x10\nfree(0x2000) = <void>\nfree(0x10) = <void>\n',
+                     ["alloc 0 24", "free 0"],
+                     notes="log:2: note: no call of an allocator is in this line; it is left out (and 1 more such line)\n"
+                           "log:4: note: frees what a line that is left out got, and is left out too\n")
+        self.require("kmalloc(0) = 0x10\nkmalloc(0) = 0x10\n", ["alloc 0 0", "alloc 0 0"])
+
+    def test_a_size_that_nobody_can_give_is_an_error_that_spoils_no_other(self):
+        self.require_errors("[Alloc { size: 8, align: 99999999999999999999 }]\n",
+                            "log:1: error: '99999999999999999999' is no size: a whole number of bytes belongs there",
+                            "1 line cannot be used; correct them, or leave them out with --skip", arguments=("--format", "list"))
+        log = "malloc(24) = 0x10\nmalloc(18446744073709551615) = 0x2000\nfree(0x2000)\naligned_alloc(18446744073709551615, 4) = 0x3000\n"
+        self.require_errors(log, "log:2: error: 18446744073709551615 bytes are more than any allocator can give",
+                            "1 line cannot be used; correct them, or leave them out with --skip")
+        assert self.import_log(log, "--skip")[0] == SOUND
+        assert self.operations()[0] == ["alloc 0 24", "aligned 1 24 4"]
+
+    def test_long_lines_are_read_at_once_or_refused(self):
+        lines = ["1" * 40000, "0x30 = malloc(16) " * 3000, "malloc(" + " " * 20000, "0x" + "1" * 20000, "malloc(a" + " " * 20000 + ")",
+                 "malloc(9)" + " " * 20000 + "x", "--- " * 10000, "#m:0x1;" * 8000, "kmalloc: " + "1" * 40000, "Alloc(" + "1" * 40000 + ")",
+                 "bytes (@ 0x1) allocated " * 2000]
+        begun = time.process_time()
+        for reader in (form.reader() for form in import_formats.formats()):
+            for number, line in enumerate(lines, 1):
+                with contextlib.suppress(LineError):
+                    reader.parse(number, line)
+        assert time.process_time() - begun < 15
+        self.require_errors("malloc(24) = 0x10\n" + "x" * 65537 + "\n", "log:2: error: this line has 65,538 characters; 65,536 are read at most",
+                            "1 line cannot be used; correct them, or leave them out with --skip")
 
     def test_two_calls_on_a_line(self):
         self.require("malloc(24) = 0x10 free(0x10) = <void>malloc(32) = 0x20\nfree(0x20)malloc(8) = 0x20\n",
@@ -190,6 +260,8 @@ class TestOthers(ImportTest):
         assert self.operations()[0] == ["alloc 0 512", "alloc 1 128", "realloc 0 640", "free 1"]
 
     def test_lists_count_allocations_from_0(self):
+        self.require("[Alloc(Layout { size: 24, align: 8 }), Alloc(Layout { size: 9, align: 16 (1 << 4) }), Free(1)]\n",
+                     ["aligned 0 8 24", "aligned 1 16 9", "free 1"])
         self.require("vec![Alloc(24), Alloc { size: 8, align: 16 }, Realloc(0, 100),\n Free(1), Free(0), Free(0)]\n",
                      ["alloc 0 24", "aligned 1 16 8", "realloc 0 100", "free 1", "free 0", "double 0"],
                      notes="log:2: note: freed already, on line 2: it becomes double\n")
@@ -204,6 +276,9 @@ class TestOthers(ImportTest):
         self.require(log, ["alloc 0 24", "zalloc 1 24", "realloc 0 48", "free 1", "free 0"], *arguments, notes=note)
         self.write("mine.patterns", "# mine\n" + "".join(f"{word[2:]} {text}\n" for word, text in zip(arguments[::2], arguments[1::2])))
         self.require(log, ["alloc 0 24", "zalloc 1 24", "realloc 0 48", "free 1", "free 0"], "--patterns", "mine.patterns", notes=note)
+        self.require("realloc(0x10, 24) = 0x20\n", ["alloc 0 24"], "--alloc", r"alloc\(0x10, (?P<size>\d+)\) = (?P<pointer>\w+)",
+                     "--realloc", r"realloc\((?P<old>\w+), (?P<size>\d+)\) = (?P<pointer>\w+)",
+                     notes="log:1: note: resized, but never allocated in this log: it becomes an allocation of the new size\n")
         self.write("mine.patterns", "# mine\nallok x\n")
         code, _, errors = self.import_log(log, "--patterns", "mine.patterns")
         assert code == USAGE
@@ -215,9 +290,11 @@ class TestOthers(ImportTest):
                     "    24 bytes (@ 0x3ffb4b10, Internal) allocated CPU 0 ccount 0x0d3b caller 0x400d1f2e:0x400d1234\n"
                     "freed by 0x400d1f40\n"
                     "     8 bytes (@ 0x3ffb4c10, Internal) allocated CPU 1 ccount 0x0d3c caller 0x400d1f2e freed by 0x400d1f40\n",
-         ["alloc 0 24", "alloc 1 8", "free 1"]),
+         ["alloc 0 24", "free 0", "alloc 0 8", "free 0"]),
         ("mbed", "#m:0x20003080;0x182f-50\n#c:0x20003100;0x182f-2;16\n#r:0x20003200;0x182f-0x20003080;60\n#f:0x0;0x183f-0x20003200\n",
-         ["alloc 0 50", "zalloc 1 32", "realloc 0 60", "free 0"])))
+         ["alloc 0 50", "zalloc 1 32", "realloc 0 60", "free 0"]),
+        ("mbed", "#m:(nil);0x1-9000000\n#m:0;0x1-9000000\n#r:0x20;0x1-(nil);50\n#f:0;0x1-0\n#f:0;0x1-0x20\n",
+         ["alloc 0 9000000", "alloc 0 9000000", "alloc 0 50", "null", "free 0"])))
     def test_patterns_that_kmemfuzz_comes_with(self, name, log, operations):
         code, output, errors = self.import_log(log)
         assert code == SOUND, errors

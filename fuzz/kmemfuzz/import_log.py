@@ -277,7 +277,8 @@ def place_cut(options, stream, form):
     if options.around:
         return max(options.around - AROUND, 0), options.around + AROUND
     if options.last:
-        return min(collections.deque((event[5] for event in Reading(stream, form).events()), options.last), default=0), None
+        calls = (event[5] for event in Reading(stream, form).events() if event[0] != LEFT_OUT)
+        return min(collections.deque(calls, options.last), default=0), None
     return options.first or 0, options.until
 
 

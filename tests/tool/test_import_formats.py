@@ -162,6 +162,8 @@ class TestCallLines(ImportTest):
                      ["alloc 0 24", "free 0"],
                      notes="log:2: note: no call of an allocator is in this line; it is left out (and 1 more such line)\n"
                            "log:4: note: frees what a line that is left out got, and is left out too\n")
+        self.require('malloc(8) = 0x10\nfree(0x10)\nmalloc(9) = 0x10\nstrdup("abc") = 0x2000\n', ["alloc 0 9"], "--last", "1",
+                     notes="log:4: note: no call of an allocator is in this line; it is left out\n")
         self.require("kmalloc(0) = 0x10\nkmalloc(0) = 0x10\n", ["alloc 0 0", "alloc 0 0"])
 
     def test_a_size_that_nobody_can_give_is_an_error_that_spoils_no_other(self):

@@ -71,7 +71,7 @@ class Results:
     def add(self, key, run):
         """Keeps a result."""
         with self._lock, RESULTS.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([key, *run]) + "\n")
+            file.write(dump_json([key, *run], indent=None) + "\n")
 
 
 def digest(*parts):

@@ -24,7 +24,7 @@ import mutants_stages
 import patched
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes, parse_positive
 from kmemfuzz.entry import enter
-from kmemfuzz.outside_text import visible_lines
+from kmemfuzz.outside_text import dump_json, visible_lines
 from patched import Broken
 
 RESULTS = mutants_build.WORK / "results"
@@ -84,7 +84,7 @@ class Examiner:
         """Keeps what came of a mutant."""
         RESULTS.mkdir(parents=True, exist_ok=True)
         path = RESULTS / f"{mutant.name}.json"
-        path.with_suffix(".new").write_text(json.dumps(record), encoding="utf-8")
+        path.with_suffix(".new").write_text(dump_json(record), encoding="utf-8")
         path.with_suffix(".new").replace(path)
 
     def compile(self, mutant):

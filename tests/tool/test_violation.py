@@ -222,8 +222,8 @@ class TestCampaign:
         others = [f"{path}: free-merged, the same as {first}" for path in re.findall(r"(?m)^(\S+): free-merged, the same", said)]
         more = int(count) - 1 - len(others)
         if more:
-            others.append(f"{more} more inputs of this kind are in build/campaign/heap/findings; build/fuzz/kmemfuzz explain FILE explains "
-                          "each")
+            inputs = "input of this kind is" if more == 1 else "inputs of this kind are"
+            others.append(f"{more} more {inputs} in build/campaign/heap/findings; build/fuzz/kmemfuzz explain FILE explains each")
         assert rest == others
         assert len(list((self.tree / "build/campaign/heap/findings").glob("crash-" + 40 * "[0-9a-f]"))) == int(count)
         wait_until_none(processes_in, self.tree)

@@ -20,7 +20,7 @@ SOURCES = (
         "arena", "pattern", "model", "state", "oracle", "oracle_text", "guard", "call", "growth", "resolve", "contents",
         "unseen", "judge", "executor", "line")),
     *(f"fuzz/two_files/{name}.c" for name in ("without_view", "run", "replay", "smoke")),
-    "fuzz/libfuzzer/mutator.c", "fuzz/two_files/fuzzer.c",
+    "fuzz/libfuzzer/mutator.c", "fuzz/libfuzzer/two_files_fuzzer.c",
 )
 FUZZING = "#if defined(KMEMFUZZ_LIBFUZZER) && KMEMFUZZ_LIBFUZZER"  # around what only a fuzz target has
 PREFIX = "kmemfuzz_"

@@ -139,6 +139,29 @@ TEST(counters_is_broken_by_a_wrong_count_of_taken_blocks_or_bytes) {
     assert_breaks_precisely("counters 0 2 0");
 }
 
+/* What is known without a walk. */
+
+static struct verdict check_briefly(uint64_t mask) {
+    return invariant_check_briefly(&heap, &expected_heap, 960, mask);
+}
+
+static const struct checker brief = {check_briefly, invariant_id, INVARIANT_ALL};
+
+TEST(without_a_walk_the_region_and_the_counters_are_judged_and_no_header_is_read) {
+    start_with(THREE);
+    header_write(32, 0); /* impossible */
+    assert_checked(&brief, INVARIANT_ALL, "sound");
+    heap.taken_count = 3;
+    assert_checked(&brief, INVARIANT_ALL, "counters 0 2 3");
+    heap.page_count = 5;
+    assert_checked(&brief, INVARIANT_ALL, "region 0 4 5");
+    assert_checked(&brief, WITHOUT(REGION), "counters 0 2 3");
+    assert_checked(&brief, WITHOUT(REGION) & WITHOUT(COUNTERS), "sound");
+    heap.taken_count = 2;
+    heap.taken_size = 952;
+    assert_checked(&brief, ONLY(COUNTERS), "counters 0 960 952");
+}
+
 /* Several at once: the first in the order of the list at each block, and of the blocks, is the verdict. */
 
 TEST(the_first_broken_invariant_is_the_verdict_and_masking_it_shows_the_next) {

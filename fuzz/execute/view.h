@@ -29,7 +29,7 @@ struct subject_view {
     void *heap;
     size_t heap_size; /* bytes; at most VIEW_HEAP_SIZE */
 
-    /* What else it may store to at any time, besides the headers of its blocks: variables of its own, or
+    /* Besides the headers of its blocks, it may store here at any time: variables of its own, or
      * metadata in front of its payloads, which check judges. May be none. */
     const void *own;
     size_t own_size; /* bytes */

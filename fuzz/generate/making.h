@@ -38,7 +38,7 @@ enum operation_kind making_any_kind(struct making *making);
 /* One of the slots that the program uses. */
 size_t making_any_slot(struct making *making);
 
-/* An operation of a kind on a slot, which is taken modulo the slots there are; what else it takes is drawn.
+/* An operation of a kind on a slot, which is taken modulo the slots there are; its other operands are drawn.
  */
 struct operation making_operation(struct making *making, enum operation_kind kind, size_t slot);
 

@@ -1,8 +1,9 @@
 /* How an engine's next input is made of those it keeps: instead of changing bytes, the fuzz targets that run
  * programs make programs. The environment variable KMEMFUZZ_MUTATION says how:
  *
- *     both       half of them fresh ones out of a seed (generate.h), half those that are kept with some
- *                operations changed (mutate.h), and one in 16 with bytes changed; the default
+ *     both       about half of them fresh ones out of a seed (generate.h); as many with some operations
+ *                changed (mutate.h), of those kept or the one just made; one in 16 with bytes changed;
+ *                the default
  *     generator  fresh ones only
  *     mutator    changed operations only
  *     bytes      changed bytes only, as without all this

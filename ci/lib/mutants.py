@@ -29,6 +29,7 @@ from patched import Broken
 
 RESULTS = mutants_build.WORK / "results"
 PROGRAMS = 20000
+BATCH = 40  # mutants that are compiled before those before them have been run
 
 # A change to each file that every stage has to notice.
 CANARIES = {
@@ -58,11 +59,8 @@ class Examiner:
 
     def prepare(self, files):
         """Gets ready to run mutants of these files."""
-        self.core.prepare(files)
+        self.originals = self.core.prepare(files)
         for file in files:
-            self.originals[file] = self.core.original_code(file)
-            if self.originals[file] is None:
-                raise Broken(f"{file} does not compile")
             digest = hashlib.sha256(self.core.fingerprint(file).encode())
             digest.update(self.sources[file])
             digest.update(str(self.options.programs).encode())
@@ -102,9 +100,11 @@ class Examiner:
         return record["code"]
 
     def examine(self, mutant):
-        """{stage: kills} of a mutant."""
+        """{stage: kills} of a mutant; Broken when it could not be judged, so that the others are."""
         try:
             return self._examine(mutant)
+        except Broken as error:
+            return error
         finally:
             shutil.rmtree(self.core.folder_of(mutant), ignore_errors=True)
 
@@ -182,37 +182,27 @@ def choose(examiner, options):
     return mutants
 
 
-def each(pool, work, items, progress):
-    """work(item) of each, several at a time; progress, if any, is called with how many are done."""
+def each(pool, work, items):
+    """work(item) of each, several at a time, once something asks for the first."""
     futures = [pool.submit(work, item) for item in items]
     try:
-        for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
-            future.result()
-            if progress:
-                progress(done, len(items))
+        yield from (future.result() for future in futures)
     finally:
         for future in futures:
             future.cancel()
-    return [future.result() for future in futures]
 
 
-def progress(done, total):
-    """Says how far it has come."""
-    if done % 50 == 0 or done == total:
-        print(f"[{done}/{total}] mutants", file=sys.stderr, flush=True)
-
-
-def drop(examiner, pool, mutants, limit):
-    """The mutants that are worth a run, up to a limit, and {what became of the others: how many}."""
-    kept, seen = [], {}
-    dropped = {"made": 0, "broken": 0, "equal": 0, "alike": 0}
-    step = limit or len(mutants)
-    for first in range(0, len(mutants), step or 1):
-        batch = mutants[first:first + step]
-        for mutant, code in zip(batch, each(pool, examiner.code_of, batch, None)):
-            if limit and len(kept) == limit:
-                break
+def worth(examiner, pool, mutants, limit, dropped):
+    """Yields the mutants that are worth a run, up to a limit, and counts in dropped what becomes of the others."""
+    seen, left = set(), limit or len(mutants)
+    for first in range(0, len(mutants), BATCH):
+        batch = mutants[first:first + BATCH]
+        for mutant, code in zip(batch, each(pool, examiner.code_of, batch)):
+            if left == 0:
+                return
             dropped["made"] += 1
+            if dropped["made"] % 50 == 0:
+                print(f"[{dropped['made']}/{len(mutants)}] mutants", file=sys.stderr, flush=True)
             if code is None:
                 dropped["broken"] += 1
             elif code == examiner.originals[mutant.file]:
@@ -220,13 +210,11 @@ def drop(examiner, pool, mutants, limit):
             elif (mutant.file, code) in seen:
                 dropped["alike"] += 1
             else:
-                seen[mutant.file, code] = mutant
-                kept.append(mutant)
+                seen.add((mutant.file, code))
+                left -= 1
+                yield mutant
                 continue
             shutil.rmtree(examiner.core.folder_of(mutant), ignore_errors=True)
-        if limit and len(kept) == limit:
-            break
-    return kept, dropped
 
 
 def judge(examiner, results, listed):
@@ -306,10 +294,15 @@ def run(options):
     try:
         controls = [(file, change, must_die) for file in files
                     for change, must_die in (((CANARIES[file][0],) * 2, False), (CANARIES[file], True))]
-        problems = [problem for found in each(pool, lambda control: examiner.control(*control), controls, None)
+        problems = [problem for found in each(pool, lambda control: examiner.control(*control), controls)
                     for problem in found]
-        kept, dropped = drop(examiner, pool, mutants, options.sample)
-        results = list(zip(kept, each(pool, examiner.examine, kept, progress)))
+        dropped = dict.fromkeys(("made", "broken", "equal", "alike"), 0)
+        running = []
+        for mutant in worth(examiner, pool, mutants, options.sample, dropped):
+            running.append((mutant, pool.submit(examiner.examine, mutant)))
+        examined = [(mutant, future.result()) for mutant, future in running]
+        results = [(mutant, by_stage) for mutant, by_stage in examined if not isinstance(by_stage, Broken)]
+        unjudged = [f"{mutants_report.describe(mutant)}: {error}" for mutant, error in examined if isinstance(error, Broken)]
         more, equivalent = judge(examiner, results, listed)
         problems += more
     finally:
@@ -324,6 +317,8 @@ def run(options):
         print(mutants_report.json_report(score, dropped, problems, seconds, settings))
     else:
         print(mutants_report.text_report(score, dropped, problems, seconds))
+    if unjudged:
+        raise Broken("\n".join([f"{len(unjudged)} of {len(examined)} mutants could not be judged:", *unjudged]))
     return EXIT_VIOLATION if problems else EXIT_SOUND
 
 

@@ -1,5 +1,5 @@
-"""Compiles mutants: drops those that do not compile, or come to the same code as the original or another, and links each of the
-others with the tools and with the unit tests.
+"""Compiles mutants: drops those that do not compile, or come to the same code as the original or another, and makes each of the
+others a library, which the tools and the unit tests, linked once, load in its place.
 
 What is compared is an object at -O2 without sanitizers, whose platform (mutants_port.h) makes every hook a call to something
 unknown. It also runs first. What it survives is compiled once more, for the same platform, as preset `fuzz` compiles the core.
@@ -19,6 +19,7 @@ from patched import Broken
 WORK = pathlib.Path("build/mutants")
 PORT = "ci/lib/mutants_port.h"
 HOOKS = "ci/lib/mutants_hooks.c"
+LIBRARY = "libmutant.so"  # what a program loads a mutant from
 OWN = [pathlib.Path("ci/lib", name) for name in ("mutants_port.h", "mutants_build.py", "mutants_stages.py")]
 PRESETS = ("fuzz", "dev")  # of the core and the tools; of the unit tests
 
@@ -46,8 +47,8 @@ class Core:
         self.compiles, self.directory = self._compiles("fuzz", "src/CMakeFiles/kmem.dir/")
         self.test_compiles, self.test_directory = self._compiles("dev", "tests/CMakeFiles/")
         self.hooks = (WORK / "hooks.o").resolve()
-        self.tools = {}
-        self.links = {}
+        self.tools = {}  # {file: the tool that runs it}
+        self.tests = {}  # {file: the programs of its unit tests}
 
     def _compiles(self, preset, objects):
         """({source: its compile command}, the folder to run it in) of a preset, for the sources whose objects lie there."""
@@ -63,19 +64,36 @@ class Core:
         return commands, pathlib.Path("build", preset)
 
     def prepare(self, files):
-        """Compiles the hooks, and prelinks the tools that run these files."""
+        """Compiles the hooks, and links the programs that run these files. Returns {file: the code of it as it is}."""
         WORK.mkdir(parents=True, exist_ok=True)
         compiler = self.compiles["src/kmem.c"][0]
         code, output = patched.run([compiler, "-std=c11", "-O2", "-c", HOOKS, "-o", str(self.hooks)])
         if code != 0:
             raise Broken(f"{HOOKS} does not compile:\n{output[-2000:]}")
-        for tool in dict.fromkeys(FILES[file][1] for file in files):
-            self.tools[tool] = patched.Build("fuzz", tool)
+        builds = {tool: patched.Build("fuzz", tool) for tool in {FILES[file][1] for file in files}}
+        codes = {}
+        for file in files:
+            copy = (WORK / "work" / f"original-{pathlib.Path(file).name}").resolve()
+            shutil.rmtree(copy, ignore_errors=True)
+            (copy / "src").mkdir(parents=True)
+            for name in {*FILES[file][0], pathlib.Path(file).name}:
+                shutil.copyfile(f"src/{name}", copy / "src" / name)
+            codes[file] = self.code_of(copy, file)
+            if codes[file] is None:
+                raise Broken(f"{file} does not compile")
+            library = self.link(copy, file, False) / LIBRARY
+            objects = [self.hooks, *self._other_objects(file), library, "-rdynamic"]
+            (copy / "fuzz").mkdir()
+            self.tools[file], = builds[FILES[file][1]].link_objects(objects, copy)
+            self.tests[file] = [self._link_tests(copy, copy / f"test_{together[0]}", together[0],
+                                                 [self.test_directory / self._object(self.test_compiles[f"tests/unit/test_{name}.c"])
+                                                  for name in together], objects) for together in FILES[file][2]]
+        return codes
 
     def fingerprint(self, file):
         """Differs when what runs a file's mutants does, the file itself apart."""
-        digest = hashlib.sha256(self.tools[FILES[file][1]].fingerprint().encode() + self.hooks.read_bytes())
-        programs = [self.test_directory / f"tests/test_{test}" for test in (*sum(FILES[file][2], ()), *FILES[file][3])]
+        digest = hashlib.sha256()
+        programs = [self.tools[file], *self.tests[file], *(self.test_directory / f"tests/test_{test}" for test in FILES[file][3])]
         corpus = sorted(path for path in pathlib.Path("corpus").rglob("*") if path.is_file())
         sources = sorted(path for path in pathlib.Path("src").rglob("*.[ch]") if str(path) != file)
         for path in (*programs, *corpus, *sources, *OWN):
@@ -96,7 +114,7 @@ class Core:
         """How a file of the core is compiled to be compared."""
         arguments = without_options(self.compiles[unit], "-fsanitize", "-fno-sanitize", "-g", "-W", "-DKMEM_REQUIRE",
                                     "-DPORT_ADDRESS", "-I")
-        return [*arguments[:arguments.index("-o")], f'-DKMEM_PORT_HEADER="{PORT}"', f"-I{self.root}", "-w"]
+        return [*arguments[:arguments.index("-o")], f'-DKMEM_PORT_HEADER="{PORT}"', f"-I{self.root}", "-w", "-fPIC"]
 
     def _compile(self, command, copy, unit, output, directory=None):
         """Compiles a file of the core, from a copy in which only what is mutated lies, beside the units it is in. Returns
@@ -132,44 +150,32 @@ class Core:
             digest.update(output.read_bytes())
         return digest.hexdigest()
 
-    def original_code(self, file):
-        """The same of the file as it is."""
-        copy = (WORK / "work" / f"original-{pathlib.Path(file).name}").resolve()
-        shutil.rmtree(copy, ignore_errors=True)
-        (copy / "src").mkdir(parents=True)
-        for name in {*FILES[file][0], pathlib.Path(file).name}:
-            shutil.copyfile(f"src/{name}", copy / "src" / name)
-        return self.code_of(copy, file)
+    def _other_objects(self, file):
+        """The objects of the core without those that a file is in."""
+        return [(self.directory / self._object(arguments)).resolve() for source, arguments in self.compiles.items()
+                if str(pathlib.Path(source).relative_to("src")) not in FILES[file][0]]
 
-    def objects(self, copy, file, sanitized):
-        """All objects of the core, a mutated file's units in their place: those that code_of has compiled, or sanitized ones that
-        are compiled now."""
-        objects = [self.hooks]
-        for source, arguments in self.compiles.items():
-            built = arguments[arguments.index("-o") + 1]
-            unit = pathlib.Path(source).relative_to("src")
-            if str(unit) not in FILES[file][0]:
-                objects.append((self.directory / built).resolve())
-                continue
-            objects.append(copy / f"{unit}.{'sanitized' if sanitized else 'plain'}.o")
-            command = [*without_options(arguments[:arguments.index("-o")], "-W", "-g"), "-w", f'-DKMEM_PORT_HEADER="{PORT}"']
-            if sanitized and not self._compile(command, copy, source, objects[-1], self.directory):
+    def link(self, copy, file, sanitized):
+        """Makes a library of what code_of has compiled, or of the same compiled now with sanitizers. Returns the folder it is in."""
+        kind = "sanitized" if sanitized else "plain"
+        objects = [copy / f"{unit}.{kind}.o" for unit in FILES[file][0]]
+        for unit, output in zip(FILES[file][0], objects):
+            arguments = self.compiles[f"src/{unit}"]
+            command = [*without_options(arguments[:arguments.index("-o")], "-W", "-g"), "-w", "-fPIC",
+                       f'-DKMEM_PORT_HEADER="{PORT}"']
+            if sanitized and not self._compile(command, copy, f"src/{unit}", output, self.directory):
                 raise Broken(f"{copy.name} compiles without sanitizers only; see {copy / 'build.log'}")
-        return objects
+        (copy / kind).mkdir(exist_ok=True)
+        code, log = patched.run([self.compiles["src/kmem.c"][0], "-shared", "-nostdlib", "-Wl,-Bsymbolic", f"-Wl,-soname,{LIBRARY}",
+                                 *map(str, objects), "-o", str(copy / kind / LIBRARY)])
+        if code != 0:
+            raise Broken(f"{copy.name} cannot be linked:\n{log[-2000:]}")
+        return copy / kind
 
-    def link_tool(self, copy, file, objects):
-        """Links a file's tool with a mutant. Returns a list of its path."""
-        (copy / "fuzz").mkdir(exist_ok=True)
-        return self.tools[FILES[file][1]].link_objects(objects, copy)
-
-    def link_tests(self, copy, file, objects):
-        """Links a file's unit tests with a mutant. Returns their programs."""
-        _, _, groups, including = FILES[file]
+    def link_including(self, copy, file):
+        """Links the tests that have a file compiled into them. Returns their programs."""
         programs = []
-        for together in groups:
-            own = [self.test_directory / self._object(self.test_compiles[f"tests/unit/test_{name}.c"]) for name in together]
-            programs.append(self._link_tests(copy, copy / f"test_{together[0]}", together[0], own, objects))
-        for name in including:
+        for name in FILES[file][3]:
             source = f"tests/unit/test_{name}.c"
             arguments = self.test_compiles[source]
             output = copy / f"test_{name}.o"
@@ -178,8 +184,8 @@ class Core:
                                      str(self.root / source), "-o", str(output)], self.test_directory)
             if code != 0:
                 raise Broken(f"{source} does not compile with {copy.name}:\n{log[-2000:]}")
-            rest = [path for path in objects if not path.name.startswith(pathlib.Path(file).name)]
-            programs.append(self._link_tests(copy, copy / f"test_{name}", name, [output], rest))
+            programs.append(self._link_tests(copy, copy / f"test_{name}", name, [output],
+                                             [self.hooks, *self._other_objects(file)]))
         return programs
 
     @staticmethod
@@ -189,12 +195,10 @@ class Core:
     def _link_tests(self, copy, program, like, own, objects):
         """Links tests as the build links one of them."""
         name = f"tests/test_{like}"
-        if name not in self.links:
-            code, commands = patched.run(["ninja", "-C", str(self.test_directory), "-t", "commands", name])
-            if code != 0:
-                raise Broken(f"the build has no {name}:\n{commands[-2000:]}")
-            self.links[name] = patched.link_command(commands, name, patched.CORE.archive)
-        arguments = list(self.links[name])
+        code, commands = patched.run(["ninja", "-C", str(self.test_directory), "-t", "commands", name])
+        if code != 0:
+            raise Broken(f"the build has no {name}:\n{commands[-2000:]}")
+        arguments = patched.link_command(commands, name, patched.CORE.archive)
         arguments[arguments.index("-o") + 1] = str(program)
         core = next(i for i, argument in enumerate(arguments) if pathlib.PurePath(argument).name == patched.CORE.archive)
         first = next(i for i, argument in enumerate(arguments) if argument.endswith(f"test_{like}.c.o"))

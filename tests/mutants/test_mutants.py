@@ -1,6 +1,7 @@
 """Tests of ./ci/mutants: what is made of a file, what is dropped, and that whatever survives unlisted, or is listed and does
 not, is named."""
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -110,20 +111,21 @@ class TestCore:
         return core.code_of(core.write(mutant, source), "src/page.c")
 
     def test_what_compiles_to_the_same_is_told_from_what_does_not(self, core):
-        original = core.original_code("src/page.c")
+        original = core.prepare(["src/page.c"])["src/page.c"]
         line = "free_count == count"
         assert self.code(core, (line, "count == free_count")) == original
         assert self.code(core, (line, "free_count >= count")) not in (None, original)
         assert self.code(core, (line, "free_count == nothing")) is None
 
     def test_what_runs_a_mutant_is_in_its_fingerprint(self, core, folder):
-        core.tools = {"pages_kmemfuzz": mock.Mock(fingerprint=lambda: "")}
+        core.tools, core.tests = {"src/page.c": folder / "tool"}, {"src/page.c": [folder / "test_page"]}
         core.hooks = folder / "hooks"
         core.hooks.write_bytes(b"")
         read = []
         with mock.patch.object(pathlib.Path, "read_bytes", lambda path: read.append(str(path)) or b""):
             core.fingerprint("src/page.c")
-        assert {"src/port.h", "build/dev/tests/test_page", "ci/lib/mutants_port.h", "ci/lib/mutants_stages.py"} < set(read)
+        assert {str(folder / "tool"), str(folder / "test_page"), "src/port.h", "ci/lib/mutants_port.h",
+                "ci/lib/mutants_stages.py"} < set(read)
         assert any(path.startswith("corpus/") for path in read) and "src/page.c" not in read
 
     def test_every_file_has_mutants_and_a_canary(self, core):
@@ -215,6 +217,18 @@ class TestMemory:
         (folder / mutant().name).mkdir()
         assert self.run(folder) == (1, 2)
 
+    def test_one_that_cannot_be_judged_keeps_nobody_from_being_judged(self, capsys):
+        other = mutant("c", "d")
+        examiner = FakeExaminer(mutant(), other)
+        examiner.make = examiner.prepare = lambda of: None
+        examiner.control = lambda *of: []
+        examiner._examine = mock.Mock(side_effect=[KILLED, patched.Broken("no disk")])
+        examiner.examine = functools.partial(mutants.Examiner.examine, examiner)
+        with (mock.patch.object(mutants, "Examiner", return_value=examiner), mock.patch.object(mutants, "CANARIES", {"src/x.c": "ab"}),
+              pytest.raises(patched.Broken, match=f"1 of 2 mutants could not be judged:\n{other.name} .*: no disk")):
+            mutants.run(mutants.parse_arguments(["--stages", "smoke", "--jobs", "1"]))
+        assert "killed 1 of 1" in capsys.readouterr().out
+
 
 class TestControls:
     def test_a_stage_that_one_build_of_a_canary_survives_judges_nothing(self):
@@ -237,11 +251,10 @@ class TestCounts:
         made = [mutant(replacement=replacement) for replacement in ("broken", "same", "other", "third")]
         made.append(mutant("a<b", "other"))
         with mutants.concurrent.futures.ThreadPoolExecutor(1) as pool:
-            kept, dropped = mutants.drop(FakeExaminer(*made), pool, made, None)
-            assert [of.replacement for of in kept] == ["other", "third"]
-            assert dropped == {"made": 5, "broken": 1, "equal": 1, "alike": 1}
-            kept, dropped = mutants.drop(FakeExaminer(*made), pool, made, 1)
-        assert [of.replacement for of in kept] == ["other"] and dropped["made"] == 3
+            for limit, kept, counted in ((None, ["other", "third"], (5, 1, 1, 1)), (1, ["other"], (3, 1, 1, 0))):
+                dropped = dict.fromkeys(("made", "broken", "equal", "alike"), 0)
+                assert [of.replacement for of in mutants.worth(FakeExaminer(*made), pool, made, limit, dropped)] == kept
+                assert tuple(dropped.values()) == counted
 
     def test_scores_leave_equivalent_mutants_out(self):
         first, second, third = mutant(), mutant("c", "d"), mutant("e", "f")
@@ -285,7 +298,10 @@ class TestStages:
         (folder / "program").write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
         (folder / "program").chmod(0o755)
         stage = mutants_stages.Stage("smoke", ((1, ()),), pattern)
-        return mutants_stages.run_stage(stage, folder / "program", folder)
+        return mutants_stages.run_stage(stage, folder / "program", folder, folder / "libraries")
+
+    def test_a_program_finds_the_mutant(self, folder):
+        assert self.run(folder, f"test $LD_LIBRARY_PATH = {folder}/libraries") == [None]
 
     def test_a_finding_is_a_kill_and_is_not_waited_for(self, folder):
         script = "echo 'Program 41 of seed 1 fails by asan: use-after-poison in kmem_free; it is in smoke-1-41'; sleep 1000"

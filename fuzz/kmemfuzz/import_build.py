@@ -2,14 +2,14 @@
 bounded by the live blocks; the operations go to a file as they come."""
 
 import bisect
+import collections
 import heapq
 import struct
 
 from kmemfuzz import import_event
-from kmemfuzz.import_event import ALIGNED, FREE, REALLOC, LineError
+from kmemfuzz.import_event import ALIGNED, FREE, REALLOC, SIZE_MOST, LineError, Unshown
 
 SLOTS_MOST = 4096
-SIZE_MOST = (1 << 64) - 1
 GIVEN_MOST = 1 << 48  # bytes that an allocator can have given
 NEVER = 1 << 64  # a line
 ZERO_SIZE_POINTER = 16  # what Linux gives for 0 bytes, each time
@@ -113,6 +113,7 @@ class Builder:
         self._live, self._addresses = {}, Addresses()
         self._freed, self._freed_before = {}, {}  # by pointer: (line, slot)
         self._elsewhere = set()  # pointers that lines which are left out got
+        self._unshown = {}  # by alignment: the pointers that the log does not show, of live blocks, the oldest first
         self._free_slots = []
         self._begun = first == 0
         self._live_size = 0
@@ -193,6 +194,8 @@ class Builder:
             self._addresses.add(where)
         self._live[where] = block
         self._forget(where)
+        if isinstance(where, Unshown):
+            self._unshown.setdefault(block.alignment, collections.deque()).append(where)
 
     def _forget(self, where):
         """A pointer is no longer one that was freed, or got from elsewhere."""
@@ -266,6 +269,23 @@ class Builder:
         else:
             self._write(code + through, slot, value, line)
 
+    def _find(self, where, line, word):
+        """The live block at a pointer; None. A pointer that no line has shown is taken for one that a line did not show."""
+        block = self._live.get(where)
+        if (block is None and self._unshown and isinstance(where, int) and where not in self._elsewhere and where not in self._freed and
+                where not in self._freed_before and self._holder(where) is None):
+            for alignment in sorted(self._unshown, reverse=True):
+                if where % (alignment or 1) == 0:
+                    names = self._unshown[alignment]
+                    block = self._live.pop(names.popleft())
+                    if not names:
+                        del self._unshown[alignment]
+                    self._insert(where, block)
+                    self.notes.add("unshown", line, f"{word}, but no line shows this pointer: it is taken for that of line {block.line}, which "
+                                   "its line does not show")
+                    break
+        return block
+
     # Events.
 
     def _allocate(self, kind, where, size, alignment, line):
@@ -306,7 +326,7 @@ class Builder:
             if self._begun:
                 self._write(NULL, 0, 0, line)
             return
-        block = self._live.get(where)
+        block = self._find(where, line, "freed")
         if block is None:
             if where in self._elsewhere:
                 self._elsewhere.discard(where)
@@ -324,7 +344,7 @@ class Builder:
         self._remove(where, block, line)
 
     def _resize(self, where, new, size, line, begun):
-        block = None if where is None else self._live.get(where)
+        block = None if where is None else self._find(where, line, "resized")
         if block is not None and begun:
             earlier = block
             while earlier is not None and earlier.line > begun:

@@ -7,7 +7,7 @@ What an allocator calls while one of its own calls is open is a part of that cal
 
 import re
 
-from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LINE_MOST, REALLOC, ZALLOC, LineError, number, pointer
+from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LINE_MOST, REALLOC, SIZE_MOST, ZALLOC, LineError, Unshown, number, pointer
 
 # What the arguments of a function are, by its name without what libraries put in front: s a size, c a count, a an alignment, p a
 # pointer; - is of no interest. More may follow: flags, or what ltrace guesses.
@@ -86,10 +86,12 @@ def event_of(name, arguments, result, line):
         if result is not None and result not in _VOIDS and name[:2] not in ("_Z", "op") and pointer(result) not in (None, given["p"]):
             raise LineError("void", f"a free returns nothing, and this one {result}")
         return (FREE, given["p"], None, 0, 0, line)
-    if shape[0] == "-":
-        raise LineError("elsewhere", f"{name} stores its pointer elsewhere, which the log does not show")
+    if result is None and given["c"] * given["s"] > SIZE_MOST:
+        result = "NULL"  # of which valgrind says no result
     if result is None or result in _VOIDS:
         raise LineError("result", f"what {name} returned is missing")
+    if shape[0] == "-":  # the pointer is stored elsewhere, and 0 is success
+        return (kind, None, None if number(result) else Unshown(line), given["s"], given["a"], line)
     return (kind, given["p"], pointer(result), given["c"] * given["s"], given["a"], line)
 
 
@@ -196,8 +198,8 @@ class CallReader:
                     if SHAPES[name][0] == REALLOC:  # valgrind: realloc(0x0,24)malloc(24) = 0x10
                         waiting = name
                         continue
-                    raise LineError("result", f"what {name} returned is missing")
-                result = before[1]
+                else:
+                    result = before[1]
             events.append(event_of(name, call[1], result, line))
             waiting = None
         if waiting:
@@ -220,12 +222,10 @@ class CallReader:
         return pointer(match[1]) if match and match[1] not in text[:match.start()] else None
 
     def finish(self):
-        """The events of the calls that never returned. Raises LineError after them."""
-        wrong = None
+        """The events of the calls that never returned, or LineErrors."""
         for calls in self._open.values():
             try:
                 yield from calls[0].died()
             except LineError as error:
-                wrong = wrong or error
-        if wrong:
-            raise wrong
+                error.line = calls[0].line
+                yield error

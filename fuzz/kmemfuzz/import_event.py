@@ -1,14 +1,23 @@
 """What a line of a log says: events, each a tuple (kind, old, new, size, alignment, line). old is what is freed or resized, new what
-was returned; a pointer is an int, a name a str, and NULL is None. A REALLOC that lines of other threads interrupt has in place of
+was returned; a pointer is an int, a name a str, one that the log does not show an Unshown, and NULL is None. A REALLOC that lines of other threads interrupt has in place of
 an alignment the line that it began on. LEFT_OUT: a line that is left out got a pointer, new."""
 
 import re
 
 ALLOC, ZALLOC, ALIGNED, REALLOC, FREE, LEFT_OUT = range(6)
 LINE_MOST = 1 << 16  # characters of a line
+SIZE_MOST = (1 << 64) - 1
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
 _NULLS = ("(nil)", "nil", "NULL", "(null)", "null", "0")
+
+
+class Unshown:
+    """The pointer of a block that a line allocates, but does not show: each equals only itself."""
+    __slots__ = ("line",)
+
+    def __init__(self, line):
+        self.line = line
 
 
 class LineError(Exception):

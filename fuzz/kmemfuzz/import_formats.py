@@ -1,6 +1,6 @@
 """The formats of logs: a table, and the readers of all that are not calls. A reader takes a log line by line: parse(line, text) gives
 the events of a line, () for a blank or a mark, None for one that is not about memory, or raises LineError; finish() gives the events
-that are left at the end."""
+that are left at the end, and LineErrors."""
 
 import heapq
 import pathlib
@@ -117,9 +117,7 @@ class MtraceReader(Reader):
         return events
 
     def finish(self):
-        for _, line in self._moving:
-            raise LineError("moving", f"the log ends in the realloc that line {line} began")
-        return []
+        return [LineError("moving", f"the log ends in the realloc that line {line} began") for _, line in self._moving]
 
 
 class KernelReader(Reader):

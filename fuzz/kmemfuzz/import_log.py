@@ -70,10 +70,7 @@ def detect(stream, formats):
         if number % 100 == 0 and any(counts[2] and (counts[0] > JUDGED_EVENTS or number >= JUDGED_LINES) for counts in found):
             break
     for index, reader in enumerate(readers):
-        try:
-            count(index, list(reader.finish()))
-        except LineError:
-            pass
+        count(index, [event for event in reader.finish() if not isinstance(event, LineError)])
     best = max(range(len(formats)), key=lambda index: (found[index][2] > 0, found[index][0], -found[index][1]))
     return formats[best] if found[best][2] else None
 
@@ -132,10 +129,11 @@ class Reading:
                 yield LEFT_OUT, None, where, 0, 0, number
         self.last_line = number
         self.nested = reader.nested
-        try:
-            yield from reader.finish()
-        except LineError as error:
-            self.refuse(error, number)
+        for event in reader.finish():
+            if isinstance(event, LineError):
+                self.refuse(event, number)
+            else:
+                yield event
 
     def refuse(self, error, number):
         self.problems.add(error.kind, error.line or number, str(error))
@@ -192,6 +190,17 @@ def write(path, replace, lines):
 
 # The command.
 
+def join_expressions(arguments):
+    """The arguments with each expression that begins with - joined to its option, of which it would be taken for another."""
+    joined = []
+    for argument in arguments:
+        if argument[:1] == "-" and "(?P<" in argument and joined and joined[-1] in [f"--{word}" for word in import_formats.WORDS]:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def parse_arguments(arguments):
     parser = Parser(
         prog="kmemfuzz import", usage="%(prog)s LOG -o FILE [OPTION...]",
@@ -218,7 +227,7 @@ def parse_arguments(arguments):
     cut.add_argument("--scale", type=parse_positive, metavar="N",
                      help="divide sizes by N; by default by the least power of two with which they fit the largest heap")
     add_caller(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(join_expressions(arguments))
     if options.formats:
         return options
     if options.log is None or options.out is None:

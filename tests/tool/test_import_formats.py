@@ -219,10 +219,32 @@ class TestCallLines(ImportTest):
         ("malloc(8, free(0x10) = 0x20", "this is more, or less, than a call of malloc"),
         ("free(0x10 <unfinished ...>malloc(8) = 0x20", "this is more, or less, than a call of free"),
         ("<... free resumed> ) = <void>", "this thread has begun no free that could be resumed"),
-        ("posix_memalign(0x7ffd, 32, 100) = 0", "posix_memalign stores its pointer elsewhere, which the log does not show")))
+        ("posix_memalign(0x7ffd, 32, 100)", "what posix_memalign returned is missing"),
+        ("calloc(4, 16)", "what calloc returned is missing")))
     def test_lines_that_are_broken_are_reported(self, line, message):
         self.require_errors(f"malloc(24) = 0x10\n{line}\n", f"log:2: error: {message}",
                             "1 line cannot be used; correct them, or leave them out with --skip")
+
+    def test_every_call_that_never_returns_and_has_others_after_it_is_reported(self):
+        self.require_errors("1 free(0x10 <unfinished ...>\n2 malloc(8 <unfinished ...>\n3 malloc(8) = 0x10\n1 free(0x20) = <void>\n"
+                            "2 malloc(24) = 0x30\n2 free(0x30) = <void>\n",
+                            "log:1: error: this free never returns, and 1 call of its thread follows (and 1 more such line)",
+                            "2 lines cannot be used; correct them, or leave them out with --skip")
+
+    def test_a_block_whose_pointer_is_not_shown_is_freed_by_the_first_that_can_be_it(self):
+        self.require("posix_memalign(0x7ffd, 64, 100) = 0\nposix_memalign(0x7ffd, 16, 24) = 0\nposix_memalign(0x7ffd, 64, 8) = 0\n"
+                     "malloc(8) = 0x60\nfree(0x78) = <void>\nfree(0x80) = <void>\nrealloc(0x90, 30) = 0x90\nfree(0x60) = <void>\n"
+                     "free(0x80) = <void>\nfree(0x90) = <void>\nfree(0x100) = <void>\nfree(0x140) = <void>\n",
+                     ["aligned 0 64 100", "aligned 1 16 24", "aligned 2 64 8", "alloc 3 8", "foreign 0", "free 0", "realloc 1 30", "free 3",
+                      "double 0", "free 1", "free 2", "foreign 0"],
+                     notes="log:5: note: freed, but never allocated in this log: it becomes foreign (and 1 more such line)\n"
+                           "log:6: note: freed, but no line shows this pointer: it is taken for that of line 1, which its line does not show "
+                           "(and 2 more such lines)\nlog:9: note: freed already, on line 6: it becomes double\n")
+
+    def test_a_call_that_fails_says_so_in_its_own_way(self):
+        self.require("malloc(8) = 0x10\nposix_memalign(0x7ffd, 64, 100) = 12\n--7-- calloc(1099511627776,1099511627776)free(0x10)\n",
+                     ["alloc 0 8", "alloc 1 largest+1", "alloc 1 max", "free 0"],
+                     notes="log:2: note: the allocation of 100 bytes failed in the log: it becomes one that fails (and 1 more such line)\n")
 
     @pytest.mark.parametrize("line, message", (("<... malloc(8) = 0x20free resumed> ) = <void>", "another call stands in a resumed one"),
                                                ("<... free resumed> )malloc(8) = <void>", "more, or less, than a result follows a resumed call"),

@@ -10,7 +10,7 @@
 #include "fuzz/board/memory.h"
 #include "fuzz/board/profile.h"
 #include "fuzz/execute/debug.h"
-#include "fuzz/program/blob.h"
+#include "fuzz/generate/packed.h"
 #include "src/riscv/board.h"
 #include "src/riscv/context.h"
 #include "src/riscv/csr.h"
@@ -277,9 +277,8 @@ static struct line describe(const struct run *run, enum stop stop) {
 }
 
 static void replay_input(size_t index) {
-    const struct blob_input input = blob_find(&replay.blob, index);
-    struct run run = {.program = program_decode(replay.blob.bytes + input.offset, input.size),
-                      .index = index};
+    static uint8_t bytes[BLOB_PROGRAM_SIZE];
+    struct run run = {.program = packed_program(&replay.blob, index, bytes), .index = index};
     const struct observer tracing = {.after = trace_step, .context = &run};
     replay.executor.observers = (struct observers){{&tracing, &flushing, &debug_observer}, observer_count()};
     replay.executor.operation_count = 0;

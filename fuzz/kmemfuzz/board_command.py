@@ -12,13 +12,14 @@ import time
 
 from kmemfuzz import board, board_log, child, corpus, heap, tree
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, end_missing,
-                          exit_codes, from_caller, parse_count, parse_seconds)
+                          exit_codes, from_caller, parse_count, parse_positive, parse_seconds)
 from kmemfuzz.outside_text import dump_json, excerpt, visible, visible_lines
 from kmemfuzz.packed_corpus import PackFailure, make_corpus, replay_on_host
 from kmemfuzz.board_lines import NOT_RUN
 from kmemfuzz.board_finding import (EXPLAINED, FAILURES, Finding, counts, figures_of, is_finding, print_findings,
                                     require_known_oracles)
 
+SMOKE_PROGRAMS = 2000
 PROGRESS_SECONDS = {True: 0.1, False: 10.0}  # between progress lines, on a terminal and in a log
 DEBUGGER = "gdb-multiarch"
 SUPPORT = pathlib.Path(heap.SOURCES if heap.CURRENT else "", "fuzz/gdb/kmem_gdb.py")
@@ -46,6 +47,10 @@ def parse_arguments(arguments):
                         help="how long one input may run (default: 2)")
     parser.add_argument("--log", metavar="CAPTURE",
                         help="judge what your own board has printed for a packed corpus, and start no emulator; - is standard input")
+    parser.add_argument("--smoke", action="store_true",
+                        help="instead of PATHs, run programs that the boards make of a seed: those of kmemfuzz smoke")
+    parser.add_argument("--programs", type=parse_positive, metavar="N", help=f"with --smoke: how many (default: {SMOKE_PROGRAMS:,})")
+    parser.add_argument("--seed", type=parse_count, metavar="S", help="with --smoke: what they are made of (default: 1)")
     parser.add_argument("--blob", type=pathlib.Path, metavar="FILE", help="replay this packed corpus instead of PATHs")
     parser.add_argument("--gdb", action="store_true",
                         help="replay one program, then boot it again under gdb-multiarch and stop before the operation that "
@@ -58,6 +63,12 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     if options.log is not None and (options.configuration or options.image or options.gdb):
         parser.error("--log is about your own board: there is no --configuration, --image or --gdb for it")
+    if options.smoke and (options.paths or options.blob is not None or options.gdb):
+        parser.error("--smoke takes the place of PATHs and --blob, and there is no --gdb for it")
+    if not options.smoke and (options.programs is not None or options.seed is not None):
+        parser.error("--programs and --seed belong to --smoke")
+    options.programs = options.programs or SMOKE_PROGRAMS
+    options.seed = 1 if options.seed is None else options.seed
     if options.blob is None and len(options.paths) == 1 and corpus.is_blob(from_caller(options.caller, options.paths[0])):
         options.blob = pathlib.Path(options.paths.pop())
     if options.blob is not None and options.paths:
@@ -68,7 +79,7 @@ def parse_arguments(arguments):
         parser.error("--gdb takes one program, and no --json")
     if options.log is None:
         require_tools(parser, options)
-    if options.blob is None:
+    if options.blob is None and not options.smoke:
         options.paths = [from_caller(options.caller, path) for path in options.paths] or default_paths(parser, options)
         named = [path for path in options.paths if path != "-"]
         missing = corpus.missing_of(named)

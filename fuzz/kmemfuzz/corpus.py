@@ -27,6 +27,8 @@ MERGE_SECONDS = 900  # that merging may take; what has no end is a fault
 AT_CURRENT_FOLDER = -100  # AT_FDCWD of openat and its kin
 RENAME_EXCHANGE = 2
 
+BLOB_MADE = b"KMEMBLOB\2\0\0\0"  # how a blob begins whose programs are made: BLOB_FORMAT_MADE in fuzz/program/blob.h
+
 _INITED = re.compile(r"INITED\s+cov: (\d+) ft: (\d+)")
 
 
@@ -139,6 +141,13 @@ def is_blob(path):
     with contextlib.suppress(OSError), open(path, "rb") as file:
         return file.read(8) == b"KMEMBLOB"
     return False
+
+
+def blob_seed(blob):
+    """The seed that a blob has instead of inputs; None when it has inputs, or is no blob of a seed that is whole."""
+    with open(blob, "rb") as file:
+        header = file.read(40)
+    return struct.unpack_from("<Q", header, 32)[0] if len(header) == 40 and header.startswith(BLOB_MADE) else None
 
 
 def blob_inputs(blob):

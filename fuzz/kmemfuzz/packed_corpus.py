@@ -19,8 +19,9 @@ class Corpus:
         self.blob = blob
         self.command = command
         self._folder = folder
+        self._seed = corpus.blob_seed(blob)  # of the programs, where the blob has that instead of them
         names = pathlib.Path(f"{blob}.names")
-        self._names = names.read_bytes().split(b"\0")[:-1] if names.is_file() else []
+        self._names = names.read_bytes().split(b"\0")[:-1] if names.is_file() and self._seed is None else []
 
     def word(self, name):
         """A word of the tool, as its caller types it."""
@@ -32,6 +33,8 @@ class Corpus:
 
     def name(self, index):
         """What a person knows an input by."""
+        if self._seed is not None:
+            return f"program {index} of seed {self._seed}"
         if index < len(self._names):
             return os.fsdecode(self._names[index])
         return f"input {index} of {self.blob}"
@@ -40,10 +43,11 @@ class Corpus:
         """A file that holds an input: its own, or one cut out of the blob."""
         if index < len(self._names) and pathlib.Path(self.name(index)).is_file():
             return pathlib.Path(self.name(index))
-        content = corpus.blob_inputs(self.blob)[index]
-        path = self._folder.parent / corpus.content_name(content)  # where it stays, for the replay command: a name of bytes
-        path.write_bytes(content)
-        return path
+        own = self._folder / f"{index}.input"
+        run_tool("replay", self.blob, "--start", index, "-o", own, "--force")
+        # Where it stays, for the replay command: a name of bytes, or what kmemfuzz smoke would call it.
+        name = corpus.content_name(own.read_bytes()) if self._seed is None else f"smoke-{self._seed}-{index}"
+        return own.replace(self._folder.parent / name)
 
     def file_word(self, index):
         """The same as a word of a command, as its caller types it."""
@@ -77,6 +81,9 @@ def make_corpus(options, folder):
     if options.blob is not None:
         return Corpus(options.blob, folder, options.command)
     blob = folder / "corpus.blob"
+    if options.smoke:
+        run_tool("pack", "--programs", options.programs, "--seed", options.seed, "-o", blob)
+        return Corpus(blob, folder, options.command)
     paths = [path for path in options.paths if corpus.inputs(path)]  # one may be empty, but not all
     run_tool("pack", *(paths or options.paths), "-o", blob, "--force")
     return Corpus(blob, folder, options.command)

@@ -1,8 +1,6 @@
 /* Reading a blob. blob.h is the contract. */
 #include "fuzz/program/blob.h"
 
-#include <stdbool.h>
-
 #include "fuzz/program/little.h"
 #include "src/require.h"
 
@@ -36,7 +34,7 @@ uint64_t blob_checksum(const unsigned char *bytes, uint64_t size) {
 }
 
 struct blob_input blob_find(const struct blob *blob, size_t index) {
-    REQUIRE(index < blob->input_count);
+    REQUIRE(index < blob->input_count && !blob->is_made);
     const struct blob_input *const inputs =
         (const struct blob_input *)(const void *)(blob->bytes + BLOB_HEADER_SIZE);
     return (struct blob_input){little_32(inputs[index].offset), little_32(inputs[index].size)};
@@ -53,7 +51,8 @@ static enum blob_error check_header(const unsigned char *bytes, size_t available
     if (!holds(bytes, BLOB_MAGIC)) {
         return BLOB_FOREIGN;
     }
-    if (little_32(header->version) != BLOB_FORMAT) {
+    const uint32_t version = little_32(header->version);
+    if (version != BLOB_FORMAT && version != BLOB_FORMAT_MADE) {
         return BLOB_VERSION;
     }
     return little_64(header->size) > BLOB_CAPACITY ? BLOB_TOO_LARGE : BLOB_OK;
@@ -83,7 +82,9 @@ enum blob_error blob_open(const unsigned char *bytes, size_t available, struct b
     }
     const struct blob_header *const header = (const struct blob_header *)(const void *)bytes;
     const uint64_t size = little_64(header->size);
-    if (size % BLOB_GRAIN != 0 || size < BLOB_HEADER_SIZE + BLOB_GRAIN) {
+    const bool is_made = little_32(header->version) == BLOB_FORMAT_MADE;
+    if (size % BLOB_GRAIN != 0 || size < BLOB_HEADER_SIZE + BLOB_GRAIN ||
+        (is_made && size != BLOB_MADE_SIZE)) {
         return BLOB_DAMAGED;
     }
     if (size > available || !holds(bytes + (size_t)size - BLOB_GRAIN, BLOB_TAIL)) {
@@ -92,8 +93,9 @@ enum blob_error blob_open(const unsigned char *bytes, size_t available, struct b
     if (blob_checksum(bytes, size) != little_64(header->checksum)) {
         return BLOB_DAMAGED;
     }
-    *blob = (struct blob){bytes, (size_t)size, little_32(header->input_count)};
-    return index_is_possible(blob) ? BLOB_OK : BLOB_INDEX;
+    const uint64_t seed = little_64(*(const word *)(const void *)(bytes + BLOB_HEADER_SIZE));
+    *blob = (struct blob){bytes, (size_t)size, little_32(header->input_count), is_made, seed};
+    return is_made || index_is_possible(blob) ? BLOB_OK : BLOB_INDEX;
 }
 
 const char *blob_error_text(enum blob_error error) {

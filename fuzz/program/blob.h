@@ -10,20 +10,28 @@
  *               ..  the inputs, each from a multiple of 8 on, zeros between them
  *     size-8     8  "KMEMTAIL", which a truncated file does not have
  *
+ * In version 2 the inputs are not there, but what makes them: from 32 on the seed, 8 bytes, and then the
+ * tail. Input number index is generate_program's of generate_seed(seed, index), in BLOB_PROGRAM_SIZE bytes
+ * (fuzz/generate/packed.h).
+ *
  * All numbers are little-endian, on every machine. The target and the host use the same code; the tool reads
  * and writes the files. */
 #ifndef KMEM_BLOB_H
 #define KMEM_BLOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOB_MAGIC       "KMEMBLOB"
-#define BLOB_TAIL        "KMEMTAIL"
-#define BLOB_FORMAT      1u
-#define BLOB_CAPACITY    ((size_t)32 << 20) /* bytes: the most a board has room for */
-#define BLOB_GRAIN       ((size_t)8)        /* bytes; everything starts at a multiple of it */
-#define BLOB_HEADER_SIZE ((size_t)32)       /* bytes */
+#define BLOB_MAGIC        "KMEMBLOB"
+#define BLOB_TAIL         "KMEMTAIL"
+#define BLOB_FORMAT       1u
+#define BLOB_FORMAT_MADE  2u                 /* the inputs are made of a seed */
+#define BLOB_CAPACITY     ((size_t)32 << 20) /* bytes: the most a board has room for */
+#define BLOB_GRAIN        ((size_t)8)        /* bytes; everything starts at a multiple of it */
+#define BLOB_HEADER_SIZE  ((size_t)32)       /* bytes */
+#define BLOB_MADE_SIZE    ((size_t)48)       /* bytes of a blob of BLOB_FORMAT_MADE */
+#define BLOB_PROGRAM_SIZE ((size_t)2048)     /* bytes; the most that an input of one has */
 
 /* What is wrong with a blob: its name in C and its message. */
 #define BLOB_ERROR_LIST(X)                                                                                   \
@@ -62,6 +70,8 @@ struct blob {
     const unsigned char *bytes;
     size_t size; /* bytes */
     uint32_t input_count;
+    bool is_made; /* of the seed */
+    uint64_t seed;
 };
 
 /* Looks for a blob at bytes, a multiple of 8, of which `available` may be read, and checks all of it. Returns
@@ -70,7 +80,7 @@ struct blob {
 __attribute__((warn_unused_result)) enum blob_error blob_open(const unsigned char *bytes, size_t available,
                                                               struct blob *blob);
 
-/* Where input number index, below blob->input_count, is. */
+/* Where input number index, below blob->input_count, is in a blob whose inputs are not made. */
 struct blob_input blob_find(const struct blob *blob, size_t index);
 
 /* The checksum of a blob of size bytes, a multiple of 8 and more than the header's, at bytes. */

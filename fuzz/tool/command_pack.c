@@ -17,6 +17,8 @@
 /* The options, and what is packed. */
 struct options {
     struct file_list files;
+    size_t made_count; /* programs made of the seed, instead of files */
+    size_t seed;
     const char *destination;
     const char *c_file; /* the file to write; NULL: none */
     bool replace;
@@ -57,13 +59,17 @@ static enum exit_code add_input(struct options *pack, size_t index) {
     return fits ? EXIT_SOUND : fail_size();
 }
 
+static size_t input_count(const struct options *pack) {
+    return pack->made_count != 0 ? pack->made_count : pack->files.count;
+}
+
 static void seal(struct options *pack) {
     struct blob_header *const header = (struct blob_header *)(void *)pack->bytes;
     memcpy(pack->bytes + pack->size, BLOB_TAIL, sizeof header->magic);
     pack->size += BLOB_GRAIN;
     memcpy(header->magic, BLOB_MAGIC, sizeof header->magic);
-    header->version = little_32(BLOB_FORMAT);
-    header->input_count = little_32((uint32_t)pack->files.count);
+    header->version = little_32(pack->made_count != 0 ? BLOB_FORMAT_MADE : BLOB_FORMAT);
+    header->input_count = little_32((uint32_t)input_count(pack));
     header->size = little_64(pack->size);
     header->checksum = little_64(blob_checksum(pack->bytes, pack->size));
 }
@@ -108,7 +114,7 @@ static void write_c(const struct options *pack, char **text, size_t *size) {
             "extern const unsigned char kmemfuzz_blob[];\n\n"
             "const unsigned long kmemfuzz_blob_size = %zu;\n"
             "KMEMFUZZ_BLOB_ALIGNED const unsigned char kmemfuzz_blob[%zu] = {",
-            pack->files.count, pack->files.count == 1 ? "" : "s", BLOB_GRAIN, BLOB_GRAIN, pack->size,
+            input_count(pack), input_count(pack) == 1 ? "" : "s", BLOB_GRAIN, BLOB_GRAIN, pack->size,
             pack->size);
     for (size_t i = 0; i < pack->size; i++) {
         fprintf(stream, "%s0x%02x,", i % C_ROW == 0 ? "\n    " : " ", pack->bytes[i]);
@@ -122,8 +128,8 @@ static void write_c(const struct options *pack, char **text, size_t *size) {
 
 /* Writes the blob, next to it the names, and the C file that was asked for. */
 static enum exit_code write_pack(const struct options *pack, const char *destination) {
-    size_t names_size;
-    uint8_t *const names = list_names(pack, &names_size);
+    size_t names_size = 0;
+    uint8_t *const names = pack->files.count != 0 ? list_names(pack, &names_size) : NULL;
     char *text = NULL;
     size_t text_size = 0;
     const size_t path_size = strlen(destination) + sizeof NAMES_SUFFIX;
@@ -139,10 +145,15 @@ static enum exit_code write_pack(const struct options *pack, const char *destina
     if (pack->c_file != NULL && text == NULL) {
         fprintf(stderr, "kmemfuzz pack: no memory for the C file\n");
     } else {
-        const struct output outputs[] = {{destination, pack->bytes, pack->size},
-                                         {path, names, names_size},
-                                         {pack->c_file, (const uint8_t *)text, text_size}};
-        code = output_write_all(outputs, pack->c_file == NULL ? 2 : 3, pack->replace);
+        struct output outputs[3] = {{destination, pack->bytes, pack->size}};
+        size_t count = 1;
+        if (names != NULL) {
+            outputs[count++] = (struct output){path, names, names_size};
+        }
+        if (pack->c_file != NULL) {
+            outputs[count++] = (struct output){pack->c_file, (const uint8_t *)text, text_size};
+        }
+        code = output_write_all(outputs, count, pack->replace);
     }
     free(text);
     free(path);
@@ -150,7 +161,23 @@ static enum exit_code write_pack(const struct options *pack, const char *destina
     return code;
 }
 
-static enum exit_code pack_files(struct options *pack) {
+/* Puts all inputs into the blob; of those that are made, the seed. */
+static enum exit_code add_inputs(struct options *pack) {
+    if (pack->made_count != 0) {
+        const uint64_t seed = little_64(pack->seed);
+        memcpy(pack->bytes + BLOB_HEADER_SIZE, &seed, sizeof seed);
+        pack->size = BLOB_HEADER_SIZE + sizeof seed;
+        return EXIT_SOUND;
+    }
+    pack->size = BLOB_HEADER_SIZE + pack->files.count * sizeof(struct blob_input);
+    enum exit_code code = EXIT_SOUND;
+    for (size_t i = 0; i < pack->files.count && code == EXIT_SOUND; i++) {
+        code = add_input(pack, i);
+    }
+    return code;
+}
+
+static enum exit_code pack_inputs(struct options *pack) {
     if (pack->files.count > (BLOB_CAPACITY - BLOB_HEADER_SIZE - BLOB_GRAIN) / sizeof(struct blob_input)) {
         return fail_size();
     }
@@ -159,11 +186,7 @@ static enum exit_code pack_files(struct options *pack) {
         fprintf(stderr, "kmemfuzz pack: no memory for a blob of %zu MiB\n", BLOB_CAPACITY >> 20);
         return EXIT_ENVIRONMENT;
     }
-    pack->size = BLOB_HEADER_SIZE + pack->files.count * sizeof(struct blob_input);
-    enum exit_code code = EXIT_SOUND;
-    for (size_t i = 0; i < pack->files.count && code == EXIT_SOUND; i++) {
-        code = add_input(pack, i);
-    }
+    enum exit_code code = add_inputs(pack);
     if (code == EXIT_SOUND) {
         seal(pack);
         code = write_pack(pack, pack->destination);
@@ -174,21 +197,26 @@ static enum exit_code pack_files(struct options *pack) {
 
 static enum exit_code run(void *given) {
     struct options *const pack = given;
-    if (pack->files.count == 0 || pack->destination == NULL) {
-        return command_misuse(&command_pack,
-                              "it takes programs, or folders with programs in them, and -o BLOB");
+    if ((pack->files.count == 0) == (pack->made_count == 0) || pack->destination == NULL) {
+        return command_misuse(&command_pack, "it takes programs, or folders with programs in them, or "
+                                             "--programs above 0 in their place, and -o BLOB");
     }
-    const enum exit_code code = pack_files(pack);
+    const enum exit_code code = pack_inputs(pack);
     if (code == EXIT_SOUND) {
         file_list_print_left_out(&pack->files, 0, stdout);
-        printf("%zu input%s, %zu bytes\n", pack->files.count, pack->files.count == 1 ? "" : "s", pack->size);
+        printf("%zu input%s, %zu bytes\n", input_count(pack), input_count(pack) == 1 ? "" : "s", pack->size);
     }
     return code;
 }
 
+static const struct options defaults = {.seed = 1};
+
 static const struct command_option table[] = {
     OPERAND(files),
     OPTION("-o", "BLOB", COMMAND_OUTPUT, destination, "the file to write"),
+    OPTION("--programs", "N", "a number", made_count,
+           "instead of files: the seed alone, of which the board makes the first N programs of smoke"),
+    OPTION("--seed", "S", "a number", seed, "the seed (default: 1)"),
     OPTION("--c", "OUT", COMMAND_OUTPUT, c_file,
            "also write the blob as C: kmemfuzz_blob, an array of kmemfuzz_blob_size bytes, to compile into a "
            "firmware"),
@@ -206,8 +234,10 @@ const struct command command_pack = {
             "format.\n",
     .end = "Examples:\n"
            "  kmemfuzz pack corpus -o /tmp/corpus.blob\n"
-           "  kmemfuzz pack corpus -o /tmp/corpus.blob --c corpus.c\n",
+           "  kmemfuzz pack corpus -o /tmp/corpus.blob --c corpus.c\n"
+           "  kmemfuzz pack --programs 2000 --seed 7 -o /tmp/smoke.blob\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),
+    .defaults = &defaults,
     .run = run,
 };

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "fuzz/execute/line.h"
+#include "fuzz/generate/packed.h"
 #include "fuzz/host/host.h"
 #include "fuzz/host/input.h"
+#include "fuzz/host/output.h"
 #include "fuzz/host/subject_table.h"
-#include "fuzz/program/blob.h"
 #include "fuzz/tool/command.h"
 #include "fuzz/tool/death.h"
 
@@ -15,7 +16,11 @@ struct options {
     size_t start; /* index of the first input */
     size_t count; /* inputs, at most those from start on */
     bool trace;
+    const char *destination; /* where the first input is written; NULL: they are run */
+    bool replace;
 };
+
+static uint8_t program_bytes[BLOB_PROGRAM_SIZE]; /* of an input that is made */
 
 static void print_line(const struct line *line) {
     fwrite(line->text, 1, line->size, stdout);
@@ -32,8 +37,7 @@ static void trace_step(void *context, const struct executor *executor, const str
 /* Runs input number index and prints its lines. Returns what came of it; EXIT_USAGE: it was not judged. */
 static enum exit_code replay_input(struct executor *executor, const struct blob *blob, size_t index,
                                    bool trace) {
-    const struct blob_input input = blob_find(blob, index);
-    const struct program program = program_decode(blob->bytes + input.offset, input.size);
+    const struct program program = packed_program(blob, index, program_bytes);
     const struct observer tracing = {.after = trace_step, .context = &index};
     executor->observers = (struct observers){{&tracing}, trace ? 1 : 0};
     death_expect(program.operation_count);
@@ -49,11 +53,23 @@ static enum exit_code replay_input(struct executor *executor, const struct blob 
     return executor->started ? EXIT_SOUND : EXIT_USAGE;
 }
 
+static enum exit_code write_input(const struct blob *blob, const struct options *options) {
+    if (options->start == blob->input_count) {
+        return command_misuse(&command_replay, "there is no input %zu; the blob has %zu", options->start,
+                              (size_t)blob->input_count);
+    }
+    const struct program program = packed_program(blob, options->start, program_bytes);
+    return output_write(options->destination, program.bytes, program.size, options->replace);
+}
+
 static enum exit_code replay_blob(const struct blob *blob, const struct options *options) {
     const size_t input_count = blob->input_count;
     if (options->start > input_count) {
         return command_misuse(&command_replay, "there is no input %zu; the blob has %zu", options->start,
                               input_count);
+    }
+    if (options->destination != NULL) {
+        return write_input(blob, options);
     }
     const size_t most = input_count - options->start;
     const size_t count = options->count < most ? options->count : most;
@@ -100,6 +116,9 @@ static const struct command_option table[] = {
     OPTION("--start", "N", "a number", start, "the first input to run, counted from 0"),
     OPTION("--count", "N", "a number", count, "how many to run"),
     FLAG("--trace", trace, "also print `T index operation offset digest` for every operation"),
+    OPTION("-o", "FILE", COMMAND_OUTPUT, destination,
+           "run nothing, and write the first input there, as bytes"),
+    FLAG("--force", replace, "replace FILE if it exists"),
 };
 
 const struct command command_replay = {

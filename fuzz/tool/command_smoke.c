@@ -10,11 +10,11 @@
 #include "fuzz/host/isolated.h"
 #include "fuzz/host/output.h"
 #include "fuzz/host/subject_table.h"
+#include "fuzz/program/blob.h"
 #include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
 
-#define PROGRAM_CAPACITY ((size_t)2048) /* bytes of a program */
-#define NAME_SIZE        ((size_t)64)   /* of a file, without the folder */
+#define NAME_SIZE ((size_t)64) /* of a file, without the folder */
 
 /* What the facts of a heap without a view say that it answers. */
 #define MISUSES ((unsigned)RELIANCE_DOUBLE_FREE | RELIANCE_INTERIOR | RELIANCE_MISALIGNED | RELIANCE_FOREIGN)
@@ -138,7 +138,7 @@ static enum exit_code explain(const struct options *options, size_t index, const
 
 static enum exit_code run_programs(struct isolated *isolated, struct executor *executor,
                                    const struct options *options, struct counts *counts) {
-    static uint8_t bytes[PROGRAM_CAPACITY];
+    static uint8_t bytes[BLOB_PROGRAM_SIZE];
     for (size_t i = options->first; counts->programs < options->program_count; i++) {
         const size_t size = generate_program(generate_seed(options->seed, i), bytes, sizeof bytes);
         const struct program program = program_decode(bytes, size);
@@ -189,7 +189,7 @@ static enum exit_code run(void *given) {
     if (options->program_count == 0) {
         return command_misuse(&command_smoke, "--programs needs a number above 0");
     }
-    enum exit_code code = isolated_open(&isolated, executor, PROGRAM_CAPACITY);
+    enum exit_code code = isolated_open(&isolated, executor, BLOB_PROGRAM_SIZE);
     if (code != EXIT_SOUND) {
         return code;
     }

@@ -14,7 +14,8 @@
  *                         without it 4096, or 4 MiB where there is memory for all programs
  *     KMEMFUZZ_SLOTS      payloads that a program holds at once, a multiple of 64, about 70 bytes each;
  *                         without it 4096
- *     KMEMFUZZ_PROGRAM    bytes that a program of kmemfuzz_smoke has at most; without it 1024
+ *     KMEMFUZZ_PROGRAM    bytes that a program made of a seed has at most; without it 1024. Blobs that hold a
+ *                         seed need 2048
  *     KMEMFUZZ_SETJMP     1: there is a setjmp.h, and subject_failed, for a heap's own assertions, ends a
  *                         call, which is a violation. 0: it prints a line, and ends everything; without it
  *                         1 where there is a C library

@@ -1,6 +1,6 @@
 /* The replay of a packed corpus on a board that is not ours: the lines of fuzz/board/replay.c. */
 #include "fuzz/execute/line.h"
-#include "fuzz/program/blob.h"
+#include "fuzz/generate/packed.h"
 #include "fuzz/two_files/run.h"
 
 #define FORMAT     1u  /* of these lines, as IMAGE_FORMAT */
@@ -108,8 +108,7 @@ static enum kmemfuzz_result replay_all(struct executor *executor, const struct b
     struct counts counts = {.sound = 0};
     announce(blob, put);
     for (uint32_t i = 0; i < blob->input_count; i++) {
-        const struct blob_input input = blob_find(blob, i);
-        const struct program program = program_decode(blob->bytes + input.offset, input.size);
+        const struct program program = packed_program(blob, i, run_program_bytes);
         replay_program(executor, i, &program, put, &counts);
     }
     struct line line = {.size = 0};
@@ -140,6 +139,11 @@ enum kmemfuzz_result kmemfuzz_replay(const void *blob, size_t size, kmemfuzz_put
     const enum blob_error error = blob_open((const unsigned char *)blob, size, &opened);
     if (error != BLOB_OK) {
         return end_with_error(BLOB_CODE + (unsigned)error, blob_error_text(error), put);
+    }
+    if (opened.is_made && KMEMFUZZ_PROGRAM < BLOB_PROGRAM_SIZE) {
+        return end_with_error(
+            FAULT_CODE, "the blob's programs are made here: compile with -DKMEMFUZZ_PROGRAM=2048 for them",
+            put);
     }
     if (opened.input_count == 0) {
         return end_with_error(FAULT_CODE, "the blob holds no program", put);

@@ -40,9 +40,12 @@
 
 _Static_assert(ALIGNMENT >= ARENA_GUARD_SIZE && (ALIGNMENT & (ALIGNMENT - 1)) == 0,
                "KMEMFUZZ_ALIGNMENT is a power of two and at least 64");
+_Static_assert(KMEMFUZZ_PROGRAM >= 32, "KMEMFUZZ_PROGRAM has room for a header and two operations");
 _Static_assert(KMEMFUZZ_SLOTS >= 64 && KMEMFUZZ_SLOTS % 64 == 0, "KMEMFUZZ_SLOTS is a multiple of 64");
 
 static unsigned char memory[MEMORY] __attribute__((aligned(64)));
+
+uint8_t run_program_bytes[KMEMFUZZ_PROGRAM];
 
 EXECUTOR_TABLES(run_tables, (size_t)(KMEMFUZZ_SLOTS));
 

@@ -11,6 +11,13 @@ struct run_lack {
     uint64_t available;
 };
 
+#ifndef KMEMFUZZ_PROGRAM
+#define KMEMFUZZ_PROGRAM 1024
+#endif
+
+/* Where programs are made. */
+extern uint8_t run_program_bytes[KMEMFUZZ_PROGRAM];
+
 /* The executor, ready. NULL: it cannot be, and *fault says why. */
 struct executor *run_prepare(const char **fault);
 

@@ -3,20 +3,13 @@
 #include "fuzz/generate/generate.h"
 #include "fuzz/two_files/run.h"
 
-#ifndef KMEMFUZZ_PROGRAM
-#define KMEMFUZZ_PROGRAM 1024
-#endif
-_Static_assert(KMEMFUZZ_PROGRAM >= 32, "KMEMFUZZ_PROGRAM has room for a header and two operations");
-
-static uint8_t program_bytes[KMEMFUZZ_PROGRAM];
-
 static void copy(uint8_t *to, const uint8_t *from, size_t size) {
     for (size_t i = 0; i < size; i++) {
         to[i] = from[i];
     }
 }
 
-/* Leaves out of the first `size` bytes of program_bytes the operations that the oracle objects without:
+/* Leaves out of the first `size` bytes of run_program_bytes the operations that the oracle objects without:
  * halves first, single ones last. Returns how many bytes are left, and their verdict in *verdict. */
 static size_t shrink(struct executor *executor, size_t size, struct verdict *verdict) {
     static uint8_t shorter[KMEMFUZZ_PROGRAM];
@@ -26,14 +19,14 @@ static size_t shrink(struct executor *executor, size_t size, struct verdict *ver
         size_t at = head;
         while (at < size) { /* each time it grows, or size becomes less */
             const size_t end = chunk * each < size - at ? at + chunk * each : size;
-            copy(shorter, program_bytes, at);
-            copy(shorter + at, program_bytes + end, size - end);
+            copy(shorter, run_program_bytes, at);
+            copy(shorter + at, run_program_bytes + end, size - end);
             const struct program program = program_decode(shorter, size - (end - at));
             const struct verdict shown = executor_run(executor, &program);
             if (shown.oracle == verdict->oracle) {
                 *verdict = shown;
                 size -= end - at;
-                copy(program_bytes, shorter, size);
+                copy(run_program_bytes, shorter, size);
             } else {
                 at = end;
             }
@@ -51,8 +44,9 @@ enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct 
     }
     size_t started_count = 0;
     for (size_t i = 0; i < program_count; i++) {
-        const size_t size = generate_program(generate_seed(seed, i), program_bytes, sizeof program_bytes);
-        const struct program program = program_decode(program_bytes, size);
+        const size_t size =
+            generate_program(generate_seed(seed, i), run_program_bytes, sizeof run_program_bytes);
+        const struct program program = program_decode(run_program_bytes, size);
         if (run_find_lack(executor, &program).needed != 0) {
             continue;
         }
@@ -60,7 +54,7 @@ enum kmemfuzz_result kmemfuzz_smoke(size_t program_count, uint64_t seed, struct 
         started_count += executor->started;
         if (!verdict_is_sound(verdict)) {
             const size_t left = shrink(executor, size, &verdict);
-            *failure = run_describe(i, verdict, program_bytes, left);
+            *failure = run_describe(i, verdict, run_program_bytes, left);
             return KMEMFUZZ_VIOLATION;
         }
     }

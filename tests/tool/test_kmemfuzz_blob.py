@@ -5,8 +5,9 @@ import re
 import struct
 import subprocess
 
+import broken
 import pytest
-from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, ToolTest
+from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, VIOLATION, ToolTest
 
 # Prints the array of a C file that pack wrote; fails where it lies on no multiple of 8.
 C_MAIN = """#include <stdint.h>
@@ -48,6 +49,14 @@ class TestPack(ToolTest):
         assert struct.unpack_from("<6I", content, 32) == (56, 3, 64, 0, 64, len(EXAMPLE_BYTES))
         assert content[56:] == b"\1\2\3" + bytes(5) + EXAMPLE_BYTES.ljust(56, b"\0") + b"KMEMTAIL"
         assert (self.folder / "blob.names").read_bytes() == b"a\0b\0c\0"
+
+    def test_a_seed_takes_the_place_of_the_programs_it_makes(self):
+        self.require(SOUND, "300 inputs, 48 bytes\n", "", "pack", "--programs", "300", "--seed", "7", "-o", "blob")
+        content = (self.folder / "blob").read_bytes()
+        assert struct.unpack("<8sIIQQQ8s", content) == (b"KMEMBLOB", 2, 300, 48, checksum(content), 7, b"KMEMTAIL")
+        assert self.names() == ["blob"]
+        assert self.run_tool("pack", "--programs", "300", "-o", "first")[0] == SOUND
+        assert (self.folder / "first").read_bytes()[32:40] == b"\1".ljust(8, b"\0")
 
     def test_a_folder_means_all_programs_below_it(self):
         for name in ("folder/b", "folder/a", "folder/c/d"):
@@ -109,10 +118,12 @@ class TestPack(ToolTest):
 
     def test_wrong_arguments(self):
         self.write("a", b"\1")
-        nothing = "it takes programs, or folders with programs in them, and -o BLOB"
+        nothing = "it takes programs, or folders with programs in them, or --programs above 0 in their place, and -o BLOB"
         self.require_misuse("pack", nothing)
         self.require_misuse("pack", nothing, "a")
         self.require_misuse("pack", nothing, "-o", "blob")
+        self.require_misuse("pack", nothing, "--programs", "0", "-o", "blob")
+        self.require_misuse("pack", nothing, "a", "--programs", "1", "-o", "blob")
         self.require_misuse("pack", "-o needs the name of the file to write", "a", "-o")
         self.require_misuse("pack", "there is no option '--bogus'", "a", "--bogus")
 
@@ -151,12 +162,29 @@ class TestReplay(ToolTest):
         for wrong, text in ((b"", "this is no blob"), (b"KMEMBLOC" + content[8:], "this is no blob"),
                             (content[:20], "cut short"), (content[:-8], "cut short"),
                             (content[:70] + b"x" + content[71:], "checksum"),
-                            (content[:8] + b"\2" + content[9:], "another format version"),
+                            (content[:8] + b"\3" + content[9:], "another format version"),
                             (content[:19] + b"\xff" + content[20:], "larger than the 32 MiB")):
             self.write("wrong", wrong)
             code, output, errors = self.run_tool("replay", "wrong")
             assert (code, output) == (USAGE, "")
             assert re.search(f"^kmemfuzz: wrong: .*{text}", errors)
+
+    def test_programs_that_a_seed_makes_are_those_of_smoke(self):
+        assert self.run_tool("pack", "--programs", "40", "--seed", "3", "-o", "made")[0] == SOUND
+        _, output, _ = self.run_tool("replay", "made")
+        assert (output.count("\n"), output.count(" - 0 0 0 "), output.splitlines()[-1]) == (41, 40, "END 40")
+        tool = broken.tool("release", "alloc-returns-null")
+        for index in ("0", "1", "39"):
+            assert self.run_tool("smoke", "--seed", "3", "--from", index, "--programs", "1", tool=tool)[0] == VIOLATION
+            self.require(SOUND, "", "", "replay", "made", "--start", index, "-o", index)
+            assert (self.folder / index).read_bytes() == (self.folder / f"smoke-3-{index}").read_bytes()
+
+    def test_an_input_can_be_taken_out_of_a_blob(self):
+        self.require(SOUND, "", "", "replay", "blob", "--start", "2", "-o", "taken")
+        assert (self.folder / "taken").read_bytes() == EXAMPLE_BYTES
+        self.require(USAGE, "", "kmemfuzz: taken exists; choose another name, or --force to replace it\n", "replay", "blob", "-o",
+                     "taken")
+        self.require_misuse("replay", "there is no input 3; the blob has 3", "blob", "--start", "3", "-o", "other")
 
     def test_a_blob_that_cannot_be_read_ends_with_3(self):
         self.require(ENVIRONMENT, "", "kmemfuzz: cannot read none: No such file or directory\n", "replay", "none")

@@ -1,6 +1,6 @@
 """Runs other programs. Each process leads a group of its own, which Ctrl-C in a terminal does not reach, and its group is ended
 as a whole. A Child may not take longer than a deadline, and a program that it started cannot hold this process up by holding the
-Child's outputs. What start() started does not outlive this process: the kernel kills it when this one is gone, however it ends."""
+Child's outputs. A process started here does not outlive this one: the kernel kills it when this one is gone, however it ends."""
 
 import ctypes
 import functools
@@ -41,13 +41,14 @@ class Child:
 
     def __init__(self, command, quiet=False, **more):
         """Starts it as subprocess.Popen does, with nothing on standard input; quiet: what it writes to standard output is
-        thrown away. Raises OSError when it cannot be started."""
+        thrown away. It ends with the thread that starts it, at the latest. Raises OSError when it cannot be started."""
         with _lock:
             if _stopping.is_set():
                 raise Stopped("interrupted")
             self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                              stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
-                                             stderr=subprocess.PIPE, start_new_session=True, **more)
+                                             stderr=subprocess.PIPE, start_new_session=True,
+                                             preexec_fn=functools.partial(tie, os.getpid()), **more)
             _children.add(self)
         self.code = None  # its exit code, once it was ended
         self.errors = b""  # what has come on standard error so far
@@ -143,8 +144,6 @@ def run(command, seconds, **more):
     return subprocess.CompletedProcess(command, child.code, output.decode(errors="surrogateescape"),
                                        child.errors.decode(errors="surrogateescape"))
 
-
-# Processes that do not outlive this one.
 
 def tie(parent):
     """In a new process, before it becomes its command: has the kernel kill it when its parent is gone, as it may be by now."""

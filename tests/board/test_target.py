@@ -144,22 +144,34 @@ class Output(TargetTest):
         result = self.run_target("--configuration", "rv64", self.folder / "three", environment=self.fake_emulator(script))
         self.expect(result, 0, "3 inputs", "2 boots")
 
-    def test_an_interrupt_ends_the_emulator_too_and_leaves_nothing_behind(self):
+    def end_by(self, number):
+        """Ends the command by a signal while an emulator hangs, and waits until nothing runs. Returns (its exit code, what it
+        printed as errors, the folders that it worked in)."""
         path = self.write("deaf.ops", fault_program("LOOP_DEAF"))
-        note = self.folder / "emulator"
+        note = self.own("emulator")
         environment = self.fake_emulator(f'echo "$@" >{note}.new && mv {note}.new {note}; exec "$REAL" "$@"')
-        environment["KMEM_TEST"] = mark = f"{self.folder}/interrupt"
+        environment["KMEM_TEST"] = mark = f"{self.folder}/ended-by-{number}"
         command = target_command("--configuration", "rv64", "--image", "faults", "--watchdog", "100", path)
         with subprocess.Popen(command, cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True) as process:
             wait_until(note.exists, "the emulator")
             work = {TREE / name for name in re.findall(r"build/target/[^/,= ]+", note.read_text(encoding="utf-8"))}
             self.assertEqual([folder.is_dir() for folder in work], [True])
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             _, errors = process.communicate(timeout=TIMEOUT)
-        self.assertEqual((process.returncode, errors), (3, "kmemfuzz board: interrupted\n"))
         wait_until_none(processes_naming, mark)
+        return process.returncode, errors, work
+
+    def test_an_interrupt_ends_the_emulator_too_and_leaves_nothing_behind(self):
+        code, errors, work = self.end_by(signal.SIGINT)
+        self.assertEqual((code, errors), (3, "kmemfuzz board: interrupted\n"))
         self.assertEqual([folder for folder in work if folder.exists()], [])
+
+    def test_no_emulator_outlives_a_command_that_is_killed(self):
+        code, _, work = self.end_by(signal.SIGKILL)
+        self.assertEqual(code, -signal.SIGKILL)
+        for folder in work:
+            shutil.rmtree(folder)
 
     def test_no_semihosting_is_said_on_the_console(self):
         for preset in PRESETS:

@@ -26,6 +26,8 @@ WORDS = {
     "two-files": ("two_files", True),
     "soak": ("soak", False),
     "sarif": ("sarif", True),
+    "junit": ("junit", True),
+    "summary": ("summary", True),
     "import": ("import_log", True),
 }
 

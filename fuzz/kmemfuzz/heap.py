@@ -161,6 +161,10 @@ class Heap:
         """How a word is typed that is about this heap, for commands to be repeated."""
         return f"{shell_word(TYPED)} {word} {shell_word(self.shown)}"
 
+    def sources(self):
+        """The files that are compiled, in full: the heap's own, and what belongs to it."""
+        return [self.source, *(pathlib.Path(path) for path in self._settings.source if not path.endswith(OBJECT_SUFFIXES))]
+
     def arguments(self):
         """What a word is given to be about this heap as this process is."""
         return [self.shown, f"{FOLDER_OPTION}={self.build}",
@@ -182,7 +186,7 @@ class Heap:
     def definitions(self):
         """What CMake is told of this heap."""
         objects = [path for path in self._settings.source if path.endswith(OBJECT_SUFFIXES)]
-        sources = [str(self.source), *(path for path in self._settings.source if path not in objects)]
+        sources = [str(path) for path in self.sources()]
         stamp = hashlib.sha256(b"".join(pathlib.Path(path).read_bytes() for path in objects)).hexdigest()
         flags = shlex.join(["-g", *self._settings.flag])  # CMake would take off quotes that enclose all
         return [f"-DKMEM_HEAP_{name}={value}" for name, value in (

@@ -72,10 +72,8 @@ class TestTrees:
         kmemfuzz = tree / "build" / "release" / "kmemfuzz"
         code, _, errors = self.run_in(folder, kmemfuzz, "sarif", "results.sarif", tree / "corpus" / "seeds")
         assert code == 0, errors
-        sarif = json.loads(pathlib.Path(folder, "results.sarif").read_text(encoding="utf-8"))
-        uri = sarif["runs"][0]["tool"]["driver"]["informationUri"]
-        assert urllib.request.url2pathname(uri.removeprefix("file://")) == os.fsencode(
-            tree / "docs" / "output.md").decode(errors="replace")
+        uri = json.loads(self.run_in(folder, kmemfuzz, "oracles", "--json")[1])["documents"]
+        assert urllib.request.url2pathname(uri.removeprefix("file://")) == os.fsencode(tree / "docs").decode(errors="replace")
 
     def test_a_name_that_cmake_cannot_take_is_refused_before_anything_is_configured(self):
         for refused in self.REFUSED:

@@ -14,7 +14,7 @@ TIMEOUT = 60  # seconds; it takes less than one, but machines are busy
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 BEGIN = "#!/bin/sh\necho \"$0 $*\" >>began\n"
 
-WORDS = ("board", "corpus", "new-heap", "report", "sarif", "soak", "two-files")  # of kmemfuzz; fuzz is also ci/fuzz
+WORDS = ("board", "corpus", "junit", "new-heap", "report", "sarif", "soak", "summary", "two-files")  # of kmemfuzz; fuzz is also ci/fuzz
 FULL = {name: f"kmemfuzz {name}" for name in (*WORDS, "fuzz")}
 
 # What is wrong, and what must be said of it. nothing is a folder without files.

@@ -18,7 +18,7 @@ from tool_fixture import (
 NOBODY = 65534  # a user who may not do everything, for tests of permissions when root runs them
 
 COMMANDS = ("run", "smoke", "prove", "explain", "reduce", "show", "keep", "asm", "oracles", "pack", "replay")
-PACKAGE = ("new-heap", "fuzz", "build", "corpus", "board", "two-files", "report", "soak", "sarif", "import")  # the words in Python
+PACKAGE = ("new-heap", "fuzz", "build", "corpus", "board", "two-files", "report", "soak", "sarif", "junit", "summary", "import")  # the words in Python
 ORACLES = (
     "region walk-ends block-size block-tiling free-merged taken-is-live live-is-taken counters inside alignment "
     "disjoint guards placement refusal-named refusal-untouched growth usable-size poison damage-inside damage-reported "

@@ -1,4 +1,4 @@
-"""Tests of `kmemfuzz run --json` and `kmemfuzz sarif`: what machines learn of sound programs, of violations, of deaths and of
+"""Tests of `kmemfuzz run --json`: what machines learn of sound programs, of violations, of deaths and of
 files that cannot be used.
 
 The heaps are planted with bugs of tests/planted and linked with what build/dev holds: a death needs AddressSanitizer.
@@ -17,20 +17,6 @@ from tool_fixture import ENVIRONMENT, PRESET, SOUND, TOOL, USAGE, VIOLATION, Too
 TEXT = "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\nfree 3\n"
 RAW_NAME = b"caf\xe9 \"x\".ops"
 
-# What the official schema of SARIF 2.1.0 requires of each object that is written here, and the values it allows.
-REQUIRED = {
-    "sarifLog": {"version", "runs"},
-    "run": {"tool"},
-    "tool": {"driver"},
-    "toolComponent": {"name"},
-    "reportingDescriptor": {"id"},
-    "result": {"message"},
-    "invocation": {"executionSuccessful"},
-    "artifactLocation": set(),
-    "location": set(),
-}
-LEVELS = {"none", "note", "warning", "error"}
-
 
 class OutputTest(ToolTest):
     def write(self, name, contents=TEXT):
@@ -40,54 +26,6 @@ class OutputTest(ToolTest):
         """Runs with --json. Returns (exit code, the document)."""
         code, output, _ = self.run_tool("run", "--json", *arguments, tool=tool)
         return code, json.loads(output)
-
-    def run_sarif(self, code, *arguments, tool=TOOL):
-        """Runs kmemfuzz sarif, which must end with this code. Returns the log, whose form has been checked."""
-        path = self.folder / "out.sarif"
-        ended, _, errors = self.run_tool("sarif", "out.sarif", "--force", *arguments, tool=tool)
-        assert ended == code, errors
-        document = json.loads(path.read_text("utf-8"))
-        self.check_sarif(document)
-        assert [name for name in os.listdir(self.folder) if name.startswith("out.sarif")] == ["out.sarif"]
-        return document["runs"][0]
-
-    def require_members(self, kind, value):
-        assert isinstance(value, dict)
-        assert REQUIRED[kind] <= set(value), kind
-
-    def check_sarif(self, document):
-        """What the schema requires of all that is there."""
-        self.require_members("sarifLog", document)
-        assert document["version"] == "2.1.0"
-        assert re.search(r"^https://.*/sarif-schema-2\.1\.0\.json$", document["$schema"])
-        for run in document["runs"]:
-            self.require_members("run", run)
-            self.require_members("tool", run["tool"])
-            driver = run["tool"]["driver"]
-            self.require_members("toolComponent", driver)
-            assert len({rule["id"] for rule in driver["rules"]}) == len(driver["rules"])
-            for rule in driver["rules"]:
-                self.require_members("reportingDescriptor", rule)
-                assert re.search(r"^(file|https)://\S+#\S+$", rule["helpUri"])
-                assert rule["defaultConfiguration"]["level"] in LEVELS
-                assert "text" in rule["shortDescription"]
-            for invocation in run["invocations"]:
-                self.require_members("invocation", invocation)
-                assert isinstance(invocation["executionSuccessful"], bool)
-            for result in run["results"]:
-                self.check_result(result, driver["rules"])
-
-    def check_result(self, result, rules):
-        self.require_members("result", result)
-        assert result["message"]["text"]
-        assert result["level"] in LEVELS
-        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
-        assert len(result["locations"]) >= 1
-        for location in result["locations"]:
-            self.require_members("location", location)
-            assert re.search(r"^[!-~]+$", location["physicalLocation"]["artifactLocation"]["uri"])
-            region = location["physicalLocation"].get("region")
-            assert region is None or region["startLine"] >= 1
 
 
 class TestJson(OutputTest):
@@ -200,84 +138,6 @@ class TestJson(OutputTest):
         code, output, errors = self.run_tool("run", "--json", "--trace", "a.ops")
         assert (code, output) == (USAGE, "")
         assert "--trace and --json both want standard output" in errors
-
-
-class TestSarif(OutputTest):
-    def test_sound_programs_give_a_valid_log_without_results(self):
-        self.write("a.ops")
-        run = self.run_sarif(SOUND, "a.ops")
-        assert (run["results"], run["invocations"]) == ([], [{"executionSuccessful": True}])
-
-    def test_there_is_a_rule_for_every_oracle_with_its_sentence_and_one_for_every_way_to_die(self):
-        self.write("a.ops")
-        rules = {rule["id"]: rule["shortDescription"]["text"]
-                 for rule in self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"]}
-        sentences = self.sentences()
-        assert {key: rules[key] for key in sentences} == sentences
-        assert set(rules) - set(sentences) == {"sanitizer", "signal", "hang", "exit"}
-
-    def test_the_help_link_leads_to_a_heading_that_is_there(self):
-        self.write("a.ops")
-        uri = self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"][0]["helpUri"]
-        path, heading = uri.removeprefix("file://").split("#")
-        assert f"\n## {heading.capitalize()}\n" in pathlib.Path(path).read_text("utf-8")
-
-    def test_a_violation_is_an_error_at_the_input_with_the_reduced_program_in_its_message(self):
-        tool = broken.tool(PRESET, "merge-right-forgotten")
-        self.write("a.ops")
-        result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
-        assert (result["ruleId"], result["level"]) == ("free-merged", "error")
-        assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "a.ops"}}}]
-        message = result["message"]["text"]
-        assert message.startswith("free-merged: No two adjacent blocks are both free.\noperation 1: free 3\n")
-        assert message.endswith("\nreduced from 2 operations:\n\nkmem-program 1\n"
-                                "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"), message
-
-    def test_of_a_long_program_the_message_has_what_is_left_of_it(self):
-        tool = broken.tool(PRESET, "merge-right-forgotten")
-        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\n" + 50 * "null\n" + "alloc 3 24\nfree 3\nnull\n")
-        result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
-        assert result["message"]["text"].endswith("\nreduced from 53 operations:\n\nkmem-program 1\n"
-                                                  "heap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n")
-
-    def test_a_death_names_the_function_of_the_core(self):
-        tool = broken.tool("dev", "zalloc-clears-one-word-more")
-        self.write("a.ops", "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n")
-        result, = self.run_sarif(VIOLATION, "a.ops", tool=tool)["results"]
-        assert result["ruleId"] == "sanitizer"
-        place = result["locations"][1]
-        assert place["logicalLocations"] == [{"name": "kmem_zalloc", "kind": "function"}]
-        assert place["physicalLocation"]["artifactLocation"] == {"uri": "src/kmem.c"}
-
-    def test_a_line_is_printed_for_each_input_that_fails(self):
-        tool = broken.tool(PRESET, "merge-right-forgotten")
-        self.write("a b.ops")
-        self.write("c.ops", "kmem-program 1\nnull\n")
-        code, output, errors = self.run_tool("sarif", "x", "a b.ops", "c.ops", tool=tool)
-        assert (code, output, errors) == (VIOLATION, "a%20b.ops: free-merged: No two adjacent blocks are both free.\n", "")
-
-    def test_a_file_that_cannot_be_used_makes_the_run_unsuccessful(self):
-        self.write("typo.ops", "kmem-program 1\naloc 0 24\n")
-        run = self.run_sarif(USAGE, "typo.ops")
-        assert (run["results"], run["invocations"]) == ([], [{"executionSuccessful": False}])
-
-    def test_an_existing_file_is_replaced_only_with_force(self):
-        self.write("a.ops")
-        self.write("out.sarif", "mine")
-        code, _, errors = self.run_tool("sarif", "out.sarif", "a.ops")
-        assert code == USAGE
-        assert errors.endswith(": out.sarif exists; choose another name, or --force to replace it\n"), errors
-        assert (self.folder / "out.sarif").read_text("utf-8") == "mine"
-
-    def test_a_file_that_cannot_be_written_ends_with_2_when_it_is_in_no_folder_and_with_3_when_it_has_no_name(self):
-        self.write("a.ops")
-        for out, code in (("missing/out.sarif", USAGE), (".", USAGE), (300 * "x", ENVIRONMENT)):
-            assert self.run_tool("sarif", out, "a.ops")[0] == code, out
-
-    def test_sarif_needs_a_name(self):
-        code, _, errors = self.run_tool("sarif")
-        assert code == USAGE
-        assert "required: OUT" in errors
 
 
 del OutputTest  # it is no test by itself

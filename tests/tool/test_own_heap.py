@@ -112,11 +112,17 @@ class TestOwnHeap:
         assert kept in output
         code, output, _ = self.run("sarif", HEAP, "broken.sarif", HEAP_BUG="1")
         assert code == VIOLATION
-        assert kept in output
+        assert re.match(rf"({HEAP}|kernel/heap\.c):\d+: ", output)
         results = json.loads((self.top / "broken.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
-        places = [place["physicalLocation"]["artifactLocation"]["uri"] for place in results[-1]["locations"]]
-        assert places[0] in (HEAP, "kernel/heap.c")  # its own source, which a forge has
-        assert (self.top / places[1]).is_file()
+        for result in results:
+            assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] in (HEAP, "kernel/heap.c")  # which a forge has
+            assert (self.top / result["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"]).is_file()
+        code, output, _ = self.run("summary", HEAP, HEAP_BUG="1")
+        command = output.split("```sh\n")[1].split("\n```")[0]
+        assert code == VIOLATION
+        assert command.startswith(f"{TOOL} run {HEAP} - <<'END'\n")
+        done = subprocess.run(["bash", "-c", command], cwd=self.top, env={**os.environ, "HEAP_BUG": "1"}, capture_output=True, check=False)
+        assert done.returncode == VIOLATION
 
     def test_it_is_the_same_heap_from_another_folder_and_built_already(self):
         program = str(FIRST_FIT)

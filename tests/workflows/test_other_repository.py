@@ -202,9 +202,10 @@ class TestGitHub:
         assert results
         line = self.repository.text[:self.repository.text.index("while ((*link)->size")].count("\n") + 1
         for result in results:
-            places = [place["physicalLocation"] for place in result["locations"]]
-            assert places[0] == {"artifactLocation": {"uri": "kernel/heap.c"}, "region": {"startLine": line}}
-            assert (self.workspace / places[1]["artifactLocation"]["uri"]).is_file()
+            place, = [place["physicalLocation"] for place in result["locations"]]
+            assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("kernel/heap.c", line)
+            related, = [place["physicalLocation"] for place in result["relatedLocations"]]
+            assert (self.workspace / related["artifactLocation"]["uri"]).is_file()
 
     def test_a_heap_that_does_not_compile_fails_with_what_the_compiler_said(self):
         self.repository.text += "int unfinished("

@@ -1,0 +1,254 @@
+"""What the words for a forge share (sarif, junit, summary): which programs are run, which failures are one bug, where in the
+repository a bug is, and where the documents are."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.parse
+
+from kmemfuzz import corpus, heap, tree
+from kmemfuzz.campaign_folder import places
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, Parser, add_caller, exit_codes
+from kmemfuzz.outside_text import visible, visible_lines
+
+# What each operation of a program calls; the others are frees.
+_CALLS = {"alloc": "alloc", "zalloc": "zalloc", "calloc": "calloc", "aligned": "alloc_aligned", "realloc": "realloc",
+          "coalesce": "coalesce", "usable": "usable_size", "extend": "extend"}
+_CORE = "src/kmem.c"
+
+
+# What is run.
+
+def make_parser(word, description, out):
+    """The parser of a word that runs programs; out: whether it writes a file."""
+    parser = Parser(
+        prog=f"kmemfuzz {word}",
+        description=description + " Without FILE: the tree's corpus and the findings of campaigns of the heap; of a finding that "
+                                  "was explained, the reduced program.",
+        epilog=exit_codes("all sound", "something fails", "usage or a program that cannot be read"))
+    if out:
+        parser.add_argument("out", type=pathlib.Path, metavar="OUT", help="the file to write")
+        parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
+    parser.add_argument("files", nargs="*", metavar="FILE|DIR", help="programs, or folders of them; - is standard input")
+    parser.add_argument("--bytes", action="store_true", help="read every file as binary, whatever its name and contents")
+    add_caller(parser)
+    return parser
+
+
+def parse(parser, arguments):
+    options = parser.parse_intermixed_args(arguments)
+    if "out" in options:
+        typed, options.out = options.out, options.caller / options.out
+        if not options.out.parent.is_dir() or options.out.is_dir():
+            parser.error(f"{typed} cannot be written: name a file, in a folder that is there")
+        if options.out.exists() and not options.force:
+            parser.error(f"{typed} exists; choose another name, or --force to replace it")
+    if not options.files and (tree.TREE is None if heap.CURRENT is None else not programs()):
+        parser.error("it needs a file, or a folder with files in it")
+    return options
+
+
+def presets(options):
+    return [] if options.files and heap.CURRENT is None else ["fuzz"]
+
+
+def programs():
+    """What is run without FILE: the corpus, and of each finding the reduced program, or the finding itself."""
+    place = places("heap")[1]
+    findings = [path for path in sorted((place / "findings").glob("*")) if "." not in path.name]
+    reduced = [path.with_name(f"{path.name}.reduced") for path in findings]
+    committed = ["corpus"] if heap.CURRENT is None else [str(place / name) for name in ("corpus", "regressions")
+                                                         if corpus.inputs(place / name)]
+    return [*committed, *(str(less if less.is_file() else path) for path, less in zip(findings, reduced) if path.is_file())]
+
+
+def tool(options):
+    return tree.tool().absolute() if options.files else corpus.KMEMFUZZ.absolute()
+
+
+def run(options):
+    """(exit code, what `run --json --reduce` has printed); None in place of that when it printed nothing, and has said why.
+    Each result also has its `path`, in full."""
+    command = [tool(options), "run", "--json", "--reduce", *(["--bytes"] if options.bytes else []), "--",
+               *(options.files or programs())]
+    folder = options.caller if options.files else pathlib.Path.cwd()
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=False)
+    if not done.stdout or done.returncode == EXIT_INTERNAL:
+        return done.returncode, None
+    document = json.loads(done.stdout)
+    for result in document["results"]:
+        result["path"] = folder / os.fsdecode(urllib.parse.unquote_to_bytes(result["uri"].removeprefix("file://")))
+    return done.returncode, document
+
+
+def ask(options, *arguments):
+    """What the tool prints as JSON, whether it ends with 0 or 1."""
+    done = subprocess.run([tool(options), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return json.loads(done.stdout)
+
+
+def write(word, options, text):
+    """Writes OUT whole. Returns whether it could."""
+    try:
+        corpus.write_whole(options.out, text.encode())
+    except OSError as error:
+        print(f"kmemfuzz {word}: {visible(options.out)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
+        return False
+    return True
+
+
+NOT_WRITTEN = EXIT_ENVIRONMENT
+
+
+# Which are one bug.
+
+def program_of(result):
+    """The program of a failure, as text: reduced, if it could be."""
+    return result.get("reduced", result["program"])["text"]
+
+
+def without_format(program):
+    """The text of a program without its first line: the format that its bytes are in is no part of what goes wrong."""
+    return re.sub(r"\Akmem-program \d+\n", "", program)
+
+
+def key_of(result):
+    """What two failures of one bug have in common: the rule, the function, and what they are reduced to."""
+    return result["oracle"], (result.get("place") or {}).get("function"), without_format(program_of(result))
+
+
+def distinct(results):
+    """The failures among results, a list for each bug: the first inputs' first."""
+    bugs = {}
+    for result in results:
+        if "oracle" in result:
+            bugs.setdefault(key_of(result), []).append(result)
+    return list(bugs.values())
+
+
+# Where a bug is.
+
+def repository():
+    """The folder that paths in a forge are relative to, in full."""
+    if heap.CURRENT is None:
+        return tree.TREE or heap.SOURCES or pathlib.Path.cwd()
+    folder = heap.CURRENT.source.parent
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()),
+                pathlib.Path.cwd() if folder.is_relative_to(pathlib.Path.cwd()) else folder)
+
+
+def in_repository(path):
+    """A file's path from the top of the repository, percent-encoded; None when it is not in there."""
+    try:
+        return urllib.parse.quote(str(pathlib.Path(os.path.abspath(path)).relative_to(repository())))
+    except ValueError:
+        return None
+
+
+def _lines(path):
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _definition(files, name):
+    """(file, line, function) of the function of this name; None when none of the files has it."""
+    for path in files:
+        match = re.search(rf"^[A-Za-z_][\w \t*:]*\b{name}\s*\([^;{{}}]*\)\s*\{{", "\n".join(_lines(path)), re.MULTILINE)
+        if match:
+            return path, "\n".join(_lines(path)).count("\n", 0, match.start()) + 1, name
+    return None
+
+
+def _called(call):
+    """(file, line, function) of what a call of a program calls: in kmem, in the sources of a heap of one's own, or where its table
+    names it."""
+    if heap.CURRENT is None:
+        core = (tree.TREE or heap.SOURCES or pathlib.Path()) / _CORE
+        return _definition([core], f"kmem_{call}" if call != "start" else "kmem_init") or (core, 1, None)
+    sources = heap.CURRENT.sources()
+    for number, line in enumerate(_lines(sources[0]), 1):
+        match = re.match(rf"\s*\.{call}\s*=\s*&?(\w+)", line)
+        if match:
+            return _definition(sources, match.group(1)) or (sources[0], number, None)
+    return sources[0], 1, None
+
+
+def locate(result):
+    """(uri, line, length of that line, function) of a failure in the repository: where the core died or an assertion failed; else
+    the function of the core that the operation called; of a heap of one's own that has neither there, its file."""
+    operation = result["operation"]
+    place = result.get("place")
+    call = "start" if operation is None else _CALLS.get(operation["text"].split()[0], "free")
+    base = (tree.TREE or heap.SOURCES or pathlib.Path()) if heap.CURRENT is None else pathlib.Path.cwd()
+    candidates = [(base / place["file"], place["line"], place["function"])] if place else []
+    for file, line, function in [*candidates, _called(call)]:
+        uri, lines = in_repository(file), _lines(file)
+        if uri is not None and line <= len(lines):
+            return uri, line, len(lines[line - 1]), function
+    return in_repository(heap.CURRENT.source) if heap.CURRENT else _CORE, 1, 0, None
+
+
+def documents_of(oracles):
+    """The URL of the documents at a forge, without a slash at the end; None when none is known."""
+    environment = os.environ
+    if environment.get("KMEM_DOCUMENTS_URI"):
+        return environment["KMEM_DOCUMENTS_URI"].rstrip("/")
+    if oracles["documents"].startswith("https://"):
+        return oracles["documents"]
+    if heap.CURRENT is None and environment.get("GITHUB_REPOSITORY"):
+        return f"{environment['GITHUB_SERVER_URL']}/{environment['GITHUB_REPOSITORY']}/blob/{environment['GITHUB_SHA']}/docs"
+    if heap.CURRENT is None and environment.get("CI_PROJECT_URL"):
+        return f"{environment['CI_PROJECT_URL']}/-/blob/{environment['CI_COMMIT_SHA']}/docs"
+    return None
+
+
+# How it is run again.
+
+def again(result):
+    """The one command that runs what a failure is reduced to, with nothing but the tool: it holds the program."""
+    command = "kmemfuzz run -" if heap.CURRENT is None else f"{heap.CURRENT.command('run')} -"
+    return f"{command} <<'END'\n{program_of(result)}END"
+
+
+def headline(result):
+    return f"{result['oracle']}: {result['sentence']}"
+
+
+def details(result):
+    """Lines that say what was where."""
+    lines = []
+    operation = result["operation"]
+    if operation is not None:
+        end = " (freeing everything at the end)" if operation["recovery"] else ""
+        lines.append(f"operation {operation['index']}: {operation['text']}{end}")
+    return lines + [f"{name} {result[name]}" for name in ("where", "expected", "observed", "fact", "assertion", "fault")
+                    if name in result]
+
+
+def found_by(bug, quote=visible):
+    """Which inputs a bug was found by, in a line; quote makes a name fit for that."""
+    more = len(bug) - 1
+    return f"found by {quote(bug[0]['file'])}" + (f" and {more} more input{'' if more == 1 else 's'}" if more else "")
+
+
+# In Markdown.
+
+def _ticks(text, least):
+    return "`" * max(least, *(len(run) + 1 for run in re.findall("`+", text)), 1)
+
+
+def code(text):
+    """A text from outside in one line of Markdown, as it is."""
+    ticks = _ticks(text, 1)
+    return f"{ticks} {visible(text)} {ticks}" if "`" in text else f"{ticks}{visible(text)}{ticks}"
+
+
+def block(language, text):
+    """Lines from outside as a block of Markdown."""
+    ticks = _ticks(text, 3)
+    return f"{ticks}{language}\n{visible_lines(text)}\n{ticks}"

@@ -1,6 +1,7 @@
 """What holds for every run of the Python tests: nothing is left in the tree, nothing that was asked for runs no test, and each
 test can have a folder."""
 
+import os
 import pathlib
 import sys
 import tempfile
@@ -8,7 +9,9 @@ import unittest
 
 import pytest
 
-sys.dont_write_bytecode = True
+# What Python compiles goes beside the builds, for the thousands of processes that tests start.
+sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(pathlib.Path(__file__).resolve().parents[1] / "build/pycache")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 pytest.register_assert_rewrite("campaign_tree", "folders", "gate_fixture", "tool_fixture")
 _MODULES = pytest.StashKey[set]()
 

@@ -99,7 +99,7 @@ class TestCommands:
         cls.write(programs / "cmake", f"#!/bin/sh\ncase $1 in --list-presets*) exec {shutil.which('cmake')} \"$@\" ;; esac\n"
                   f"{BEGIN}")
         cls.commands = [*sorted(path.name for path in (cls.tree / "ci").iterdir() if path.is_file()), *WORDS]
-        cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", PYTHONDONTWRITEBYTECODE="1")
+        cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", PYTHONPYCACHEPREFIX="")
 
     @staticmethod
     def write(path, text):

@@ -26,7 +26,8 @@ class TestInstalled(ToolTest):
     def use(self, prefix):
         self.prefix = prefix
         self.tool = self.prefix / "bin" / "kmemfuzz"
-        self.environment = {**os.environ, "KMEM_TREE": str(self.folder / "no tree"), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {**os.environ, "KMEM_TREE": str(self.folder / "no tree"), "PYTHONDONTWRITEBYTECODE": "1",
+                            "PYTHONPYCACHEPREFIX": ""}
 
     def use_copy(self):
         """Takes a copy of the programs, to be changed."""

@@ -25,7 +25,7 @@ PRESET = "fuzz"  # builds the targets, and the kmemfuzz that explains what they 
 BUILD = tree.build_folder(PRESET)
 TARGETS = (*corpus.PROGRAMS, "sv39", "text")
 EXPLAIN_SECONDS = 300  # that kmemfuzz may take to explain a crash: hangs are reduced by waiting for them
-EXPLAINED_COUNT = 5  # the smallest crashes of each id that are explained; all are kept
+EXPLAINED_COUNT = 5  # the crashes of each id that are explained, the smallest of each distinct bug first; all are kept
 LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, where there is no explanation
 FAULT_SIZE = 2000  # characters of a worker's words that are shown when it has ended without a finding
 LEFT_OUT = ("not asked", "not judged", "set aside")  # how a target's lines begin that say what it leaves out
@@ -93,7 +93,7 @@ class Campaign:
         self.stop = stop
         self.binary = options.build / f"{options.target}_fuzzer"
         self.folders = Folders(options.target, options.corpus)
-        self.crashes = crash_list.Crashes(self.binary)
+        self.crashes = crash_list.Crashes(self.binary, explanation.find_function(options.target))
         self.figures = None
         self.fault = None  # what a worker that found nothing ended with, in words
 
@@ -221,15 +221,20 @@ class Campaign:
             return self.stop.count > patience
         target = self.options.target
         if target in corpus.PROGRAMS:
-            explain = functools.partial(findings.explain_program, tool=corpus.tool_of(target), seconds=EXPLAIN_SECONDS, is_cut=is_cut)
+            tool = corpus.tool_of(target)
+            explain = functools.partial(findings.explain_program, tool=tool, seconds=EXPLAIN_SECONDS, is_cut=is_cut)
+            choose = functools.partial(findings.choose, tool=tool, count=EXPLAINED_COUNT, is_cut=is_cut)
         else:
             explain = functools.partial(explanation.explain, target=target, binary=self.binary, is_cut=is_cut)
+
+            def choose(files):
+                return files[:EXPLAINED_COUNT]
         found = []
         for entry in self.figures["findings"]:
             explained = []
             with contextlib.suppress(explanation.Cut):
                 if not is_cut():
-                    explained = self.report_entry(entry, explain)
+                    explained = self.report_entry(entry, choose, explain)
             found += explained or [{"id": entry["id"], "file": entry["file"], "duplicate_of": None}]
         self.figures["findings"] = found
         unreported = self.folders.leave()
@@ -238,14 +243,15 @@ class Campaign:
                   f"campaign explains the rest. All are in {visible(self.folders.findings)}", file=sys.stderr)
         summarise(self.figures, self.options)
 
-    def report_entry(self, entry, explain):
-        """Prints what was found of one id, its smallest inputs explained by explain(file) where they can be, and marks it
-        as reported. Returns what the summary has of those. Raises Cut."""
+    def report_entry(self, entry, choose, explain):
+        """Prints what was found of one id, those of its inputs that choose(files) takes explained by explain(file) where they can
+        be, and marks it as reported. Returns what the summary has of those. Raises Cut."""
         count = f" ({entry['count']} inputs)" if entry["count"] > 1 else ""
         print(f"\nFound: {visible(entry['id'])}{count}\n", file=sys.stderr, flush=True)
-        explained = [findings.summary(finding) for finding in findings.explain_findings(entry["files"][:EXPLAINED_COUNT], explain)
+        chosen = entry["files"][:EXPLAINED_COUNT] if entry["id"] == "hang" else choose(entry["files"])  # each would be waited for
+        explained = [findings.summary(finding) for finding in findings.explain_findings(chosen, explain)
                 if findings.show(finding, sys.stderr)]
-        more = entry["count"] - EXPLAINED_COUNT
+        more = entry["count"] - len(chosen)
         if more > 0:
             command = (tree.command(corpus.tool_of(self.options.target), "explain") if self.options.target in corpus.PROGRAMS else
                        f"{explanation.STEPS_WANTED} {self.binary}")

@@ -40,7 +40,7 @@ def run_again(binary, artifact, environment=None):
 
 
 def identify(code, output):
-    """The id of how a run ended."""
+    """The id of how a run ended; a sanitizer's errors of one kind have the same."""
     if code == 0:
         return fuzzer.UNREPEATED
     return fuzzer.parse_finding(output) or "unknown"
@@ -49,8 +49,10 @@ def identify(code, output):
 class Crashes:
     """The findings so far."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, find=lambda output: None):
+        """find(output): the function of the code under test that a run died in."""
         self.binary = binary
+        self.find = find
         self.ids = {}  # of each finding's path; in the order found
 
     def add(self, findings):
@@ -63,7 +65,7 @@ class Crashes:
     def examine(self, finding):
         """Reads what a worker said of a finding, if that is there by now."""
         try:
-            self.ids[finding] = fuzzer.parse_finding(log_of(finding).read_text(encoding="utf-8", errors="replace")) or "unknown"
+            self.ids[finding] = fuzzer.identify(log_of(finding).read_text(encoding="utf-8", errors="replace"), self.find)
         except FileNotFoundError:
             pass
 

@@ -5,12 +5,13 @@ The files, each written whole: FILE.reduced, the input; FILE.txt, the explanatio
 is written last and so shows that the others are there."""
 
 import base64
+import functools
 import pathlib
 import re
 import tempfile
 import time
 
-from kmemfuzz import corpus, crashes, fuzzer, reduction
+from kmemfuzz import corpus, crashes, fuzzer, heap, reduction
 from kmemfuzz.outside_text import dump_json, shell_word, visible
 
 FORMAT = "kmem-explanation 1"
@@ -69,6 +70,13 @@ def dump(data):
         characters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
         lines.append(f"{start:4}  {part.hex(' '):<{3 * DUMP_LINE_SIZE - 1}}  |{characters}|")
     return "\n".join(lines)
+
+
+def find_function(target):
+    """find(output): the function of the code under test that a target died in."""
+    if heap.CURRENT is None:
+        return functools.partial(fuzzer.find_function, folders=UNDER_TEST.get(target, ("src/",)))
+    return functools.partial(fuzzer.find_own_function, folders=tuple(f"{path.parent}/" for path in heap.CURRENT.sources()))
 
 
 class Failures:
@@ -165,8 +173,7 @@ def _explain(path, target, binary, is_cut):
     data = path.read_bytes()
     failures = Failures(binary, target)
     failure, _ = failures.run(path, HASTY)
-    name = failure[0]
-    if name == fuzzer.UNREPEATED:
+    if failure[0] == fuzzer.UNREPEATED:
         return {"problem": f"it does not fail when {binary} runs it again"}
     reduced, runs = reduce(data, failure, target, failures, is_cut)
     if is_cut():
@@ -181,7 +188,7 @@ def _explain(path, target, binary, is_cut):
         reduced = data
         corpus.write_whole(files["reduced"], reduced)
         _, output = failures.run(files["reduced"], steps)
-    document = {"format": FORMAT, "target": target, "id": name, "size_before": len(data), "size_after": len(reduced),
+    document = {"format": FORMAT, "target": target, "id": fuzzer.name_in(*failure), "size_before": len(data), "size_after": len(reduced),
                 "runs": runs, "input": base64.b64encode(reduced).decode(), "report": report_words(output),
                 "replay": f"{STEPS_WANTED} {shell_word(binary)} {shell_word(files['reduced'])}"}
     text = explanation_text(document, path, files)

@@ -5,16 +5,17 @@ import base64
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import time
 
-from kmemfuzz import child, fuzzer, tree
+from kmemfuzz import child, fuzzer, results, tree
 from kmemfuzz.command_line import EXIT_SOUND, EXIT_VIOLATION
 from kmemfuzz.explanation import CARRIED_SIZE, Cut, carry
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
 
+CHOSEN_FROM = 200  # inputs of one id, the smallest, that are reduced to tell bugs apart
+CHOOSE_SECONDS = 60  # that this may take
 POLL_SECONDS = 0.1  # between looks at whether someone still waits
 
 
@@ -100,6 +101,22 @@ def explain_program(artifact, tool, seconds, is_cut=_never):
     return finding
 
 
+def choose(files, tool, count, is_cut=_never):
+    """Which of the inputs of one id are explained, at most count: the first of each bug, where reducing them all tells which is
+    which, and then others; in their order. Raises Cut."""
+    if len(files) <= count:
+        return files
+    tried = files[:CHOSEN_FROM]
+    _, output, _ = _run([str(tool), "run", "--json", "--reduce", "--", *tried], CHOOSE_SECONDS, is_cut)
+    try:
+        bugs = results.distinct(json.loads(output)["results"])
+    except (ValueError, KeyError, RecursionError):
+        return files[:count]
+    first = [bug[0]["file"] for bug in bugs][:count]
+    chosen = {*first, *[file for file in files if file not in first][:count - len(first)]}
+    return [file for file in files if file in chosen]
+
+
 def explain_findings(artifacts, explain):
     """Explains files that a fuzzer has saved by explain(file), each once and in this order. Yields each finding as soon as
     it is explained, with one more member, `duplicate_of`: the file of the first finding with the same id that is reduced to
@@ -109,8 +126,7 @@ def explain_findings(artifacts, explain):
         finding = explain(artifact)
         finding["duplicate_of"] = None
         if finding["problem"] is None:
-            # The format that the bytes are in is no part of what goes wrong.
-            reduced = re.sub(r"\Akmem-program \d+\n", "", finding["program"]) if "program" in finding else finding["input"]
+            reduced = results.without_format(finding["program"]) if "program" in finding else finding["input"]
             original = first.setdefault((finding["id"], reduced), finding["file"])
             finding["duplicate_of"] = original if original != finding["file"] else None
         yield finding

@@ -34,6 +34,7 @@ _UNWRITTEN = re.compile(r"WARNING: MemorySanitizer: ([\w-]+)")  # it ends the pr
 _UNREPEATED = re.compile(r"^VIOLATION that did not happen again", re.MULTILINE)
 _UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
 _FRAME = re.compile(r"^    #(\d+) 0x[0-9a-f]+ (?: \((.*\+0x[0-9a-f]+)\)|in (.+?) (?:\S*/)?((?:src|invariants|fuzz)/\S+?):\d+)?")
+_OWN_FRAME = re.compile(r"^    #(\d+) 0x[0-9a-f]+ in (.+?) (/\S+?):\d+(?::\d+)?$")
 _BEGIN = re.compile(r"^#\d+\s+INITED\b")
 _TOTAL = re.compile(r"^stat::number_of_executed_units:\s+(\d+)")
 _CHATTER = re.compile(r"^stat::\w+:\s")
@@ -128,6 +129,25 @@ def find_function(output, folders):
     """The innermost function of the first stack in a run's output whose file is below one of these folders of the tree; None
     when there is none, or there are no symbols."""
     return next((function for _, function, file in _first_stack(output) if file and file.startswith(folders)), None)
+
+
+def find_own_function(output, folders):
+    """The same for folders anywhere, given in full."""
+    frames = [match.groups() for match in map(_OWN_FRAME.match, output.splitlines()) if match]
+    end = next((number for number, frame in enumerate(frames) if number and frame[0] == "0"), None)
+    return next((function for _, function, file in frames[:end] if file.startswith(folders)), None)
+
+
+def identify(output, find):
+    """What stopped a target, as parse_finding, with the function that find(output) finds: a sanitizer's errors of one kind are as
+    many bugs as places. "unknown" when nothing is known."""
+    name = parse_finding(output) or "unknown"
+    function = find(output) if is_sanitizers(name) else None
+    return name_in(name, function)
+
+
+def name_in(name, function):
+    return f"{name} in {function}" if function else name
 
 
 def parse_artifact(output):

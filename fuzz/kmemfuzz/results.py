@@ -107,7 +107,7 @@ NOT_WRITTEN = EXIT_ENVIRONMENT
 
 def program_of(result):
     """The program of a failure, as text: reduced, if it could be."""
-    return result.get("reduced", result["program"])["text"]
+    return (result.get("reduced") or result["program"])["text"]
 
 
 def without_format(program):

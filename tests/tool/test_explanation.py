@@ -130,9 +130,9 @@ VIOLATION text-encoded-size: A sentence.
 
     def test_an_input_that_fails_by_the_same_sanitizer_in_another_function_is_no_smaller_version(self):
         self.write_target(STACKS)
-        for data, reduced in ((b"one x two y", b"xy"), (b"one x two", b"x")):
+        for data, reduced, function in ((b"one x two y", b"xy", "parse_size"), (b"one x two", b"x", "text_parse")):
             finding = self.explain(data)
-            assert (finding["id"], base64.b64decode(finding["input"]).replace(b"0", b"")) == ("asan: use-after-poison", reduced)
+            assert (finding["id"], base64.b64decode(finding["input"]).replace(b"0", b"")) == (f"asan: use-after-poison in {function}", reduced)
         assert "in text_parse " in finding["report"]
 
     def test_names_of_functions_are_looked_for_once_for_each_stack(self):

@@ -88,6 +88,31 @@ class TestFindings:
             "file": file, "id": "free-merged", "problem": None, "program": programs[file]})
         assert [finding["duplicate_of"] for finding in found] == [None, "a", None]
 
+    def choose(self, files, count=2):
+        return findings.choose(files, tool=self.tool, count=count)
+
+    def test_of_many_of_one_kind_the_first_of_each_bug_is_explained_and_then_the_smallest(self):
+        def result(file, function, program, number):
+            return {"oracle": "sanitizer", "place": {"function": function}, "file": file,
+                    "reduced": {"text": f"kmem-program {number}\n{program}\n"}}
+        names = ["f:1", "f:11", "f:2", "g:1"]
+        document = {"results": [result("f:1", "f", "alloc 0 1", 1), result("f:11", "f", "alloc 0 1", 2), result("f:2", "f", "alloc 0 2", 1),
+                                result("g:1", "g", "alloc 0 1", 1)]}
+        (self.folder / "document").write_text(json.dumps(document), encoding="utf-8")
+        self.write_tool('#!/bin/sh\necho "$@" >>"$(dirname "$0")/calls"\ncat "$(dirname "$0")/document"\nexit 1\n')
+        assert self.choose(names, count=3) == ["f:1", "f:2", "g:1"]
+        assert (self.folder / "calls").read_text() == "run --json --reduce -- f:1 f:11 f:2 g:1\n"
+        assert self.choose(names, count=2) == ["f:1", "f:2"]
+        document["results"] = document["results"][:2]
+        (self.folder / "document").write_text(json.dumps(document), encoding="utf-8")
+        assert self.choose(names, count=3) == ["f:1", "f:11", "f:2"]
+
+    def test_where_bugs_cannot_be_told_apart_the_smallest_are_explained(self):
+        self.write_tool("#!/bin/sh\necho '{'\nexit 4\n")
+        assert self.choose(["a", "b", "c"]) == ["a", "b"]
+        self.tool.unlink()
+        assert self.choose(["a", "b"]) == ["a", "b"]  # nothing is run for so few
+
     def test_a_file_named_twice_is_explained_once(self):
         found, _ = self.explain("a/x:1", "a/x:1")
         assert len(found) == 1

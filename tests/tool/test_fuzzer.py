@@ -73,6 +73,21 @@ class TestFuzzerOutput:
         for output in ("", INITED, VIOLATED, TIMED_OUT):
             assert fuzzer.find_function(output, ("src/",)) is None
 
+    def test_two_errors_of_one_kind_in_two_functions_are_two_bugs(self):
+        def identify(output, folders=("src/",)):
+            return fuzzer.identify(output, lambda output: fuzzer.find_function(output, folders))
+        assert identify(POISONED) == "asan: use-after-poison in kmem_zalloc"
+        assert identify(POISONED.replace("kmem_zalloc", "kmem_free")) == "asan: use-after-poison in kmem_free"
+        assert (identify(POISONED, ("fuzz/",)), identify(VIOLATED), identify(TIMED_OUT), identify("")) == (
+            "asan: use-after-poison", "free-merged", "hang", "unknown")
+
+    def test_the_function_of_a_heap_of_ones_own_lies_in_its_folders_wherever_they_are(self):
+        stack = ("    #0 0x55d0 in memcpy /build/llvm/compiler-rt/lib/asan/asan_interceptors.cpp:63:5\n"
+                 "    #1 0x55d1 in take /home/me/kernel/heap.c:9:1\n    #2 0x55d2 in release /home/me/fuzz/my_heap.c:7:1\n\n"
+                 "    #0 0x55d4 in other /home/me/fuzz/my_heap.c:31:18\n")
+        for folders, function in ((("/home/me/kernel/", "/home/me/fuzz/"), "take"), (("/home/me/fuzz/",), "release"), (("/home/you/",), None)):
+            assert fuzzer.find_own_function(stack, folders) == function
+
     def test_a_stack_without_symbols_is_known_by_its_places(self):
         output = "".join(f"    #{number} 0x7f2{number}  (/tmp/x/sv39_fuzzer+0x12{number}) (BuildId: 77ab)\n"
                          for number in range(2))

@@ -41,7 +41,7 @@ OUTCOMES = (NOTICED, UNNOTICED, OTHERWISE, DOES_NOT_APPLY, DOES_NOT_COMPILE)
 
 class Patch(NamedTuple):
     """A way to break the harness. test: (where, name), as parse_test gives it; because: what its failure has to say; ends: what
-    has to come of the patch, which for canaries is another thing than NOTICED."""
+    has to come of the patch, which for canaries is another thing than NOTICED; others: builds that the test needs besides its preset's."""
     name: str
     path: pathlib.Path | None
     breaks: str
@@ -50,6 +50,7 @@ class Patch(NamedTuple):
     preset: str
     ends: str = NOTICED
     program: str = "kmemfuzz"  # that a test of the tool runs
+    others: tuple = ()
 
 
 class Result(NamedTuple):
@@ -81,8 +82,9 @@ def parse_patch(path):
     ends = header.get("Ends", NOTICED)
     if ends not in OUTCOMES or (ends == NOTICED) == (path.parent == CANARIES):
         raise Broken(f"{path}: canaries, and only they, say 'Ends:' and one of {', '.join(OUTCOMES[1:])}")
-    return Patch(path.stem, path, header["Breaks"], parse_test(header["Noticed-by"]), header["Because"],
-                 header.get("Preset", "release"), ends, header.get("Program", "kmemfuzz"))
+    preset, *others = header.get("Preset", "release").split()
+    return Patch(path.stem, path, header["Breaks"], parse_test(header["Noticed-by"]), header["Because"], preset, ends,
+                 header.get("Program", "kmemfuzz"), tuple(others))
 
 
 def read_patches(folder):
@@ -323,7 +325,7 @@ def select(options):
 
 def presets_of(patches):
     """The builds that patches need."""
-    return sorted({"release", *(patch.preset for patch in patches)})
+    return sorted({"release", *(name for patch in patches for name in (patch.preset, *patch.others))})
 
 
 def presets(options):

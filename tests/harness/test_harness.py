@@ -30,8 +30,9 @@ def parse(folder, text):
 
 class TestHeader:
     def test_its_fields_and_the_file_name_are_read(self, folder):
-        patch = parse(folder, HEADER + "Preset: dev\n" + PATCH)
-        assert patch[2:] == ("It errs.", ("invariant", "it_is_right: in a row"), "1 != 2", "dev", harness.NOTICED, "kmemfuzz")
+        patch = parse(folder, HEADER + "Preset: dev rv64\n" + PATCH)
+        assert patch[2:] == ("It errs.", ("invariant", "it_is_right: in a row"), "1 != 2", "dev", harness.NOTICED, "kmemfuzz", ("rv64",))
+        assert harness.presets_of([patch]) == ["dev", "release", "rv64"]
 
     @pytest.mark.parametrize("text, problem", [
         ("Breaks: x\n", "lacks Noticed-by, Because"),

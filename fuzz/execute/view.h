@@ -53,7 +53,8 @@ struct subject_view {
     bool (*start)(const struct subject_region *region);
 
     /* Tries to make another heap in an impossible region: any member may be wrong. Returns whether it did,
-     * and leaves the heap there is as it was. NULL: start takes good regions only. */
+     * or was refused without being told why, and leaves the heap there is as it was. NULL: start takes good
+     * regions only. */
     bool (*start_badly)(const struct subject_region *region);
 
     /* Cuts free blocks into several side by side, as no operation leaves them, within 64 bytes of where each

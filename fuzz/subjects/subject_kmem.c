@@ -10,17 +10,17 @@ static bool start(void *memory, size_t size) {
     return kmem_init(&heap, memory, 1, size, NULL) == KMEM_OK;
 }
 
-static bool start_in(struct kmem *kmem, const struct subject_region *region) {
-    return kmem_init(kmem, region->base, region->page_count, region->page_size, &region->source) == KMEM_OK;
+static enum kmem_error start_in(struct kmem *kmem, const struct subject_region *region) {
+    return kmem_init(kmem, region->base, region->page_count, region->page_size, &region->source);
 }
 
 static bool start_region(const struct subject_region *region) {
-    return start_in(&heap, region);
+    return start_in(&heap, region) == KMEM_OK;
 }
 
 static bool start_badly(const struct subject_region *region) {
     struct kmem other;
-    return start_in(&other, region);
+    return start_in(&other, region) != KMEM_BAD_REGION || kmem_last_error(&other) != KMEM_BAD_REGION;
 }
 
 static void *alloc(size_t size) {

@@ -23,6 +23,15 @@ static bool start(void *memory, size_t size) {
 
 static bool start_region(const struct subject_region *given);
 
+static bool is_named(enum page_error error, const char *name) {
+    const char *const given = page_error_name(error);
+    size_t i = 0;
+    while (given != NULL && given[i] == name[i] && name[i] != '\0') {
+        i++;
+    }
+    return given != NULL && given[i] == name[i];
+}
+
 /* Any address will do but NULL, so where a size would, too, no page fits: it and its descriptor take more. */
 static bool start_badly(const struct subject_region *given) {
     size_t size;
@@ -33,28 +42,22 @@ static bool start_badly(const struct subject_region *given) {
         size = size < PAGE_SIZE ? size : PAGE_SIZE;
     }
     struct page_allocator other;
-    return page_init(&other, given->base, size) == PAGE_OK;
+    return !is_named(page_init(&other, given->base, size), "bad-region") ||
+           page_last_error(&other) != PAGE_BAD_REGION;
 }
 
+/* By its name, as people read it, so that a wrong name is a wrong refusal: one that pages have not. */
 static enum refusal refusal_of(enum page_error error) {
-    switch (error) {
-    case PAGE_OK:
+    if (is_named(error, "ok")) {
         return REFUSAL_NONE;
-    case PAGE_EXHAUSTED:
-        return REFUSAL_EXHAUSTED;
-    case PAGE_FOREIGN_POINTER:
-        return REFUSAL_FOREIGN;
-    case PAGE_MISALIGNED_POINTER:
-        return REFUSAL_MISALIGNED;
-    case PAGE_INTERIOR_POINTER:
-        return REFUSAL_INTERIOR;
-    case PAGE_DOUBLE_FREE:
-        return REFUSAL_DOUBLE_FREE;
-    case PAGE_BAD_REGION:
-    case PAGE_CORRUPT:
-        break;
     }
-    return REFUSAL_CORRUPT;
+#define RETURN_IF_NAMED(refusal, name)                                                                       \
+    if (is_named(error, name)) {                                                                             \
+        return REFUSAL_##refusal;                                                                            \
+    }
+    REFUSAL_LIST(RETURN_IF_NAMED)
+#undef RETURN_IF_NAMED
+    return REFUSAL_BAD_ALIGNMENT;
 }
 
 static void call_free(void *pointer) {

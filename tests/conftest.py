@@ -12,7 +12,7 @@ import pytest
 # What Python compiles goes beside the builds, for the thousands of processes that tests start.
 sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(pathlib.Path(__file__).resolve().parents[1] / "build/pycache")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-pytest.register_assert_rewrite("campaign_tree", "folders", "gate_fixture", "tool_fixture")
+pytest.register_assert_rewrite("campaign_tree", "folders", "gate_fixture", "sarif_rules", "tool_fixture")
 _MODULES = pytest.StashKey[set]()
 
 

@@ -69,7 +69,7 @@ class GitHub(Host):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self.values, self.failed, self.workspace = {}, False, None
+        self.values, self.failed, self.workspace, self.summary = {}, False, None, None
         self.refused = ()  # actions of others that fail
 
     def value(self, name):
@@ -109,7 +109,8 @@ class GitHub(Host):
             return 0, ""
         written = self.workspace.with_name("github-output")
         written.write_text("", encoding="utf-8")
-        environment = {**os.environ, "GITHUB_ACTION_PATH": str(tree), "GITHUB_OUTPUT": str(written),
+        self.summary = self.workspace.with_name("github-step-summary")
+        environment = {**os.environ, "GITHUB_ACTION_PATH": str(tree), "GITHUB_OUTPUT": str(written), "GITHUB_STEP_SUMMARY": str(self.summary),
                        **{key: self._fill(value) for key, value in step.get("env", {}).items()}}
         done = self._shell(self._fill(step["run"]), self.workspace, environment)
         for line in written.read_text(encoding="utf-8").splitlines():
@@ -122,7 +123,8 @@ class GitHub(Host):
         self.run_count += 1
         self.workspace, self.failed = workspace, False
         self.values = {"github.event_name": event, "github.run_id": str(self.run_count), "github.run_attempt": "1",
-                       "github.repository": "kernels/small", "github.event.pull_request.head.repo.full_name": head}
+                       "github.repository": "kernels/small", "github.server_url": "https://github.com",
+                       "github.action_repository": "OWNER/kmem", "github.action_ref": "v0.2.0", "github.event.pull_request.head.repo.full_name": head}
         for name, about in action["inputs"].items():
             self.values[f"inputs.{name}"] = self._fill(inputs.get(name, about.get("default", "")))
         output, ran = "", []
@@ -169,7 +171,7 @@ class GitLab(Host):
         if job["cache"]["policy"] == "pull-push" and (code == 0 or job["cache"].get("when") == "always"):
             self._copy(workspace, cache, job["cache"]["paths"])
         if code == 0 or job["artifacts"]["when"] == "always":
-            self._copy(workspace, self.artifacts / name, job["artifacts"]["paths"])
+            self._copy(workspace, self.artifacts / name, [*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]])
         return Done(code != 0, output, [], {})
 
 

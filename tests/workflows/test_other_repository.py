@@ -7,9 +7,11 @@ import pathlib
 import re
 import shutil
 import subprocess
+import xml.etree.ElementTree as ET
 
 import hosts
 import pytest
+import sarif_rules
 import workflows
 import yaml
 from folders import write_script
@@ -61,7 +63,7 @@ class TestRules:
     def test_both_hosts_run_the_same_words(self):
         commands = [step.get("run", "") for step in ACTION["runs"]["steps"]] + GITLAB[".kmemfuzz"]["script"]
         names = re.findall(r'fuzz/kmemfuzz" (\w+) "\$(?:KMEMFUZZ_)?SUBJECT"', " ".join(" ".join(commands).split()))
-        assert names == ["build", "run", "fuzz", "sarif", "build", "run", "fuzz"]
+        assert names == ["build", "run", "fuzz", "sarif", "junit", "summary", "build", "run", "fuzz", "junit"]
 
     def test_the_example_gives_inputs_that_there_are_and_is_pinned(self):
         assert set(STEP["with"]) <= set(ACTION["inputs"])
@@ -167,9 +169,13 @@ class TestGitHub:
         return self.repository.host.run(ACTION, self.tree, self.workspace, event, inputs)
 
     def results(self):
-        """What the SARIF file has that was shown."""
+        """What the SARIF file has that was shown; its links are to the documents of the action's own release."""
         path = self.repository.host.artifacts / "kmemfuzz-my_heap/fuzz/my_heap.fuzz/build/results.sarif"
-        return json.loads(path.read_text(encoding="utf-8"))["runs"][0]["results"]
+        document = json.loads(path.read_text(encoding="utf-8"))
+        sarif_rules.check(document)
+        run, = document["runs"]
+        assert run["tool"]["driver"]["informationUri"] == "https://github.com/OWNER/kmem/blob/v0.2.0/docs/output.md"
+        return run["results"]
 
     def test_a_sound_heap_passes_and_the_next_night_starts_from_what_this_one_learnt(self):
         subprocess.run(["make", "kernel.a"], cwd=self.repository.check_out(), check=True, stdout=subprocess.DEVNULL)
@@ -206,6 +212,10 @@ class TestGitHub:
             assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("kernel/heap.c", line)
             related, = [place["physicalLocation"] for place in result["relatedLocations"]]
             assert (self.workspace / related["artifactLocation"]["uri"]).is_file()
+        summary = self.repository.host.summary.read_text(encoding="utf-8")
+        assert f"in `kernel/heap.c:{line}`, found by `fuzz/my_heap.fuzz/" in summary
+        cases = ET.parse(self.repository.host.artifacts / "kmemfuzz-my_heap/fuzz/my_heap.fuzz/build/results.xml").getroot()
+        assert int(cases.get("failures")) >= 1
 
     def test_a_heap_that_does_not_compile_fails_with_what_the_compiler_said(self):
         self.repository.text += "int unfinished("
@@ -246,4 +256,5 @@ class TestGitLab:
         assert done.failed
         assert "kernel/heap.c:" in done.output
         assert [name for name in self.repository.kept("kmemfuzz-night", FINDINGS) if name.startswith("crash-")]
+        assert self.repository.kept("kmemfuzz-night", "fuzz/my_heap.fuzz/build") == {"results.xml"}
         assert [*self.repository.host.cache.iterdir()]

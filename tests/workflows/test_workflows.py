@@ -137,9 +137,9 @@ class Rules(unittest.TestCase):
                                  "job build may write contents"),
         "permissions for all jobs": ("permissions: {}", "permissions: read-all", "permissions are not empty"),
         "no concurrency group": ("\nconcurrency:\n  group", "\nno_concurrency:\n  group", "there is no concurrency group"),
-        "an action by its tag": ("actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0", "actions/checkout@v5",
+        "an action by its tag": ("actions/checkout@93cb6efe18208431cddfb8368fd83d5badbf9bfd # v5.0.1", "actions/checkout@v5",
                                  "names no commit with its release"),
-        "an action by a commit without its release": (" # v4.6.2", "", "names no commit with its release"),
+        "an action by a commit without its release": (" # v6.0.0", "", "names no commit with its release"),
         "a command that is not there": ("./ci/replay", "./ci/repaly", "there is no ./ci/repaly in this tree"),
         "a command that is not ours": ("./ci/replay", "make replay", "'make replay' does not begin with a command"),
         "a word of a build that is not there": ("build/release/kmemfuzz board", "build/fuzz/kmemfuzz board", "nothing builds fuzz for"),
@@ -166,6 +166,44 @@ class Rules(unittest.TestCase):
                 problems = workflows.check_workflow(broken)
                 self.assertTrue(any(problem in told for told in problems), problems)
 
+    SANITIZERS = "    strategy:\n      matrix:\n        sanitizer: [address, memory]\n    steps:\n"
+    BROKEN_CLUSTERFUZZLITE = {
+        "three corpora of one name": ("    steps:\n", SANITIZERS, "cifuzz-corpus-* is written by each of: fuzz address, fuzz memory"),
+        "crashes of one name": ("    steps:\n", SANITIZERS, "crashes-* is written by each of: fuzz address, fuzz memory"),
+        "no token to read a private repository": ("          github-token: ${{ github.token }}\n", "", "step Build no github-token"),
+        "hangs that are dropped": ("REPORT_TIMEOUTS", "REPORT_OOMS", "job fuzz drops hangs"),
+    }
+
+    def test_a_workflow_of_clusterfuzzlite_that_would_lose_something_is_told_what(self):
+        text = next(workflow for workflow in ALL if workflow.name == "cflite_batch.yml").text
+        for name, (before, after, problem) in self.BROKEN_CLUSTERFUZZLITE.items():
+            with self.subTest(name):
+                self.assertIn(before, text)
+                problems = workflows.check_workflow(workflows.parse_workflow("cflite_batch.yml", text.replace(before, after, 1)))
+                self.assertTrue(any(problem in told for told in problems), problems)
+
+    def test_two_jobs_may_not_write_one_artifact_and_a_matrix_may_if_its_value_is_in_the_name(self):
+        nightly = next(workflow for workflow in ALL if workflow.name == "nightly.yml")
+        broken = nightly.text.replace("name: campaign-${{ matrix.target }}\n", "name: report\n")
+        self.assertNotEqual(broken, nightly.text)
+        self.assertEqual(workflows.check_artifacts(nightly), [])
+        self.assertEqual(workflows.check_artifacts(workflows.parse_workflow("nightly.yml", broken)), [
+            "the artifact report is written by each of: fuzz heap 4h, fuzz kernel 30m, fuzz pages 30m, fuzz sv39 30m, fuzz text 30m, judge"])
+
+    def test_a_pull_request_is_fuzzed_with_every_sanitizer_that_a_night_chooses_from_in_the_same_way(self):
+        night = next(workflow for workflow in ALL if workflow.name == "cflite_batch.yml")
+        sanitizers = night.events["workflow_dispatch"]["inputs"]["sanitizer"]["options"]
+        self.assertEqual(sanitizers, yaml.safe_load((TREE / ".clusterfuzzlite/project.yaml").read_text(encoding="utf-8"))["sanitizers"])
+        texts = {workflow.content["env"]["SANITIZER"]: workflow.text for workflow in ALL if workflow.name.startswith("cflite_pr_")}
+        self.assertEqual(sorted(texts), sorted(sanitizers))
+        alike = {text.replace(f"name: ClusterFuzzLite {sanitizer}\n", "").replace(f"  SANITIZER: {sanitizer}\n", "")
+                 for sanitizer, text in texts.items()}
+        self.assertEqual(len(alike), 1)
+        # Each schedule but one is named where the sanitizer is chosen, and that one is of the first.
+        named = re.findall(r"schedule == '([^']+)' && '(\w+)'", night.content["env"]["SANITIZER"])
+        crons = [row["cron"] for row in night.events["schedule"]]
+        self.assertEqual((crons[1:], sanitizers[1:]), tuple(map(list, zip(*named))))
+
     def test_a_job_of_gitlab_that_breaks_a_rule_is_told_which(self):
         commands = [step.command for step in STEPS]
         content = {"test": {"script": ["./ci/lint", "./ci/nosuch"]}}
@@ -188,7 +226,7 @@ class Rules(unittest.TestCase):
     def test_both_hosts_give_the_same_environment(self):
         variables = {key: str(value) for key, value in GITLAB["variables"].items()}
         for workflow in ALL:
-            if "env" in workflow.content:
+            if list(workflows.github_steps(workflow)):
                 self.assertEqual({key: str(value) for key, value in workflow.content["env"].items()}, variables)
 
     @unittest.skipIf(os.getuid() != 0, "only root can give a folder to another user")
@@ -272,7 +310,7 @@ class Steps(unittest.TestCase):
 
     def run_step(self, step):
         """Runs a step as GitHub's runner does."""
-        environment = {**os.environ, **step.environment, **{key: SHORT[key] for key in SHORT if key in step.environment}}
+        environment = {**os.environ, "GITHUB_STEP_SUMMARY": os.devnull, **step.environment, **{key: SHORT[key] for key in SHORT if key in step.environment}}
         done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.command], cwd=TREE,
                               env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)

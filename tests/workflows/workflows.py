@@ -1,5 +1,6 @@
 """Reads the workflows of both hosts, and says which of our rules they break. Nothing is run here, and nothing is asserted."""
 
+import itertools
 import json
 import pathlib
 import re
@@ -67,6 +68,48 @@ def read_workflows(tree=TREE):
 def steps_of(job):
     """The steps of a job."""
     return job.get("steps", [])
+
+
+def matrix_rows(job):
+    """Every combination of a job's matrix, each of which is a job of the run."""
+    matrix = job.get("strategy", {}).get("matrix", {})
+    return matrix.get("include") or [dict(zip(matrix, values)) for values in itertools.product(*matrix.values())]
+
+
+def written_artifacts(step, matrix):
+    """The names of the artifacts that a step may write; what ClusterFuzzLite names by target ends with a star."""
+    action, given = step.get("uses", "").partition("@")[0], step.get("with", {})
+    if action == "actions/upload-artifact":
+        return [re.sub(r"\$\{\{ matrix\.(\w+) \}\}", lambda match: str(matrix[match[1]]), given["name"])]
+    if action == "google/clusterfuzzlite/actions/build_fuzzers" and given.get("upload-build"):
+        sanitizer = given["sanitizer"].replace("${{ matrix.sanitizer }}", matrix.get("sanitizer", ""))
+        return [f"cifuzz-build-{sanitizer}-*"]
+    if action == "google/clusterfuzzlite/actions/run_fuzzers":
+        return {"batch": ["cifuzz-corpus-*", "crashes-*"], "code-change": ["crashes-*"], "prune": ["cifuzz-corpus-*"],
+                "coverage": ["cifuzz-coverage-latest"]}[given["mode"]]
+    return []
+
+
+def check_artifacts(workflow):
+    """Artifacts cannot be changed: of two jobs of a run that write one, what the second has is lost."""
+    writers = {}
+    for name, job in workflow.jobs.items():
+        for matrix in matrix_rows(job):
+            for artifact in sorted({artifact for step in steps_of(job) for artifact in written_artifacts(step, matrix)}):
+                writers.setdefault(artifact, []).append(" ".join([name, *map(str, matrix.values())]))
+    return [f"the artifact {artifact} is written by each of: {', '.join(jobs)}" for artifact, jobs in writers.items() if len(jobs) > 1]
+
+
+def check_clusterfuzzlite(name, job):
+    """What ClusterFuzzLite needs to be told on a private repository, and to report hangs."""
+    problems = []
+    for step in steps_of(job):
+        if step.get("uses", "").startswith("google/clusterfuzzlite/"):
+            if "github-token" not in step["with"]:
+                problems.append(f"job {name} gives step {step['name']} no github-token, without which a private repository is not read")
+            if step["with"].get("mode") in ("batch", "code-change") and step.get("env", {}).get("REPORT_TIMEOUTS") != "true":
+                problems.append(f"job {name} drops hangs: REPORT_TIMEOUTS is not true")
+    return problems
 
 
 def first_of_matrix(job):
@@ -167,6 +210,7 @@ def check_job(workflow, name, job, tree):
         problems.append(f"job {name} has no timeout-minutes of {LONGEST_MINUTES} at most")
     if "schedule" in workflow.events and "needs" not in job and "github.event.repository.fork" not in job.get("if", ""):
         problems.append(f"job {name} would start on a fork by itself")
+    problems += check_clusterfuzzlite(name, job)
     problems += check_built([step["run"] for step in steps_of(job) if "run" in step])
     for step in steps_of(job):
         if "run" in step:
@@ -192,6 +236,7 @@ def check_workflow(workflow, tree=TREE):
     for number, line in enumerate(workflow.text.splitlines(), start=1):
         if "uses:" in line and not line.lstrip().startswith("#") and not _RELEASE.search(line):
             problems.append(f"line {number} names no commit with its release: uses: OWNER/NAME@COMMIT # vN")
+    problems += check_artifacts(workflow)
     for name, job in workflow.jobs.items():
         problems += check_job(workflow, name, job, tree)
     return problems

@@ -27,7 +27,7 @@ PORT_UNCHECKED static void copy_words(word *to, const word *from, size_t size) {
     }
 }
 
-static void copy_bytes(unsigned char *to, const unsigned char *from, size_t size) {
+static void copy_bytes(unsigned char *restrict to, const unsigned char *restrict from, size_t size) {
     for (size_t i = 0; i < size; i++) {
         to[i] = from[i];
     }
@@ -66,7 +66,7 @@ static void save(const struct executor *executor, size_t region_size) {
 
 /* Poison as a sound heap has it: the call may have left anything. */
 static void poison_again(const struct executor *executor, size_t region_size) {
-    if (!executor->subject->view->poisons) {
+    if (!PORT_ADDRESS_SANITIZER || !executor->subject->view->poisons) {
         return;
     }
     PORT_POISON(executor->region.base, region_size);

@@ -180,6 +180,10 @@ static struct verdict judge(struct executor *executor, struct step *step) {
         return verdict;
     }
     executor->exact = executor->exact && !judge_disagrees(executor, step);
+    executor->is_unchanged = executor->is_as_judged != NULL && judge_is_unchanged(executor, step);
+    if (executor->is_unchanged) {
+        return verdict;
+    }
     if (step->offset != MODEL_NOTHING && !judge_is_inside(executor, step)) {
         step->offset = MODEL_NOTHING; /* with the oracle off: a payload that cannot be used is none */
         executor->exact = false;
@@ -211,6 +215,7 @@ static struct verdict judge(struct executor *executor, struct step *step) {
 static struct verdict perform(struct executor *executor, struct step *step) {
     if (step->call == CALL_DAMAGED) {
         executor->grant = false;
+        executor->is_unchanged = true;
         return damage_perform(executor, step);
     }
     stores_begin(executor->stores, __builtin_frame_address(0));

@@ -310,6 +310,17 @@ static bool is_laid_out(struct executor *executor, const struct step *step) {
     return right;
 }
 
+bool judge_is_unchanged(const struct executor *executor, const struct step *step) {
+    const struct subject_view *const view = executor->subject->view;
+    if (!executor_is_shown(executor) || view->check_briefly == NULL || step->call == CALL_NONE ||
+        !must_not_change(executor, step) || !verdict_is_sound(check_usable_size(executor, step)) ||
+        !executor->is_as_judged(executor)) { /* that after all calls of the subject */
+        return false;
+    }
+    const struct expectation expectation = expectation_of(executor);
+    return verdict_is_sound(view->check_briefly(&expectation, executor->model.taken_size, INVARIANT_ALL));
+}
+
 struct verdict judge_heap(struct executor *executor, const struct step *step, bool explained) {
     struct verdict verdict = verdict_sound();
     if (!explained || !is_laid_out(executor, step)) {

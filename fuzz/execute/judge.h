@@ -32,6 +32,10 @@ __attribute__((warn_unused_result)) struct verdict judge_start(struct executor *
 /* Checks what the subject says about its region: where it starts, and how many pages it has. */
 __attribute__((warn_unused_result)) struct verdict judge_region(const struct executor *executor);
 
+/* Must the step change nothing, and is it known that it has not (executor.is_as_judged)? Then all oracles on
+ * the heap and its payloads are sound; where it is not, they say what is wrong. */
+bool judge_is_unchanged(const struct executor *executor, const struct step *step);
+
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
  * guards. Fills the executor's census; but where what was stored is explained (stores.h), the blocks of a
  * large heap are not walked, and guards not looked at. */

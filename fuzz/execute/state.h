@@ -87,8 +87,11 @@ struct executor {
     bool repeats; /* executor_run does all once more from a new start, which must give the same answers */
     const struct guard *guard; /* watches calls of a subject without a view (guard.h); NULL: none does */
     struct stores *stores; /* where what a subject with a view stores is noted (stores.h); NULL: nowhere */
-    bool trusts_stores;    /* what they explain is not compared after every step. Digests then lack some
-                            * layouts, and the census those of large heaps */
+    /* Is every byte that a walk and the comparison of payloads and guards would read as it was when they last
+     * did? Then a step that must change nothing is not judged by them. NULL: that is not known. */
+    bool (*is_as_judged)(const struct executor *executor);
+    bool trusts_stores; /* what they explain is not compared after every step. Digests then lack some
+                         * layouts, and the census those of large heaps */
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
@@ -117,6 +120,7 @@ struct executor {
     struct census census;     /* of the heap after the last step at which it was walked */
     bool is_walked;           /* that was the last step */
     bool is_compared;         /* all payloads were compared after it */
+    bool is_unchanged;        /* is_as_judged was true after it, or it was a damage, which is undone */
 };
 
 /* Adds an observer, which must outlive its use, after those there are; at most OBSERVER_MAXIMUM in all. */

@@ -138,8 +138,17 @@ static struct {
     uint64_t stale_bits;
     size_t count; /* of slots and live blocks */
     unsigned char heap[VIEW_HEAP_SIZE];
-    unsigned char region[REGION_SAVED];
+    size_t region_size;                 /* bytes, as the next */
+    unsigned char region[REGION_SAVED]; /* from the guard in front on */
+    unsigned char end_guard[ARENA_GUARD_SIZE];
 } saved;
+
+/* The guards, and all from the region's base to what growth may add. */
+static bool is_as_saved(const struct executor *executor) {
+    const struct arena region = executor->region;
+    return memcmp(region.base - ARENA_GUARD_SIZE, saved.region, saved.region_size) == 0 &&
+           memcmp(region.base + region.capacity, saved.end_guard, ARENA_GUARD_SIZE) == 0;
+}
 
 /* Can all that a step may change be put back? */
 static bool is_saved(const struct executor *executor) {
@@ -147,7 +156,7 @@ static bool is_saved(const struct executor *executor) {
 }
 
 void close_save(const struct close *close, const struct close_place *place, bool stale) {
-    const struct executor *const executor = close->executor;
+    struct executor *const executor = close->executor;
     saved.layout = place->layout;
     saved.growth = place->growth;
     saved.stale = stale;
@@ -155,8 +164,11 @@ void close_save(const struct close *close, const struct close_place *place, bool
         return;
     }
     const struct subject_view *const view = executor->subject->view;
-    const size_t limit = executor->model.page_limit * executor->model.page_size + REGION_TAIL;
-    REQUIRE(limit <= sizeof saved.region);
+    const struct arena region = executor->region;
+    saved.region_size =
+        ARENA_GUARD_SIZE + executor->model.page_limit * executor->model.page_size + REGION_TAIL;
+    REQUIRE(saved.region_size <= sizeof saved.region);
+    executor->is_as_judged = is_as_saved;
     saved.executor = *executor;
     saved.count = executor->model.live_count + 1;
     memcpy(saved.slots, executor->tables.slots, saved.count * sizeof saved.slots[0]);
@@ -164,7 +176,8 @@ void close_save(const struct close *close, const struct close_place *place, bool
     saved.live_bits = executor->tables.live_bits[0];
     saved.stale_bits = executor->tables.stale_bits[0];
     memcpy(saved.heap, view->heap, view->heap_size);
-    memcpy(saved.region, executor->region.base, limit);
+    memcpy(saved.region, region.base - ARENA_GUARD_SIZE, saved.region_size);
+    memcpy(saved.end_guard, region.base + region.capacity, ARENA_GUARD_SIZE);
 }
 
 bool close_changed(const struct close *close) {
@@ -176,7 +189,7 @@ bool close_changed(const struct close *close) {
 
 /* Bytes from an offset on. */
 static void put_back(const struct close *close, size_t offset, size_t size) {
-    memcpy(close->executor->region.base + offset, saved.region + offset, size);
+    memcpy(close->executor->region.base + offset, saved.region + ARENA_GUARD_SIZE + offset, size);
 }
 
 struct verdict close_again(const struct close *close) {
@@ -188,21 +201,23 @@ struct verdict close_again(const struct close *close) {
     const struct subject_view *const view = executor->subject->view;
     const size_t touched = executor->touched_size;
     const size_t start = close->layouts.start;
-    if (close_changed(close)) {
+    memcpy(view->heap, saved.heap, view->heap_size);
+    if (!executor->is_unchanged) {
+        put_back(close, 0, executor->subject->facts.metadata);
+        put_back(close, start, touched - start);
+    }
+    if (executor->is_unchanged || !close_changed(close)) { /* these are all that a call that failed leaves */
+        executor->model = saved.executor.model;
+        executor->refusal = saved.executor.refusal;
+        executor->operation_count = saved.executor.operation_count;
+    } else {
         *executor = saved.executor;
         memcpy(executor->tables.slots, saved.slots, saved.count * sizeof saved.slots[0]);
         memcpy(executor->tables.live, saved.live, saved.count * sizeof saved.live[0]);
         executor->tables.live_bits[0] = saved.live_bits;
         executor->tables.stale_bits[0] = saved.stale_bits;
-    } else { /* these are all that a call that failed leaves */
-        executor->model = saved.executor.model;
-        executor->refusal = saved.executor.refusal;
-        executor->operation_count = saved.executor.operation_count;
     }
     executor->touched_size = touched;
-    memcpy(view->heap, saved.heap, view->heap_size);
-    put_back(close, 0, executor->subject->facts.metadata);
-    put_back(close, start, touched - start);
     return verdict_sound();
 }
 
@@ -211,6 +226,7 @@ struct verdict close_start(const struct close *close, uint64_t layout, enum clos
     struct executor *const executor = close->executor;
     const struct program_header header = close_header(close, growth);
     const struct subject_view *const view = executor->subject->view;
+    executor->is_as_judged = NULL;
     live[0] = close->front;
     const size_t first = close_first_slot(close);
     const size_t live_count = first + layouts_blocks(&close->layouts, layout, live + first);

@@ -153,6 +153,14 @@ class TestBugs(ToolTest):
         assert "\nAn operation fails from a layout that none leads to again: " in done.stdout
         assert done.stdout.endswith("The layout has taken blocks at 0 (24 bytes)\n")
 
+    @pytest.mark.parametrize("change,oracle", (("if (heap->base[7] != 0) heap->base[8] ^= 1", "contents-kept"),
+                                               ("heap->base[-1] ^= 1", "guards"), ("heap->taken_size ^= 8", "counters")))
+    def test_a_refused_call_that_changes_anything_judged_is_found(self, change, oracle):
+        misuse = (FREE, FREE + f"    if (pointer != NULL && kmem_usable_size(heap, pointer) == 0) {{\n        {change};\n    }}\n")
+        code, output, _ = self.prove(misuse, "--bytes", "32", "--jobs", "1")
+        assert code == VIOLATION
+        assert f"\nVIOLATION {oracle}:" in output
+
     def test_what_needs_more_live_blocks_than_fit_is_not_found(self):
         assert self.prove("deep/taken-count-of-six-bits", "--bytes", "64")[0] == SOUND
 

@@ -142,18 +142,37 @@ class TestOnAHost(TwoFilesTest):
         assert set(others) < set(verdicts(sound))
         assert output.splitlines()[-1] == f"END {len(verdicts(sound))} {len(others)} 0 {len(stopped)} 0 0"
 
-    @pytest.mark.parametrize("heap", ["buddy_heap", "fit_heap", "list_heap", "more_heap", "region_heap", "tlsf_heap"])
-    def test_every_line_is_the_tool_s(self, heap):
+    def build_subject(self, heap):
+        """The host's program with a heap of tests/subjects."""
         under_test = self.folder / "under_test.c"
         under_test.write_text(f'#include "kmemfuzz.h"\nextern const struct subject subject_{heap};\n'
                               f"const struct subject *const subject_under_test = &subject_{heap};\n", encoding="utf-8")
-        host = self.build_host("-O1", "-DSUBJECT_DEFECT=0", f"-I{ROOT}", f"-I{ROOT}/tests/subjects/port",
+        return self.build_host("-O1", "-DSUBJECT_DEFECT=0", f"-I{ROOT}", f"-I{ROOT}/tests/subjects/port",
                                sources=(under_test, ROOT / f"tests/subjects/{heap}.c"))
-        done = subprocess.run([host, "replay"], capture_output=True, text=True, check=False, timeout=TIMEOUT)
-        tool = subprocess.run([FOREIGN, "replay", self.folder / "blob"], capture_output=True, text=True, check=False, timeout=TIMEOUT,
+
+    def require_lines_of_tool(self, heap, blob):
+        """Requires the tool's lines for a blob from the host's program, which has that blob compiled in."""
+        done = subprocess.run([self.folder / "host", "replay"], capture_output=True, text=True, check=False, timeout=TIMEOUT)
+        tool = subprocess.run([FOREIGN, "replay", self.folder / blob], capture_output=True, text=True, check=False, timeout=TIMEOUT,
                               env={**os.environ, "SUBJECT": heap})
         assert verdicts(done.stdout) == verdicts(tool.stdout)
         assert len(verdicts(done.stdout)) > 100
+
+    @pytest.mark.parametrize("heap", ["buddy_heap", "fit_heap", "list_heap", "more_heap", "region_heap", "tlsf_heap"])
+    def test_every_line_is_the_tool_s(self, heap):
+        self.build_subject(heap)
+        self.require_lines_of_tool(heap, "blob")
+
+    def test_programs_made_of_the_seed_in_a_blob_are_the_tool_s(self):
+        host = self.build_subject("buddy_heap")
+        run(TOOL, "pack", "--programs", "200", "--seed", "4", "-o", "seed", "--c", "seed.c", "--force", cwd=self.folder)
+        rest = ("under_test.c", ROOT / "tests/subjects/buddy_heap.c", "seed.c", "host.o", "-o", host)
+        build = ("gcc", "-O1", "-DSUBJECT_DEFECT=0", f"-I{ROOT}", f"-I{ROOT}/tests/subjects/port")
+        run(*build, "kmemfuzz.o", *rest, cwd=self.folder)
+        assert run(host, "replay", code=UNUSABLE) == (
+            "ERROR 29 the blob's programs are made here: compile with -DKMEMFUZZ_PROGRAM=2048 for them\n")
+        run(*build, "-DKMEMFUZZ_PROGRAM=2048", "kmemfuzz.c", *rest, cwd=self.folder)
+        self.require_lines_of_tool("buddy_heap", "seed")
 
 
 class TestFirmware(TwoFilesTest):

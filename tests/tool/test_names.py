@@ -139,8 +139,10 @@ class TestEveryPath(ToolTest):
         assert (code, errors) == (SOUND, "")
         assert output.splitlines()[:-1] == [f"{EXAMPLE_SOUND}{name}" for name in sorted(names)]
         shown = self.run_tool("show", names[0])[1]
-        for name in names:
-            self.require(SOUND, f"{EXAMPLE_SOUND}{name}\n", "", "run", name)
+        code, output, errors = self.run_tool("run", *names)
+        assert (code, errors) == (SOUND, "")
+        assert output.splitlines()[:-1] == [f"{EXAMPLE_SOUND}{name}" for name in names]
+        for name in (names[-1], "d/a'b", 'd/a"b', "d/a\\b", "d/a%b"):
             self.require(SOUND, shown, "", "show", name)
             self.require(SOUND, "", "", "asm", name, "-o", f"{name}.o")
             assert (self.folder / f"{name}.o").read_bytes() == EXAMPLE_BYTES

@@ -32,13 +32,14 @@ CALLS = {
     "instructions": ["ci/bench target --instructions", "ci/bench choices"],
     "coverage": ["ci/coverage", "ci/coverage --target", "tests/coverage"],
     "planted": ["ci/planted"],
-    "detection": ["ci/detection"],
+    "detection": ["ci/detection --sample"],
     "canaries": ["ci/planted --canaries"],
     "harness": ["ci/harness --sample"],
     "sample": ["ci/mutants --sample 60 --first --programs 1000"],
     "docs": ["ci/docs", "ci/check-docs"],
 }
 NIGHT = {
+    "analysis": ["ci/lint --deep"],
     "subjects": ["tests/subjects"],
     "allocators": ["tests/allocators"],
     "engines": [*(f"{command}{name}" for name in ("address", "undefined", "memory", "coverage")
@@ -48,6 +49,7 @@ NIGHT = {
     "breakages": ["ci/harness"],
     "mutants": ["ci/mutants"],
     "search": ["ci/bench search --deep --ways generator,both"],
+    "boards": ["ci/detection"],
     "seeds": ["ci/planted --seed 2", "ci/planted --seed 3"],
     "proofs": ["tests/proofs"],
 }

@@ -35,7 +35,6 @@ RUN_BY_CI_TEST = {
     "./ci/coverage --html build/campaign/coverage --json >build/campaign/coverage.json": "ci/coverage",
     "./ci/coverage --target": "ci/coverage --target",
     "./ci/planted --json >build/campaign/planted.json": "ci/planted",
-    "./ci/detection": "ci/detection",
 }
 
 ALL = workflows.read_workflows()

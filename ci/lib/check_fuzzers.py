@@ -8,6 +8,7 @@ import collections
 import concurrent.futures
 import os
 import pathlib
+import platform
 import random
 import re
 import select
@@ -38,6 +39,17 @@ CALLS = {"address": "asan", "memory": "msan", "undefined": "ubsan", "dataflow": 
 # (fewest in a build with it, most in a build without it)
 CALL_LIMITS = {"address": (1000, 0), "memory": (1000, 3), "undefined": (168, 200), "dataflow": (100, 0),
                "thread": (100, 0)}
+
+# What the upstream runner sets, as far as it can change what comes of a run: leaks count, and every signal is reported.
+RUNNER_OPTIONS = {
+    "ASAN_OPTIONS": "alloc_dealloc_mismatch=0:allocator_may_return_null=1:detect_leaks=1:detect_odr_violation=2:"
+                    "detect_stack_use_after_return=0:handle_abort=2:handle_segv=2:handle_sigbus=2:handle_sigfpe=2:handle_sigill=2:"
+                    "strict_memcmp=1:use_sigaltstack=1:symbolize=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:print_summary=1:silence_unsigned_overflow=1:symbolize=0",
+    "MSAN_OPTIONS": "print_stats=1:symbolize=0",
+}
+RUNNER_LIMITS = ["-rss_limit_mb=2560", "-timeout=25"]
+ELF_MACHINES = {"x86_64": 62, "i386": 3, "aarch64": 183}  # by the architecture's name
 
 # Libraries that are where targets are run.
 LIBRARIES = re.compile(r"^(lib(c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+)\.so\.\d+|ld-linux[\w.-]*\.so\.\d+)$")
@@ -71,9 +83,10 @@ def environment():
     return kept
 
 
-def run(command, folder, timeout=TIMEOUT):
-    """(exit code, all output) of a command in a folder; its whole group ends with it. The code of a hang is None."""
-    child = subprocess.Popen(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+def run(command, folder, options=None, timeout=TIMEOUT):
+    """(exit code, all output) of a command in a folder, with options of sanitizers in place of ours if given; its whole group ends
+    with it. The code of a hang is None."""
+    child = subprocess.Popen(command, cwd=folder, env={**environment(), **(options or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, start_new_session=True)
     try:
         output, _ = child.communicate(timeout=timeout)
@@ -183,6 +196,7 @@ class Target:
             self.record("executable", "it cannot be executed: chmod +x")
             raise Unjudged
         self.record("executable", None)
+        self.judge_architecture(path)
         self.judge_libraries(path)
         self.judge_sanitizer(path)
         options = self.original / f"{self.name}.options"
@@ -199,6 +213,16 @@ class Target:
         maximum = min(self.flags.get("max_len", fuzzer_files.SEED_SIZE_MAXIMUM), fuzzer_files.SEED_SIZE_MAXIMUM)
         self.seeds, problems = fuzzer_files.read_seeds(self.original / f"{self.name}_seed_corpus.zip", maximum)
         self.record("seed-corpus", problems)
+
+    def judge_architecture(self, path):
+        """It can be run on this machine."""
+        with open(path, "rb") as file:
+            header = file.read(20)
+        machine = int.from_bytes(header[18:20], "little") if header.startswith(b"\x7fELF") else None
+        if machine != ELF_MACHINES.get(platform.machine()):
+            self.record("architecture", f"it is built for the machine {machine}, and this is {platform.machine()}")
+            raise Unjudged
+        self.record("architecture", None)
 
     def judge_libraries(self, path):
         """It needs nothing that is not there where it is run, and looks for it nowhere else."""
@@ -241,9 +265,9 @@ class Target:
 
     # What it does.
 
-    def run_for(self, check, arguments, must_print=None):
+    def run_for(self, check, arguments, must_print=None, options=None):
         """Runs it for a check, which fails unless it ends with 0 and prints a pattern. Returns its output."""
-        code, output = run([self.path(), *arguments, f"-artifact_prefix={self.work}/"], self.work / "empty")
+        code, output = run([self.path(), *arguments, f"-artifact_prefix={self.work}/"], self.work / "empty", options)
         problem = None
         if code != 0:
             problem = complaint(code, output)
@@ -267,6 +291,9 @@ class Target:
         if not match:
             raise Unjudged
         self.record("no-arguments", self.run_without_arguments())
+        # Where processes cannot be traced, leaks cannot be looked for.
+        options = RUNNER_OPTIONS if self.tracing is None else environment()
+        self.run_for("runner-options", ["-seed=1337", "-runs=100", *RUNNER_LIMITS], r"Done 100 runs", options)
         flags = [f"-{key}={value}" for key, value in self.flags.items()]
         if self.seeds:
             self.run_for("seeds", [*flags, "-runs=0", self.work / "seeds"],
@@ -325,6 +352,12 @@ class Target:
         code, output = run(["env", f"LLVM_PROFILE_FILE={profile}", self.path(), *seeds], self.work / "empty")
         self.record("seeds", complaint(code, output) if code != 0 else None)
         self.record("profile", None if profile.is_file() and profile.stat().st_size > 0 else "it wrote no profile")
+        merged, profile = self.work / "merged", self.work / "merged.profraw"
+        merged.mkdir()
+        code, output = run(["env", f"LLVM_PROFILE_FILE={profile}", self.path(), "-merge=1", "-timeout=100", str(merged),
+                            str(self.work / "seeds")], self.work / "empty")
+        self.record("merge", complaint(code, output) if code != 0 else
+                    None if profile.is_file() and profile.stat().st_size > 0 else "it wrote no profile")
 
     def judge_touched(self, flags):
         """It writes to nothing outside the folder for temporary files, nor beside itself, and needs nothing of where it

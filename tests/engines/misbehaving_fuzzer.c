@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char self[512]; /* the path of this file */
 static unsigned execution_count;
 static volatile unsigned sink;
+static void *volatile leaked; /* all but the last */
 
 static int is(const char *name) {
     const char *const slash = strrchr(self, '/');
@@ -89,6 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (is("writes_in_current_folder_fuzzer")) {
         touch("left.log", 1);
+    }
+    if (is("leaks_fuzzer")) {
+        leaked = malloc(size + 1);
     }
     if (is("writes_elsewhere_fuzzer")) {
         touch("/var/tmp/kmem-misbehaving-fuzzer.log", 0);

@@ -28,7 +28,7 @@ BUILT = {
                   "-fsanitize=fuzzer"),
     "memory": ("clang-19", "clang++-19", ["memory", "fuzzer-no-link"], "-fsanitize=fuzzer"),
     "coverage": ("clang-19", "clang++-19", [], "-fsanitize=fuzzer"),
-    "afl": ("afl-clang-fast", "afl-clang-fast++", [], "/usr/lib/afl/libAFLDriver.a"),
+    "afl": ("afl-clang-fast", "afl-clang-fast++", ["address"], "/usr/lib/afl/libAFLDriver.a"),
 }
 
 
@@ -65,6 +65,7 @@ class BuiltTest(unittest.TestCase):
                         found = [word.partition("=")[2] for word in words if word.startswith("-fsanitize=")]
                         self.assertRegex(" ".join(found), f"^{' '.join(flags)}$")
                         self.assertNotIn("-Werror", words)
+                        self.assertLessEqual({"-fno-sanitize=function", "-Wno-error=int-conversion"}, set(words))
                     elif any(word.endswith("_fuzzer") and words[i] == "-o" for i, word in enumerate(words[1:])):
                         linked += 1
                         self.assertEqual(pathlib.Path(words[0]).name, linker)

@@ -7,12 +7,11 @@ KMEM_PRESET names the build whose sound tool is tested (default: release).
 
 import json
 import os
-import pathlib
 import re
 
 import broken
 from failures import HANGING, WRITES_TO_NULL
-from tool_fixture import ENVIRONMENT, PRESET, SOUND, TOOL, USAGE, VIOLATION, ToolTest
+from tool_fixture import PRESET, SOUND, TOOL, USAGE, VIOLATION, ToolTest
 
 TEXT = "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\nfree 3\n"
 RAW_NAME = b"caf\xe9 \"x\".ops"

@@ -47,6 +47,7 @@ NIGHT = {
     "package": ["tests/package"],
     "workflows": ["tests/workflows"],
     "breakages": ["ci/harness"],
+    "smoke": ["build/release/kmemfuzz board --smoke --programs 20000 --seed 2"],
     "mutants": ["ci/mutants"],
     "search": ["ci/bench search --deep --ways generator,both"],
     "boards": ["ci/detection"],

@@ -26,7 +26,7 @@ static inline size_t pages_for(size_t size) {
 static inline bool pages_start(void *memory, size_t size) {
     static const size_t tails[4] = {0, 1, PAGE_SIZE / 2, PAGE_SIZE - 1};
     page_count = size / PAGE_SIZE - 1;
-    const size_t rooms[4] = {0, 1, 100, PAGE_SIZE - page_count};
+    const size_t rooms[4] = {0, PAGE_SIZE - page_count, 100, 1};
     const size_t front_size = page_count + rooms[page_count % 4];
     descriptors = (unsigned char *)memory + PAGE_SIZE - front_size;
     return page_init(&pages, descriptors, front_size + page_count * PAGE_SIZE + tails[page_count / 4 % 4]) ==

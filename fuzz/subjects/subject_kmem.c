@@ -1,7 +1,11 @@
-/* kmem as a subject: fuzz/execute/subject.h and view.h are the contracts. It judges nothing. */
+/* kmem as a subject: fuzz/execute/subject.h and view.h are the contracts. It judges only what no program can
+ * ask. */
 #include "fuzz/subjects/kmem_view.h"
+#include "src/port.h"
 
 _Static_assert(sizeof(struct kmem) <= VIEW_HEAP_SIZE, "the harness has room for a struct kmem");
+
+#define LIMITED_SIZE ((size_t)64) /* bytes: the only page of a heap */
 
 static struct kmem heap;
 static enum refusal returned; /* by the last free or coalesce */
@@ -14,7 +18,45 @@ static enum kmem_error start_in(struct kmem *kmem, const struct subject_region *
     return kmem_init(kmem, region->base, region->page_count, region->page_size, &region->source);
 }
 
+static bool note_and_refuse(void *context, size_t page_count) {
+    *(size_t *)context = page_count;
+    return false;
+}
+
+static _Alignas(LIMITED_SIZE) unsigned char limited_page[LIMITED_SIZE];
+
+/* Starts a heap of this page alone, which may ask extend for more up to a limit. */
+static bool start_limited(struct kmem *other, bool (*extend)(void *context, size_t page_count), size_t limit,
+                          size_t *asked) {
+    const struct subject_region region = {
+        .base = limited_page,
+        .page_size = LIMITED_SIZE,
+        .page_count = 1,
+        .source = {.extend = extend, .context = asked, .page_limit = limit}};
+    return start_in(other, &region) == KMEM_OK;
+}
+
+/* Does a heap ask for no pages when it has as many as its limit, or nobody to ask? And is a limit that no
+ * region can have the most that one can? No program's heap is like these. */
+static bool keeps_limits(void) {
+    const size_t before_wrap = SIZE_MAX - (uintptr_t)limited_page;
+    const size_t most = (before_wrap < PTRDIFF_MAX ? before_wrap : PTRDIFF_MAX) / LIMITED_SIZE;
+    size_t asked = 0;
+    struct kmem other;
+    const bool right = start_limited(&other, note_and_refuse, 0, &asked) &&
+                       kmem_alloc(&other, LIMITED_SIZE) == NULL && start_limited(&other, NULL, 4, &asked) &&
+                       kmem_alloc(&other, LIMITED_SIZE) == NULL && asked == 0 &&
+                       start_limited(&other, NULL, SIZE_MAX, &asked) && other.source.page_limit == most;
+    PORT_UNPOISON(limited_page, LIMITED_SIZE);
+    return right;
+}
+
 static bool start_region(const struct subject_region *region) {
+    static bool asked; /* once: nothing of it depends on the region */
+    if (!asked && !keeps_limits()) {
+        return false;
+    }
+    asked = true;
     return start_in(&heap, region) == KMEM_OK;
 }
 

@@ -4,15 +4,6 @@
 #include "fuzz/generate/making.h"
 
 /* What is weighed. In the table the groups follow each other. */
-enum edit {
-    EDIT_RUN,    /* one kind, over slots at a stride */
-    EDIT_RANDOM, /* kinds and slots as they come */
-    EDIT_AGAIN,  /* a part of the program again, its slots moved on */
-    EDIT_SLOT,   /* one slot, used again and again */
-    EDIT_LIVE,   /* free or resize what was allocated last */
-    EDIT_COMB,   /* fill slots, free every second or third, and then use the holes or widen them */
-    EDIT_COUNT
-};
 enum size_class {
     SIZE_WORDS,    /* up to 8 words */
     SIZE_BYTES,    /* up to 64 bytes, of any remainder */
@@ -52,18 +43,18 @@ const struct generate_weight generate_weights[] = {
     {"kind", "free", 34},
     {"kind", "realloc", 20},
     {"kind", "zalloc", 6},
-    {"kind", "calloc", 4},
+    {"kind", "calloc", 6},
     {"kind", "aligned", 12},
     {"kind", "coalesce", 3},
     {"kind", "double", 3},
-    {"kind", "interior", 3},
+    {"kind", "interior", 4},
     {"kind", "misaligned", 2},
-    {"kind", "foreign", 2},
-    {"kind", "null", 1},
-    {"kind", "refuse", 2},
+    {"kind", "foreign", 3},
+    {"kind", "null", 2},
+    {"kind", "refuse", 1},
     {"kind", "usable", 2},
     {"kind", "damage", 16},
-    {"kind", "extend", 3},
+    {"kind", "extend", 8},
 
     {"size", "words", 52},
     {"size", "bytes", 8},
@@ -81,7 +72,7 @@ const struct generate_weight generate_weights[] = {
     {"sum", "fraction", 8},
     {"sum", "relative", 16},
     {"sum", "zero", 1},
-    {"sum", "edge", 14},
+    {"sum", "edge", 20},
 
     {"resize", "words", 24},
     {"resize", "bytes", 8},
@@ -90,14 +81,14 @@ const struct generate_weight generate_weights[] = {
     {"resize", "fraction", 6},
     {"resize", "relative", 34},
     {"resize", "zero", 1},
-    {"resize", "edge", 5},
+    {"resize", "edge", 11},
 
     {"percent", "large", 4},
     {"percent", "growing", 50},
     {"percent", "refused", 33},
     {"percent", "disabled", 25},
     {"percent", "all slots", 33},
-    {"percent", "combed", 50},
+    {"percent", "combed", 60},
     {0},
 };
 _Static_assert(sizeof generate_weights / sizeof generate_weights[0] == FIRST_PERCENT + PERCENT_COUNT + 1,
@@ -124,7 +115,8 @@ static unsigned choose(struct random *random, unsigned first, unsigned count) {
 /* The header. */
 
 #define BYTES_MINIMUM ((size_t)256)  /* of a region: in less, hardly anything can happen */
-#define BYTES_MORE    ((size_t)1792) /* what most regions can have besides */
+#define BYTES_MORE    ((size_t)1792) /* what most regions can have besides; twice that, with many slots */
+#define SLOTS_MANY    ((size_t)128)
 
 /* Each of them is set once in four times. */
 static uint64_t sparse_bits(struct random *random) {
@@ -132,19 +124,27 @@ static uint64_t sparse_bits(struct random *random) {
     return bits & random_next(random);
 }
 
+/* A few asks, or most of them. */
+static uint16_t make_refused_asks(struct random *random) {
+    const bool is_dense = random_once_in(random, 4);
+    const uint64_t bits = sparse_bits(random);
+    return (uint16_t)(is_dense ? ~bits : bits);
+}
+
 struct program_header making_header(struct random *random) {
     struct program_header header = {.version = PROGRAM_VERSION};
     const bool large = happens(random, PERCENT_LARGE);
     header.page_size = (size_t)16 << random_below(random, large ? 9 : 5);
+    header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << random_below(random, large ? 5 : 4);
     const size_t least = BYTES_MINIMUM / header.page_size;
+    const size_t more = header.slot_count < SLOTS_MANY ? BYTES_MORE : 2 * BYTES_MORE;
     header.page_count = (least == 0 ? 1 : least) +
-                        random_below(random, large ? 256 : 1 + (uint32_t)(BYTES_MORE / header.page_size));
+                        random_below(random, large ? 256 : 1 + (uint32_t)(more / header.page_size));
     if (happens(random, PERCENT_GROWING)) {
         header.growth_limit = 1 + random_below(random, large ? 63 : 7);
     }
-    header.slot_count = PROGRAM_SLOT_COUNT_MINIMUM << random_below(random, large ? 5 : 4);
     if (header.growth_limit != 0 && happens(random, PERCENT_REFUSED)) {
-        header.refused_asks = (uint16_t)sparse_bits(random);
+        header.refused_asks = make_refused_asks(random);
     }
     if (happens(random, PERCENT_DISABLED)) {
         /* Never alloc or free, without which nothing else happens. */
@@ -162,10 +162,10 @@ static int32_t not_negative(int32_t amount) {
 
 /* The weights begin at group. */
 static struct size_operand make_size(struct making *making, unsigned group) {
-    static const int32_t near[] = {0, 0, 0, 0, 8, -8, 16, -16, 1, -1, 24, -24, 7, -7, 32, -32};
+    static const int32_t near[] = {0, 0, 0, 8, -8, 16, -16, -16, 1, -1, 24, -24, 7, -7, 32, -32};
     static const uint8_t bases[] = {SIZE_BASE_LARGEST, SIZE_BASE_LARGEST, SIZE_BASE_FIRST,
-                                    SIZE_BASE_USABLE,  SIZE_BASE_USABLE,  SIZE_BASE_TAIL};
-    static const uint8_t edges[] = {SIZE_BASE_MAXIMUM, SIZE_BASE_HALF, SIZE_BASE_WORD};
+                                    SIZE_BASE_USABLE,  SIZE_BASE_TAIL,    SIZE_BASE_TAIL};
+    static const uint8_t edges[] = {SIZE_BASE_MAXIMUM, SIZE_BASE_HALF, SIZE_BASE_HALF, SIZE_BASE_WORD};
     struct random *const random = &making->random;
     const size_t page_size = making->header.page_size;
     struct size_operand size = {.base = SIZE_BASE_LITERAL};
@@ -180,9 +180,11 @@ static struct size_operand make_size(struct making *making, unsigned group) {
     case SIZE_MORE:
         size.amount = 8 * (int32_t)(1 + random_below(random, 32));
         break;
-    case SIZE_PAGES:
-        size.amount = not_negative((int32_t)(page_size * (1 + random_below(random, 4))) + amount);
+    case SIZE_PAGES: { /* some allocators have their own size of page */
+        const size_t unit = random_once_in(random, 2) ? page_size : PROGRAM_PAGE_SIZE_MAXIMUM;
+        size.amount = not_negative((int32_t)(unit * (1 + random_below(random, 4))) + amount);
         break;
+    }
     case SIZE_FRACTION:
         size.amount = not_negative(
             (int32_t)(page_size * making->header.page_count / (2 + random_below(random, 15))) + amount);
@@ -204,8 +206,7 @@ static struct size_operand make_size(struct making *making, unsigned group) {
     return size;
 }
 
-/* More than any hole or than the slot has: so a call on a damaged heap looks far. */
-static struct size_operand make_more(struct random *random) {
+struct size_operand making_more(struct random *random) {
     const enum size_base base = random_once_in(random, 2) ? SIZE_BASE_LARGEST : SIZE_BASE_USABLE;
     return (struct size_operand){.base = base, .amount = 8 * (int32_t)random_below(random, 5)};
 }
@@ -214,7 +215,8 @@ static struct size_operand make_more(struct random *random) {
 static uint32_t make_step(struct random *random, enum operation_kind kind) {
     if (kind == OPERATION_DAMAGE && random_below(random, 4) != 0) {
         const uint32_t header = random_below(random, 4);
-        const uint32_t bit = random_below(random, random_once_in(random, 3) ? 32 : 16);
+        const uint32_t bit =
+            random_once_in(random, 3) ? random_below(random, 32) : 3 + random_below(random, 9);
         return header | bit << 2 | random_below(random, 512) << 7;
     }
     return random_below(random, random_once_in(random, 2) ? 16 : 65536);
@@ -264,8 +266,8 @@ struct operation making_operation(struct making *making, enum operation_kind kin
         const bool sums = operation_takes(kind, OPERAND_ALIGNMENT) || operation_takes(kind, OPERAND_COUNT);
         operation.size = make_size(making, resizes(kind) ? FIRST_RESIZE : sums ? FIRST_SUM : FIRST_SIZE);
         if (kind == OPERATION_DAMAGE && random_once_in(random, 2)) {
-            operation.size = make_more(random);
-        } else if (!operation_takes(kind, OPERAND_SIZE) && random_once_in(random, 4)) {
+            operation.size = making_more(random);
+        } else if (!operation_takes(kind, OPERAND_SIZE) && random_once_in(random, 3)) {
             operation.size =
                 (struct size_operand){.base = SIZE_BASE_LITERAL}; /* which frees, if it is taken for good */
         }
@@ -274,22 +276,54 @@ struct operation making_operation(struct making *making, enum operation_kind kin
 }
 
 #define HEADER_SIZE ((size_t)8)  /* bytes that a block has besides its payload, as far as is known here */
-#define ANY_SIZE    ((size_t)32) /* bytes, for a size that depends on the heap */
+#define BLOCK_LEAST ((size_t)16) /* bytes */
+#define HOLES       4u           /* so many share what is free: for sizes that depend on them */
+
+/* Bytes; half of the pages that the heap can be given are counted on. */
+static size_t guess_free(const struct making *making) {
+    const struct program_header *const header = &making->header;
+    const size_t room = header->page_size * (header->page_count + header->growth_limit / 2);
+    return making->taken < room ? room - making->taken : 0;
+}
+
+/* Bytes of the block that an allocation gets; 0: none. */
+static size_t guess_size(const struct making *making, const struct operation *operation) {
+    const size_t free = guess_free(making);
+    uint64_t size = 0;
+    switch (operation->size.base) {
+    case SIZE_BASE_LITERAL:
+        size = (uint64_t)operation->size.amount;
+        break;
+    case SIZE_BASE_USABLE:
+        size = making->live == 0 ? 0 : making->taken / making->live;
+        break;
+    case SIZE_BASE_LARGEST:
+    case SIZE_BASE_FIRST:
+    case SIZE_BASE_TAIL:
+        size = free / HOLES;
+        break;
+    default:
+        break;
+    }
+    if (operation->kind == OPERATION_CALLOC) {
+        size *= program_counts[operation->choice];
+    }
+    if (size == 0 || size > free || making->live == making->header.slot_count) {
+        return 0;
+    }
+    size = (size + HEADER_SIZE + 7) / 8 * 8;
+    return size < BLOCK_LEAST ? BLOCK_LEAST : size > free ? 0 : (size_t)size;
+}
 
 void making_note(struct making *making, const struct operation *operation) {
-    const struct program_header *const header = &making->header;
-    const size_t room = header->page_size * (header->page_count + header->growth_limit);
     switch (operation->kind) {
     case OPERATION_ALLOC:
     case OPERATION_ZALLOC:
     case OPERATION_CALLOC:
     case OPERATION_ALIGNED: {
-        const bool is_known = operation->size.base == SIZE_BASE_LITERAL;
-        const size_t size = HEADER_SIZE + (is_known ? (size_t)operation->size.amount : ANY_SIZE);
-        if (making->live < header->slot_count && making->taken + size <= room) {
-            making->live++;
-            making->taken += size;
-        }
+        const size_t size = guess_size(making, operation);
+        making->live += size != 0;
+        making->taken += size;
         break;
     }
     case OPERATION_FREE:
@@ -309,7 +343,7 @@ void making_append(struct making *making, const struct operation *operation) {
     }
 }
 
-static bool is_disabled(const struct making *making, enum operation_kind kind) {
+bool making_disables(const struct making *making, enum operation_kind kind) {
     return (making->header.disabled_kinds >> kind & 1) != 0;
 }
 
@@ -317,123 +351,19 @@ enum operation_kind making_any_kind(struct making *making) {
     enum operation_kind kind;
     do {
         kind = (enum operation_kind)choose(&making->random, FIRST_KIND, OPERATION_KIND_COUNT);
-    } while (is_disabled(making, kind));
-    return making->live == 0 && kind == OPERATION_FREE ? OPERATION_ALLOC : kind;
+    } while (making_disables(making, kind));
+    if (kind == OPERATION_FREE && making->live == 0) {
+        return OPERATION_ALLOC;
+    }
+    return kind == OPERATION_ALLOC && making->live == making->header.slot_count ? OPERATION_FREE : kind;
 }
-
-/* Edits. */
 
 size_t making_any_slot(struct making *making) {
     return random_below(&making->random, (uint32_t)making->slots);
 }
 
-/* A few mostly, sometimes as many as there are slots. */
-static size_t run_length(struct making *making) {
-    struct random *const random = &making->random;
-    return 1 + random_below(random, random_once_in(random, 3) ? (uint32_t)making->slots : 8);
-}
-
-/* One kind over the slots from one on, at a stride; no more frees than are live. */
-static void add_strided(struct making *making, enum operation_kind kind, size_t slot, size_t count,
-                        size_t stride) {
-    const bool is_same = random_once_in(&making->random, 2); /* also the size, the alignment, ... */
-    struct operation operation = making_operation(making, kind, slot);
-    if (kind == OPERATION_FREE && count > making->live) {
-        count = making->live;
-    }
-    for (; count > 0; count--) {
-        making_append(making, &operation);
-        slot += stride;
-        if (is_same) {
-            operation.slot =
-                operation_takes(kind, OPERAND_SLOT) ? (uint16_t)(slot & (making->header.slot_count - 1)) : 0;
-        } else {
-            operation = making_operation(making, kind, slot);
-        }
-    }
-}
-
-static void add_run(struct making *making) {
-    const enum operation_kind kind = making_any_kind(making);
-    const size_t stride = 1 + random_below(&making->random, 4);
-    const size_t slot = making_any_slot(making);
-    add_strided(making, kind, slot, run_length(making), stride);
-}
-
-/*  slots   |a|a|a|a|a|a|a|a|    filled
- *          | |a| |a| |a| |a|    combed, at a stride of 2
- *          | |a| | | |a| | |    combed again: holes are joined on both sides
- */
-static void add_comb(struct making *making) {
-    struct random *const random = &making->random;
-    const size_t slot = making_any_slot(making);
-    const size_t count =
-        2 + random_below(random, random_once_in(random, 2) ? (uint32_t)making->header.slot_count : 8);
-    add_strided(making, OPERATION_ALLOC, slot, count, 1);
-    size_t stride = 2 + random_below(random, 2);
-    for (size_t left = 1 + random_below(random, 4); left > 0; left--) {
-        const size_t start = slot + random_below(random, (uint32_t)stride);
-        add_strided(making, OPERATION_FREE, start, 1 + (count - 1) / stride, stride);
-        if (random_once_in(random, 2)) {
-            const enum operation_kind kind = making_any_kind(making);
-            add_strided(making, kind, start, 1 + random_below(random, 4), stride);
-        }
-        stride = 1 + random_below(random, 4);
-    }
-}
-
-static void add_random(struct making *making) {
-    for (size_t left = 1 + random_below(&making->random, 8); left > 0; left--) {
-        const enum operation_kind kind =
-            making_any_kind(making); /* before the slot is drawn, with every compiler */
-        const struct operation operation = making_operation(making, kind, making_any_slot(making));
-        making_append(making, &operation);
-    }
-}
-
-static void add_again(struct making *making) {
-    if (making->count == 0) {
-        return;
-    }
-    struct random *const random = &making->random;
-    const size_t start = random_below(random, (uint32_t)making->count);
-    const size_t rest = making->count - start;
-    const size_t length = 1 + random_below(random, (uint32_t)(rest < 16 ? rest : 16));
-    const size_t moved = random_below(random, 5);
-    const struct program program = program_decode(making->bytes, making_size(making));
-    for (size_t i = start; i < start + length; i++) {
-        struct operation operation = program_operation(&program, i);
-        if (operation_takes(operation.kind, OPERAND_SLOT)) {
-            operation.slot = (uint16_t)((operation.slot + moved) & (making->header.slot_count - 1));
-        }
-        making_append(making, &operation);
-    }
-}
-
-static void add_slot(struct making *making) {
-    const size_t slot = making_any_slot(making);
-    for (size_t left = 2 + random_below(&making->random, 6); left > 0; left--) {
-        const struct operation operation = making_operation(making, making_any_kind(making), slot);
-        making_append(making, &operation);
-    }
-}
-
-static void add_live(struct making *making) {
-    const bool frees = is_disabled(making, OPERATION_REALLOC) || random_below(&making->random, 3) != 0;
-    const size_t slot = making_any_slot(making);
-    const struct operation first = making_operation(making, OPERATION_ALLOC, slot);
-    const struct operation second =
-        making_operation(making, frees ? OPERATION_FREE : OPERATION_REALLOC, slot);
-    if (random_once_in(&making->random, 2)) {
-        making_append(making, &first);
-    }
-    making_append(making, &second);
-}
-
-void making_add_edit(struct making *making) {
-    static void (*const edits[])(struct making *) = {add_run,  add_random, add_again,
-                                                     add_slot, add_live,   add_comb};
-    edits[choose(&making->random, FIRST_EDIT, EDIT_COUNT)](making);
+enum edit making_any_edit(struct random *random) {
+    return (enum edit)choose(random, FIRST_EDIT, EDIT_COUNT);
 }
 
 uint64_t generate_seed(uint64_t seed, uint64_t index) {
@@ -464,7 +394,7 @@ size_t generate_program(uint64_t seed, uint8_t *bytes, size_t capacity) {
     const struct program_header header = making_header(&making.random);
     making_set_header(&making, &header);
     if (happens(&making.random, PERCENT_COMBED)) {
-        add_comb(&making);
+        making_add_comb(&making);
     }
     for (size_t left = 1 + random_below(&making.random, 48); left > 0; left--) {
         making_add_edit(&making);

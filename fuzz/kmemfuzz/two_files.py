@@ -15,7 +15,7 @@ HEADERS = ("fuzz/execute/subject.h", "fuzz/two_files/entry.h")  # of kmemfuzz.h
 SOURCES = (
     "fuzz/two_files/compiler.c",
     *(f"fuzz/program/{name}.c" for name in ("program", "program_1", "program_2", "blob")),
-    "fuzz/generate/generate.c", "fuzz/generate/mutate.c", "fuzz/generate/packed.c",
+    "fuzz/generate/generate.c", "fuzz/generate/edits.c", "fuzz/generate/mutate.c", "fuzz/generate/packed.c",
     *(f"fuzz/execute/{name}.c" for name in (
         "arena", "pattern", "model", "state", "oracle", "oracle_text", "guard", "call", "growth", "resolve", "contents",
         "unseen", "judge", "executor", "line")),

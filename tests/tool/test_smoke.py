@@ -34,7 +34,7 @@ class TestSmoke(ToolTest):
             assert (code, output.partition(" by ")[0]) == (VIOLATION, f"Program {number} of seed 1 fails")
 
     def test_a_failure_that_does_not_come_again_is_one_all_the_same(self):
-        remembers = "    static int calls;\n    const size_t need = block_size_for(request) * (++calls != 2000);\n"
+        remembers = "    static int calls;\n    const size_t need = block_size_for(request) * (++calls != 1000);\n"
         tool = broken.tool("release", ("    const size_t need = block_size_for(request);\n", remembers))
         code, output, _ = self.run_tool("smoke", tool=tool)
         assert (code, output.splitlines()[-1]) == (

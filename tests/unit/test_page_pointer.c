@@ -114,6 +114,10 @@ TEST(a_run_without_a_last_page_is_corrupt) {
     }
     set_up_as("...t");
     assert_pointer_refused(page_at(3), PAGE_CORRUPT);
+    /* Nor does the byte behind the descriptors end one. */
+    set_up_as("Tt");
+    page_at(0)[0] = PAGE_TAKEN | PAGE_LAST;
+    assert_pointer_refused(page_at(1), PAGE_CORRUPT);
 }
 
 TEST(a_run_of_more_pages_than_are_taken_is_corrupt) {

@@ -284,6 +284,10 @@ struct verdict judge_region(const struct executor *executor) {
 }
 
 struct verdict judge_start(struct executor *executor) {
+    if (executor->repeats_steps) {
+        executor->is_walked = false;
+        return verdict_sound();
+    }
     struct verdict verdict = check_heap(executor, INVARIANT_ALL);
     if (verdict_is_sound(verdict)) {
         verdict = judge_region(executor);

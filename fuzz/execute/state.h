@@ -90,6 +90,8 @@ struct executor {
     /* Is every byte that a walk and the comparison of payloads and guards would read as it was when they last
      * did? Then a step that must change nothing is not judged by them. NULL: that is not known. */
     bool (*is_as_judged)(const struct executor *executor);
+    bool repeats_steps; /* starts and steps have been judged before: they are only done, and neither the heap
+                         * nor what payloads keep is looked at */
     bool trusts_stores; /* what they explain is not compared after every step. Digests then lack some
                          * layouts, and the census those of large heaps */
 

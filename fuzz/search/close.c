@@ -66,9 +66,9 @@ static bool sequence(const struct close *close, struct alphabet *alphabets, size
                      struct close_worker *worker) {
     struct close_place *const place = &worker->place;
     struct executor *const executor = close->executor;
-    const uint64_t oracles = executor->oracles;
+    const bool seen = executor->subject->view != NULL; /* or what a call did is noted by its judges */
     place->length = 0;
-    executor->oracles = known == 0 ? oracles : oracles & ~ORACLE_BIT(ORACLE_START_REFUSED);
+    executor->repeats_steps = seen && known > 1; /* a start is judged again for each first operation */
     if (found(worker, close_start(close, place->layout, place->growth, false))) {
         return false;
     }
@@ -77,7 +77,7 @@ static bool sequence(const struct close *close, struct alphabet *alphabets, size
             alphabet_fill(&alphabets[i], close, place->growth, close_first_slot(close));
         }
         place->length = i + 1;
-        executor->oracles = i + 1 < known ? 0 : oracles;
+        executor->repeats_steps = seen && i + 1 < known;
         if (found(worker, executor_step(executor, &alphabets[i].operations[place->operations[i]]))) {
             return false;
         }

@@ -116,7 +116,7 @@ REMEASURE = """
 import sys
 sys.path.insert(0, "ci/lib")
 import coverage
-coverage.run_everything = lambda binaries: sorted(coverage.RAW.iterdir())
+coverage.run_everything = lambda binaries: sorted(coverage.RAW.glob("*.profraw"))
 sys.exit(coverage.main(sys.argv[1:]))
 """
 

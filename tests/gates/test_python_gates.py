@@ -17,6 +17,7 @@ import measurement
 import patched
 import planted
 import pytest
+from folders import write_file, write_script
 from gate_fixture import ENVIRONMENT, INTERNAL, ROOT, SOUND, VIOLATION
 
 
@@ -88,6 +89,17 @@ class TestCoverage(JudgeTest):
         code, output = self.main([], {}, **dict.fromkeys(self.FIGURES, 0))
         assert code == VIOLATION
         assert "nothing was measured" in output
+
+    def test_profiles_are_taken_again_until_a_binary_or_the_corpus_changes(self, folder, monkeypatch):
+        monkeypatch.chdir(folder)
+        binary = write_script(folder / "build/test_it", "#!/bin/sh\necho >>runs\nmkdir -p \"${LLVM_PROFILE_FILE%/*}\"\n: >\"$LLVM_PROFILE_FILE\"\n")
+        program = write_file(folder / "corpus/a", "")
+        monkeypatch.setattr(coverage, "RAW", folder / "build/raw")
+        for changed, runs in ((None, 1), (None, 1), (binary, 2), (program, 3), (None, 3)):
+            if changed is not None:
+                changed.touch()
+            assert len(coverage.run_everything([binary])) == 1
+            assert len((folder / "runs").read_text(encoding="utf-8").splitlines()) == runs
 
     def test_the_floors_are_not_lower_than_they_were(self):
         assert coverage.LEAST == {"lines": 99.0, "branches": 97.0, "conditions": 97.0}

@@ -92,6 +92,16 @@ static bool grows(size_t spare_count) {
     return right && was_fault(KMEM_FOREIGN_POINTER, pages.base);
 }
 
+static void count_text(void *context, const char *text) {
+    *(size_t *)context += text[0] != '\0';
+}
+
+static bool prints(void) {
+    size_t text_count = 0;
+    kmem_kernel_print(count_text, &text_count);
+    return text_count != 0;
+}
+
 bool kernel_pages_work(void) {
     static const size_t spare_counts[] = {0, 1, SPARE_LIMIT};
     const size_t size = (1 + LEAST + SPARE_LIMIT) * PAGE_SIZE;
@@ -104,7 +114,7 @@ bool kernel_pages_work(void) {
     bool right = takes_none_of_too_few(memory) && takes_none_of_damaged(memory) && fault.count == 0;
     for (size_t i = 0; i < sizeof spare_counts / sizeof spare_counts[0] && right; i++) {
         PORT_UNPOISON(memory, size);
-        right = starts_and_stays(memory, spare_counts[i]) && grows(spare_counts[i]);
+        right = starts_and_stays(memory, spare_counts[i]) && grows(spare_counts[i]) && prints();
     }
     PORT_UNPOISON(memory, size);
     free(memory);

@@ -32,6 +32,12 @@ static bool is_named(enum page_error error, const char *name) {
     return given != NULL && given[i] == name[i];
 }
 
+static bool refuses(void *memory, size_t size) {
+    struct page_allocator other;
+    return is_named(page_init(&other, memory, size), "bad-region") &&
+           page_last_error(&other) == PAGE_BAD_REGION;
+}
+
 /* Any address will do but NULL, so where a size would, too, no page fits: it and its descriptor take more. */
 static bool start_badly(const struct subject_region *given) {
     size_t size;
@@ -41,9 +47,8 @@ static bool start_badly(const struct subject_region *given) {
     if (given->base != NULL && size <= PTRDIFF_MAX && size <= UINTPTR_MAX - (uintptr_t)given->base) {
         size = size < PAGE_SIZE ? size : PAGE_SIZE;
     }
-    struct page_allocator other;
-    return !is_named(page_init(&other, given->base, size), "bad-region") ||
-           page_last_error(&other) != PAGE_BAD_REGION;
+    /* A byte holds no page wherever it is, nor does nothing at the last address. */
+    return !refuses(given->base, size) || !refuses(given->base, 1) || !refuses((void *)UINTPTR_MAX, 0);
 }
 
 /* By its name, as people read it, so that a wrong name is a wrong refusal: one that pages have not. */

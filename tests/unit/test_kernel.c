@@ -326,3 +326,11 @@ TEST(the_page_limit_counts_from_the_heap_and_not_from_the_first_page) {
     assert_int_equal(pages.taken_count, PAGE_COUNT);
     assert_no_fault();
 }
+
+TEST(the_page_limit_is_right_behind_as_many_pages_as_a_page_has_bytes) {
+    static _Alignas(4096) unsigned char large_memory[(2 + PAGE_SIZE + PAGE_COUNT) * PAGE_SIZE];
+    assert_int_equal(page_init(&pages, large_memory, sizeof large_memory - 1), PAGE_OK);
+    assert_non_null(page_alloc(&pages, PAGE_SIZE - 1)); /* one more is the page table */
+    assert_int_equal(kmem_kernel_init(&pages), KMEM_OK);
+    assert_int_equal(kmem_kernel_heap()->source.page_limit, pages.page_count - PAGE_SIZE);
+}

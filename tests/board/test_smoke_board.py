@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import patched
-from board_fixture import KMEMFUZZ, SOUND, TREE, TargetTest
+from board_fixture import KMEMFUZZ, SOUND, TIMEOUT, TREE, TargetTest, image_of
 # pylint: disable=wrong-import-order
 from kmemfuzz import board
 
@@ -37,14 +37,25 @@ class Smoke(TargetTest):
         self.link(tree, "rv32", "replay.elf")
         (tree / "build/release").mkdir()
         os.link(KMEMFUZZ, tree / "build/release/kmemfuzz")
-        result = self.run_target("--smoke", "--programs", "300", "--configuration", "rv32", tree=tree)
+        result = self.run_target("--smoke", "--programs", "600", "--configuration", "rv32", tree=tree)
         self.expect(result, 1, "only the target fails")
         index, path = re.search(r"^program (\d+) of seed 1 on rv32: VIOLATION (?s:.*?)^  replay .* (build/target/smoke-1-\1)$",
                                 result.stdout, re.MULTILINE).groups()
         self.assertEqual((tree / path).name, f"smoke-1-{index}")
         self.expect(self.run_target("--configuration", "rv32", path, tree=tree), 1, f"{path} on rv32: VIOLATION ", "only the target fails")
-        self.expect(self.run_target("--blob", self.blob("--programs", "300"), "--configuration", "rv32", tree=tree), 1,
+        self.expect(self.run_target("--blob", self.blob("--programs", "600"), "--configuration", "rv32", tree=tree), 1,
                     f"program {index} of seed 1 on rv32: VIOLATION ")
+
+    def test_a_capture_is_judged_by_its_seed(self):
+        blob = self.blob("--programs", "30", "--seed", "2")
+        lines = list(board.Boot(board.boot_command(image_of("rv64"), blob), TIMEOUT).lines())
+        smoke = ("--smoke", "--programs", "30", "--seed")
+        capture = self.write(self.own("capture.txt"), "".join(f"{line}\n" for line in lines))
+        for programs in ((blob,), (*smoke, "2")):
+            self.expect(self.run_target("--log", capture, *programs), 0, "capture.txt  30 inputs, ", "all sound, digests equal the host's")
+        self.expect(self.run_target("--log", capture, *smoke, "3"), 2, "the board has run another blob")
+        self.write(capture, "".join(f"{line}\n" for line in lines[:9]))
+        self.expect(self.run_target("--log", capture, blob), 3, "it ends after 8 of 30 inputs; the next is program 8 of seed 2")
 
     def test_wrong_arguments_are_usage_errors(self):
         path = self.write("sound.ops", SOUND)

@@ -1,9 +1,15 @@
 /* kmemfuzz smoke: programs made of a seed, without a fuzzer: for a hook before a commit, and for any
- * compiler. */
+ * compiler. Several processes take a piece of the programs at a time; of those that fail, the first counts,
+ * whatever the number of processes. */
 #include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fuzz/generate/generate.h"
 #include "fuzz/host/host.h"
@@ -13,8 +19,10 @@
 #include "fuzz/program/blob.h"
 #include "fuzz/text/shown.h"
 #include "fuzz/tool/command.h"
+#include "fuzz/tool/prover.h"
 
 #define NAME_SIZE ((size_t)64) /* of a file, without the folder */
+#define PIECE     ((size_t)64) /* programs */
 
 /* What the facts of a heap without a view say that it answers. */
 #define MISUSES ((unsigned)RELIANCE_DOUBLE_FREE | RELIANCE_INTERIOR | RELIANCE_MISALIGNED | RELIANCE_FOREIGN)
@@ -24,6 +32,7 @@ struct options {
     size_t seed;
     size_t first;
     const char *place;
+    size_t job_count; /* 0: one for each processor */
     bool statistics;
 };
 
@@ -42,6 +51,20 @@ struct counts {
     uint64_t passed_over; /* no heap starts in their regions */
     uint64_t operations;
     uint64_t effects[EFFECT_COUNT];
+};
+
+struct job {
+    pid_t process;
+    struct counts counts;
+    size_t failed; /* the program that failed, counted from the first; SIZE_MAX: none */
+    struct failure failure;
+};
+
+/* What all processes see. */
+struct share {
+    _Atomic size_t next;   /* program to be run */
+    _Atomic size_t failed; /* no program after it is run */
+    struct job jobs[PROVER_JOBS];
 };
 
 static enum effect effect_of(const struct step *step) {
@@ -136,27 +159,122 @@ static enum exit_code explain(const struct options *options, size_t index, const
     return code;
 }
 
-static enum exit_code run_programs(struct isolated *isolated, struct executor *executor,
-                                   const struct options *options, struct counts *counts) {
+/* A job's process. */
+
+/* Runs a program, counted from the first. Returns false when it fails. */
+static bool run_program(struct isolated *isolated, const struct options *options, size_t number,
+                        struct job *job) {
     static uint8_t bytes[BLOB_PROGRAM_SIZE];
-    for (size_t i = options->first; counts->programs < options->program_count; i++) {
-        const size_t size = generate_program(generate_seed(options->seed, i), bytes, sizeof bytes);
-        const struct program program = program_decode(bytes, size);
-        const struct failure failure = isolated_run(isolated, &program);
-        if (failure.kind != FAILURE_NONE) {
-            return explain(options, i, &program, &failure);
-        }
-        counts->programs++;
-        if (isolated_passed_over(isolated)) {
-            counts->passed_over++;
-            continue;
-        }
-        counts->operations += program.operation_count;
-        if (options->statistics) {
-            count_effects(executor, &program, counts);
+    struct counts *const counts = &job->counts;
+    const size_t size =
+        generate_program(generate_seed(options->seed, options->first + number), bytes, sizeof bytes);
+    const struct program program = program_decode(bytes, size);
+    job->failure = isolated_run(isolated, &program);
+    if (job->failure.kind != FAILURE_NONE) {
+        job->failed = number;
+        return false;
+    }
+    counts->programs++;
+    if (isolated_passed_over(isolated)) {
+        counts->passed_over++;
+        return true;
+    }
+    counts->operations += program.operation_count;
+    if (options->statistics) {
+        count_effects(isolated->executor, &program, counts);
+    }
+    return true;
+}
+
+/* The programs in front of one that fails are run all the same. */
+static void run_programs(struct isolated *isolated, const struct options *options, struct share *share,
+                         struct job *job) {
+    for (size_t first = 0; first < options->program_count && first <= atomic_load(&share->failed);) {
+        first = atomic_fetch_add(&share->next, PIECE);
+        for (size_t i = first;
+             i - first < PIECE && i < options->program_count && i <= atomic_load(&share->failed); i++) {
+            if (!run_program(isolated, options, i, job)) {
+                size_t failed = SIZE_MAX;
+                while (i < failed && !atomic_compare_exchange_weak(&share->failed, &failed, i)) {
+                }
+                return;
+            }
         }
     }
-    return EXIT_SOUND;
+}
+
+static enum exit_code do_job(struct executor *executor, const struct options *options, struct share *share,
+                             struct job *job) {
+    struct isolated isolated;
+    const enum exit_code code = isolated_open(&isolated, executor, BLOB_PROGRAM_SIZE);
+    if (code == EXIT_SOUND) {
+        run_programs(&isolated, options, share, job);
+        isolated_close(&isolated);
+    }
+    return code;
+}
+
+/* The caller. */
+
+/* Returns what a job ended with that could not be done. */
+static enum exit_code wait_for_jobs(struct share *share, size_t job_count) {
+    enum exit_code code = EXIT_SOUND;
+    for (size_t i = 0; i < job_count; i++) {
+        int status;
+        const bool ended = waitpid(share->jobs[i].process, &status, 0) == share->jobs[i].process;
+        if (!ended || !WIFEXITED(status)) {
+            fprintf(stderr, "kmemfuzz: a process was killed from outside\n");
+            code = EXIT_ENVIRONMENT;
+        } else if (WEXITSTATUS(status) != EXIT_SOUND) {
+            code = (enum exit_code)WEXITSTATUS(status);
+        }
+    }
+    return code;
+}
+
+static enum exit_code do_jobs(struct executor *executor, const struct options *options, struct share *share,
+                              size_t job_count) {
+    fflush(NULL);
+    for (size_t i = 0; i < job_count; i++) {
+        struct job *const job = &share->jobs[i];
+        const pid_t process = fork();
+        if (process < 0) {
+            fprintf(stderr, "kmemfuzz: no process to run programs in\n");
+            exit(EXIT_ENVIRONMENT); /* and those there are with it */
+        }
+        if (process == 0) {
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+            _exit((int)do_job(executor, options, share, job));
+        }
+        job->process = process;
+    }
+    return wait_for_jobs(share, job_count);
+}
+
+static enum exit_code explain_first(const struct options *options, const struct share *share) {
+    static uint8_t bytes[BLOB_PROGRAM_SIZE];
+    const struct job *job = share->jobs;
+    while (job->failed != share->failed) { /* one has it */
+        job++;
+    }
+    const size_t number = options->first + job->failed;
+    const struct program program =
+        program_decode(bytes, generate_program(generate_seed(options->seed, number), bytes, sizeof bytes));
+    return explain(options, number, &program, &job->failure);
+}
+
+static struct counts sum_counts(const struct share *share, size_t job_count) {
+    struct counts sum = {.programs = 0};
+    for (size_t i = 0; i < job_count; i++) {
+        const struct counts *const counts = &share->jobs[i].counts;
+        sum.programs += counts->programs;
+        sum.passed_over += counts->passed_over;
+        sum.operations += counts->operations;
+        for (size_t effect = 0; effect < EFFECT_COUNT; effect++) {
+            sum.effects[effect] += counts->effects[effect];
+        }
+    }
+    return sum;
 }
 
 static enum exit_code tell_sound(const struct options *options, const struct counts *counts) {
@@ -181,21 +299,41 @@ static enum exit_code tell_sound(const struct options *options, const struct cou
     return EXIT_SOUND;
 }
 
+/* One for each processor, and a piece for each. */
+static size_t choose_job_count(const struct options *options) {
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const size_t pieces = (options->program_count - 1) / PIECE + 1;
+    size_t count = processors > 0 ? (size_t)processors : 1;
+    count = options->job_count != 0 ? options->job_count : count;
+    count = count < PROVER_JOBS ? count : PROVER_JOBS;
+    return count < pieces ? count : pieces;
+}
+
 static enum exit_code run(void *given) {
     const struct options *const options = given;
-    struct counts counts = {.programs = 0};
-    struct isolated isolated;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
     if (options->program_count == 0) {
         return command_misuse(&command_smoke, "--programs needs a number above 0");
     }
-    enum exit_code code = isolated_open(&isolated, executor, BLOB_PROGRAM_SIZE);
+    if (options->job_count > PROVER_JOBS) {
+        return command_misuse(&command_smoke, "--jobs takes %zu at most", PROVER_JOBS);
+    }
+    const size_t job_count = choose_job_count(options);
+    struct share *const share = prover_share(sizeof *share);
+    atomic_store(&share->failed, SIZE_MAX);
+    for (size_t i = 0; i < job_count; i++) {
+        share->jobs[i].failed = SIZE_MAX;
+    }
+    const enum exit_code code = job_count == 1 ? do_job(executor, options, share, share->jobs)
+                                               : do_jobs(executor, options, share, job_count);
     if (code != EXIT_SOUND) {
         return code;
     }
-    code = run_programs(&isolated, executor, options, &counts);
-    isolated_close(&isolated);
-    return code == EXIT_SOUND ? tell_sound(options, &counts) : code;
+    if (share->failed != SIZE_MAX) {
+        return explain_first(options, share);
+    }
+    const struct counts counts = sum_counts(share, job_count);
+    return tell_sound(options, &counts);
 }
 
 static const struct options defaults = {.program_count = 20000, .seed = 1};
@@ -204,6 +342,7 @@ static const struct command_option table[] = {
     OPTION("--programs", "N", "a number", program_count, "how many to run (default: 20000)"),
     OPTION("--seed", "S", "a number", seed, "what they are made of (default: 1)"),
     OPTION("--from", "N", "a number", first, "begin with this one, counted from 0"),
+    OPTION("--jobs", "N", "a number", job_count, "processes at a time (default: one for each processor)"),
     OPTION("-o", "FOLDER", "the name of a folder", place, "write what is found there"),
     FLAG("--statistics", statistics,
          "also print what operations came to, and the weights that programs are made by"),

@@ -33,8 +33,21 @@ class TestSmoke(ToolTest):
             code, output, _ = self.run_tool("smoke", "--from", str(number), "--programs", "1", tool=tool)
             assert (code, output.partition(" by ")[0]) == (VIOLATION, f"Program {number} of seed 1 fails")
 
+    def test_any_number_of_jobs_runs_the_same_programs(self):
+        outputs = {self.run_tool("smoke", "--programs", "300", "--statistics", "--jobs", jobs)[1] for jobs in ("1", "2", "7")}
+        assert len(outputs) == 1
+
+    @pytest.mark.parametrize("jobs", ("1", "2", "7"))
+    def test_the_first_that_fails_is_found_by_any_number_of_jobs(self, jobs):
+        rare = "    const size_t need = block_size_for(request) * !(request > 1000 && request % 997 == 13);\n"
+        tool = broken.tool("release", ("    const size_t need = block_size_for(request);\n", rare))
+        found = self.run_tool("smoke", "--jobs", jobs, tool=tool)[1].partition(" fails by ")[0]
+        number = re.fullmatch(r"Program (\d+) of seed 1", found)[1]
+        assert int(number) > 64
+        assert self.run_tool("smoke", "--programs", number, "--jobs", "1", tool=tool)[0] == SOUND
+
     def test_a_failure_that_does_not_come_again_is_one_all_the_same(self):
-        remembers = "    static int calls;\n    const size_t need = block_size_for(request) * (++calls != 1000);\n"
+        remembers = "    static int calls;\n    const size_t need = block_size_for(request) * (++calls % 1000 != 0);\n"
         tool = broken.tool("release", ("    const size_t need = block_size_for(request);\n", remembers))
         code, output, _ = self.run_tool("smoke", tool=tool)
         assert (code, output.splitlines()[-1]) == (
@@ -42,6 +55,7 @@ class TestSmoke(ToolTest):
 
     def test_what_cannot_be_done_is_said(self):
         for arguments, words in ((["--programs", "0"], "--programs needs a number above 0"), (["--seed", "x"], "--seed needs"),
+                                 (["--jobs", "65"], "--jobs takes 64 at most"),
                                  (["program"], "program")):
             code, output, errors = self.run_tool("smoke", *arguments)
             assert (code, output) == (USAGE, "")

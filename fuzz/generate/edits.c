@@ -41,7 +41,8 @@ static void add_small(struct making *making, size_t slot, size_t count) {
         const struct operation operation = {
             .kind = OPERATION_ALLOC,
             .slot = (uint16_t)(slot++ & (making->header.slot_count - 1)),
-            .size.amount = 8 * (int32_t)(least + random_below(&making->random, 4)),
+            .size = {.base = SIZE_BASE_LITERAL,
+                     .amount = 8 * (int32_t)(least + random_below(&making->random, 4))},
         };
         making_append(making, &operation);
     }

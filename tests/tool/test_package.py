@@ -9,6 +9,7 @@ import pytest
 from package_fixture import FAILING_PROGRAM, HEAP_ARGUMENTS, ROOT, SOUND_PROGRAM, Project, install
 
 from folders import write_file
+from tool_fixture import build_sooner
 
 
 class TestFound:
@@ -17,6 +18,7 @@ class TestFound:
     @pytest.fixture(scope="class")
     def project(self, shared_folder):
         install(shared_folder / "a prefix")
+        build_sooner(shared_folder / "a prefix/share/kmemfuzz")
         project = Project(shared_folder, languages="C")
         code, output = project.configure(f"-DCMAKE_PREFIX_PATH={shared_folder / 'a prefix'}", "-DKMEMFUZZ_TIME=1s")
         assert code == 0, output

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from kmemfuzz import board_lines
-from tool_fixture import ROOT, SOUND, TOOL, VIOLATION
+from tool_fixture import ROOT, SOUND, TOOL, VIOLATION, copy_sources
 
 HERE = pathlib.Path(__file__).parent
 FOREIGN = ROOT / "build/fuzz/tests/subjects/foreign_kmemfuzz"
@@ -209,12 +209,13 @@ class TestFirmware(TwoFilesTest):
         assert set(accused) <= set(verdicts(host))
 
     def test_its_capture_is_judged_by_the_heap_s_own_tool(self):
+        tree = copy_sources(self.folder / "tree")
         for define, code, words in (("-DHEAP_BUG=0", SOUND, "all sound, digests equal the host's"),
                                     ("-DHEAP_BUG=1", VIOLATION, "VIOLATION alignment: "),
                                     ("-DHEAP_BUG=2", VIOLATION, "because    a failed assertion in heap.c, line 53: size != 24")):
             (self.folder / "capture.txt").write_text(self.boot("rv64", define, code=code if define[-1] != "2" else 3), encoding="utf-8")
             command = [TOOL, "board", "my_heap.c", "--sources", "heap.c", "--log", "capture.txt", "blob"]
-            assert words in run(*command, code=code, cwd=self.folder)
+            assert words in run(*command, code=code, cwd=self.folder, env={**os.environ, "KMEM_TREE": str(tree)})
 
     def test_a_failed_assertion_is_the_last_line(self):
         output = self.boot("rv64", "-DHEAP_BUG=2", code=3)

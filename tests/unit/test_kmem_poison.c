@@ -40,6 +40,14 @@ HEAP_TEST(a_new_heap_is_poisoned_and_its_surroundings_are_not) {
     assert_false(__asan_address_is_poisoned(heap.base - 1));
 }
 
+HEAP_TEST(growth_poisons_nothing_behind_its_pages) {
+    start_growing_heap(HEAP_PAGE_LIMIT);
+    assert_non_null(kmem_alloc(&heap, 12 * HEAP_PAGE_SIZE - 8));
+    assert_int_equal(kmem_page_count(&heap), 12);
+    assert_accessible("8+%zu ", 12 * HEAP_PAGE_SIZE - 8);
+    assert_false(__asan_address_is_poisoned(at(kmem_size(&heap))));
+}
+
 HEAP_TEST(the_slack_of_a_payload_is_not_accessible_even_where_it_was_zeroed) {
     static const char *const calls[] = {"alloc %zu", "zalloc %zu", "calloc 1 %zu"};
     for (size_t i = 0; i < 64 * LENGTH(calls); i++) {

@@ -130,11 +130,19 @@ changed_unseen() {
         ! -newer "$built" -print -quit
 }
 
-# compile PRESET: configures and builds.
+# is_configured PRESET: is its folder of this tree, and later than what Ninja does not look at?
+is_configured() {
+    local made=build/$1/build.ninja
+    [ -e "$made" ] && [ "$made" -nt CMakePresets.json ] && [ "$made" -nt build/rust/toolchain ] &&
+        grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$1/CMakeCache.txt"
+}
+
+# compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds.
 compile() {
     local again=()
     [ -z "$(changed_unseen "$1")" ] || again=(--clean-first)
-    cmake --preset "$1" && cmake --build --preset "$1" "${again[@]}"
+    { [ ${#again[@]} -eq 0 ] && is_configured "$1"; } || cmake --preset "$1" || return
+    cmake --build --preset "$1" "${again[@]}"
 }
 
 # build PRESET...: the same, showing output only when something fails; then it ends the shell. What is in build/PRESET when

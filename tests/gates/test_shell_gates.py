@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 from gate_fixture import ENVIRONMENT, INTERNAL, SOUND, VIOLATION, GateTest
@@ -63,6 +64,18 @@ class TestBuild(GateTest):
                                   check=False)
             assert done.returncode == SOUND
             assert self.calls() == ["cmake --preset release", f"cmake --build --preset release{expected}"]
+
+    def test_a_folder_is_configured_again_when_the_presets_or_the_tree_have_changed(self):
+        self.write("build/release/build.ninja")
+        for changed, text, is_again in ((None, "", False), ("CMakePresets.json", "", True), ("build/release/build.ninja", "", False),
+                                        ("build/release/CMakeCache.txt", "CMAKE_HOME_DIRECTORY:INTERNAL=/elsewhere\n", True)):
+            if changed is None:
+                self.write("build/release/CMakeCache.txt", f"CMAKE_HOME_DIRECTORY:INTERNAL={self.tree.resolve()}\n")
+            else:
+                time.sleep(0.01)  # later than the others
+                self.write(changed, text)
+            assert self.run_command("bash", "-c", ". ci/lib/common.sh; build release")[0] == SOUND
+            assert self.calls() == ["cmake --preset release"] * is_again + ["cmake --build --preset release"]
 
 
 class TestReplay(GateTest):

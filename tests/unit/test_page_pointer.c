@@ -120,6 +120,14 @@ TEST(a_run_without_a_last_page_is_corrupt) {
     assert_pointer_refused(page_at(1), PAGE_CORRUPT);
 }
 
+TEST(an_impossible_descriptor_is_corrupt_inside_a_run_too) {
+    static const char *const pictures[] = {"tx..", "tl..", "txT.", "tlT."};
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
+        set_up_as(pictures[i]);
+        assert_pointer_refused(page_at(1), PAGE_CORRUPT);
+    }
+}
+
 TEST(a_run_of_more_pages_than_are_taken_is_corrupt) {
     set_up_as("ttT.");
     pages.taken_count = 2;

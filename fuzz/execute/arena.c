@@ -21,11 +21,13 @@ PORT_UNCHECKED static void fill(unsigned char *address, size_t size) {
 /* Size when all is dirt, otherwise the position of the first byte that is not. */
 PORT_UNCHECKED static size_t first_clean(const unsigned char *address, size_t size) {
     const word *const words = (const word *)(const void *)address;
-    uint64_t different = 0; /* nearly always: then no word is a branch */
-    for (size_t i = 0; i < size / sizeof *words; i++) {
-        different |= words[i] ^ DIRT_WORD;
+    uint64_t different = 0;
+    if (size == ARENA_GUARD_SIZE) { /* nearly always, and then of a length that the compiler knows */
+        for (size_t i = 0; i < ARENA_GUARD_SIZE / sizeof *words; i++) {
+            different |= words[i] ^ DIRT_WORD;
+        }
     }
-    size_t byte = different == 0 ? size : 0;
+    size_t byte = size == ARENA_GUARD_SIZE && different == 0 ? size : 0;
     while (byte < size && address[byte] == ARENA_DIRT) {
         byte++;
     }

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from folders import write_file
 from own_heap import SUBJECT, write_heap
-from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest, copy_sources
+from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest
 
 from kmemfuzz import build_errors, heap
 
@@ -31,9 +31,7 @@ def make_top(shared_folder):
     """A folder with a heap that is built, and that has a short campaign behind it."""
     top = shared_folder / "a #b"
     write_heap(top)
-    copy_sources(shared_folder / "tree")
-    code, output, errors = run_kmemfuzz(top, "build", HEAP, "--sources", "kernel/heap.c", "--cflags=-std=c99 -Wall -Ikernel",
-                                        KMEM_TREE=str(shared_folder / "tree"))
+    code, output, errors = run_kmemfuzz(top, "build", HEAP, "--sources", "kernel/heap.c", "--cflags=-std=c99 -Wall -Ikernel")
     assert (code, output) == (SOUND, f"{PLACE}/build/fuzz/heap_fuzzer\n{PLACE}/build/fuzz/kmemfuzz\n"), errors
     assert re.fullmatch(rf"Compiled {HEAP} and kernel/heap.c with clang-19 -std=c99 -Wall -Ikernel, under AddressSanitizer and UBSan, "
                         rf"in \d+ s, into {PLACE}/build/fuzz\n", errors)
@@ -46,7 +44,7 @@ class TestOwnHeap:
         self.top = top
 
     def run(self, *arguments, folder=".", **environment):
-        return run_kmemfuzz(self.top / folder, *arguments, KMEM_TREE=str(self.top.parent / "tree"), **environment)
+        return run_kmemfuzz(self.top / folder, *arguments, **environment)
 
     def test_its_settings_are_as_they_are_from_its_file_and_its_builds_are_not_committed(self):
         lines = (self.top / PLACE / "settings").read_text(encoding="utf-8").splitlines()

@@ -64,6 +64,7 @@ struct job {
 struct share {
     _Atomic size_t next;   /* program to be run */
     _Atomic size_t failed; /* no program after it is run */
+    atomic_bool stopped;   /* none is */
     struct job jobs[PROVER_JOBS];
 };
 
@@ -105,15 +106,6 @@ static void count_step(void *context, const struct executor *executor, const str
     if (!step->recovery) {
         counts->effects[effect_of(step)]++;
     }
-}
-
-/* Counts what a sound program does, in this process. */
-static void count_effects(struct executor *executor, const struct program *program, struct counts *counts) {
-    const struct observer counting = {.after = count_step, .context = counts};
-    executor->observers = (struct observers){{&counting}, 1};
-    const struct verdict verdict = executor_run(executor, program);
-    (void)verdict; /* sound, as in the child */
-    executor->observers.count = 0;
 }
 
 static void print_statistics(const struct counts *counts) {
@@ -180,19 +172,20 @@ static bool run_program(struct isolated *isolated, const struct options *options
         return true;
     }
     counts->operations += program.operation_count;
-    if (options->statistics) {
-        count_effects(isolated->executor, &program, counts);
-    }
     return true;
+}
+
+static bool is_wanted(const struct options *options, struct share *share, size_t number) {
+    return number < options->program_count && number <= atomic_load(&share->failed) &&
+           !atomic_load(&share->stopped);
 }
 
 /* The programs in front of one that fails are run all the same. */
 static void run_programs(struct isolated *isolated, const struct options *options, struct share *share,
                          struct job *job) {
-    for (size_t first = 0; first < options->program_count && first <= atomic_load(&share->failed);) {
+    for (size_t first = 0; is_wanted(options, share, first);) {
         first = atomic_fetch_add(&share->next, PIECE);
-        for (size_t i = first;
-             i - first < PIECE && i < options->program_count && i <= atomic_load(&share->failed); i++) {
+        for (size_t i = first; i - first < PIECE && is_wanted(options, share, i); i++) {
             if (!run_program(isolated, options, i, job)) {
                 size_t failed = SIZE_MAX;
                 while (i < failed && !atomic_compare_exchange_weak(&share->failed, &failed, i)) {
@@ -208,26 +201,42 @@ static enum exit_code do_job(struct executor *executor, const struct options *op
     struct isolated isolated;
     const enum exit_code code = isolated_open(&isolated, executor, BLOB_PROGRAM_SIZE);
     if (code == EXIT_SOUND) {
+        const struct observer counting = {.after = count_step, .context = &job->counts};
+        executor->observers = (struct observers){{&counting}, options->statistics ? 1 : 0}; /* in the child */
         run_programs(&isolated, options, share, job);
         isolated_close(&isolated);
+        executor->observers.count = 0;
     }
     return code;
 }
 
 /* The caller. */
 
-/* Returns what a job ended with that could not be done. */
+static bool is_job(const struct share *share, size_t job_count, pid_t process) {
+    size_t i = 0;
+    while (i < job_count && share->jobs[i].process != process) {
+        i++;
+    }
+    return i < job_count;
+}
+
+/* Returns what a job ended with that could not be done. The others end then, too. */
 static enum exit_code wait_for_jobs(struct share *share, size_t job_count) {
     enum exit_code code = EXIT_SOUND;
-    for (size_t i = 0; i < job_count; i++) {
-        int status;
-        const bool ended = waitpid(share->jobs[i].process, &status, 0) == share->jobs[i].process;
-        if (!ended || !WIFEXITED(status)) {
+    int status;
+    for (size_t left = job_count; left > 0;) {
+        const pid_t process = waitpid(-1, &status, 0);
+        if (process > 0 && !is_job(share, job_count, process)) {
+            continue; /* this process may have had children before */
+        }
+        if (process < 0 || !WIFEXITED(status)) {
             fprintf(stderr, "kmemfuzz: a process was killed from outside\n");
             code = EXIT_ENVIRONMENT;
         } else if (WEXITSTATUS(status) != EXIT_SOUND) {
             code = (enum exit_code)WEXITSTATUS(status);
         }
+        atomic_store(&share->stopped, code != EXIT_SOUND);
+        left--;
     }
     return code;
 }
@@ -326,11 +335,14 @@ static enum exit_code run(void *given) {
     }
     const enum exit_code code = job_count == 1 ? do_job(executor, options, share, share->jobs)
                                                : do_jobs(executor, options, share, job_count);
+    if (share->failed != SIZE_MAX) {
+        if (code != EXIT_SOUND) {
+            fprintf(stderr, "kmemfuzz: not all programs in front of the one that fails were run\n");
+        }
+        return explain_first(options, share);
+    }
     if (code != EXIT_SOUND) {
         return code;
-    }
-    if (share->failed != SIZE_MAX) {
-        return explain_first(options, share);
     }
     const struct counts counts = sum_counts(share, job_count);
     return tell_sound(options, &counts);

@@ -6,7 +6,10 @@ import subprocess
 
 import broken
 import pytest
-from tool_fixture import ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
+from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
+
+NEED = "    const size_t need = block_size_for(request);\n"
+KILLED = "kmemfuzz: a process was killed from outside\n"
 
 
 class TestSmoke(ToolTest):
@@ -40,15 +43,52 @@ class TestSmoke(ToolTest):
     @pytest.mark.parametrize("jobs", ("1", "2", "7"))
     def test_the_first_that_fails_is_found_by_any_number_of_jobs(self, jobs):
         rare = "    const size_t need = block_size_for(request) * !(request > 1000 && request % 997 == 13);\n"
-        tool = broken.tool("release", ("    const size_t need = block_size_for(request);\n", rare))
+        tool = broken.tool("release", (NEED, rare))
         found = self.run_tool("smoke", "--jobs", jobs, tool=tool)[1].partition(" fails by ")[0]
         number = re.fullmatch(r"Program (\d+) of seed 1", found)[1]
         assert int(number) > 64
         assert self.run_tool("smoke", "--programs", number, "--jobs", "1", tool=tool)[0] == SOUND
 
+    def test_when_a_process_is_killed_the_others_end(self):
+        kills = "    if (open(\"killed\", O_CREAT | O_EXCL, 0600) >= 0) {\n        kill(getppid(), SIGKILL);\n    }\n"
+        code, output, errors = self.run_tool("smoke", "--programs", "100000000", "--jobs", "2", tool=self.tool_that(kills))
+        assert (code, output, errors) == (ENVIRONMENT, "", KILLED)
+
+    def test_what_was_found_is_explained_although_another_process_is_killed(self):
+        kills = """\
+    if (access("found", F_OK) == 0 && open("killed", O_CREAT | O_EXCL, 0600) >= 0) {
+        kill(getppid(), SIGKILL);
+    }
+    if (request % 97 == 13) {
+        if (open("found", O_CREAT | O_EXCL, 0600) >= 0) {
+            for (int i = 0; i < 1000 && access("killed", F_OK) != 0; i++) {
+                usleep(10000);
+            }
+        }
+        return NULL;
+    }
+"""
+        code, output, errors = self.run_tool("smoke", "--jobs", "2", tool=self.tool_that(kills))
+        assert (code, errors) == (VIOLATION, f"{KILLED}kmemfuzz: not all programs in front of the one that fails were run\n")
+        assert re.match(r"Program \d+ of seed 1 fails by ", output)
+        assert "It did not fail again" not in output
+
+    def test_no_program_is_run_in_the_process_that_was_started(self):
+        tool = self.tool_that(f"    if (getppid() == {os.getpid()}) {{\n        __builtin_trap();\n    }}\n")
+        code, output, errors = self.run_tool("smoke", "--programs", "300", "--statistics", "--jobs", "1", tool=tool)
+        assert (code, errors) == (SOUND, "")
+        assert output == self.run_tool("smoke", "--programs", "300", "--statistics")[1]
+
+    @staticmethod
+    def tool_that(does):
+        """One whose heap does this as well when it is asked for memory."""
+        declared = ("int open(const char *, int, ...), access(const char *, int), kill(int, int), getppid(void), usleep(unsigned);\n"
+                    "enum { O_CREAT = 0100, O_EXCL = 0200, SIGKILL = 9, F_OK = 0 };\n")
+        return broken.tool("release", (NEED, "    " + declared + does + NEED))
+
     def test_a_failure_that_does_not_come_again_is_one_all_the_same(self):
         remembers = "    static int calls;\n    const size_t need = block_size_for(request) * (++calls % 1000 != 0);\n"
-        tool = broken.tool("release", ("    const size_t need = block_size_for(request);\n", remembers))
+        tool = broken.tool("release", (NEED, remembers))
         code, output, _ = self.run_tool("smoke", tool=tool)
         assert (code, output.splitlines()[-1]) == (
             VIOLATION, "It did not fail again: the heap does not depend on its program alone.")

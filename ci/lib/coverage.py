@@ -29,9 +29,10 @@ def host_binaries():
 def run_everything(binaries):
     """Runs the unit tests and the corpus, each process leaving a raw profile; returns these. What was left before is taken when
     nothing that it is of has changed since."""
-    complete = RAW / "complete"  # is made last
-    inputs = [*binaries, *pathlib.Path("corpus").rglob("*")]
-    if complete.is_file() and complete.stat().st_ctime_ns > max(path.stat().st_ctime_ns for path in inputs):
+    complete = RAW / "complete"  # is made last, and says of what
+    inputs = sorted([*binaries, *pathlib.Path("corpus").rglob("*")])
+    state = "".join(f"{path} {path.stat().st_size} {path.stat().st_ctime_ns}\n" for path in inputs)
+    if complete.is_file() and complete.read_text(encoding="utf-8") == state:
         return sorted(RAW.glob("*.profraw"))
     shutil.rmtree(RAW, ignore_errors=True)
     environment = dict(os.environ, LLVM_PROFILE_FILE=str(RAW.resolve() / "%p.profraw"))
@@ -46,7 +47,7 @@ def run_everything(binaries):
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the processes'
         list(pool.map(run, binaries))
-    complete.touch()
+    complete.write_text(state, encoding="utf-8")
     return sorted(RAW.glob("*.profraw"))
 
 

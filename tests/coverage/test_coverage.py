@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 from kmemfuzz import board
 import coverage
@@ -119,6 +120,24 @@ import coverage
 coverage.run_everything = lambda binaries: sorted(coverage.RAW.glob("*.profraw"))
 sys.exit(coverage.main(sys.argv[1:]))
 """
+
+
+class Profiles(SharedFolderTest):
+    """What a run has left is taken while it is of the same files."""
+
+    def test_all_run_again_when_a_test_or_a_program_is_gone_or_another(self):
+        binaries = [write_script(self.folder / name, "#!/bin/bash\nmkdir -p raw\nprintf x >>runs\n") for name in ("test_a", "test_b")]
+        before = os.getcwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, before)
+        pathlib.Path("corpus").mkdir()
+        pathlib.Path("corpus/program").write_bytes(b"x")
+        for change, runs in ((lambda: None, 2), (lambda: None, 2), (lambda: pathlib.Path("corpus/program").unlink(), 4),
+                             (lambda: binaries.pop(), 5), (lambda: binaries[0].touch(), 6), (lambda: None, 6)):
+            change()
+            with mock.patch.object(coverage, "RAW", self.folder / "raw"):
+                coverage.run_everything(binaries)
+            self.assertEqual(len(pathlib.Path("runs").read_text(encoding="utf-8")), runs)
 
 
 class Gaps(MeasuredTest):

@@ -130,18 +130,20 @@ changed_unseen() {
         ! -newer "$built" -print -quit
 }
 
-# is_configured PRESET: is its folder of this tree, and later than what Ninja does not look at?
+# is_configured PRESET: is its folder of this tree, as its preset made it, and later than what Ninja does not look at?
 is_configured() {
     local made=build/$1/build.ninja
     [ -e "$made" ] && [ "$made" -nt CMakePresets.json ] && [ "$made" -nt build/rust/toolchain ] &&
-        grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$1/CMakeCache.txt"
+        grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$1/CMakeCache.txt" &&
+        sha256sum --check --status "build/$1/configured" 2>/dev/null
 }
 
 # compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds.
 compile() {
     local again=()
     [ -z "$(changed_unseen "$1")" ] || again=(--clean-first)
-    { [ ${#again[@]} -eq 0 ] && is_configured "$1"; } || cmake --preset "$1" || return
+    { [ ${#again[@]} -eq 0 ] && is_configured "$1"; } ||
+        { cmake --preset "$1" && sha256sum "build/$1/CMakeCache.txt" >"build/$1/configured"; } || return
     cmake --build --preset "$1" "${again[@]}"
 }
 

@@ -67,11 +67,12 @@ class TestBuild(GateTest):
 
     def test_a_folder_is_configured_again_when_the_presets_or_the_tree_have_changed(self):
         self.write("build/release/build.ninja")
-        for changed, text, is_again in ((None, "", False), ("CMakePresets.json", "", True), ("build/release/build.ninja", "", False),
+        home = f"CMAKE_HOME_DIRECTORY:INTERNAL={self.tree.resolve()}\n"
+        self.write("build/release/CMakeCache.txt", home)
+        for changed, text, is_again in ((None, "", True), (None, "", False), ("CMakePresets.json", "", True), ("build/release/build.ninja", "", False),
+                                        ("build/release/CMakeCache.txt", f"{home}CMAKE_BUILD_TYPE:STRING=Debug\n", True), (None, "", False),
                                         ("build/release/CMakeCache.txt", "CMAKE_HOME_DIRECTORY:INTERNAL=/elsewhere\n", True)):
-            if changed is None:
-                self.write("build/release/CMakeCache.txt", f"CMAKE_HOME_DIRECTORY:INTERNAL={self.tree.resolve()}\n")
-            else:
+            if changed is not None:
                 time.sleep(0.01)  # later than the others
                 self.write(changed, text)
             assert self.run_command("bash", "-c", ". ci/lib/common.sh; build release")[0] == SOUND

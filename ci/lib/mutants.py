@@ -8,6 +8,7 @@ equivalent, and listed with a reason in docs/survivors.md, or shows what the har
 import concurrent.futures
 import contextlib
 import hashlib
+import itertools
 import json
 import pathlib
 import re
@@ -134,7 +135,8 @@ class Examiner:
         if self.core.code_of(copy, file) is None:
             return [f"the canary of {file} does not compile"]
         problems = []
-        stages = [stage._replace(commands=stage.commands[:1]) for stage in self.stages]  # the first seed will do
+        # The first seed will do to kill a canary.
+        stages = [stage._replace(commands=stage.commands[:1]) for stage in self.stages] if must_die else self.stages
         for sanitized in (False, True):
             results = mutants_stages.examine(control, copy, self.core, stages, self.prefix, False, (sanitized,))
             build = "with" if sanitized else "without"
@@ -196,11 +198,9 @@ def each(pool, work, items):
 def worth(examiner, pool, mutants, limit, dropped):
     """Yields the mutants that are worth a run, up to a limit, and counts in dropped what becomes of the others."""
     seen, left = set(), limit or len(mutants)
-    for first in range(0, len(mutants), BATCH):
-        batch = mutants[first:first + BATCH]
+    rest = iter(mutants)
+    while batch := list(itertools.islice(rest, min(BATCH, left))):
         for mutant, code in zip(batch, each(pool, examiner.code_of, batch)):
-            if left == 0:
-                return
             dropped["made"] += 1
             if dropped["made"] % 50 == 0:
                 print(f"[{dropped['made']}/{len(mutants)}] mutants", file=sys.stderr, flush=True)

@@ -65,6 +65,7 @@ class Core:
 
     def prepare(self, files):
         """Compiles the hooks, and links the programs that run these files. Returns {file: the code of it as it is}."""
+        shutil.rmtree(WORK / "work", ignore_errors=True)  # a stopped run's
         WORK.mkdir(parents=True, exist_ok=True)
         compiler = self.compiles["src/kmem.c"][0]
         code, output = patched.run([compiler, "-std=c11", "-O2", "-c", HOOKS, "-o", str(self.hooks)])

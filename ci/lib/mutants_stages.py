@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
 def stages(programs):
     """All stages by name; programs: of each seed that smoke makes."""
-    smoke = tuple((seed, ("smoke", "--programs", str(programs), "--seed", str(seed), "-o", ".")) for seed in SEEDS)
+    smoke = tuple((seed, ("smoke", "--jobs", "1", "--programs", str(programs), "--seed", str(seed), "-o", ".")) for seed in SEEDS)
     return {stage.name: stage for stage in (
         Stage("replay", ((None, ("run", "../../../../corpus")),), VIOLATION),
         Stage("closure", ((None, ("prove", "--jobs", "1", "-o", ".", "--bytes", CLOSED)),), EXPLAINED),

@@ -232,18 +232,21 @@ class TestMemory:
 
 class TestControls:
     def test_a_stage_that_one_build_of_a_canary_survives_judges_nothing(self):
-        def examine(_mutant, _copy, _core, _stages, _prefix, _first, builds):
+        def examine(_mutant, _copy, _core, stages, _prefix, _first, builds):
+            seeds.append(sum(len(stage.commands) for stage in stages))
             return {"replay": [None if True in builds else Kill("contents")], "unit": [Kill("a_test")]}
 
+        seeds = []
         core = mock.Mock(code_of=lambda *_: "code")
         with (mock.patch.object(mutants_build, "Core", return_value=core), mock.patch.object(mutants_stages, "examine", examine),
               mock.patch.object(mutants.shutil, "rmtree")):
-            examiner = mutants.Examiner(mock.Mock(programs=1, stages=["replay", "unit"]))
+            examiner = mutants.Examiner(mock.Mock(programs=1, stages=["replay", "smoke"]))
             examiner.sources["src/x.c"] = b"a < b"
             assert examiner.control("src/x.c", ("a < b", "a"), True) == [
                 "the canary of src/x.c survives replay with sanitizers, so that judges nothing"]
             assert [problem.partition(": ")[2] for problem in examiner.control("src/x.c", ("a < b", "a < b"), False)] == [
                 "contents", "a_test", "a_test"]
+        assert seeds == [2, 2, 4, 4]
 
 
 class TestCounts:
@@ -252,9 +255,12 @@ class TestCounts:
         made.append(mutant("a<b", "other"))
         with mutants.concurrent.futures.ThreadPoolExecutor(1) as pool:
             for limit, kept, counted in ((None, ["other", "third"], (5, 1, 1, 1)), (1, ["other"], (3, 1, 1, 0))):
+                examiner = FakeExaminer(*made)
+                examiner.code_of = mock.Mock(side_effect=FakeExaminer.code_of)
                 dropped = dict.fromkeys(("made", "broken", "equal", "alike"), 0)
-                assert [of.replacement for of in mutants.worth(FakeExaminer(*made), pool, made, limit, dropped)] == kept
+                assert [of.replacement for of in mutants.worth(examiner, pool, made, limit, dropped)] == kept
                 assert tuple(dropped.values()) == counted
+                assert examiner.code_of.call_count == counted[0]  # and no other is compiled
 
     def test_scores_leave_equivalent_mutants_out(self):
         first, second, third = mutant(), mutant("c", "d"), mutant("e", "f")

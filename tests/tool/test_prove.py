@@ -41,6 +41,10 @@ class TestSoundHeaps(ToolTest):
         assert counts[0] > 50_000
         assert len(set(counts)) == 1
 
+    @pytest.mark.parametrize("size,length,count", (("128", "0", 14_250_313), ("64", "3", 4_172_860)))
+    def test_as_many_are_done_as_the_documentation_says(self, size, length, count):
+        assert self.counted("--bytes", size, "--depth", length) == count
+
     def test_all_sequences_are_done_from_every_layout(self):
         counts = [self.counted("--bytes", "32", "--depth", length, "--jobs", jobs) for length, jobs in ("11", "21", "22", "31")]
         assert counts[1] == counts[2]

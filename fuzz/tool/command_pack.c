@@ -15,6 +15,8 @@
 #define C_ROW        ((size_t)16) /* bytes in a line of the C file */
 
 /* The options, and what is packed. */
+#define NO_SEED SIZE_MAX /* none is given */
+
 struct options {
     struct file_list files;
     size_t made_count; /* programs made of the seed, instead of files */
@@ -201,6 +203,10 @@ static enum exit_code run(void *given) {
         return command_misuse(&command_pack, "it takes programs, or folders with programs in them, or "
                                              "--programs above 0 in their place, and -o BLOB");
     }
+    if (pack->made_count == 0 && pack->seed != NO_SEED) {
+        return command_misuse(&command_pack, "--seed is for --programs");
+    }
+    pack->seed = pack->seed != NO_SEED ? pack->seed : 1;
     const enum exit_code code = pack_inputs(pack);
     if (code == EXIT_SOUND) {
         file_list_print_left_out(&pack->files, 0, stdout);
@@ -209,7 +215,7 @@ static enum exit_code run(void *given) {
     return code;
 }
 
-static const struct options defaults = {.seed = 1};
+static const struct options defaults = {.seed = NO_SEED};
 
 static const struct command_option table[] = {
     OPERAND(files),

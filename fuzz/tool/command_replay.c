@@ -106,7 +106,16 @@ static enum exit_code replay_file(const struct options *options) {
 
 static enum exit_code run(void *given) {
     const struct options *const options = given;
-    return options->path == NULL ? command_misuse(&command_replay, "it takes a blob") : replay_file(options);
+    if (options->path == NULL) {
+        return command_misuse(&command_replay, "it takes a blob");
+    }
+    if (options->destination != NULL && (options->trace || options->count != SIZE_MAX)) {
+        return command_misuse(&command_replay, "-o runs nothing, so it takes no --count and no --trace");
+    }
+    if (options->destination == NULL && options->replace) {
+        return command_misuse(&command_replay, "--force is for -o");
+    }
+    return replay_file(options);
 }
 
 static const struct options defaults = {.count = SIZE_MAX};

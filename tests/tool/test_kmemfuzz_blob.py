@@ -124,6 +124,7 @@ class TestPack(ToolTest):
         self.require_misuse("pack", nothing, "-o", "blob")
         self.require_misuse("pack", nothing, "--programs", "0", "-o", "blob")
         self.require_misuse("pack", nothing, "a", "--programs", "1", "-o", "blob")
+        self.require_misuse("pack", "--seed is for --programs", "a", "--seed", "1", "-o", "blob")
         self.require_misuse("pack", "-o needs the name of the file to write", "a", "-o")
         self.require_misuse("pack", "there is no option '--bogus'", "a", "--bogus")
 
@@ -185,6 +186,9 @@ class TestReplay(ToolTest):
         self.require(USAGE, "", "kmemfuzz: taken exists; choose another name, or --force to replace it\n", "replay", "blob", "-o",
                      "taken")
         self.require_misuse("replay", "there is no input 3; the blob has 3", "blob", "--start", "3", "-o", "other")
+        for ignored in (("--count", "1"), ("--trace",)):
+            self.require_misuse("replay", "-o runs nothing, so it takes no --count and no --trace", "blob", "-o", "other", *ignored)
+        self.require_misuse("replay", "--force is for -o", "blob", "--force")
 
     def test_a_blob_that_cannot_be_read_ends_with_3(self):
         self.require(ENVIRONMENT, "", "kmemfuzz: cannot read none: No such file or directory\n", "replay", "none")

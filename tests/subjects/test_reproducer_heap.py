@@ -87,10 +87,10 @@ class TestTheFile(FolderTest):
     def test_it_says_what_is_broken_and_ends_with_0_without_the_defect(self, heap, defect, oracle, program):
         shown = self.show(heap, defect, program).read_text("utf-8")
         assert shown.startswith(f"/* {oracle}: ")
-        compiler = COMPILERS[len(program) % 2 * 3]
-        code, errors = self.run_file(compiler, heap, defect)
-        assert (code, re.findall("^broken: ([a-z-]+): ", errors, re.MULTILINE)) == (BROKEN, [oracle]), errors
-        assert self.run_file(compiler, heap, None) == (SOUND, "")
+        for compiler in COMPILERS if "KMEM_EXECUTIONS" in os.environ else [COMPILERS[len(program) % 2 * 3]]:  # all at night
+            code, errors = self.run_file(compiler, heap, defect)
+            assert (code, re.findall("^broken: ([a-z-]+): ", errors, re.MULTILINE)) == (BROKEN, [oracle]), errors
+            assert self.run_file(compiler, heap, None) == (SOUND, "")
 
     def test_the_command_in_its_comment_compiles_it_without_the_harness(self):
         path = self.show("list_heap", "MOVES_TOO_LITTLE", SMALL + "alloc 0 9\nrealloc 0 9")

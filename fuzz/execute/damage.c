@@ -85,11 +85,16 @@ static void restore(struct executor *executor, size_t region_size) {
     poison_again(executor, region_size);
 }
 
-/* Can no block of a region with so many bytes left have this header? */
-static bool is_impossible(const struct executor *executor, uint64_t header, size_t rest) {
+/* Can no block of a region with so many bytes left have this header? An allocation looks at whole runs of
+ * grains, another call at that of its payload. */
+static bool is_impossible(const struct executor *executor, const struct step *step, uint64_t header,
+                          size_t rest) {
     const struct subject_view *const view = executor->subject->view;
     if (view->is_impossible != NULL) {
-        return view->is_impossible((unsigned char)header);
+        const size_t own = step->pointer_offset;
+        const size_t damaged = step->damage.header_offset;
+        const bool is_own = damaged >= own && damaged - own < model_block_size(&executor->model, own);
+        return view->is_impossible((unsigned char)header, is_own || step->damage.call == CALL_ALLOC);
     }
     const struct subject_policy *const policy = &executor->model.policy;
     const uint64_t size = header & ~TAKEN;
@@ -111,7 +116,7 @@ static struct verdict check_reported(const struct executor *executor, const stru
     const bool needed =
         step->damage.needed && (step->damage.call != CALL_ALLOC || step->offset > step->damage.header_offset);
     const enum refusal named = step->refusal == REFUSAL_CORRUPT ? step->returned : step->refusal;
-    const bool right = !needed || !is_impossible(executor, header, rest) || named == REFUSAL_CORRUPT;
+    const bool right = !needed || !is_impossible(executor, step, header, rest) || named == REFUSAL_CORRUPT;
     return right
                ? verdict_sound()
                : (struct verdict){ORACLE_DAMAGE_REPORTED, step->damage.header_offset, REFUSAL_CORRUPT, named};

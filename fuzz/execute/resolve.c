@@ -344,16 +344,15 @@ static uint64_t damage_mask(uint32_t step) {
     return masks[step >> 7 & 3];
 }
 
-/* A coalesce looks at all headers, a free at its block's and the next, a resize at least at its own; an
- * allocation that no region can hold looks nowhere. */
+/* A coalesce looks at all headers, a free and a resize at their block's and the next; an allocation that no
+ * region can hold looks nowhere. */
 static bool needs_header(const struct executor *executor, const struct step *step, size_t header_offset) {
     const size_t own = step->pointer_offset - WORD;
     switch (step->damage.call) {
     case CALL_ALLOC:
         return step->size != 0 && step->size < model_region_size(&executor->model);
-    case CALL_REALLOC:
-        return header_offset == own;
     case CALL_FREE:
+    case CALL_REALLOC:
         return header_offset == own ||
                header_offset == own + model_block_size(&executor->model, step->pointer_offset);
     default:

@@ -45,9 +45,10 @@ struct subject_view {
     bool answers_damage;
 
     /* The byte that describes the grain at this offset, in the metadata in front of the first payload, and
-     * whether no sound heap has this value there: what is damaged. NULL: block.h's headers are. */
+     * whether no sound heap has this value there, among the others as they are: what is damaged. is_of_run:
+     * the call that follows looks at the whole run of grains. NULL: block.h's headers are. */
     unsigned char *(*descriptor)(size_t offset);
-    bool (*is_impossible)(unsigned char value);
+    bool (*is_impossible)(unsigned char value, bool is_of_run);
 
     /* Makes an empty heap in the region. Returns false iff the subject cannot. */
     bool (*start)(const struct subject_region *region);

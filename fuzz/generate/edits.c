@@ -37,10 +37,10 @@ static void add_run(struct making *making) {
 /* Small blocks of four sizes, side by side. */
 static void add_small(struct making *making, size_t slot, size_t count) {
     const uint32_t least = 1 + random_below(&making->random, 5); /* words */
-    for (; count > 0; count--) {
+    for (const size_t end = slot + count; slot != end; slot++) {
         const struct operation operation = {
             .kind = OPERATION_ALLOC,
-            .slot = (uint16_t)(slot++ & (making->header.slot_count - 1)),
+            .slot = (uint16_t)(slot & (making->header.slot_count - 1)),
             .size = {.base = SIZE_BASE_LITERAL,
                      .amount = 8 * (int32_t)(least + random_below(&making->random, 4))},
         };

@@ -84,11 +84,16 @@ static unsigned char *descriptor(size_t offset) {
     return descriptors + described;
 }
 
-/* With the damage undone: in the middle of a run no page is free either. */
-static bool is_impossible(unsigned char value) {
+/* With the damage undone. A run that comes to a free page, or to the end, has no last page. */
+static bool is_impossible(unsigned char value, bool is_of_run) {
     const unsigned char *const at = descriptors + described;
-    const bool inside = described != 0 && at[-1] == PAGE_TAKEN && at[0] == PAGE_TAKEN;
-    return value == 0 ? inside : value != PAGE_TAKEN && value != (PAGE_TAKEN | PAGE_LAST);
+    if (value == 0) {
+        return is_of_run && described != 0 && at[-1] == PAGE_TAKEN;
+    }
+    if (value == PAGE_TAKEN) {
+        return is_of_run && (described + 1 == page_count || at[1] == 0);
+    }
+    return value != (PAGE_TAKEN | PAGE_LAST);
 }
 
 /* The pages from index on that are one free stretch or one run; what else there is counts as a run of one. */

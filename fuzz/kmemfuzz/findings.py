@@ -109,7 +109,7 @@ def choose(files, tool, count, is_cut=_never):
     tried = files[:CHOSEN_FROM]
     _, output, _ = _run([str(tool), "run", "--json", "--reduce", "--", *tried], CHOOSE_SECONDS, is_cut)
     try:
-        bugs = results.distinct(json.loads(output)["results"])
+        bugs = results.distinct(json.loads(output)["results"], results.without_format)
     except (ValueError, KeyError, RecursionError):
         return files[:count]
     first = [bug[0]["file"] for bug in bugs][:count]

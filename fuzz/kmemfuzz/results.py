@@ -1,10 +1,12 @@
 """What the words for a forge share (sarif, junit, summary): which programs are run, which failures are one bug, where in the
 repository a bug is, and where the documents are."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import stat
 import subprocess
 import sys
 import urllib.parse
@@ -38,12 +40,20 @@ def make_parser(word, description, out):
     return parser
 
 
+def _is_special(path):
+    with contextlib.suppress(OSError):
+        return not stat.S_ISREG(path.stat().st_mode)
+    return False
+
+
 def parse(parser, arguments):
     options = parser.parse_intermixed_args(arguments)
     if "out" in options:
         typed, options.out = options.out, options.caller / options.out
         if not options.out.parent.is_dir() or options.out.is_dir():
             parser.error(f"{typed} cannot be written: name a file, in a folder that is there")
+        if _is_special(options.out):  # which a rename would replace
+            parser.error(f"{typed} is no regular file")
         if options.out.exists() and not options.force:
             parser.error(f"{typed} exists; choose another name, or --force to replace it")
     if not options.files and (tree.TREE is None if heap.CURRENT is None else not programs()):
@@ -75,6 +85,9 @@ def run(options):
     command = [tool(options), "run", "--json", "--reduce", *(["--bytes"] if options.bytes else []), "--",
                *(options.files or programs())]
     folder = options.caller if options.files else pathlib.Path.cwd()
+    if "out" in options:
+        with contextlib.suppress(OSError):  # so that no OUT of an earlier run is taken for this one's
+            os.unlink(os.path.realpath(options.out))
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=False)
     if not done.stdout or done.returncode == EXIT_INTERNAL:
         return done.returncode, None
@@ -93,7 +106,7 @@ def ask(options, *arguments):
 def write(word, options, text):
     """Writes OUT whole. Returns whether it could."""
     try:
-        corpus.write_whole(options.out, text.encode())
+        corpus.write_whole(pathlib.Path(os.path.realpath(options.out)), text.encode())
     except OSError as error:
         print(f"kmemfuzz {word}: {visible(options.out)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
         return False
@@ -115,17 +128,23 @@ def without_format(program):
     return re.sub(r"\Akmem-program \d+\n", "", program)
 
 
-def key_of(result):
-    """What two failures of one bug have in common: the rule, the function, and what they are reduced to."""
-    return result["oracle"], (result.get("place") or {}).get("function"), without_format(program_of(result))
+def shape_of(program):
+    """The operations of a program, without slots and sizes: reduced programs of one bug often differ in those."""
+    lines = [line for line in program.splitlines() if not line.startswith(("kmem-program ", "heap "))]
+    return "\n".join(" ".join(re.findall(r"\b[a-z]+\b", line)) for line in lines)
 
 
-def distinct(results):
-    """The failures among results, a list for each bug: the first inputs' first."""
+def key_of(result, shape=shape_of):
+    """What two failures of one bug have in common: the rule, the function, and the operations that they are reduced to."""
+    return result["oracle"], (result.get("place") or {}).get("function") or "", shape(program_of(result))
+
+
+def distinct(results, shape=shape_of):
+    """The failures among results, a list for each bug: the first inputs' first. shape: what of a reduced program counts."""
     bugs = {}
     for result in results:
         if "oracle" in result:
-            bugs.setdefault(key_of(result), []).append(result)
+            bugs.setdefault(key_of(result, shape), []).append(result)
     return list(bugs.values())
 
 
@@ -136,6 +155,10 @@ def repository():
     if heap.CURRENT is None:
         return tree.TREE or heap.SOURCES or pathlib.Path.cwd()
     folder = heap.CURRENT.source.parent
+    for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):  # which may have the heap in a submodule
+        top = os.path.realpath(os.environ.get(name) or os.devnull)
+        if folder.is_relative_to(top):
+            return pathlib.Path(top)
     return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()),
                 pathlib.Path.cwd() if folder.is_relative_to(pathlib.Path.cwd()) else folder)
 
@@ -143,14 +166,14 @@ def repository():
 def in_repository(path):
     """A file's path from the top of the repository, percent-encoded; None when it is not in there."""
     try:
-        return urllib.parse.quote(str(pathlib.Path(os.path.abspath(path)).relative_to(repository())))
+        return urllib.parse.quote(os.fsencode(pathlib.Path(os.path.abspath(path)).relative_to(repository())))
     except ValueError:
         return None
 
 
 def _lines(path):
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return path.read_text(encoding="utf-8", errors="replace").split("\n")  # reading has made all ends of lines one
     except OSError:
         return []
 
@@ -158,9 +181,10 @@ def _lines(path):
 def _definition(files, name):
     """(file, line, function) of the function of this name; None when none of the files has it."""
     for path in files:
-        match = re.search(rf"^[A-Za-z_][\w \t*:]*\b{name}\s*\([^;{{}}]*\)\s*\{{", "\n".join(_lines(path)), re.MULTILINE)
+        text = re.sub(r"//.*|/\*(?s:.*?)\*/", lambda comment: re.sub(r"[^\n]", " ", comment[0]), "\n".join(_lines(path)))
+        match = re.search(rf"^(?:[A-Za-z_][\w \t*&:<>,]*[\s*&])?({name})\s*\([^;{{}}]*\)[^;{{}}()=]*\{{", text, re.MULTILINE)
         if match:
-            return path, "\n".join(_lines(path)).count("\n", 0, match.start()) + 1, name
+            return path, text.count("\n", 0, match.start(1)) + 1, name
     return None
 
 
@@ -188,7 +212,7 @@ def locate(result):
     candidates = [(base / place["file"], place["line"], place["function"])] if place else []
     for file, line, function in [*candidates, _called(call)]:
         uri, lines = in_repository(file), _lines(file)
-        if uri is not None and line <= len(lines):
+        if uri is not None and 1 <= line <= len(lines):
             return uri, line, len(lines[line - 1]), function
     return in_repository(heap.CURRENT.source) if heap.CURRENT else _CORE, 1, 0, None
 
@@ -201,9 +225,10 @@ def documents_of(oracles):
     if oracles["documents"].startswith("https://"):
         return oracles["documents"]
     if heap.CURRENT is None and environment.get("GITHUB_REPOSITORY"):
-        return f"{environment['GITHUB_SERVER_URL']}/{environment['GITHUB_REPOSITORY']}/blob/{environment['GITHUB_SHA']}/docs"
+        return (f"{environment.get('GITHUB_SERVER_URL', 'https://github.com')}/{environment['GITHUB_REPOSITORY']}/blob/"
+                f"{environment.get('GITHUB_SHA', 'HEAD')}/docs")
     if heap.CURRENT is None and environment.get("CI_PROJECT_URL"):
-        return f"{environment['CI_PROJECT_URL']}/-/blob/{environment['CI_COMMIT_SHA']}/docs"
+        return f"{environment['CI_PROJECT_URL']}/-/blob/{environment.get('CI_COMMIT_SHA', 'HEAD')}/docs"
     return None
 
 

@@ -63,8 +63,8 @@ def _message(bug):
 
 def _result(bug, index):
     """A bug in SARIF. Its fingerprint says which bug it is, wherever its line has moved and whichever input found it."""
-    rule, _, program = results.key_of(bug[0])
-    fingerprint = hashlib.sha256(f"{rule}\n{program}".encode()).hexdigest()
+    rule = bug[0]["oracle"]
+    fingerprint = hashlib.sha256("\n".join(results.key_of(bug[0])).encode()).hexdigest()
     uri, line, length, function = results.locate(bug[0])
     location = _location(uri, line, length)
     if function:

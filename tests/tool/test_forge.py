@@ -8,6 +8,7 @@ whose sound tool is tested (default: release).
 import json
 import os
 import re
+import types
 import xml.etree.ElementTree as ET
 
 import broken
@@ -81,6 +82,13 @@ class TestSarif(ForgeTest):
             self.write(f"{number}.ops", (TEXT, LONG, TEXT)[number])
         result, = self.run_sarif(VIOLATION, "0.ops", "1.ops", "2.ops", tool=unmerged())["results"]
         assert "\nfound by 0.ops and 2 more inputs\n" in result["message"]["text"]
+
+    def test_reduced_programs_that_differ_in_numbers_alone_are_one_bug(self):
+        program = "kmem-program 1\nheap page=32 pages={}\naligned {} {} {}\n"
+        found = [{"oracle": "aligned", "reduced": {"text": program.format(*its)}} for its in ((1, 0, 16, 1), (2, 3, 128, 25))]
+        assert len(results.distinct(found)) == 1
+        assert len(results.distinct([found[0], {**found[0], "reduced": {"text": "kmem-program 1\nalloc 0 1\n"}}])) == 2
+        assert len(results.distinct([found[0], {**found[0], "oracle": "guards"}])) == 2
 
     def test_two_rules_are_two_results_and_each_has_the_fingerprint_of_its_rule_and_reduced_program(self):
         self.write("a.ops", TEXT)
@@ -215,7 +223,7 @@ class TestSummary(ForgeTest):
     def test_what_a_forge_would_not_take_is_left_out_and_counted(self):
         def bug(number):
             program = {"operations": 900, "text": "kmem-program 1\n" + 900 * f"alloc {number} 24\n"}
-            return {"oracle": "free-merged", "sentence": "No.", "operation": None, "file": f"{number}.ops", "program": program}
+            return {"oracle": f"rule-{number}", "sentence": "No.", "operation": None, "file": f"{number}.ops", "program": program}
         run = {"results": [bug(number) for number in range(2000)],
                "totals": {"sound": 0, "violations": 2000, "died": 0, "unusable": 0}}
         for limit in (summary.COMMENT_SIZE, 20_000):
@@ -240,6 +248,22 @@ class TestErrors(ForgeTest):
             assert errors.endswith(": out exists; choose another name, or --force to replace it\n"), errors
             assert (self.folder / "out").read_text("utf-8") == "mine"
 
+    def test_what_is_no_regular_file_stays_and_a_link_is_written_through(self):
+        self.write("a.ops", TEXT)
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "link").symlink_to("target")
+        for word in ("sarif", "junit"):
+            code, _, errors = self.run_tool(word, "pipe", "--force", "a.ops")
+            assert (code, "pipe is no regular file" in errors) == (USAGE, True)
+            assert (self.folder / "pipe").is_fifo()
+            assert self.run_tool(word, "link", "--force", "a.ops")[0] == SOUND
+            assert (self.folder / "link").is_symlink() and (self.folder / "target").is_file()
+
+    def test_a_run_that_writes_nothing_leaves_no_file_of_an_earlier_one(self):
+        self.write("out", "of an earlier run")
+        assert self.run_tool("sarif", "out", "--force", "missing.ops")[0] == ENVIRONMENT
+        assert not (self.folder / "out").exists()
+
     def test_a_file_that_cannot_be_written_ends_with_2_when_it_is_in_no_folder_and_with_3_when_it_has_no_name(self):
         self.write("a.ops", TEXT)
         for word in ("sarif", "junit"):
@@ -250,6 +274,28 @@ class TestErrors(ForgeTest):
         for word in ("sarif", "junit"):
             code, _, errors = self.run_tool(word)
             assert (code, "required: OUT" in errors) == (USAGE, True)
+
+
+class TestPlaces:
+    """Where a bug is, of a heap whose sources are not ours."""
+
+    def test_a_definition_is_found_however_it_is_laid_out(self, tmp_path):
+        source = tmp_path / "heap.cpp"
+        for text, line in (("void *\nkalloc(void)\n{\n}\n", 2), ("std::vector<int> kalloc(int size) {\n}\n", 1),
+                           ("/* as in\nint kalloc(void) {\n*/\nint kalloc(void) {\n}\n", 4), ("\f\x1c\r\nint kalloc(void) {\r\n}\n", 2),
+                           ("int other(void) {\n    return kalloc(1);\n}\nint kalloc(int a) {\n}\n", 4)):
+            source.write_text(text, encoding="utf-8", newline="")
+            assert results._definition([source], "kalloc") == (source, line, "kalloc")  # pylint: disable=protected-access
+
+    def test_paths_of_a_submodule_are_relative_to_what_the_forge_has_checked_out(self, tmp_path, monkeypatch):
+        (tmp_path / "lib/.git").mkdir(parents=True)
+        source = tmp_path / "lib" / os.fsdecode(b"caf\xe9.c")
+        monkeypatch.setattr(results.heap, "CURRENT", types.SimpleNamespace(source=source))
+        for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+            monkeypatch.delenv(name, raising=False)
+        assert results.in_repository(source) == "caf%E9.c"
+        monkeypatch.setenv("CI_PROJECT_DIR", str(tmp_path))
+        assert results.in_repository(source) == "lib/caf%E9.c"
 
 
 del ForgeTest  # it is no test by itself

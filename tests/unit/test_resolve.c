@@ -253,7 +253,7 @@ static const struct {
     const char *name; /* the call, as a damage has it */
     bool needed[4];   /* own, next, first, last: the last is the next of slot 9 */
 } needs[] = {
-    {"", {true, true, false, true}},           {"realloc 8", {true, false, false, false}},
+    {"", {true, true, false, true}},           {"realloc 8", {true, true, false, true}},
     {"alloc 255", {true, true, true, true}},   {"alloc 256", {false, false, false, false}},
     {"alloc 0", {false, false, false, false}}, {"coalesce", {true, true, true, true}},
 };

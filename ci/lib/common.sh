@@ -138,12 +138,17 @@ is_configured() {
         sha256sum --check --status "build/$1/configured" 2>/dev/null
 }
 
+# note_configured PRESET: for is_configured to see what is changed by hand.
+note_configured() {
+    [ ! -e "build/$1/CMakeCache.txt" ] || sha256sum "build/$1/CMakeCache.txt" >"build/$1/configured"
+}
+
 # compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds.
 compile() {
     local again=()
     [ -z "$(changed_unseen "$1")" ] || again=(--clean-first)
     { [ ${#again[@]} -eq 0 ] && is_configured "$1"; } ||
-        { cmake --preset "$1" && sha256sum "build/$1/CMakeCache.txt" >"build/$1/configured"; } || return
+        { cmake --preset "$1" && note_configured "$1"; } || return
     cmake --build --preset "$1" "${again[@]}"
 }
 

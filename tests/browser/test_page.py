@@ -333,7 +333,7 @@ class Large(PageTest):
         count = int(re.search(r"(\d+) operations", line).group(1))
         self.assertGreater(count, LARGE_OPERATIONS)
         self.browser.press("End")
-        self.assertEqual(self.place(), count - 1)
+        self.assertEqual(self.place(), count - 1, self.browser.run("return [page.place, page.run.lastPlace, document.readyState]"))
         self.assertEqual(self.heap(), "|.2097152|")
         self.browser.press("Home", *["PageDown"] * 20, "ArrowDown", "ArrowUp")
         self.assertEqual(self.place(), 199)

@@ -15,7 +15,7 @@ from kmemfuzz import corpus
 from kmemfuzz import crashes as crash_list
 from kmemfuzz import explanation, findings, fuzzer, heap, series, tree
 from kmemfuzz.campaign_folder import Folders
-from kmemfuzz.campaign_status import Status, measure, summarise
+from kmemfuzz.campaign_status import CLEAR, Status, measure, summarise
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, StopRequest, add_caller,
                           end_missing, exit_codes, parse_duration, parse_positive, place_paths)
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
@@ -130,7 +130,7 @@ class Campaign:
                     workers.restart(worker)
                 else:
                     workers.lose(worker)
-            if self.options.until_crash and self.crashes.ids:
+            if self.stop.received or (self.options.until_crash and self.crashes.ids):
                 break
             if time.monotonic() - looked >= SPACE_SECONDS:
                 looked = time.monotonic()
@@ -200,7 +200,8 @@ class Campaign:
         if failure:
             print(f"kmemfuzz fuzz: all inputs are kept, because choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
         self.figures = measure(workers, self.crashes, elapsed, options)
-        self.figures.update(corpus=str(folders.corpus), corpus_files=len(corpus.inputs(folders.corpus)), added=added,
+        self.figures.update(inputs_in_use=self.figures["corpus_files"], corpus=str(folders.corpus),
+                            corpus_files=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
                             findings=self.crashes.findings())
         record.add(self.figures, self.crashes.names())
@@ -246,7 +247,7 @@ class Campaign:
     def report_entry(self, entry, choose, explain):
         """Prints what was found of one id, those of its inputs that choose(files) takes explained by explain(file) where they can
         be, and marks it as reported. Returns what the summary has of those. Raises Cut."""
-        count = f" ({entry['count']} inputs)" if entry["count"] > 1 else ""
+        count = f" ({entry['count']} crashes)" if entry["count"] > 1 else ""
         print(f"\nFound: {visible(entry['id'])}{count}\n", file=sys.stderr, flush=True)
         chosen = entry["files"][:EXPLAINED_COUNT] if entry["id"] == "hang" else choose(entry["files"])  # each would be waited for
         explained = [findings.summary(finding) for finding in findings.explain_findings(chosen, explain)
@@ -255,7 +256,7 @@ class Campaign:
         if more > 0:
             command = (tree.command(corpus.tool_of(self.options.target), "explain") if self.options.target in corpus.PROGRAMS else
                        f"{explanation.STEPS_WANTED} {self.binary}")
-            print(f"{more} more input{'' if more == 1 else 's'} of this kind {'is' if more == 1 else 'are'} in "
+            print(f"{more} more crash{'' if more == 1 else 'es'} of this kind {'is' if more == 1 else 'are'} in "
                   f"{visible(self.folders.findings)}; {visible(command)} FILE explains each", file=sys.stderr)
         if not explained:
             log = pathlib.Path(entry["file"] + ".log")
@@ -280,8 +281,10 @@ def main(arguments):
         print("Stopped before the fuzzing began", file=sys.stderr)
         return EXIT_ENVIRONMENT
     campaign = Campaign(options, stop)
+    stop.answer = f"{CLEAR if sys.stderr.isatty() else ''}Stopping: finishing jobs, merging\n"
     try:
         campaign.run()
+        stop.answer = ""
         campaign.report()
     except Unusable as error:
         campaign.folders.discard()

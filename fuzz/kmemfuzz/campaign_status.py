@@ -9,6 +9,7 @@ import time
 from kmemfuzz import corpus, heap
 from kmemfuzz.outside_text import dump_json, visible
 
+CLEAR = "\r\033[K"  # what a terminal clears the line by
 STATUS_SECONDS = {True: 0.5, False: 10.0}  # between status lines, on a terminal and in a log
 
 
@@ -39,6 +40,7 @@ def measure(workers, crashes, elapsed, options):
         "checked_operations": operations,
         "checked_operations_per_second": round(operations / elapsed),
         "coverage_edges": workers.best("coverage"),
+        "edges": workers.best("edges"),
         "features": workers.best("features"),
         "corpus_files": workers.best("corpus_size"),
         "crashes": crashes.counts(),
@@ -47,17 +49,36 @@ def measure(workers, crashes, elapsed, options):
     }
 
 
-def status_line(figures, options):
+def coverage(figures):
+    """Edges reached, of how many, where that is known."""
+    return f"{figures['coverage_edges']}/{figures['edges']}" if figures["edges"] else f"{figures['coverage_edges']}"
+
+
+def status_line(figures, options, width=None):
+    """The status in at most so many characters: what matters least, which stands last, is left out first."""
     left = max(0, options.seconds - figures["seconds"])
-    operations = ""
-    if options.target in corpus.PROGRAMS:
-        operations = f"{human(figures['checked_operations_per_second'])} checked operations/s  "
-    crashes = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items()) or "none"
-    restarts = f"  restarts {figures['restarts']}" if figures["restarts"] else ""
-    lost = f"  workers lost {figures['workers_lost']}" if figures["workers_lost"] else ""
-    return (f"{figures['seconds']:.0f}s, {left:.0f}s left  {human(figures['executions_per_second'])} executions/s  "
-            f"{operations}coverage {figures['coverage_edges']}  features {figures['features']}  "
-            f"corpus {figures['corpus_files']}  crashes {crashes}{restarts}{lost}")
+    times = f"{figures['seconds']:.0f}s, {left:.0f}s left"
+    count = sum(figures["crashes"].values())
+    kinds = ", ".join(f"{name} {number}" for name, number in figures["crashes"].items()) or "none"
+    fields = [
+        f"workers lost {figures['workers_lost']}" if figures["workers_lost"] else "",
+        f"{human(figures['executions_per_second'])} executions/s",
+        f"coverage {coverage(figures)}",
+        f"{human(figures['checked_operations_per_second'])} checked operations/s" if options.target in corpus.PROGRAMS else "",
+        f"{figures['corpus_files']} input{'' if figures['corpus_files'] == 1 else 's'} in use",
+        f"features {figures['features']}",
+        f"restarts {figures['restarts']}" if figures["restarts"] else "",
+    ]
+    line = f"{times}  crashes {kinds}"
+    if width is None:
+        width = sum(map(len, [line, *fields])) + 2 * len(fields)
+    elif len(line) > width:
+        line = f"{times}  crashes {count}"
+    for field in filter(None, fields):
+        if len(line) + len(field) + 2 > width:
+            break
+        line += f"  {field}"
+    return line[:width]
 
 
 class Status:
@@ -75,14 +96,13 @@ class Status:
         self.record.note(now - self.started, get_figures, get_findings)
         if now - self.shown >= STATUS_SECONDS[self.terminal]:
             self.shown = now
-            line = status_line(get_figures(), self.options)
-            if self.terminal:
-                line = f"\r\033[K{line[:shutil.get_terminal_size().columns - 1]}"
-            print(line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+            width = shutil.get_terminal_size().columns - 1 if self.terminal else None
+            line = status_line(get_figures(), self.options, width)
+            print(f"{CLEAR}{line}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
 
     def close(self):
         if self.terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print(CLEAR, end="", file=sys.stderr, flush=True)
 
 
 def summarise(figures, options):
@@ -90,18 +110,21 @@ def summarise(figures, options):
         print(dump_json(figures))
         return
     what = f"the {options.target} target" if heap.CURRENT is None else visible(heap.CURRENT.shown)
-    print(f"\nFuzzed {what} for {figures['seconds']:.0f} s with {options.jobs} "
-          f"worker{'' if options.jobs == 1 else 's'}")
+    workers = f"{options.jobs} worker{'' if options.jobs == 1 else 's'}"
+    if figures["interrupted"] and figures["seconds"] < options.seconds:
+        print(f"\nFuzzed {what} with {workers}, stopped after {figures['seconds']:.0f} s of {options.seconds}")
+    else:
+        print(f"\nFuzzed {what} for {figures['seconds']:.0f} s with {workers}")
     print(f"  executions          {figures['executions']:,} ({figures['executions_per_second']:,}/s)")
     if options.target in corpus.PROGRAMS:
         print(f"  checked operations  {figures['checked_operations']:,} "
               f"({figures['checked_operations_per_second']:,}/s)")
-    print(f"  coverage            {figures['coverage_edges']} edges, {figures['features']} features")
-    print(f"  corpus              {figures['corpus_files']} files in {visible(figures['corpus'])}, "
-          f"{figures['added']} of them new")
+    print(f"  coverage            {coverage(figures)} edges, {figures['features']} features")
+    print(f"  inputs in use       {figures['inputs_in_use']}; {figures['added']} added to {visible(figures['corpus'])}, which holds "
+          f"{figures['corpus_files']}")
     found = sum(figures["crashes"].values())
     kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
-    print(f"  crashes             {found}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))
+    print(f"  crashes             {found or 'none'}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))
     if figures["restarts"] or figures["workers_lost"]:
         print(f"  workers             restarted {figures['restarts']:,} times; {figures['workers_lost']} of {options.jobs} lost")
-    print(f"  violations          {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")
+    print(f"  distinct bugs       {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")

@@ -2,6 +2,7 @@
 it."""
 
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -110,6 +111,7 @@ class StopRequest:
 
     def __init__(self):
         self.count = 0
+        self.answer = ""  # what the first is answered with, at once: on standard error
 
     @property
     def received(self):
@@ -125,3 +127,6 @@ class StopRequest:
 
     def _note(self, _number, _frame):
         self.count += 1
+        if self.count == 1 and self.answer:
+            with contextlib.suppress(OSError):
+                os.write(2, self.answer.encode())  # not print, which this may have interrupted

@@ -28,6 +28,7 @@ UNREPEATED = "unrepeated"  # the finding when a violation did not happen again: 
 STATISTICS_FORMAT = "=3Q"  # as struct statistics in fuzz/host/statistics.h
 
 _PROGRESS = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/")
+_EDGES = re.compile(r"^INFO: Loaded \d+ PC tables? \((\d+) PCs\)")
 _VIOLATION = re.compile(r"^VIOLATION ([a-z0-9-]+): ", re.MULTILINE)
 _SANITIZER = re.compile(r"(?:ERROR: |^)(AddressSanitizer|libFuzzer): ([\w-]+)", re.MULTILINE)
 _UNWRITTEN = re.compile(r"WARNING: MemorySanitizer: ([\w-]+)")  # it ends the process all the same
@@ -54,6 +55,12 @@ def parse_progress(line):
     """(executions, coverage, features, corpus size) of a libFuzzer status line; None for any other line."""
     match = _PROGRESS.match(line)
     return tuple(int(group) for group in match.groups()) if match else None
+
+
+def parse_edges(line):
+    """How many edges a target has that can be covered, as libFuzzer says at its start; 0 for any other line."""
+    match = _EDGES.match(line)
+    return int(match.group(1)) if match else 0
 
 
 def is_begin(line):

@@ -20,6 +20,7 @@ class Worker:
         self.process = None
         self.stumbled = set()  # the inputs that have ended its processes before they fuzzed
         self.coverage = self.features = self.corpus_size = 0
+        self.edges = 0  # that can be covered
         self.finished_executions = self.executions = 0  # of the processes before, and of this one
         self.has_begun = False  # whether the process has come to inputs of its own
         self._offset = 0
@@ -45,6 +46,7 @@ class Worker:
         self._offset += len(whole)
         for line in whole.decode(errors="replace").splitlines():
             self.has_begun = self.has_begun or fuzzer.is_begin(line)
+            self.edges = self.edges or fuzzer.parse_edges(line)
             figures = fuzzer.parse_progress(line)
             if figures:
                 self.executions = figures[0]

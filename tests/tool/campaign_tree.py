@@ -38,7 +38,7 @@ for argument in "$@"; do
     esac
 done
 name() { printf '%s' "$1" | sha1sum | cut -c1-40; }
-begins() { printf '#100\tINITED cov: 8 ft: 9 corp: 1/1b exec/s: 10 rss: 1Mb\n' >&2; }
+begins() { printf 'INFO: Loaded 1 PC tables (20 PCs): 20 [0x5601,0x5701),\n#100\tINITED cov: 8 ft: 9 corp: 1/1b exec/s: 10 rss: 1Mb\n' >&2; }
 finds() { printf '%s' "$1" >"$first/$(name "$1")"; }
 saves() { saved=${prefix}crash-$(name "$1"); printf '%s' "$1" >"$saved"; }
 dies() { cat violated >&2; echo "artifact_prefix='$prefix'; Test unit written to $saved" >&2; exit 77; }
@@ -178,7 +178,7 @@ class CampaignTree(FolderTest):
     def require_summary(self, output, violations):
         """The closing summary must have been printed, once and last."""
         assert output.count("\nFuzzed the ") == 1, output
-        assert output.endswith(f"\n  violations          {violations}\n"), output
+        assert output.endswith(f"\n  distinct bugs       {violations}\n"), output
 
     def require_kept(self, inputs=(), crashes=()):
         """These must be in the corpus and in the findings, and all there must be whole."""

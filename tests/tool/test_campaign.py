@@ -84,19 +84,35 @@ class TestFigures:
             number += number // 50 + 1
 
     FIGURES = {"seconds": 12.3, "executions_per_second": 14990, "checked_operations_per_second": 703436,
-               "coverage_edges": 100, "features": 684, "corpus_files": 236, "crashes": {"free-merged": 3, "hang": 1},
+               "coverage_edges": 100, "edges": 324, "features": 684, "corpus_files": 236, "crashes": {"free-merged": 3, "hang": 1},
                "restarts": 0, "workers_lost": 0}
 
     def test_the_status_is_one_line_with_all_figures(self):
         options = types.SimpleNamespace(seconds=60, target="heap")
         assert campaign_status.status_line(self.FIGURES, options) == (
-            "12s, 48s left  15.0k executions/s  703k checked operations/s  coverage 100  features 684  "
-            "corpus 236  crashes free-merged 3, hang 1")
+            "12s, 48s left  crashes free-merged 3, hang 1  15.0k executions/s  coverage 100/324  703k checked operations/s  "
+            "236 inputs in use  features 684")
+
+    @pytest.mark.parametrize("width, line", (
+        (100, "12s, 48s left  crashes free-merged 3, hang 1  15.0k executions/s  coverage 100/324"),
+        (80, "12s, 48s left  crashes free-merged 3, hang 1  15.0k executions/s"),
+        (63, "12s, 48s left  crashes free-merged 3, hang 1"),
+        (40, "12s, 48s left  crashes 4"),
+        (20, "12s, 48s left  crash")))
+    def test_what_a_narrow_terminal_has_no_room_for_is_left_out_whole_and_the_time_and_the_crashes_last(self, width, line):
+        options = types.SimpleNamespace(seconds=60, target="heap")
+        assert campaign_status.status_line(self.FIGURES, options, width) == line
+
+    def test_coverage_without_a_known_denominator_is_a_number_alone(self):
+        options = types.SimpleNamespace(seconds=60, target="heap")
+        assert "  coverage 100  " in campaign_status.status_line({**self.FIGURES, "edges": 0}, options)
 
     def test_the_status_says_how_often_a_worker_was_started_again_and_how_many_came_to_nothing(self):
         options = types.SimpleNamespace(seconds=60, target="heap")
         figures = {**self.FIGURES, "restarts": 4, "workers_lost": 1}
-        assert campaign_status.status_line(figures, options).endswith("hang 1  restarts 4  workers lost 1")
+        line = campaign_status.status_line(figures, options)
+        assert "hang 1  workers lost 1  15.0k" in line
+        assert line.endswith("  restarts 4")
 
     @pytest.mark.parametrize("target", campaign.TARGETS)
     def test_only_targets_that_run_programs_count_checked_operations(self, target):
@@ -135,10 +151,10 @@ class TestEnd(CampaignTree):
         self.require_kept(inputs=[b"one", b"two"])
 
     def test_crashes_do_not_end_it_and_all_are_kept_counted_by_id_and_reported_once(self):
-        code, output, errors = self.run_until_said(r"(?m)^\d+s, \d+s left .* crashes free-merged 2  restarts 2$", CRASHES_TWICE)
+        code, output, errors = self.run_until_said(r"(?m)^\d+s, \d+s left  crashes free-merged 2  .*  restarts 2$", CRASHES_TWICE)
         assert code == VIOLATION
         self.require_kept(crashes=[b"one", b"second"])
-        assert "\nFound: free-merged (2 inputs)\n" in errors
+        assert "\nFound: free-merged (2 crashes)\n" in errors
         smaller, larger = (f"build/campaign/heap/findings/crash-{name_of(data)}" for data in (b"one", b"second"))
         assert (f"\n{smaller}: VIOLATION as explained\n\n  base64  b25l\n\n  replay  build/fuzz/kmemfuzz run {smaller}\n"
                 f"{larger}: free-merged, the same as {smaller}\n") in errors
@@ -205,7 +221,7 @@ class TestEnd(CampaignTree):
         self.write("build/fuzz/sv39_fuzzer", self.script_with("cat violated >&2; exit 77", self.SV39_REPLAY))
         code, output, errors = self.run_until_ready("crashes abcx; crashes deeabcdxf; runs_on\n", "--target", "sv39", "--json")
         assert code == VIOLATION
-        assert "\nFound: sv39-satp (2 inputs)\n" in errors
+        assert "\nFound: sv39-satp (2 crashes)\n" in errors
         first, second = (f"build/campaign/sv39/findings/crash-{name_of(data)}" for data in (b"abcx", b"deeabcdxf"))
         assert (f"\n{first}: 4 bytes, which cannot be made fewer\n\nanother tree\n\nVIOLATION sv39-satp: satp "
                 "names the mode and the root.\n  operation 0: sv39_init(4 pages)\n\n  input") in errors
@@ -230,7 +246,7 @@ class TestEnd(CampaignTree):
         found = json.loads(output)["findings"]
         assert (code, {its["program"] for its in found}) == (VIOLATION, {f"small {target}"})
         assert found[0]["replay"] == f"build/fuzz/{target}_kmemfuzz run {found[0]['file']}"
-        assert (f"1 more input of this kind is in build/campaign/{target}/findings; build/fuzz/{target}_kmemfuzz explain FILE "
+        assert (f"1 more crash of this kind is in build/campaign/{target}/findings; build/fuzz/{target}_kmemfuzz explain FILE "
                 "explains each\n") in errors
 
     def test_of_each_kind_the_five_smallest_are_explained(self):
@@ -241,7 +257,7 @@ class TestEnd(CampaignTree):
         code, output, errors = self.run_until_ready(behaviour + "runs_on\n", "--target", "sv39", "--json")
         assert code == VIOLATION
         assert [its["size_before"] for its in json.loads(output)["findings"]] == [4, 5, 6, 7, 8]
-        assert ("\n2 more inputs of this kind are in build/campaign/sv39/findings; KMEM_STEPS=1 build/fuzz/sv39_fuzzer "
+        assert ("\n2 more crashes of this kind are in build/campaign/sv39/findings; KMEM_STEPS=1 build/fuzz/sv39_fuzzer "
                 "FILE explains each\n") in errors
         assert list((self.tree / "build/campaign/sv39/running").iterdir()) == []
 
@@ -331,8 +347,8 @@ class TestEnd(CampaignTree):
 
 
 class TestStatus(CampaignTree):
-    LINE = (r"\d+s, \d+s left  \d+ executions/s  0 checked operations/s  coverage 8  features 9  corpus 1  "
-            r"crashes none")
+    LINE = (r"\d+s, \d+s left  crashes none  \d+ executions/s  coverage 8/20  0 checked operations/s  1 input in use  "
+            r"features 9")
 
     def test_without_a_terminal_each_status_is_a_line(self):
         _, _, errors = self.run_until_said(f"(?m)^{self.LINE}$", RUNS_ON)
@@ -344,8 +360,17 @@ class TestStatus(CampaignTree):
         os.close(theirs)
         shown = read_terminal(ours, rf"\r\x1b\[K{self.LINE}", lambda: os.kill(process.pid, signal.SIGINT))
         assert self.finish(process)[0] == SOUND
-        assert re.search(rf"\r\x1b\[K{self.LINE}\r\x1b\[K", shown.decode())
+        assert re.search(rf"\r\x1b\[K{self.LINE}\r\x1b\[KStopping: finishing jobs, merging\r\n", shown.decode())
         assert shown.endswith(b"\r\x1b[K"), shown
+
+    def test_a_stop_is_answered_before_the_jobs_have_ended_and_the_summary_says_after_how_long(self):
+        with open(self.tree / "said", "wb") as stream:
+            process = self.start("trap 'until grep -q ^Stopping: said; do sleep 0.05; done; exit 0' USR1; " + RUNS_ON,
+                                 "--for", "1h", stderr=stream, settings={"workers.STOP_SECONDS": 600})
+        self.wait_until_ready()
+        os.kill(process.pid, signal.SIGINT)
+        _, output, _ = self.finish(process)
+        assert re.search(r"\nFuzzed the heap target with 1 worker, stopped after \d+ s of 3600\n", output)
 
     def test_the_series_ends_with_the_figures_of_the_summary(self):
         _, output, _ = self.run_until_ready(RUNS_ON, "--json")

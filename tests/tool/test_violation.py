@@ -41,7 +41,7 @@ ZEROED = "kmem-program 1\nheap page=64 pages=4\nalloc 0 24\nzalloc 1 40\n"
 
 SUMMARY_KEYS = {
     "target", "build", "jobs", "seconds", "executions", "executions_per_second", "checked_operations",
-    "checked_operations_per_second", "coverage_edges", "features", "corpus_files", "corpus", "crashes", "added", "findings_folder",
+    "checked_operations_per_second", "coverage_edges", "edges", "features", "inputs_in_use", "corpus_files", "corpus", "crashes", "added", "findings_folder",
     "interrupted", "restarts", "workers_lost", "findings"}
 
 
@@ -205,8 +205,8 @@ class TestCampaign:
         code, output, errors = run(["./ci/fuzz", "--for", "5s"], self.tree)
         assert code == VIOLATION, errors
         count, = re.findall(r"  crashes             (\d+) in build/campaign/heap/findings: free-merged \1\n", output)
-        assert output.endswith("\n  violations          1\n"), output
-        found = f"\nFound: free-merged ({count} inputs)\n\n" if int(count) > 1 else "\nFound: free-merged\n\n"
+        assert output.endswith("\n  distinct bugs       1\n"), output
+        found = f"\nFound: free-merged ({count} crashes)\n\n" if int(count) > 1 else "\nFound: free-merged\n\n"
         said = errors.partition(found)[2]
         assert re.search(r"^build/campaign/heap/findings/crash-[0-9a-f]{40}: \d+ operations?, reduced to 1\n", said), errors
         first = said.partition(":")[0]
@@ -217,8 +217,8 @@ class TestCampaign:
         others = [f"{path}: free-merged, the same as {first}" for path in re.findall(r"(?m)^(\S+): free-merged, the same", said)]
         more = int(count) - 1 - len(others)
         if more:
-            inputs = "input of this kind is" if more == 1 else "inputs of this kind are"
-            others.append(f"{more} more {inputs} in build/campaign/heap/findings; build/fuzz/kmemfuzz explain FILE explains each")
+            crashes = "crash of this kind is" if more == 1 else "crashes of this kind are"
+            others.append(f"{more} more {crashes} in build/campaign/heap/findings; build/fuzz/kmemfuzz explain FILE explains each")
         assert rest == others
         assert len(list((self.tree / "build/campaign/heap/findings").glob("crash-" + 40 * "[0-9a-f]"))) == int(count)
         wait_until_none(processes_in, self.tree)
@@ -380,10 +380,10 @@ class TestSoundTree(FolderTest):
 Fuzzed the heap target for \d+ s with 1 worker
   executions          [\d,]+ \([\d,]+/s\)
   checked operations  [\d,]+ \([\d,]+/s\)
-  coverage            \d+ edges, \d+ features
-  corpus              \d+ files in .*, \d+ of them new
-  crashes             0
-  violations          0
+  coverage            \d+/\d+ edges, \d+ features
+  inputs in use       \d+; \d+ added to .*, which holds \d+
+  crashes             none
+  distinct bugs       0
 $""", output)
 
     def test_a_status_is_logged_without_a_terminal_and_ctrl_c_ends_all_workers_with_a_summary(self):
@@ -398,14 +398,14 @@ $""", output)
                 status = line
                 break
         assert status is not None, "it ended without a status line"
-        assert re.search(r"^\d\ds, \d+s left  [\d.]+[kMG]? executions/s  [\d.]+[kMG]? checked operations/s  "
-                         r"coverage \d+  features \d+  corpus \d+  crashes none\n$", status)
+        assert re.search(r"^\d\ds, \d+s left  crashes none  [\d.]+[kMG]? executions/s  coverage \d+/\d+  "
+                         r"[\d.]+[kMG]? checked operations/s  \d+ inputs in use  features \d+\n$", status)
         os.killpg(process.pid, signal.SIGINT)  # what a terminal does
         output, errors = process.communicate()
         watchdog.cancel()
-        assert (process.returncode, errors) == (SOUND, "")
-        assert re.search(r"\nFuzzed the heap target for \d\d s with 2 workers\n", output)
-        assert re.search(r"\n  violations          0\n$", output)
+        assert (process.returncode, errors) == (SOUND, "Stopping: finishing jobs, merging\n")
+        assert re.search(r"\nFuzzed the heap target with 2 workers, stopped after \d\d s of 600\n", output)
+        assert re.search(r"\n  distinct bugs       0\n$", output)
         wait_until_none(processes_naming, self.folder)
 
     @pytest.mark.parametrize("arguments, complaint", ((["--for", "soon"], "'soon' is not a duration; write it like 60s, 10m or 2h"),

@@ -10,13 +10,15 @@
     and by the words after it:
         file=NAME     the block is saved as NAME, for later blocks of the same document
         planted=NAME  the commands run in a tree that has tests/planted/NAME.patch applied
+        walk          the block is run by --walk only
         from=PATH     the block quotes lines of that file, which must have them in a row, indented or not
         fragment      C that is not complete, and so not compiled
   - Every picture in docs/pictures is what its program gives now (./ci/docs --pictures), and is shown in a document.
   - The table of oracles equals what `kmemfuzz oracles --json` prints, and docs/commands.md has a row for every command.
 
 The commands of a document run one after another at the top of a copy of the tree of its own, where kmemfuzz, under
-whatever preset it is named, is the release build's.
+whatever preset it is named, is the release build's. With --walk some documents are instead followed in one fresh clone,
+nothing left out and nothing prepared, but campaigns shortened to five seconds.
 """
 
 import argparse
@@ -29,6 +31,7 @@ import sys
 import tempfile
 
 import command_table
+import document_walks
 import pictures
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
 from document_blocks import NOT_RUN, Broken, Scratch, check_blocks
@@ -139,6 +142,8 @@ def parse_arguments(arguments):
         + exit_codes("all true", "something is not"))
     parser.add_argument("--kmemfuzz", type=pathlib.Path, default=KMEMFUZZ, metavar="FILE",
                         help=f"the kmemfuzz to run (default: {KMEMFUZZ})")
+    parser.add_argument("--walk", nargs="*", choices=document_walks.DOCUMENTS, metavar="DOCUMENT",
+                        help=f"follow documents; without one all of {', '.join(document_walks.DOCUMENTS)}, with every build that they need")
     add_caller(parser)
     options = parser.parse_args(arguments)
     place_paths(parser, options, "kmemfuzz")
@@ -149,15 +154,19 @@ def parse_arguments(arguments):
 
 def presets(options):
     """The builds that are needed."""
-    return [] if options.kmemfuzz != KMEMFUZZ else [KMEMFUZZ.parent.name]
+    return [] if options.walk is not None or options.kmemfuzz != KMEMFUZZ else [KMEMFUZZ.parent.name]
 
 
 def main(arguments):
     """Checks, prints every failure and the count; returns the exit code."""
     options = parse_arguments(arguments)
     try:
-        tally = check_tree(pathlib.Path.cwd(), options.kmemfuzz.resolve())
-    except (OSError, subprocess.SubprocessError) as error:
+        if options.walk is not None:
+            tally = Tally()
+            document_walks.follow(pathlib.Path.cwd(), options.walk or document_walks.DOCUMENTS, tally)
+        else:
+            tally = check_tree(pathlib.Path.cwd(), options.kmemfuzz.resolve())
+    except (Broken, OSError, subprocess.SubprocessError) as error:
         print(f"ci/check-docs: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     for failure in tally.failures:

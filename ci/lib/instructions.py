@@ -16,7 +16,7 @@ ACCEPT = "./ci/bench target --instructions --accept"
 BOARDS = ("rv32", "rv64")
 EXIT_BROKEN = 1  # of the bench image (fuzz/board/bench_kernel.c): an operation did not do what was to be measured
 BOOT_SECONDS = 120.0  # the most an image may be silent for; it takes about a second
-_HEADER = "# Instructions, counted by `./ci/bench target --instructions`; docs/board-images.md says of what. Not to be edited."
+_HEADER = "# Instructions, counted by `./ci/bench target --instructions`; docs/board-cost.md says of what. Not to be edited."
 # What of a command line makes the code what it is. Not paths, not warnings.
 _CODE_FLAG = re.compile(r"--target=|-O|-m|-f|-std=|-D")
 

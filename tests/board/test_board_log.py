@@ -210,9 +210,9 @@ class BoardLog(TargetTest):
                          (2, self.names[2], "guards", "sound"))
 
     def test_the_page_shows_what_is_said_of_its_capture(self):
-        page = (TREE / "docs/board.md").read_text(encoding="utf-8")
+        page = (TREE / "docs/your-board.md").read_text(encoding="utf-8")
         capture = page.partition("```text file=capture.txt\n")[2].partition("```")[0]
-        shown = page.partition("$ build/release/kmemfuzz board --log capture.txt corpus.blob\n")[2].partition("```")[0]
+        shown = page.partition("$ kmemfuzz board --log capture.txt corpus.blob\n")[2].partition("```")[0]
         blob = self.pack(*[TREE / f"corpus/seeds/{name}.ops" for name in ("growth", "first_fit", "realloc_moves")])
         result = self.run_target("--log", self.write(self.own("capture.txt"), capture), blob)
         said = (result.stdout + result.stderr).replace(f"{self.own('capture.txt')}", "capture.txt").replace(f"{TREE}/", "")

@@ -1,4 +1,4 @@
-"""The demo must write on both boards what docs/board-port.md shows, and ci/demo must say how it ended. Needs the builds rv64
+"""The demo must write on both boards what docs/kernels.md shows, and ci/demo must say how it ended. Needs the builds rv64
 and rv32; ./ci/test target sees to them."""
 
 import os
@@ -22,12 +22,12 @@ def run_demo(*arguments, environment=None):
 
 
 def shown_output(command):
-    """What docs/board-port.md shows below a command, as text."""
-    path = TREE / "docs/board-port.md"
+    """What docs/kernels.md shows below a command, as text."""
+    path = TREE / "docs/kernels.md"
     document = documents.parse_document(path, path.read_text(encoding="utf-8"))
     shown = [lines for block in document.blocks if block.language == "console"
              for _, shown_command, lines in documents.console_commands(block) if shown_command == command]
-    assert len(shown) == 1, f"docs/board-port.md shows the output of '{command}' {len(shown)} times, not once"
+    assert len(shown) == 1, f"docs/kernels.md shows the output of '{command}' {len(shown)} times, not once"
     return "\n".join(shown[0]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The kernel in Rust must end as it has to on both boards, and show what docs/board-port.md shows; without its lock four harts must
+"""The kernel in Rust must end as it has to on both boards, and show what docs/kernels.md shows; without its lock four harts must
 break the heap. Needs the builds rv64 and rv32; Rust, and core for the boards, is fetched and built once."""
 
 import concurrent.futures

@@ -45,6 +45,7 @@ NIGHT = {
     "engines": [*(f"{command}{name}" for name in ("address", "undefined", "memory", "coverage")
                   for command in ("ci/engine ", "ci/check-fuzzers build/engines/")), "ci/engine afl", "tests/engines"],
     "package": ["tests/package"],
+    "walks": ["ci/check-docs --walk"],
     "workflows": ["tests/workflows"],
     "breakages": ["ci/harness"],
     "smoke": ["build/release/kmemfuzz board --smoke --programs 20000 --seed 2"],
@@ -148,7 +149,7 @@ class TestSteps(TestStepsTest):
         wait_until_none(processes_in, self.tree)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
-        self.lower("subjects", "allocators", "engines", "package", "workflows", "proofs")
+        self.lower("subjects", "allocators", "engines", "package", "walks", "workflows", "proofs")
         self.require(SOUND, "ok      breakages", "ci/test", "night")
         self.expect({"setup": ["ci/setup"], **NIGHT})
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import subprocess
 
 import check_docs
 import document_blocks
+import document_walks
 import pictures
 import pytest
 
@@ -269,3 +271,35 @@ class TestCheckDocs:
         for line in ("alloc 0 1", "# picture planted", "# picture operations=x", "# picture operations=1 planted=a"):
             self.write("docs/pictures/a.ops", line + "\n")
             self.assert_wrong("# Top\n", "the first line must be '# picture [planted=BUG]")
+
+    # Walks: a document is followed in a clone of the tree, which is made a repository.
+
+    def walk(self, text):
+        """What is found wrong when README.md, which is not committed yet, is followed."""
+        self.write(".gitignore", "/build/\n")
+        subprocess.run("git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm a", shell=True, cwd=self.tree, check=True)
+        self.write("README.md", text)
+        tally = check_docs.Tally()
+        document_walks.follow(self.tree, ["README.md"], tally)
+        return tally
+
+    def test_a_walk_runs_all_commands_in_one_environment_and_a_clean_clone(self):
+        tally = self.walk("```sh\nexport WORD=kept\n./ci/fuzz --for 2h\n```\n\n"
+                          "```console walk planted=none\n$ echo $WORD; cat ran; ls build\nkept\nran\nls: cannot access 'build': No such file or directory\n"
+                          "$ rm ran; git status --short\n$ echo 12.3 s, 45 inputs/s\n0.1 s, 7 inputs/s\n```\n")
+        assert (tally.failures, tally.passed) == ([], 5)
+        assert not (self.tree / "ran").exists()
+
+    def test_a_walk_reports_what_fails_or_prints_something_else(self):
+        tally = self.walk("```sh\n./ci/fuss\n```\n\n```console\n$ echo 1\n2\n```\n")
+        assert [failure.split(" ")[0] for failure in tally.failures] == ["README.md:2:", "README.md:6:"]
+
+    @pytest.mark.parametrize("command, typed", [
+        ("./ci/fuzz --for 2h --target pages   # x", "./ci/fuzz --for 5s --target pages   # x"),
+        ("./ci/fuzz", "./ci/fuzz --for 5s "),
+        ("make && kmemfuzz fuzz a.c | head", "make && kmemfuzz fuzz a.c --for 5s | head"),
+        ("./ci/fuzz --until-crash", "./ci/fuzz --until-crash"),
+        ("kmemfuzz fuzz --help; kmemfuzz smoke", "kmemfuzz fuzz --help; kmemfuzz smoke"),
+    ])
+    def test_only_campaigns_are_shortened(self, command, typed):
+        assert document_walks.shortened(command) == typed

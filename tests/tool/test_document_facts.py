@@ -33,7 +33,7 @@ class TestFacts:
     def test_the_instructions_that_a_document_shows_are_the_baselines(self):
         counts = {tuple(line.split()[:2]): f"{int(line.split()[2]):,}"
                   for line in read("tests/board/instructions.txt").splitlines() if not line.startswith("#")}
-        rows = table_rows(read("docs/board-images.md"), "| what | line | 64 bits | 32 bits |")
+        rows = table_rows(read("docs/board-cost.md"), "| what | line | 64 bits | 32 bits |")
         assert len(rows) > 20
         for _, operations, *figures in rows:
             names = re.findall("`(.*?)`", operations)
@@ -68,7 +68,7 @@ class TestFacts:
         assert [int(code) for code, _ in rows] == codes
 
     def test_the_kinds_of_damage_and_misuse_are_counted_right_and_begin_at_the_sizes_shown(self):
-        text = read("docs/board-images.md")
+        text = read("docs/board-images.md") + read("docs/board-sanitizers.md")
         for path, request, counts in (
                 ("fuzz/board/faults.h", "FAULT_REQUEST", r"the (\d+) kinds in `fuzz/board/faults.h`"),
                 ("fuzz/subjects/misuse.h", "MISUSE_REQUEST", r"(\d+) kinds of misuse")):
@@ -86,7 +86,7 @@ class TestFacts:
                                  for name in ("HEADER", "OPERATION"))
             most.append(-(-(size - header) // operation))
         assert f"at most {size} bytes, {most[0]} operations of format 1 or {most[1]} of format 2." in " ".join(
-            read("docs/harness.md").split())
+            read("docs/speed.md").split())
         assert number_of("fuzz/data/fuzzer.options", r"max_len = (\d+)") == size
         for path in ("ci/test", "docs/harness.md", "docs/engines.md", "tests/tool/test_violation.py"):
             assert number_of(path, r"-max_len=(\d+)") == size, path

@@ -215,7 +215,7 @@ class TestLint(GateTest):
 
     TOOLS = {"clang-format-19": ["clang-format"], "cppcheck": ["cppcheck"], "shellcheck": ["shellcheck"],
              "pyflakes3": ["pyflakes"], "clang-tidy-19": ["clang-tidy", "clang-tidy-fuzzers", "clang-tidy-target",
-                                                          "clang-tidy-sanitized"]}
+                                                          "clang-tidy-sanitized"], "codespell": ["codespell"]}
 
     @pytest.fixture(autouse=True)
     def set_up_lint(self, set_up_gate_test):
@@ -227,7 +227,7 @@ class TestLint(GateTest):
         subprocess.run(["git", "init", "--quiet"], cwd=self.tree, check=True)
 
     def test_a_tree_that_no_tool_objects_to_passes(self):
-        self.require(SOUND, "10 passed, 0 failed\n", "ci/lint")
+        self.require(SOUND, "11 passed, 0 failed\n", "ci/lint")
 
     def test_each_tool_that_objects_fails(self):
         for tool, names in self.TOOLS.items():

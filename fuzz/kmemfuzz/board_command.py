@@ -29,7 +29,7 @@ POLL_SECONDS = 0.01
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz board",
+        prog="kmemfuzz board", example="kmemfuzz board corpus --configuration rv64",
         description="Replays programs on the emulated RISC-V boards with every oracle on, one boot for all of them, and "
                     "requires the verdicts and digests of the host.",
         epilog=exit_codes("all sound and equal", "a violation, fault, hang or difference",

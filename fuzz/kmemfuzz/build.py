@@ -8,7 +8,8 @@ from kmemfuzz.outside_text import visible
 
 
 def parse_arguments(arguments):
-    parser = Parser(prog="kmemfuzz build HEAP.c", description="Builds the fuzz target and the tool of a heap of your own.",
+    parser = Parser(prog="kmemfuzz build HEAP.c", example="kmemfuzz build my_heap.c --sources heap.c",
+                    description="Builds the fuzz target and the tool of a heap of your own.",
                     epilog=exit_codes("built", usage="usage, or it does not compile"))
     heaps = parser.add_argument_group(  # heap.take takes them off every word's arguments
         "what belongs to the heap, after the file in any word", "Kept in HEAP.fuzz/settings, so that they are given once.")

@@ -34,7 +34,7 @@ SPACE_SECONDS = 0.5  # between looks at the space left
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz fuzz",
+        prog="kmemfuzz fuzz", example="kmemfuzz fuzz my_heap.c --for 10m",
         description="Fuzzes with every oracle on. Prints a live status, a summary, and the report of each violation. kmemfuzz fuzz "
                     "HEAP.c fuzzes a heap of your own, and keeps what it finds in HEAP.fuzz.",
         epilog=exit_codes("nothing found", "a violation"),

@@ -86,9 +86,30 @@ def place_paths(parser, options, *names):
 class Parser(argparse.ArgumentParser):
     """A parser whose errors show what was typed without harm to a terminal."""
 
-    def __init__(self, *arguments, **more):
+    def __init__(self, *arguments, example=None, **more):
+        """example is a command line that its help ends with."""
         super().__init__(*arguments, **more)
+        self.example = example
         open_streams()  # every command begins with one
+
+    def _synopsis(self):
+        """The operands and options that must be there, and that there may be others."""
+        words = []
+        for action in self._actions:
+            name = action.metavar or "|".join(map(str, action.choices or [action.dest.upper()]))
+            if not action.option_strings:
+                words.append({"?": f"[{name}]", "*": f"[{name}...]", "+": f"{name}..."}.get(action.nargs, name))
+            elif action.required:
+                words.append(f"{action.option_strings[0]} {name}")
+        return " ".join(["%(prog)s", *words, "[OPTION...]"])
+
+    def format_usage(self):
+        self.usage = self.usage or self._synopsis()
+        return super().format_usage().replace("usage", "Usage", 1)
+
+    def format_help(self):
+        self.usage = self.usage or self._synopsis()
+        return super().format_help().replace("usage", "Usage", 1) + (f"\nExample:\n  {self.example}\n" if self.example else "")
 
     def error(self, message):
         late = re.fullmatch(r"unrecognized arguments: (?:.* )?(\S+\.(?:c|cc|cpp|cxx))(?: .*)?", message)

@@ -33,7 +33,8 @@ else:
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz corpus", description="Keeps the committed corpus small, and adds what campaigns found.",
+        prog="kmemfuzz corpus", example="kmemfuzz corpus merge build/campaign/heap/corpus",
+        description="Keeps the committed corpus small, and adds what campaigns found.",
         epilog=exit_codes("done", "the corpus would be too large or reach less"))
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
     words.add_parser("prune", help=f"drop inputs from {COMMITTED / MINIMISED} that reach nothing new")

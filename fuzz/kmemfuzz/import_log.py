@@ -203,7 +203,7 @@ def join_expressions(arguments):
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz import", usage="%(prog)s LOG -o FILE [OPTION...]",
+        prog="kmemfuzz import", usage="%(prog)s LOG -o FILE [OPTION...]", example="kmemfuzz import ltrace.log -o program.ops",
         description="Makes a program in text from a log of what another program asked of its allocator, on the smallest heap that holds "
                     "it. LOG is in one of many formats, which --formats lists, or in your own; - is standard input.",
         epilog=exit_codes("written", usage="usage, or a log with errors"))

@@ -12,7 +12,7 @@ TEMPLATE = pathlib.Path(__file__).with_name("new_heap.c.in")
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz new-heap",
+        prog="kmemfuzz new-heap", example="kmemfuzz new-heap my_heap",
         description="Writes NAME.c, the file that describes a heap of your own: three functions and the facts to fill in, and a line "
                     "for everything else a heap may have. kmemfuzz fuzz NAME.c then fuzzes it.",
         epilog=exit_codes("written", usage="usage, or the file exists"))

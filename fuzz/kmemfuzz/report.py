@@ -27,7 +27,7 @@ class Refused(Exception):
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz report",
+        prog="kmemfuzz report", example="kmemfuzz report --out build/report",
         description="Makes pages for a browser about a campaign or a night of several: coverage, executions and corpus over "
                     "time, every finding with its explanation, planted bugs, replay on target, coverage of the sources. "
                     "They need no network. All their figures are in report.json beside them.",

@@ -19,6 +19,7 @@ from kmemfuzz.outside_text import visible, visible_lines
 # What each operation of a program calls; the others are frees.
 _CALLS = {"alloc": "alloc", "zalloc": "zalloc", "calloc": "calloc", "aligned": "alloc_aligned", "realloc": "realloc",
           "coalesce": "coalesce", "usable": "usable_size", "extend": "extend"}
+_EXAMPLES = {"sarif": "heap.sarif ", "junit": "heap.xml "}  # what each may write
 _CORE = "src/kmem.c"
 
 
@@ -27,7 +28,7 @@ _CORE = "src/kmem.c"
 def make_parser(word, description, out):
     """The parser of a word that runs programs; out: whether it writes a file."""
     parser = Parser(
-        prog=f"kmemfuzz {word}",
+        prog=f"kmemfuzz {word}", example=f"kmemfuzz {word} {_EXAMPLES.get(word, '')}corpus",
         description=description + " Without FILE: the tree's corpus and the findings of campaigns of the heap; of a finding that "
                                   "was explained, the reduced program.",
         epilog=exit_codes("all sound", "something fails", "usage or a program that cannot be read"))

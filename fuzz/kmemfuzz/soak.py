@@ -37,7 +37,8 @@ class Stage(NamedTuple):
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz soak", description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
+        prog="kmemfuzz soak", usage="%(prog)s --hours N [OPTION...]", example="kmemfuzz soak --hours 8",
+        description="Fuzzes every target in every build in turn, replays what was found on the boards, and "
         "gives one verdict: for a release.",
         epilog=exit_codes("sound", "not", environment="environment or stopped early"))
     length = parser.add_mutually_exclusive_group(required=True)

@@ -202,7 +202,7 @@ def make_header():
 
 def parse_arguments(arguments):
     parser = Parser(
-        prog="kmemfuzz two-files",
+        prog="kmemfuzz two-files", example="kmemfuzz two-files firmware/tests",
         description="Writes kmemfuzz.c and kmemfuzz.h: all that a firmware or a unit test of yours needs to run programs on your "
                     "heap. The header says how.",
         epilog=exit_codes("written"))

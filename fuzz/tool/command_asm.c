@@ -51,7 +51,9 @@ const struct command command_asm = {
     .summary = "write a program as canonical bytes, which fuzzers can take as a seed",
     .help = "FILE is a program, text or binary; - is standard input. A binary that is not canonical is\n"
             "made so.\n",
-    .end = "Example:\n"
+    .end = "Exit codes: 0 written, 2 a wrong argument, an error in the text, or a file that exists\n"
+           "already, 3 a file that cannot be read or written, 4 an internal error.\n\n"
+           "Example:\n"
            "  kmemfuzz asm corpus/seeds/first_fit.ops -o /tmp/first_fit\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),

@@ -56,19 +56,6 @@ static char *choose_prefix(const struct options *options) {
     return prefix;
 }
 
-/* Says at once, before any work, what would be refused after it. */
-static enum exit_code refuse_existing(const struct diagnosis_files *files) {
-    for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
-        struct stat status;
-        if (files->paths[i] != NULL && lstat(files->paths[i], &status) == 0) {
-            fprintf(stderr, "kmemfuzz: %s exists; choose another place with -o, or --force to replace it\n",
-                    shown(files->paths[i]));
-            return EXIT_USAGE;
-        }
-    }
-    return EXIT_SOUND;
-}
-
 /* Telling. */
 
 static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct options *options) {
@@ -97,12 +84,13 @@ static void tell_failure(const struct diagnosis *diagnosis, const struct diagnos
     }
 }
 
-/* The result is printed even when the files cannot be written. */
+/* The result is printed even when the files cannot be written, and is all that was asked for where they would
+ * replace others. */
 static enum exit_code explain_to_files(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
                                        const struct options *options) {
     const enum exit_code code = diagnosis_write(diagnosis, files, options->replace);
     tell_failure(diagnosis, code == EXIT_SOUND ? files : NULL, options);
-    return code == EXIT_SOUND ? EXIT_VIOLATION : code;
+    return code == EXIT_SOUND || code == EXIT_USAGE ? EXIT_VIOLATION : code;
 }
 
 /* The debugger. */
@@ -172,12 +160,7 @@ static enum exit_code explain_file(const struct options *options) {
     }
     char *const prefix = choose_prefix(options);
     struct diagnosis_files files = diagnosis_files_open(prefix);
-    if (!options->debug && !options->replace) {
-        code = refuse_existing(&files);
-    }
-    if (code == EXIT_SOUND) {
-        code = explain_input(&input, &files, options);
-    }
+    code = explain_input(&input, &files, options);
     diagnosis_files_close(&files);
     free(prefix);
     input_close(&input);
@@ -221,7 +204,7 @@ static const struct command_option table[] = {
     OPTION("-o", "PLACE", "a name: of a folder, or what those of the files begin with", place,
            "write to the folder PLACE; if there is no such folder, begin the files' names with PLACE"),
     FLAG("--bytes", as_bytes, COMMAND_HELP_BYTES),
-    FLAG("--force", replace, "replace files that exist"),
+    FLAG("--force", replace, "replace files that exist and differ"),
     FLAG("--json", json, "print the explanation as JSON (docs/crash.md)"),
     FLAG("--gdb", debug,
          "write nothing; run the reduced program under gdb-multiarch and stop before the operation that "
@@ -242,10 +225,10 @@ const struct command command_explain = {
             "  FILE.reduced.ops  the same as text\n"
             "  FILE.c            the same as C, without the harness\n"
             "  FILE.html         its run as a page for a browser\n\n"
-            "Nothing is written for a sound program.\n",
-    .end = "Exit codes: 0 sound, 1 it fails and was explained, 2 a wrong argument, an error in a text,\n"
-           "or a file that exists already, 3 a file that cannot be read or written, or something else\n"
-           "is missing, 4 an internal error.\n\n"
+            "Nothing is written for a sound program, or where one of them exists and differs.\n",
+    .end = "Exit codes: 0 sound, 1 it fails and was explained, 2 a wrong argument or an error in a\n"
+           "text, 3 a file that cannot be read or written, or something else is missing, 4 an internal\n"
+           "error.\n\n"
            "Example:\n"
            "  kmemfuzz explain crash-1a2b\n"
            "  kmemfuzz explain crash-1a2b --gdb\n",

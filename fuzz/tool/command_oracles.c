@@ -106,7 +106,9 @@ const struct command command_oracles = {
     .synopsis = "[--json]",
     .summary = "list every oracle: its id and what it demands",
     .help = "Reports name oracles by these ids, and `run --only` and `run --without` take them.\n",
-    .end = "Example:\n"
+    .end = "Exit codes: 0 listed, 2 a wrong argument, 3 standard output cannot be written, 4 an internal\n"
+           "error.\n\n"
+           "Example:\n"
            "  kmemfuzz oracles\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),

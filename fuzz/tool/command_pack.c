@@ -238,7 +238,9 @@ const struct command command_pack = {
             "programs are listed. Texts are packed as their bytes. BLOB.names is written too: the path\n"
             "of each input, in the same order, each ended by a zero byte. docs/board-images.md has the\n"
             "format.\n",
-    .end = "Examples:\n"
+    .end = "Exit codes: 0 packed, 2 a wrong argument, an error in a text, or a file that exists already,\n"
+           "3 a file that cannot be read or written, 4 an internal error.\n\n"
+           "Example:\n"
            "  kmemfuzz pack corpus -o /tmp/corpus.blob\n"
            "  kmemfuzz pack corpus -o /tmp/corpus.blob --c corpus.c\n"
            "  kmemfuzz pack --programs 2000 --seed 7 -o /tmp/smoke.blob\n",

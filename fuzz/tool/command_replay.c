@@ -138,7 +138,9 @@ const struct command command_replay = {
             "offset expected observed digest` for each input, with - as the oracle of a sound one: the\n"
             "same lines, from the same code, as a board prints, so that you can compare the two. For a\n"
             "report of a violation, run the file itself.\n",
-    .end = "Example:\n"
+    .end = "Exit codes: 0 all sound, 1 a violation, 2 a wrong argument, no blob, or a program that cannot\n"
+           "be judged, 3 a file that cannot be read or written, 4 an internal error.\n\n"
+           "Example:\n"
            "  kmemfuzz replay /tmp/corpus.blob\n",
     COMMAND_OPTIONS(table),
     .size = sizeof(struct options),

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fuzz/host/host.h"
 #include "fuzz/host/output.h"
 #include "fuzz/report/html.h"
 #include "fuzz/report/reproducer.h"
+#include "fuzz/text/shown.h"
 #include "fuzz/text/text.h"
 
 /* Finding out. */
@@ -101,6 +103,45 @@ static enum exit_code fail(const char *path, const char *what) {
     return EXIT_ENVIRONMENT;
 }
 
+/* Whether the file is there, as it would be written. */
+static bool is_there(const struct output *output) {
+    FILE *const stream = fopen(output->path, "rb");
+    if (stream == NULL) {
+        return false;
+    }
+    size_t same = 0;
+    while (same < output->size && getc(stream) == output->bytes[same]) {
+        same++;
+    }
+    const bool whole = same == output->size && getc(stream) == EOF;
+    (void)fclose(stream);
+    return whole;
+}
+
+/* Moves the files that have yet to be written to the front. Returns how many those are; or prints which of
+ * them is another's and returns SIZE_MAX. */
+static size_t choose_missing(struct output *outputs, size_t count) {
+    size_t missing = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct stat status;
+        if (is_there(&outputs[i])) {
+            continue;
+        }
+        if (lstat(outputs[i].path, &status) == 0) {
+            fprintf(
+                stderr,
+                "kmemfuzz: %s exists and differs, so nothing is written; choose another place with -o, or "
+                "--force to replace it\n",
+                shown(outputs[i].path));
+            return SIZE_MAX;
+        }
+        const struct output output = outputs[i];
+        outputs[i] = outputs[missing];
+        outputs[missing++] = output;
+    }
+    return missing;
+}
+
 enum exit_code diagnosis_write(const struct diagnosis *diagnosis, const struct diagnosis_files *files,
                                bool replace) {
     struct output outputs[DIAGNOSIS_FILE_COUNT] = {{.path = NULL}};
@@ -111,8 +152,15 @@ enum exit_code diagnosis_write(const struct diagnosis *diagnosis, const struct d
             whole = make_file(diagnosis, files, (enum diagnosis_file)i, &outputs[count++]);
         }
     }
-    const enum exit_code code =
-        whole ? output_write_all(outputs, count, replace) : fail(diagnosis->path, "no memory for its files");
+    const size_t missing = whole && !replace ? choose_missing(outputs, count) : count;
+    enum exit_code code = EXIT_SOUND;
+    if (!whole) {
+        code = fail(diagnosis->path, "no memory for its files");
+    } else if (missing == SIZE_MAX) {
+        code = EXIT_USAGE;
+    } else if (missing != 0) {
+        code = output_write_all(outputs, missing, replace);
+    }
     for (size_t i = 0; i < count; i++) {
         free((void *)(uintptr_t)outputs[i].bytes);
     }

@@ -43,8 +43,9 @@ void diagnosis_close(struct diagnosis *diagnosis);
 struct diagnosis_files diagnosis_files_open(const char *prefix);
 void diagnosis_files_close(struct diagnosis_files *files);
 
-/* Writes the files of a program that fails, all or none; existing ones are replaced only when `replace` is
- * true. Returns EXIT_SOUND; or prints why not and returns EXIT_USAGE or EXIT_ENVIRONMENT. */
+/* Writes the files of a program that fails, all or none; existing ones that differ are replaced only when
+ * `replace` is true. Returns EXIT_SOUND; or prints why not and returns EXIT_USAGE, when one exists and
+ * differs, or EXIT_ENVIRONMENT. */
 __attribute__((warn_unused_result)) enum exit_code
 diagnosis_write(const struct diagnosis *diagnosis, const struct diagnosis_files *files, bool replace);
 

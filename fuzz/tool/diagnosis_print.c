@@ -94,8 +94,12 @@ void diagnosis_print(const struct diagnosis *diagnosis, const struct diagnosis_f
                      bool colour, FILE *stream) {
     const size_t before = diagnosis->input->program.operation_count;
     const size_t after = diagnosis->reduced.program.operation_count;
-    fprintf(stream, "%s: %zu operation%s, reduced to %zu\n\n", input_name(diagnosis->path), before,
-            before == 1 ? "" : "s", after);
+    fprintf(stream, "%s: %zu operation%s, ", input_name(diagnosis->path), before, before == 1 ? "" : "s");
+    if (after < before) {
+        fprintf(stream, "reduced to %zu\n\n", after);
+    } else {
+        fprintf(stream, "which cannot be made fewer\n\n");
+    }
     map_print(&diagnosis->recording, width, colour, stream);
     print_program(diagnosis, stream);
     print_heaps(diagnosis, stream);

@@ -212,7 +212,7 @@ class FromTheTool(Session):
 
     def test_help_names_every_option(self):
         result = self.run_tool("--help", folder="/")
-        self.expect(result, 0, "usage: kmemfuzz board")
+        self.expect(result, 0, "Usage: kmemfuzz board")
         options = subprocess.run(target_command("--help"), cwd=TREE, capture_output=True, text=True, check=True).stdout
         for option in set(pathlib.Path(TREE / "fuzz/kmemfuzz/board_command.py").read_text(encoding="utf-8").split('"')):
             if option.startswith("--") and option in options and option.isprintable() and " " not in option:

@@ -61,7 +61,7 @@ class TestArguments:
             with pytest.raises(SystemExit) as end:
                 campaign.parse_arguments(arguments)
             assert end.value.code == USAGE
-            assert "usage: kmemfuzz fuzz" in errors.getvalue()
+            assert "Usage: kmemfuzz fuzz" in errors.getvalue()
 
     def test_a_build_without_the_target_ends_with_3(self):
         with contextlib.redirect_stderr(io.StringIO()) as errors, pytest.raises(SystemExit) as end:

@@ -169,14 +169,25 @@ class TestExplain(ExplainTest):
         assert (code, errors) == (VIOLATION, "")
         assert self.files() == [f"bug{ending}" for ending in ENDINGS]
 
-    def test_a_file_that_exists_is_kept_and_so_nothing_is_written_unless_forced(self):
+    def test_it_explains_as_often_as_it_is_asked_to_and_writes_what_has_gone(self):
+        tool = self.tool("merge-right-forgotten")
+        self.write("crash")
+        first = self.run_with(tool, "explain", "crash")
+        (self.folder / "crash.html").unlink()
+        assert self.run_with(tool, "explain", "crash") == first
+        assert first[0] == VIOLATION
+        assert self.files() == sorted(["crash", *(f"crash{ending}" for ending in ENDINGS)])
+        assert self.run_with(tool, "explain", "crash") == first
+
+    def test_a_file_that_differs_is_kept_and_so_nothing_is_written_unless_forced(self):
         tool = self.tool("merge-right-forgotten")
         self.write("crash")
         for ending in ENDINGS:
             self.write(f"crash{ending}", "precious")
             code, output, errors = self.run_with(tool, "explain", "crash")
-            assert (code, output) == (USAGE, "")
-            assert f"crash{ending} exists; choose another place with -o, or --force to replace it\n" in errors
+            assert (code, output) == (VIOLATION, REPORT)
+            assert errors == (f"kmemfuzz: crash{ending} exists and differs, so nothing is written; choose another place with -o, "
+                              "or --force to replace it\n")
             assert self.files() == ["crash", f"crash{ending}"]
             (self.folder / f"crash{ending}").unlink()
         self.write("crash.c", "precious")
@@ -199,7 +210,7 @@ class TestExplain(ExplainTest):
         self.write("crash")
         (self.folder / "bug.html").mkdir()
         tool = self.tool("merge-right-forgotten")
-        assert self.run_with(tool, "explain", "crash", "-o", "bug")[0] == USAGE
+        assert self.run_with(tool, "explain", "crash", "-o", "bug")[0] == VIOLATION
         assert self.files() == ["crash"]
         self.require_told_and_nothing_written("cannot write bug.html: Is a directory", "crash", "-o", "bug", "--force")
 

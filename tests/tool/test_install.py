@@ -59,13 +59,13 @@ class TestInstalled(ToolTest):
         assert (code, output) == (ENVIRONMENT, "")
         assert "no 'such' folder" in errors
         assert self.run_installed("report", "--bogus")[0] == USAGE
-        assert re.search("^usage: kmemfuzz report ", self.run_installed("help", "report")[1])
+        assert re.search("^Usage: kmemfuzz report ", self.run_installed("help", "report")[1])
 
     def test_a_word_that_needs_the_tree_says_so(self):
         for word in ("board", "corpus", "soak"):
             assert self.run_installed(word) == (ENVIRONMENT, "", f"kmemfuzz {word}: it needs the source tree; say where "
                                                 "that is with KMEM_TREE=FOLDER\n")
-            assert re.search(f"^usage: kmemfuzz {word} ", self.run_installed(word, "--help", KMEM_TREE=str(ROOT))[1])
+            assert re.search(f"^Usage: kmemfuzz {word} ", self.run_installed(word, "--help", KMEM_TREE=str(ROOT))[1])
 
     def test_a_capture_is_judged_without_the_tree(self):
         assert self.run_installed("pack", ROOT / "corpus/seeds/growth.ops", "-o", self.folder / "blob")[0] == SOUND
@@ -129,4 +129,4 @@ class TestWords(ToolTest):
                               check=False)
         assert done.returncode == USAGE
         for word in done.stderr.split(": ")[1].split():
-            assert re.search(f"^usage: kmemfuzz {word} ", self.run_tool("help", word)[1])
+            assert re.search(f"^Usage: kmemfuzz {word} ", self.run_tool("help", word)[1])

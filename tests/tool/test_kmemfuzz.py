@@ -420,13 +420,17 @@ class TestTool(ToolTest):
         for arguments in (["-h"], ["help"]):
             assert self.run_tool(*arguments) == (code, output, errors)
 
-    def test_help_of_every_command_has_its_usage_and_an_example(self):
+    def test_help_of_every_command_has_its_usage_its_exit_codes_and_an_example(self):
+        for command in PACKAGE:
+            code, output, errors = self.run_tool(command, "--help")
+            assert (code, errors) == (SOUND, "")
+            assert re.search(rf"^Usage: kmemfuzz {command} .*\n\n[A-Z](.|\n)*\nExit codes: 0 (.|\n)*\nExample:\n  kmemfuzz {command} ", output)
         for command in COMMANDS:
             for arguments in ([command, "--help"], [command, "-h"], [command, "file", "--help"], ["help", command]):
                 code, output, errors = self.run_tool(*arguments)
                 assert (code, errors) == (SOUND, "")
                 assert re.search(rf"^Usage: kmemfuzz {command} ", output)
-                assert re.search(rf"Examples?:\n  kmemfuzz {command}\b", output)
+                assert re.search(rf"Exit codes: 0 (.|\n)*\n\nExample:\n  kmemfuzz {command}\b", output)
 
     def test_version_names_the_projects_version_and_the_formats(self):
         project = re.search(r"project\(kmem VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))

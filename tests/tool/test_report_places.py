@@ -160,8 +160,8 @@ class TestErrors(ReportTest):
                            self.folder)
 
     def test_wrong_options(self):
-        self.require_error(USAGE, "usage: kmemfuzz report", "--x")
-        self.require_error(USAGE, "usage: kmemfuzz report", "--out")
+        self.require_error(USAGE, "Usage: kmemfuzz report", "--x")
+        self.require_error(USAGE, "Usage: kmemfuzz report", "--out")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_a_place_that_cannot_be_written(self):

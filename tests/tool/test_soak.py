@@ -118,4 +118,4 @@ class TestVerdict:
         for arguments in ([], ["--hours", "0"], ["--hours", "1", "--minutes", "1"], ["--hours", "soon"]):
             code, output, errors, ran = self.soak(arguments=arguments)
             assert (code, output, ran) == (USAGE, "", [])
-            assert "usage: kmemfuzz soak" in errors
+            assert "Usage: kmemfuzz soak" in errors

@@ -414,7 +414,7 @@ $""", output)
     def test_wrong_arguments_end_with_2_and_say_what_is_wrong(self, arguments, complaint):
         code, output, errors = run(["./ci/fuzz", *arguments], ROOT)
         assert (code, output) == (USAGE, "")
-        assert "usage: kmemfuzz fuzz " in errors
+        assert "Usage: kmemfuzz fuzz " in errors
         assert complaint in errors
 
     def test_help_needs_no_build(self):

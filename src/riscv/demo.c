@@ -89,7 +89,10 @@ static void start(void) {
     demo_print_decimal(pages.page_count);
     board_print(" pages of RAM are free. The heap starts with ");
     demo_print_decimal(KMEM_KERNEL_PAGE_COUNT);
-    board_print(" of them, as one free block.\n");
+    board_print(" of them, as one free block.\n"
+                "After each statement stands the heap: |#32| is a taken block of 32 bytes, its header "
+                "included, |.64| a "
+                "free one.\n");
     enum kmem_error error = KMEM_OK;
     SHOW(error = kmem_kernel_init(&pages));
     REQUIRE(error == KMEM_OK);
@@ -128,6 +131,7 @@ static void grow(void) {
     REQUIRE(kmem_kernel_page_count() > KMEM_KERNEL_PAGE_COUNT);
     SHOW(too_much = kmalloc(128 * MIB));
     REQUIRE(too_much == NULL && fault_count == 0);
+    board_print("    too_much is NULL\n");
 }
 
 static void misuse(void) {

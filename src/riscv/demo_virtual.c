@@ -129,6 +129,7 @@ static void use(void) {
     SHOW(buffer[5 * PAGE_SIZE] = 1);
     SHOW(too_much = kmalloc(100 * PAGE_SIZE));
     REQUIRE(too_much == NULL);
+    board_print("    too_much is NULL\n");
     SHOW(kfree(buffer));
 }
 

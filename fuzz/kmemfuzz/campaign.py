@@ -52,13 +52,18 @@ def parse_arguments(arguments):
                         help="stop at the first crash (default: keep going, and keep every crash)")
     parser.add_argument("--corpus", type=pathlib.Path, metavar="DIR",
                         help="the corpus to start from and add to (default: build/campaign/TARGET/corpus, or HEAP.fuzz/corpus)")
+    parser.add_argument("--campaign", type=pathlib.Path, metavar="DIR",
+                        help="keep everything there, such as what a try-out finds, which no report is to count (default: "
+                             "build/campaign/TARGET, or HEAP.fuzz)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
     parser.set_defaults(target="heap", build=BUILD)
     add_caller(parser)
     options = parser.parse_args(arguments)
-    place_paths(parser, options, "corpus", "build")
+    place_paths(parser, options, "corpus", "campaign", "build")
     if options.corpus and options.corpus.exists() and not options.corpus.is_dir():
         parser.error(f"--corpus {options.corpus} is not a folder")
+    if options.campaign and options.campaign.exists() and not options.campaign.is_dir():
+        parser.error(f"--campaign {options.campaign} is not a folder")
     if options.build != BUILD and not (options.build / f"{options.target}_fuzzer").is_file():
         end_missing(parser, f"--build {options.build} holds no {options.target}_fuzzer; ./ci/engine builds one")
     return options
@@ -92,7 +97,7 @@ class Campaign:
         self.options = options
         self.stop = stop
         self.binary = options.build / f"{options.target}_fuzzer"
-        self.folders = Folders(options.target, options.corpus)
+        self.folders = Folders(options.target, options.corpus, campaign_folder=options.campaign)
         self.crashes = crash_list.Crashes(self.binary, explanation.find_function(options.target))
         self.figures = None
         self.fault = None  # what a worker that found nothing ended with, in words

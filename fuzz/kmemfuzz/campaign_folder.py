@@ -41,8 +41,8 @@ def findings_of(campaign):
 
 
 class Folders:
-    def __init__(self, target, corpus_folder=None, findings_folder=None):
-        self.base, place = places(target)
+    def __init__(self, target, corpus_folder=None, findings_folder=None, campaign_folder=None):
+        self.base, place = places(target) if campaign_folder is None else (campaign_folder, campaign_folder)
         self.running = self.base / "running"
         self.corpus = corpus_folder or place / "corpus"
         self.findings = findings_folder or place / "findings"

@@ -55,7 +55,8 @@ class TestArguments:
                 options.json) == (60, os.cpu_count(), "heap", None, False, pathlib.Path("build/fuzz"), False)
 
     @pytest.mark.parametrize("arguments", (["--for", "0s"], ["--jobs", "0"], ["--jobs", "x"], ["--target", "x"], ["--x"],
-                                          ["file"], ["--for", "9" * 400], ["--corpus"], ["--corpus", __file__], ["--build"]))
+                                          ["file"], ["--for", "9" * 400], ["--corpus"], ["--corpus", __file__],
+                                          ["--campaign", __file__], ["--build"]))
     def test_wrong_arguments_end_with_2(self, arguments):
         with contextlib.redirect_stderr(io.StringIO()) as errors:
             with pytest.raises(SystemExit) as end:
@@ -160,6 +161,16 @@ class TestEnd(CampaignTree):
                 f"{larger}: free-merged, the same as {smaller}\n") in errors
         assert "\n  crashes             2 in build/campaign/heap/findings: free-merged 2\n" in output
         self.require_summary(output, 1)
+
+    def test_a_try_out_keeps_all_that_it_makes_in_a_folder_of_its_own(self):
+        code, output, _ = self.run_until_ready("crashes one; finds two; runs_on\n", "--campaign", "try", "--json")
+        found = self.tree / "try/findings" / f"crash-{name_of(b'one')}"
+        assert code == VIOLATION
+        assert [its["file"] for its in json.loads(output)["findings"]] == [f"try/findings/{found.name}"]
+        assert found.read_bytes() == b"one"
+        assert (self.tree / "try/corpus" / name_of(b"two")).read_bytes() == b"two"
+        assert (self.tree / "try" / series.NAME).is_file()
+        assert not self.base.exists()
 
     def test_findings_are_in_the_json_with_what_explains_them(self):
         _, output, _ = self.run_until_ready("crashes one; runs_on\n", "--json")

@@ -73,12 +73,7 @@ static struct {
 } replay;
 
 _Noreturn static void end_with_error(unsigned code, const char *text) {
-    struct line line = {.size = 0};
-    line_text(&line, "ERROR");
-    line_decimal(&line, code);
-    line_text(&line, " ");
-    line_text(&line, text);
-    line_text(&line, "\n");
+    const struct line line = line_error(code, text);
     output_line(&line);
     output_flush();
     semihosting_exit(code);
@@ -357,7 +352,7 @@ static void replay_all(void) {
 }
 
 static void find_blob(void) {
-    const enum blob_error error = blob_open(blob_start, BLOB_CAPACITY, &replay.blob);
+    const enum blob_error error = packed_open(blob_start, BLOB_CAPACITY, &replay.blob);
     if (error != BLOB_OK) {
         end_with_error(IMAGE_BLOB + (unsigned)error, blob_error_text(error));
     }

@@ -88,6 +88,16 @@ struct line line_no_memory(size_t index, uint64_t needed, uint64_t available) {
     return describe(index, 0, "no-memory", (struct verdict){SOUND, 0, needed, available}, 0);
 }
 
+struct line line_error(unsigned code, const char *text) {
+    struct line line = {.size = 0};
+    line_text(&line, "ERROR");
+    line_decimal(&line, code);
+    line_text(&line, " ");
+    line_text(&line, text);
+    line_text(&line, "\n");
+    return line;
+}
+
 void line_put(const struct line *line, line_taker *put) {
     for (size_t i = 0; i < line->size && put != NULL; i++) {
         put(line->text[i]);

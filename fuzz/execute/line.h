@@ -4,6 +4,8 @@
  *     V index operations oracle offset expected observed digest     an input's verdict
  *     T index operation offset digest                               an operation, when a trace is wanted
  *
+ *     ERROR code text                                               why there is no replay
+ *
  * and on the target alone:
  *
  *     M index start reserved granted mapped page-faults             the virtual memory of an input's heap
@@ -50,6 +52,9 @@ void line_append(struct line *line, const struct line *other);
  * step it has just taken. */
 struct line line_verdict(size_t index, const struct executor *executor, struct verdict verdict);
 struct line line_step(size_t index, const struct executor *executor, const struct step *step);
+
+/* The line of what prevents a replay, with the code that is its number. */
+struct line line_error(unsigned code, const char *text);
 
 /* The V line of an input that was not run, since it needs more of something than a board has. */
 struct line line_no_memory(size_t index, uint64_t needed, uint64_t available);

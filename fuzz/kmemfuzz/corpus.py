@@ -27,7 +27,7 @@ MERGE_SECONDS = 900  # that merging may take; what has no end is a fault
 AT_CURRENT_FOLDER = -100  # AT_FDCWD of openat and its kin
 RENAME_EXCHANGE = 2
 
-BLOB_MADE = b"KMEMBLOB\2\0\0\0"  # how a blob begins whose programs are made: BLOB_FORMAT_MADE in fuzz/program/blob.h
+BLOB_MADE = b"KMEMBLOB\3\0\0\0"  # how a blob begins whose programs are made: BLOB_FORMAT_MADE in fuzz/program/blob.h
 
 _INITED = re.compile(r"INITED\s+cov: (\d+) ft: (\d+)")
 

@@ -93,8 +93,12 @@ enum blob_error blob_open(const unsigned char *bytes, size_t available, struct b
     if (blob_checksum(bytes, size) != little_64(header->checksum)) {
         return BLOB_DAMAGED;
     }
-    const uint64_t seed = little_64(*(const word *)(const void *)(bytes + BLOB_HEADER_SIZE));
-    *blob = (struct blob){bytes, (size_t)size, little_32(header->input_count), is_made, seed};
+    *blob = (struct blob){bytes, (size_t)size, little_32(header->input_count), is_made, 0, 0};
+    if (is_made) {
+        const word *const made_of = (const word *)(const void *)(bytes + BLOB_HEADER_SIZE);
+        blob->seed = little_64(made_of[0]);
+        blob->generator = little_64(made_of[1]);
+    }
     return is_made || index_is_possible(blob) ? BLOB_OK : BLOB_INDEX;
 }
 

@@ -10,9 +10,10 @@
  *               ..  the inputs, each from a multiple of 8 on, zeros between them
  *     size-8     8  "KMEMTAIL", which a truncated file does not have
  *
- * In version 2 the inputs are not there, but what makes them: from 32 on the seed, 8 bytes, and then the
- * tail. Input number index is generate_program's of generate_seed(seed, index), in BLOB_PROGRAM_SIZE bytes
- * (fuzz/generate/packed.h).
+ * In version 3 the inputs are not there, but what makes them: from 32 on the seed and the number of the
+ * generator, 8 bytes each, and then the tail. Input number index is generate_program's of
+ * generate_seed(seed, index), in BLOB_PROGRAM_SIZE bytes (fuzz/generate/packed.h). Version 2 was the same
+ * without the generator's number, and is refused.
  *
  * All numbers are little-endian, on every machine. The target and the host use the same code; the tool reads
  * and writes the files. */
@@ -26,11 +27,11 @@
 #define BLOB_MAGIC        "KMEMBLOB"
 #define BLOB_TAIL         "KMEMTAIL"
 #define BLOB_FORMAT       1u
-#define BLOB_FORMAT_MADE  2u                 /* the inputs are made of a seed */
+#define BLOB_FORMAT_MADE  3u                 /* the inputs are made of a seed */
 #define BLOB_CAPACITY     ((size_t)32 << 20) /* bytes: the most a board has room for */
 #define BLOB_GRAIN        ((size_t)8)        /* bytes; everything starts at a multiple of it */
 #define BLOB_HEADER_SIZE  ((size_t)32)       /* bytes */
-#define BLOB_MADE_SIZE    ((size_t)48)       /* bytes of a blob of BLOB_FORMAT_MADE */
+#define BLOB_MADE_SIZE    ((size_t)56)       /* bytes of a blob of BLOB_FORMAT_MADE */
 #define BLOB_PROGRAM_SIZE ((size_t)2048)     /* bytes; the most that an input of one has */
 
 /* What is wrong with a blob: its name in C and its message. */
@@ -42,7 +43,8 @@
     X(TOO_LARGE, "the blob is larger than the 32 MiB a board has room for; pack fewer inputs")               \
     X(TRUNCATED, "the blob was cut short: its last 8 bytes are not where its size says")                     \
     X(DAMAGED, "the blob is damaged: its checksum is wrong")                                                 \
-    X(INDEX, "the blob is damaged: an input lies outside it")
+    X(INDEX, "the blob is damaged: an input lies outside it")                                                \
+    X(GENERATOR, "the seed in this blob is for another generator; pack it again with this tree's kmemfuzz")
 
 enum blob_error {
 #define BLOB_ENUMERATOR(name, text) BLOB_##name,
@@ -72,11 +74,12 @@ struct blob {
     uint32_t input_count;
     bool is_made; /* of the seed */
     uint64_t seed;
+    uint64_t generator; /* which makes them: packed_generator's of the kmemfuzz that packed it */
 };
 
-/* Looks for a blob at bytes, a multiple of 8, of which `available` may be read, and checks all of it. Returns
- * BLOB_OK and fills *blob, or what is wrong, the first of the list above that applies. Cost: a load and a
- * multiplication per 8 bytes. */
+/* Looks for a blob at bytes, a multiple of 8, of which `available` may be read, and checks all of it but the
+ * generator (packed_open does). Returns BLOB_OK and fills *blob, or what is wrong, the first of the list
+ * above that applies. Cost: a load and a multiplication per 8 bytes. */
 __attribute__((warn_unused_result)) enum blob_error blob_open(const unsigned char *bytes, size_t available,
                                                               struct blob *blob);
 

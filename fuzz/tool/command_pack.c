@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/generate/packed.h"
 #include "fuzz/host/file_list.h"
 #include "fuzz/host/input.h"
 #include "fuzz/host/output.h"
@@ -166,9 +167,9 @@ static enum exit_code write_pack(const struct options *pack, const char *destina
 /* Puts all inputs into the blob; of those that are made, the seed. */
 static enum exit_code add_inputs(struct options *pack) {
     if (pack->made_count != 0) {
-        const uint64_t seed = little_64(pack->seed);
-        memcpy(pack->bytes + BLOB_HEADER_SIZE, &seed, sizeof seed);
-        pack->size = BLOB_HEADER_SIZE + sizeof seed;
+        const uint64_t made_of[] = {little_64(pack->seed), little_64(packed_generator())};
+        memcpy(pack->bytes + BLOB_HEADER_SIZE, made_of, sizeof made_of);
+        pack->size = BLOB_HEADER_SIZE + sizeof made_of;
         return EXIT_SOUND;
     }
     pack->size = BLOB_HEADER_SIZE + pack->files.count * sizeof(struct blob_input);

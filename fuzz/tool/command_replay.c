@@ -93,7 +93,7 @@ static enum exit_code replay_file(const struct options *options) {
     if (code != EXIT_SOUND) {
         return code;
     }
-    const enum blob_error error = blob_open(bytes, size, &blob);
+    const enum blob_error error = packed_open(bytes, size, &blob);
     if (error == BLOB_OK) {
         code = replay_blob(&blob, options);
     } else {

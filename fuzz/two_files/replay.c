@@ -8,12 +8,7 @@
 #define BLOB_CODE  30u /* as IMAGE_BLOB: this and an enum blob_error */
 
 static enum kmemfuzz_result end_with_error(unsigned code, const char *text, kmemfuzz_put *put) {
-    struct line line = {.size = 0};
-    line_text(&line, "ERROR");
-    line_decimal(&line, code);
-    line_text(&line, " ");
-    line_text(&line, text);
-    line_text(&line, "\n");
+    const struct line line = line_error(code, text);
     line_put(&line, put);
     return KMEMFUZZ_UNUSABLE;
 }
@@ -136,7 +131,7 @@ enum kmemfuzz_result kmemfuzz_replay(const void *blob, size_t size, kmemfuzz_put
     if ((uintptr_t)blob % BLOB_GRAIN != 0) {
         return end_with_error(FAULT_CODE, "the blob does not lie at a multiple of 8: align its array", put);
     }
-    const enum blob_error error = blob_open((const unsigned char *)blob, size, &opened);
+    const enum blob_error error = packed_open((const unsigned char *)blob, size, &opened);
     if (error != BLOB_OK) {
         return end_with_error(BLOB_CODE + (unsigned)error, blob_error_text(error), put);
     }

@@ -70,13 +70,17 @@ class Blobs(TargetTest):
         self.expect_blob_error(b"This is something else." * 10, "FOREIGN", "does not begin with KMEMBLOB")
 
     def test_another_version(self):
-        content = self.good[:8] + struct.pack("<I", 3) + self.good[12:]
+        content = self.good[:8] + struct.pack("<I", 2) + self.good[12:]
         self.expect_blob_error(self.reseal(content), "VERSION", "another format version")
 
     def test_a_blob_of_a_seed_with_more_than_that(self):
-        content = self.good[:8] + struct.pack("<I", 2) + self.good[12:]
-        self.assertNotEqual(len(content), 48)
+        content = self.good[:8] + struct.pack("<I", 3) + self.good[12:]
+        self.assertNotEqual(len(content), 56)
         self.expect_blob_error(self.reseal(content), "DAMAGED", "damaged")
+
+    def test_a_seed_for_another_generator(self):
+        content = struct.pack("<8sIIQQQQ8s", b"KMEMBLOB", 3, 2, 56, 0, 1, 0, b"KMEMTAIL")
+        self.expect_blob_error(self.reseal(content), "GENERATOR", "for another generator")
 
     def test_a_truncated_blob(self):
         for size in (40, len(self.good) - 8):

@@ -51,12 +51,22 @@ class TestPack(ToolTest):
         assert (self.folder / "blob.names").read_bytes() == b"a\0b\0c\0"
 
     def test_a_seed_takes_the_place_of_the_programs_it_makes(self):
-        self.require(SOUND, "300 inputs, 48 bytes\n", "", "pack", "--programs", "300", "--seed", "7", "-o", "blob")
+        self.require(SOUND, "300 inputs, 56 bytes\n", "", "pack", "--programs", "300", "--seed", "7", "-o", "blob")
         content = (self.folder / "blob").read_bytes()
-        assert struct.unpack("<8sIIQQQ8s", content) == (b"KMEMBLOB", 2, 300, 48, checksum(content), 7, b"KMEMTAIL")
+        generator = content[40:48]
+        assert struct.unpack("<8sIIQQQ8s8s", content) == (b"KMEMBLOB", 3, 300, 56, checksum(content), 7, generator, b"KMEMTAIL")
         assert self.names() == ["blob"]
         assert self.run_tool("pack", "--programs", "300", "-o", "first")[0] == SOUND
-        assert (self.folder / "first").read_bytes()[32:40] == b"\1".ljust(8, b"\0")
+        assert (self.folder / "first").read_bytes()[32:48] == b"\1".ljust(8, b"\0") + generator
+
+    def test_a_seed_for_another_generator_is_refused(self):
+        assert self.run_tool("pack", "--programs", "2", "-o", "made")[0] == SOUND
+        made = bytearray((self.folder / "made").read_bytes())
+        made[40] ^= 1
+        made[24:32] = struct.pack("<Q", checksum(bytes(made)))
+        self.write("made", bytes(made))
+        self.require(USAGE, "", "kmemfuzz: made: the seed in this blob is for another generator; pack it again with this tree's "
+                                "kmemfuzz\n", "replay", "made")
 
     def test_a_folder_means_all_programs_below_it(self):
         for name in ("folder/b", "folder/a", "folder/c/d"):
@@ -163,7 +173,7 @@ class TestReplay(ToolTest):
         for wrong, text in ((b"", "this is no blob"), (b"KMEMBLOC" + content[8:], "this is no blob"),
                             (content[:20], "cut short"), (content[:-8], "cut short"),
                             (content[:70] + b"x" + content[71:], "checksum"),
-                            (content[:8] + b"\3" + content[9:], "another format version"),
+                            (content[:8] + b"\2" + content[9:], "another format version"),
                             (content[:19] + b"\xff" + content[20:], "larger than the 32 MiB")):
             self.write("wrong", wrong)
             code, output, errors = self.run_tool("replay", "wrong")

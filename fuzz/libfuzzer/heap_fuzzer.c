@@ -23,8 +23,6 @@
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REPEATS_EVERY 16 /* inputs, about one of which is run again from a new start */
-
 static char replay[512]; /* the command that runs an input again; libFuzzer has yet to name the file */
 
 static size_t run_count;
@@ -89,16 +87,6 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
     return 0;
 }
 
-/* Whether the input is one of those run again. It depends on nothing else, so that an input always covers the
- * same code. */
-static bool is_repeated(const uint8_t *bytes, size_t size) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < size; i++) {
-        sum += bytes[i];
-    }
-    return sum % REPEATS_EVERY == 0;
-}
-
 static int run(const uint8_t *bytes, size_t size) {
     static struct statistics *statistics;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
@@ -106,7 +94,7 @@ static int run(const uint8_t *bytes, size_t size) {
         statistics = statistics_open();
     }
     const struct program program = program_decode(bytes, size);
-    executor->repeats = is_repeated(bytes, size);
+    executor->repeats = mutator_is_repeated(bytes, size);
     const struct verdict verdict = executor_run(executor, &program);
     statistics_count(statistics, executor->operation_count, program.operation_count);
     run_count++;

@@ -9,9 +9,10 @@
 #include "fuzz/generate/mutate.h"
 #include "fuzz/generate/random.h"
 
-#define SHARES       16u /* of `both`: one bytes, then the fresh ones, then those of operations */
-#define SHARES_FRESH 8u
-#define CROSSED_ONCE 8u /* of the engine's attempts to cross, which are as many as those to mutate */
+#define SHARES         16u /* of `both`: one bytes, then the fresh ones, then those of operations */
+#define SHARES_FRESH   8u
+#define CROSSED_ONCE   8u  /* of the engine's attempts to cross, which are as many as those to mutate */
+#define REPEATED_EVERY 16u /* inputs, one of which is run again */
 
 enum mutation {
     MUTATION_UNKNOWN,
@@ -105,4 +106,12 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8
     free(read1);
     free(read2);
     return size;
+}
+
+bool mutator_is_repeated(const uint8_t *data, size_t size) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        sum += data[i];
+    }
+    return sum % REPEATED_EVERY == 0;
 }

@@ -42,4 +42,8 @@ typedef bool mutator_read(const uint8_t *data, size_t size, uint8_t **bytes, siz
  * mutation takes the environment. */
 void mutator_begin(int argument_count, char **arguments, mutator_read *read);
 
+/* Whether an input is one of those, about one in 16, that a fuzz target runs again from a new start. It
+ * depends on nothing else, so that an input always covers the same code. */
+bool mutator_is_repeated(const uint8_t *data, size_t size);
+
 #endif

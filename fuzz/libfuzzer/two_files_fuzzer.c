@@ -12,16 +12,6 @@ static void put_error(char character) {
     (void)fputc(character, stderr);
 }
 
-/* Is it one of those few that are run again from a new start? The input alone decides, so that it always
- * covers the same code. */
-static bool is_repeated(const uint8_t *data, size_t size) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < size; i++) {
-        sum += data[i];
-    }
-    return sum % 16 == 0;
-}
-
 static size_t run_count;
 static size_t start_count; /* runs in which there was a heap */
 
@@ -53,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (run_find_lack(executor, &program).needed != 0) {
         return -1; /* not to be kept */
     }
-    executor->repeats = is_repeated(data, size);
+    executor->repeats = mutator_is_repeated(data, size);
     const struct verdict verdict = executor_run(executor, &program);
     start_count += executor->started;
     if (!verdict_is_sound(verdict)) {

@@ -6,6 +6,7 @@ The broken heaps are those of tests/planted: one for each oracle, and one for ea
 KMEM_PRESET names the build whose tool is tested (default: release). Deaths need AddressSanitizer, and build/dev.
 """
 
+import itertools
 import pathlib
 import re
 import resource
@@ -192,12 +193,13 @@ class ReproducerTest(ToolTest):
 
 
 class TestBroken(ReproducerTest):
-    @pytest.mark.parametrize("bug, oracle, body", CASES)
-    def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self, bug, oracle, body):
+    @pytest.mark.parametrize("compiler, bug, oracle, body",
+                             [(compiler, *case) for compiler, case in zip(itertools.cycle(COMPILERS), CASES)])
+    def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self, compiler, bug, oracle, body):
         sentence = self.sentences()[oracle]
         tool, tree = self.broken_tool(bug)
         source = self.show(tool, text(body), "broken")
-        self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, compilers=(COMPILERS[len(body) % 2],))
+        self.require_verdicts(source, {tree: oracle, ROOT: "sound"}, compilers=(compiler,))
         shown = source.read_text(encoding="utf-8")
         assert shown.startswith(f"/* {oracle}: {sentence}\n"), shown
         assert f'"{oracle}: {sentence}"' in shown

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -17,6 +18,7 @@ FOREIGN = ROOT / "build/fuzz/tests/subjects/foreign_kmemfuzz"
 CORPUS = ("corpus/seeds", "corpus/minimised", "corpus/regressions", "corpus/large")
 WARNINGS = "-Wall -Wextra -Wshadow -Wconversion -Wundef -Wcast-align -Werror".split()
 SKIPPED, UNUSABLE = 2, 3
+NO_PROGRAM_SUM = 0x937d51301b2d2185  # the checksum of a blob that holds none
 TIMEOUT = 240  # seconds a command may take on a busy machine before it counts as hanging
 HEAP = ("heap.c", "heap.h", "my_heap.c")
 
@@ -120,6 +122,15 @@ class TestOnAHost(TwoFilesTest):
         (self.folder / "damaged.c").write_text(whole.replace("0x4b, 0x4d,", "0x4b, 0x4e,", 1), encoding="utf-8")
         run("gcc", *HEAP[::2], "kmemfuzz.o", "host.o", "damaged.c", "-o", "host", cwd=self.folder)
         assert run(self.folder / "host", "replay", code=UNUSABLE) == "ERROR 32 this is no blob: it does not begin with KMEMBLOB\n"
+
+    def test_a_blob_without_programs_is_an_error(self):
+        self.build_host()
+        blob = struct.pack("<8sIIQQ8s", b"KMEMBLOB", 1, 0, 40, NO_PROGRAM_SUM, b"KMEMTAIL")
+        (self.folder / "empty.c").write_text(f"const unsigned long kmemfuzz_blob_size = {len(blob)};\n"
+                                             f"_Alignas(8) const unsigned char kmemfuzz_blob[] = {{{', '.join(map(str, blob))}}};\n",
+                                             encoding="utf-8")
+        run("gcc", *HEAP[::2], "kmemfuzz.o", "host.o", "empty.c", "-o", "host", cwd=self.folder)
+        assert run(self.folder / "host", "replay", code=UNUSABLE) == "ERROR 29 the blob holds no program\n"
 
     def test_a_table_without_a_function_that_is_required_is_an_error(self):
         table = (self.folder / "my_heap.c").read_text(encoding="utf-8")

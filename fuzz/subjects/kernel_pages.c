@@ -88,6 +88,9 @@ static bool grows(size_t spare_count) {
                        kmem_kernel_page_count() == KMEM_KERNEL_PAGE_COUNT + spare_count &&
                        pages.taken_count == LEAST + spare_count;
     kfree(payload);
+    kmem_kernel_set_fault_hook(NULL);
+    kfree(pages.base); /* the platform's PORT_FAULT does nothing here */
+    kmem_kernel_set_fault_hook(hook);
     kfree(pages.base);
     return right && was_fault(KMEM_FOREIGN_POINTER, pages.base);
 }

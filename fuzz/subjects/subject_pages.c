@@ -1,4 +1,6 @@
 /* The page allocator as a subject: fuzz/execute/subject.h and view.h are the contracts. */
+#include <limits.h>
+
 #include "fuzz/execute/arena.h"
 #include "fuzz/execute/oracle.h"
 #include "fuzz/execute/view.h"
@@ -224,8 +226,48 @@ static struct subject_view view = {
     .walk = walk,
 };
 
+#define ODD_COUNT ((size_t)3) /* pages */
+
+/* Tables that no program makes, and an answer that is wrong when something of theirs is freed. The free has
+ * to leave them as they are. Which answer is right, programs judge. */
+static const struct {
+    unsigned char descriptors[ODD_COUNT + 1]; /* the last is what lies past the table */
+    size_t taken_count;
+    size_t offset; /* bytes from page 0: what is freed */
+    enum page_error wrong;
+} odd_tables[] = {
+    {{PAGE_TAKEN, PAGE_TAKEN | PAGE_LAST}, 1, 0, PAGE_OK}, /* a run of more pages than are taken */
+    {{PAGE_TAKEN | PAGE_LAST, PAGE_TAKEN, PAGE_TAKEN, PAGE_TAKEN | PAGE_LAST}, 3, PAGE_SIZE, PAGE_OK},
+    {{PAGE_TAKEN, UCHAR_MAX, PAGE_TAKEN | PAGE_LAST}, 3, PAGE_SIZE, PAGE_INTERIOR_POINTER},
+    {{0}, 0, ODD_COUNT *PAGE_SIZE - 1, PAGE_FOREIGN_POINTER}, /* the last byte of the last page */
+};
+
+/* No page of a table is touched: any will do. */
+static bool answers_odd_tables(void) {
+    bool right = true;
+    for (size_t i = 0; i < sizeof odd_tables / sizeof odd_tables[0] && right; i++) {
+        unsigned char table[ODD_COUNT + 1];
+        for (size_t j = 0; j < sizeof table; j++) {
+            table[j] = odd_tables[i].descriptors[j];
+        }
+        struct page_allocator odd = {.descriptors = table,
+                                     .base = pages.base,
+                                     .page_count = ODD_COUNT,
+                                     .taken_count = odd_tables[i].taken_count};
+        void *const pointer = pages.base + odd_tables[i].offset;
+        right = page_run_count(&odd, pointer) == 0;
+        (void)page_free(&odd, pointer);
+        right = right && page_last_error(&odd) != odd_tables[i].wrong &&
+                odd.taken_count == odd_tables[i].taken_count;
+        for (size_t j = 0; j < sizeof table; j++) {
+            right = right && table[j] == odd_tables[i].descriptors[j];
+        }
+    }
+    return right;
+}
+
 static bool start_region(const struct subject_region *given) {
-    const bool started = start(given->base, given->page_count * PAGE_SIZE);
+    const bool started = start(given->base, given->page_count * PAGE_SIZE) && answers_odd_tables();
     view.own = descriptors;
     view.own_size = page_count;
     return started;

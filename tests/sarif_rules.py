@@ -59,6 +59,14 @@ def check_object(kind, value, where="file"):
             check_object(members[name], member, f"{where}.{name}")
 
 
+def check_message(result):
+    """Requires of a message that what is not escaped is a link to a related place, and that GitHub shows each of these: those linked."""
+    text = re.sub(r"\\[\[\]\\]|\{\{|\}\}", "", result["message"]["text"])
+    links = [int(number) for number in re.findall(r"\[[^\[\]\\]+\]\((\d+)\)", text)]
+    assert sorted(links) == [place["id"] for place in result.get("relatedLocations", [])]
+    assert not re.search(r"[\[\]{}\\]", re.sub(r"\[[^\[\]]+\]\(\d+\)", "", text)), text
+
+
 def check(document):
     """Requires that a document is SARIF, and that GitHub takes and shows all of it."""
     check_object("sarifLog", document)
@@ -77,6 +85,7 @@ def check(document):
         for result in run["results"]:
             assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
             assert 1 <= len(result["locations"]) <= 100
+            check_message(result)
             for location in result["locations"] + result.get("relatedLocations", []):
                 region = location["physicalLocation"]["region"]
                 assert (region["startLine"], region["startColumn"]) <= (region["endLine"], region["endColumn"])

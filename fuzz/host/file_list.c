@@ -2,18 +2,12 @@
 #include "fuzz/host/file_list.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "fuzz/host/input.h"
 #include "fuzz/text/shown.h"
-
-static enum exit_code fail_read(const char *path) {
-    fprintf(stderr, "kmemfuzz: cannot read %s: %s\n", shown(path), strerror(errno));
-    return EXIT_ENVIRONMENT;
-}
 
 __attribute__((noreturn)) static void fail_memory(void) {
     fprintf(stderr, "kmemfuzz: no memory for the list of files\n");
@@ -99,7 +93,7 @@ static int compare_names(const struct dirent **left, const struct dirent **right
     return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-/* Returns false, with errno set, iff the folder cannot be read. The way down ends: a path has PATH_MAX bytes
+/* Returns false iff the folder cannot be read. The way down ends: a path has PATH_MAX bytes
  * at most. */
 static bool add_folder(struct file_list *list, const char *path, const struct folder *parent,
                        const struct stat *status) {
@@ -127,16 +121,10 @@ enum exit_code file_list_add(struct file_list *list, const char *path) {
     struct stat status;
     const size_t count = list->count;
     const size_t left_out_count = list->left_out_count;
-    const bool is_standard_input = strcmp(path, "-") == 0;
-    if (!is_standard_input && stat(path, &status) != 0) {
-        return fail_read(path);
-    }
-    if (is_standard_input || !S_ISDIR(status.st_mode)) {
+    if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISDIR(status.st_mode) ||
+        !add_folder(list, path, NULL, &status)) {
         add_path(list, path);
         return EXIT_SOUND;
-    }
-    if (!add_folder(list, path, NULL, &status)) {
-        return fail_read(path);
     }
     if (list->count == count) {
         file_list_print_left_out(list, left_out_count, stderr);

@@ -25,9 +25,10 @@ struct file_list {
 
 /* Adds path or, when it is a folder, the programs below it, in the order of their names. Names that begin
  * with a dot are skipped. Links are followed, but not into a folder that contains them. An unreadable file in
- * a folder is added too: it may be a program, and opening it reports the error. Everything else there (files
- * that are not programs, pipes, devices) is left out, and listed. Returns EXIT_SOUND; or prints why not and
- * returns EXIT_ENVIRONMENT (path is missing or cannot be read) or EXIT_USAGE (a folder without a program). */
+ * a folder, and a path that is missing or cannot be read, are added too: opening them reports the error, and
+ * the others are still run. Everything else in a folder (files that are not programs, pipes, devices) is left
+ * out, and listed. Returns EXIT_SOUND; or prints why not and returns EXIT_USAGE: a folder without a program.
+ */
 __attribute__((warn_unused_result)) enum exit_code file_list_add(struct file_list *list, const char *path);
 
 /* Prints a line for each file left out, from number `first` on. */

@@ -10,7 +10,7 @@ from kmemfuzz.outside_text import visible, visible_lines
 def _add_case(suite, file):
     path = pathlib.PurePath(visible(file))
     return ET.SubElement(suite, "testcase", classname=".".join(part for part in path.parent.parts if part not in ("/", "..")) or "programs",
-                         name=path.name, file=str(path))
+                         name=str(path), file=str(path))
 
 
 def _failure_text(result):
@@ -23,7 +23,7 @@ def document_of(run):
     totals = run["totals"]
     counts = {"tests": len(run["results"]) + len(run["left_out"]), "failures": totals["violations"] + totals["died"],
               "errors": totals["unusable"], "skipped": totals["left_out"]}
-    top = ET.Element("testsuites", name="kmemfuzz", **{name: str(count) for name, count in counts.items()})
+    top = ET.Element("testsuites", name="kmemfuzz", **{name: str(count) for name, count in counts.items()}, time=f"{run['seconds']:.3f}")
     suite = ET.SubElement(top, "testsuite", top.attrib)
     for result in run["results"]:
         case = _add_case(suite, result["file"])
@@ -34,7 +34,7 @@ def document_of(run):
     for left_out in run["left_out"]:
         ET.SubElement(_add_case(suite, left_out["file"]), "skipped", message=visible(left_out["reason"]))
     ET.indent(top)
-    return ET.tostring(top, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(top, encoding="unicode")}\n'
 
 
 def parse_arguments(arguments):
@@ -50,5 +50,4 @@ def main(arguments):
     code, run = results.run(options)
     if run is None:
         return code
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{document_of(run)}\n'
-    return code if results.write("junit", options, text) else results.NOT_WRITTEN
+    return code if results.write("junit", options.out, document_of(run)) else results.NOT_WRITTEN

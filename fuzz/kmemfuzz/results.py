@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 import urllib.parse
 
 from kmemfuzz import corpus, heap, tree
@@ -21,6 +22,7 @@ _CALLS = {"alloc": "alloc", "zalloc": "zalloc", "calloc": "calloc", "aligned": "
           "coalesce": "coalesce", "usable": "usable_size", "extend": "extend"}
 _EXAMPLES = {"sarif": "heap.sarif ", "junit": "heap.xml "}  # what each may write
 _CORE = "src/kmem.c"
+WRITTEN = ("out", "junit")  # options that name a file which is replaced
 
 
 # What is run.
@@ -47,16 +49,23 @@ def _is_special(path):
     return False
 
 
+def _place(parser, options, typed):
+    """The path of a file to write, in full."""
+    path = options.caller / typed
+    if not path.parent.is_dir() or path.is_dir():
+        parser.error(f"{typed} cannot be written: name a file, in a folder that is there")
+    if _is_special(path):  # which a rename would replace
+        parser.error(f"{typed} is no regular file")
+    if path.exists() and not options.force:
+        parser.error(f"{typed} exists; choose another name, or --force to replace it")
+    return path
+
+
 def parse(parser, arguments):
     options = parser.parse_intermixed_args(arguments)
-    if "out" in options:
-        typed, options.out = options.out, options.caller / options.out
-        if not options.out.parent.is_dir() or options.out.is_dir():
-            parser.error(f"{typed} cannot be written: name a file, in a folder that is there")
-        if _is_special(options.out):  # which a rename would replace
-            parser.error(f"{typed} is no regular file")
-        if options.out.exists() and not options.force:
-            parser.error(f"{typed} exists; choose another name, or --force to replace it")
+    for name in WRITTEN:
+        if getattr(options, name, None) is not None:
+            setattr(options, name, _place(parser, options, getattr(options, name)))
     if not options.files and (tree.TREE is None if heap.CURRENT is None else not programs()):
         parser.error("it needs a file, or a folder with files in it")
     return options
@@ -66,14 +75,37 @@ def presets(options):
     return [] if options.files and heap.CURRENT is None else ["fuzz"]
 
 
+def _findings():
+    """The findings of campaigns of the heap, each with what it is replayed by: its reduced program, or itself."""
+    findings = [path for path in sorted((places("heap")[1] / "findings").glob("*")) if "." not in path.name and path.is_file()]
+    reduced = [path.with_name(f"{path.name}.reduced") for path in findings]
+    return [(path, less if less.is_file() else path) for path, less in zip(findings, reduced)]
+
+
 def programs():
     """What is run without FILE: the corpus, and of each finding the reduced program, or the finding itself."""
     place = places("heap")[1]
-    findings = [path for path in sorted((place / "findings").glob("*")) if "." not in path.name]
-    reduced = [path.with_name(f"{path.name}.reduced") for path in findings]
     committed = ["corpus"] if heap.CURRENT is None else [str(place / name) for name in ("corpus", "regressions")
                                                          if corpus.inputs(place / name)]
-    return [*committed, *(str(less if less.is_file() else path) for path, less in zip(findings, reduced) if path.is_file())]
+    return [*committed, *(str(replayed) for _, replayed in _findings())]
+
+
+def settle():
+    """Removes findings of campaigns that are sound by now: the explanation of one whose reduced program is, and it itself when
+    that is sound too. Returns how many."""
+    count = 0
+    for is_explained in (True, False):
+        found = [(path, replayed) for path, replayed in _findings() if (path != replayed) == is_explained]
+        if not found:
+            continue
+        done = subprocess.run([corpus.KMEMFUZZ.absolute(), "run", "--json", "--", *(replayed for _, replayed in found)],
+                              stdout=subprocess.PIPE, check=False)
+        for (path, _), result in zip(found, json.loads(done.stdout)["results"] if done.stdout else []):
+            if result["verdict"] == "sound":
+                for file in [*path.parent.glob(f"{path.name}.*"), *([] if is_explained else [path])]:
+                    file.unlink()
+                count += not is_explained
+    return count
 
 
 def tool(options):
@@ -82,17 +114,19 @@ def tool(options):
 
 def run(options):
     """(exit code, what `run --json --reduce` has printed); None in place of that when it printed nothing, and has said why.
-    Each result also has its `path`, in full."""
+    It also has the `seconds` that it took, and each result its `path`, in full."""
     command = [tool(options), "run", "--json", "--reduce", *(["--bytes"] if options.bytes else []), "--",
                *(options.files or programs())]
     folder = options.caller if options.files else pathlib.Path.cwd()
-    if "out" in options:
-        with contextlib.suppress(OSError):  # so that no OUT of an earlier run is taken for this one's
-            os.unlink(os.path.realpath(options.out))
+    for name in WRITTEN:
+        if getattr(options, name, None) is not None:
+            with contextlib.suppress(OSError):  # so that no file of an earlier run is taken for this one's
+                os.unlink(os.path.realpath(getattr(options, name)))
+    start = time.monotonic()
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=False)
     if not done.stdout or done.returncode == EXIT_INTERNAL:
         return done.returncode, None
-    document = json.loads(done.stdout)
+    document = {**json.loads(done.stdout), "seconds": time.monotonic() - start}
     for result in document["results"]:
         result["path"] = folder / os.fsdecode(urllib.parse.unquote_to_bytes(result["uri"].removeprefix("file://")))
     return done.returncode, document
@@ -104,12 +138,12 @@ def ask(options, *arguments):
     return json.loads(done.stdout)
 
 
-def write(word, options, text):
-    """Writes OUT whole. Returns whether it could."""
+def write(word, path, text):
+    """Writes a file whole. Returns whether it could."""
     try:
-        corpus.write_whole(pathlib.Path(os.path.realpath(options.out)), text.encode())
+        corpus.write_whole(pathlib.Path(os.path.realpath(path)), text.encode())
     except OSError as error:
-        print(f"kmemfuzz {word}: {visible(options.out)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
+        print(f"kmemfuzz {word}: {visible(path)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
         return False
     return True
 
@@ -246,8 +280,9 @@ def headline(result):
 
 
 def details(result):
-    """Lines that say what was where."""
+    """Lines that say what was where, in the run of program_of(result)."""
     lines = []
+    result = {**result, **result.get("reduced", {})}
     operation = result["operation"]
     if operation is not None:
         end = " (freeing everything at the end)" if operation["recovery"] else ""

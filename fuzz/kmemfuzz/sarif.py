@@ -5,9 +5,10 @@ The file has one run, with a rule for each oracle and each way to die, and a res
 scanning": the first location, which must be a file of the repository, the rule's texts, and primaryLocationLineHash."""
 
 import hashlib
+import pathlib
 import re
 
-from kmemfuzz import results
+from kmemfuzz import junit, results, summary
 from kmemfuzz.outside_text import dump_json
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -53,12 +54,18 @@ def _location(uri, line, length):
         "startLine": line, "startColumn": 1, "endLine": line, "endColumn": length + 1}}}
 
 
-def _message(bug):
-    lines = [results.headline(bug[0]), *results.details(bug[0]), results.found_by(bug)]
-    if "reduced" in bug[0]:
-        count = bug[0]["program"]["operations"]
-        lines += ["", f"reduced from {count} operation{'' if count == 1 else 's'}:"]
-    return "\n".join([*lines, "", results.program_of(bug[0])])
+def _escape(text):
+    """Text in a message as it is: a message may have links, [text](id), and placeholders, {0}."""
+    return re.sub(r"([\[\]\\])", r"\\\1", text).replace("{", "{{").replace("}", "}}")
+
+
+def _message(bug, has_place):
+    """What a result says, its figures those of the program that it ends with. GitHub shows a related place only where it is linked."""
+    head = _escape("\n".join([results.headline(bug[0]), *results.details(bug[0])]))
+    found = _escape(results.found_by(bug)) + (": [the program](1)" if has_place else "")
+    count = bug[0]["program"]["operations"]
+    reduced = [f"reduced from {count} operation{'' if count == 1 else 's'}:", ""] if "reduced" in bug[0] else []
+    return "\n".join([head, found, "", *reduced, _escape(results.program_of(bug[0]))])
 
 
 def _result(bug, index):
@@ -69,9 +76,10 @@ def _result(bug, index):
     location = _location(uri, line, length)
     if function:
         location["logicalLocations"] = [{"name": function, "kind": "function"}]
-    result = {"ruleId": rule, "ruleIndex": index[rule], "level": "error", "message": {"text": _message(bug)},
+    result = {"ruleId": rule, "ruleIndex": index[rule], "level": "error",
               "locations": [location], "partialFingerprints": {"primaryLocationLineHash": fingerprint[:32]}}
     kept = [its for its in (results.in_repository(its["path"]) for its in bug if its["path"].is_file()) if its]
+    result["message"] = {"text": _message(bug, bool(kept))}
     if kept:
         result["relatedLocations"] = [{"id": 1, **_location(kept[0], 1, 0), "message": {"text": "the program"}}]
     return result
@@ -93,8 +101,15 @@ def document_of(run, oracles):
 
 
 def parse_arguments(arguments):
-    return results.parse(results.make_parser("sarif", "Runs programs, reduces those that fail, and writes a result for each distinct "
-                                                      "bug to OUT as SARIF 2.1.0.", out=True), arguments)
+    parser = results.make_parser("sarif", "Runs programs, reduces those that fail, and writes a result for each distinct bug to OUT as "
+                                          "SARIF 2.1.0.", out=True)
+    parser.add_argument("--junit", type=pathlib.Path, metavar="FILE", help="of the same run, also write what kmemfuzz junit does")
+    parser.add_argument("--summary", type=pathlib.Path, metavar="FILE", help="and append to FILE what kmemfuzz summary prints")
+    parser.add_argument("--settle", action="store_true", help="first remove the findings of campaigns that are sound by now")
+    options = results.parse(parser, arguments)
+    if options.settle and options.files:
+        parser.error("--settle belongs to a run without FILE")
+    return options
 
 
 presets = results.presets
@@ -103,13 +118,20 @@ presets = results.presets
 def main(arguments):
     """Runs, and writes the document; returns the exit code of `kmemfuzz run`."""
     options = parse_arguments(arguments)
+    if options.settle:
+        count = results.settle()
+        print(f"{count} finding{'' if count == 1 else 's'} removed: sound by now")
     code, run = results.run(options)
     if run is None:
         return code
     document = document_of(run, results.ask(options, "oracles", "--json"))
-    if not results.write("sarif", options, dump_json(document) + "\n"):
+    if not results.write("sarif", options.out, dump_json(document) + "\n") or (
+            options.junit and not results.write("sarif", options.junit, junit.document_of(run))):
         return results.NOT_WRITTEN
-    for result in document["runs"][0]["results"]:
-        place = result["locations"][0]["physicalLocation"]
-        print(f"{place['artifactLocation']['uri']}:{place['region']['startLine']}: {result['message']['text'].splitlines()[0]}")
+    if options.summary:
+        with open(options.caller / options.summary, "a", encoding="utf-8") as file:
+            file.write(summary.text_of(run, results.tool(options), summary.JOB_SIZE))
+    for bug in results.distinct(run["results"]):
+        uri, line, *_ = results.locate(bug[0])
+        print(f"{uri}:{line}: {results.headline(bug[0])}")
     return code

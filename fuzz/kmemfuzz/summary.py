@@ -11,17 +11,21 @@ from kmemfuzz import results
 # Bytes that a forge takes: GitHub 1 MiB of a step's summary and 65,536 characters of a comment.
 JOB_SIZE, COMMENT_SIZE = 1_000_000, 60_000
 PICTURE_SIZE = 12_000  # of a bug's picture; a longer one is cut
+PICTURE_SECONDS = 60  # that it may take: of a program that hangs, every run is a hang
 RESERVED = 200  # for the line that says what is left out
 _WRITTEN = "\n  written\n"  # from here on the explanation names files
 
 
 def _picture(bug, tool):
-    """What `kmemfuzz explain` shows of the run of a bug's program; empty when it does not."""
+    """What `kmemfuzz explain` shows of the run of a bug's program; empty when it does not, or takes too long."""
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder, "program.ops")
         program.write_text(results.program_of(bug[0]), encoding="utf-8")
-        done = subprocess.run([tool, "explain", "--json", "-o", f"{folder}/explained", program], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        try:
+            done = subprocess.run([tool, "explain", "--json", "-o", f"{folder}/explained", program], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PICTURE_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return ""
     try:
         lines = json.loads(done.stdout)["text"].partition(_WRITTEN)[0].splitlines()[2:]
     except (ValueError, KeyError):

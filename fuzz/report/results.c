@@ -68,12 +68,16 @@ static void write_source(struct json *json, const struct sanitizer_source *sourc
     json_close_object(json);
 }
 
-static void write_violation(struct json *json, const struct outcome *outcome) {
+static void write_explanation(struct json *json, const struct outcome *outcome) {
     struct explanation explanation;
     explain_verdict(outcome->failure.verdict, outcome->has_step ? &outcome->step : NULL, &explanation);
     json_string(json, "where", explanation.where);
     json_string(json, "expected", explanation.expected);
     json_string(json, "observed", explanation.observed);
+}
+
+static void write_violation(struct json *json, const struct outcome *outcome) {
+    write_explanation(json, outcome);
     if (outcome->place.source.line != 0) {
         write_source(json, &outcome->place.source);
     }
@@ -141,7 +145,9 @@ void results_write_members(struct json *json, const struct result *result) {
     }
 }
 
-static void write_program(struct json *json, const char *key, const struct program *program) {
+/* outcome: how the program fails, which is written too; NULL: it is not. */
+static void write_program(struct json *json, const char *key, const struct program *program,
+                          const struct outcome *outcome) {
     char *text = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
@@ -155,6 +161,12 @@ static void write_program(struct json *json, const char *key, const struct progr
     json_open_object(json, key);
     json_number(json, "operations", program->operation_count);
     json_string(json, "text", text);
+    if (outcome != NULL) {
+        write_operation(json, outcome);
+        if (outcome->failure.kind == FAILURE_VERDICT) {
+            write_explanation(json, outcome);
+        }
+    }
     json_close_object(json);
     free(text);
 }
@@ -165,10 +177,10 @@ void results_add(struct results *results, const struct result *result) {
     json_open_object(json, NULL);
     results_write_members(json, result);
     if (result->program != NULL) {
-        write_program(json, "program", result->program);
+        write_program(json, "program", result->program, NULL);
     }
     if (result->reduced != NULL) {
-        write_program(json, "reduced", result->reduced);
+        write_program(json, "reduced", result->reduced, result->reduced_outcome);
     }
     json_close_object(json);
 }

@@ -14,6 +14,7 @@ struct result {
     const struct outcome *outcome; /* NULL: the file could not be used */
     const struct program *program; /* NULL: do not write it */
     const struct program *reduced; /* fails the same way in as few operations as possible; NULL: unknown */
+    const struct outcome *reduced_outcome; /* how; used iff reduced is not NULL */
 };
 
 struct results {

@@ -101,12 +101,18 @@ static enum exit_code run_for_results(struct executor *executor, const struct in
     struct reduced reduced;
     const bool is_reduced = options->to_reduce && failed &&
                             reduced_make(path, executor, &input->program, &reduced) == EXIT_VIOLATION;
+    struct outcome reduced_outcome;
+    if (is_reduced) {
+        outcome_find(&reduced.program, options->oracles, &reduced_outcome);
+    }
     const struct result result = {.path = path,
                                   .outcome = &outcome,
                                   .program = options->to_reduce && failed ? &input->program : NULL,
-                                  .reduced = is_reduced ? &reduced.program : NULL};
+                                  .reduced = is_reduced ? &reduced.program : NULL,
+                                  .reduced_outcome = &reduced_outcome};
     results_add(results, &result);
     if (is_reduced) {
+        outcome_close(&reduced_outcome);
         reduced_close(&reduced);
     }
     const bool judged = !outcome.passed_over;

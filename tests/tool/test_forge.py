@@ -7,12 +7,14 @@ whose sound tool is tested (default: release).
 
 import json
 import os
+import pathlib
 import re
 import types
 import xml.etree.ElementTree as ET
 
 import broken
 import sarif_rules
+from folders import write_script
 from kmemfuzz import results, summary
 from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TOOL, USAGE, VIOLATION, ToolTest
 
@@ -111,7 +113,7 @@ class TestSarif(ForgeTest):
         assert location["physicalLocation"]["region"]["startLine"] == line_of("kmem_free")
         assert location["logicalLocations"] == [{"name": "kmem_free", "kind": "function"}]
         message = result["message"]["text"]
-        assert message.startswith(f"{SENTENCE}\noperation 1: free 3\n")
+        assert message.startswith(f"{SENTENCE}\noperation 1: free 0 (freeing everything at the end)\nwhere the free block at offset 16,")
         assert message.endswith(f"\nreduced from 2 operations:\n\n{REDUCED}"), message
 
     def test_a_heap_that_is_wrong_from_the_start_is_wrong_where_it_starts(self):
@@ -125,8 +127,14 @@ class TestSarif(ForgeTest):
         result, = self.run_sarif(VIOLATION, program, "a.ops", tool=unmerged())["results"]
         place, = result["relatedLocations"]
         assert place["physicalLocation"]["artifactLocation"] == {"uri": "corpus/seeds/first_fit.ops"}
+        assert "\nfound by " in result["message"]["text"] and "/first_fit.ops and 1 more input: [the program](1)\n" in result["message"]["text"]
         result, = self.run_sarif(VIOLATION, "a.ops", tool=unmerged())["results"]
         assert "relatedLocations" not in result
+
+    def test_a_name_is_no_link_of_a_message_and_no_placeholder(self):
+        self.write("a[b](1)\\{0}.ops", TEXT)
+        result, = self.run_sarif(VIOLATION, "a[b](1)\\{0}.ops", tool=unmerged())["results"]
+        assert "\nfound by a\\[b\\](1)\\\\{{0}}.ops\n" in result["message"]["text"]
 
     def test_the_help_of_a_rule_holds_the_reduced_program_and_the_command_that_runs_it(self):
         self.write("a.ops", LONG)
@@ -167,7 +175,9 @@ class TestJunit(ForgeTest):
         top = ET.parse(self.folder / "out.xml").getroot()
         suite, = top
         assert (top.tag, suite.tag, suite.attrib) == ("testsuites", "testsuite", top.attrib)
+        assert float(top.get("time")) > 0
         cases = {case.get("name"): case for case in suite}
+        assert len(cases) == len(suite)
         for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             assert int(top.get(name)) == len(suite.findall(f"testcase/{kind}"))
         assert int(top.get("tests")) == len(suite)
@@ -178,17 +188,20 @@ class TestJunit(ForgeTest):
                            ("notes.md", "# Notes\n")):
             self.write(f"programs/deep/{name}", text)
         cases = self.cases(USAGE, "programs", tool=unmerged())
-        assert {name: [child.tag for child in case] for name, case in cases.items()} == {
+        assert {name.removeprefix("programs/deep/"): [child.tag for child in case] for name, case in cases.items()} == {
             "sound.ops": [], "fails.ops": ["failure"], "typo.ops": ["error"], "notes.md": ["skipped"]}
-        assert (cases["fails.ops"].get("classname"), cases["fails.ops"].get("file")) == ("programs.deep", "programs/deep/fails.ops")
-        failure, = cases["fails.ops"]
+        fails = cases["programs/deep/fails.ops"]
+        assert (fails.get("classname"), fails.get("file")) == ("programs.deep", "programs/deep/fails.ops")
+        failure, = fails
         assert (failure.get("type"), failure.get("message")) == ("free-merged", SENTENCE)
         assert failure.text.endswith(f"\nkmemfuzz run - <<'END'\n{REDUCED}END")
 
-    def test_sound_programs_are_tests_that_pass(self):
-        self.write("a.ops", TEXT)
-        case, = self.cases(SOUND, "a.ops").values()
-        assert len(case) == 0
+    def test_sound_programs_are_tests_that_pass_each_by_its_whole_path(self):
+        for name in ("a.ops", "x/a.ops", "x/x/a.ops"):
+            self.write(name, TEXT)
+        cases = self.cases(SOUND, "a.ops", "x/a.ops", "x/../x/a.ops", "x/x/a.ops")
+        assert [(name, case.get("file"), len(case)) for name, case in cases.items()] == [
+            (name, name, 0) for name in ("a.ops", "x/a.ops", "x/../x/a.ops", "x/x/a.ops")]
 
     def test_a_name_that_no_xml_may_hold_is_escaped(self):
         (self.folder / os.fsdecode(b"caf\xe9<\x1b&\"x\".ops")).write_text("kmem-program 1\nnull\n", encoding="utf-8")
@@ -233,9 +246,43 @@ class TestSummary(ForgeTest):
             assert text.count("\n### ") == 2000 - left
             assert 1 <= text.count("```sh\n") < text.count("\n### ")
 
+    def test_a_picture_that_takes_too_long_is_left_out(self, monkeypatch):
+        monkeypatch.setattr(summary, "PICTURE_SECONDS", 0.01)
+        write_script(self.folder / "slow", "#!/bin/sh\nexec sleep 600\n")
+        bug = {"oracle": "rule", "sentence": "No.", "operation": None, "where": "here", "file": "a.ops",
+               "program": {"operations": 1, "text": "kmem-program 1\nnull\n"}}
+        text = summary.text_of({"results": [bug], "totals": {"sound": 0, "violations": 1, "died": 0, "unusable": 0}},
+                               self.folder / "slow", summary.JOB_SIZE)
+        assert "\n```text\nwhere here\n```\n" in text
+
     def test_a_block_ends_where_its_text_does(self):
         assert results.block("text", "a\n```\nb") == "````text\na\n```\nb\n````"
         assert results.code("a``b") == "``` a``b ```"
+
+
+class TestTogether(ForgeTest):
+    def test_one_run_gives_all_three(self):
+        self.write("a.ops", TEXT)
+        self.write("summary", "before\n")
+        self.run_sarif(VIOLATION, "--junit", "junit", "--summary", "summary", "a.ops", tool=unmerged())
+        _, output, _ = self.run_tool("summary", "a.ops", tool=unmerged())
+        assert (self.folder / "summary").read_text("utf-8") == f"before\n{output}"
+        assert self.run_tool("junit", "alone", "a.ops", tool=unmerged())[0] == VIOLATION
+        together, alone = ((self.folder / name).read_text("utf-8") for name in ("junit", "alone"))
+        assert re.sub(r' time="[0-9.]+"', "", together) == re.sub(r' time="[0-9.]+"', "", alone)
+        code, _, errors = self.run_tool("sarif", "new", "--junit", "junit", "a.ops")
+        assert (code, errors.endswith(": junit exists; choose another name, or --force to replace it\n")) == (USAGE, True)
+        assert self.run_tool("sarif", "new", "--settle", "a.ops")[0] == USAGE
+
+    def test_findings_that_are_sound_by_now_are_removed_and_of_others_the_reduced_programs_that_are(self, monkeypatch):
+        sound = "kmem-program 1\nnull\n"
+        for name, text in (("crash-a", LONG), ("crash-a.reduced", TEXT), ("crash-a.log", "said"), ("crash-b", sound), ("crash-b.reduced", sound),
+                           ("crash-b.log", "said"), ("crash-c", LONG), ("crash-c.reduced", sound), ("crash-c.html", ""), ("crash-d", TEXT)):
+            self.write(f"findings/{name}", text)
+        monkeypatch.setattr(results, "places", lambda _: (self.folder, self.folder))
+        monkeypatch.setattr(results.corpus, "KMEMFUZZ", pathlib.Path(unmerged()))
+        assert results.settle() == 1
+        assert sorted(os.listdir(self.folder / "findings")) == ["crash-a", "crash-a.log", "crash-a.reduced", "crash-c", "crash-d"]
 
 
 class TestErrors(ForgeTest):
@@ -261,8 +308,19 @@ class TestErrors(ForgeTest):
 
     def test_a_run_that_writes_nothing_leaves_no_file_of_an_earlier_one(self):
         self.write("out", "of an earlier run")
-        assert self.run_tool("sarif", "out", "--force", "missing.ops")[0] == ENVIRONMENT
+        (self.folder / "empty").mkdir()
+        assert self.run_tool("sarif", "out", "--force", "empty")[0] == USAGE
         assert not (self.folder / "out").exists()
+
+    def test_a_missing_file_is_reported_and_all_others_are_in_the_document(self):
+        self.write("a.ops", TEXT)
+        tool = unmerged()
+        for word in ("sarif", "junit", "summary"):
+            out = [] if word == "summary" else ["out", "--force"]
+            code, output, errors = self.run_tool(word, *out, "missing.ops", "a.ops", tool=tool)
+            text = (self.folder / "out").read_text("utf-8") if out else output
+            assert (code, errors) == (ENVIRONMENT, "kmemfuzz: cannot read missing.ops: No such file or directory\n")
+            assert SENTENCE in text
 
     def test_a_file_that_cannot_be_written_ends_with_2_when_it_is_in_no_folder_and_with_3_when_it_has_no_name(self):
         self.write("a.ops", TEXT)

@@ -126,7 +126,9 @@ class TestJson(OutputTest):
         failing, sound = document["results"]
         assert failing["program"] == {"operations": 2, "text": self.run_tool("show", "a.ops")[1]}
         assert failing["reduced"] == {
-            "operations": 1, "text": "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n"}
+            "operations": 1, "text": "kmem-program 1\nheap page=32 pages=1 growth=0 slots=16\nalloc 0 1\n",
+            "operation": {"index": 1, "text": "free 0", "recovery": True}, "where": "the free block at offset 16, right after another",
+            "expected": "one free block of 32 bytes", "observed": "a second block of 16 bytes"}
         assert (sound["verdict"], "program" in sound, "reduced" in sound) == ("sound", False, False)
         _, document = self.run_json("a.ops", tool=tool)
         assert {"program", "reduced"} & set(document["results"][0]) == set()

@@ -13,7 +13,7 @@ GITHUB = pathlib.Path(".github/workflows")
 GITLAB = pathlib.Path(".gitlab-ci.yml")
 LONGEST_MINUTES = 360  # a host ends jobs after this
 # The only permissions to write, as workflow, job and name. Such a job runs nothing of ours.
-WRITES = {("pull-request.yml", "results", "security-events")}
+WRITES = {("pull-request.yml", "results", "security-events"), ("nightly.yml", "results", "security-events")}
 GITLAB_LONGEST_MINUTES = 180  # GitLab's shared runners do
 GITLAB_WORDS = ("workflow", "stages", "default", "variables")  # all other words at the top are jobs
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fuzz/host/extent.h"
+
 #define CUT "..."
 
 struct drawing {
@@ -85,8 +87,58 @@ void picture_draw_recorded(struct picture *picture, const struct history_cursor 
     }
 }
 
-const char *picture_gap(const struct history *history) {
-    return history->shown ? "free" : history->anywhere ? "a gap of any size" : "what no payload takes";
+const char *picture_word(const struct history *history, enum picture_part part) {
+    struct extent extents[EXTENT_COUNT_MAXIMUM];
+    const bool drawn[PICTURE_PART_COUNT] = {
+        [PICTURE_HEADER] = history->header_size != 0,
+        [PICTURE_PAYLOAD] = true,
+        [PICTURE_SLACK] = history->shown,
+        [PICTURE_FREE] = true,
+        [PICTURE_NOBODY] = history->shown,
+        [PICTURE_FAILED] = part == PICTURE_FAILED && extent_find_last(history, extents) != 0,
+    };
+    const char *const words[PICTURE_PART_COUNT] = {
+        [PICTURE_HEADER] = "header",
+        [PICTURE_PAYLOAD] = "payload",
+        [PICTURE_SLACK] = "slack",
+        [PICTURE_FREE] = history->shown      ? "free"
+                         : history->anywhere ? "a gap of any size"
+                                             : "what no payload takes",
+        [PICTURE_NOBODY] = "taken by no live allocation",
+        [PICTURE_FAILED] = "what failed",
+    };
+    return drawn[part] ? words[part] : NULL;
+}
+
+/* Where the last taken block of a heap ends, in a region of that size. */
+static uint64_t used_end(const struct history_cursor *cursor, uint64_t region_size) {
+    uint64_t offset = 0;
+    uint64_t end = 0;
+    for (size_t i = 0; i < cursor->count && offset < region_size; i++) {
+        const uint64_t room = region_size - offset;
+        offset += cursor->blocks[i].size < room ? cursor->blocks[i].size : room;
+        end = cursor->blocks[i].slot == HISTORY_FREE ? end : offset;
+    }
+    return end;
+}
+
+uint64_t picture_end(const struct history *history) {
+    const uint64_t size = (uint64_t)history->page_limit * history->geometry.page_size;
+    struct extent extents[EXTENT_COUNT_MAXIMUM];
+    const size_t extent_count = extent_find_last(history, extents);
+    uint64_t used = 0;
+    for (size_t i = 0; i < extent_count; i++) {
+        const int64_t end = extents[i].offset + (int64_t)extents[i].size;
+        used = end > 0 && (uint64_t)end > used ? (uint64_t)end : used;
+    }
+    struct history_cursor cursor = history_cursor_open(history);
+    do { /* as many times as there are steps, and once */
+        const uint64_t end = used_end(&cursor, size);
+        used = end > used ? end : used;
+    } while (history_cursor_advance(&cursor));
+    history_cursor_close(&cursor);
+    const uint64_t shown = used + used / 20 + 64;
+    return size > 4096 && shown < size / 2 ? shown : size;
 }
 
 const char *picture_legend(bool shown) {

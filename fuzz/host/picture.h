@@ -25,8 +25,23 @@ void picture_draw(struct picture *picture, const struct executor *executor);
 /* Draws the heap a cursor is at, in the same way. */
 void picture_draw_recorded(struct picture *picture, const struct history_cursor *cursor);
 
-/* What a block that is no payload's is called. */
-const char *picture_gap(const struct history *history);
+/* What a drawn heap is made of, in the order of legends. */
+enum picture_part {
+    PICTURE_HEADER,
+    PICTURE_PAYLOAD,
+    PICTURE_SLACK,  /* usable, but not asked for */
+    PICTURE_FREE,   /* or, of a heap that shows no blocks, what no payload takes */
+    PICTURE_NOBODY, /* taken by no live allocation */
+    PICTURE_FAILED, /* the bytes that the failure is about */
+    PICTURE_PART_COUNT,
+};
+
+/* The word that all legends have for a part; NULL when pictures of this history do not have it. */
+const char *picture_word(const struct history *history, enum picture_part part);
+
+/* Where pictures end, in bytes from base: with the region, or, when it has more than 4,096 bytes and the run
+ * used less than half of them, a little after what was used or failed. Cost: that of playing back the run. */
+uint64_t picture_end(const struct history *history);
 
 /* What its characters mean. shown: the heap shows its blocks; otherwise only payloads are known. */
 const char *picture_legend(bool shown);

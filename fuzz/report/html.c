@@ -5,7 +5,9 @@
  *     file, title, sentence, facts [[name, value]], said      the report, in words
  *     heap {pageSize, pageCount, pageLimit, headerSize}       bytes, pages at first, pages at most, bytes
  *          shown                                              false: free is what no payload takes
- *     program [line]                                          the lines of its text before the operations
+ *          anywhere, shownEnd                                 true: gaps have no size; the offset first shown
+ * up to words [word]                                            of the legend, by enum picture_part; "": not
+ * drawn program [line]                                          the lines of its text before the operations
  *     end "sound", "violation" or "died"; failed              the index of the operation that failed, or null
  *     extents [{offset, size, what}]                          the bytes that the failure is about
  *     first [block]                                           the heap before the first operation
@@ -159,6 +161,17 @@ static void write_failure(const struct history *history, FILE *stream) {
     fputs("],\n", stream);
 }
 
+/* What the legend calls the parts of a heap. */
+static void write_words(const struct history *history, FILE *stream) {
+    fputs("\"words\":[", stream);
+    for (size_t i = 0; i < PICTURE_PART_COUNT; i++) {
+        const char *const word = picture_word(history, (enum picture_part)i);
+        fputs(i == 0 ? "" : ",", stream);
+        write_string(word == NULL ? "" : word, stream);
+    }
+    fputs("],\n", stream);
+}
+
 static void write_run(const struct recording *recording, const char *name, FILE *stream) {
     const struct history *const history = recording->history;
     fputs("{\n", stream);
@@ -166,10 +179,11 @@ static void write_run(const struct recording *recording, const char *name, FILE 
     write_summary(recording, stream);
     fprintf(stream,
             "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu,\"shown\":%s,"
-            "\"anywhere\":%s,\"gap\":\"%s\"},\n",
+            "\"anywhere\":%s,\"shownEnd\":%" PRIu64 "},\n",
             history->geometry.page_size, history->geometry.page_count, history->page_limit,
             history->header_size, history->shown ? "true" : "false", history->anywhere ? "true" : "false",
-            picture_gap(history));
+            picture_end(history));
+    write_words(history, stream);
     write_program_head(&history->header, stream);
     write_failure(history, stream);
     write_steps(history, stream);

@@ -22,6 +22,8 @@
 #define LETTER_WIDTH  6.9 /* of the 11 pixel type blocks are labelled in, and a little more */
 #define LONGEST_LABEL 105 /* characters of the 13 pixel type between x 100 and the right margin */
 #define EMPTY_WIDTH   2.0 /* of a payload of 0 bytes */
+#define NARROW        9.0 /* the width below which a block has no slack, and its header is a third of it */
+#define FRAME         2.0 /* what the frame of a mark takes to either side, and a little more */
 #define COLOURS       8   /* that allocations have in turn; page/style.svg says which */
 
 struct drawing {
@@ -30,9 +32,11 @@ struct drawing {
     double y;     /* where the next thing goes */
     double scale; /* pixels a byte */
     int64_t from; /* bytes from base: the offset at HEAP_LEFT */
+    uint64_t end; /* where drawn blocks end */
     size_t first; /* the first heap drawn: that after so many steps */
     size_t last;  /* the last */
     bool report;  /* the verdict is drawn above, and the failure is marked */
+    bool marking; /* in the heap drawn now */
     bool live;    /* so far a live allocation was drawn */
     bool slack;   /* slack */
     bool nobody;  /* a taken block of no live allocation */
@@ -73,6 +77,11 @@ static void write_cut_label(const struct drawing *drawing, double x, double y, c
 
 static double place(const struct drawing *drawing, double offset) {
     return HEAP_LEFT + (offset - (double)drawing->from) * drawing->scale;
+}
+
+static double mark_width(const struct drawing *drawing, const struct extent *extent) {
+    const double width = (double)extent->size * drawing->scale;
+    return width < 4 ? 4 : width;
 }
 
 static void write_shape(const struct drawing *drawing, const char *class, double x, double y, double width,
@@ -118,7 +127,8 @@ static size_t choose_first(const struct history *history, size_t last) {
 static void choose_scale(struct drawing *drawing) {
     const struct history *const history = drawing->history;
     const int64_t size = (int64_t)(history->page_limit * history->geometry.page_size);
-    int64_t end = size;
+    drawing->end = picture_end(history);
+    int64_t end = (int64_t)drawing->end;
     for (size_t i = 0; i < drawing->extent_count; i++) {
         const struct extent *const extent = &drawing->extents[i];
         const int64_t extent_end = extent->offset + (int64_t)extent->size;
@@ -137,13 +147,13 @@ static void choose_scale(struct drawing *drawing) {
 static void write_title(const struct drawing *drawing, const struct history_block *block, uint64_t offset) {
     FILE *const stream = drawing->stream;
     if (drawing->history->anywhere && block->slot == HISTORY_FREE) {
-        fputs(picture_gap(drawing->history), stream);
+        fputs(picture_word(drawing->history, PICTURE_FREE), stream);
     } else if (drawing->history->anywhere) {
         fprintf(stream, "slot %" PRIu32 ", %" PRIu64 " bytes, made by operation %" PRIu32, block->slot,
                 block->request, block->made_by);
     } else if (block->slot == HISTORY_FREE) {
-        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " bytes", picture_gap(drawing->history), offset,
-                block->size);
+        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " bytes",
+                picture_word(drawing->history, PICTURE_FREE), offset, block->size);
     } else if (block->slot == HISTORY_NOBODY) {
         fprintf(stream, "taken by no live allocation, offset %" PRIu64 ", %" PRIu64 " bytes", offset,
                 block->size);
@@ -155,9 +165,28 @@ static void write_title(const struct drawing *drawing, const struct history_bloc
     }
 }
 
+/* Of the room for a label, the larger part beside each side of a frame that would cross it. */
+static void avoid_marks(const struct drawing *drawing, double *left, double *right) {
+    for (size_t i = 0; drawing->marking && i < drawing->extent_count; i++) {
+        const double mark = place(drawing, (double)drawing->extents[i].offset);
+        const double sides[] = {mark, mark + mark_width(drawing, &drawing->extents[i])};
+        for (size_t k = 0; k < 2; k++) {
+            if (sides[k] < *left + 1 || sides[k] > *right - 1) {
+                continue;
+            }
+            if (sides[k] - *left > *right - sides[k]) {
+                *right = sides[k] - FRAME;
+            } else {
+                *left = sides[k] + FRAME;
+            }
+        }
+    }
+}
+
 /* As much of what a block is as fits in it. */
 static void write_block_label(const struct drawing *drawing, const struct history_block *block, double left,
-                              double width) {
+                              double right) {
+    avoid_marks(drawing, &left, &right);
     char texts[3][48]; /* the longest first */
     const bool unknown = drawing->history->anywhere && block->slot == HISTORY_FREE;
     const size_t count = unknown ? 0 : sizeof texts / sizeof texts[0];
@@ -177,7 +206,7 @@ static void write_block_label(const struct drawing *drawing, const struct histor
         snprintf(texts[2], sizeof texts[2], "s%" PRIu32, block->slot);
     }
     for (size_t i = 0; i < count; i++) {
-        if (texts[i][0] != '\0' && (double)strlen(texts[i]) * LETTER_WIDTH + 6 <= width) {
+        if (texts[i][0] != '\0' && (double)strlen(texts[i]) * LETTER_WIDTH + 6 <= right - left) {
             write_label(drawing, left + 4, drawing->y + BAR_HEIGHT / 2 + 4, class, texts[i]);
             return;
         }
@@ -191,7 +220,10 @@ static void write_block(struct drawing *drawing, const struct history_block *blo
     const double width = size == 0 ? EMPTY_WIDTH : (double)size * drawing->scale;
     const bool has_header = drawing->history->shown || live;
     const size_t header_size = has_header ? drawing->history->header_size : 0;
-    const double header = (double)(size < header_size ? size : header_size) * drawing->scale;
+    double header = (double)(size < header_size ? size : header_size) * drawing->scale;
+    if (width < NARROW && header > width / 3) {
+        header = width / 3; /* or its allocation's colour could not be told */
+    }
     fputs("<rect class=\"block ", drawing->stream);
     if (live) {
         fprintf(drawing->stream, "a%" PRIu32, block->made_by % COLOURS);
@@ -211,24 +243,27 @@ static void write_block(struct drawing *drawing, const struct history_block *blo
     double slack = 0;
     if (live && size > header_size + block->request) {
         slack = (double)(size - header_size - block->request) * drawing->scale;
+    }
+    if (width < NARROW) {
+        slack = 0;
+    } else if (slack > 0) {
         drawing->slack = true;
         write_shape(drawing, "slack", left + width - slack, drawing->y, slack > 1 ? slack - 1 : slack,
                     BAR_HEIGHT);
     }
-    write_block_label(drawing, block, left + header, width - header - slack);
+    write_block_label(drawing, block, left + header, left + width - slack);
 }
 
+/* Frames, with a triangle whose tip is where the bytes begin. */
 static void write_marks(const struct drawing *drawing) {
     for (size_t i = 0; i < drawing->extent_count; i++) {
         const struct extent *const extent = &drawing->extents[i];
         const double left = place(drawing, (double)extent->offset);
-        const double width = (double)extent->size * drawing->scale;
-        const double shown = width < 4 ? 4 : width;
         if (left < HEAP_LEFT - 1 || left > HEAP_LEFT + HEAP_WIDTH + 1) {
             continue; /* too far off for this scale; the note says where */
         }
-        write_shape(drawing, "marked", left, drawing->y, shown, BAR_HEIGHT);
-        fprintf(drawing->stream, "<path class=\"arrow\" d=\"M%.2f %.2fl-5 -7h10z\"/>\n", left + shown / 2,
+        write_shape(drawing, "marked", left, drawing->y, mark_width(drawing, extent), BAR_HEIGHT);
+        fprintf(drawing->stream, "<path class=\"arrow\" d=\"M%.2f %.2fl-5 -7h10z\"/>\n", left,
                 drawing->y - 2);
     }
 }
@@ -236,11 +271,11 @@ static void write_marks(const struct drawing *drawing) {
 /* Lines. */
 
 /* Those of 0 bytes, which lie over what follows them, or all others. */
-static void write_blocks(struct drawing *drawing, const struct history_cursor *cursor, uint64_t region_size,
+static void write_blocks(struct drawing *drawing, const struct history_cursor *cursor, uint64_t end,
                          bool empty) {
     uint64_t offset = 0;
-    for (size_t i = 0; i < cursor->count; i++) {
-        const uint64_t room = region_size - offset;
+    for (size_t i = 0; i < cursor->count && offset <= end; i++) {
+        const uint64_t room = end - offset;
         const uint64_t size = cursor->blocks[i].size < room ? cursor->blocks[i].size : room;
         if ((cursor->blocks[i].size == 0) == empty) {
             write_block(drawing, &cursor->blocks[i], offset, size);
@@ -270,8 +305,10 @@ static void write_line(struct drawing *drawing, const struct history_cursor *cur
     write_label(drawing, MARGIN, drawing->y + 12, failed ? "operation bad" : "operation", text);
     write_label(drawing, MARGIN, drawing->y + 27, failed ? "outcome bad" : "outcome", outcome);
     const uint64_t region_size = (uint64_t)pages * history->geometry.page_size;
-    write_blocks(drawing, cursor, region_size, false);
-    write_blocks(drawing, cursor, region_size, true);
+    const uint64_t end = region_size < drawing->end ? region_size : drawing->end;
+    drawing->marking = failed;
+    write_blocks(drawing, cursor, end, false);
+    write_blocks(drawing, cursor, end, true);
     if (failed) {
         write_marks(drawing);
     }
@@ -320,40 +357,33 @@ static void write_notes(struct drawing *drawing) {
     }
 }
 
-struct legend_entry {
-    bool drawn;
-    const char *class;
-    const char *text;
-    double width;
-};
-
-/* What the picture has, and what it means. */
-static void write_legend(struct drawing *drawing) {
-    const struct history *const history = drawing->history;
-    const struct legend_entry entries[] = {
-        {history->header_size != 0, "header", "header", 92},
-        {drawing->live, "a0",
-         history->anywhere ? "payload, in the order of their addresses" : "payload, coloured by allocation",
-         280},
-        {drawing->slack, "slack", "slack", 84},
-        {true, "free", picture_gap(history), history->shown ? 78 : 184},
-        {drawing->nobody, "nobody", "taken by no live allocation", 226},
-        {drawing->report && drawing->extent_count != 0, "marked", "what failed", 100},
+/* What the picture has, and what it means: at most 110 characters with their samples, so one line. */
+static void write_legend(const struct drawing *drawing) {
+    const struct {
+        bool drawn;
+        const char *class;
+    } entries[PICTURE_PART_COUNT] = {
+        [PICTURE_HEADER] = {true, "header"},
+        [PICTURE_PAYLOAD] = {drawing->live, "a0"},
+        [PICTURE_SLACK] = {drawing->slack, "slack"},
+        [PICTURE_FREE] = {true, "free"},
+        [PICTURE_NOBODY] = {drawing->nobody, "nobody"},
+        [PICTURE_FAILED] = {drawing->report && drawing->extent_count != 0, "marked"},
     };
+    const double y = drawing->y + 8;
     double x = MARGIN;
-    drawing->y += 8;
-    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
-        if (!entries[i].drawn) {
+    for (size_t i = 0; i < PICTURE_PART_COUNT; i++) {
+        const char *const word = picture_word(drawing->history, (enum picture_part)i);
+        if (!entries[i].drawn || word == NULL) {
             continue;
         }
-        if (strcmp(entries[i].class, "slack") == 0) {
-            write_shape(drawing, "a0", x, drawing->y - 10, 18, 12); /* what it is drawn over */
+        if (i == PICTURE_SLACK) {
+            write_shape(drawing, "a0", x, y - 10, 18, 12); /* what it is drawn over */
         }
-        write_shape(drawing, entries[i].class, x, drawing->y - 10, 18, 12);
-        write_label(drawing, x + 25, drawing->y, "label soft", entries[i].text);
-        x += entries[i].width + 16;
+        write_shape(drawing, entries[i].class, x, y - 10, 18, 12);
+        write_label(drawing, x + 25, y, "label soft", word);
+        x += 25 + (double)strlen(word) * LETTER_WIDTH + 24;
     }
-    drawing->y += 20;
 }
 
 static void write_report(struct drawing *drawing, const struct summary *summary, const char *name) {

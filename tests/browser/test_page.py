@@ -105,6 +105,15 @@ class Stepping(PageTest):
         self.assertFalse(self.browser.run("return document.getElementById('report').classList.contains('failed')"))
         self.assertTrue(self.browser.run("return document.getElementById('failure').disabled"))
 
+    def test_a_short_run_has_no_empty_box_and_no_outcome_is_cut(self):
+        self.open()
+        height, rows, cut = self.browser.run(
+            "return [document.getElementById('scroller').clientHeight - document.getElementById('head').offsetHeight,"
+            " document.querySelectorAll('.row').length, [...document.querySelectorAll('.row .operation, .row .outcome')]"
+            ".filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.textContent)]")
+        self.assertEqual((rows, cut), (11, []))
+        self.assertLessEqual(abs(height - rows * 22), 3)
+
     def test_arrow_keys_step_and_home_and_end_go_to_the_ends(self):
         self.open()
         self.browser.press("ArrowDown", "ArrowDown")
@@ -264,12 +273,12 @@ class Failure(PageTest):
         bad = tuple(int(number) for number in re.findall(r"\d+", bad)[:3])
         _, _, width, _ = self.box("#strip-canvas")
         scale = width / 512
-        for offset in (8 + 16.5, 152 + 16.5):  # the tips of the triangles
+        for offset in (8, 152):  # the tips of the triangles
             self.assertEqual(self.pixel("#strip-canvas", round(offset * scale), 26), bad)
         self.assertNotEqual(self.pixel("#strip-canvas", round(300 * scale), 26), bad)
         self.browser.press("ArrowUp")
         self.assertEqual(self.browser.text("#step-note"), "")
-        self.assertNotEqual(self.pixel("#strip-canvas", round(24.5 * scale), 26), bad)
+        self.assertNotEqual(self.pixel("#strip-canvas", round(8 * scale), 26), bad)
 
     def test_the_failure_can_be_jumped_to_by_key_and_button(self):
         self.open_failing()
@@ -332,6 +341,8 @@ class Large(PageTest):
         line = subprocess.run([TOOL, "run", path], check=True, capture_output=True, text=True).stdout
         count = int(re.search(r"(\d+) operations", line).group(1))
         self.assertGreater(count, LARGE_OPERATIONS)
+        self.assertEqual((self.browser.text("#title"), run_of(page)["end"], len(run_of(page)["steps"])), ("sound", "sound", count),
+                         self.browser.text("#sentence"))
         self.browser.press("End")
         self.assertEqual(self.place(), count - 1, self.browser.run("return [page.place, page.run.lastPlace, document.readyState]"))
         self.assertEqual(self.heap(), "|.2097152|")

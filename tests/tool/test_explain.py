@@ -32,12 +32,13 @@ VIOLATION free-merged: No two adjacent blocks are both free.
   observed   a second block of 16 bytes
   heap       1 page of 32 bytes, growth by 0, 16 slots
 
-  a character is 8 bytes: [ header, 0-9 a-z payload by slot, ~ slack, . free, ? taken by no live allocation
-  start                         |....|
-      0  alloc 0 1              |[~..|
->     1  free 0                 |....|
-                                   ^^
-                                 the second free block: 16 bytes at offset 16
+  a character is 1 byte: [ header, 0-9 a-z payload by slot, ~ slack, . free,
+    ? taken by no live allocation, ^ what failed
+     start     |................................|
+  0  alloc 0 1 |[[[[[[[[0~~~~~~~................|
+> 1  free 0    |................................|
+                                ^^^^^^^^^^^^^^^^
+                the second free block: 16 bytes at offset 16
 
   program (number, operation, what it did)
            kmem-program 1

@@ -24,6 +24,16 @@ free 1
 free 0
 """
 
+SMALL = """kmem-program 1
+heap page=64 pages=16 growth=0 slots=16
+alloc 0 100
+alloc 1 8
+alloc 2 8
+alloc 3 8
+alloc 4 200
+free 0
+"""
+
 
 def run_of(page):
     """The run in a page, as its script reads it."""
@@ -176,7 +186,31 @@ class TestStillPicture(PictureTest):
         assert "VIOLATION free-merged" in texts
         assert "> 2  free 1" in texts
         assert "marked: the second free block, 64 bytes at offset 64" in texts
-        assert [path.get("class") for path in root.iter(f"{SVG}path")].count("arrow") == 1
+        marked, arrow = (next(path.get("d") for path in root.iter(f"{SVG}path") if path.get("class") == name)
+                         for name in ("marked", "arrow"))
+        assert marked.split()[0] == arrow.split()[0]  # the tip is where the bytes begin
+
+    def test_no_frame_crosses_a_label(self):
+        program = (ROOT / "docs/pictures/first-hole.ops").read_text(encoding="utf-8")
+        root = xml.etree.ElementTree.fromstring(self.picture("--svg", program, tool=broken.tool(PRESET, "best-fit")))
+        frames = [list(map(float, re.match(r"M([\d.]+) ([\d.]+)h([\d.]+)", path.get("d")).groups()))
+                  for path in root.iter(f"{SVG}path") if path.get("class") == "marked"][:2]
+        labels = [(float(text.get("x")), text.text) for text in root.iter(f"{SVG}text")
+                  if text.get("class").startswith("label") and 0 < float(text.get("y")) - frames[0][1] < 28]
+        assert {"free 112", "48"} <= {text for _, text in labels}
+        for x, text in labels:
+            for left, _, width in frames:
+                assert not any(x - 1 < side < x + 6.6 * len(text) for side in (left, left + width)), text
+
+    def test_a_narrow_block_shows_its_allocation_s_colour(self):
+        program = "kmem-program 1\nheap page=4096 pages=1 growth=0 slots=16\nalloc 0 1\nalloc 1 3000\n"
+        root = xml.etree.ElementTree.fromstring(self.picture("--svg", program))
+        block = next(rect for rect in root.iter(f"{SVG}rect") if "a0" in rect.get("class"))
+        inside = [re.match(r"M([\d.]+) [\d.]+h([\d.]+)", path.get("d")).groups() for path in root.iter(f"{SVG}path")
+                  if path.get("class") in ("header", "slack")]
+        widths = [float(width) for left, width in inside if left == block.get("x")]
+        assert widths and max(widths) <= float(block.get("width")) / 2
+        assert len([left for left, _ in inside if float(block.get("x")) <= float(left) < float(block.get("x")) + 2.5]) == len(widths)
 
     def test_chosen_operations_are_drawn_with_the_heap_before_them_and_no_report(self):
         self.write("program.ops", MERGE)
@@ -219,23 +253,25 @@ class TestMap(PictureTest):
     def test_it_is_a_line_for_each_operation_and_one_for_the_start(self):
         lines = self.picture("--map").splitlines()
         cells = [line.split("|")[1] for line in lines if line.endswith("|")]
-        assert cells == ["." * 32, "[000" + "." * 28, "[000[11111" + "." * 22, "....[11111" + "." * 22, "....[11111"
-                         + "." * 22, "....[11111.....[22" + "." * 14, "....[11111.....[22" + "." * 14, "....[111111....[22"
-                         + "." * 14, "...............[22" + "." * 14, "." * 32]
+        eights = ["." * 32, "[000" + "." * 28, "[000[11111" + "." * 22, "....[11111" + "." * 22, "....[11111"
+                  + "." * 22, "....[11111.....[22" + "." * 14, "....[11111.....[22" + "." * 14, "....[111111....[22"
+                  + "." * 14, "...............[22" + "." * 14, "." * 32]
+        assert "  a character is 4 bytes:" in "\n".join(lines)
+        assert cells == ["".join(character * 2 for character in heap) for heap in eights]
 
     def test_what_failed_is_marked_below_its_line(self):
         lines = self.picture("--map", MERGE, tool=broken.tool(PRESET, "merge-right-forgotten")).splitlines()
-        assert lines[-3].startswith(">     2  free 1")
-        assert lines[-2].index("^") == lines[-3].index("|") + 1 + 8
-        assert lines[-2].count("^") == 8
+        assert lines[-3].startswith("> 2  free 1")
+        assert lines[-2].index("^") == lines[-3].index("|") + 1 + 64 // 2
+        assert lines[-2].count("^") == 64 // 2
         assert lines[-1].strip() == "the second free block: 64 bytes at offset 64"
 
     def test_a_pipe_gets_no_colour(self):
         assert "\033" not in self.picture("--map")
 
-    def in_terminal(self, columns, **variables):
+    def in_terminal(self, columns, program=EXAMPLE, **variables):
         """What the map is on a terminal of so many columns."""
-        self.write("program.ops", EXAMPLE)
+        self.write("program.ops", program)
         environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         code, output = run_on_terminal([TOOL, "show", "program.ops", "--map"], columns, folder=self.folder,
                                        environment={**environment, "TERM": "xterm", **variables})
@@ -251,8 +287,23 @@ class TestMap(PictureTest):
         assert self.in_terminal(100, TERM="dumb") == plain
 
     def test_lines_are_as_wide_as_the_terminal_at_most(self):
-        for columns in (60, 80, 133):
+        for columns in (40, 60, 80, 133):
             lines = self.in_terminal(columns, NO_COLOR="1").splitlines()
             maps = [line for line in lines if line.endswith("|")]
             assert len(maps) == 10
-            assert max(len(line) for line in maps) <= columns
+            legend = lines[lines.index("") + 1:-len(maps)]
+            assert legend[0].startswith("  a character is ")
+            assert max(len(line) for line in legend + maps) <= columns
+
+    def test_every_live_allocation_is_seen_however_small(self):
+        lines = self.in_terminal(40, SMALL, NO_COLOR="1").splitlines()
+        cells = [line.split("|")[1].rstrip(".") for line in lines if line.endswith("|")]
+        assert "  a character is 56 bytes: [ header," in lines
+        assert cells == ["", "[0", "[01", "[0+", "[0+", "[0+4444", "..+4444", "..+4444", "..34444", "...4444", ""]
+
+    def test_what_is_never_used_of_a_large_heap_is_left_out(self):
+        large = "kmem-program 1\nheap page=4096 pages=8 growth=0 slots=16\nalloc 0 100\nalloc 1 24\n"
+        lines = self.picture("--map", large).splitlines()
+        assert lines[5].startswith("  a character is 4 bytes of the first 215:")
+        assert [line.split("|")[1].rstrip(".") for line in lines[-5:-2]] == ["", "[[" + "0" * 25 + "~", "[[" + "0" * 25 + "~[[111111"]
+        assert "of the first" not in self.picture("--map", large.replace("alloc 1 24", "alloc 1 20000"))

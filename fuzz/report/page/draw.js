@@ -2,6 +2,8 @@
 
 // Told apart by lightness as well as by hue; every block that has room says its slot besides.
 const ALLOCATION_COLOURS = ["#86c5f2", "#f5b942", "#5fc7a0", "#e79ac8", "#e9e06a", "#a8a4ee", "#7fd6da", "#f2a07e"];
+const NARROW = 9; // pixels: a narrower block has no slack, and its header is a third of it at most
+const FRAME = 2; // pixels a frame takes to either side, and a little more
 const LEAST_BLOCK = 2; // pixels: narrower blocks are drawn together, as a shade
 
 class Painter {
@@ -61,8 +63,8 @@ class Painter {
     return { context, width, height };
   }
 
-  // The blocks of a heap between two offsets, in a band of the canvas.
-  blocks(context, heap, view, band) {
+  // The blocks of a heap between two offsets, in a band of the canvas. No label is where a mark's frame will be.
+  blocks(context, heap, view, band, marks) {
     const scale = band.width / (view.to - view.from);
     const at = (offset) => band.x + (offset - view.from) * scale;
     context.save();
@@ -74,6 +76,7 @@ class Painter {
     const letter = context.measureText("0").width; // of a font whose letters are all as wide
     const shade = new Float64Array(Math.ceil(band.width) + 1); // taken bytes in each column of narrow blocks
     const share = new Float64Array(shade.length); // bytes of narrow blocks in it
+    const sides = marks.flatMap((mark) => [at(mark.offset), at(mark.offset) + Painter.markWidth(mark, scale)]);
     const empty = []; // payloads of 0 bytes, and where they are
     const first = Math.max(0, Run.blockAt(heap, Math.max(0, view.from)));
     for (let i = first; i < heap.blocks.length && heap.offsets[i] < view.to; i++) {
@@ -86,12 +89,12 @@ class Painter {
         share[column] += right - left;
         shade[column] += heap.blocks[i].kind === KIND_FREE ? 0 : right - left;
       } else {
-        this.block(context, heap.blocks[i], { left, right, y: band.y, height: band.height, scale, letter, ...band.style });
+        this.block(context, heap.blocks[i], { left, right, y: band.y, height: band.height, scale, letter, sides, ...band.style });
       }
     }
     this.shades(context, shade, share, band);
     for (const [block, left] of empty) { // over what follows them
-      this.block(context, block, { left, right: left + LEAST_BLOCK, y: band.y, height: band.height, scale, letter, ...band.style });
+      this.block(context, block, { left, right: left + LEAST_BLOCK, y: band.y, height: band.height, scale, letter, sides, ...band.style });
     }
     context.restore();
   }
@@ -114,7 +117,7 @@ class Painter {
   block(context, block, place) {
     const width = place.right - place.left - (place.right - place.left > 4 ? 1 : 0); // a gap to the next
     const hasHeader = place.shown || block.kind !== KIND_FREE;
-    const header = hasHeader ? Math.min(width, place.headerSize * place.scale) : 0;
+    const header = hasHeader ? Math.min(width < NARROW ? width / 3 : width, place.headerSize * place.scale) : 0;
     const box = (left, size, fill) => {
       context.fillStyle = fill;
       context.fillRect(left, place.y, size, place.height);
@@ -127,7 +130,7 @@ class Painter {
     } else {
       box(place.left, width, ALLOCATION_COLOURS[block.madeBy % ALLOCATION_COLOURS.length]);
       const slack = block.size - place.headerSize - block.request;
-      if (place.shown && slack > 0 && slack * place.scale >= 1) {
+      if (place.shown && slack > 0 && width >= NARROW) {
         const size = Math.min(width - header, slack * place.scale);
         box(place.left + width - size, size, this.patterns.slack);
       }
@@ -137,7 +140,11 @@ class Painter {
     }
     context.globalAlpha = 1;
     if (place.font !== undefined) {
-      this.label(context, block, { ...place, left: place.left + header, width: width - header });
+      let [left, right] = [place.left + header, place.left + width];
+      for (const side of place.sides.filter((x) => x >= left + 1 && x <= right - 1)) { // the larger part beside it
+        [left, right] = side - left > right - side ? [left, side - FRAME] : [side + FRAME, right];
+      }
+      this.label(context, block, { ...place, left, width: right - left });
     }
   }
 
@@ -147,7 +154,7 @@ class Painter {
       return;
     }
     const names = block.kind === KIND_FREE ? [`${place.shown ? "free " : ""}${block.shownSize}`, block.shownSize]
-      : block.kind === KIND_NOBODY ? [`nobody's ${block.shownSize}`, "?"]
+      : block.kind === KIND_NOBODY ? [`nobody's ${block.shownSize}`, block.shownSize, "?"]
         : [`slot ${block.slot} · ${block.request} B`, `s${block.slot}`];
     const visible = Math.max(place.left, 0);
     const room = place.left + place.width - visible;
@@ -167,11 +174,15 @@ class Painter {
     context.fillText(name, visible + 4, middle + 0.5);
   }
 
-  // A frame around bytes, and a triangle above them that shows where they are however few they may be.
+  static markWidth(extent, scale) {
+    return Math.max(4, extent.size * scale);
+  }
+
+  // A frame around bytes, and a triangle above whose tip is where they begin, however few they may be.
   mark(context, extent, view, band) {
     const scale = band.width / (view.to - view.from);
     const left = band.x + (extent.offset - view.from) * scale;
-    const width = Math.max(4, extent.size * scale);
+    const width = Painter.markWidth(extent, scale);
     if (left > band.x + band.width || left + width < band.x) {
       return;
     }
@@ -183,11 +194,10 @@ class Painter {
     context.lineWidth = 2;
     context.strokeRect(left, band.y, width, band.height);
     context.fillStyle = this.colours.bad;
-    const middle = left + width / 2;
     context.beginPath();
-    context.moveTo(middle - band.triangle, band.y - 1 - band.triangle * 1.3);
-    context.lineTo(middle + band.triangle, band.y - 1 - band.triangle * 1.3);
-    context.lineTo(middle, band.y - 1);
+    context.moveTo(left - band.triangle, band.y - 1 - band.triangle * 1.3);
+    context.lineTo(left + band.triangle, band.y - 1 - band.triangle * 1.3);
+    context.lineTo(left, band.y - 1);
     context.fill();
     context.restore();
   }

@@ -5,7 +5,9 @@ const STRIP = { top: 30, height: 52 }; // the band of the heap in its canvas, be
 const FONT = "12px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace";
 const ZOOM = 2;
 const LEAST_VIEW = 64; // bytes shown at the closest
-const LARGE_HEAP = 4096; // bytes: what is not used of a larger heap is not shown at first
+const OPERATION_MOST = 34; // characters of an operation in its row
+const OUTCOME_MOST = 44; // and of what came of it
+const SAMPLE = 44; // pixels of a sample in the legend, as the style has it
 const LONGEST_LINE = 4000; // characters of a heap in one line
 
 const element = (id) => document.getElementById(id);
@@ -17,10 +19,11 @@ class Page {
     this.place = run.failedPlace >= 0 ? run.failedPlace : 0;
     this.block = 0;
     this.view = this.wholeView();
-    const part = this.partView();
-    if (this.view.to > LARGE_HEAP && part.to < this.view.to / 2) {
-      this.view = part;
+    const { pageLimit, pageSize, shownEnd } = run.data.heap;
+    if (shownEnd < pageLimit * pageSize) { // much of a large heap is never used
+      this.view.to = Math.max(LEAST_VIEW, shownEnd);
     }
+    this.fitList();
     this.showReport();
     this.showLegend();
     element("rows").style.height = `${(run.lastPlace + 1) * ROW_HEIGHT}px`;
@@ -42,10 +45,18 @@ class Page {
     return { from, to };
   }
 
-  // From the first byte to where the last taken block of the run ends, and a little more.
-  partView() {
-    const whole = this.wholeView();
-    return { from: whole.from, to: Math.min(whole.to, Math.max(LEAST_VIEW, this.run.usedEnd * 1.05)) };
+  // The list of operations is as wide as they are, and the run as high: the rest is for the heaps.
+  fitList() {
+    let operation = this.operationName(0).length;
+    let outcome = 0;
+    for (let place = 1; place <= this.run.lastPlace; place++) {
+      operation = Math.max(operation, this.operationName(place).length);
+      outcome = Math.max(outcome, this.outcomeOf(place).length);
+    }
+    const style = element("history").style;
+    style.setProperty("--operation", `${Math.min(operation, OPERATION_MOST)}ch`);
+    style.setProperty("--outcome", `${Math.min(outcome, OUTCOME_MOST)}ch`);
+    style.setProperty("--rows", `${(this.run.lastPlace + 1) * ROW_HEIGHT}px`);
   }
 
   zoom(factor) {
@@ -142,7 +153,7 @@ class Page {
   }
 
   operationName(place) {
-    return place === 0 ? "before the first operation" : this.run.operations[place - 1].text;
+    return place === 0 ? "the heap at first" : this.run.operations[place - 1].text;
   }
 
   outcomeOf(place) {
@@ -150,7 +161,7 @@ class Page {
       return "";
     }
     const operation = this.run.operations[place - 1];
-    return operation.recovery ? `${operation.outcome} (freeing everything at the end)` : operation.outcome;
+    return operation.recovery ? `${operation.outcome} (at the end)` : operation.outcome;
   }
 
   marksAt(place) {
@@ -205,7 +216,7 @@ class Page {
     if (!this.run.data.heap.anywhere) {
       this.painter.ruler(context, this.view, { x: 0, y: 0, width, height: 18 }, heap.size);
     }
-    this.painter.blocks(context, heap, this.view, band);
+    this.painter.blocks(context, heap, this.view, band, this.marksAt(this.place));
     if (heap.blocks.length !== 0) {
       const scale = width / (this.view.to - this.view.from);
       const left = (heap.offsets[this.block] - this.view.from) * scale;
@@ -307,7 +318,7 @@ class Page {
       span.textContent = text;
       row.append(span);
     };
-    part("number", place === 0 ? "start" : String(place - 1));
+    part("number", place === 0 ? "" : String(place - 1));
     part("sign", failing ? "✗" : place === this.place ? "›" : "");
     part("operation", this.operationName(place));
     part("outcome", this.outcomeOf(place));
@@ -326,7 +337,7 @@ class Page {
         context.fillRect(0, y, width, ROW_HEIGHT);
       }
       this.painter.blocks(context, this.run.heapAt(place), this.view,
-        { x: 0, y: y + 3, width, height: ROW_HEIGHT - 6, style });
+        { x: 0, y: y + 3, width, height: ROW_HEIGHT - 6, style }, this.marksAt(place));
       if (place === this.place) {
         context.fillStyle = this.painter.colours.accent;
         context.fillRect(0, y, width, 1.5);
@@ -362,23 +373,21 @@ class Page {
     }
   }
 
+  // In the words that all pictures of the run have. A sample is a block, and how much of it is header.
   showLegend() {
-    const block = (kind, size, request) => ({ kind, size, shownSize: "", slot: 0, request, madeBy: 0 });
-    const { shown, headerSize } = this.run.data.heap;
-    const entries = !shown ? [
-      [`${headerSize === 0 ? "" : "the header, then "}the payload in its allocation's colour`, block(KIND_LIVE, 44, 36)],
-      [this.run.data.heap.gap, block(KIND_FREE, 44, 0)],
-      ["too narrow to draw: the darker, the more is payload", null],
-      ["the bytes that the failure is about", block(KIND_FREE, 44, 0), { offset: 16, size: 12 }],
-    ] : [
-      ["taken: the header, then the payload in its allocation's colour", block(KIND_LIVE, 44, 36)],
-      ["slack: usable, but not asked for", block(KIND_LIVE, 44, 8)],
-      ["free", block(KIND_FREE, 44, 0)],
-      ["taken, but by no live allocation", block(KIND_NOBODY, 44, 0)],
-      ["blocks too narrow to draw: the darker, the more is taken", null],
-      ["the bytes that the failure is about", block(KIND_FREE, 44, 0), { offset: 16, size: 12 }],
+    const block = (kind, request, header = 0) =>
+      ({ kind, size: SAMPLE, shownSize: "", slot: 0, request, madeBy: 0, header });
+    const { words } = this.run.data;
+    const entries = [
+      [words[PART.header], block(KIND_LIVE, 0, SAMPLE)],
+      [words[PART.payload], block(KIND_LIVE, SAMPLE)],
+      [words[PART.slack], block(KIND_LIVE, 0)],
+      [words[PART.free], block(KIND_FREE, 0)],
+      [words[PART.nobody], block(KIND_NOBODY, 0)],
+      [words[PART.failed], block(KIND_FREE, 0), { offset: 12, size: 20 }],
+      [`too narrow to draw: the darker, the more is ${this.run.data.heap.shown ? "taken" : "payload"}`, null],
     ];
-    element("legend").replaceChildren(...entries.map(([text, sample, extent]) => {
+    element("legend").replaceChildren(...entries.filter(([text]) => text !== "").map(([text, sample, extent]) => {
       const item = document.createElement("li");
       const canvas = document.createElement("canvas");
       item.append(canvas, document.createTextNode(text));
@@ -388,18 +397,17 @@ class Page {
   }
 
   drawSample(canvas, sample, extent) {
-    const { shown, headerSize } = this.run.data.heap;
     const { context } = Painter.open(canvas);
-    const band = { x: 0, y: 5, width: 44, height: 15, triangle: 4 };
+    const band = { x: 0, y: 5, width: SAMPLE, height: 14, triangle: 4 };
     if (sample === null) {
-      const shade = new Float64Array(44).map((_, i) => i / 44);
-      this.painter.shades(context, shade, new Float64Array(44).fill(1), band);
+      const shade = new Float64Array(SAMPLE).map((_, i) => i / SAMPLE);
+      this.painter.shades(context, shade, new Float64Array(SAMPLE).fill(1), band);
       return;
     }
-    this.painter.block(context, sample, { left: 0, right: 44, y: 5, height: 15, scale: 1, shown,
-      headerSize: shown ? 8 : Math.min(8, headerSize) });
+    this.painter.block(context, sample, { left: 0, right: SAMPLE, y: band.y, height: band.height, scale: 1, shown: true,
+      headerSize: sample.header });
     if (extent !== undefined) {
-      this.painter.mark(context, extent, { from: 0, to: 44 }, { ...band, height: 14 });
+      this.painter.mark(context, extent, { from: 0, to: SAMPLE }, band);
     }
   }
 

@@ -19,6 +19,9 @@ function readBlock(stored) {
   return { kind, size: Number(parts[0]), shownSize: String(parts[0]), slot: parts[1], request: parts[2], madeBy: parts[3] };
 }
 
+// Where the run's words for the parts of a heap are.
+const PART = { header: 0, payload: 1, slack: 2, free: 3, nobody: 4, failed: 5 };
+
 const bytes = (count) => `${count} byte${String(count) === "1" ? "" : "s"}`;
 
 class Run {
@@ -30,7 +33,6 @@ class Run {
     this.failedPlace = data.failed === null ? -1 : data.failed + 1;
     this.remembered = new Map();
     this.kept = [];
-    this.usedEnd = 0; // where the last taken block of the whole run ends
     this.readChanges();
   }
 
@@ -44,25 +46,12 @@ class Run {
       if ((index + 1) % KEPT_EVERY === 0) {
         this.kept.push(blocks.slice());
       }
-      this.noteUsed(blocks, index + 1);
     });
   }
 
   static apply(blocks, changes) {
     for (const change of changes) {
       blocks.splice(change.first, change.removed, ...change.inserted);
-    }
-  }
-
-  // Behind the last taken block lies at most a free one, or those of a broken heap.
-  noteUsed(blocks, place) {
-    let free = 0;
-    let last = blocks.length - 1;
-    for (; last >= 0 && blocks[last].kind === KIND_FREE; last--) {
-      free += blocks[last].size;
-    }
-    if (last >= 0) {
-      this.usedEnd = Math.max(this.usedEnd, this.sizeAt(place) - free);
     }
   }
 
@@ -135,13 +124,13 @@ class Run {
     const offset = heap.offsets[index];
     const facts = [["block", `${index + 1} of ${heap.blocks.length}`]];
     if (block.kind === KIND_FREE) {
-      facts.push(["state", this.data.heap.gap]);
+      facts.push(["state", this.data.words[PART.free]]);
       if (!this.data.heap.anywhere) {
         facts.push(["offset", `${offset}`], ["block size", bytes(block.shownSize)]);
       }
       return facts;
     }
-    facts.push(["state", !this.data.heap.shown ? "payload" : block.kind === KIND_LIVE ? "taken" : "taken, but by no live allocation"]);
+    facts.push(["state", !this.data.heap.shown ? "payload" : block.kind === KIND_LIVE ? "taken" : this.data.words[PART.nobody]]);
     if (block.kind === KIND_LIVE) {
       facts.push(["slot", `${block.slot}`]);
     }

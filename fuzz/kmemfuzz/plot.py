@@ -8,7 +8,7 @@ import math
 from kmemfuzz.markup import element, join
 
 WIDTH, HEIGHT = 480, 230
-LEFT, RIGHT, TOP, BOTTOM = 58, 18, 26, 34  # what the ticks and, above, the unit and the last value take
+LEFT, RIGHT, TOP, BOTTOM = 72, 18, 30, 40  # what the ticks and, above, the unit and the last value take
 DOTS = 40  # with more samples than this they are not marked one by one
 TICKS = 5  # at most so many steps on an axis
 TIME_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
@@ -17,6 +17,11 @@ TIME_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10
 def thousands(value):
     """A figure in full: 12,345; 0.5."""
     return f"{value:,}"
+
+
+def tenths(value):
+    """Seconds, whose decimals stand below one another: 2.0; 12.5."""
+    return f"{value:,.1f}"
 
 
 def short(value):
@@ -108,8 +113,8 @@ def line(name, title, points, unit, from_zero=True, marks=()):
         drawn.append(element("line", class_="axis", x1=x(seconds), x2=x(seconds), y1=bottom, y2=bottom + 4))
         drawn.append(element("text", f"{seconds / time_unit:.10g}", class_="tick time", x=x(seconds), y=bottom + 17,
                              text_anchor="middle", data_value=f"{seconds:.10g}", data_at=x(seconds)))
-    drawn.append(element("text", time_name, class_="unit", x=WIDTH - RIGHT, y=HEIGHT - 2, text_anchor="end"))
-    drawn.append(element("text", unit, class_="unit", x=LEFT, y=12))
+    drawn.append(element("text", time_name, class_="unit", x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end"))
+    drawn.append(element("text", unit, class_="unit", x=LEFT, y=18))
     for seconds in marks:
         drawn.append(element("line", class_="mark", x1=x(seconds), x2=x(seconds), y1=TOP, y2=bottom))
     for run in runs_of(points):
@@ -117,7 +122,7 @@ def line(name, title, points, unit, from_zero=True, marks=()):
     dotted = present if len(present) <= DOTS else present[-1:]
     drawn += [element("circle", class_="dot", cx=x(seconds), cy=y(value), r=3) for seconds, value in dotted]
     last_seconds, last = present[-1]
-    drawn.append(element("text", thousands(last), class_="last", x=WIDTH - RIGHT, y=14, text_anchor="end"))
+    drawn.append(element("text", thousands(last), class_="last", x=WIDTH - RIGHT, y=18, text_anchor="end"))
     description = f"{title}: {thousands(values[0])} after {duration(present[0][0])}, {thousands(last)} after " \
                   f"{duration(last_seconds)}; at least {thousands(min(values))}, at most {thousands(max(values))}."
     if first != 0:

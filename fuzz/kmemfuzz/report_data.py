@@ -13,6 +13,7 @@ from kmemfuzz.outside_text import visible
 
 FORMAT = "kmem-report 2"
 FORMATS = ("kmem-report 1", FORMAT)  # of reports that were made here at some time
+TOTALS = ("executions", "checked_operations")  # of the counts, those that only grow
 SAMPLES = 120  # that a series is thinned to, so that its plots and tables can be read
 LARGEST = 1 << 63  # than which every figure is smaller: larger ones, infinity and no number come from no command
 PROGRAM_SIZE = 16384  # bytes of a reduced program that are shown
@@ -86,29 +87,31 @@ def per_second(now, before, name):
 
 
 def samples_of(lines):
-    """What is plotted: the lines of one run, thinned, each with how many files were `found` by then and what happened per second
-    since the line before."""
-    samples, before = [], None
+    """What is plotted: the lines of one run, thinned, each with how many files and kinds were `found` by then and what happened
+    per second since the line before, or an earlier one where that is nearer than samples are. Totals never fall."""
+    samples, before, most = [], [], dict.fromkeys(TOTALS, 0)
+    shortest = (lines[-1]["seconds"] - lines[0]["seconds"]) / SAMPLES
     for line in thin(lines, SAMPLES):
         sample = {"seconds": line["seconds"]}
+        since = next((its for its in reversed(before) if line["seconds"] - its["seconds"] >= shortest), None)
         for name in series.COUNTS:
             sample[name] = line[name]
-            if name in ("executions", "checked_operations"):
-                sample[f"{name}_per_second"] = per_second(line, before, name)
-        sample["findings"] = line["found"]
+            if name in TOTALS:
+                most[name] = max(most[name], line[name])
+                sample[name] = most[name]
+                sample[f"{name}_per_second"] = per_second(line, since, name)
+        sample["findings"], sample["kinds"] = line["found"]
         samples.append(sample)
-        before = line
+        before.append(line)
     return samples
 
 
 def totals_of(run, lines):
-    last = lines[-1]
-    return {"run": run, "seconds": last["seconds"],
-            **{name: max(line[name] for line in lines) for name in ("executions", "checked_operations")},
-            "executions_per_second": per_second(last, None, "executions"),
-            "checked_operations_per_second": per_second(last, None, "checked_operations"),
+    last = {**lines[-1], **{name: max(line[name] for line in lines) for name in TOTALS}}
+    return {"run": run, "seconds": last["seconds"], **{name: last[name] for name in TOTALS},
+            **{f"{name}_per_second": per_second(last, None, name) for name in TOTALS},
             **{name: last[name] for name in ("coverage_edges", "features", "corpus_files")},
-            "findings": last["found"]}
+            "files_kept": last.get("files_kept"), "findings": last["found"][0]}
 
 
 def read_program(path):
@@ -172,7 +175,7 @@ def read_findings(folder, lines, page):
         finding = {"id": ids.get(name), "file": name, "page": f"{page}/{name}.html" if explained else None,
                    "files": {kind: f"{page}/{kept[kind]}" for kind in kept},
                    "program": read_program(place / kept["text"]) if "text" in kept else None,
-                   "explanation": explained, "duplicate_of": None, "of_the_kind_of": None}
+                   "gone": "file" not in kept, "explanation": explained, "duplicate_of": None, "of_the_kind_of": None}
         if explained:
             finding["id"] = explained.pop("id")  # the series has it as it was known when the campaign ended
         reduced = explained["input"] if explained else finding["program"]
@@ -245,6 +248,11 @@ def is_kind(value, *kinds):
     return value
 
 
+def tenths(value, *kinds):
+    """Seconds as the tables have them, all with one decimal; what else value may be is of kinds."""
+    return is_kind(value, int, float, *kinds) if value is None else round(float(is_kind(value, int, float)), 1)
+
+
 def planted_figures(document):
     """Of `./ci/planted --json`."""
     nothing = type(None)
@@ -253,7 +261,7 @@ def planted_figures(document):
     rows = [{"name": is_kind(patch["name"], str), "outcome": is_kind(patch["outcome"], str),
              "caught_by": is_kind(patch["caught_by"], str, nothing),
              "executions": is_kind(patch["executions"], int, nothing),
-             "seconds": is_kind(patch["seconds"], int, float, nothing), "bug": is_kind(patch["bug"], str)}
+             "seconds": tenths(patch["seconds"], nothing), "bug": is_kind(patch["bug"], str)}
             for patch in document["patches"]]
     unpatched = document["unpatched"]
     return {"sound": is_kind(document["sound"], bool), "runs": is_kind(document["runs"], int),
@@ -271,7 +279,7 @@ def target_figures(document):
     if not document["configurations"]:
         raise ValueError("nothing was replayed")
     rows = [{"configuration": is_kind(row["configuration"], str), **{name: is_kind(row[name], int) for name in TARGET_COUNTS},
-             "seconds": is_kind(row["seconds"], int, float)} for row in document["configurations"]]
+             "seconds": tenths(row["seconds"])} for row in document["configurations"]]
     findings = [{"file": is_kind(finding["file"], str), "configuration": is_kind(finding["configuration"], str),
                  "kind": is_kind(finding["kind"], str), "host_agrees": is_kind(finding["host_agrees"], bool)}
                 for finding in document["findings"]]

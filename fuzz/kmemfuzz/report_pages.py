@@ -22,7 +22,7 @@ PLOTS = (("coverage_edges", "Coverage", "edges", False), ("features", "Features"
          ("checked_operations_per_second", "Checked operations per second", "operations/s", True),
          ("executions", "Executions in all", "executions", True),
          ("checked_operations", "Checked operations in all", "operations", True),
-         ("corpus_files", "Corpus", "files", True))
+         ("corpus_files", "Inputs in use", "inputs", True))
 
 
 def address(path):
@@ -113,15 +113,15 @@ def show_totals(campaign, build):
             "small", totals["checked_operations_per_second"].show(), "/s")])))
     pairs += [("Coverage", join([totals["coverage_edges"].show(), " ", element("small", "edges")])),
               ("Features", totals["features"].show()),
-              ("Corpus", join([totals["corpus_files"].show(), " ", element("small", "files")])),
-              ("Findings", totals["findings"].show())]
+              ("Inputs in use", totals["corpus_files"].show()), ("Files kept", totals["files_kept"].show()),
+              ("Files saved", totals["findings"].show())]
     return terms(pairs)
 
 
 def found_at(samples):
-    """The seconds of the samples that have more findings than the one before."""
-    counts = [0, *(sample["findings"] for sample in samples)]
-    return [sample["seconds"] for sample, before in zip(samples, counts) if sample["findings"] > before]
+    """The seconds of the samples that have more kinds of findings than the one before."""
+    counts = [0, *(sample["kinds"] for sample in samples)]
+    return [sample["seconds"] for sample, before in zip(samples, counts) if sample["kinds"] > before]
 
 
 def show_plot(build, name, member, title, unit, from_zero):
@@ -131,7 +131,7 @@ def show_plot(build, name, member, title, unit, from_zero):
     if all(value is None for _, value in points) or ("operations" in member and not has_operations(build)):
         return ""
     marks = found_at(samples.document)
-    rows = [(sample["seconds"].show(), sample[member].show()) for sample in samples]
+    rows = [(sample["seconds"].show(plot.tenths), sample[member].show()) for sample in samples]
     return element("figure", element("figcaption", element("h3", title)),
                    plot.line(f"{name}-{member}", title, points, unit, from_zero, marks),
                    element("details", element("summary", f"{title} as a table"),
@@ -151,7 +151,9 @@ def show_finding(finding):
         if kind in item["files"]:
             links.append(element("li", element("a", words, href=address(item["files"][kind]))))
     about = ""
-    if item["duplicate_of"]:
+    if item["gone"]:
+        about = element("p", "Its file is gone from the campaign\u2019s folder.", class_="soft")
+    elif item["duplicate_of"]:
         about = element("p", "The same as ", element("code", item["duplicate_of"]), ".")
     elif item["of_the_kind_of"]:
         about = element("p", "Of the same kind as ", element("code", item["of_the_kind_of"]), "; it is not explained.",
@@ -171,15 +173,20 @@ def show_finding(finding):
 
 
 def show_findings(campaign):
-    """Every file a campaign has saved: those that are new first."""
+    """Every file a campaign has saved: the distinct findings, and folded what is the same or of the same kind."""
     if not len(campaign["findings"]):
         return element("p", "None.")
-    ordered = sorted(campaign["findings"], key=lambda finding: not report_data.is_distinct(finding.document))
-    return element("ul", *(show_finding(finding) for finding in ordered), class_="findings")
+    lists = {True: [], False: []}
+    for finding in campaign["findings"]:
+        lists[report_data.is_distinct(finding.document)].append(show_finding(finding))
+    distinct, rest = (element("ul", *lists[which], class_="findings") for which in (True, False))
+    count = len(lists[False])
+    folded = element("details", element("summary", f"{count} more {plural(count, 'file')} of these kinds"), rest) if count else ""
+    return join([distinct, folded])
 
 
 TOTALS_HEAD = (("time", True), ("executions", True), ("per second", True), ("checked operations", True), ("coverage", True),
-               ("features", True), ("corpus", True), ("findings", True))
+               ("features", True), ("inputs in use", True), ("files saved", True))
 
 
 def totals_row(totals):
@@ -194,8 +201,9 @@ def finding_words(campaign):
     files, distinct = len(campaign["findings"]), campaign["distinct_findings"].document
     if files == 0:
         return "Nothing was found."
-    same = f", of which {distinct} {plural(distinct, 'is', 'are')} distinct" if files != distinct else ""
-    return f"{files} {plural(files, 'finding')}{same}."
+    gone = sum(finding["gone"] for finding in campaign["findings"].document)
+    left = f", {gone} of which {plural(gone, 'is', 'are')} gone" if gone else ""
+    return f"{distinct} distinct {plural(distinct, 'finding')}, in {files} saved {plural(files, 'file')}{left}."
 
 
 def build_ids(campaign):
@@ -212,7 +220,7 @@ def show_build(campaign, build, name):
     count, lines = len(build["samples"]), build["lines"].document
     samples = f"{count} {plural(count, 'sample')}" + ("." if count == lines else f" of {lines}, evenly over the time.")
     if found_at(build["samples"].document):
-        samples += " A dashed line is where something was found."
+        samples += " A dashed line is where the first finding of a kind was saved."
     suffix = f", in the build {build['build'].document}" if len(campaign["builds"]) > 1 else ""
     plots = join((show_plot(build, name, *which) for which in PLOTS), "\n")
     return join([section(f"figures-{name}", f"At the end{suffix}", show_totals(campaign, build), element("p", *notes, class_="notes")),
@@ -291,7 +299,7 @@ def show_planted(planted):
         return element("p", "Not measured. ", element("code", "./ci/planted --json >planted.json"), " measures it, and ",
                        element("code", "kmemfuzz report --planted planted.json"), " shows it.", class_="soft")
     rows = [(patch["name"].document, outcome(patch["outcome"].document == "found", patch["outcome"].document),
-             patch["caught_by"].document or NOTHING, patch["executions"].show(), patch["seconds"].show(),
+             patch["caught_by"].document or NOTHING, patch["executions"].show(), patch["seconds"].show(plot.tenths),
              patch["bug"].document) for patch in planted["patches"]]
     problems = element("ul", *(element("li", problem.document, class_="wrong") for problem in planted["problems"]))
     survived = planted["unpatched_outcome"].document
@@ -317,7 +325,8 @@ def show_target(target):
                                   if target["sound"].document else "Not everything is sound and equal."))]
     parts.append(table("Each configuration of the boards", (("configuration", False), *(
         (name.replace("_", " "), True) for name in names)),
-        [[row["configuration"].document, *(row[name].show() for name in names)] for row in target["configurations"]]))
+        [[row["configuration"].document, *(row[name].show(plot.tenths if name == "seconds" else plot.thousands)
+                                           for name in names)] for row in target["configurations"]]))
     if len(target["findings"]):
         parts.append(table("What was found there", (("input", False), ("configuration", False), ("kind", False),
                                                     ("host", False)),
@@ -350,8 +359,7 @@ def overview_verdict(document):
     found = sum(len(campaign["findings"]) for campaign in document["campaigns"])
     distinct = sum(campaign["distinct_findings"] for campaign in document["campaigns"])
     words = ["Nothing was found." if not found else
-             f"{found} {plural(found, 'finding')}, {distinct} distinct." if distinct != found else
-             f"{found} {plural(found, 'finding')}."]
+             f"{distinct} distinct {plural(distinct, 'finding')}, in {found} saved {plural(found, 'file')}."]
     if document["planted"]:
         count = document["planted"]["count"]
         words.append(f"{count} planted {plural(count, 'bug was', 'bugs were')} tried, "

@@ -31,12 +31,14 @@ def new_run():
 
 
 def entry(run, figures, findings):
-    """A line's object. figures has seconds, target, build and the COUNTS, and may have jobs and seed; findings has the names
+    """A line's object. figures has seconds, target, build and the COUNTS, and may have jobs, seed and inputs_in_use; findings has the names
     of files by id: those that no line of the run has named so."""
     line = {"run": run, "target": figures["target"], "build": figures["build"]}
     line.update({name: figures[name] for name in ("jobs", "seed") if name in figures})
     line["seconds"] = figures["seconds"]
     line.update({name: figures[name] for name in COUNTS})
+    if "inputs_in_use" in figures:  # of a campaign that has ended: what it fuzzed with, and what it kept of that
+        line.update(corpus_files=figures["inputs_in_use"], files_kept=figures["corpus_files"])
     line["findings"] = {name: list(files) for name, files in findings.items()}
     return line
 
@@ -102,12 +104,15 @@ class Series:
 
 
 def count_found(lines):
-    """How many files the runs of these lines had found by each of them. (Once each line named them all.)"""
-    found, counts = {}, []
+    """How many (files, kinds of findings) the runs of these lines had found by each of them; a file is of the kind that it was
+    named by last. (Once each line named them all.)"""
+    kinds, found, counts = {}, {}, []
+    for line in lines:
+        kinds.update(((line["run"], file), kind) for kind, files in line["findings"].items() for file in files)
     for line in lines:
         its = found.setdefault(line["run"], set())
-        its.update(file for files in line["findings"].values() for file in files)
-        counts.append(len(its))
+        its.update((line["run"], file) for files in line["findings"].values() for file in files)
+        counts.append((len(its), len({kinds[file] for file in its})))
     return counts
 
 
@@ -125,7 +130,7 @@ def _problem(line):
     seconds = line.get("seconds")
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds < 1e9:
         return "has no 'seconds', a number from 0"
-    for name in (*COUNTS, *(name for name in ("jobs", "seed") if name in line)):
+    for name in (*COUNTS, *(name for name in ("jobs", "seed", "files_kept") if name in line)):
         if not _is_count(line.get(name)):
             return f"has no '{name}', a whole number from 0"
     findings = line.get("findings")

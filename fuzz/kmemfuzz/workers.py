@@ -76,6 +76,7 @@ class Workers:
         self._places = [Worker(command, work / f"worker-{number}.log", env=environment, pass_fds=[lock])
                         for number in range(1, jobs + 1)]
         self._lost = []
+        self._counted = 0, 0
         self.restarts = 0
 
     def start(self):
@@ -110,10 +111,11 @@ class Workers:
         return [worker.output() for worker in self._places if worker.process]
 
     def counts(self):
-        """(executions, checked operations) so far."""
+        """(executions, checked operations) so far; never fewer than before, whatever a dying process left unsaid."""
         executions, operations, _ = fuzzer.read_statistics(self._statistics)
         said = sum(worker.finished_executions + worker.executions for worker in self._places)
-        return max(executions, said), operations
+        self._counted = max(self._counted[0], executions, said), max(self._counted[1], operations)
+        return self._counted
 
     def best(self, name):
         """The largest value of a figure that any worker has."""

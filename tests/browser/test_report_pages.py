@@ -151,7 +151,8 @@ class Keyboard(ReportTest):
 
     def test_everything_that_can_be_clicked_is_reached(self):
         self.open("heap.html")
-        wanted = self.browser.run("return document.querySelectorAll('a, summary').length")
+        wanted = self.browser.run("return [...document.querySelectorAll('a, summary')].filter((element) =>"
+                                  " !element.closest('details:not([open]) > :not(summary)')).length")
         reached = set()
         for _ in range(wanted + 20):
             self.browser.press("Tab")

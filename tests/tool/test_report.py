@@ -124,7 +124,16 @@ class TestStructure(ReportTest):
         text = self.pages()["heap.html"].all("main")[0]["text"]
         assert f"The same as {fixture.CRASH}." in text
         assert fixture.PROGRAM in text
-        assert "3 findings, of which 2 are distinct." in text
+        assert "2 distinct findings, in 3 saved files." in text
+        assert [fold["text"] for fold in self.pages()["heap.html"].all("summary") if "more" in fold["text"]] == ["1 more file of these kinds"]
+
+    def test_a_finding_whose_file_is_gone_is_said_to_be(self):
+        assert "gone" not in self.pages()["heap.html"].all("main")[0]["text"]
+        (self.night / "heap" / "findings" / fixture.HANG).unlink()
+        assert [finding["gone"] for finding in self.make("--force")["campaigns"][0]["findings"]] == [False, False, True]
+        text = self.pages()["heap.html"].all("main")[0]["text"]
+        assert "2 distinct findings, in 3 saved files, 1 of which is gone." in text
+        assert f"{fixture.HANG}Its file is gone from the campaign\u2019s folder." in text
 
     def test_a_finding_of_another_target_has_a_page_with_what_explains_it(self):
         campaign = self.document["campaigns"][2]
@@ -179,9 +188,18 @@ class TestStructure(ReportTest):
             assert [sample["findings"] for sample in build["samples"]] == [1, 1, 3, 3]
             assert build["totals"]["findings"] == 3
 
+    def test_only_the_first_finding_of_a_kind_is_marked(self):
+        fixture.write_series(self.night / "heap", [
+            fixture.series_line(number=number, findings={kind: [f"crash-{number}"]} if kind else {})
+            for number, kind in enumerate(("", "a", "a", "b", "a", "b"))])
+        samples = self.make("--force")["campaigns"][0]["builds"][0]["samples"]
+        assert [sample["kinds"] for sample in samples] == [0, 1, 1, 2, 2, 2]
+        drawing = (self.out / "heap.html").read_text(encoding="utf-8").split('id="plot-fuzz-executions"')[1].split("</svg>")[0]
+        assert drawing.count('class="mark"') == 2
+
     def test_what_is_wrong_is_said_on_the_first_page(self):
         text = self.pages()["index.html"].all("p", class_="verdict failed")[0]["text"]
-        assert "6 findings, 4 distinct. 3 planted bugs were tried, not all found as they must be. The boards do not" in text
+        assert "4 distinct findings, in 6 saved files. 3 planted bugs were tried, not all found as they must be. The boards do not" in text
 
     def test_the_same_figures_make_the_same_pages(self):
         before = {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
@@ -213,7 +231,7 @@ class TestFigures(ReportTest):
 
     def test_every_figure_of_the_json_is_on_a_page(self):
         shown = {path for path, _, _ in self.shown()}
-        words = re.compile(r"(lines|distinct_findings|planted/seconds|samples/\d+/findings)$"
+        words = re.compile(r"(lines|distinct_findings|planted/seconds|samples/\d+/(findings|kinds))$"
                            r"|earlier/\d+/checked_operations_per_second$"
                            r"|campaigns/[12]/.*(checked_operations|checked_operations_per_second)$")
         assert [path for path in numbers_in(self.document) if path not in shown and not words.search(path)] == []
@@ -241,6 +259,13 @@ class TestFigures(ReportTest):
         samples = self.document["campaigns"][0]["builds"][0]["samples"]
         assert samples[0]["executions_per_second"] is None
         assert samples[4]["executions_per_second"] == round((samples[4]["executions"] - samples[3]["executions"]) / 10)
+
+    def test_the_last_line_comes_at_once_and_makes_no_cliff(self):
+        lines = [fixture.series_line(number=number, executions=100 * number) for number in range(60)]
+        lines.append({**lines[-1], "seconds": lines[-1]["seconds"] + 0.1})
+        fixture.write_series(self.night / "heap", lines)
+        samples = self.make("--force")["campaigns"][0]["builds"][0]["samples"]
+        assert samples[-2]["executions_per_second"] == samples[-1]["executions_per_second"] == 10
 
     def test_the_latest_run_is_shown_and_the_earlier_ones_are_told(self):
         heap, = self.document["campaigns"][0]["builds"]
@@ -284,6 +309,7 @@ class TestFigures(ReportTest):
                                                    executions in enumerate((0, 100, 50, 150, 200))])
         samples = self.make()["campaigns"][0]["builds"][0]["samples"]
         assert [sample["executions_per_second"] for sample in samples] == [None, 10, None, 10, 5]
+        assert [sample["executions"] for sample in samples] == [0, 100, 100, 150, 200]
         drawing = (self.out / "heap.html").read_text(encoding="utf-8").split('id="plot-fuzz-executions_per_second"')[1]
         assert drawing.split("</svg>")[0].count("<polyline") == 2
 

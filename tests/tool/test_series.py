@@ -122,7 +122,12 @@ class TestWriting(SeriesTest):
         lines = series.read(self.path)[0]
         assert [line["findings"] for line in lines] == [
             {}, {"unexamined": ["crash-1"]}, {"hang": ["timeout-2"]}, {"free-merged": ["crash-1"]}, {}]
-        assert series.count_found(lines) == [0, 1, 2, 2, 2]
+        assert series.count_found(lines) == [(0, 0), (1, 1), (2, 2), (2, 2), (2, 2)]
+
+    def test_a_campaign_s_last_line_has_what_it_fuzzed_with_and_what_it_kept(self):
+        series.append(self.folder, series.entry("run", {**FIGURES, "inputs_in_use": 231, "corpus_files": 7}, {}))
+        line, = series.read(self.path)[0]
+        assert (line["corpus_files"], line["files_kept"]) == (231, 7)
 
     def test_thousands_of_findings_at_once_make_lines_that_are_no_longer(self):
         record = series.Series(self.folder)
@@ -134,7 +139,7 @@ class TestWriting(SeriesTest):
                 record.add({**FIGURES, "seconds": 9}, {"ubsan: " + 60 * "x": names[:3000], "hang": names[3000:]})
         assert errors.getvalue() == ""
         lines, cut = series.read(self.path)
-        assert (cut, series.count_found(lines)[-1], lines[-1]["seconds"]) == (False, 5000, 9)
+        assert (cut, series.count_found(lines)[-1], lines[-1]["seconds"]) == (False, (5000, 2), 9)
         assert max(map(len, self.path.read_bytes().split(b"\n"))) < series.TAIL_SIZE // 2
         assert sorted(name for line in lines for files in line["findings"].values() for name in files) == names
 

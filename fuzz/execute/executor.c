@@ -4,6 +4,7 @@
 
 #include "fuzz/execute/bad_start.h"
 #include "fuzz/execute/call.h"
+#include "fuzz/execute/copy.h"
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/growth.h"
 #include "fuzz/execute/guard.h"
@@ -202,7 +203,8 @@ static struct verdict judge(struct executor *executor, struct step *step) {
         verdict = judge_new_contents(executor, step, old_size);
     }
     const bool explained = stores_explain(executor, step); /* the judge has called the subject as well */
-    executor->is_compared = !spared || !explained;
+    const bool kept = copy_holds(executor, step) && !due;
+    executor->is_compared = !kept && (!spared || !explained);
     if (verdict_is_sound(verdict) && executor->is_compared) {
         verdict = judge_kept_contents(executor, step);
     }
@@ -378,6 +380,7 @@ struct verdict executor_start(struct executor *executor, const struct program_he
     executor->grant_count = 0;
     executor->given_pages = geometry.page_count;
     executor->touched_size = 0;
+    executor->copied_size = 0;
     executor->is_walked = true;
     executor->is_compared = true;
     executor->last_call = CALL_NONE;
@@ -409,6 +412,7 @@ struct verdict executor_arrange(struct executor *executor, const struct live_blo
         pattern_write(executor_pointer(executor, slot->offset), slot->tag, 0, slot->size);
     }
     note_touched(executor);
+    copy_take(executor);
     return judge_start(executor);
 }
 

@@ -81,8 +81,9 @@ static struct verdict check_disjoint(const struct executor *executor, const stru
 
 /* Then it lies in what the model had as free: no comparison with each of many payloads says more. */
 static bool is_where_predicted(const struct executor *executor, const struct step *step) {
-    return executor->trusts_stores && executor->stores != NULL && executor->stores->traced &&
-           executor_is_shown(executor) && step->call != CALL_NONE && step->offset == step->predicted.offset;
+    const bool traced = executor->trusts_stores && executor->stores != NULL && executor->stores->traced;
+    return (traced || executor->copy != NULL) && executor_is_shown(executor) && step->call != CALL_NONE &&
+           step->offset == step->predicted.offset;
 }
 
 static struct verdict judge_payload(const struct executor *executor, const struct step *step) {

@@ -90,10 +90,13 @@ struct executor {
     /* Is every byte that a walk and the comparison of payloads and guards would read as it was when they last
      * did? Then a step that must change nothing is not judged by them. NULL: that is not known. */
     bool (*is_as_judged)(const struct executor *executor);
-    bool repeats_steps; /* starts and steps have been judged before: they are only done, and neither the heap
-                         * nor what payloads keep is looked at */
-    bool trusts_stores; /* what they explain is not compared after every step. Digests then lack some
-                         * layouts, and the census those of large heaps */
+    bool repeats_steps;  /* starts and steps have been judged before: they are only done, and neither the heap
+                          * nor what payloads keep is looked at */
+    unsigned char *copy; /* as many bytes as the arena has, for what the region holds (copy.h): what it shows
+                          * to be as it was is compared every 64 steps only. Not with AddressSanitizer, whose
+                          * memcmp asks for poison. NULL: all payloads are compared after every step */
+    bool trusts_stores;  /* what they explain is not compared after every step. Digests then lack some
+                          * layouts, and the census those of large heaps */
 
     /* The run. For observers and judges to read. */
     struct arena region; /* the arena from the region's base on: a page further in, so that offsets and
@@ -118,6 +121,7 @@ struct executor {
     uint64_t known_met;       /* bit i: a run, of all so far, met entry i of the first KNOWN_MET_MAXIMUM that
                                * the subject knows */
     struct verdict set_aside; /* the violation the run ended with, if the subject knows it */
+    size_t copied_size;       /* bytes from base that copy holds */
     uint64_t digest;          /* over results and layouts of all steps done */
     struct census census;     /* of the heap after the last step at which it was walked */
     bool is_walked;           /* that was the last step */

@@ -10,6 +10,7 @@
 #include "fuzz/host/globals.h"
 #include "fuzz/host/guard.h"
 #include "fuzz/host/subject_table.h"
+#include "src/port.h"
 
 #ifndef MAP_32BIT
 #define MAP_32BIT 0
@@ -57,8 +58,9 @@ static void require_table(const struct subject *subject) {
     }
 }
 
+static struct executor executor;
+
 struct executor *host_executor(size_t slot_capacity) {
-    static struct executor executor;
     if (executor.subject != NULL) {
         return &executor;
     }
@@ -79,4 +81,12 @@ struct executor *host_executor(size_t slot_capacity) {
     };
     executor_prepare(&executor);
     return &executor;
+}
+
+void host_keep_copy(bool wanted) {
+    static unsigned char *copy;
+    if (copy == NULL && wanted && !PORT_ADDRESS_SANITIZER) {
+        copy = map(ARENA_CAPACITY);
+    }
+    executor.copy = wanted ? copy : NULL;
 }

@@ -11,4 +11,8 @@
  * when there is no memory. */
 struct executor *host_executor(size_t slot_capacity);
 
+/* Lets host_executor keep a copy of the region from the next start on, where it can: steps then cost less. Or
+ * no longer. */
+void host_keep_copy(bool wanted);
+
 #endif

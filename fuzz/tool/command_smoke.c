@@ -203,7 +203,9 @@ static enum exit_code do_job(struct executor *executor, const struct options *op
     if (code == EXIT_SOUND) {
         const struct observer counting = {.after = count_step, .context = &job->counts};
         executor->observers = (struct observers){{&counting}, options->statistics ? 1 : 0}; /* in the child */
+        host_keep_copy(true);
         run_programs(&isolated, options, share, job);
+        host_keep_copy(false);
         isolated_close(&isolated);
         executor->observers.count = 0;
     }

@@ -1,5 +1,6 @@
 /* What is asked only of heaps with a view (fuzz/execute/view.h), which kmemfuzz.h cannot give one. */
 #include "fuzz/execute/bad_start.h"
+#include "fuzz/execute/copy.h"
 #include "fuzz/execute/damage.h"
 #include "fuzz/execute/judge.h"
 #include "fuzz/execute/stores.h"

@@ -15,9 +15,23 @@ struct verdict judge_poison(const struct executor *executor) {
     return verdict_sound();
 }
 
+struct verdict judge_poison_near(const struct executor *executor, const struct step *step) {
+    (void)executor, (void)step;
+    return verdict_sound();
+}
+
 struct verdict damage_perform(struct executor *executor, struct step *step) {
     (void)executor, (void)step;
     return verdict_sound();
+}
+
+void copy_take(struct executor *executor) {
+    (void)executor;
+}
+
+bool copy_holds(struct executor *executor, const struct step *step) {
+    (void)executor, (void)step;
+    return false;
 }
 
 void stores_note_start(struct stores *stores) {

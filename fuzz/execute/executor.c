@@ -429,7 +429,7 @@ static struct verdict check_recovery(const struct executor *executor) {
 
 /* What was not judged after the last step. */
 static struct verdict judge_spared(struct executor *executor) {
-    const struct step none = {.call = CALL_NONE, .slot = STEP_NO_SLOT, .offset = MODEL_NOTHING};
+    struct step none = {.call = CALL_NONE, .slot = STEP_NO_SLOT, .offset = MODEL_NOTHING};
     struct verdict verdict = executor->is_walked ? verdict_sound() : judge_heap(executor, &none, false);
     if (verdict_is_sound(verdict) && !executor->is_compared) {
         verdict = judge_guards(executor);

@@ -231,8 +231,17 @@ static struct verdict check_usable_answer(const struct executor *executor, const
                  : (struct verdict){ORACLE_USABLE_SIZE, step->pointer_offset, predicted, step->usable_size};
 }
 
+/* Asked once for each step: an answer that is wrong only the first time counts. */
+static size_t usable_size(const struct executor *executor, struct step *step, size_t offset) {
+    if (!step->is_sized) {
+        step->usable_size = executor->subject->usable_size(executor_pointer(executor, offset));
+        step->is_sized = true;
+    }
+    return step->usable_size;
+}
+
 /* Where no view shows the block: at least the request. A pointer that is not a payload has none. */
-static struct verdict check_usable_size(const struct executor *executor, const struct step *step) {
+static struct verdict check_usable_size(const struct executor *executor, struct step *step) {
     if (step->call == CALL_USABLE) {
         return check_usable_answer(executor, step);
     }
@@ -242,7 +251,7 @@ static struct verdict check_usable_size(const struct executor *executor, const s
         return verdict_sound();
     }
     const size_t offset = misuse ? step->pointer_offset : step->offset;
-    const size_t usable = executor->subject->usable_size(executor_pointer(executor, offset));
+    const size_t usable = usable_size(executor, step, offset);
     const size_t predicted = seen ? step->predicted.usable_size : step_request(step);
     const bool right = seen ? usable == predicted : usable >= predicted;
     return right ? verdict_sound() : (struct verdict){ORACLE_USABLE_SIZE, offset, predicted, usable};
@@ -315,9 +324,10 @@ static bool is_laid_out(struct executor *executor, const struct step *step) {
     return right;
 }
 
-bool judge_is_unchanged(const struct executor *executor, const struct step *step) {
+bool judge_is_unchanged(const struct executor *executor, struct step *step) {
     const struct subject_view *const view = executor->subject->view;
-    if (!executor_is_shown(executor) || view->check_briefly == NULL || step->call == CALL_NONE ||
+    const bool traced = executor->stores != NULL && executor->stores->traced; /* then they are judged */
+    if (traced || !executor_is_shown(executor) || view->check_briefly == NULL || step->call == CALL_NONE ||
         !must_not_change(executor, step) || !verdict_is_sound(check_usable_size(executor, step)) ||
         !executor->is_as_judged(executor)) { /* that after all calls of the subject */
         return false;
@@ -326,7 +336,7 @@ bool judge_is_unchanged(const struct executor *executor, const struct step *step
     return verdict_is_sound(view->check_briefly(&expectation, executor->model.taken_size, INVARIANT_ALL));
 }
 
-struct verdict judge_heap(struct executor *executor, const struct step *step, bool explained) {
+struct verdict judge_heap(struct executor *executor, struct step *step, bool explained) {
     struct verdict verdict = verdict_sound();
     if (!explained || !is_laid_out(executor, step)) {
         verdict = judge_layout(executor, step);

@@ -34,13 +34,13 @@ __attribute__((warn_unused_result)) struct verdict judge_region(const struct exe
 
 /* Must the step change nothing, and is it known that it has not (executor.is_as_judged)? Then all oracles on
  * the heap and its payloads are sound; where it is not, they say what is wrong. */
-bool judge_is_unchanged(const struct executor *executor, const struct step *step);
+bool judge_is_unchanged(const struct executor *executor, struct step *step);
 
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
  * guards. Fills the executor's census; but where what was stored is explained (stores.h), the blocks of a
  * large heap are not walked, and guards not looked at. */
-__attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor,
-                                                              const struct step *step, bool explained);
+__attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor, struct step *step,
+                                                              bool explained);
 
 /* Checks which bytes AddressSanitizer lets be accessed, where the build has it and the subject poisons: sound
  * otherwise. Cost: a load per 64 bytes of the region and of the payloads. */

@@ -70,7 +70,8 @@ struct step {
     /* Observed. */
     size_t offset;      /* of the pointer returned, from base; MODEL_NOTHING: NULL, or nothing is returned */
     bool ended;         /* the guard ended the call, which returned nothing (guard.h) */
-    size_t usable_size; /* of CALL_USABLE, as the subject returns it */
+    size_t usable_size; /* as the subject returns it: of CALL_USABLE, or with is_sized */
+    bool is_sized;      /* it was asked after another call, of the payload returned or the pointer misused */
     enum refusal refusal;  /* as the subject reports it afterwards */
     enum refusal returned; /* as the call itself returns it; the same for one that returns none */
     size_t asked_pages;    /* pages asked of the page source, by all asks */

@@ -161,6 +161,15 @@ class TestBugs(ToolTest):
         assert code == VIOLATION
         assert f"\nVIOLATION {oracle}:" in output
 
+    def test_a_size_that_is_wrong_once_after_a_refused_call_is_found(self):
+        error = "    const enum kmem_error error = locate(heap, pointer, &location, &corrupt_offset);\n    return error == KMEM_OK ?"
+        wrong_once = (error, error.replace("    return", "    if (heap->error == KMEM_DOUBLE_FREE && heap->error_offset == 0) {\n"
+                                           "        ((struct kmem *)heap)->error_offset = 1;\n        return 8;\n    }\n    return"))
+        code, output, program = self.prove(wrong_once, "--bytes", "32", "--jobs", "1")
+        assert code == VIOLATION
+        assert "\nVIOLATION usable-size:" in output
+        assert [line.split()[0] for line in self.operations(program)] == ["alloc", "free", "double"]
+
     def test_what_needs_more_live_blocks_than_fit_is_not_found(self):
         assert self.prove("deep/taken-count-of-six-bits", "--bytes", "64")[0] == SOUND
 
@@ -171,6 +180,18 @@ class TestBugs(ToolTest):
         assert code == VIOLATION
         assert "\nVIOLATION " in output
         assert len(self.operations(program)) == 4
+
+
+def variables(source):
+    """What the object file of a file of src/ can keep from call to call, outside what it is given."""
+    said = subprocess.run(["nm", ROOT / f"build/release/src/CMakeFiles/kmem.dir/{source}.o"], capture_output=True, text=True, check=True)
+    return re.findall(r" [BbCDdGgSs] (\S+)", said.stdout)
+
+
+class TestWholeHeaps:
+    def test_a_heap_that_is_put_back_into_a_state_keeps_nothing_outside_it(self):
+        assert not variables("kmem.c")
+        assert variables("kernel.c")  # which is not put back
 
 
 class TestOtherHeaps(ToolTest):

@@ -136,6 +136,18 @@ STORES_TEST(a_call_may_store_in_the_heap_s_own_data) {
     assert_false(executor.is_compared);
 }
 
+static bool always(const struct executor *judged) {
+    (void)judged;
+    return true;
+}
+
+STORES_TEST(a_stray_store_of_a_refused_call_shows_where_nothing_has_changed) {
+    have_two();
+    executor.is_as_judged = always;
+    store(8, 1, 0);
+    assert_verdict(perform("double 1"), "stray-store 8 8 1");
+}
+
 /* Each reason by which a store is not explained, when it stores the value that is there. */
 static const struct {
     const char *name;

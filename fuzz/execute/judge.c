@@ -134,6 +134,13 @@ static struct verdict check_refusal_named(const struct step *step) {
                : (struct verdict){ORACLE_REFUSAL_NAMED, step->pointer_offset, predicted, named};
 }
 
+/* Is the answer the model's in all respects? Nothing that compares the two has an objection then. */
+static bool is_as_predicted(const struct step *step) {
+    const struct prediction *const predicted = &step->predicted;
+    return asked_as_predicted(step) && step->offset == predicted->offset &&
+           step->refusal == predicted->refusal && step->returned == predicted->refusal;
+}
+
 struct verdict judge_answer(const struct executor *executor, const struct step *step) {
     struct verdict verdict = verdict_sound();
     if (executor->subject->view == NULL) {
@@ -142,7 +149,7 @@ struct verdict judge_answer(const struct executor *executor, const struct step *
     if (step->offset != MODEL_NOTHING && verdict_is_sound(verdict)) {
         verdict = judge_payload(executor, step);
     }
-    if (!executor->exact || step->call == CALL_NONE) {
+    if (!executor->exact || step->call == CALL_NONE || is_as_predicted(step)) {
         return verdict;
     }
     if (verdict_is_sound(verdict)) {

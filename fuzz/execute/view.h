@@ -34,6 +34,10 @@ struct subject_view {
     const void *own;
     size_t own_size; /* bytes */
 
+    /* The structure and the region are all that it keeps from call to call, so that it can be put back into
+     * a state. */
+    bool is_whole;
+
     size_t page_size; /* bytes of a page, whatever a program says; 0: what it says */
     bool fixed;       /* it never grows */
 

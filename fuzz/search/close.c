@@ -11,48 +11,70 @@ static void reach(const struct close *close, uint64_t layout, uint8_t depth) {
 }
 
 static bool found(struct close_worker *worker, struct verdict verdict) {
-    worker->verdict = verdict;
-    return !verdict_is_sound(verdict);
-}
-
-/* Every operation from a layout in a heap that grows so. */
-static bool operations(const struct close *close, enum close_growth growth, struct close_worker *worker) {
-    static struct alphabet alphabet;
-    struct executor *const executor = close->executor;
-    const uint64_t layout = worker->place.layout;
-    const uint8_t depth = (uint8_t)(close->depths[layout] + 1);
-    const bool stale = close->alphabet != CLOSE_PLAIN;
-    worker->place.growth = growth;
-    worker->place.length = 0;
-    if (found(worker, close_start(close, layout, growth, stale))) {
+    if (verdict_is_sound(verdict)) {
         return false;
     }
-    close_save(close, &worker->place, stale);
-    alphabet_fill(&alphabet, close, growth, close_first_slot(close));
-    worker->place.length = 1;
-    for (uint32_t number = 0; number < alphabet.count; number++) {
-        worker->place.operations[0] = number;
-        if (found(worker, executor_step(executor, &alphabet.operations[number]))) {
-            return false;
-        }
-        if (close_changed(close)) {
-            reach(close, close_layout(close), depth);
-        }
-        if (found(worker, close_again(close))) {
-            return false;
-        }
-    }
-    worker->transition_count += alphabet.count;
-    executor_end(executor, false);
+    worker->verdict = verdict;
     return true;
 }
 
-bool close_operations(const struct close *close, uint64_t layout, struct close_worker *worker) {
-    worker->place.layout = layout;
-    const bool grows = close->grows && close->alphabet == CLOSE_FULL;
-    for (enum close_growth growth = CLOSE_FIXED; growth < (grows ? CLOSE_GROWTH_COUNT : CLOSE_GROWS);
-         growth++) {
-        if (!operations(close, growth, worker)) {
+/* To the next sequence: its operation number length - 1 is the first that differs. Length 0: there is none.
+ */
+static void count_up(struct close_place *place, const struct alphabet *alphabets) {
+    while (place->length != 0 &&
+           ++place->operations[place->length - 1] == alphabets[place->length - 1].count) {
+        place->length--;
+    }
+}
+
+/* Every sequence of that many operations from a layout in a heap that grows so. What several have in common
+ * is done and judged once:
+ *
+ *     start -> save -> first operation -> save -> second -> ... -> last -> back to the state before the first
+ *                                                                          that is another in the next one
+ */
+static bool sequences(const struct close *close, enum close_growth growth, size_t length, bool stale,
+                      struct close_worker *worker) {
+    static struct alphabet alphabets[CLOSE_LENGTH_MAXIMUM];
+    struct close_place *const place = &worker->place;
+    *place = (struct close_place){.layout = place->layout, .growth = growth};
+    if (found(worker, close_start(close, place->layout, growth, stale))) {
+        return false;
+    }
+    bool is_new = true; /* the state before the next operation */
+    do {                /* an operation each time */
+        if (is_new) {
+            close_save(close, place, length, stale);
+            alphabet_fill(&alphabets[place->length], close, growth, close_first_slot(close));
+            place->operations[place->length++] = 0;
+        }
+        const size_t last = place->length - 1;
+        const struct operation *const operation = &alphabets[last].operations[place->operations[last]];
+        if (found(worker, executor_step(close->executor, operation))) {
+            return false;
+        }
+        is_new = place->length != length;
+        if (!is_new) {
+            worker->transition_count++;
+            if (length == 1 && close_changed(close)) {
+                reach(close, close_layout(close), (uint8_t)(close->depths[place->layout] + 1));
+            }
+            count_up(place, alphabets);
+            if (place->length != 0 && !close_restore(close, place) &&
+                found(worker, close_repeat(close, place, alphabets))) {
+                return false;
+            }
+        }
+    } while (place->length != 0);
+    executor_end(close->executor, false);
+    return true;
+}
+
+/* The same in a heap that grows in each way from the first to the last. */
+static bool grown_sequences(const struct close *close, enum close_growth first, enum close_growth last,
+                            size_t length, bool stale, struct close_worker *worker) {
+    for (enum close_growth growth = first; growth <= last; growth++) {
+        if (!sequences(close, growth, length, stale, worker)) {
             executor_end(close->executor, true);
             return false;
         }
@@ -60,65 +82,17 @@ bool close_operations(const struct close *close, uint64_t layout, struct close_w
     return true;
 }
 
-/* One sequence from a start. The alphabets of its first `known` operations are known, and of these all but
- * the last are as in the sequence before, which judged them, and the start. */
-static bool sequence(const struct close *close, struct alphabet *alphabets, size_t known, size_t length,
-                     struct close_worker *worker) {
-    struct close_place *const place = &worker->place;
-    struct executor *const executor = close->executor;
-    const bool seen = executor->subject->view != NULL; /* or what a call did is noted by its judges */
-    place->length = 0;
-    executor->repeats_steps = seen && known > 1; /* a start is judged again for each first operation */
-    if (found(worker, close_start(close, place->layout, place->growth, false))) {
-        return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (i >= known) {
-            alphabet_fill(&alphabets[i], close, place->growth, close_first_slot(close));
-        }
-        place->length = i + 1;
-        executor->repeats_steps = seen && i + 1 < known;
-        if (found(worker, executor_step(executor, &alphabets[i].operations[place->operations[i]]))) {
-            return false;
-        }
-    }
-    executor_end(executor, false);
-    return true;
-}
-
-/* Every sequence from a layout in a heap that grows so. */
-static bool sequences(const struct close *close, enum close_growth growth, size_t length,
-                      struct close_worker *worker) {
-    static struct alphabet alphabets[CLOSE_LENGTH_MAXIMUM];
-    struct close_place *const place = &worker->place;
-    *place = (struct close_place){.layout = place->layout, .growth = growth};
-    size_t known = 0;
-    size_t last;
-    do { /* counts with the numbers of the operations as digits */
-        if (!sequence(close, alphabets, known, length, worker)) {
-            return false;
-        }
-        worker->transition_count++;
-        last = length;
-        while (last > 0 && ++place->operations[last - 1] == alphabets[last - 1].count) {
-            place->operations[--last] = 0;
-        }
-        known = last;
-    } while (last != 0);
-    return true;
+bool close_operations(const struct close *close, uint64_t layout, struct close_worker *worker) {
+    const bool grows = close->grows && close->alphabet == CLOSE_FULL;
+    worker->place.layout = layout;
+    return grown_sequences(close, CLOSE_FIXED, grows ? CLOSE_REFUSED : CLOSE_FIXED, 1,
+                           close->alphabet != CLOSE_PLAIN, worker);
 }
 
 bool close_sequences(const struct close *close, uint64_t layout, size_t length, struct close_worker *worker) {
     REQUIRE(length != 0 && length <= CLOSE_LENGTH_MAXIMUM);
     const bool full = close->alphabet == CLOSE_FULL;
     const enum close_growth first = close->grows && !full ? CLOSE_GROWS : CLOSE_FIXED;
-    const enum close_growth last = close->grows && full ? CLOSE_REFUSED : first;
     worker->place.layout = layout;
-    for (enum close_growth growth = first; growth <= last; growth++) {
-        if (!sequences(close, growth, length, worker)) {
-            executor_end(close->executor, true);
-            return false;
-        }
-    }
-    return true;
+    return grown_sequences(close, first, close->grows && full ? CLOSE_REFUSED : first, length, false, worker);
 }

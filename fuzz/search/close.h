@@ -9,7 +9,8 @@
  *
  * The heap is first fit, and the model knows it: what decides a step is the layout, and what an allocator
  * keeps besides is hidden. close_operations does not see what hides longer than a step; close_sequences does,
- * for as long as a sequence. */
+ * for as long as a sequence: it goes back only to states of which all is known (subject_view.is_whole), and
+ * makes any other again, from a start. */
 #ifndef KMEM_CLOSE_H
 #define KMEM_CLOSE_H
 
@@ -72,8 +73,9 @@ const char *close_open(struct close *close);
 __attribute__((warn_unused_result)) bool close_operations(const struct close *close, uint64_t layout,
                                                           struct close_worker *worker);
 
-/* Does every sequence of that many operations, each from a start of its own, in a heap that grows if it can;
- * of the full alphabet, in all that close_operations does. */
+/* Does every sequence of that many operations, in a heap that grows if it can; of the full alphabet, in all
+ * that close_operations does. Cost: a step for each; where hidden state has to be made again, also a start
+ * and the steps before. */
 __attribute__((warn_unused_result)) bool close_sequences(const struct close *close, uint64_t layout,
                                                          size_t length, struct close_worker *worker);
 

@@ -125,100 +125,125 @@ static void set_stale(const struct close *close) {
     }
 }
 
-/* What a step may change: the executor, its tables up to one slot past the live ones, the heap's structure,
- * the metadata, and the region from the small heap on. */
-static struct {
-    uint64_t layout;
-    enum close_growth growth;
-    bool stale;
+/* A state. What a step may change of it: the executor, its tables up to one slot past the live ones, the
+ * heap's structure, the metadata, and the region from the small heap on. */
+struct state {
     struct executor executor;
-    struct slot slots[LAYOUT_BLOCKS + 1];
-    struct live_block live[LAYOUT_BLOCKS + 1];
+    struct slot slots[ALPHABET_SLOTS + 1];
+    struct live_block live[ALPHABET_SLOTS + 1];
     uint64_t live_bits;
     uint64_t stale_bits;
-    size_t count; /* of slots and live blocks */
+    size_t slot_count;
+    size_t live_count;
     unsigned char heap[VIEW_HEAP_SIZE];
-    size_t region_size;                 /* bytes, as the next */
     unsigned char region[REGION_SAVED]; /* from the guard in front on */
     unsigned char end_guard[ARENA_GUARD_SIZE];
+};
+
+/* Those before each operation of a sequence. */
+static struct {
+    bool kept; /* they can be put back; or they have to be made again */
+    bool stale;
+    size_t region_size; /* bytes in each */
+    struct state *last; /* the one that the executor is in, or was in before its last step */
+    struct state states[CLOSE_LENGTH_MAXIMUM];
 } saved;
 
 /* The guards, and all from the region's base to what growth may add. */
 static bool is_as_saved(const struct executor *executor) {
+    const struct state *const state = saved.last;
     const struct arena region = executor->region;
-    return memcmp(region.base - ARENA_GUARD_SIZE, saved.region, saved.region_size) == 0 &&
-           memcmp(region.base + region.capacity, saved.end_guard, ARENA_GUARD_SIZE) == 0;
+    return memcmp(region.base - ARENA_GUARD_SIZE, state->region, saved.region_size) == 0 &&
+           memcmp(region.base + region.capacity, state->end_guard, ARENA_GUARD_SIZE) == 0;
 }
 
-/* Can all that a step may change be put back? */
-static bool is_saved(const struct executor *executor) {
-    return !PORT_ADDRESS_SANITIZER && executor->subject->view != NULL;
-}
-
-void close_save(const struct close *close, const struct close_place *place, bool stale) {
+void close_save(const struct close *close, const struct close_place *place, size_t length, bool stale) {
     struct executor *const executor = close->executor;
-    saved.layout = place->layout;
-    saved.growth = place->growth;
+    const struct subject_view *const view = executor->subject->view;
+    struct state *const state = &saved.states[place->length];
+    saved.last = state;
     saved.stale = stale;
-    if (!is_saved(executor)) {
+    saved.kept = !PORT_ADDRESS_SANITIZER && view != NULL && (length == 1 || view->is_whole);
+    if (!saved.kept) {
         return;
     }
-    const struct subject_view *const view = executor->subject->view;
     const struct arena region = executor->region;
     saved.region_size =
         ARENA_GUARD_SIZE + executor->model.page_limit * executor->model.page_size + REGION_TAIL;
-    REQUIRE(saved.region_size <= sizeof saved.region);
+    REQUIRE(saved.region_size <= sizeof state->region);
     executor->is_as_judged = is_as_saved;
-    saved.executor = *executor;
-    saved.count = executor->model.live_count + 1;
-    memcpy(saved.slots, executor->tables.slots, saved.count * sizeof saved.slots[0]);
-    memcpy(saved.live, executor->tables.live, saved.count * sizeof saved.live[0]);
-    saved.live_bits = executor->tables.live_bits[0];
-    saved.stale_bits = executor->tables.stale_bits[0];
-    memcpy(saved.heap, view->heap, view->heap_size);
-    memcpy(saved.region, region.base - ARENA_GUARD_SIZE, saved.region_size);
-    memcpy(saved.end_guard, region.base + region.capacity, ARENA_GUARD_SIZE);
+    state->executor = *executor;
+    state->live_bits = executor->tables.live_bits[0];
+    state->stale_bits = executor->tables.stale_bits[0];
+    state->slot_count = 1;
+    for (uint64_t rest = state->live_bits; rest != 0; rest >>= 1) { /* a slot each time */
+        state->slot_count++;
+    }
+    state->live_count = executor->model.live_count + 1;
+    memcpy(state->slots, executor->tables.slots, state->slot_count * sizeof state->slots[0]);
+    memcpy(state->live, executor->tables.live, state->live_count * sizeof state->live[0]);
+    memcpy(state->heap, view->heap, view->heap_size);
+    memcpy(state->region, region.base - ARENA_GUARD_SIZE, saved.region_size);
+    memcpy(state->end_guard, region.base + region.capacity, ARENA_GUARD_SIZE);
 }
 
 bool close_changed(const struct close *close) {
     const struct executor *const executor = close->executor;
-    return executor->grant_count != saved.executor.grant_count ||
-           executor->tables.live_bits[0] != saved.live_bits ||
-           executor->census.layout != saved.executor.census.layout;
+    const struct state *const state = saved.last;
+    return !executor->is_unchanged && (executor->grant_count != state->executor.grant_count ||
+                                       executor->tables.live_bits[0] != state->live_bits ||
+                                       executor->census.layout != state->executor.census.layout);
 }
 
 /* Bytes from an offset on. */
 static void put_back(const struct close *close, size_t offset, size_t size) {
-    memcpy(close->executor->region.base + offset, saved.region + ARENA_GUARD_SIZE + offset, size);
+    memcpy(close->executor->region.base + offset, saved.last->region + ARENA_GUARD_SIZE + offset, size);
 }
 
-struct verdict close_again(const struct close *close) {
-    struct executor *const executor = close->executor;
-    if (!is_saved(executor)) {
-        executor_end(executor, false);
-        return close_start(close, saved.layout, saved.growth, saved.stale);
+bool close_restore(const struct close *close, const struct close_place *place) {
+    if (!saved.kept) {
+        return false;
     }
+    struct state *const state = &saved.states[place->length - 1];
+    const bool stepped = saved.last == state; /* once, from there */
+    saved.last = state;
+    struct executor *const executor = close->executor;
     const struct subject_view *const view = executor->subject->view;
     const size_t touched = executor->touched_size;
     const size_t start = close->layouts.start;
-    memcpy(view->heap, saved.heap, view->heap_size);
-    if (!executor->is_unchanged) {
+    memcpy(view->heap, state->heap, view->heap_size);
+    if (!executor->is_unchanged || !stepped) {
         put_back(close, 0, executor->subject->facts.metadata);
         put_back(close, start, touched - start);
     }
-    if (executor->is_unchanged || !close_changed(close)) { /* these are all that a call that failed leaves */
-        executor->model = saved.executor.model;
-        executor->refusal = saved.executor.refusal;
-        executor->operation_count = saved.executor.operation_count;
+    if (stepped && !close_changed(close)) { /* these are all that a call that failed leaves */
+        executor->model = state->executor.model;
+        executor->refusal = state->executor.refusal;
+        executor->operation_count = state->executor.operation_count;
     } else {
-        *executor = saved.executor;
-        memcpy(executor->tables.slots, saved.slots, saved.count * sizeof saved.slots[0]);
-        memcpy(executor->tables.live, saved.live, saved.count * sizeof saved.live[0]);
-        executor->tables.live_bits[0] = saved.live_bits;
-        executor->tables.stale_bits[0] = saved.stale_bits;
+        *executor = state->executor;
+        memcpy(executor->tables.slots, state->slots, state->slot_count * sizeof state->slots[0]);
+        memcpy(executor->tables.live, state->live, state->live_count * sizeof state->live[0]);
+        executor->tables.live_bits[0] = state->live_bits;
+        executor->tables.stale_bits[0] = state->stale_bits;
     }
     executor->touched_size = touched;
-    return verdict_sound();
+    return true;
+}
+
+/* The last of the operations is judged again, so that it is known what the next one must leave. */
+struct verdict close_repeat(const struct close *close, const struct close_place *place,
+                            const struct alphabet *alphabets) {
+    struct executor *const executor = close->executor;
+    const bool seen = executor->subject->view != NULL; /* or what a call did is noted by its judges */
+    executor_end(executor, false);
+    executor->repeats_steps = seen && place->length > 1;
+    struct verdict verdict = close_start(close, place->layout, place->growth, saved.stale);
+    for (size_t i = 0; i + 1 < place->length && verdict_is_sound(verdict); i++) {
+        executor->repeats_steps = seen && i + 2 < place->length;
+        verdict = executor_step(executor, &alphabets[i].operations[place->operations[i]]);
+    }
+    return verdict;
 }
 
 struct verdict close_start(const struct close *close, uint64_t layout, enum close_growth growth, bool stale) {

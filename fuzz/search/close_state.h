@@ -17,14 +17,20 @@ static inline size_t close_first_slot(const struct close *close) {
 __attribute__((warn_unused_result)) struct verdict close_start(const struct close *close, uint64_t layout,
                                                                enum close_growth growth, bool stale);
 
-/* Keeps the state that close_start has just made, of that place. */
-void close_save(const struct close *close, const struct close_place *place, bool stale);
+/* Keeps the state that close_start or a step has just made, before operation number place->length. Sequences
+ * longer than one need all that the heap keeps (subject_view.is_whole); for one operation that may hide. */
+void close_save(const struct close *close, const struct close_place *place, size_t length, bool stale);
 
-/* Puts the executor back into that state, after a step from it. Where what the heap
- * keeps is not all known, or is poisoned, by starting again. */
-__attribute__((warn_unused_result)) struct verdict close_again(const struct close *close);
+/* Puts the executor back into the state before the last operation of the place, after steps from it. Returns
+ * false, and does nothing, where not all of it is kept, or it is poisoned. */
+bool close_restore(const struct close *close, const struct close_place *place);
 
-/* Has the step from there changed what is live, or where? */
+/* Gets there by starting again and repeating the operations before, which were judged when they were done
+ * first. */
+__attribute__((warn_unused_result)) struct verdict
+close_repeat(const struct close *close, const struct close_place *place, const struct alphabet *alphabets);
+
+/* Has the step from the last state saved, or put back, changed what is live, or where? */
 bool close_changed(const struct close *close);
 
 /* The number of the layout that the executor is in; the count of layouts when the heap has grown. */

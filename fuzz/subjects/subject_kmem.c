@@ -133,6 +133,7 @@ static void arrange(const struct live_block *live, size_t live_count) {
 static const struct subject_view view = {
     .heap = &heap,
     .heap_size = sizeof heap,
+    .is_whole = true,
     .poisons = true,
     .answers_damage = true,
     .start = start_region,

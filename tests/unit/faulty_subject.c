@@ -292,6 +292,7 @@ static struct subject_view view;
 __attribute__((constructor)) static void make_faulty(void) {
     view = *subject_kmem.view;
     view.poisons = false;
+    view.is_whole = false; /* it counts its calls */
     view.start = start;
     view.start_badly = start_badly;
     view.shatter = shatter;

@@ -266,7 +266,7 @@ class TestTheHeaps(FolderTest):
         assert code == VIOLATION
         assert "VIOLATION contents-moved" in output
         assert "before  |.4|#9 s0|.51|" in output
-        assert "bytes: 0-9 a-z payload by slot, . what no payload takes" in output
+        assert " 0-9 a-z payload by slot, . what no payload takes" in output
         assert "list_heap_realloc(payload[0], " in (self.folder / "program.ops.c").read_text("utf-8")
 
     def line_of(self, name, text):

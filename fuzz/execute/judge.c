@@ -354,9 +354,6 @@ struct verdict judge_heap(struct executor *executor, struct step *step, bool exp
     if (verdict_is_sound(verdict) && !explained) {
         verdict = judge_guards(executor);
     }
-    if (explained && step->call != CALL_COALESCE && step->predicted.asked_pages == 0) {
-        return verdict_is_sound(verdict) ? judge_poison_near(executor, step) : verdict;
-    }
     const size_t every = 1 + (model_region_size(&executor->model) - 1) / POISON_STEP_SIZE;
     const bool due = executor->operation_count % every == 0;
     return due && verdict_is_sound(verdict) ? judge_poison(executor) : verdict;

@@ -46,11 +46,6 @@ __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *e
  * otherwise. Cost: a load per 64 bytes of the region and of the payloads. */
 __attribute__((warn_unused_result)) struct verdict judge_poison(const struct executor *executor);
 
-/* The same of what a step has placed and freed, with the headers on both sides: all that a step whose stores
- * are explained has a reason to poison or to unpoison. Cost: that of those blocks. */
-__attribute__((warn_unused_result)) struct verdict judge_poison_near(const struct executor *executor,
-                                                                     const struct step *step);
-
 /* Do model and subject differ, with the oracles that would have reported it switched off? */
 bool judge_disagrees(const struct executor *executor, const struct step *step);
 

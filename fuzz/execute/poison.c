@@ -120,52 +120,10 @@ static struct verdict find_unpoisoned(const struct executor *executor, const uns
     return fail(index, 0, shadow);
 }
 
-static bool is_judged(const struct executor *executor) {
-    return executor_is_shown(executor) && executor->subject->view->poisons &&
-           judge_is_on(executor, ORACLE_POISON);
-}
-
-/* Is nothing accessible from start to end, or to the end of the region? In bytes. */
-static struct verdict check_poisoned(const struct executor *executor, const unsigned char *shadow,
-                                     size_t start, size_t end) {
-    const size_t region_size = model_region_size(&executor->model);
-    const size_t first = (start + GRANULE - 1) / GRANULE;
-    const size_t last = (end < region_size ? end : region_size) / GRANULE;
-    const bool right = last <= first || count_accessible(shadow + first, last - first) == 0;
-    return right ? verdict_sound() : find_unpoisoned(executor, shadow);
-}
-
-/*     | free with what it was merged with | header        and      header | payload | slack | header   */
-struct verdict judge_poison_near(const struct executor *executor, const struct step *step) {
-    if (!is_judged(executor)) {
-        return verdict_sound();
-    }
-    const unsigned char *const shadow = shadow_of(executor);
-    const struct prediction *const predicted = &step->predicted;
-    const size_t header_size = executor->model.policy.header_size;
-    struct verdict verdict = verdict_sound();
-    if (predicted->freed_offset != MODEL_NOTHING) {
-        const struct model_block freed =
-            model_block_at(&executor->model, predicted->freed_offset - header_size);
-        verdict = check_poisoned(executor, shadow, freed.offset, freed.offset + freed.size + header_size);
-    }
-    if (verdict_is_sound(verdict) && predicted->offset != MODEL_NOTHING) {
-        const struct slot *const slot = &executor->tables.slots[step->slot];
-        const size_t block_end = slot->offset + predicted->usable_size;
-        verdict = check_payload(slot, shadow);
-        if (verdict_is_sound(verdict)) {
-            verdict = check_poisoned(executor, shadow, slot->offset - header_size, slot->offset);
-        }
-        if (verdict_is_sound(verdict)) {
-            verdict = check_poisoned(executor, shadow, slot->offset + slot->size, block_end + header_size);
-        }
-    }
-    return verdict;
-}
-
 struct verdict judge_poison(const struct executor *executor) {
     const struct executor_tables *const tables = &executor->tables;
-    if (!is_judged(executor)) {
+    if (!executor_is_shown(executor) || !executor->subject->view->poisons ||
+        (executor->oracles & ORACLE_BIT(ORACLE_POISON)) == 0) {
         return verdict_sound();
     }
     const unsigned char *const shadow = shadow_of(executor);
@@ -188,11 +146,6 @@ struct verdict judge_poison(const struct executor *executor) {
 }
 
 #else
-
-struct verdict judge_poison_near(const struct executor *executor, const struct step *step) {
-    (void)executor, (void)step;
-    return verdict_sound();
-}
 
 struct verdict judge_poison(const struct executor *executor) {
     (void)executor;

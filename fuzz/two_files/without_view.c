@@ -15,11 +15,6 @@ struct verdict judge_poison(const struct executor *executor) {
     return verdict_sound();
 }
 
-struct verdict judge_poison_near(const struct executor *executor, const struct step *step) {
-    (void)executor, (void)step;
-    return verdict_sound();
-}
-
 struct verdict damage_perform(struct executor *executor, struct step *step) {
     (void)executor, (void)step;
     return verdict_sound();

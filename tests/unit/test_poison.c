@@ -1,9 +1,6 @@
 /* Specification: the oracle on poison, against a subject that is this project's heap but for what it poisons.
  * Only where AddressSanitizer is linked: elsewhere there is no poison. */
-#include "fuzz/host/guard.h"
 #include "tests/unit/executor_fixture.h"
-
-void __sanitizer_cov_store8(void *address);
 
 /* After call number `call` the bytes from base + offset on are poisoned, or not. */
 static struct {
@@ -130,47 +127,4 @@ TEST(poison_of_a_large_region_is_judged_at_the_end) {
     fault.size = 8;
     fault.poison = false;
     assert_verdict(judged(&large, "alloc 0 24; alloc 1 24; alloc 2 24", ORACLE_ALL), "poison 32000 0 8");
-}
-
-static bool start_told(const struct subject_region *region) {
-    const bool started = subject_kmem.view->start(region);
-    __sanitizer_cov_store8(subject_kmem.view->heap);
-    return started;
-}
-
-static const struct {
-    const char *name;
-    const char *before;
-    const char *operation;
-    size_t offset;
-    const char *verdict; /* right after the operation */
-} explained[] = {
-    {"the header of what is placed", TWO, "alloc 2 24", 64, "poison 64 0 8"},
-    {"its slack", TWO, "alloc 2 21", 88, "poison 88 5 8"},
-    {"the header behind it", TWO, "alloc 2 24", 96, "poison 96 0 8"},
-    {"a payload that is freed", THREE, "free 1", 40, "poison 40 0 8"},
-    {"the header behind it", THREE, "free 1", 64, "poison 64 0 8"},
-    {"what it is merged with", FOUR, "free 2", 32, "poison 32 0 8"},
-    {"what the step has nothing to do with", TWO, "alloc 2 24", 200, "sound"},
-};
-
-TEST_EACH(where_stores_are_explained_what_lies_around_a_step_is_judged_at_once, explained) {
-    struct subject_view *const view = own_view();
-    view->start = start_told;
-    subject = *executor.subject;
-    subject.alloc = alloc;
-    subject.free = call_free;
-    executor.subject = &subject;
-    executor.stores = &host_stores;
-    executor.trusts_stores = true;
-    fault.call = SIZE_MAX;
-    have(row->before);
-    base = executor.region.base;
-    fault.call = call_count;
-    fault.offset = row->offset;
-    fault.size = 8;
-    fault.poison = false;
-    const struct verdict verdict = perform(row->operation);
-    assert_verdict(verdict, row->verdict);
-    assert_int_equal(finish(verdict).oracle, ORACLE_POISON);
 }

@@ -125,8 +125,8 @@ static void set_stale(const struct close *close) {
     }
 }
 
-/* A state. What steps from it may change: the executor, its tables up to one slot past those in use, the heap's
- * structure, the metadata, and the region from the small heap on. */
+/* A state. What steps from it may change: the executor, its tables up to one slot past those in use, the
+ * heap's structure, the metadata, and the region from the small heap on. */
 struct state {
     struct executor executor;
     struct slot slots[ALPHABET_SLOTS + 1];
@@ -178,8 +178,8 @@ void close_save(const struct close *close, const struct close_place *place, size
     state->slot_count = 1;
     /* Steps after the first reach further stale slots than the live ones, but never those that are stale from
      * the start, which stand behind all. */
-    const uint64_t stale = length == 1 ? 0 : state->stale_bits & (((uint64_t)1 << ALPHABET_STALE) - 1);
-    for (uint64_t rest = state->live_bits | stale; rest != 0; rest >>= 1) { /* a slot each time */
+    const uint64_t freed = length == 1 ? 0 : state->stale_bits & (((uint64_t)1 << ALPHABET_STALE) - 1);
+    for (uint64_t rest = state->live_bits | freed; rest != 0; rest >>= 1) { /* a slot each time */
         state->slot_count++;
     }
     state->live_count = executor->model.live_count + 1;

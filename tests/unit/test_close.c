@@ -1,6 +1,6 @@
 /* Specification: sequences of a closure. Which heaps are put back into a state, and that a sequence begun
  * again is judged to its end. tests/tool/test_prove.py has what proofs find. */
-#include "fuzz/search/close.h"
+#include "fuzz/search/close_state.h"
 #include "tests/unit/executor_fixture.h"
 
 static uint8_t depths[64]; /* a layout each */
@@ -26,6 +26,24 @@ EXECUTOR_TEST(what_a_refused_call_changes_shows_at_the_end_of_a_sequence_that_wa
     assert_int_equal(worker.place.operations[0], 0);
     assert_int_equal(worker.place.operations[1], 0); /* the first two are those of the first sequence */
     assert_true(worker.place.operations[2] != 0);
+}
+
+EXECUTOR_TEST(pointers_of_slots_that_were_freed_are_put_back_as_well) {
+    struct close close = {.executor = &executor, .size = 64, .alphabet = CLOSE_CALLS, .route = CLOSE_PLAIN};
+    struct close_place place = {.layout = 0};
+    assert_null(close_open(&close));
+    place.layout = layouts_number(&close.layouts, NULL, 0);
+    assert_sound(close_start(&close, place.layout, place.growth, false));
+    assert_sound(perform("alloc 0 8; alloc 1 8; free 1; free 0"));
+    close_save(&close, &place, 3, false);
+    const size_t freed_offset = tables.slots[1].stale_offset;
+    assert_sound(perform("alloc 0 24; alloc 1 8; free 1"));
+    assert_true(tables.slots[1].stale_offset != freed_offset);
+    place.length = 1;
+    assert_int_equal(close_restore(&close, &place), !PORT_ADDRESS_SANITIZER);
+    if (!PORT_ADDRESS_SANITIZER) {
+        assert_int_equal(tables.slots[1].stale_offset, freed_offset);
+    }
 }
 
 static size_t start_count;

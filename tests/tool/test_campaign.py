@@ -389,8 +389,9 @@ class TestStatus(CampaignTree):
         figures = json.loads(output)
         assert not cut
         assert len({line["run"] for line in lines}) == 1
-        assert {name: lines[-1][name] for name in ("target", "build", "seconds", *series.COUNTS)} == {
-            name: figures[name] for name in ("target", "build", "seconds", *series.COUNTS)}
+        names = {name: name for name in ("target", "build", "seconds", *series.COUNTS)}
+        names.update(corpus_files="inputs_in_use", files_kept="corpus_files")
+        assert {name: lines[-1][name] for name in names} == {name: figures[shown] for name, shown in names.items()}
 
     def test_the_series_says_in_which_build_each_campaign_ran(self):
         other = self.tree / "build" / "engines" / "memory"

@@ -200,6 +200,8 @@ class Rules(unittest.TestCase):
         alike = {text.replace(f"name: ClusterFuzzLite {sanitizer}\n", "").replace(f"  SANITIZER: {sanitizer}\n", "")
                  for sanitizer, text in texts.items()}
         self.assertEqual(len(alike), 1)
+        # Two runs of one sanitizer wait for each other, whatever started them.
+        self.assertEqual(night.content["concurrency"]["group"], "${{ github.workflow }} " + night.content["env"]["SANITIZER"])
         # Each schedule but one is named where the sanitizer is chosen, and that one is of the first.
         named = re.findall(r"schedule == '([^']+)' && '(\w+)'", night.content["env"]["SANITIZER"])
         crons = [row["cron"] for row in night.events["schedule"]]

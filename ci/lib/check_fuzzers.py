@@ -8,7 +8,6 @@ import collections
 import concurrent.futures
 import os
 import pathlib
-import platform
 import random
 import re
 import select
@@ -49,7 +48,8 @@ RUNNER_OPTIONS = {
     "MSAN_OPTIONS": "print_stats=1:symbolize=0",
 }
 RUNNER_LIMITS = ["-rss_limit_mb=2560", "-timeout=25"]
-ELF_MACHINES = {"x86_64": 62, "i386": 3, "aarch64": 183}  # by the architecture's name
+HERE = "/proc/self/exe"  # Python: built for this machine, whatever that is called
+ALSO = {(2, 1, 62): (1, 1, 3)}  # what a machine runs besides its own: x86-64 runs i386
 
 # Libraries that are where targets are run.
 LIBRARIES = re.compile(r"^(lib(c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+)\.so\.\d+|ld-linux[\w.-]*\.so\.\d+)$")
@@ -142,6 +142,19 @@ def find_targets(folder):
 # One target.
 
 
+def machine_of(path):
+    """(class, byte order, machine) of an ELF file, as its header has them; None: it is no ELF file."""
+    with open(path, "rb") as file:
+        header = file.read(20)
+    if len(header) < 20 or not header.startswith(b"\x7fELF"):
+        return None
+    return header[4], header[5], int.from_bytes(header[18:20], "big" if header[5] == 2 else "little")
+
+
+def name_of(machine):
+    return f"the ELF machine {machine[2]} of {32 * machine[0]} bits" if machine else "no machine: it is no ELF file"
+
+
 class Target:
     """A target being judged: results gathers (check, problem), problem None when there is none; skipped, (check, reason)."""
 
@@ -216,11 +229,9 @@ class Target:
 
     def judge_architecture(self, path):
         """It can be run on this machine."""
-        with open(path, "rb") as file:
-            header = file.read(20)
-        machine = int.from_bytes(header[18:20], "little") if header.startswith(b"\x7fELF") else None
-        if machine != ELF_MACHINES.get(platform.machine()):
-            self.record("architecture", f"it is built for the machine {machine}, and this is {platform.machine()}")
+        machine, here = machine_of(path), machine_of(HERE)
+        if machine not in (here, ALSO.get(here)):
+            self.record("architecture", f"it is built for {name_of(machine)}, and this is {name_of(here)}")
             raise Unjudged
         self.record("architecture", None)
 

@@ -5,6 +5,7 @@ Needs what ci/setup installs.
 """
 
 import collections
+import contextlib
 import pathlib
 import re
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import unittest
 import zipfile
+from unittest import mock
 
 import check_fuzzers
 import fuzzer_trace
@@ -94,6 +96,35 @@ def check(*arguments):
         if match:
             results[match.group(2)][match.group(3)] = match.group(4)
     return done.returncode, results, done.stdout, done.stderr
+
+
+class MachineTest(unittest.TestCase):
+    """Which targets run where."""
+
+    X86_64, I386, ARM, RISCV64, RISCV32, S390X = (2, 1, 62), (1, 1, 3), (1, 1, 40), (2, 1, 243), (1, 1, 243), (2, 2, 22)
+
+    def objects_to(self, target, here):
+        """Whether a target of one machine is refused where Python is of another."""
+        with tempfile.TemporaryDirectory() as name:
+            for file, (width, order, machine) in (("target", target), ("python", here)):
+                header = b"\x7fELF" + bytes((width, order)) + bytes(12) + machine.to_bytes(2, "big" if order == 2 else "little")
+                pathlib.Path(name, file).write_bytes(header)
+            judged = check_fuzzers.Target(pathlib.Path(name), "target", None, None)
+            with mock.patch.object(check_fuzzers, "HERE", f"{name}/python"), contextlib.suppress(check_fuzzers.Unjudged):
+                judged.judge_architecture(pathlib.Path(name, "target"))
+            (what, problem), = judged.results
+            self.assertEqual(what, "architecture")
+            return problem
+
+    def test_a_target_of_this_machine_is_taken_and_on_x86_64_one_of_32_bits(self):
+        for machine in (self.X86_64, self.I386, self.ARM, self.RISCV64, self.S390X):
+            self.assertIsNone(self.objects_to(machine, machine))
+        self.assertIsNone(self.objects_to(self.I386, self.X86_64))
+
+    def test_a_target_of_another_machine_is_refused(self):
+        for target, here in ((self.X86_64, self.I386), (self.RISCV32, self.RISCV64), (self.ARM, self.X86_64), (self.RISCV64, self.X86_64)):
+            self.assertEqual(self.objects_to(target, here), f"it is built for the ELF machine {target[2]} of {32 * target[0]} bits, and this "
+                                                            f"is the ELF machine {here[2]} of {32 * here[0]} bits")
 
 
 class ChecksTest(unittest.TestCase):

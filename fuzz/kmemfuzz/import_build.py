@@ -10,6 +10,7 @@ from kmemfuzz import import_event
 from kmemfuzz.import_event import ALIGNED, FREE, REALLOC, SIZE_MOST, LineError, Unshown
 
 SLOTS_MOST = 4096
+FAILED_MOST = (1 << 128) - 1  # of a count times a size
 GIVEN_MOST = 1 << 48  # bytes that an allocator can have given
 NEVER = 1 << 64  # a line
 ZERO_SIZE_POINTER = 16  # what Linux gives for 0 bytes, each time
@@ -21,9 +22,9 @@ CODES = ("alloc {0} {1}", "zalloc {0} {1}", "aligned {0} {2} {1}", "realloc {0} 
          "interior {0} {1}", "misaligned {0} {1}", "foreign 0", "double {0} realloc", "interior {0} {1} realloc",
          "misaligned {0} {1} realloc", "foreign 0 realloc", "alloc {0} {2}", "realloc {0} {2}")
 NULL, DOUBLE, INTERIOR, MISALIGNED, FOREIGN, THROUGH_REALLOC, FAILED, FAILED_REALLOC = 5, 6, 7, 8, 9, 4, 14, 15
-RECORD = struct.Struct("<BHQQQ")  # code, slot, value, alignment, line
+RECORD = struct.Struct("<BHQQQ")  # code, slot, value, alignment (of what failed: the upper half of its size), line
 
-NO_PAYLOAD, LEFT_OUT = -1, -2  # in place of a slot
+NO_PAYLOAD, LEFT_OUT, STORED = -1, -2, -3  # in place of a slot
 ALIGNMENTS = (*(1 << power for power in range(13)), 65536, 0, 24)  # of format 1
 HEADER_SIZE = 8
 BLOCK_LEAST = 16
@@ -113,6 +114,7 @@ class Builder:
         self._live, self._addresses = {}, Addresses()
         self._freed, self._freed_before = {}, {}  # by pointer: (line, slot)
         self._elsewhere = set()  # pointers that lines which are left out got
+        self._stored = {}  # where such lines stored pointers that the log does not show, and that are not freed; the oldest first
         self._unshown = {}  # by alignment: the pointers that the log does not show, of live blocks, the oldest first
         self._free_slots = []
         self._begun = first == 0
@@ -129,6 +131,10 @@ class Builder:
     def _write(self, code, slot, value, line, alignment=0):
         self._file.write(RECORD.pack(code, slot, value, alignment, line))
         self.operation_count += 1
+
+    def _write_failed(self, code, slot, size, line):
+        size = min(size, FAILED_MOST)
+        self._write(code, slot, size & SIZE_MOST, line, size >> 64)
 
     def _take_slot(self):
         if self._free_slots:
@@ -204,6 +210,27 @@ class Builder:
         if self._elsewhere:
             self._elsewhere.discard(where)
 
+    def _remember(self, where, line, slot):
+        """That a pointer is freed."""
+        self._freed[where] = (line, slot)
+        if len(self._freed) > REMEMBERED:
+            self._freed_before, self._freed = self._freed, {}
+
+    def _is_unknown(self, where):
+        """Whether no line so far has shown a pointer, which is not in a live block either."""
+        return (isinstance(where, int) and where not in self._elsewhere and where not in self._freed and
+                where not in self._freed_before and self._holder(where) is None)
+
+    def _place_of(self, where):
+        """Where a line may have stored a pointer that is freed; None. What came from there before may be there again."""
+        if not self._stored:
+            return None
+        if self._is_unknown(where):
+            return next(iter(self._stored))
+        freed_line, slot = self._freed.get(where) or self._freed_before.get(where) or (NEVER, None)
+        newest = next(reversed(self._stored))
+        return newest if slot == STORED and self._stored[newest] > freed_line else None
+
     def _settle(self, block):
         """Says that a block lay over another, unless that one was being moved by then."""
         if block.over is not None:
@@ -224,9 +251,7 @@ class Builder:
             del self._live[where]
             if isinstance(where, int):
                 self._addresses.remove(where)
-            self._freed[where] = (line, block.slot)
-            if len(self._freed) > REMEMBERED:
-                self._freed_before, self._freed = self._freed, {}
+            self._remember(where, line, block.slot)
         self._settle(block)
         if block.slot >= 0 and self._begun:
             self._live_size -= block_size(block.size)
@@ -272,8 +297,7 @@ class Builder:
     def _find(self, where, line, word):
         """The live block at a pointer; None. A pointer that no line has shown is taken for one that a line did not show."""
         block = self._live.get(where)
-        if (block is None and self._unshown and isinstance(where, int) and where not in self._elsewhere and where not in self._freed and
-                where not in self._freed_before and self._holder(where) is None):
+        if block is None and self._unshown and self._is_unknown(where):
             for alignment in sorted(self._unshown, reverse=True):
                 if where % (alignment or 1) == 0:
                     names = self._unshown[alignment]
@@ -295,7 +319,7 @@ class Builder:
             if self._begun:
                 slot = self._take_slot()
                 if slot >= 0:
-                    self._write(FAILED, slot, min(size, SIZE_MOST), line)
+                    self._write_failed(FAILED, slot, size, line)
                     heapq.heappush(self._free_slots, slot)
                 else:
                     self.left_out += 1
@@ -331,6 +355,10 @@ class Builder:
             if where in self._elsewhere:
                 self._elsewhere.discard(where)
                 self.notes.add("elsewhere", line, "frees what a line that is left out got, and is left out too")
+            elif (place := self._place_of(where)) is not None:
+                self._remember(where, line, STORED)
+                self.notes.add("stored", line, f"freed, but no line shows this pointer: it is taken for what line {self._stored.pop(place)} "
+                               "stored, and left out as that line is")
             else:
                 self._misuse(where, line, 0)
             return
@@ -377,7 +405,7 @@ class Builder:
             self.failed_count += 1
             self.notes.add("failed realloc", line, f"the realloc to {size} bytes failed in the log: it becomes one that fails")
             if self._begun and block.slot >= 0:
-                self._write(FAILED_REALLOC, block.slot, min(size, SIZE_MOST), line)
+                self._write_failed(FAILED_REALLOC, block.slot, size, line)
             elif self._begun:
                 self.left_out += 1
         else:
@@ -408,7 +436,10 @@ class Builder:
         elif kind == REALLOC:
             self._resize(old, new, size, line, alignment)
         elif kind == import_event.LEFT_OUT:
-            self._leave_out(new)
+            if old is None:
+                self._leave_out(new)
+            elif len(self._stored) < REMEMBERED:
+                self._stored.setdefault(old, line)
         else:
             self._allocate(kind, new, size, alignment, line)
 

@@ -38,6 +38,8 @@ _FRONT_MOST = 200  # characters of it
 _RESUMED = re.compile(rf"<\.\.\. {_NAME} resumed>(.*)$")
 _RESULT = re.compile(r"[\s)]*=\s*(\S+)(?:\s+<[0-9.]+>)?\s*$")
 _LEFT_OUT = re.compile(r"\)\s{0,99}=\s(0x[0-9A-Fa-f]{1,16})(?: <[0-9.]{1,20}>)?\s*$")
+# What stores the pointer to a block where its first argument points.
+_STORES = re.compile(r"\b(?:__)?(?:getline|getdelim|v?asprintf)(?:_chk)?(?:@[\w.+-]{1,200})?\((0x[0-9A-Fa-f]{1,16}),[^()]*(\)\s{0,99}=|<unfinished)")
 _THREAD = re.compile(r"\s*(?:\[pid\s+(\d+)\]|(\d+)(?=\s))")
 _ARGUMENT = re.compile(r"(?:[A-Za-z_][\w ]*?\s*[=: ]\s*)?(?:\((?:void|char) ?\*\)\s*)?"
                        r"(\(?nil\)?|NULL|\(null\)|-?[0-9][0-9A-Za-z]*|[0-9a-f]+)\s*(?:bytes|B)?")
@@ -121,6 +123,7 @@ class CallReader:
     def __init__(self):
         self._open = {}  # by thread: the calls that have not returned, if there are any; the first one counts
         self.nested = 0  # calls inside others
+        self._seen_inside = set()  # where those store that others interrupt: it may be a pointer that the log shows
 
     def _thread(self, text):
         match = _THREAD.match(text)
@@ -217,9 +220,14 @@ class CallReader:
         return events
 
     def left_out(self, text):
-        """The pointer that a line which is left out got from elsewhere; None."""
+        """What a line that is left out got from elsewhere: (where it is stored, the pointer), one of them None; None: nothing."""
+        match = _STORES.search(text)
+        if match:
+            if match[2] == "<unfinished":
+                self._seen_inside.add(match[1])
+            return None if match[1] in self._seen_inside else (match[1], None)
         match = _LEFT_OUT.search(text)
-        return pointer(match[1]) if match and match[1] not in text[:match.start()] else None
+        return (None, pointer(match[1])) if match and match[1] not in text[:match.start()] else None
 
     def finish(self):
         """The events of the calls that never returned, or LineErrors."""

@@ -15,7 +15,7 @@ from kmemfuzz import heap, import_formats
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, Parser, add_caller, exit_codes, parse_positive,
                                    place_paths)
 from kmemfuzz.import_build import CODES, FAILED, FAILED_REALLOC, SLOTS_MOST, Builder, Notes, alignment_of
-from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LEFT_OUT, REALLOC, LineError
+from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LEFT_OUT, REALLOC, SIZE_MOST, LineError
 from kmemfuzz.import_fit import LITERAL_MOST, REGION_MOST, choose, records_of, scaled
 from kmemfuzz.outside_text import visible
 
@@ -125,8 +125,8 @@ class Reading:
                     self.other.add("other", number, "no call of an allocator is in this line; it is left out")
             if events is not None:
                 yield from events
-            elif (where := reader.left_out(text)) is not None:
-                yield LEFT_OUT, None, where, 0, 0, number
+            elif (got := reader.left_out(text)) is not None:
+                yield LEFT_OUT, *got, 0, 0, number
         self.last_line = number
         self.nested = reader.nested
         for event in reader.finish():
@@ -143,6 +143,7 @@ class Reading:
 
 def failing(size, code):
     """A size that fails as one did in the log: itself, if no heap holds it and a program can say it."""
+    size = min(size, SIZE_MOST)
     if REGION_MOST - 8 < size <= LITERAL_MOST:
         return str(size)
     for word, base in (("max", (1 << 64) - 1), ("2^63", 1 << 63), ("2^32", 1 << 32)):
@@ -159,6 +160,7 @@ def program_lines(file, head, scale):
             value = scaled(value, scale)
             alignment = alignment_of(alignment)
         elif code in (FAILED, FAILED_REALLOC):
+            value |= alignment << 64
             alignment = failing(value, code)
         text = CODES[code].format(slot, value, alignment)
         if code in (FAILED, FAILED_REALLOC) and alignment != str(value):

@@ -7,6 +7,7 @@ KMEM_PRESET names the build whose tool is tested (default: release).
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import time
 
@@ -245,6 +246,28 @@ class TestCallLines(ImportTest):
         self.require("malloc(8) = 0x10\nposix_memalign(0x7ffd, 64, 100) = 12\n--7-- calloc(1099511627776,1099511627776)free(0x10)\n",
                      ["alloc 0 8", "alloc 1 largest+1", "alloc 1 max", "free 0"],
                      notes="log:2: note: the allocation of 100 bytes failed in the log: it becomes one that fails (and 1 more such line)\n")
+
+        assert re.search(r"(?m)^alloc 1 max +# line 3, 1208925819614629174706176 bytes$", (self.folder / "out.ops").read_text("utf-8"))
+
+    def test_each_place_where_a_line_stored_a_pointer_that_is_not_shown_excuses_one_free(self):
+        getline = "getline({0}, 0x7ff8, 0x10, 0) = 32\n".format
+        free = "free({0}) = <void>\n".format
+        self.require("malloc(8) = 0x10\n" + 2 * getline("0x7ff0") + free("0x12") + free("0x80") + free("0x80") + free("0x90") +
+                     "__getdelim@libc.so.6(0x7ff0, 0x7ff8, 10, 0x10) = 4\n__asprintf_chk(0x7fe0, 1, 0x5012, 120) = 3\n" +
+                     free("0x80") + free("0xb0") + free("0xc0"),
+                     ["alloc 0 8", "misaligned 0 1", "double 0", "foreign 0", "foreign 0"],
+                     notes="log:2: note: no call of an allocator is in this line; it is left out (and 3 more such lines)\n"
+                           "log:4: note: freed, but 2 bytes inside the block of line 1: it becomes misaligned\n"
+                           "log:5: note: freed, but no line shows this pointer: it is taken for what line 2 stored, and left out as that line "
+                           "is (and 2 more such lines)\nlog:6: note: freed already, on line 5: it becomes double\n"
+                           "log:7: note: freed, but never allocated in this log: it becomes foreign (and 1 more such line)\n")
+
+    def test_a_pointer_that_is_stored_and_shown_excuses_no_free(self):
+        log = ("7 getline(0x7ff0, 0x7ff8, 0x10, 0 <unfinished ...>\n7 malloc@libc.so.6(120) = 0x80\n7 <... getline resumed> ) = 32\n"
+               "7 getline(0x7ff0, 0x7ff8, 0x10, 0) = 48\n7 free(0x80) = <void>\n7 free(0x90) = <void>\n")
+        self.require(log, ["alloc 0 120", "free 0", "foreign 0"],
+                     notes="log:1: note: no call of an allocator is in this line; it is left out (and 2 more such lines)\n"
+                           "log:6: note: freed, but never allocated in this log: it becomes foreign\n")
 
     @pytest.mark.parametrize("line, message", (("<... malloc(8) = 0x20free resumed> ) = <void>", "another call stands in a resumed one"),
                                                ("<... free resumed> )malloc(8) = <void>", "more, or less, than a result follows a resumed call"),

@@ -4,6 +4,8 @@ but the time of campaigns is changed."""
 import os
 import pathlib
 import re
+import shlex
+import signal
 import subprocess
 import tempfile
 
@@ -59,16 +61,21 @@ class Walk(Scratch):
         return line
 
     def run(self, command, planted):
-        state = pathlib.Path(self.state.name, "environment")
+        print(f"$ {command}", flush=True)
+        state = shlex.quote(f"{self.state.name}/environment")
         script = f"[ ! -e {state} ] || . {state}\n(exit {self.code})\n{shortened(command)}\ncode=$?\nexport -p >{state}\nexit $code"
-        try:
-            done = subprocess.run(["bash", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-                                  timeout=TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise Broken(f"'{command}' took more than {TIMEOUT_SECONDS} s") from error
-        self.code = done.returncode
-        return done.returncode, done.stdout
+        with subprocess.Popen(["bash", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                              start_new_session=True) as shell:
+            try:
+                output, _ = shell.communicate(timeout=TIMEOUT_SECONDS)
+            except BaseException as error:  # whatever the command started ends with it
+                os.killpg(shell.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise Broken(f"'{command}' took more than {TIMEOUT_SECONDS} s") from error
+                raise
+        self.code = shell.returncode
+        return shell.returncode, output
 
 
 def clone(tree, folder):

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 
 import check_docs
 import document_blocks
@@ -283,12 +284,24 @@ class TestCheckDocs:
         document_walks.follow(self.tree, ["README.md"], tally)
         return tally
 
-    def test_a_walk_runs_all_commands_in_one_environment_and_a_clean_clone(self):
+    def test_a_walk_runs_all_commands_in_one_environment_and_a_clean_clone(self, monkeypatch, capsys):
+        monkeypatch.setattr(tempfile, "tempdir", str(self.write("build/a b/c", "").parent))
         tally = self.walk("```sh\nexport WORD=kept\n./ci/fuzz --for 2h\n```\n\n"
                           "```console walk planted=none\n$ echo $WORD; cat ran; ls build\nkept\nran\nls: cannot access 'build': No such file or directory\n"
                           "$ rm ran; git status --short\n$ echo 12.3 s, 45 inputs/s\n0.1 s, 7 inputs/s\n```\n")
         assert (tally.failures, tally.passed) == ([], 5)
         assert not (self.tree / "ran").exists()
+        assert capsys.readouterr().out.startswith("$ export WORD=kept\n$ ./ci/fuzz --for 2h\n$ echo $WORD; cat ran")
+
+    def test_what_takes_too_long_ends_with_all_that_it_has_started(self, monkeypatch):
+        monkeypatch.setattr(document_walks, "TIMEOUT_SECONDS", 0.5)
+        os.mkfifo(self.tree / "left")
+        left = os.open(self.tree / "left", os.O_RDONLY | os.O_NONBLOCK)  # its end comes when no process holds it
+        tally = self.walk(f"```sh\n(sleep 60; echo left) >{self.tree}/left 2>&1 & wait\n```\n")
+        os.set_blocking(left, True)
+        assert os.read(left, 1) == b""
+        os.close(left)
+        assert [failure.rpartition("' ")[2] for failure in tally.failures] == ["took more than 0.5 s"]
 
     def test_a_walk_reports_what_fails_or_prints_something_else(self):
         tally = self.walk("```sh\n./ci/fuss\n```\n\n```console\n$ echo 1\n2\n```\n")

@@ -32,16 +32,21 @@ else:
 
 
 def parse_arguments(arguments):
+    codes = exit_codes("done", "the corpus would be too large or reach less, and is left as it was; or a fuzz target fails on an input")
     parser = Parser(
         prog="kmemfuzz corpus", example="kmemfuzz corpus merge build/campaign/heap/corpus",
-        description="Keeps the committed corpus small, and adds what campaigns found.",
-        epilog=exit_codes("done", "the corpus would be too large or reach less"))
+        description="Keeps the committed corpus small, and adds what campaigns found.", epilog=codes)
     words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
-    words.add_parser("prune", help=f"drop inputs from {COMMITTED / MINIMISED} that reach nothing new")
-    merge = words.add_parser("merge", help=f"add inputs to {COMMITTED / MINIMISED} that reach something new")
+
+    def add_word(word, text, operands=""):
+        return words.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=codes,
+                                example=f"kmemfuzz corpus {word}{operands}")
+
+    add_word("prune", f"drop inputs from {COMMITTED / MINIMISED} that reach nothing new")
+    merge = add_word("merge", f"add inputs to {COMMITTED / MINIMISED} that reach something new", " build/campaign/heap/corpus")
     merge.add_argument("folders", nargs="+", type=pathlib.Path, metavar="DIR",
                        help="a folder of inputs, such as build/campaign/heap/corpus, or an output folder of AFL++")
-    status = words.add_parser("status", help="print the files, bytes and features of every folder")
+    status = add_word("status", "print the files, bytes and features of every folder")
     status.add_argument("--json", action="store_true", help="the same as JSON")
     add_caller(parser)
     options = parser.parse_args(arguments)
@@ -126,8 +131,9 @@ def change(committed, folders):
     before, after = renew(committed, more)
     new = corpus.inputs(committed / MINIMISED)
     if folders:
-        print(f"{len(more)} inputs taken in from {', '.join(map(visible, folders))}")
-    print(f"{committed / MINIMISED}: {old_count} files, {old_size:,} bytes -> {len(new)} files, {size_of(new):,} bytes")
+        print(f"{len(more)} input{'s' * (len(more) != 1)} taken in from {', '.join(map(visible, folders))}")
+    print(f"{committed / MINIMISED}: {old_count} file{'s' * (old_count != 1)}, {old_size:,} bytes -> "
+          f"{len(new)} file{'s' * (len(new) != 1)}, {size_of(new):,} bytes")
     print(f"with {', '.join(KEPT)}: {before[0]} edges, {before[1]} features -> {after[0]} edges, {after[1]} features")
 
 

@@ -421,10 +421,10 @@ class TestTool(ToolTest):
             assert self.run_tool(*arguments) == (code, output, errors)
 
     def test_help_of_every_command_has_its_usage_its_exit_codes_and_an_example(self):
-        for command in PACKAGE:
-            code, output, errors = self.run_tool(command, "--help")
+        for command in (*PACKAGE, "corpus prune", "corpus merge", "corpus status"):
+            code, output, errors = self.run_tool(*command.split(), "--help")
             assert (code, errors) == (SOUND, "")
-            assert re.search(rf"^Usage: kmemfuzz {command} .*\n\n[A-Z](.|\n)*\nExit codes: 0 (.|\n)*\nExample:\n  kmemfuzz {command} ", output)
+            assert re.search(rf"^Usage: kmemfuzz {command} .*\n\n[A-Z](.|\n)*\nExit codes: 0 (.|\n)*\nExample:\n  kmemfuzz {command}\b", output)
         for command in COMMANDS:
             for arguments in ([command, "--help"], [command, "-h"], [command, "file", "--help"], ["help", command]):
                 code, output, errors = self.run_tool(*arguments)

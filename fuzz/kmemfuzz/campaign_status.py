@@ -126,5 +126,5 @@ def summarise(figures, options):
     kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
     print(f"  crashes             {found or 'none'}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))
     if figures["restarts"] or figures["workers_lost"]:
-        print(f"  workers             restarted {figures['restarts']:,} times; {figures['workers_lost']} of {options.jobs} lost")
+        print(f"  workers             restarted {figures['restarts']:,} time{'s' * (figures['restarts'] != 1)}; {figures['workers_lost']} of {options.jobs} lost")
     print(f"  distinct bugs       {sum(1 for its in figures['findings'] if not its['duplicate_of'])}")

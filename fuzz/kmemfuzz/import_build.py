@@ -278,7 +278,7 @@ class Builder:
             distance = where - start
             code, value = (MISALIGNED, distance % 8 - 1) if distance % 8 else (INTERIOR, distance // 8)
             slot = block.slot
-            self.notes.add((code, through), line, f"{word}, but {distance} bytes inside the block of line {block.line}: it becomes "
+            self.notes.add((code, through), line, f"{word}, but {distance} byte{'s' * (distance != 1)} inside the block of line {block.line}: it becomes "
                            f"{'misaligned' if code == MISALIGNED else 'interior'}")
         else:
             self.notes.add(("foreign", through), line, f"{word}, but never allocated in this log"
@@ -315,7 +315,7 @@ class Builder:
     def _allocate(self, kind, where, size, alignment, line):
         if where is None and size:
             self.failed_count += 1
-            self.notes.add("failed", line, f"the allocation of {size} bytes failed in the log: it becomes one that fails")
+            self.notes.add("failed", line, f"the allocation of {size} byte{'s' * (size != 1)} failed in the log: it becomes one that fails")
             if self._begun:
                 slot = self._take_slot()
                 if slot >= 0:
@@ -403,7 +403,7 @@ class Builder:
                 self._insert(new, Live(NO_PAYLOAD, 0, line, 0, 0))
         elif new is None:
             self.failed_count += 1
-            self.notes.add("failed realloc", line, f"the realloc to {size} bytes failed in the log: it becomes one that fails")
+            self.notes.add("failed realloc", line, f"the realloc to {size} byte{'s' * (size != 1)} failed in the log: it becomes one that fails")
             if self._begun and block.slot >= 0:
                 self._write_failed(FAILED_REALLOC, block.slot, size, line)
             elif self._begun:

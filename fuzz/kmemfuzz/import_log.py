@@ -363,8 +363,9 @@ def finish(options, name, form, file, builder, chosen):
             say(name, f"note: sizes are divided by {scale}: they need more than the largest heap, {REGION_MOST} bytes; cut it with --last, "
                 "--around, --from and --until to keep them")
     if builder.left_out:
-        head.append(f"# {builder.left_out} calls are left out.\n")
-        say(name, f"note: {builder.left_out:,} calls are left out, of blocks that came when {SLOTS_MOST:,} were live: a program has no more slots")
+        count = f"{builder.left_out:,} call{' is' if builder.left_out == 1 else 's are'} left out"
+        head.append(f"# {count}.\n")
+        say(name, f"note: {count}, of blocks that came when {SLOTS_MOST:,} were live: a program has no more slots")
     head.append(f"heap page={page} pages={pages} slots={slots}\n")
     lines = program_lines(file, head, scale)
     to_output = str(options.out) == "-"

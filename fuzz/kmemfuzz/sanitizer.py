@@ -114,7 +114,7 @@ def _undefined(values):
         "add-overflow": f"{left} + {right}{of_type}", "sub-overflow": f"{left} - {right}{of_type}",
         "mul-overflow": f"{left} * {right}{of_type}", "negate-overflow": f"-({left}){of_type}",
         "divrem-overflow": f"{left} divided by {right}{of_type}",
-        "shift-out-of-bounds": f"{left} shifted by {right} places{of_type}",
+        "shift-out-of-bounds": f"{left} shifted by {right} place{'s' * (right != 1)}{of_type}",
         "out-of-bounds": f"index {left}{of_type}", "invalid-value": f"{left}{of_type}",
         "null-pointer": f"{values['access']} of {kind}",
         "misaligned-pointer": f"{values['access']} of {kind} at {pointer}, not a multiple of {right}",
@@ -134,7 +134,8 @@ def details(outcome, image):
         return [f"  line       {_place(values['file'], values['file_line'], values['column'])}"]
     lines = [f"  address    {values['address']:#x}, in {image.region(values['address'])}"]
     if values["bad"] != values["address"]:
-        lines.append(f"  first bad  {values['bad']:#x}, {values['bad'] - values['address']} bytes in")
+        count = values["bad"] - values["address"]
+        lines.append(f"  first bad  {values['bad']:#x}, {count} byte{'s' * (count != 1)} in")
     return lines + _shadow(values, image)
 
 

@@ -63,7 +63,8 @@ static struct buffer print(const struct program *program) {
         rule_break(&rule_MEMORY);
     }
     if (steps_are_wanted()) {
-        (void)fprintf(stderr, "  prints %zu operations as\n", program->operation_count);
+        (void)fprintf(stderr, "  prints %zu operation%s as\n", program->operation_count,
+                      program->operation_count == 1 ? "" : "s");
         steps_print_text((const uint8_t *)text, size);
     }
     return (struct buffer){.bytes = (uint8_t *)text, .size = size};
@@ -261,7 +262,7 @@ static void check_encoding_in_place(const uint8_t *bytes, size_t size, struct bu
 
 static void check_binary(const uint8_t *bytes, size_t size) {
     if (steps_are_wanted()) {
-        (void)fprintf(stderr, "a binary program of %zu bytes\n", size);
+        (void)fprintf(stderr, "a binary program of %zu byte%s\n", size, size == 1 ? "" : "s");
     }
     const struct program program = program_decode(bytes, size);
     const struct buffer encoded = encode(&program);
@@ -283,7 +284,7 @@ static void check_binary(const uint8_t *bytes, size_t size) {
 static void check_text(const uint8_t *text, size_t size) {
     struct buffer parsed;
     if (steps_are_wanted()) {
-        (void)fprintf(stderr, "a text of %zu bytes\n", size);
+        (void)fprintf(stderr, "a text of %zu byte%s\n", size, size == 1 ? "" : "s");
         steps_print_text(text, size);
     }
     if (!parse(text, size, &parsed)) {

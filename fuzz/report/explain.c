@@ -34,7 +34,7 @@ static void format_address(uint64_t address, char value[NUMBER_SIZE]) {
 }
 
 static void format_bytes(uint64_t size, char value[NUMBER_SIZE]) {
-    snprintf(value, NUMBER_SIZE, "%" PRIu64 " bytes", size);
+    snprintf(value, NUMBER_SIZE, "%" PRIu64 " byte%s", size, size == 1 ? "" : "s");
 }
 
 static void format_count(uint64_t count, char value[NUMBER_SIZE]) {
@@ -84,6 +84,16 @@ static const struct unit {
     {"{refusal}", format_refusal}, {"{region}", format_region}, {"{owner}", format_owner},
 };
 
+/* Makes the first plural after a count of one singular: "1 live payloads so far". */
+static void make_singular(char *text) {
+    for (char *end = strchr(text, 's'); end != NULL; end = strchr(end + 1, 's')) { /* each s once */
+        if (strchr(" ,", end[1]) != NULL) { /* or the end of the text */
+            memmove(end, end + 1, strlen(end));
+            return;
+        }
+    }
+}
+
 /* Puts number in the place of the template's unit, if it has one. */
 static void fill_template(const char *template, uint64_t number, char text[EXPLAIN_VALUE_SIZE]) {
     snprintf(text, EXPLAIN_VALUE_SIZE, "%s", template);
@@ -92,8 +102,12 @@ static void fill_template(const char *template, uint64_t number, char text[EXPLA
         if (mark != NULL) {
             char value[NUMBER_SIZE];
             units[i].format(number, value);
-            snprintf(text, EXPLAIN_VALUE_SIZE, "%.*s%s%s", (int)(mark - template), template, value,
-                     mark + strlen(units[i].mark));
+            const int length =
+                snprintf(text, EXPLAIN_VALUE_SIZE, "%.*s%s", (int)(mark - template), template, value);
+            snprintf(text + length, EXPLAIN_VALUE_SIZE - (size_t)length, "%s", mark + strlen(units[i].mark));
+            if (number == 1 && units[i].format == format_count) {
+                make_singular(text + length);
+            }
         }
     }
 }
@@ -208,7 +222,8 @@ const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME
     } else if (step->call == CALL_DAMAGED) {
         explain_damaged(step, buffer);
     } else if (step->call == CALL_USABLE) {
-        snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> %zu bytes", step->usable_size);
+        snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> %zu byte%s", step->usable_size,
+                 step->usable_size == 1 ? "" : "s");
     } else if (step->refusal != REFUSAL_NONE) {
         snprintf(buffer, EXPLAIN_OUTCOME_SIZE, "-> refused: %s", explain_refusal(step->refusal));
     } else if (step->offset != MODEL_NOTHING && is_anywhere()) {

@@ -146,22 +146,24 @@ static void choose_scale(struct drawing *drawing) {
 
 static void write_title(const struct drawing *drawing, const struct history_block *block, uint64_t offset) {
     FILE *const stream = drawing->stream;
+    const uint64_t size = drawing->history->anywhere ? block->request : block->size;
+    const char *const bytes = size == 1 ? "byte" : "bytes";
     if (drawing->history->anywhere && block->slot == HISTORY_FREE) {
         fputs(picture_word(drawing->history, PICTURE_FREE), stream);
     } else if (drawing->history->anywhere) {
-        fprintf(stream, "slot %" PRIu32 ", %" PRIu64 " bytes, made by operation %" PRIu32, block->slot,
-                block->request, block->made_by);
+        fprintf(stream, "slot %" PRIu32 ", %" PRIu64 " %s, made by operation %" PRIu32, block->slot, size,
+                bytes, block->made_by);
     } else if (block->slot == HISTORY_FREE) {
-        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " bytes",
-                picture_word(drawing->history, PICTURE_FREE), offset, block->size);
+        fprintf(stream, "%s, offset %" PRIu64 ", %" PRIu64 " %s",
+                picture_word(drawing->history, PICTURE_FREE), offset, size, bytes);
     } else if (block->slot == HISTORY_NOBODY) {
-        fprintf(stream, "taken by no live allocation, offset %" PRIu64 ", %" PRIu64 " bytes", offset,
-                block->size);
+        fprintf(stream, "taken by no live allocation, offset %" PRIu64 ", %" PRIu64 " %s", offset, size,
+                bytes);
     } else {
         fprintf(stream,
-                "slot %" PRIu32 ", offset %" PRIu64 ", %" PRIu64 " bytes, asked %" PRIu64
+                "slot %" PRIu32 ", offset %" PRIu64 ", %" PRIu64 " %s, asked %" PRIu64
                 ", made by operation %" PRIu32,
-                block->slot, offset, block->size, block->request, block->made_by);
+                block->slot, offset, size, bytes, block->request, block->made_by);
     }
 }
 

@@ -8,8 +8,10 @@
 #define LINE_LIMIT 64
 
 void sv39_picture_print_model(const struct sv39_model *model, FILE *stream) {
-    (void)fprintf(stream, "  should be mapped, in %zu tables, %zu pages being free:\n",
-                  sv39_model_table_count(model), sv39_model_free_count(model));
+    const size_t tables = sv39_model_table_count(model);
+    const size_t free_pages = sv39_model_free_count(model);
+    (void)fprintf(stream, "  should be mapped, in %zu table%s, %zu page%s being free:\n", tables,
+                  tables == 1 ? "" : "s", free_pages, free_pages == 1 ? "" : "s");
     if (model->live_count == 0) {
         (void)fprintf(stream, "    nothing\n");
     }

@@ -62,11 +62,11 @@ static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct
     if (options->json) {
         diagnosis_print_json(diagnosis, NULL, stdout);
     } else {
+        const size_t count = diagnosis->recording.outcome.operation_count;
         printf("%s: sound, digest %016" PRIx64
-               ", %zu operations: there is nothing to explain, and nothing is "
-               "written\n",
-               input_name(options->source), diagnosis->recording.outcome.digest,
-               diagnosis->recording.outcome.operation_count);
+               ", %zu operation%s: there is nothing to explain, and nothing is written\n",
+               input_name(options->source), diagnosis->recording.outcome.digest, count,
+               count == 1 ? "" : "s");
         if (diagnosis->recording.outcome.set_aside != 0) {
             printf("It is so up to %s, which the subject's file sets aside.\n",
                    oracle_id(diagnosis->recording.outcome.set_aside));

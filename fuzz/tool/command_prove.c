@@ -65,7 +65,8 @@ static enum exit_code explain(const struct proof *proof, const struct close_plac
              proof->options->byte_count);
     enum exit_code code = output_write(path, bytes, size, true);
     if (code == EXIT_SOUND) {
-        printf("A program of %zu operations fails: it is in %s\n\n", program.operation_count, shown(path));
+        printf("A program of %zu operation%s fails: it is in %s\n\n", program.operation_count,
+               program.operation_count == 1 ? "" : "s", shown(path));
         fflush(stdout);
         code = command_start(&command_explain, (char *[]){path, force, NULL});
     }
@@ -153,7 +154,8 @@ static enum exit_code tell(const struct proof *proof) {
     if (proof->options->length == 0) {
         printf(" transitions (%.1f million a second)\n", rate);
     } else {
-        printf(" sequences of up to %zu operations (%.1f million a second)\n", proof->options->length, rate);
+        printf(" sequences of up to %zu operation%s (%.1f million a second)\n", proof->options->length,
+               proof->options->length == 1 ? "" : "s", rate);
     }
     return EXIT_SOUND;
 }

@@ -54,9 +54,10 @@ static void print_figures(const struct input *input, const struct reduced *reduc
     char failure[FAILURE_TEXT_SIZE];
     const size_t before = input->program.operation_count;
     const size_t after = reduced->program.operation_count;
-    printf("%s: %zu operation%s become %zu, %zu bytes become %zu; %zu replays, %.0f ms\n",
+    printf("%s: %zu operation%s become %zu, %zu bytes become %zu; %zu replay%s, %.0f ms\n",
            failure_text(&reduced->failure, failure), before, before == 1 ? "" : "s", after, input->size,
-           reduced->size, reduced->replay_count, reduced->milliseconds);
+           reduced->size, reduced->replay_count, reduced->replay_count == 1 ? "" : "s",
+           reduced->milliseconds);
     (void)text_print(&reduced->program, stdout); /* command_finish reports what could not be written */
 }
 

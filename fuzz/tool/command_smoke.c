@@ -297,11 +297,12 @@ static enum exit_code tell_sound(const struct options *options, const struct cou
                 name, counts->programs);
         return EXIT_USAGE;
     }
-    printf("sound: %" PRIu64 " programs of seed %zu, %" PRIu64 " operations",
-           counts->programs - counts->passed_over, options->seed, counts->operations);
+    const uint64_t judged = counts->programs - counts->passed_over;
+    printf("sound: %" PRIu64 " program%s of seed %zu, %" PRIu64 " operation%s", judged,
+           judged == 1 ? "" : "s", options->seed, counts->operations, counts->operations == 1 ? "" : "s");
     if (counts->passed_over != 0) {
-        printf("; %" PRIu64 " more were passed over, as %s cannot start in their regions",
-               counts->passed_over, name);
+        printf("; passed over: %" PRIu64 " more, as %s cannot start in their regions", counts->passed_over,
+               name);
     }
     printf("\n");
     if (options->statistics) {

@@ -85,7 +85,7 @@ VALUES = {
     "DIVISION_BY_ZERO": "1 divided by 0, type 'int'",
     "DIVISION_OVERFLOW": "-2147483648 divided by -1, type 'int'",
     "SHIFT_EXPONENT": "1 shifted by 32 places, type 'int'",
-    "SHIFT_BASE": "2147483647 shifted by 1 places, type 'int'",
+    "SHIFT_BASE": "2147483647 shifted by 1 place, type 'int'",
     "ARRAY_INDEX": "index 14, type 'const unsigned char[13]'",
     "BOOL_VALUE": "2, type 'const bool'",
     "NULL_READ": "load of 'const int'",

@@ -171,7 +171,7 @@ class Stepping(PageTest):
         self.open()
         self.browser.press("ArrowDown")
         self.assertEqual(self.browser.text("#announcement"),
-                         "Operation 0: alloc 0 100 -> slot 0, offset 8. 1 blocks taken, 1 free.")
+                         "Operation 0: alloc 0 100 -> slot 0, offset 8. 1 block taken, 1 free.")
         self.assertEqual(self.browser.run("return document.getElementById('announcement').getAttribute('aria-live')"),
                          "polite")
         active = "const list = document.getElementById(arguments[0]);" \

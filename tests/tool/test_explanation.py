@@ -320,7 +320,7 @@ VIOLATION sv39-table-page: Every table is a taken run of one page of the allocat
   operation 2: sv39_unmap(0x0)
   expected: 0x1 at address 0x0
   observed: 0x0
-  should be mapped, in 1 tables, 2 pages being free:
+  should be mapped, in 1 table, 2 pages being free:
     nothing
   tables, from the root, page 0:
     [0] page 3, which is free"""

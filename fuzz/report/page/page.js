@@ -180,7 +180,7 @@ class Page {
 
   showStep() {
     const last = this.run.lastPlace;
-    element("position").textContent = this.place === 0 ? `Start (${last} operations)`
+    element("position").textContent = this.place === 0 ? `Start (${last} operation${last === 1 ? "" : "s"})`
       : `Operation ${this.place - 1} (0 to ${last - 1})`;
     element("step-operation").textContent = this.operationName(this.place);
     element("step-outcome").textContent = this.outcomeOf(this.place);
@@ -268,7 +268,7 @@ class Page {
     const where = this.place === 0 ? "Start" : `Operation ${this.place - 1}: ${this.operationName(this.place)} ` +
       `${this.outcomeOf(this.place)}`;
     element("announcement").textContent =
-      `${where}. ${taken} blocks taken, ${heap.blocks.length - taken} free. ${this.noteAt(this.place)}`;
+      `${where}. ${taken} block${taken === 1 ? "" : "s"} taken, ${heap.blocks.length - taken} free. ${this.noteAt(this.place)}`;
   }
 
   // The rows: only those that can be seen exist.

@@ -1,12 +1,12 @@
-"""kmemfuzz corpus: measures the corpora, keeps the committed one small, and adds to it. That of a heap of one's own lies beside its
-file."""
+"""kmemfuzz corpus: measures the corpora, keeps the committed one small, adds to it, and drops findings that are sound by now. That of
+a heap of one's own lies beside its file."""
 
 import pathlib
 import shutil
 import sys
 import tempfile
 
-from kmemfuzz import corpus, heap
+from kmemfuzz import corpus, heap, results
 from kmemfuzz.campaign_folder import CAMPAIGNS
 from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
                                    place_paths)
@@ -36,7 +36,7 @@ def parse_arguments(arguments):
     parser = Parser(
         prog="kmemfuzz corpus", example="kmemfuzz corpus merge build/campaign/heap/corpus",
         description="Keeps the committed corpus small, and adds what campaigns found.", epilog=codes)
-    words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|status")
+    words = parser.add_subparsers(dest="word", required=True, metavar="prune|merge|settle|status")
 
     def add_word(word, text, operands=""):
         return words.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=codes,
@@ -46,6 +46,7 @@ def parse_arguments(arguments):
     merge = add_word("merge", f"add inputs to {COMMITTED / MINIMISED} that reach something new", " build/campaign/heap/corpus")
     merge.add_argument("folders", nargs="+", type=pathlib.Path, metavar="DIR",
                        help="a folder of inputs, such as build/campaign/heap/corpus, or an output folder of AFL++")
+    add_word("settle", "remove findings of campaigns that are sound by now")
     status = add_word("status", "print the files, bytes and features of every folder")
     status.add_argument("--json", action="store_true", help="the same as JSON")
     add_caller(parser)
@@ -168,6 +169,9 @@ def main(arguments):
         if options.word == "status":
             entries = status()
             print(dump_json(entries)) if options.json else print_status(entries)
+        elif options.word == "settle":
+            count = results.settle()
+            print(f"{count} finding{'' if count == 1 else 's'} removed: sound by now")
         else:
             change(COMMITTED, getattr(options, "folders", ()))
     except corpus.CorpusError as error:

@@ -105,11 +105,7 @@ def parse_arguments(arguments):
                                           "SARIF 2.1.0.", out=True)
     parser.add_argument("--junit", type=pathlib.Path, metavar="FILE", help="of the same run, also write what kmemfuzz junit does")
     parser.add_argument("--summary", type=pathlib.Path, metavar="FILE", help="and append to FILE what kmemfuzz summary prints")
-    parser.add_argument("--settle", action="store_true", help="first remove the findings of campaigns that are sound by now")
-    options = results.parse(parser, arguments)
-    if options.settle and options.files:
-        parser.error("--settle belongs to a run without FILE")
-    return options
+    return results.parse(parser, arguments)
 
 
 presets = results.presets
@@ -118,9 +114,6 @@ presets = results.presets
 def main(arguments):
     """Runs, and writes the document; returns the exit code of `kmemfuzz run`."""
     options = parse_arguments(arguments)
-    if options.settle:
-        count = results.settle()
-        print(f"{count} finding{'' if count == 1 else 's'} removed: sound by now")
     code, run = results.run(options)
     if run is None:
         return code

@@ -272,7 +272,6 @@ class TestTogether(ForgeTest):
         assert re.sub(r' time="[0-9.]+"', "", together) == re.sub(r' time="[0-9.]+"', "", alone)
         code, _, errors = self.run_tool("sarif", "new", "--junit", "junit", "a.ops")
         assert (code, errors.endswith(": junit exists; choose another name, or --force to replace it\n")) == (USAGE, True)
-        assert self.run_tool("sarif", "new", "--settle", "a.ops")[0] == USAGE
 
     def test_findings_that_are_sound_by_now_are_removed_and_of_others_the_reduced_programs_that_are(self, monkeypatch):
         sound = "kmem-program 1\nnull\n"

@@ -63,7 +63,7 @@ class TestRules:
     def test_both_hosts_run_the_same_words(self):
         commands = [step.get("run", "") for step in ACTION["runs"]["steps"]] + GITLAB[".kmemfuzz"]["script"]
         names = re.findall(r'fuzz/kmemfuzz" (\w+) "\$(?:KMEMFUZZ_)?SUBJECT"', " ".join(" ".join(commands).split()))
-        assert names == ["build", "run", "fuzz", "sarif", "build", "run", "fuzz", "junit"]
+        assert names == ["build", "corpus", "run", "fuzz", "sarif", "build", "run", "fuzz", "junit"]
 
     def test_the_example_gives_inputs_that_there_are_and_is_pinned(self):
         assert set(STEP["with"]) <= set(ACTION["inputs"])
@@ -223,15 +223,19 @@ class TestGitHub:
         assert self.run_action("schedule").failed
         found = self.results()
         assert found
-        steps = [{**step, "run": "true"} if step["name"] == "Fuzz" else step for step in ACTION["runs"]["steps"]]
-        blind = {**ACTION, "runs": {**ACTION["runs"], "steps": steps}}
+        def fuzzing(command):
+            return {**ACTION, "runs": {**ACTION["runs"], "steps": [{**step, "run": command} if step["name"] == "Fuzz" else step
+                                                                   for step in ACTION["runs"]["steps"]]}}
+        blind = fuzzing("true")
         assert self.run_action("schedule", action=blind).failed
         assert self.results() == found
         self.repository.text = sound
-        done = self.run_action("schedule", action=blind)
-        assert not done.failed, done.output
-        assert self.results() == []
-        assert not [*(self.workspace / FINDINGS).iterdir()]
+        once = fuzzing(f"printf 'kmem-program 1\\nnull\\n' >{FINDINGS}/crash-once")  # which does not happen again
+        for action, left in ((once, {"crash-once"}), (blind, set())):
+            done = self.run_action("schedule", action=action)
+            assert not done.failed, done.output
+            assert self.results() == []
+            assert {path.name for path in (self.workspace / FINDINGS).iterdir()} == left
 
     def test_a_heap_that_does_not_compile_fails_with_what_the_compiler_said(self):
         self.repository.text += "int unfinished("

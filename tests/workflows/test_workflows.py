@@ -207,6 +207,12 @@ class Rules(unittest.TestCase):
         crons = [row["cron"] for row in night.events["schedule"]]
         self.assertEqual((crons[1:], sanitizers[1:]), tuple(map(list, zip(*named))))
 
+    def test_a_night_drops_findings_before_its_own_are_there(self):
+        steps = [step["name"] for step in next(workflow for workflow in ALL if workflow.name == "nightly.yml").jobs["judge"]["steps"] if "name" in step]
+        order = ["Get the findings of the nights before", "Drop the findings that are sound by now", "Get the campaigns",
+                 "Keep the findings for the next night"]
+        self.assertEqual([name for name in steps if name in order], order)
+
     def test_a_job_of_gitlab_that_breaks_a_rule_is_told_which(self):
         commands = [step.command for step in STEPS]
         content = {"test": {"script": ["./ci/lint", "./ci/nosuch"]}}

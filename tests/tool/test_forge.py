@@ -223,7 +223,7 @@ class TestSummary(ForgeTest):
             assert output.startswith("## kmemfuzz: 1 distinct bug in 2 of 3 programs\n\n"
                                      f"### {SENTENCE}\n\n`kmem_free` in `src/kmem.c:{line_of('kmem_free')}`, found by `a.ops` and 1 more input\n\n"
                                      f"```text\nVIOLATION {SENTENCE}\n"), output
-            assert "\n>     1  free 0                 |....|\n" in output
+            assert "\n> 1  free 0    |................................|\n" in output
             assert output.endswith(f"\nReduced; this runs it again:\n\n```sh\nkmemfuzz run - <<'END'\n{REDUCED}END\n```\n")
             assert "written" not in output
 

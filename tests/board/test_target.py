@@ -210,7 +210,7 @@ class Usage(TargetTest):
 
     def test_wrong_arguments_are_usage_errors(self):
         for arguments in (["--configuration", "rv16"], ["--nonsense"], ["--watchdog", "0"], ["--blob", "x", "y"]):
-            self.expect(self.run_target(*arguments), 2, "usage:")
+            self.expect(self.run_target(*arguments), 2, "Usage:")
 
     def test_a_text_with_an_error_is_a_usage_error(self):
         self.expect(self.run_target(self.write("wrong.ops", HEAP + "allok 0 24\n")), 2, ":3:1: error:")

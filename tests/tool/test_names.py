@@ -49,7 +49,7 @@ PLACES = (
     ("bytes in a folder's place", {b"a": EXAMPLE_BYTES, HOSTILE + b"/b": b""}, ["asm", "a", "-o", HOSTILE], ENVIRONMENT, False),
     ("an explanation of what is sound", {HOSTILE: EXAMPLE_BYTES}, ["explain", HOSTILE], SOUND, False),
     ("an explanation", {HOSTILE: UNMERGED.encode()}, ["explain", HOSTILE], VIOLATION, True),
-    ("an explanation that exists", {b"a": EXAMPLE_BYTES, HOSTILE + b".c": b""}, ["explain", "a", "-o", HOSTILE], USAGE, False),
+    ("an explanation that exists", {b"a": UNMERGED.encode(), HOSTILE + b".c": b""}, ["explain", "a", "-o", HOSTILE], VIOLATION, True),
     ("a reduction of what is sound", {HOSTILE: EXAMPLE_BYTES}, ["reduce", HOSTILE, "-o", "o"], USAGE, False),
     ("a reduction that exists", {b"a": UNMERGED.encode(), HOSTILE: b""}, ["reduce", "a", "-o", HOSTILE], USAGE, True),
     ("a regression's program", {}, ["keep", HOSTILE, "name"], ENVIRONMENT, False),

@@ -31,8 +31,8 @@ def make_parser(word, description, out):
     """The parser of a word that runs programs; out: whether it writes a file."""
     parser = Parser(
         prog=f"kmemfuzz {word}", example=f"kmemfuzz {word} {_EXAMPLES.get(word, '')}corpus",
-        description=description + " Without FILE: the tree's corpus and the findings of campaigns of the heap; of a finding that "
-                                  "was explained, the reduced program.",
+        description=description + " Without FILE: the tree's corpus and what campaigns of the heap have found; of a finding that "
+                                  "has been explained, the reduced program.",
         epilog=exit_codes("all sound", "something fails", "usage or a program that cannot be read"))
     if out:
         parser.add_argument("out", type=pathlib.Path, metavar="OUT", help="the file to write")
@@ -90,9 +90,14 @@ def programs():
     return [*committed, *(str(replayed) for _, replayed in _findings())]
 
 
+def _path_of(result):
+    """The path that a result is of, as it was given."""
+    return os.fsdecode(urllib.parse.unquote_to_bytes(result["uri"].removeprefix("file://")))
+
+
 def settle():
     """Removes findings of campaigns that are sound by now: the explanation of one whose reduced program is, and it itself when
-    that is sound too. Returns how many."""
+    that is sound too. Returns how many. Raises OSError when they were not judged, and then removes no more."""
     count = 0
     for is_explained in (True, False):
         found = [(path, replayed) for path, replayed in _findings() if (path != replayed) == is_explained]
@@ -100,8 +105,11 @@ def settle():
             continue
         done = subprocess.run([corpus.KMEMFUZZ.absolute(), "run", "--json", "--", *(replayed for _, replayed in found)],
                               stdout=subprocess.PIPE, check=False)
-        for (path, _), result in zip(found, json.loads(done.stdout)["results"] if done.stdout else []):
-            if result["verdict"] == "sound":
+        if not done.stdout or done.returncode == EXIT_INTERNAL:
+            raise OSError(f"the findings were not judged: {corpus.KMEMFUZZ} run ended with {done.returncode}")
+        verdicts = {_path_of(result): result["verdict"] for result in json.loads(done.stdout)["results"]}
+        for path, replayed in found:
+            if verdicts.get(str(replayed)) == "sound":
                 for file in [*path.parent.glob(f"{path.name}.*"), *([] if is_explained else [path])]:
                     file.unlink()
                 count += not is_explained
@@ -128,7 +136,7 @@ def run(options):
         return done.returncode, None
     document = {**json.loads(done.stdout), "seconds": time.monotonic() - start}
     for result in document["results"]:
-        result["path"] = folder / os.fsdecode(urllib.parse.unquote_to_bytes(result["uri"].removeprefix("file://")))
+        result["path"] = folder / _path_of(result)
     return done.returncode, document
 
 
@@ -138,14 +146,26 @@ def ask(options, *arguments):
     return json.loads(done.stdout)
 
 
-def write(word, path, text):
-    """Writes a file whole. Returns whether it could."""
+def _try_to(write_to, word, path):
     try:
-        corpus.write_whole(pathlib.Path(os.path.realpath(path)), text.encode())
+        write_to(path)
     except OSError as error:
         print(f"kmemfuzz {word}: {visible(path)} cannot be written: {visible(error.strerror)}", file=sys.stderr)
         return False
     return True
+
+
+def write(word, path, text):
+    """Writes a file whole. Returns whether it could."""
+    return _try_to(lambda path: corpus.write_whole(pathlib.Path(os.path.realpath(path)), text.encode()), word, path)
+
+
+def append(word, path, text):
+    """Writes to the end of a file, which need not be there. Returns whether it could."""
+    def add(path):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+    return _try_to(add, word, path)
 
 
 NOT_WRITTEN = EXIT_ENVIRONMENT

@@ -121,9 +121,9 @@ def main(arguments):
     if not results.write("sarif", options.out, dump_json(document) + "\n") or (
             options.junit and not results.write("sarif", options.junit, junit.document_of(run))):
         return results.NOT_WRITTEN
-    if options.summary:
-        with open(options.caller / options.summary, "a", encoding="utf-8") as file:
-            file.write(summary.text_of(run, results.tool(options), summary.JOB_SIZE))
+    if options.summary and not results.append("sarif", options.caller / options.summary,
+                                              summary.text_of(run, results.tool(options), summary.JOB_SIZE)):
+        return results.NOT_WRITTEN
     for bug in results.distinct(run["results"]):
         uri, line, *_ = results.locate(bug[0])
         print(f"{uri}:{line}: {results.headline(bug[0])}")

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 import broken
 import sarif_rules
 from folders import write_script
-from kmemfuzz import results, summary
+from kmemfuzz import corpus_command, results, summary
 from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TOOL, USAGE, VIOLATION, ToolTest
 
 TEXT = "kmem-program 1\nheap page=64 pages=4\nalloc 3 24\nfree 3\n"
@@ -283,8 +283,20 @@ class TestTogether(ForgeTest):
         assert results.settle() == 1
         assert sorted(os.listdir(self.folder / "findings")) == ["crash-a", "crash-a.log", "crash-a.reduced", "crash-c", "crash-d"]
 
+    def test_findings_that_could_not_be_judged_stay_and_are_no_success(self, monkeypatch):
+        self.write("findings/crash-a", "kmem-program 1\nnull\n")
+        monkeypatch.setattr(results, "places", lambda _: (self.folder, self.folder))
+        monkeypatch.setattr(results.corpus, "KMEMFUZZ", pathlib.Path("/bin/false"))
+        assert corpus_command.main(["settle"]) == ENVIRONMENT
+        assert os.listdir(self.folder / "findings") == ["crash-a"]
+
 
 class TestErrors(ForgeTest):
+    def test_a_summary_that_cannot_be_written_is_the_environment(self):
+        self.write("a.ops", TEXT)
+        code, _, errors = self.run_tool("sarif", "out", "a.ops", "--summary", ".")
+        assert (code, errors.endswith("cannot be written: Is a directory\n")) == (ENVIRONMENT, True), errors
+
     def test_an_existing_file_is_replaced_only_with_force(self):
         self.write("a.ops", TEXT)
         self.write("out", "mine")

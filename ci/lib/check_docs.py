@@ -34,7 +34,7 @@ import command_table
 import document_walks
 import pictures
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
-from document_blocks import NOT_RUN, Broken, Scratch, check_blocks
+from document_blocks import NOT_RUN, WALKED, Broken, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
 from documents import Tally, parse_document
 from kmemfuzz.entry import enter
@@ -103,6 +103,14 @@ def read_documents(tree):
     return documents, missing
 
 
+def check_walked(document, tally):
+    """Blocks that only --walk runs stand in documents that it follows."""
+    for block in document.blocks:
+        if "walk" in block.marks:
+            followed = document.path.as_posix() in (*document_walks.DOCUMENTS, *WALKED)
+            tally.record(document, block.line, None if followed else "--walk alone runs this block, and does not follow this document")
+
+
 def check_tree(tree, kmemfuzz, with_oracles=True):
     """Checks every document of a tree. Returns the tally."""
     tally = Tally()
@@ -114,6 +122,7 @@ def check_tree(tree, kmemfuzz, with_oracles=True):
         own = Tally()
         check_links(tree, document, own)
         check_names(document, commands, own)
+        check_walked(document, own)
         with tempfile.TemporaryDirectory(prefix="check-docs-") as folder:
             check_blocks(document, Scratch(tree, kmemfuzz, pathlib.Path(folder)), own)
         return own

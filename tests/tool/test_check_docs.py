@@ -307,6 +307,12 @@ class TestCheckDocs:
         tally = self.walk("```sh\n./ci/fuss\n```\n\n```console\n$ echo 1\n2\n```\n")
         assert [failure.split(" ")[0] for failure in tally.failures] == ["README.md:2:", "README.md:6:"]
 
+    def test_a_block_that_only_a_walk_runs_is_reported_in_a_document_that_none_follows(self):
+        text = "```console walk\n$ echo 1\n2\n```\n"
+        self.assert_sound(text)  # README.md is followed
+        self.write("docs/other.md", f"# A heading\n\n{text}")
+        assert self.failures("")[0].startswith("docs/other.md:4: --walk alone runs this block")
+
     @pytest.mark.parametrize("command, typed", [
         ("./ci/fuzz --for 2h --target pages   # x", "./ci/fuzz --for 5s --target pages   # x"),
         ("./ci/fuzz", "./ci/fuzz --for 5s "),

@@ -5,8 +5,8 @@
 #include "fuzz/program/blob.h"
 #include "fuzz/program/program.h"
 
-/* The number of the generator, another one when a weight is or programs of a seed may be others: a hash of
- * its weights and of some programs that it makes. Costs as much as making them, 16 KiB at most. */
+/* The number of the generator: a hash of its weights and of 64 programs that it makes. A change of its code
+ * that shows in none of these keeps the number. Costs as much as making them, 16 KiB at most. */
 uint64_t packed_generator(void);
 
 /* As blob_open, but refuses a seed for another generator with BLOB_GENERATOR. */

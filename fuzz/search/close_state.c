@@ -168,6 +168,7 @@ void close_save(const struct close *close, const struct close_place *place, size
         return;
     }
     const struct arena region = executor->region;
+    REQUIRE(executor->copy == NULL); /* which would not be put back */
     saved.region_size =
         ARENA_GUARD_SIZE + executor->model.page_limit * executor->model.page_size + REGION_TAIL;
     REQUIRE(saved.region_size <= sizeof state->region);

@@ -1,7 +1,7 @@
 /* A copy of the region as the last step left it. A step may change the headers around its block and the
  * payload it returns; where every other byte is as it was, no other payload needs to be compared with its
- * pattern. It works with every compiler, unlike stores that are told of (stores.h), and sees whatever comes
- * to be, whoever has stored it. */
+ * pattern. Unlike traced stores (stores.h), it works with every compiler, and sees a change whoever made
+ * it. */
 #ifndef KMEM_COPY_H
 #define KMEM_COPY_H
 

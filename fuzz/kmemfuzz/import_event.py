@@ -1,7 +1,7 @@
 """What a line of a log says: events, each a tuple (kind, old, new, size, alignment, line). old is what is freed or resized, new what
 was returned; a pointer is an int, a name a str, one that the log does not show an Unshown, and NULL is None. A REALLOC that lines of other threads interrupt has in place of
-an alignment the line that it began on. LEFT_OUT: a line that is left out got a pointer, new, or stored
-one that the log does not show where old points."""
+an alignment the line that it began on. LEFT_OUT: a line that is left out got a pointer, new, or stored one that the log does not show
+where old points."""
 
 import re
 

@@ -5,9 +5,10 @@
  *     file, title, sentence, facts [[name, value]], said      the report, in words
  *     heap {pageSize, pageCount, pageLimit, headerSize}       bytes, pages at first, pages at most, bytes
  *          shown                                              false: free is what no payload takes
- *          anywhere, shownEnd                                 true: gaps have no size; the offset first shown
- * up to words [word]                                            of the legend, by enum picture_part; "": not
- * drawn program [line]                                          the lines of its text before the operations
+ *          anywhere                                           true: gaps have no size
+ *          shownEnd                                           where the part that is shown first ends
+ *     words [word]                                            the legend's, by enum picture_part, or ""
+ *     program [line]                                          the lines of its text before the operations
  *     end "sound", "violation" or "died"; failed              the index of the operation that failed, or null
  *     extents [{offset, size, what}]                          the bytes that the failure is about
  *     first [block]                                           the heap before the first operation

@@ -9,10 +9,8 @@
 #include "fuzz/report/summary.h"
 #include "fuzz/text/text.h"
 
-#define GRAIN ((uint64_t)8)
-#define OPERATION_MOST                                                                                       \
-    ((size_t)22) /* characters of an operation that are printed, or a third of the line                      \
-                  */
+#define GRAIN          ((uint64_t)8)
+#define OPERATION_MOST ((size_t)22) /* characters of one that are printed; a third of a short line */
 #define SEVERAL        '+'
 #define SMALLEST_BLOCK ((uint64_t)16) /* bytes: a cell of as many has one payload at most */
 

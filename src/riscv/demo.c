@@ -90,9 +90,8 @@ static void start(void) {
     board_print(" pages of RAM are free. The heap starts with ");
     demo_print_decimal(KMEM_KERNEL_PAGE_COUNT);
     board_print(" of them, as one free block.\n"
-                "After each statement stands the heap: |#32| is a taken block of 32 bytes, its header "
-                "included, |.64| a "
-                "free one.\n");
+                "After each statement stands the heap: |#32| is a taken block of 32 bytes, its "
+                "header included, |.64| a free one.\n");
     enum kmem_error error = KMEM_OK;
     SHOW(error = kmem_kernel_init(&pages));
     REQUIRE(error == KMEM_OK);

@@ -4,6 +4,7 @@ to name it wrongly. One build is shared, and its heap has its bug only when HEAP
 import json
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -78,9 +79,9 @@ class TestOwnHeap:
     def test_a_bug_is_found_explained_and_kept_and_fixed(self):
         code, _, errors = self.run("fuzz", HEAP, "--for", "60s", "--jobs", "1", "--until-crash", HEAP_BUG="1")
         assert code == VIOLATION
-        replay = re.search(r"^  replay  (\S+) run tests/my_heap\.c (\S+)$", errors, re.MULTILINE)
+        replay = re.search(r"^  replay  (.+) run tests/my_heap\.c (\S+)$", errors, re.MULTILINE)
         tool, reduced = replay.groups()
-        assert tool == str(TOOL)
+        assert shlex.split(tool) == [str(TOOL)]
         assert reduced.startswith(f"{PLACE}/findings/")
         finding = reduced.removesuffix(".reduced")
         for ending in ("", ".log", ".reduced", ".reduced.ops", ".c", ".html"):
@@ -120,7 +121,7 @@ class TestOwnHeap:
         code, output, _ = self.run("summary", HEAP, HEAP_BUG="1")
         command = output.split("```sh\n")[1].split("\n```")[0]
         assert code == VIOLATION
-        assert command.startswith(f"{TOOL} run {HEAP} - <<'END'\n")
+        assert command.startswith(f"{shlex.quote(str(TOOL))} run {HEAP} - <<'END'\n")
         done = subprocess.run(["bash", "-c", command], cwd=self.top, env={**os.environ, "HEAP_BUG": "1"}, capture_output=True, check=False)
         assert done.returncode == VIOLATION
 

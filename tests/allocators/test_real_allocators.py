@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
 OPERATIONS = int(os.environ.get("KMEM_OPERATIONS", "200000"))
+EMULATORS = {"i386": ["qemu-i386"]}  # kernels without support for 32-bit programs are common
 FEW = 20000
 MANY = 10000000  # more than a known bug needs
 TIMEOUT = 240 + OPERATIONS // 2000  # seconds a run may take on a busy machine before it counts as hanging
@@ -39,7 +40,7 @@ void *calloc(size_t count, size_t size) {
 
 def run(preset, heap, *arguments, **environment):
     """(exit code, output) of random programs on a heap."""
-    done = subprocess.run([BUILD / preset / "tests" / "subjects" / "foreign_random_run", *map(str, arguments)],
+    done = subprocess.run([*EMULATORS.get(preset, ()), BUILD / preset / "tests" / "subjects" / "foreign_random_run", *map(str, arguments)],
                           env=dict(os.environ, SUBJECT=heap, **environment), timeout=TIMEOUT, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout

@@ -8,6 +8,7 @@
 
 #include "fuzz/execute/bad_start.h"
 #include "fuzz/text/shown.h"
+#include "fuzz/text/text.h"
 
 #define NUMBER_SIZE 64 /* bytes, of a number in words */
 
@@ -170,6 +171,59 @@ const char *explain_adapter(const struct assertion *place, char buffer[EXPLAIN_S
              place->source.line == 0 ? "" : " ",
              place->source.line == 0 ? "" : shown(explain_file(place->source.file)));
     return buffer;
+}
+
+static bool allocates(enum operation_kind kind) {
+    return kind == OPERATION_ALLOC || kind == OPERATION_ZALLOC || kind == OPERATION_CALLOC ||
+           kind == OPERATION_ALIGNED;
+}
+
+/* Why the call was not about the slot that the operation names; "" when it was. */
+static void explain_slot(const struct step *step, char text[EXPLAIN_OUTCOME_SIZE]) {
+    const struct operation *const operation = &step->operation;
+    text[0] = '\0';
+    if (!operation_takes(operation->kind, OPERAND_SLOT) || step->call == CALL_NONE) {
+        return;
+    }
+    if (step->null_pointer) {
+        const bool misuses = operation_takes(operation->kind, OPERAND_THROUGH);
+        snprintf(text, EXPLAIN_OUTCOME_SIZE, "no %s: NULL", misuses ? "such pointer" : "slot is live");
+    } else if (allocates(operation->kind) && step->call == CALL_FREE) {
+        snprintf(text, EXPLAIN_OUTCOME_SIZE, "every slot is live: frees slot %zu", step->slot);
+    } else if (step->slot != STEP_NO_SLOT && step->slot != operation->slot) {
+        if (allocates(operation->kind)) {
+            snprintf(text, EXPLAIN_OUTCOME_SIZE, "slot %u is live", operation->slot);
+        } else {
+            snprintf(text, EXPLAIN_OUTCOME_SIZE, "slot %u is empty: slot %zu", operation->slot, step->slot);
+        }
+    }
+}
+
+/* The bytes that a size relative to the heap or the machine was; "" for any other. */
+static void explain_size(const struct step *step, char text[EXPLAIN_OUTCOME_SIZE]) {
+    const struct operation *const operation = &step->operation;
+    const bool asks = step->call >= CALL_ALLOC && step->call <= CALL_EXTEND;
+    text[0] = '\0';
+    if (asks && operation_has_size(operation) && operation->size.base != SIZE_BASE_LITERAL) {
+        snprintf(text, EXPLAIN_OUTCOME_SIZE, "size %" PRIu64, step->size);
+    }
+}
+
+const char *explain_step(const struct step *step, const char *unfinished, char line[EXPLAIN_STEP_SIZE]) {
+    char operation[TEXT_OPERATION_SIZE];
+    char outcome[EXPLAIN_OUTCOME_SIZE];
+    char slot[EXPLAIN_OUTCOME_SIZE];
+    char size[EXPLAIN_OUTCOME_SIZE];
+    explain_slot(step, slot);
+    explain_size(step, size);
+    const char *const why = step->recovery ? "freeing everything at the end" : slot;
+    const bool both = *why != '\0' && *size != '\0';
+    const bool any = *why != '\0' || *size != '\0';
+    snprintf(line, EXPLAIN_STEP_SIZE, "%5zu  %-28s %s%s%s%s%s%s", step->index,
+             text_operation(&step->operation, operation),
+             unfinished != NULL ? unfinished : explain_outcome(step, outcome), any ? "  (" : "", why,
+             both ? "; " : "", size, any ? ")" : "");
+    return line;
 }
 
 const char *explain_heap(const struct program_header *geometry, char buffer[EXPLAIN_HEAP_SIZE]) {

@@ -12,8 +12,7 @@
 #include "fuzz/text/shown.h"
 #include "fuzz/text/text.h"
 
-#define LINE_SIZE  256 /* bytes: a step in words */
-#define LAST_STEPS 8   /* operations a report looks back */
+#define LAST_STEPS 8 /* operations a report looks back */
 
 /* What is remembered of a run while it goes on. */
 struct recorder {
@@ -28,14 +27,6 @@ struct recorder {
 };
 
 static struct recorder recorder; /* static, for report_last_words: a dying process cannot pass it on */
-
-static void describe_step(const struct step *step, bool under_way, char line[LINE_SIZE]) {
-    char operation[TEXT_OPERATION_SIZE];
-    char outcome[EXPLAIN_OUTCOME_SIZE];
-    snprintf(line, LINE_SIZE, "%5zu  %-28s %s%s", step->index, text_operation(&step->operation, operation),
-             under_way ? "" : explain_outcome(step, outcome),
-             step->recovery ? "  (freeing everything at the end)" : "");
-}
 
 static void remember(struct recorder *record, const struct step *step, bool under_way) {
     record->steps[step->index % LAST_STEPS] = *step;
@@ -70,8 +61,8 @@ static void record_after(void *context, const struct executor *executor, const s
     if (record->trace == NULL) {
         return;
     }
-    char line[LINE_SIZE];
-    describe_step(step, false, line);
+    char line[EXPLAIN_STEP_SIZE];
+    explain_step(step, NULL, line);
     fprintf(record->trace, "%s\n       %s", line, record->after.text);
     if (verdict_is_sound(verdict)) {
         fprintf(record->trace, "  digest %016" PRIx64, executor->digest);
@@ -116,8 +107,8 @@ static void print_last_steps(FILE *stream) {
     fprintf(stream, "\n  last operations (number, operation, what it did)\n");
     for (size_t i = recorder.step_count - count; i < recorder.step_count; i++) {
         const bool last = i + 1 == recorder.step_count;
-        char line[LINE_SIZE];
-        describe_step(&recorder.steps[i % LAST_STEPS], last && recorder.under_way, line);
+        char line[EXPLAIN_STEP_SIZE];
+        explain_step(&recorder.steps[i % LAST_STEPS], last && recorder.under_way ? "" : NULL, line);
         fprintf(stream, "  %s %s\n", last ? ">" : " ", line);
     }
 }

@@ -48,12 +48,9 @@ static void print_program(const struct diagnosis *diagnosis, FILE *stream) {
     for (size_t i = 0; i < history->step_count; i++) {
         const struct step *const step = &history->steps[i].step;
         const bool under_way = history->under_way && i + 1 == history->step_count;
-        char operation[TEXT_OPERATION_SIZE];
-        char outcome[EXPLAIN_OUTCOME_SIZE];
-        fprintf(stream, "  %c %5zu  %-28s %s%s\n", i == failed ? '>' : ' ', step->index,
-                text_operation(&step->operation, operation),
-                under_way ? "-> did not return" : explain_outcome(step, outcome),
-                step->recovery ? "  (freeing everything at the end)" : "");
+        char line[EXPLAIN_STEP_SIZE];
+        fprintf(stream, "  %c %s\n", i == failed ? '>' : ' ',
+                explain_step(step, under_way ? "-> did not return" : NULL, line));
     }
 }
 

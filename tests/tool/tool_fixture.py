@@ -44,9 +44,9 @@ EXAMPLE_TRACE = """\
        |.32|#48 s1|.176|  digest 4707eb92b0d5f33b
     4  aligned 2 64 16              -> slot 2, offset 128
        |.32|#48 s1|.40|#24 s2|.112|  digest 107b89c7f8f76334
-    5  alloc 3 largest+1            -> refused: exhausted
+    5  alloc 3 largest+1            -> refused: exhausted  (size 105)
        |.32|#48 s1|.40|#24 s2|.112|  digest 4630367545510b6a
-    6  realloc 1 usable+8           -> slot 1, offset 40
+    6  realloc 1 usable+8           -> slot 1, offset 40  (size 48)
        |.32|#56 s1|.32|#24 s2|.112|  digest c04c127557b34221
     7  free 1                       -> freed offset 40  (freeing everything at the end)
        |.120|#24 s2|.112|  digest a46feb6b5c742751

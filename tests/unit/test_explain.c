@@ -181,6 +181,34 @@ EXECUTOR_TEST(every_outcome_of_a_step_has_its_words) {
     assert_outcome(step, "-> header at offset 32 with 0x18 flipped: corrupt");
 }
 
+static void assert_line(struct step step, const char *expected) {
+    char line[EXPLAIN_STEP_SIZE];
+    assert_ptr_equal(explain_step(&step, NULL, line), line);
+    assert_string_equal(line, expected);
+}
+
+EXECUTOR_TEST(a_step_in_a_line_says_what_its_slot_and_size_became_and_why) {
+    struct step step = {.index = 4, .call = CALL_ZALLOC, .slot = 1, .size = 1, .offset = 24};
+    step.operation = (struct operation){.kind = OPERATION_ZALLOC, .slot = 1, .size = {.amount = 1}};
+    assert_line(step, "    4  zalloc 1 1                   -> slot 1, offset 24");
+    step.operation.slot = 0;
+    assert_line(step, "    4  zalloc 0 1                   -> slot 1, offset 24  (slot 0 is live)");
+    step.operation.size = (struct size_operand){.base = SIZE_BASE_USABLE, .amount = 8};
+    step.size = 40;
+    assert_line(step, "    4  zalloc 0 usable+8            -> slot 1, offset 24  (slot 0 is live; size 40)");
+    step = (struct step){.index = 4, .call = CALL_FREE, .slot = 7, .operation = step.operation};
+    step.offset = MODEL_NOTHING;
+    step.pointer_offset = 96;
+    assert_line(step,
+                "    4  zalloc 0 usable+8            -> freed offset 96  (every slot is live: frees slot 7)");
+    step.operation = (struct operation){.kind = OPERATION_FREE, .slot = 3};
+    assert_line(step, "    4  free 3                       -> freed offset 96  (slot 3 is empty: slot 7)");
+    step.null_pointer = true;
+    assert_line(step, "    4  free 3                       -> done  (no slot is live: NULL)");
+    step.operation.kind = OPERATION_DOUBLE;
+    assert_line(step, "    4  double 3                     -> done  (no such pointer: NULL)");
+}
+
 EXECUTOR_TEST(every_refusal_has_its_name_and_what_is_none_is_unknown) {
     ASSERT_NAMES(explain_refusal, "none exhausted bad-alignment foreign-pointer misaligned-pointer "
                                   "interior-pointer double-free corrupt");

@@ -36,7 +36,7 @@ EXECUTOR_TEST(a_report_says_what_broke_where_and_how_to_run_it_again) {
         "  where      the address returned\n"
         "  expected   offset 40\n"
         "  observed   NULL\n" LAST "        0  alloc 0 24                   -> slot 0, offset 8\n"
-        "  >     1  alloc 1 largest-16           -> NULL\n" PICTURES "    before  |#32 s0|.224|\n"
+        "  >     1  alloc 1 largest-16           -> NULL  (size 200)\n" PICTURES "    before  |#32 s0|.224|\n"
         "    after   |#32 s0|#208|.16|\n" AGAIN);
 }
 
@@ -75,7 +75,7 @@ EXECUTOR_TEST(a_violation_in_recovery_shows_the_frees_at_the_end) {
                   "  expected   the byte 0xa5\n"
                   "  observed   the byte 0x00\n" LAST
                   "        0  alloc 0 24                   -> slot 0, offset 8\n"
-                  "        1  alloc 1 largest-16           -> slot 1, offset 40\n"
+                  "        1  alloc 1 largest-16           -> slot 1, offset 40  (size 200)\n"
                   "  >     2  free 0                       -> freed offset 8  (freeing everything at the "
                   "end)\n" PICTURES "    before  |#32 s0|#208 s1|.16|\n"
                   "    after   |.32|#208 s1|.16|\n" AGAIN);
@@ -164,7 +164,7 @@ EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
     assert_caught_text(
         &caught, "    0  alloc 0 24                   -> slot 0, offset 8\n"
                  "       |#32 s0|.224|  digest 8f36eca404af3123\n"
-                 "    1  alloc 1 largest-16           -> slot 1, offset 40\n"
+                 "    1  alloc 1 largest-16           -> slot 1, offset 40  (size 200)\n"
                  "       |#32 s0|#208 s1|.16|  digest 958307d49607a458\n"
                  "    2  free 0                       -> freed offset 8\n"
                  "       |.32|#208 s1|.16|  digest 3f3e7d91f842e91d\n"
@@ -212,7 +212,7 @@ EXECUTOR_TEST(last_words_tell_where_a_run_stood) {
                        "\nDIED in the subject: the report above says why, this says where\n"
                        "  operation  1: alloc 1 largest-16\n" LAST
                        "        0  alloc 0 24                   -> slot 0, offset 8\n"
-                       "  >     1  alloc 1 largest-16           \n"
+                       "  >     1  alloc 1 largest-16             (size 200)\n"
                        "\n"
                        "  heap (# taken, . free, bytes with header, slot), in the middle of the operation\n"
                        "            |#32 s0|#208|.16|\n" AGAIN);

@@ -7,7 +7,7 @@ import types
 
 from kmemfuzz.board_finding import Finding, counts, figures_of, is_finding, lies_otherwise, print_findings, require_known_oracles
 from kmemfuzz.board_lines import CATEGORIES, FORMAT, Outcome, find_line
-from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, plural
 from kmemfuzz.outside_text import dump_json, excerpt, visible
 from kmemfuzz.packed_corpus import PackFailure, run_tool
 
@@ -15,10 +15,6 @@ ASSERTION_CODE = 28  # of the ERROR line that kmemfuzz.c ends with when the heap
 LISTED = 5  # of many of a kind, how many are named
 _NOISE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\a]*\a|\0")  # colours, titles, and what a line at rest is read as
 _LIKE_OURS = re.compile(r"(?<![0-9A-Za-z_])(?:BOOT|END|[VFHSU]) [0-9]+(?: |$)", re.ASCII)
-
-
-def plural(count, word):
-    return f"{count:,} {word}{'s' if count != 1 else ''}"
 
 
 class Start:
@@ -111,7 +107,7 @@ class LogFinding(Finding):
         return None if self.kind == "difference" else super().operation()
 
     def _difference(self):
-        return [f"  board      {self.outcome.values['operations']} operations, digest {self.outcome.values['digest']:016x}"]
+        return [f"  board      {plural(self.outcome.values['operations'], 'operation')}, digest {self.outcome.values['digest']:016x}"]
 
     def _replay_command(self):
         return f"{self.corpus.word('pack')} {self.corpus.file_word(self.outcome.index)} -o alone.blob --c alone.c"

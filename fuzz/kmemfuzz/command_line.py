@@ -19,6 +19,11 @@ def exit_codes(sound, violation=None, usage="usage", environment="environment"):
     return "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in meanings if meaning) + "."
 
 
+def plural(count, word):
+    """A count and the word for so many: "1 file", "1,200 files"."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 DIGITS = 9  # that a whole number on a command line may have
 
 

@@ -8,7 +8,7 @@ import tempfile
 
 from kmemfuzz import corpus, heap, results
 from kmemfuzz.campaign_folder import CAMPAIGNS
-from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, plural,
                                    place_paths)
 from kmemfuzz.outside_text import dump_json, visible, visible_lines
 
@@ -132,10 +132,11 @@ def change(committed, folders):
     before, after = renew(committed, more)
     new = corpus.inputs(committed / MINIMISED)
     if folders:
-        print(f"{len(more)} input{'s' * (len(more) != 1)} taken in from {', '.join(map(visible, folders))}")
-    print(f"{committed / MINIMISED}: {old_count} file{'s' * (old_count != 1)}, {old_size:,} bytes -> "
-          f"{len(new)} file{'s' * (len(new) != 1)}, {size_of(new):,} bytes")
-    print(f"with {', '.join(KEPT)}: {before[0]} edges, {before[1]} features -> {after[0]} edges, {after[1]} features")
+        print(f"{plural(len(more), 'input')} taken in from {', '.join(map(visible, folders))}")
+    print(f"{committed / MINIMISED}: {plural(old_count, 'file')}, {plural(old_size, 'byte')} -> "
+          f"{plural(len(new), 'file')}, {plural(size_of(new), 'byte')}")
+    print(f"with {', '.join(KEPT)}: {plural(before[0], 'edge')}, {plural(before[1], 'feature')} -> "
+          f"{plural(after[0], 'edge')}, {plural(after[1], 'feature')}")
 
 
 def status():

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kmemfuzz import corpus, heap, tree
 from kmemfuzz.campaign import PRESET, TARGETS
 from kmemfuzz.campaign_folder import CAMPAIGNS
-from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, exit_codes,
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, StopRequest, exit_codes, plural,
                           parse_duration, parse_positive)
 from kmemfuzz.outside_text import visible, visible_lines
 
@@ -92,8 +92,8 @@ def run_campaign(build, target, seconds, options, stop):
         return Stage(name, code or EXIT_ENVIRONMENT, "the campaign failed")
     figures = json.loads(output)
     crashes = ", ".join(f"{its} {count}" for its, count in figures["crashes"].items()) or "no crash"
-    words = (f"{figures['seconds']:.0f} s, {figures['executions']:,} executions, {figures['features']} features, "
-             f"{figures['added']} new inputs, {crashes}")
+    words = (f"{figures['seconds']:.0f} s, {plural(figures['executions'], 'execution')}, {plural(figures['features'], 'feature')}, "
+             f"{plural(figures['added'], 'new input')}, {crashes}")
     return Stage(name, code, words)
 
 
@@ -143,7 +143,7 @@ def main(arguments):
         stages.append(stage)
     for stage in run_replays(stop):
         stages.append(stage)
-    print(f"\nSoak of {(time.monotonic() - started) / 60:.0f} minutes")
+    print(f"\nSoak of {plural(round((time.monotonic() - started) / 60), 'minute')}")
     for stage in stages:
         show(stage)
     codes = [stage.code for stage in stages]

@@ -202,8 +202,8 @@ static enum exit_code take_memory(struct proof *proof) {
                 options->byte_count, count);
         return EXIT_ENVIRONMENT;
     }
-    printf("%zu bytes: %" PRIu64 " layouts, %" PRIu64 " KB of memory, %zu jobs\n", options->byte_count, count,
-           (count + 1023) / 1024, proof->prover.job_count);
+    printf("%zu bytes: %" PRIu64 " layouts, %" PRIu64 " KB of memory, %zu job%s\n", options->byte_count,
+           count, (count + 1023) / 1024, proof->prover.job_count, proof->prover.job_count == 1 ? "" : "s");
     fflush(stdout);
     proof->prover.close.depths = prover_share(count);
     memset(proof->prover.close.depths, CLOSE_UNREACHED, count);

@@ -77,8 +77,8 @@ static enum exit_code run_input(struct executor *executor, const struct input *i
     if (!judged) {
         (void)outcome_refuse_unjudged(path, &input->program);
     } else if (sound) {
-        printf("sound  %016" PRIx64 "  %4zu operations  %s\n", executor->digest, executor->operation_count,
-               shown(path));
+        printf("sound  %016" PRIx64 "  %4zu operation%s  %s\n", executor->digest, executor->operation_count,
+               executor->operation_count == 1 ? " " : "s", shown(path));
         tell_set_aside(executor);
     } else {
         fprintf(stdout, "%s: ", shown(path));

@@ -62,7 +62,7 @@ class TestPrune(CorpusTest):
         for name in ("first_fit", "growth"):  # seeds reach it already
             corpus.add(self.minimised, *corpus.canonical([self.committed / "seeds" / f"{name}.ops"]))
         count = len(corpus.inputs(self.minimised))
-        assert f"-> {before[0]} edges, {before[1]} features\n" in self.change()
+        assert f"-> {before[0]:,} edges, {before[1]:,} features\n" in self.change()
         assert self.features() == before
         assert len(corpus.inputs(self.minimised)) <= count - 2
 

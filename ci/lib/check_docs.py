@@ -1,4 +1,4 @@
-"""./ci/check-docs: are the documents true? Whatever can be checked by running it is run.
+"""Requires that the documents are true: whatever can be checked by running it is run.
 
   - Links: every relative link leads to a file, every #anchor to a heading.
   - Names: every ci/ command, `kmemfuzz COMMAND`, their --options, build presets, and every path into the tree exist.
@@ -14,7 +14,7 @@
         from=PATH     the block quotes lines of that file, which must have them in a row, indented or not
         fragment      C that is not complete, and so not compiled
   - Every picture in docs/pictures is what its program gives now (./ci/docs --pictures), and is shown in a document.
-  - The table of oracles equals what `kmemfuzz oracles --json` prints, and docs/commands.md has a row for every command.
+  - The tables of docs/reference.md are what their sources give now (./ci/docs --tables).
 
 The commands of a document run one after another at the top of a copy of the tree of its own, where kmemfuzz, under
 whatever preset it is named, is the release build's. With --walk some documents are instead followed in one fresh clone,
@@ -23,16 +23,15 @@ nothing left out and nothing prepared, but campaigns shortened to five seconds.
 
 import argparse
 import concurrent.futures
-import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-import command_table
 import document_walks
 import pictures
+import reference
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
 from document_blocks import NOT_RUN, WALKED, Broken, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
@@ -42,38 +41,6 @@ from kmemfuzz.outside_text import visible, visible_lines
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpus/README.md", "tests/planted/README.md", "docs/*.md")
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
-
-
-# The oracles.
-
-
-def oracles_of(document):
-    """The cells of each row of a document's table of oracles; None when it has no such table."""
-    rows = None
-    for paragraph in document.paragraphs:
-        cells = [cell.strip() for cell in paragraph.text.strip().strip("|").split("|")]
-        if cells[:2] == ["oracle", "what it demands"]:
-            rows = []
-        elif rows is not None and not paragraph.text.startswith("|"):
-            return rows
-        elif rows is not None and not set(cells[0]) <= set("-: "):
-            rows.append((cells[0].strip("`"), *cells[1:]))
-    return rows
-
-
-def check_oracles(documents, commands, tally):
-    """Some document has the table of oracles, and each that has one has the right one."""
-    output = subprocess.run([commands.kmemfuzz, "oracles", "--json"], capture_output=True, text=True, check=True).stdout
-    truth = [tuple(oracle.values()) for oracle in json.loads(output)["oracles"]]
-    tables = [(document, oracles_of(document)) for document in documents if oracles_of(document) is not None]
-    for document, rows in tables:
-        wrong = [f"the table of oracles has {row}" for row in rows if row not in truth]
-        wrong += [f"the table of oracles lacks {row}" for row in truth if row not in rows]
-        if not wrong and rows != truth:
-            wrong = ["the table of oracles has another order than kmemfuzz oracles"]
-        tally.record(document, 1, "\n".join(wrong) or None)
-    if not tables:
-        tally.record(documents[0], 1, "no document has the table of oracles: a row | oracle | what it demands | ...")
 
 
 # The pictures.
@@ -111,7 +78,7 @@ def check_walked(document, tally):
             tally.record(document, block.line, None if followed else "--walk alone runs this block, and does not follow this document")
 
 
-def check_tree(tree, kmemfuzz, with_oracles=True):
+def check_tree(tree, kmemfuzz, with_reference=True):
     """Checks every document of a tree. Returns the tally."""
     tally = Tally()
     documents, missing = read_documents(tree)
@@ -132,13 +99,8 @@ def check_tree(tree, kmemfuzz, with_oracles=True):
             tally.passed += own.passed
             tally.failures += own.failures
     check_pictures(tree, documents, kmemfuzz, tally)
-    if with_oracles and documents:
-        check_oracles(documents, commands, tally)
-    for document in documents:
-        if document.path == command_table.DOCUMENT:
-            text = (tree / document.path).read_text(encoding="utf-8")
-            for problem in command_table.problems_of(text, command_table.commands_of(tree, commands.subcommands)) or [None]:
-                tally.record(document, 1, problem)
+    if with_reference:
+        tally.record_at(reference.DOCUMENT, 1, reference.problem_of(tree, commands))
     return tally
 
 

@@ -90,7 +90,7 @@ def judge(total, uncovered, explanations):
 def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(
-        prog="ci/coverage", description="Coverage of src/ and invariants/ by the unit tests and the corpus. Fails below "
+        prog="ci/coverage", description="Measures coverage of src/ and invariants/ by the unit tests and the corpus. Fails below "
         f"{LEAST['lines']} % of lines or {LEAST['branches']} % of branches or of MC/DC conditions, and when an uncovered "
         f"branch or condition is not explained in {EXPLANATIONS}.",
         epilog=exit_codes("all covered that must be", "not"))

@@ -1,6 +1,6 @@
-"""./ci/docs: makes the API reference, build/docs/index.html, from the headers: Doxygen, with ci/lib/Doxyfile; what it warns of
-is a failure. With --pictures draws instead the pictures in the documents, docs/pictures/*.svg, from the programs beside them,
-whose first line says how: `# picture [planted=BUG] [operations=FIRST-LAST]`."""
+"""Makes the API reference, build/docs/index.html, from the headers: Doxygen, with ci/lib/Doxyfile; what it warns of is a failure.
+With --pictures draws instead the pictures in the documents, docs/pictures/*.svg, from the programs beside them, whose first
+line says how: `# picture [planted=BUG] [operations=FIRST-LAST]`. With --tables makes those of docs/reference.md."""
 
 import pathlib
 import shutil
@@ -9,7 +9,9 @@ import sys
 import tempfile
 
 import pictures
+import reference
 from document_blocks import Broken, Scratch
+from document_names import Commands
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, exit_codes
 from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import visible, visible_lines
@@ -40,13 +42,15 @@ def parse_arguments(arguments):
     """The command line; argparse ends the process with code 2 when it is wrong."""
     parser = Parser(prog="ci/docs", description=__doc__,
                     epilog=exit_codes("made", "Doxygen warns, or a picture cannot be drawn"))
-    parser.add_argument("--pictures", action="store_true", help="draw the pictures, and name those that have changed")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--pictures", action="store_true", help="draw the pictures, and name those that have changed")
+    chosen.add_argument("--tables", action="store_true", help="make the tables of commands and rules")
     return parser.parse_args(arguments)
 
 
 def presets(options):
     """The builds that are needed."""
-    return [KMEMFUZZ.parent.name] if options.pictures else []
+    return [KMEMFUZZ.parent.name] if options.pictures or options.tables else []
 
 
 def main(arguments):
@@ -55,6 +59,10 @@ def main(arguments):
     try:
         if options.pictures:
             draw_pictures(pathlib.Path.cwd())
+        elif options.tables:
+            tree = pathlib.Path.cwd()
+            text = reference.made(tree, Commands(tree, KMEMFUZZ.absolute()))
+            (tree / reference.DOCUMENT).write_text(text, encoding="utf-8")
         else:
             make_reference(pathlib.Path.cwd())
             print(REFERENCE / "index.html")

@@ -66,7 +66,7 @@ class Commands:
         """What a command prints when asked for help, on either stream."""
         key = tuple(str(word) for word in command)
         if key not in self.helps:
-            result = subprocess.run([*key, "--help"], cwd=self.tree, capture_output=True, text=True, check=False,
+            result = subprocess.run([*key, "--help"], cwd=self.tree, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "100"},
                                     stdin=subprocess.DEVNULL, timeout=HELP_SECONDS)
             self.helps[key] = result.stdout + result.stderr
         return self.helps[key]

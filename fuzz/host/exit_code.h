@@ -1,4 +1,4 @@
-/* The exit codes of every program of the harness; docs/commands.md explains them. */
+/* The exit codes of every program of the harness; docs/reference.md explains them. */
 #ifndef KMEM_EXIT_CODE_H
 #define KMEM_EXIT_CODE_H
 

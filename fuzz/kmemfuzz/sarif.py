@@ -36,7 +36,7 @@ def _help(words, bugs, documents):
         text += [f"{reduced}, {results.found_by(bug)}:", results.program_of(bug[0]) + "\nTo run it again:", results.again(bug[0])]
         markdown += [f"{reduced}, {results.found_by(bug, results.code)}; this runs it again:", results.block("sh", results.again(bug[0]))]
     if documents:
-        markdown.append(f"[All oracles]({documents}/oracles.md)")
+        markdown.append(f"[All oracles]({documents}/reference.md)")
     return {"text": "\n\n".join(text), "markdown": "\n\n".join(markdown)}
 
 
@@ -45,7 +45,7 @@ def _rule(words, bugs, documents):
             "fullDescription": {"text": _description(words)}, "help": _help(words, bugs, documents), "defaultConfiguration": {"level": "error"},
             "properties": {"tags": ["correctness"], "precision": "very-high", "problem.severity": "error"}}
     if documents:
-        rule["helpUri"] = f"{documents}/oracles.md"
+        rule["helpUri"] = f"{documents}/reference.md"
     return rule
 
 

@@ -98,7 +98,7 @@ static enum exit_code run(void *given) {
 static const struct command_option table[] = {
     FLAG("--json", to_json,
          "print one JSON document, which also says what a verdict's offset, expected and observed mean, with "
-         "units in braces (docs/oracles.md)"),
+         "units in braces (docs/reference.md)"),
 };
 
 const struct command command_oracles = {

@@ -10,11 +10,13 @@ import document_blocks
 import document_walks
 import pictures
 import pytest
+import reference
+from document_names import Commands
 
 KMEMFUZZ = """#!/bin/sh
 case "$*" in
 --help) echo "  run      FILE   run programs"; echo "  oracles         list them; kmemfuzz --version" ;;
-"run --help") echo "  --trace   print every operation" ;;
+"run --help") echo "  --trace   print every operation"; echo "  --way a|b  or so; --help" ;;
 *--help) echo "no options" ;;
 "oracles --json") echo '{"oracles": [{"id": "first", "sentence": "The first rule.", "offset": "the heap"},
                   {"id": "second", "sentence": "The second rule.", "offset": "the byte at {offset}"}]}' ;;
@@ -24,17 +26,14 @@ case "$*" in
 esac
 """
 
-CI_COMMAND = """#!/bin/sh
-echo "usage: --for TIME"
+CI_COMMAND = r"""#!/bin/sh
+printf 'Usage: ci/fuzz [OPTION...]\n\nFuzzes: a\nheap.\n\n  --for TIME  how long\n'
 [ "$1" = --help ] || echo ran >>ran
 """
 
-ORACLES = """
-| oracle | what it demands | offset |
-|---|---|---|
-| `first` | The first rule. | the heap |
-| `second` | The second rule. | the byte at {offset} |
-"""
+RULES = 'X(PARSES, "text-parses", \\\n  "A text parses.") \\\nX(OTHER, "text-other", "Another.")\n'
+REFERENCE = "".join(f"<!-- made: {name} -->\n<!-- end -->\nbelow\n" for name in ("words", "programs", "oracles", "sv39", "text")
+                    ).replace("below\n", "", 4)
 
 
 class TestCheckDocs:
@@ -59,15 +58,15 @@ class TestCheckDocs:
             os.chmod(path, 0o755)
         return path
 
-    def failures(self, text, with_oracles=False):
+    def failures(self, text, with_reference=False):
         """What is found wrong when README.md is this text."""
         self.write("README.md", text)
-        return check_docs.check_tree(self.tree, self.tool, with_oracles).failures
+        return check_docs.check_tree(self.tree, self.tool, with_reference).failures
 
     def assert_sound(self, text):
         """Nothing is wrong with a document, and something of it was checked."""
         self.write("README.md", text)
-        tally = check_docs.check_tree(self.tree, self.tool, with_oracles=False)
+        tally = check_docs.check_tree(self.tree, self.tool, with_reference=False)
         assert tally.failures == []
         assert tally.passed > 0
 
@@ -205,23 +204,36 @@ class TestCheckDocs:
     def test_a_fragment_of_c_is_not_compiled(self):
         assert self.failures("```c fragment\nx = y\n```\n") == []
 
-    # Oracles.
+    # The reference.
 
-    def test_the_right_table_of_oracles_is_sound(self):
-        assert self.failures(ORACLES, with_oracles=True) == []
+    def reference_problem(self, change=lambda text: text):
+        """What is wrong with a reference that was made and then changed."""
+        self.write("docs/reference.md", REFERENCE)
+        self.write("fuzz/libfuzzer/text_fuzzer.c", RULES)
+        commands = Commands(self.tree, self.tool)
+        text = change(reference.made(self.tree, commands))
+        self.write("docs/reference.md", text)
+        return reference.problem_of(self.tree, commands), text
 
-    def test_a_table_of_oracles_with_other_words_is_reported(self):
-        for right, wrong in (("The second rule", "A second rule"), ("the byte at {offset}", "the byte at {bytes}")):
-            failures = self.failures(ORACLES.replace(right, wrong), with_oracles=True)
-            assert len(failures) == 1, failures
-            assert wrong in failures[0]
+    def test_a_reference_as_it_is_made_is_sound_and_has_every_command_and_rule(self):
+        problem, text = self.reference_problem()
+        assert problem is None
+        for line in ("| `kmemfuzz run FILE` | run programs | `--trace` `--way a\\|b` |", "| `ci/fuzz` | fuzzes | `--for TIME` |",
+                     "| `first` | The first rule. | the heap |", "| `text-parses` | A text parses. |", "below"):
+            assert text.splitlines().count(line) == 1, text
 
-    def test_a_table_that_lacks_an_oracle_is_reported(self):
-        failures = self.failures(ORACLES.replace("| `first` | The first rule. | the heap |\n", ""), with_oracles=True)
-        assert "The first rule" in failures[0]
-
-    def test_no_table_of_oracles_at_all_is_reported(self):
-        assert "no document has the table" in self.failures("# Top\n", with_oracles=True)[0]
+    @pytest.mark.parametrize("right, wrong, part", [
+        ("The first rule", "A first rule", "The first rule"),
+        ("| `second` | The second rule. | the byte at {offset} |\n", "", "The second rule"),
+        ("`--trace`", "", "--trace"),
+        ("| fuzzes |", "| bakes |", "ci/fuzz"),
+        ("A text parses", "It parses", "A text parses"),
+        ("<!-- made: words -->", "", "no table words"),
+    ])
+    def test_a_stale_reference_is_reported_with_what_it_should_say(self, right, wrong, part):
+        problem, _ = self.reference_problem(lambda text: text.replace(right, wrong))
+        assert part in problem
+        assert any(part in failure for failure in self.failures("# Top\n", with_reference=True))
 
     # The whole.
 

@@ -74,8 +74,8 @@ class TestSarif(ForgeTest):
         for environment, documents in forges:
             driver = self.run_sarif(SOUND, "a.ops", **environment)["tool"]["driver"]
             assert driver["informationUri"] == f"{documents}/output.md"
-            assert {rule["helpUri"] for rule in driver["rules"]} == {f"{documents}/oracles.md"}
-        assert (ROOT / "docs/oracles.md").read_text("utf-8")
+            assert {rule["helpUri"] for rule in driver["rules"]} == {f"{documents}/reference.md"}
+        assert (ROOT / "docs/reference.md").read_text("utf-8")
         unknown = dict.fromkeys(("KMEM_DOCUMENTS_URI", "GITHUB_REPOSITORY", "CI_PROJECT_URL"), "")
         assert "file://" not in json.dumps(self.run_sarif(SOUND, "a.ops", **unknown))
 
@@ -142,7 +142,7 @@ class TestSarif(ForgeTest):
         rules = {rule["id"]: rule["help"] for rule in self.run_sarif(VIOLATION, "a.ops", tool=tool)["tool"]["driver"]["rules"]}
         command = rules["free-merged"]["markdown"].split("```sh\n")[1].split("\n```")[0]
         assert f"\n{command}" in rules["free-merged"]["text"]
-        assert f"]({DOCUMENTS}/oracles.md)" in rules["free-merged"]["markdown"]
+        assert f"]({DOCUMENTS}/reference.md)" in rules["free-merged"]["markdown"]
         assert "```" not in rules["guards"]["markdown"]
         (self.folder / "kmemfuzz").symlink_to(tool)
         code, output, _ = self.run_command("bash", "-c", command, env={**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"})

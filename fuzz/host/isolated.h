@@ -26,11 +26,12 @@ void isolated_set_alarm(unsigned milliseconds);
 
 struct isolated {
     /* May be changed between runs. */
-    unsigned limit_milliseconds; /* processor time after which a run is a hang, plus a millisecond for
-                                  * each of its operations: so a busy machine makes no hang */
-    unsigned wait_milliseconds;  /* real time, from its beginning, after which it is a hang too: for a
-                                  * child that does not compute */
-    bool fresh;                  /* a child for each program: no run can affect another */
+    unsigned limit_milliseconds;        /* processor time after which a run is a hang, plus a millisecond for
+                                         * each of its operations: so a busy machine makes no hang */
+    unsigned wait_milliseconds;         /* real time, from its beginning, after which it is a hang too: for a
+                                         * child that does not compute */
+    bool fresh;                         /* a child for each program: no run can affect another */
+    const struct isolated_hooks *hooks; /* for children started from then on; NULL: none */
 
     /* Private to isolated.c. */
     struct executor *executor;
@@ -39,12 +40,12 @@ struct isolated {
     pid_t child;                  /* 0: none */
     int socket;                   /* to the child */
     int report;                   /* file the child's output goes to; -1: nowhere */
-    const struct isolated_hooks *hooks;
 };
 
 /* What an examined run does besides running, all of it in the child. */
 struct isolated_hooks {
-    /* Runs the program instead of executor_run, which it must call in the end; NULL: nothing else. */
+    /* Runs the program, or what is to be run in its place, by executor_run; NULL: that alone. Its verdict is
+     * the run's. */
     struct verdict (*run)(void *context, struct executor *executor, const struct program *program);
 
     /* Called once when the subject is about to die of a signal, a sanitizer's report or the time limit, at

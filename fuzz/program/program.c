@@ -28,18 +28,11 @@ const uint64_t program_counts[PROGRAM_COUNT_COUNT] = {
 
 /* Words. */
 
-static const struct {
-    const char *word;
-    unsigned operands; /* enum operand, or-ed */
-} operations[OPERATION_KIND_COUNT] = {
-#define OPERATION_ENTRY(name, word, operands) [OPERATION_##name] = {word, operands},
-    OPERATION_LIST(OPERATION_ENTRY)
-#undef OPERATION_ENTRY
+const uint8_t operation_operands[OPERATION_KIND_COUNT] = {
+#define OPERATION_OPERANDS(name, word, operands) [OPERATION_##name] = (operands),
+    OPERATION_LIST(OPERATION_OPERANDS)
+#undef OPERATION_OPERANDS
 };
-
-bool operation_takes(enum operation_kind kind, enum operand operand) {
-    return (operations[kind].operands & (unsigned)operand) != 0;
-}
 
 bool operation_has_size(const struct operation *operation) {
     return operation_takes(operation->kind, OPERAND_SIZE) || operation->through == THROUGH_REALLOC ||
@@ -47,7 +40,12 @@ bool operation_has_size(const struct operation *operation) {
 }
 
 const char *operation_word(enum operation_kind kind) {
-    return operations[kind].word;
+    static const char *const words[OPERATION_KIND_COUNT] = {
+#define OPERATION_WORD(name, word, operands) [OPERATION_##name] = word,
+        OPERATION_LIST(OPERATION_WORD)
+#undef OPERATION_WORD
+    };
+    return words[kind];
 }
 
 const char *size_base_word(enum size_base base) {
@@ -73,7 +71,7 @@ const char *through_word(enum through through) {
 }
 
 bool operation_takes_through(enum operation_kind kind, enum through through) {
-    return (operations[kind].operands & throughs[through].operands) != 0;
+    return (operation_operands[kind] & throughs[through].operands) != 0;
 }
 
 /* Sizes, as both versions read them. */
@@ -120,20 +118,6 @@ struct size_operand size_relative(enum size_base base, uint32_t value) {
 uint32_t size_value(struct size_operand size) {
     const uint32_t amount = (uint32_t)size.amount;
     return size.base == SIZE_BASE_LITERAL ? amount : amount & 0xff;
-}
-
-uint32_t number_at(const uint8_t *bytes, unsigned count) {
-    uint32_t number = 0;
-    for (unsigned i = count; i-- > 0;) {
-        number = number << 8 | bytes[i];
-    }
-    return number;
-}
-
-void put_number(uint8_t *bytes, unsigned count, uint32_t number) {
-    for (unsigned i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)(number >> 8 * i & 0xff);
-    }
 }
 
 uint8_t code_of(size_t value, size_t unit) {
@@ -185,6 +169,9 @@ struct operation program_operation(const struct program *program, size_t index) 
     REQUIRE(index < program->operation_count);
     const struct program_format *const format = format_of(program);
     const size_t start = format->header_size + index * format->operation_size;
+    if (program->size >= start + format->operation_size) { /* nearly always */
+        return format->decode_operation(&program->header, program->bytes + start);
+    }
     uint8_t raw[PROGRAM_OPERATION_SIZE_MAXIMUM];
     read_bytes(program->bytes, program->size, start, raw, format->operation_size);
     return format->decode_operation(&program->header, raw);

@@ -189,8 +189,13 @@ size_t program_encoded_size(const struct program *program);
  * the program's own bytes. */
 void program_encode(const struct program *program, uint8_t *bytes);
 
+/* What each kind takes: enum operand, or-ed. */
+extern const uint8_t operation_operands[OPERATION_KIND_COUNT];
+
 /* Does this kind take that operand? */
-bool operation_takes(enum operation_kind kind, enum operand operand);
+static inline bool operation_takes(enum operation_kind kind, enum operand operand) {
+    return (operation_operands[kind] & (unsigned)operand) != 0;
+}
 
 /* Can this kind's call be that one? */
 bool operation_takes_through(enum operation_kind kind, enum through through);

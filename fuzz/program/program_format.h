@@ -24,8 +24,19 @@ struct size_operand size_relative(enum size_base base, uint32_t value);
 uint32_t size_value(struct size_operand size);
 
 /* A number of count bytes, at most 4, lowest byte first. */
-uint32_t number_at(const uint8_t *bytes, unsigned count);
-void put_number(uint8_t *bytes, unsigned count, uint32_t number);
+static inline uint32_t number_at(const uint8_t *bytes, unsigned count) {
+    uint32_t number = 0;
+    for (unsigned i = count; i-- > 0;) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+static inline void put_number(uint8_t *bytes, unsigned count, uint32_t number) {
+    for (unsigned i = 0; i < count; i++) {
+        bytes[i] = (uint8_t)(number >> 8 * i & 0xff);
+    }
+}
 
 /* log2 of value / unit, which is a power of two. */
 uint8_t code_of(size_t value, size_t unit);

@@ -127,6 +127,35 @@ class MachineTest(unittest.TestCase):
                                                             f"is the ELF machine {here[2]} of {32 * here[0]} bits")
 
 
+class CallTest(unittest.TestCase):
+    """Calls of a sanitizer are found in what is built for any machine."""
+
+    CODE = "int second(int *all, int more) { return all[1] + more; }\nint main(int count, char **all) { return second((int *)all, count); }\n"
+    CALLED = "void __ubsan_handle_add_overflow(void) {}\nvoid __ubsan_handle_type_mismatch_v1(void) {}\n"
+    KINDS = {"signed-integer-overflow": 1, "signed-integer-overflow,alignment": 2}  # and how many calls come of them
+    MACHINES = {"x86_64-linux-gnu": "objdump", "i386-linux-gnu": "objdump", "aarch64-linux-gnu": "llvm-objdump-19",
+                "arm-linux-gnueabi": "llvm-objdump-19", "riscv64-linux-gnu": "llvm-objdump-19", "riscv32-unknown-elf": "llvm-objdump-19",
+                "s390x-linux-gnu": "s390x-linux-gnu-objdump"}  # and what takes their code apart here
+
+    def count(self, machine, tool, kinds, folder):
+        """The calls in a program that is built for a machine with these kinds of checks, and its code."""
+        for file, text, flags in (("code", self.CODE, [f"-fsanitize={kinds}"]), ("called", self.CALLED, [])):
+            subprocess.run(["clang-19", f"--target={machine}", "-ffreestanding", "-fno-pic", "-w", *flags, "-c", "-xc", "-", "-o", file], cwd=folder,
+                           input=text, text=True, check=True, timeout=TIMEOUT)
+        subprocess.run(["ld.lld-19", "-e", "main", "code", "called", "-o", "linked"], cwd=folder, check=True, timeout=TIMEOUT)
+        done = subprocess.run([tool, "--disassemble", "--no-show-raw-insn", "linked"], cwd=folder, capture_output=True, text=True, check=True,
+                              timeout=TIMEOUT)
+        return check_fuzzers.CALL.findall(done.stdout), done.stdout
+
+    def test_each_call_counts_once_and_nothing_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for machine, tool in self.MACHINES.items():
+                for kinds, count in self.KINDS.items():
+                    with self.subTest(machine=machine, kinds=kinds):
+                        found, code = self.count(machine, tool, kinds, folder)
+                        self.assertEqual(found, ["ubsan"] * count, code)
+
+
 class ChecksTest(unittest.TestCase):
     """One folder with every kind of misbehaving target in it, judged once."""
 

@@ -32,7 +32,8 @@ _START = re.compile(rf"(?<![\w.]){_NAME}\s{{0,40}}\(")
 _ARGUMENTS = r"([^()]*(?:\((?:nil|null|void ?\*|char ?\*)\)[^()]*)*)"
 _END = re.compile(_ARGUMENTS + r"\)(?:\s*(?:->|=>|[=:@]|returned|returns)\s*"
                   r"(<void>|void|\(?nil\)?|NULL|\(null\)|0x[0-9A-Fa-f]+|[0-9A-Fa-f]+)(?![\w(]))?")
-_OPEN = re.compile(_ARGUMENTS + r"<unfinished \.\.\.>\s*$")
+_OPEN = re.compile(_ARGUMENTS + r"<(?:unfinished|no return) \.\.\.>\s*$")
+_REPORT = re.compile(r"\s*==[\d:. ]{1,40}== ")  # what valgrind's tools say, as of "free (vg_replace_malloc.c:872)"
 _FRONT = re.compile(r"(0x[0-9A-Fa-f]+|\(?nil\)?|NULL)\s*(?:=|<-|:)\s*(?:[\w.]+(?:->|::))?$")
 _FRONT_MOST = 200  # characters of it
 _RESUMED = re.compile(rf"<\.\.\. {_NAME} resumed>(.*)$")
@@ -182,12 +183,14 @@ class CallReader:
         if "<..." in text:
             return self._resume(text, line)
         events, found, end, waiting = [], False, 0, None
-        for start in _START.finditer(text):
+        for start in () if _REPORT.match(text) else _START.finditer(text):
+            call = _END.match(text, start.end())
+            if call is not None and not call[1].strip():  # a C library's complaint: "free(): invalid pointer"
+                continue
             found = True
             if start.start() < end:
                 continue
             name = _called(start)
-            call = _END.match(text, start.end())
             if call is None:
                 opened = _OPEN.match(text, start.end())
                 if opened is None:

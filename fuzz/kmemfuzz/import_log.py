@@ -2,6 +2,7 @@
 
     log -> reader: events of a line -> builder: operations, in a file of their own -> the heap that fits -> text"""
 
+import codecs
 import collections
 import errno
 import os
@@ -49,7 +50,10 @@ def open_log(path):
             copy.write(chunk)
         copy.flush()
         binary = copy
-    return open(binary.fileno(), encoding="utf-8-sig", errors="surrogateescape", newline="\n", closefd=False), binary
+    begin = os.pread(binary.fileno(), 2, 0)
+    wide = begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what > of PowerShell writes
+    return open(binary.fileno(), encoding="utf-16" if wide else "utf-8-sig", errors="replace" if wide else "surrogateescape", newline="\n",
+                closefd=False), binary
 
 
 def detect(stream, formats):

@@ -198,6 +198,21 @@ class TestCallLines(ImportTest):
         self.require("booting\nmalloc(24) = 0x10\nstrlen(0x10) = 3\n\n+++ exited (status 0) +++\n--- SIGCHLD (Child exited) ---\n",
                      ["alloc 0 24"], notes="log:1: note: no call of an allocator is in this line; it is left out (and 1 more such line)\n")
 
+    def test_what_a_c_library_or_valgrind_says_of_a_call_is_no_call(self):
+        self.require("malloc(24) = 0x10\nfree(0x10) = <void>\nfree(0x10 <no return ...>\nfree(): double free detected in tcache 2\n"
+                     "malloc(): corrupted top size\n#0  0x7f10 in free () from /lib/libc.so.6\n"
+                     "==7== Invalid free() / delete / delete[] / realloc()\n==7==    at 0x484B27F: free (vg_replace_malloc.c:872)\n"
+                     "==00:00:00:01.000 7==  Address 0x10 is 0 bytes inside a block of size 24 free'd\n", ["alloc 0 24", "free 0", "double 0"],
+                     notes="log:4: note: no call of an allocator is in this line; it is left out (and 5 more such lines)\n"
+                           "log:3: note: freed already, on line 2: it becomes double\n")
+
+    @pytest.mark.parametrize("encoding", ("utf-8-sig", "utf-16", "utf-16-be"))
+    def test_any_encoding_that_a_log_names(self, encoding):
+        (self.folder / "wide.log").write_bytes(("\ufeff" * (encoding == "utf-16-be") + "malloc(24) = 0x10\r\nfree(0x10)\r\n").encode(encoding))
+        code, _, errors = self.run_tool("import", "wide.log", "-o", "out.ops")
+        assert (code, errors) == (SOUND, "")
+        assert self.operations()[0] == ["alloc 0 24", "free 0"]
+
     def test_calls_that_other_threads_interrupt_with_timestamps(self):
         self.require("7 10:00:00.1 a->malloc(24 <unfinished ...>\n8 10:00:00.2 a->malloc(8) = 0x20\n"
                      "7 10:00:00.3 <... malloc resumed> )      = 0x40\n8 10:00:00.4 a->free(0x20 <unfinished ...>\n"
@@ -338,6 +353,15 @@ class TestOthers(ImportTest):
                     "freed by 0x400d1f40\n"
                     "     8 bytes (@ 0x3ffb4c10, Internal) allocated CPU 1 ccount 0x0d3c caller 0x400d1f2e freed by 0x400d1f40\n",
          ["alloc 0 24", "free 0", "alloc 0 8", "free 0"]),
+        ("android", "186: malloc 0xb6038060 20\n186: free 0xb6038060\n187: calloc 0xb609f080 32 4\n186: realloc 0xb609f0c0 0xb609f080 200\n"
+                    "187: memalign 0x85423640 16 104\n187: free 0x85423640 17069 17070\n187: thread_done 0x0\n",
+         ["alloc 0 20", "free 0", "zalloc 0 128", "realloc 0 200", "aligned 1 16 104", "free 1"]),
+        ("nuttx", "init-5 [0] 0.10: tracing_mark_write: C|5|Heap Usage|96|malloc: heap: 0x60600020 size:24, address: 0x603003a0\n"
+                  "init-5 [0] 0.11: tracing_mark_write: C|5|Heap Usage|24|free: heap: 0x60600020 size:24, address: 0x603003a0\n",
+         ["alloc 0 24", "free 0"]),
+        ("words", "[0.1] HEAP: Allocated 8 bytes @ 0x3ffaff6c from task \"main\"\n[0.2] HEAP: Freed bytes @ 0x3ffaff6c from task \"main\"\n"
+                  "[mem] alloc 24 -> 0x2000\nheap: malloc: addr=0x3000, size=16\nDeallocated 24 bytes at 0x2000.\nfree 0x3000 16\n",
+         ["alloc 0 8", "free 0", "alloc 0 24", "alloc 1 16", "free 0", "free 1"]),
         ("mbed", "#m:0x20003080;0x182f-50\n#c:0x20003100;0x182f-2;16\n#r:0x20003200;0x182f-0x20003080;60\n#f:0x0;0x183f-0x20003200\n",
          ["alloc 0 50", "zalloc 1 32", "realloc 0 60", "free 0"]),
         ("mbed", "#m:(nil);0x1-9000000\n#m:0;0x1-9000000\n#r:0x20;0x1-(nil);50\n#f:0;0x1-0\n#f:0;0x1-0x20\n",

@@ -200,12 +200,16 @@ class Rules(unittest.TestCase):
         alike = {text.replace(f"name: ClusterFuzzLite {sanitizer}\n", "").replace(f"  SANITIZER: {sanitizer}\n", "")
                  for sanitizer, text in texts.items()}
         self.assertEqual(len(alike), 1)
-        # Two runs of one sanitizer wait for each other, whatever started them.
-        self.assertEqual(night.content["concurrency"]["group"], "${{ github.workflow }} " + night.content["env"]["SANITIZER"])
         # Each schedule but one is named where the sanitizer is chosen, and that one is of the first.
         named = re.findall(r"schedule == '([^']+)' && '(\w+)'", night.content["env"]["SANITIZER"])
         crons = [row["cron"] for row in night.events["schedule"]]
         self.assertEqual((crons[1:], sanitizers[1:]), tuple(map(list, zip(*named))))
+
+    def test_those_that_replace_the_corpus_of_clusterfuzzlite_wait_for_each_other(self):
+        writers = [workflow for workflow in ALL if re.search(r"mode: (?:batch|prune)$", workflow.text, re.MULTILINE)]
+        self.assertEqual([workflow.name for workflow in writers], ["cflite_batch.yml", "cflite_cron.yml"])
+        for workflow in writers:
+            self.assertEqual(workflow.content["concurrency"], {"group": "ClusterFuzzLite corpus", "cancel-in-progress": False})
 
     def test_a_night_drops_findings_before_its_own_are_there(self):
         steps = [step["name"] for step in next(workflow for workflow in ALL if workflow.name == "nightly.yml").jobs["judge"]["steps"] if "name" in step]

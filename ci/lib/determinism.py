@@ -22,7 +22,7 @@ BUILD = pathlib.Path("build/fuzz")
 SECONDS = 300  # that one process may take for a corpus
 SHOWN = 5  # differences that are printed for each check
 
-_SOUND = re.compile(r"^sound +([0-9a-f]{16}) +(\d+ operations) +(.*)$", re.MULTILINE)
+_SOUND = re.compile(r"^sound +([0-9a-f]{16}) +(\d+ operations?) +(.*)$", re.MULTILINE)
 
 
 def parse_arguments(arguments):

@@ -33,7 +33,7 @@ class TestJson(OutputTest):
         code, document = self.run_json("a.ops")
         _, line, _ = self.run_tool("run", "a.ops")
         assert code == SOUND
-        digest, operations = re.match(r"sound  ([0-9a-f]{16}) +(\d+) operations", line).groups()
+        digest, operations = re.match(r"sound  ([0-9a-f]{16}) +(\d+) operation", line).groups()
         assert document == {"format": 1, "tool": "kmemfuzz", "version": document["version"],
                             "results": [{"file": "a.ops", "uri": "a.ops", "verdict": "sound", "digest": digest,
                                          "operations": int(operations)}], "left_out": [],

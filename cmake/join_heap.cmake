@@ -1,7 +1,7 @@
 # Makes one object of a heap's, for foreign_heap.cmake: cmake -DTABLE=SYMBOL -DOUT=FILE -DSCRIPT=FILE -DHOST=BOOL -DREADELF=... -DNM=...
 # -P join_heap.cmake -- LINK... -- OBJECT... writes the linker's script and links OUT.
 
-cmake_minimum_required(VERSION 3.25)
+cmake_minimum_required(VERSION 3.22)
 
 # The writable data of a heap of others get sections of their own: the harness puts them back before every start
 # (fuzz/host/globals.h, fuzz/board/globals.c). These stay as they are: a compiler's own, and those of threads.

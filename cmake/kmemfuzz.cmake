@@ -12,7 +12,7 @@ set(KMEMFUZZ_TIME 60s CACHE STRING "How long the targets NAME_fuzz fuzz: 60s, 10
 #   NAME_fuzzer    the fuzz target, NAME_fuzzer in the current binary folder
 #   NAME_kmemfuzz  the tool that explains what it finds, NAME_kmemfuzz
 #   NAME_fuzz      a campaign of KMEMFUZZ_TIME
-#   NAME_image     images for RISC-V boards that replay programs, NAME_rv64.elf and NAME_rv32.elf; if lld-19 and llvm-19 are there
+#   NAME_image     images for RISC-V boards that replay programs, NAME_rv64.elf and NAME_rv32.elf
 #
 # none of which is built by default, and the tests NAME.build, NAME.corpus and NAME.regressions: these run the programs in the folders
 # of that name beside the heap's first source, FILE.fuzz/corpus and FILE.fuzz/regressions, and are skipped if there are none.
@@ -37,13 +37,11 @@ function(kmemfuzz_add_heap name)
     endif()
     list(APPEND sources "${path}")
   endforeach()
-  foreach(program python3 clang-19)
-    find_program(KMEMFUZZ_${program} ${program} NO_CMAKE_FIND_ROOT_PATH)
-    mark_as_advanced(KMEMFUZZ_${program})
-    if(NOT KMEMFUZZ_${program})
-      message(FATAL_ERROR "${error} ${program} was not found; install the Debian package ${program}")
-    endif()
-  endforeach()
+  find_program(KMEMFUZZ_python3 python3 NO_CMAKE_FIND_ROOT_PATH)
+  mark_as_advanced(KMEMFUZZ_python3)
+  if(NOT KMEMFUZZ_python3)
+    message(FATAL_ERROR "${error} python3 was not found; install the Debian package python3")
+  endif()
 
   # The tool, as this file lies in an installation's lib/cmake/kmemfuzz or in cmake/ of the tree.
   get_filename_component(here "${CMAKE_CURRENT_FUNCTION_LIST_DIR}" REALPATH)
@@ -65,6 +63,15 @@ function(kmemfuzz_add_heap name)
     list(APPEND heap "--${CMAKE_MATCH_1}=${words}")
   endforeach()
 
+  set(script "${here}/clang")
+  if(NOT EXISTS "${script}")
+    get_filename_component(script "${here}/../../../share/kmemfuzz/cmake/clang" ABSOLUTE)
+  endif()
+  execute_process(COMMAND sh "${script}" clang OUTPUT_QUIET ERROR_VARIABLE problem RESULT_VARIABLE code ERROR_STRIP_TRAILING_WHITESPACE)
+  if(NOT code STREQUAL 0)
+    message(FATAL_ERROR "${error} ${problem}")
+  endif()
+
   # kmemfuzz_make_target(TARGET WORD ARGUMENTS [COMMAND...])
   macro(kmemfuzz_make_target target word arguments)
     add_custom_target(${name}_${target} COMMAND ${kmemfuzz} ${word} ${heap} ${arguments} ${ARGN} DEPENDS ${sources}
@@ -74,13 +81,8 @@ function(kmemfuzz_add_heap name)
   kmemfuzz_make_target(fuzzer build "" ${link} ${name}.kmemfuzz/fuzz/heap_fuzzer ${name}_fuzzer)
   kmemfuzz_make_target(kmemfuzz build "" ${link} ${name}.kmemfuzz/fuzz/kmemfuzz ${name}_kmemfuzz)
   kmemfuzz_make_target(fuzz fuzz "--for;${KMEMFUZZ_TIME}")
-  find_program(KMEMFUZZ_lld ld.lld-19 NO_CMAKE_FIND_ROOT_PATH)
-  find_program(KMEMFUZZ_ar llvm-ar-19 NO_CMAKE_FIND_ROOT_PATH)
-  mark_as_advanced(KMEMFUZZ_lld KMEMFUZZ_ar)
-  if(KMEMFUZZ_lld AND KMEMFUZZ_ar)
-    kmemfuzz_make_target(image build "--preset=rv64;--preset=rv32" ${link} ${name}.kmemfuzz/rv64/replay.elf ${name}_rv64.elf
-      ${link} ${name}.kmemfuzz/rv32/replay.elf ${name}_rv32.elf)
-  endif()
+  kmemfuzz_make_target(image build "--preset=rv64;--preset=rv32" ${link} ${name}.kmemfuzz/rv64/replay.elf ${name}_rv64.elf
+    ${link} ${name}.kmemfuzz/rv32/replay.elf ${name}_rv32.elf)
 
   add_test(NAME ${name}.build COMMAND ${kmemfuzz} build ${heap} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
   set_tests_properties(${name}.build PROPERTIES FIXTURES_SETUP ${name}.kmemfuzz LABELS kmemfuzz)

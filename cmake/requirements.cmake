@@ -11,10 +11,6 @@ if(NOT KMEM_FUZZERS AND NOT KMEM_BOARD AND NOT CMAKE_CROSSCOMPILING)
   find_package(cmocka QUIET)
   kmem_require(cmocka_FOUND "the unit test framework cmocka" libcmocka-dev)
 endif()
-if(KMEM_BOARD OR (CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT KMEM_ENGINE))
-  find_program(KMEM_LINKER ld.lld-19)
-  kmem_require(KMEM_LINKER "the linker ld.lld-19" lld-19)
-endif()
 
 if(NOT KMEM_INSTRUMENT MATCHES "^(none|core|everything)$")
   message(FATAL_ERROR "kmem: KMEM_INSTRUMENT is '${KMEM_INSTRUMENT}'; it must be none, core or everything.")
@@ -36,7 +32,7 @@ if((KMEM_FUZZERS AND NOT KMEM_ENGINE) OR KMEM_COVERAGE)
   endif()
 endif()
 
-# clang-19 does not pull in its own runtime libraries: a link would fail late and cryptically without them.
+# clang does not pull in its own runtime libraries: a link would fail late and cryptically without them.
 if(NOT KMEM_BOARD AND NOT KMEM_ENGINE AND CMAKE_C_COMPILER_ID STREQUAL "Clang" AND (KMEM_FUZZERS OR KMEM_COVERAGE OR NOT KMEM_INSTRUMENT STREQUAL "none"))
   foreach(name libclang_rt.asan.a libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.a)
     execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name}
@@ -45,5 +41,5 @@ if(NOT KMEM_BOARD AND NOT KMEM_ENGINE AND CMAKE_C_COMPILER_ID STREQUAL "Clang" A
       set(KMEM_RUNTIME "${path}")
     endif()
   endforeach()
-  kmem_require(KMEM_RUNTIME "clang's sanitizer and libFuzzer runtime" libclang-rt-19-dev)
+  kmem_require(KMEM_RUNTIME "clang's sanitizer and libFuzzer runtime" "that has libclang_rt.asan, libclang-rt-19-dev or the like")
 endif()

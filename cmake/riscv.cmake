@@ -6,14 +6,15 @@ set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR ${KMEM_TARGET_PROCESSOR})
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # a test program would not link: it brings no start code
 
-set(CMAKE_C_COMPILER clang-19)
-set(CMAKE_CXX_COMPILER clang++-19) # of heaps of others
-set(CMAKE_ASM_COMPILER clang-19)
+include(${CMAKE_CURRENT_LIST_DIR}/clang.cmake) # and C++, of heaps of others
+set(CMAKE_ASM_COMPILER ${CMAKE_C_COMPILER})
 set(CMAKE_C_COMPILER_TARGET ${KMEM_TARGET_PROCESSOR}-unknown-elf)
 set(CMAKE_CXX_COMPILER_TARGET ${KMEM_TARGET_PROCESSOR}-unknown-elf)
 set(CMAKE_ASM_COMPILER_TARGET ${KMEM_TARGET_PROCESSOR}-unknown-elf)
-set(CMAKE_AR llvm-ar-19 CACHE FILEPATH "")
-set(CMAKE_RANLIB llvm-ranlib-19 CACHE FILEPATH "")
+list(GET KMEM_CLANG 3 CMAKE_AR)
+list(GET KMEM_CLANG 4 CMAKE_RANLIB)
+set(CMAKE_AR ${CMAKE_AR} CACHE FILEPATH "")
+set(CMAKE_RANLIB ${CMAKE_RANLIB} CACHE FILEPATH "")
 
 # medany: RAM lies at 2 GiB, out of reach of medlow on a 64-bit machine. No linker relaxation: it needs gp set up.
 set(KMEM_MACHINE_FLAGS "${KMEM_TARGET_MACHINE} -mcmodel=medany -mno-relax")

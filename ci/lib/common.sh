@@ -86,7 +86,7 @@ keep_log() {
 # They are only looked for: importing them takes half a second.
 find_python() {
     local IFS=$'\n'
-    for PYTHON in /usr/bin/python3 $(type -ap python3); do
+    for PYTHON in /usr/bin/python3 $(type -ap python3 || true); do
         ! "$PYTHON" -c 'import sys, importlib.util as u; sys.exit(None in map(u.find_spec, sys.argv[1:]))' "$@" 2>/dev/null || return 0
     done
     say "No Python here can import $*; ./ci/setup installs what Debian's /usr/bin/python3 needs"
@@ -95,7 +95,7 @@ find_python() {
 
 # become WORD ARGUMENT...: runs a word of kmemfuzz in place of this shell, as if it had been typed where this command was.
 become() {
-    find_python sys || { ci/setup && find_python sys; } || exit
+    find_python sys || { ci/setup fuzz && find_python sys; } || exit
     cd "$CALLER_FOLDER" && exec "$PYTHON" "$OLDPWD/fuzz/kmemfuzz" "$@"
 }
 
@@ -143,28 +143,61 @@ note_configured() {
     [ ! -e "build/$1/CMakeCache.txt" ] || sha256sum "build/$1/CMakeCache.txt" >"build/$1/configured"
 }
 
-# compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds.
+# set_up PRESET...: sees to what these builds need.
+set_up() {
+    local preset needed=fuzz
+    for preset in "$@"; do
+        case $preset in
+        fuzz) ;;
+        dev | release | everything-instrumented | rv*) [ "$needed" = test ] || needed=board ;;
+        *) needed="test" ;;
+        esac
+    done
+    ci/setup "$needed"
+}
+
+# forget_compiler PRESET: lets CMake look for it as if for the first time.
+forget_compiler() {
+    ! grep -qs '^CMAKE_C_COMPILER:' "build/$1/CMakeCache.txt" || rm -rf "build/$1/CMakeCache.txt" "build/$1/CMakeFiles"
+}
+
+# compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds; of its
+# programs those in TARGETS, or all. The compiler may be another than last time.
+TARGETS=""
 compile() {
-    local again=()
-    [ -z "$(changed_unseen "$1")" ] || again=(--clean-first)
-    { [ ${#again[@]} -eq 0 ] && is_configured "$1"; } ||
-        { cmake --preset "$1" && note_configured "$1"; } || return
-    cmake --build --preset "$1" "${again[@]}"
+    local options=()
+    [ -z "$(changed_unseen "$1")" ] || options=(--clean-first)
+    { [ ${#options[@]} -eq 0 ] && is_configured "$1"; } ||
+        { forget_compiler "$1" && cmake --preset "$1" && note_configured "$1"; } || return
+    # shellcheck disable=SC2206
+    [ -z "$TARGETS" ] || options+=(--target $TARGETS)
+    cmake --build --preset "$1" "${options[@]}"
+}
+
+# watch PRESET: the same, and on the terminal how far it is, in one line.
+watch() {
+    local line
+    compile "$1" 2>&1 | while IFS= read -r line; do
+        printf '%s\n' "$line"
+        [[ ! $line =~ ^\[[0-9]+/[0-9]+\] ]] || printf '\r\033[KBuilding %s %s' "$1" "${BASH_REMATCH[0]}" >&"$terminal"
+    done
 }
 
 # build PRESET...: the same, showing output only when something fails; then it ends the shell. What is in build/PRESET when
 # it returns is of this tree.
 build() {
-    local preset log lock
+    local preset log lock terminal way=compile
+    exec {terminal}>&2
+    [ ! -t 2 ] || way=watch
     make_folder build/logs
     exec {lock}<build/logs && flock "$lock" # so that two commands do not build at once
     for preset in "$@"; do
         log=build/logs/build-$preset.log
         say "Building $preset"
-        if ! keep_log "$log" compile "$preset"; then
+        if ! keep_log "$log" "$way" "$preset"; then
             grep -E -A5 'error|CMake Error|FAILED' "$log" >&2 || cat "$log" >&2
             end_environment "The build of preset '$preset' failed; the whole log is $log"
         fi
     done
-    exec {lock}<&-
+    exec {lock}<&- {terminal}>&-
 }

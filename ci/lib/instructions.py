@@ -128,8 +128,10 @@ def write(path, counts):
 
 def differences(old, new):
     """What is not the same, as lines; none when all is."""
+    def words(flags):
+        return sorted((flags or "").split())  # versions of CMake differ in their order
     lines = [f"{name} is compiled with other flags:\n  old  {old.flags.get(name)}\n  new  {new.flags.get(name)}"
-             for name in sorted(old.flags.keys() | new.flags.keys()) if old.flags.get(name) != new.flags.get(name)]
+             for name in sorted(old.flags.keys() | new.flags.keys()) if words(old.flags.get(name)) != words(new.flags.get(name))]
     changed = [key for key in sorted(old.numbers.keys() | new.numbers.keys()) if old.numbers.get(key) != new.numbers.get(key)]
     if changed:
         lines.append(f"{'board':5} {'operation':32} {'old':>9} {'new':>9} {'difference':>11}")

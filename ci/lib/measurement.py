@@ -7,6 +7,8 @@ import pathlib
 import shutil
 import subprocess
 
+from kmemfuzz import llvm
+
 MEASURED = ("src/*.[ch]", "invariants/*.[ch]", "src/riscv/sv39.[ch]", "src/riscv/virtual_heap.[ch]")
 KINDS = ("lines", "branches", "conditions")
 
@@ -17,11 +19,11 @@ class MeasurementFailure(Exception):
 
 def _run(*command):
     """What one of llvm's tools prints. A warning of theirs is about counts that are left out, so it is an error."""
-    words = [str(word) for word in command]
+    words = [llvm.place(command[0]) or command[0], *map(str, command[1:])]
     try:
         result = subprocess.run(words, capture_output=True, text=True, errors="surrogateescape", check=False)
     except FileNotFoundError as error:
-        raise MeasurementFailure(f"{words[0]} is missing; install the Debian package llvm-19") from error
+        raise MeasurementFailure(f"{words[0]} is missing; install the Debian package llvm") from error
     if result.returncode != 0 or result.stderr:
         raise MeasurementFailure(f"{' '.join(words[:2])} failed: {result.stderr.strip()}")
     return result.stdout
@@ -29,7 +31,7 @@ def _run(*command):
 
 def merge(raw_profiles, merged):
     """Makes one profile of several raw ones, from whatever machine."""
-    _run("llvm-profdata-19", "merge", "-sparse", *raw_profiles, "-o", merged)
+    _run("llvm-profdata", "merge", "-sparse", *raw_profiles, "-o", merged)
 
 
 class File:
@@ -103,7 +105,7 @@ def write_html(binaries, merged, folder):
     """Writes the sources with all counts beside them as pages, into a new folder that is there whole or not at all."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    _run("llvm-cov-19", "show", "-format=html", "-show-branches=count", "-show-mcdc", f"-output-dir={unfinished}",
+    _run("llvm-cov", "show", "-format=html", "-show-branches=count", "-show-mcdc", f"-output-dir={unfinished}",
          *_arguments(binaries, merged))
     unfinished.rename(folder)
 
@@ -111,8 +113,8 @@ def write_html(binaries, merged, folder):
 def measure(binaries, merged):
     """{name: File} of every measured file that has code in one of the binaries, by a merged profile."""
     arguments = _arguments(binaries, merged)
-    lines = _read_lines(_run("llvm-cov-19", "export", "-format=lcov", *arguments))
-    entries = json.loads(_run("llvm-cov-19", "export", "-format=text", *arguments))["data"][0]["files"]
+    lines = _read_lines(_run("llvm-cov", "export", "-format=lcov", *arguments))
+    entries = json.loads(_run("llvm-cov", "export", "-format=text", *arguments))["data"][0]["files"]
     files = {os.path.relpath(entry["filename"]): File.read(entry, lines.get(entry["filename"], {}))
              for entry in entries}
     return {name: file for name, file in files.items() if file.lines}

@@ -4,6 +4,7 @@ import hashlib
 import pathlib
 
 import rust_toolchain
+from kmemfuzz import llvm
 from kmemfuzz.tree import TREE
 
 CRATE = TREE / "bindings/rust"
@@ -38,7 +39,7 @@ def build(board, is_locked=True):
             rust_toolchain.compile_crate(board, "--edition=2021", "--crate-type=rlib", "--crate-name=kmem", "-L", sysroot,
                                          "--out-dir", work, CRATE / "src/lib.rs")
             rust_toolchain.compile_crate(
-                board, "--edition=2021", "--crate-type=bin", "-L", sysroot, f"--extern=kmem={work}/libkmem.rlib", "-o", image, "-Clinker=ld.lld-19",
+                board, "--edition=2021", "--crate-type=bin", "-L", sysroot, f"--extern=kmem={work}/libkmem.rlib", "-o", image, f"-Clinker={llvm.place('ld.lld')}",
                 "-Clinker-flavor=ld.lld", f"-Clink-arg=-T{linker_script}", "-Clink-arg=--gc-sections",
                 "-Clink-arg=--fatal-warnings", *(f"-Clink-arg={path}" for path in libraries), *arguments,
                 "-Dwarnings", "--check-cfg=cfg(unlocked)", CRATE / "kernel/main.rs")

@@ -8,7 +8,7 @@ import struct
 import time
 from typing import NamedTuple
 
-from kmemfuzz import child, heap, tree
+from kmemfuzz import child, heap, llvm, tree
 from kmemfuzz.board_lines import LINE_SIZE, BadLine, EnvironmentFailure, Outcome, Reader
 from kmemfuzz.outside_text import excerpt, visible
 
@@ -96,7 +96,7 @@ class Image:
 
     @functools.cached_property
     def symbols(self):
-        output = _tool_output(["llvm-nm-19", "--defined-only", self.path], "llvm-19")
+        output = _tool_output([llvm.place("llvm-nm") or "llvm-nm", "--defined-only", self.path], "llvm")
         return Symbols(self.path, ((name, int(address, 16)) for address, _, name in (
             line.split() for line in output.splitlines())))
 
@@ -109,8 +109,8 @@ class Image:
         """The function and the line an address belongs to, such as 'kmem_alloc (src/kmem.c:120)'."""
         if not self.symbols["text_start"] <= address < self.symbols["constants_start"]:
             return "not in the image's text"
-        output = _tool_output(["llvm-symbolizer-19", "--obj", self.path, "--output-style=GNU", "--inlines",
-                               "--functions", hex(address)], "llvm-19")
+        output = _tool_output([llvm.place("llvm-symbolizer") or "llvm-symbolizer", "--obj", self.path, "--output-style=GNU", "--inlines",
+                               "--functions", hex(address)], "llvm")
         lines = output.splitlines()
         frames = list(zip(lines[::2], lines[1::2]))  # what was inlined comes first; its line may be unknown, 0
         known = [frame for frame in frames if frame[0] != "??" and not frame[1].endswith(":0")] or frames

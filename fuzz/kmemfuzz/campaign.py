@@ -69,11 +69,14 @@ def parse_arguments(arguments):
     return options
 
 
-def prepare_build(preset, stop):
-    """Sets up and builds, if there is something to build from. Returns the exit code, or None when a stop was requested."""
+def prepare_build(target, stop):
+    """Sets up and builds a target, if there is something to build from. Returns the exit code, or None when a stop was requested."""
     if tree.TREE is None and heap.CURRENT is None:
         return EXIT_SOUND
-    process = subprocess.Popen(tree.build_command([preset]), stdin=subprocess.DEVNULL, start_new_session=True,
+    programs = {f"{target}_fuzzer": None, corpus.KMEMFUZZ.name: None}
+    if target in corpus.PROGRAMS:
+        programs[corpus.tool_of(target).name] = None
+    process = subprocess.Popen(tree.build_command([PRESET], programs), stdin=subprocess.DEVNULL, start_new_session=True,
                                stdout=subprocess.DEVNULL if heap.CURRENT else None)  # where its programs are
     while not stop.received:
         try:
@@ -279,7 +282,7 @@ def main(arguments):
     stop = StopRequest()
     stop.listen()
     options = parse_arguments(arguments)
-    code = prepare_build(PRESET, stop)
+    code = prepare_build(options.target, stop)
     if tree.build_failure(code) and not stop.received:
         return tree.build_failure(code)
     if stop.received:

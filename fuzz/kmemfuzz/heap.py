@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 
-from kmemfuzz import build_errors
+from kmemfuzz import build_errors, llvm
+from kmemfuzz.llvm import SOURCES  # of the harness
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_USAGE
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
 
@@ -27,8 +28,8 @@ OPTIONS = {"--sources": "source", "--cflags": "flag", "--mute": "mute"}  # what 
 FOLDER_OPTION = "--build-folder"
 PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a board's, the image
 IMAGE = ("replay",)
-COMPILER = "clang-19"
-NEEDED = {"cmake": "cmake", "ninja": "ninja-build", COMPILER: "clang-19", "ld.lld-19": "lld-19", "objcopy": "binutils"}  # Debian's packages
+NEEDED = {"cmake": "cmake", "ninja": "ninja-build", "objcopy": "binutils"}  # Debian's packages
+CLANG = "clang-19 lld-19 llvm-19 libclang-rt-19-dev (or of another version from 14 on)"
 OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
@@ -46,16 +47,6 @@ class Refused(Exception):
     def __init__(self, text, code=EXIT_USAGE):
         super().__init__(text)
         self.code = code
-
-
-def _find_sources():
-    """The folder of the sources that builds are made from: that of the checkout, or of the installation."""
-    here = pathlib.Path(__file__).resolve().parents
-    places = [os.environ.get("KMEM_TREE"), here[2], here[2] / "share" / "kmemfuzz"]
-    return next((pathlib.Path(place).absolute() for place in places if place and pathlib.Path(place, "CMakePresets.json").is_file()), None)
-
-
-SOURCES = _find_sources()  # None: this package lies alone
 
 
 def _split(name, text):
@@ -270,8 +261,10 @@ class Heap:
             if SOURCES is None:
                 raise Refused("the sources of the harness are not there; say where with KMEM_TREE=FOLDER", EXIT_ENVIRONMENT)
             missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
-            if missing:
-                raise Refused(f"building needs these Debian packages: {' '.join(missing)}; install them", EXIT_ENVIRONMENT)
+            compiler = llvm.place("clang")
+            if missing or not compiler:
+                raise Refused(f"building needs these Debian packages: {' '.join([*missing, *([] if compiler else [CLANG])])}; install them",
+                              EXIT_ENVIRONMENT)
             self.build.mkdir(parents=True, exist_ok=True)
             with open(self.build / "lock", "w", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -281,7 +274,7 @@ class Heap:
                         files = " and ".join(visible(self._shown(path)) for path in (self.source, *self._settings.source))
                         flags = visible("".join(f" {_flag_from(pathlib.Path.cwd(), flag)}" for flag in self._settings.flag))
                         watched = "" if preset in ("rv64", "rv32") else WATCH
-                        print(f"Compiled {files} with {COMPILER}{flags}{watched}, in {time.monotonic() - started:.0f} s, into "
+                        print(f"Compiled {files} with {compiler}{flags}{watched}, in {time.monotonic() - started:.0f} s, into "
                               f"{visible(os.path.relpath(self.build / preset))}", file=sys.stderr, flush=True)
                 self.keep_settings()
         except Refused as error:

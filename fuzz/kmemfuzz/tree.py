@@ -10,7 +10,7 @@ from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, E
 from kmemfuzz.outside_text import shell_word
 
 _MARK = pathlib.Path("ci/lib/common.sh")
-_PREPARE = '. ci/lib/common.sh && ci/setup && build "$@"'
+_PREPARE = '. ci/lib/common.sh && TARGETS=$1 && shift && set_up "$@" && build "$@"'
 
 
 def _find():
@@ -49,11 +49,12 @@ def word(name):
     return [sys.executable, str(pathlib.Path(__file__).parent), name]
 
 
-def build_command(presets):
-    """The command that sets up and builds, at the top of the tree: so what is judged is of this tree, and never stale."""
+def build_command(presets, programs=()):
+    """The command that sets up and builds, at the top of the tree: so what is judged is of this tree, and never stale. Of kmem only
+    these programs, if there are any."""
     if heap.CURRENT is not None:
         return [*word("build"), *heap.CURRENT.arguments(), *(f"--preset={preset}" for preset in presets)]
-    return ["bash", "-c", _PREPARE, "bash", *presets]
+    return ["bash", "-c", _PREPARE, "bash", " ".join(programs), *presets]
 
 
 def build_failure(code):

@@ -232,7 +232,7 @@ class Usage(TargetTest):
 
     def test_a_missing_emulator_is_named_with_its_package(self):
         (self.folder / "bin").mkdir()
-        (self.folder / "bin/llvm-nm-19").symlink_to(shutil.which("llvm-nm-19"))
+        (self.folder / "bin/llvm-nm").symlink_to(shutil.which("llvm-nm-19"))
         environment = dict(os.environ, PATH=str(self.folder / "bin"))
         self.expect(self.run_target(self.write("sound.ops", SOUND), environment=environment), 3,
                     "qemu-system-riscv64 is missing; install the Debian package qemu-system-misc")

@@ -21,7 +21,7 @@ class GateTest:
         self.programs = folder / "programs"
         self.list = folder / "calls"
         self.programs.mkdir()
-        for name in ("ci", ".ci", "fuzz/kmemfuzz"):
+        for name in ("ci", ".ci", "cmake", "fuzz/kmemfuzz"):
             shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.stub("ci/setup")
         self.stub("cmake")

@@ -212,7 +212,7 @@ class TestMisuse(ToolTest):
         (self.folder / "programs").mkdir()
         code, output, errors = self.run_tool("build", HEAP, env={**os.environ, "PATH": str(self.folder / "programs")})
         assert (code, output) == (ENVIRONMENT, "")
-        assert "building needs these Debian packages: cmake ninja-build clang-19" in errors
+        assert "building needs these Debian packages: cmake ninja-build binutils clang-19 lld-19" in errors
 
 
 class TestBuildErrors:

@@ -18,7 +18,8 @@ SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 TIMEOUT = 120  # seconds before a command counts as hanging
 
 # What the scripts call besides the package manager; all that is on their PATH.
-PLAIN_TOOLS = ("bash", "cat", "dirname", "env", "flock", "grep", "mkdir", "sh", "tail", "touch")
+PLAIN_TOOLS = ("bash", "cat", "dirname", "env", "flock", "grep", "mkdir", "readlink", "rm", "sed", "sh", "sort", "tail", "touch", "uname")
+ROWS = [line.split() for line in (ROOT / "ci/lib/packages").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
 
 
 class SetupTest:
@@ -28,24 +29,44 @@ class SetupTest:
     def set_up_setup_test(self, folder):
         self.tree = folder / "tree"
         self.programs = folder / "programs"
-        for name in ("ci", "fuzz/kmemfuzz"):
+        for name in ("ci", "cmake", "fuzz/kmemfuzz"):
             shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.programs.mkdir()
         for name in PLAIN_TOOLS:
             (self.programs / name).symlink_to(shutil.which(name))
         (self.programs / "python3").symlink_to(sys.executable)
-        self.packages = re.search(r"^  (.+)", self.run_script("ci/setup")[2], re.MULTILINE).group(1)
-        self.packages = self.packages.split()
+        self.packages = [self.name(row[2]) for row in ROWS]
 
     def stub(self, name, text):
         """Puts a script on the PATH."""
         (self.programs / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         (self.programs / name).chmod(0o755)
 
-    def have_debian(self, missing, user=1000):
+    @staticmethod
+    def name(pattern, clang="19"):
+        """What matches a pattern of the list."""
+        name = pattern.split("|")[-1 if "qemu" in pattern else 0].replace("\\+", "+").replace("(t64)?", "")
+        return re.sub(r"\bV\b", clang, name).replace("GCC", "12").replace("[0-9.]+", "2.0")
+
+    def have_clang(self, *versions, runtimes=True):
+        """Compilers that say where their runtimes are."""
+        for version in versions:
+            self.stub(f"clang-{version}", f'case $1 in -print-file-name=*) echo {"/" if runtimes else "/nowhere"} ;; -dumpversion) echo {version}.1.0 ;; esac')
+            for program in ("clang++", "ld.lld", "llvm-symbolizer"):
+                self.stub(f"{program}-{version}", "")
+
+    def have_debian(self, missing, user=1000, offered=None, clang=("19",)):
         """A Debian system with all packages but the missing ones. What apt-get is asked for ends up in a file."""
-        case = "".join(f"{name}) echo $name not-installed;; " for name in missing)
-        self.stub("dpkg-query", f'shift 3\nfor name in "$@"; do case $name in {case}*) echo $name installed;; esac; done')
+        for row in ROWS:
+            if row[1] not in ("-", "clang", "python3") and self.name(row[2]) not in missing:
+                self.stub(self.name(row[1]).replace("-V", "-19"), "")
+        if not any(re.fullmatch(r"(clang|lld|llvm|libclang-rt)-19.*", name) for name in missing):
+            self.have_clang(*clang)
+        installed = [name for name in self.packages if name not in missing]
+        self.stub("dpkg-query", "".join(f"echo installed {name}\n" for name in installed) + "".join(
+            f"echo not-installed {name}\n" for name in missing))
+        offered = self.packages if offered is None else offered
+        self.stub("apt-cache", "case $1 in depends) echo '  Depends: gcc-12' ;; *)\n" + "".join(f"echo {name}\n" for name in offered) + ";; esac")
         self.stub("id", f"echo {user}")
         self.stub("apt-get", 'echo "$DEBIAN_FRONTEND apt-get $*" >>asked; echo "E: as apt-get says it" >&2; '
                   "exit ${STUB_CODE:-0}")
@@ -72,68 +93,97 @@ class TestSetup(SetupTest):
             assert not (self.tree / "build").exists()
 
     def test_without_root_it_prints_exactly_what_to_install(self):
-        self.have_debian(missing=["clang-19", "libcmocka-dev"])
+        self.have_debian(missing=["cmake", "libcmocka-dev"])
         assert self.run_script("ci/setup") == (ENVIRONMENT, "", """\
 These packages are missing. As root, run:
-  apt-get update && apt-get install -y --no-install-recommends clang-19 libcmocka-dev
+  apt-get update && apt-get install -y --no-install-recommends cmake libcmocka-dev
 """)
         assert self.asked() == []
 
-    def test_a_package_the_system_has_never_heard_of_is_missing(self):
-        self.have_debian(missing=[])
-        self.stub("dpkg-query", 'shift 3; code=0; for name in "$@"; do [ "$name" = cppcheck ] && { code=1; '
-                  'echo "no packages found matching $name" >&2; } || echo "$name installed"; done; exit $code')
+    @pytest.mark.parametrize("package", [row[2] for row in ROWS if row[1] == "-" or row[2] in ("cmake", "gcc", "clang-tidy-V")])
+    def test_a_package_can_be_the_missing_one(self, package):
+        package = self.name(package)
+        self.have_debian(missing=[package])
         code, _, errors = self.run_script("ci/setup")
         assert code == ENVIRONMENT
-        assert errors.endswith("--no-install-recommends cppcheck\n"), errors
-        assert "no packages found" not in errors
-
-    def test_every_package_can_be_the_missing_one(self):
-        for package in self.packages:
-            self.have_debian(missing=[package])
-            code, _, errors = self.run_script("ci/setup")
-            assert code == ENVIRONMENT
-            assert errors.endswith(f"--no-install-recommends {package}\n"), errors
+        assert errors.endswith(f"--no-install-recommends {package}\n"), errors
 
     def test_as_root_it_installs_what_is_missing_without_asking(self):
         self.have_debian(missing=["cmake", "git"], user=0)
-        assert self.run_script("ci/setup") == (SOUND, "", "Installing cmake git\n")
+        assert self.run_script("ci/setup") == (SOUND, "", "Looking for packages\nInstalling cmake git\n")
         assert self.asked() == [" apt-get update", "noninteractive apt-get install -y --no-install-recommends cmake git"]
 
     def test_an_installation_that_fails_ends_with_3_and_shows_why(self):
         self.have_debian(missing=["cmake"], user=0)
-        code, output, errors = self.run_script("ci/setup", STUB_CODE="100")
+        self.stub("apt-get", '[ "$1" = update ] || { echo "E: as apt-get says it"; exit 100; }')
+        code, output, errors = self.run_script("ci/setup")
         assert (code, output) == (ENVIRONMENT, "")
         assert "E: as apt-get says it\n" in errors
         assert "The packages could not be installed; the whole log is build/logs/setup.log\n" in errors
         assert (self.tree / "build" / "logs" / "setup.log").exists()
 
-    def test_on_another_system_it_prints_the_list_and_goes_on(self):
-        code, output, errors = self.run_script("ci/setup")
-        assert (code, output) == (SOUND, "")
-        assert errors.startswith("This is not a Debian system. Install the equivalents of these Debian 12 ")
-        for package in ("clang-19", "libclang-rt-19-dev", "cmake", "ninja-build", "libcmocka-dev", "python3"):
-            assert package in errors.split()
+    @pytest.mark.parametrize("manager, names", [(None, "clang lld llvm compiler-rt binutils"), ("pacman", "clang lld llvm compiler-rt binutils")])
+    def test_on_another_system_it_prints_its_names_and_ends_with_3(self, manager, names):
+        if manager:
+            self.stub(manager, "")
+        code, output, errors = self.run_script("ci/setup", "fuzz")
+        assert (code, output) == (ENVIRONMENT, "")
+        assert "(untried)" in errors and f"  {names} cmake ninja" in errors
 
-    def test_help_lists_the_packages_and_installs_nothing(self):
+    def test_on_another_system_that_has_all_it_says_nothing(self):
+        self.have_debian(missing=[])
+        (self.programs / "dpkg-query").unlink()
+        assert self.run_script("ci/setup") == (SOUND, "", "")
+        (self.programs / "ninja").unlink()
+        code, _, errors = self.run_script("ci/setup")
+        assert (code, errors.splitlines()[-1]) == (ENVIRONMENT, "  ninja-build")
+
+    def test_each_set_is_printed_by_the_names_it_has_here(self):
         self.have_debian(missing=["cmake"], user=0)
-        code, _, errors = self.run_script("ci/setup", "--help")
-        assert code == SOUND
-        assert errors.startswith("Usage: ci/setup [fuzz]\n")
-        assert errors.rstrip("\n").split(": ")[-1].split() == self.packages
+        lists = [self.run_script("ci/setup", "--list", name)[1].split() for name in ("fuzz", "board", "test")]
+        assert lists[0] == ["clang-19", "lld-19", "llvm-19", "libclang-rt-19-dev", "libc6-dev", "binutils", "cmake", "ninja-build", "python3"]
+        assert set(lists[0]) < set(lists[1]) < set(lists[2]) == set(self.packages)
+        assert "chromium" not in lists[1] and "qemu-system-misc" in lists[1]
         assert self.asked() == []
 
     def test_for_fuzzing_alone_it_installs_less(self):
         self.have_debian(missing=["cmake", "chromium", "qemu-system-misc", "afl++", "libcmocka-dev"], user=0)
-        assert self.run_script("ci/setup", "fuzz") == (SOUND, "", "Installing cmake\n")
+        assert self.run_script("ci/setup", "fuzz") == (SOUND, "", "Looking for packages\nInstalling cmake\n")
         assert self.asked()[-1].endswith("--no-install-recommends cmake")
 
-    @pytest.mark.parametrize("arguments", (["--bogus"], ["fuzz", "more"]))
+    @pytest.mark.parametrize("here", ["14", "16", "22"])
+    def test_for_fuzzing_a_complete_clang_from_14_on_will_do(self, here):
+        self.have_debian(missing=["clang-19"])
+        self.have_clang("13", here)
+        assert self.run_script("ci/setup", "fuzz") == (SOUND, "", "")
+        self.have_clang("13", here, runtimes=False)
+        assert self.run_script("ci/setup", "fuzz")[0] == ENVIRONMENT
+
+    def test_the_measured_clang_is_installed_or_else_the_newest_by_the_names_it_has(self):
+        clang = [name for name in self.packages if "-19" in name]
+        others = [name for name in self.packages if name not in clang]
+        for version, runtime in (("19", "libclang-rt-19-dev"), ("14", "libclang-common-14-dev")):
+            names = [name.replace("19", version) for name in clang if "libclang" not in name]
+            self.have_debian(missing=clang, offered=[*others, *names, "clang-9", "clang-13", runtime])
+            code, _, errors = self.run_script("ci/setup", "fuzz")
+            assert (code, errors.split()[-4:]) == (ENVIRONMENT, [f"clang-{version}", f"lld-{version}", f"llvm-{version}", runtime])
+
+    def test_what_the_system_does_not_offer_is_named_and_only_fuzzing_cannot_do_without(self):
+        offered = [name for name in self.packages if name != "chromium"]
+        self.have_debian(missing=["chromium"], offered=offered)
+        assert self.run_script("ci/setup") == (
+            SOUND, "", "This system has no package of these names, so what needs them is skipped: chromium\n")
+        self.have_debian(missing=["cmake"], offered=[name for name in self.packages if name != "cmake"])
+        (self.programs / "cmake").unlink()
+        code, _, errors = self.run_script("ci/setup", "fuzz")
+        assert (code, errors) == (ENVIRONMENT, "This system has no package of these names, which fuzzing needs: cmake\n")
+
+    @pytest.mark.parametrize("arguments", (["--bogus"], ["fuzz", "more"], ["--list", "bogus"]))
     def test_any_other_argument_ends_with_2_and_installs_nothing(self, arguments):
         self.have_debian(missing=["cmake"], user=0)
         code, _, errors = self.run_script("ci/setup", *arguments)
         assert code == USAGE
-        assert errors.startswith("Usage: ci/setup [fuzz]\n")
+        assert errors.startswith("Usage: ci/setup [--list] [fuzz|board|test]\n")
         assert self.asked() == []
 
     def test_what_the_build_asks_for_is_in_the_list(self):
@@ -143,15 +193,43 @@ These packages are missing. As root, run:
         assert set(wanted) <= set(self.packages)
 
 
+class TestClang(SetupTest):
+    """cmake/clang, which looks for the newest that is complete."""
+
+    def find(self, *programs, **variables):
+        done = subprocess.run(["sh", "cmake/clang", *programs], cwd=self.tree, env={"PATH": str(self.programs), **variables}, capture_output=True,
+                              text=True, timeout=TIMEOUT, check=False)
+        return done.returncode, done.stdout.split()
+
+    def test_it_is_the_newest_by_number_and_can_be_chosen(self):
+        self.have_clang("9", "13", "14", "100", "19")
+        assert self.find("clang", "clang++", "version") == (SOUND, ["clang-100", "clang++-100", "100"])
+        assert self.find("clang", KMEM_CLANG="14") == (SOUND, ["clang-14"])
+        assert self.find("clang", KMEM_CLANG="13") == (ENVIRONMENT, [])
+
+    def test_one_that_lacks_its_linker_or_its_runtimes_does_not_count(self):
+        self.have_clang("15", "19", "22")
+        (self.programs / "ld.lld-22").unlink()
+        assert self.find("version") == (SOUND, ["19"])
+        self.have_clang("19", runtimes=False)
+        assert self.find("version") == (SOUND, ["15"])
+
+    def test_names_without_a_version_are_found_beside_it(self):
+        self.have_clang("18")
+        for program in ("clang", "clang++", "ld.lld"):
+            (self.programs / f"{program}-18").rename(self.programs / program)
+        assert self.find("clang", "version") == (SOUND, [str(self.programs / "clang"), "18"])
+
+
 class TestFuzz(SetupTest):
     """What ci/fuzz does when it cannot begin."""
 
     def test_missing_packages_end_it_before_it_builds(self):
-        self.have_debian(missing=["clang-19"])
+        self.have_debian(missing=["clang-19", "binutils"])
         self.stub("cmake", "touch built")
         code, _, errors = self.run_script("ci/fuzz")
         assert code == ENVIRONMENT
-        assert "--no-install-recommends clang-19\n" in errors
+        assert "--no-install-recommends clang-19 lld-19 llvm-19 libclang-rt-19-dev binutils\n" in errors
         assert not (self.tree / "built").exists()
 
     def test_a_system_without_python_is_told_to_install_it(self):
@@ -222,4 +300,4 @@ class TestConfigure:
                           f'exec {compiler} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
         self.require_message("kmem: clang's sanitizer and libFuzzer runtime was not found. Run ./ci/setup, or "
-                             "install the Debian package libclang-rt-19-dev.", "-DKMEM_FUZZERS=ON", compiler=str(script))
+                             "install the Debian package that has libclang_rt.asan, libclang-rt-19-dev or the like.", "-DKMEM_FUZZERS=ON", compiler=str(script))

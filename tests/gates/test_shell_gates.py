@@ -213,6 +213,7 @@ esac""")
 class TestLint(GateTest):
     """A tree with a file of each kind, and tools that object to nothing."""
 
+    VERSIONS = "19.1.7, Cppcheck 2.10"
     TOOLS = {"clang-format-19": ["clang-format"], "cppcheck": ["cppcheck"], "shellcheck": ["shellcheck"],
              "pyflakes3": ["pyflakes"], "clang-tidy-19": ["clang-tidy", "clang-tidy-fuzzers", "clang-tidy-target",
                                                           "clang-tidy-sanitized"], "codespell": ["codespell"]}
@@ -223,7 +224,7 @@ class TestLint(GateTest):
                      "src/kmem.h"):
             self.write(path)
         for tool in self.TOOLS:
-            self.stub(tool)
+            self.stub(tool, self.VERSIONS)
         subprocess.run(["git", "init", "--quiet"], cwd=self.tree, check=True)
 
     def test_a_tree_that_no_tool_objects_to_passes(self):
@@ -231,11 +232,15 @@ class TestLint(GateTest):
 
     def test_each_tool_that_objects_fails(self):
         for tool, names in self.TOOLS.items():
-            self.stub(tool, code=1)
+            self.stub(tool, self.VERSIONS, code=1)
             output = self.require(VIOLATION, f"{len(names)} failed\n", "ci/lint")
             for name in names:
                 assert f"FAILED  {name}: " in output
-            self.stub(tool)
+            self.stub(tool, self.VERSIONS)
+
+    def test_a_tool_of_another_version_judges_nothing_and_is_named(self):
+        self.stub("cppcheck", "Cppcheck 2.17", code=1)
+        self.require(SOUND, "skipped: cppcheck is judged by version 2.10 only\n[  SKIPPED ] cppcheck\n", "ci/lint")
 
     def test_a_negated_group_is_refused(self):
         for text in ("if ! { true; } >log; then :; fi", "! (true) >log", "while ! [[ a ]] >log; do :; done",

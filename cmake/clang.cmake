@@ -1,13 +1,12 @@
 # The newest clang there is, which cmake/clang looks for, once for each folder of a build.
 if(NOT KMEM_CLANG)
-  set(programs clang clang++ ld.lld llvm-ar llvm-ranlib)
-  execute_process(COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/clang ${programs} OUTPUT_VARIABLE found ERROR_VARIABLE problem RESULT_VARIABLE code
+  execute_process(COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/clang OUTPUT_VARIABLE found ERROR_VARIABLE problem RESULT_VARIABLE code
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_STRIP_TRAILING_WHITESPACE)
   if(NOT code STREQUAL 0)
     message(FATAL_ERROR "kmem: ${problem}. Run ./ci/setup fuzz.")
   endif()
   string(REPLACE "\n" ";" found "${found}")
-  set(KMEM_CLANG "${found}" CACHE INTERNAL "${programs}")
+  set(KMEM_CLANG "${found}" CACHE INTERNAL "what cmake/clang printed")
 endif()
 list(GET KMEM_CLANG 0 CMAKE_C_COMPILER)
 list(GET KMEM_CLANG 1 CMAKE_CXX_COMPILER)

@@ -58,6 +58,9 @@ end() {
 }
 trap 'end "$?"' EXIT
 
+MEASURED_CLANG=19 # that figures of this tree were measured with, and so the one to install where there is one
+export MEASURED_CLANG
+
 true 2>/dev/null 3>&1 || end_environment "Standard output is closed"
 
 # All other characters work, and so do bytes that are no characters.
@@ -100,9 +103,10 @@ become() {
 }
 
 # begin MODULE ARGUMENT...: runs a program of ci/lib in place of this shell. Its arguments are checked before anything is set
-# up or built.
+# up or built: the packages of KMEM_SET, or all.
 begin() {
-    find_python sys || { ci/setup && find_python sys; } || exit
+    export KMEM_SET=${KMEM_SET-test}
+    find_python sys || { ci/setup "$KMEM_SET" && find_python sys; } || exit
     exec "$PYTHON" ci/lib/begin.py "$@"
 }
 
@@ -130,11 +134,20 @@ changed_unseen() {
         ! -newer "$built" -print -quit
 }
 
+# is_of_clang PRESET: is the clang that its folder was configured with, if any, the one that counts now?
+is_of_clang() {
+    local before now
+    before=$(sed -n 's/^KMEM_CLANG:INTERNAL=//p' "build/$1/CMakeCache.txt" 2>/dev/null) || true
+    [ -n "$before" ] || return 0
+    now=$(sh cmake/clang 2>/dev/null) && [ "$before" = "${now//$'\n'/;}" ]
+}
+
 # is_configured PRESET: is its folder of this tree, as its preset made it, and later than what Ninja does not look at?
 is_configured() {
     local made=build/$1/build.ninja
     [ -e "$made" ] && [ "$made" -nt CMakePresets.json ] && [ "$made" -nt build/rust/toolchain ] &&
         grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$1/CMakeCache.txt" &&
+        is_of_clang "$1" &&
         sha256sum --check --status "build/$1/configured" 2>/dev/null
 }
 
@@ -143,9 +156,9 @@ note_configured() {
     [ ! -e "build/$1/CMakeCache.txt" ] || sha256sum "build/$1/CMakeCache.txt" >"build/$1/configured"
 }
 
-# set_up PRESET...: sees to what these builds need.
+# set_up PRESET...: sees to what these builds need, and to the set that the command has declared.
 set_up() {
-    local preset needed=fuzz
+    local preset needed=${KMEM_SET-fuzz}
     for preset in "$@"; do
         case $preset in
         fuzz) ;;
@@ -158,7 +171,7 @@ set_up() {
 
 # forget_compiler PRESET: lets CMake look for it as if for the first time.
 forget_compiler() {
-    ! grep -qs '^CMAKE_C_COMPILER:' "build/$1/CMakeCache.txt" || rm -rf "build/$1/CMakeCache.txt" "build/$1/CMakeFiles"
+    { ! grep -qs '^CMAKE_C_COMPILER:' "build/$1/CMakeCache.txt" && is_of_clang "$1"; } || rm -rf "build/$1/CMakeCache.txt" "build/$1/CMakeFiles"
 }
 
 # compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds; of its
@@ -176,11 +189,13 @@ compile() {
 
 # watch PRESET: the same, and on the terminal how far it is, in one line.
 watch() {
-    local line
+    local line code=0
     compile "$1" 2>&1 | while IFS= read -r line; do
         printf '%s\n' "$line"
         [[ ! $line =~ ^\[[0-9]+/[0-9]+\] ]] || printf '\r\033[KBuilding %s %s' "$1" "${BASH_REMATCH[0]}" >&"$terminal"
-    done
+    done || code=$?
+    printf '\r\033[K' >&"$terminal"
+    return "$code"
 }
 
 # build PRESET...: the same, showing output only when something fails; then it ends the shell. What is in build/PRESET when

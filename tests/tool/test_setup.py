@@ -15,6 +15,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
+CLANG_PROGRAMS = re.search(r'^PROGRAMS="(.*)"', (ROOT / "cmake/clang").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+INSTALL = "-o DPkg::Lock::Timeout=600 install -y --no-install-recommends"
 TIMEOUT = 120  # seconds before a command counts as hanging
 
 # What the scripts call besides the package manager; all that is on their PATH.
@@ -52,7 +54,7 @@ class SetupTest:
         """Compilers that say where their runtimes are."""
         for version in versions:
             self.stub(f"clang-{version}", f'case $1 in -print-file-name=*) echo {"/" if runtimes else "/nowhere"} ;; -dumpversion) echo {version}.1.0 ;; esac')
-            for program in ("clang++", "ld.lld", "llvm-symbolizer"):
+            for program in CLANG_PROGRAMS[1:]:
                 self.stub(f"{program}-{version}", "")
 
     def have_debian(self, missing, user=1000, offered=None, clang=("19",)):
@@ -66,10 +68,19 @@ class SetupTest:
         self.stub("dpkg-query", "".join(f"echo installed {name}\n" for name in installed) + "".join(
             f"echo not-installed {name}\n" for name in missing))
         offered = self.packages if offered is None else offered
-        self.stub("apt-cache", "case $1 in depends) echo '  Depends: gcc-12' ;; *)\n" + "".join(f"echo {name}\n" for name in offered) + ";; esac")
+        names = "".join(f"echo {name}\n" for name in offered)
+        self.stub("apt-cache", "case $1 in depends) echo '  Depends: gcc-12' ;; policy) echo ' 500 http://deb bookworm/main amd64 Packages' ;; *)\n"
+                  f"{names};; esac")
         self.stub("id", f"echo {user}")
         self.stub("apt-get", 'echo "$DEBIAN_FRONTEND apt-get $*" >>asked; echo "E: as apt-get says it" >&2; '
                   "exit ${STUB_CODE:-0}")
+
+    def have_no_lists_until_update(self):
+        """What apt says in a container until its lists are loaded: of packages that are installed, or nothing."""
+        offered = (self.programs / "apt-cache").read_text(encoding="utf-8").removeprefix("#!/bin/sh\n")
+        self.stub("apt-cache", "[ -e updated ] || case $1 in depends) exit 100 ;; policy) echo ' 100 /var/lib/dpkg/status'; exit ;; *) echo dpkg; exit ;; esac\n"
+                  + offered)
+        self.stub("apt-get", 'echo "$DEBIAN_FRONTEND apt-get $*" >>asked; [ "$1" != update ] || : >updated')
 
     def run_script(self, *command, **variables):
         """Runs a command at the top of the copy. Returns (exit code, standard output, standard error)."""
@@ -111,7 +122,47 @@ These packages are missing. As root, run:
     def test_as_root_it_installs_what_is_missing_without_asking(self):
         self.have_debian(missing=["cmake", "git"], user=0)
         assert self.run_script("ci/setup") == (SOUND, "", "Looking for packages\nInstalling cmake git\n")
-        assert self.asked() == [" apt-get update", "noninteractive apt-get install -y --no-install-recommends cmake git"]
+        assert self.asked() == [" apt-get update", f"noninteractive apt-get {INSTALL} cmake git"]
+
+    @pytest.mark.parametrize("clang", [True, False])
+    def test_as_root_without_lists_it_loads_them_first(self, clang):
+        missing = [name for name in self.packages if "-19" in name] * (not clang) + ["cmake"]
+        self.have_debian(missing=missing, user=0)
+        self.have_no_lists_until_update()
+        names = [self.name(row[2]) for row in ROWS if row[0] == "fuzz"]
+        assert self.run_script("ci/setup", "fuzz") == (
+            SOUND, "", f"Looking for packages\nInstalling {' '.join(name for name in names if name in missing)}\n")
+        assert self.asked()[0] == " apt-get update" and len(self.asked()) == 2
+
+    def test_without_lists_and_without_root_it_does_not_say_what_the_system_lacks(self):
+        self.have_debian(missing=["clang-19", "cmake"])
+        self.have_no_lists_until_update()
+        for command in (["fuzz"], ["--list", "fuzz"]):
+            assert self.run_script("ci/setup", *command) == (ENVIRONMENT, "", """\
+There are no lists of packages here, so what is missing cannot be named. As root, run:
+  apt-get update
+""")
+        assert self.asked() == []
+
+    def test_a_set_that_is_complete_does_not_touch_apt(self):
+        self.have_debian(missing=["chromium"], user=0)
+        for name in ("apt-cache", "apt-get"):
+            self.stub(name, "echo touched >>asked")
+        assert self.run_script("ci/setup", "fuzz") == (SOUND, "", "")
+        assert self.asked() == []
+
+    def test_what_another_process_has_installed_meanwhile_is_not_installed_again(self):
+        self.have_debian(missing=["cmake"], user=0)
+        (self.programs / "flock").unlink()
+        self.stub("flock", f": >'{self.programs}/cmake' && {shutil.which('chmod')} 755 '{self.programs}/cmake'")
+        assert self.run_script("ci/setup", "fuzz") == (SOUND, "", "")
+        assert self.asked() == []
+
+    def test_a_list_names_what_the_system_does_not_offer(self):
+        self.have_debian(missing=["ninja-build"], offered=[name for name in self.packages if name != "ninja-build"])
+        code, output, errors = self.run_script("ci/setup", "--list", "fuzz")
+        assert (code, errors) == (ENVIRONMENT, "This system has no package of these names: ninja-build\n")
+        assert "cmake python3" in output
 
     def test_an_installation_that_fails_ends_with_3_and_shows_why(self):
         self.have_debian(missing=["cmake"], user=0)
@@ -141,7 +192,8 @@ These packages are missing. As root, run:
     def test_each_set_is_printed_by_the_names_it_has_here(self):
         self.have_debian(missing=["cmake"], user=0)
         lists = [self.run_script("ci/setup", "--list", name)[1].split() for name in ("fuzz", "board", "test")]
-        assert lists[0] == ["clang-19", "lld-19", "llvm-19", "libclang-rt-19-dev", "libc6-dev", "binutils", "cmake", "ninja-build", "python3"]
+        assert lists[0] == ["clang-19", "lld-19", "llvm-19", "libclang-rt-19-dev", "libc6-dev", "binutils", "cmake", "ninja-build", "python3",
+                            "gcc", "git", "patch"]
         assert set(lists[0]) < set(lists[1]) < set(lists[2]) == set(self.packages)
         assert "chromium" not in lists[1] and "qemu-system-misc" in lists[1]
         assert self.asked() == []
@@ -207,16 +259,25 @@ class TestClang(SetupTest):
         assert self.find("clang", KMEM_CLANG="14") == (SOUND, ["clang-14"])
         assert self.find("clang", KMEM_CLANG="13") == (ENVIRONMENT, [])
 
-    def test_one_that_lacks_its_linker_or_its_runtimes_does_not_count(self):
+    def test_one_that_lacks_a_program_or_its_runtimes_does_not_count(self):
         self.have_clang("15", "19", "22")
-        (self.programs / "ld.lld-22").unlink()
-        assert self.find("version") == (SOUND, ["19"])
+        for program in CLANG_PROGRAMS[1:]:
+            self.have_clang("22")
+            (self.programs / f"{program}-22").unlink()
+            assert self.find("version") == (SOUND, ["19"]), program
+            assert self.find() == (SOUND, [f"{name}-19" for name in CLANG_PROGRAMS])
         self.have_clang("19", runtimes=False)
         assert self.find("version") == (SOUND, ["15"])
 
+    def test_setup_asks_for_all_that_the_build_takes(self):
+        for program in CLANG_PROGRAMS[1:]:
+            self.have_debian(missing=[])
+            (self.programs / f"{program}-19").unlink()
+            assert self.run_script("ci/setup", "fuzz")[0] == ENVIRONMENT, program
+
     def test_names_without_a_version_are_found_beside_it(self):
         self.have_clang("18")
-        for program in ("clang", "clang++", "ld.lld"):
+        for program in CLANG_PROGRAMS:
             (self.programs / f"{program}-18").rename(self.programs / program)
         assert self.find("clang", "version") == (SOUND, [str(self.programs / "clang"), "18"])
 

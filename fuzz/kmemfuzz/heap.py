@@ -212,7 +212,7 @@ class Heap:
             raise Refused(f"{os.path.relpath(build)} is not empty, and no build of kmemfuzz; name another {FOLDER_OPTION}")
         environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
         definitions = self.definitions()
-        places = f"{SOURCES}\n{build}\n"
+        places = f"{SOURCES}\n{build}\n{llvm.place()}\n"
         arguments = places + "\n".join(definitions)
         log = []
 
@@ -227,7 +227,7 @@ class Heap:
         before = configured.read_text(encoding="utf-8") if configured.is_file() else ""
         clean = ["--clean-first"] if self._is_stale(build) else []  # of the last build: CMake writes ninja's log again
         if before != arguments:
-            if before and not before.startswith(places):  # one of the two was moved, which CMake does not take
+            if before and not before.startswith(places):  # one was moved, or clang is another, which CMake does not take
                 shutil.rmtree(build)
                 build.mkdir()
             configured.write_text(places, encoding="utf-8")
@@ -261,7 +261,7 @@ class Heap:
             if SOURCES is None:
                 raise Refused("the sources of the harness are not there; say where with KMEM_TREE=FOLDER", EXIT_ENVIRONMENT)
             missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
-            compiler = llvm.place("clang")
+            compiler = (llvm.place() or "").partition("\n")[0]
             if missing or not compiler:
                 raise Refused(f"building needs these Debian packages: {' '.join([*missing, *([] if compiler else [CLANG])])}; install them",
                               EXIT_ENVIRONMENT)

@@ -17,12 +17,13 @@ SOURCES = _find_sources()  # None: this package lies alone
 
 
 @functools.lru_cache(maxsize=None)
-def place(program):
-    """What to call one by: clang, llvm-nm, ... None if it is not there."""
+def place(*program):
+    """What to call one by: clang, llvm-nm, ... Without a name those that a build takes, a line each, the compiler first. None if
+    it is not there."""
     if SOURCES is None:
-        return program
+        return program[0] if program else None
     try:
-        done = subprocess.run(["sh", SOURCES / "cmake/clang", program], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(["sh", SOURCES / "cmake/clang", *program], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except OSError:  # there is not even a shell
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -215,6 +215,21 @@ class TestMisuse(ToolTest):
         assert "building needs these Debian packages: cmake ninja-build binutils clang-19 lld-19" in errors
 
 
+def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
+    write_file(folder / "my_heap.c", "")
+    own = heap.Heap(str(folder / "my_heap.c"), {}, None)
+    run = []
+    monkeypatch.setattr(heap.subprocess, "run", lambda command, **_: run.append(command[1]) or subprocess.CompletedProcess(command, SOUND, b""))
+    for version, configured in (("19", ["--preset", "--build"]), ("19", ["--build"]), ("14", ["--preset", "--build"])):
+        kept = folder / "my_heap.fuzz/build/fuzz/kept"
+        monkeypatch.setattr(heap.llvm, "place", lambda version=version: f"clang-{version}\nclang++-{version}")
+        own._make_one("fuzz")  # pylint: disable=protected-access
+        assert run == configured
+        assert not kept.exists() or len(run) == 1
+        kept.touch()
+        run.clear()
+
+
 class TestBuildErrors:
     """What linkers say, of a host and of a board."""
 

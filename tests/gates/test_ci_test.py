@@ -226,6 +226,27 @@ class TestCounts(TestStepsTest):
             self.stub("ctest", text)
             self.require(VIOLATION, f"it ran {3 * count} tests, and {LEAST['unit']} are the least", "ci/test", "unit")
 
+    def test_what_was_measured_with_another_clang_is_skipped_with_the_reason(self):
+        self.stub("cmake/clang", "14")
+        for step, what in (("instructions", "instructions were counted"), ("coverage", "coverage and its exceptions were measured")):
+            output = self.require(SOUND, " 1 skipped\n", "ci/test", step)
+            assert f"skipped: {what} with clang 19, and here is clang 14\n" in output
+            assert not [call for call in self.calls() if call.startswith(("ci/bench", "ci/coverage"))]
+        self.stub("cmake/clang", code=ENVIRONMENT)  # none at all: the step says so
+        self.stub("ci/coverage", code=ENVIRONMENT)
+        self.require(ENVIRONMENT, "LACKING coverage", "ci/test", "coverage")
+
+    def test_no_other_step_is_skipped_as_a_whole(self):
+        self.stub("ci/lint", "step skipped: because")
+        self.require(VIOLATION, f"it ran 0 tests, and {LEAST['lint']} are the least", "ci/test", "lint")
+
+    def test_the_measured_clang_is_taken_where_a_newer_one_is_too_but_not_from_a_choice(self):
+        self.stub("ci/lint", script='echo "clang $KMEM_CLANG" >clang', output=MANY)
+        self.stub("cmake/clang")
+        for choice, taken in (("", "19"), ("14", "14")):
+            self.require(SOUND, " passed, 0 failed", "env", f"KMEM_CLANG={choice}", "ci/test", "lint")
+            assert (self.tree / "clang").read_text(encoding="utf-8") == f"clang {taken}\n"
+
     def test_a_module_without_a_test_fails(self):
         self.lower("browser")
         self.write("tests/browser/test_browser.py", "# nothing\n")

@@ -78,6 +78,32 @@ class TestBuild(GateTest):
             assert self.run_command("bash", "-c", ". ci/lib/common.sh; build release")[0] == SOUND
             assert self.calls() == ["cmake --preset release"] * is_again + ["cmake --build --preset release"]
 
+    def test_a_folder_of_another_clang_is_configured_as_if_for_the_first_time(self):
+        self.write("build/dev/build.ninja")
+        for before, now, is_again in (("clang-19;ld.lld-19", "clang-19\nld.lld-19", False), ("clang-19;ld.lld-19", "clang-14\nld.lld-14", True),
+                                      ("clang-19;ld.lld-19", None, True)):
+            self.stub("cmake/clang", now or "", code=0 if now else ENVIRONMENT)
+            self.write("build/dev/CMakeCache.txt", f"CMAKE_HOME_DIRECTORY:INTERNAL={self.tree.resolve()}\nKMEM_CLANG:INTERNAL={before}\n")
+            build = "sha256sum build/dev/CMakeCache.txt >build/dev/configured; . ci/lib/common.sh; build dev"
+            assert self.run_command("bash", "-c", build)[0] == SOUND
+            assert ("cmake --preset dev" in self.calls()) == is_again
+            assert (self.tree / "build/dev/CMakeCache.txt").exists() != is_again
+
+    def test_on_a_terminal_the_line_of_progress_is_ended_and_a_failure_is_one(self):
+        for code, ended in ((0, SOUND), (1, ENVIRONMENT)):
+            self.stub("cmake", "[1/2] Building x\n[2/2] Linking y", code=code)
+            done = subprocess.run(["script", "--quiet", "--return", "--command", "bash -c '. ci/lib/common.sh; build dev'", "/dev/null"], cwd=self.tree,
+                                  env=dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}"), stdin=subprocess.DEVNULL,
+                                  capture_output=True, check=False)
+            assert done.returncode == ended
+            assert b"\r\033[KBuilding dev [2/2]\r\033[K" in done.stdout
+
+    def test_what_is_set_up_is_what_the_presets_need_or_the_command_has_declared(self):
+        for shell, needed in (("set_up fuzz", "fuzz"), ("set_up fuzz rv64", "board"), ("set_up rv64 musl dev", "test"), ("KMEM_SET=test set_up fuzz", "test"),
+                              ("KMEM_SET=fuzz set_up dev", "board")):
+            assert self.run_command("bash", "-c", f". ci/lib/common.sh; {shell}")[0] == SOUND
+            assert self.calls() == [f"ci/setup {needed}"], shell
+
 
 class TestReplay(GateTest):
     """A corpus of three programs, and four builds of kmemfuzz that agree."""
@@ -241,6 +267,12 @@ class TestLint(GateTest):
     def test_a_tool_of_another_version_judges_nothing_and_is_named(self):
         self.stub("cppcheck", "Cppcheck 2.17", code=1)
         self.require(SOUND, "skipped: cppcheck is judged by version 2.10 only\n[  SKIPPED ] cppcheck\n", "ci/lint")
+
+    def test_a_tool_that_is_not_there_fails(self):
+        for tool in ("cppcheck", "clang-format-19", "clang-tidy-19"):
+            self.stub(tool, script="exit 127")
+            self.require(VIOLATION, f"FAILED  {self.TOOLS[tool][0]}: ", "ci/lint")
+            self.stub(tool, self.VERSIONS)
 
     def test_a_negated_group_is_refused(self):
         for text in ("if ! { true; } >log; then :; fi", "! (true) >log", "while ! [[ a ]] >log; do :; done",

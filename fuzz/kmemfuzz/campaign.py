@@ -208,8 +208,7 @@ class Campaign:
         if failure:
             print(f"kmemfuzz fuzz: all inputs are kept, because choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
         self.figures = measure(workers, self.crashes, elapsed, options)
-        self.figures.update(inputs_in_use=self.figures["corpus_files"], corpus=str(folders.corpus),
-                            corpus_files=len(corpus.inputs(folders.corpus)), added=added,
+        self.figures.update(corpus=str(folders.corpus), files_kept=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
                             findings=self.crashes.findings())
         record.add(self.figures, self.crashes.names())

@@ -42,7 +42,7 @@ def measure(workers, crashes, elapsed, options):
         "coverage_edges": workers.best("coverage"),
         "edges": workers.best("edges"),
         "features": workers.best("features"),
-        "corpus_files": workers.best("corpus_size"),
+        "inputs_in_use": workers.best("corpus_size"),
         "crashes": crashes.counts(),
         "restarts": workers.restarts,
         "workers_lost": workers.lost_count(),
@@ -65,7 +65,7 @@ def status_line(figures, options, width=None):
         f"{human(figures['executions_per_second'])} executions/s",
         f"coverage {coverage(figures)}",
         f"{human(figures['checked_operations_per_second'])} checked operations/s" if options.target in corpus.PROGRAMS else "",
-        f"{figures['corpus_files']} input{'' if figures['corpus_files'] == 1 else 's'} in use",
+        f"{figures['inputs_in_use']} input{'' if figures['inputs_in_use'] == 1 else 's'} in use",
         f"features {figures['features']}",
         f"restarts {figures['restarts']}" if figures["restarts"] else "",
     ]
@@ -121,7 +121,7 @@ def summarise(figures, options):
               f"({figures['checked_operations_per_second']:,}/s)")
     print(f"  coverage            {coverage(figures)} edges, {figures['features']} features")
     print(f"  inputs in use       {figures['inputs_in_use']}; {figures['added']} added to {visible(figures['corpus'])}, which holds "
-          f"{figures['corpus_files']}")
+          f"{figures['files_kept']}")
     found = sum(figures["crashes"].values())
     kinds = ", ".join(f"{name} {count}" for name, count in figures["crashes"].items())
     print(f"  crashes             {found or 'none'}" + (f" in {visible(figures['findings_folder'])}: {visible(kinds)}" if found else ""))

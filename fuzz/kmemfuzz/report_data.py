@@ -110,7 +110,7 @@ def totals_of(run, lines):
     last = {**lines[-1], **{name: max(line[name] for line in lines) for name in TOTALS}}
     return {"run": run, "seconds": last["seconds"], **{name: last[name] for name in TOTALS},
             **{f"{name}_per_second": per_second(last, None, name) for name in TOTALS},
-            **{name: last[name] for name in ("coverage_edges", "features", "corpus_files")},
+            **{name: last[name] for name in ("coverage_edges", "features", "inputs_in_use")},
             "files_kept": last.get("files_kept"), "findings": last["found"][0]}
 
 

@@ -22,7 +22,7 @@ PLOTS = (("coverage_edges", "Coverage", "edges", False), ("features", "Features"
          ("checked_operations_per_second", "Checked operations per second", "operations/s", True),
          ("executions", "Executions in all", "executions", True),
          ("checked_operations", "Checked operations in all", "operations", True),
-         ("corpus_files", "Inputs in use", "inputs", True))
+         ("inputs_in_use", "Inputs in use", "inputs", True))
 
 
 def address(path):
@@ -113,7 +113,7 @@ def show_totals(campaign, build):
             "small", totals["checked_operations_per_second"].show(), "/s")])))
     pairs += [("Coverage", join([totals["coverage_edges"].show(), " ", element("small", "edges")])),
               ("Features", totals["features"].show()),
-              ("Inputs in use", totals["corpus_files"].show()), ("Files kept", totals["files_kept"].show()),
+              ("Inputs in use", totals["inputs_in_use"].show()), ("Files kept", totals["files_kept"].show()),
               ("Files saved", totals["findings"].show())]
     return terms(pairs)
 
@@ -194,7 +194,7 @@ def totals_row(totals):
     operations = totals["checked_operations"]
     return [totals["seconds"].show(plot.duration), totals["executions"].show(), totals["executions_per_second"].show(),
             (operations if operations.document else Figures(None)).show(),
-            *(totals[name].show() for name in ("coverage_edges", "features", "corpus_files", "findings"))]
+            *(totals[name].show() for name in ("coverage_edges", "features", "inputs_in_use", "findings"))]
 
 
 def finding_words(campaign):

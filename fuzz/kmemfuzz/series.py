@@ -14,7 +14,7 @@ from kmemfuzz.outside_text import dump_json, visible
 
 NAME = "series.jsonl"
 BUILD = "fuzz"  # of lines that name none
-COUNTS = ("executions", "checked_operations", "coverage_edges", "features", "corpus_files")
+COUNTS = ("executions", "checked_operations", "coverage_edges", "features", "inputs_in_use")
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 10.0  # between two lines
 LINES_A_LENGTH = 60  # a campaign's next line comes after this part of the time it has taken, within the bounds above
 TAIL_SIZE = 1 << 16  # bytes: no line is longer
@@ -31,14 +31,14 @@ def new_run():
 
 
 def entry(run, figures, findings):
-    """A line's object. figures has seconds, target, build and the COUNTS, and may have jobs, seed and inputs_in_use; findings has the names
+    """A line's object. figures has seconds, target, build and the COUNTS, and may have jobs, seed and files_kept; findings has the names
     of files by id: those that no line of the run has named so."""
     line = {"run": run, "target": figures["target"], "build": figures["build"]}
     line.update({name: figures[name] for name in ("jobs", "seed") if name in figures})
     line["seconds"] = figures["seconds"]
     line.update({name: figures[name] for name in COUNTS})
-    if "inputs_in_use" in figures:  # of a campaign that has ended: what it fuzzed with, and what it kept of that
-        line.update(corpus_files=figures["inputs_in_use"], files_kept=figures["corpus_files"])
+    if "files_kept" in figures:  # of a campaign that has ended
+        line["files_kept"] = figures["files_kept"]
     line["findings"] = {name: list(files) for name, files in findings.items()}
     return line
 
@@ -149,6 +149,8 @@ def read(path):
     for number, raw in enumerate(whole, start=1):
         try:
             line = json.loads(raw)
+            if isinstance(line, dict) and "corpus_files" in line:  # of older campaigns
+                line.setdefault("inputs_in_use", line.pop("corpus_files"))
             problem = _problem(line)
         except (ValueError, RecursionError):
             problem = "is not JSON"

@@ -66,7 +66,7 @@ class Reading(ReportTest):
     def test_plots_show_the_last_figure_and_a_screen_reader_is_told_of_both_ends(self):
         self.open("heap.html")
         samples = self.document["campaigns"][0]["builds"][0]["samples"]
-        for member in ("coverage_edges", "executions_per_second", "corpus_files"):
+        for member in ("coverage_edges", "executions_per_second", "inputs_in_use"):
             last = f"{samples[-1][member]:,}"
             self.assertEqual(self.browser.text(f"#plot-fuzz-{member} .last"), last)
             self.assertIn(f"{last} after 4 min 10 s", self.browser.text(f"#plot-fuzz-{member} desc"))

@@ -28,7 +28,7 @@ def series_line(run="20261122T010000Z-1", number=0, **changes):
     """A line of a series."""
     return {"run": run, "target": "heap", "jobs": 2, "seed": 7, "seconds": number * 10.0,
             "executions": number * 15_000 + number * number * 10, "checked_operations": number * 700_000,
-            "coverage_edges": min(104, 60 + number), "features": 300 + number * 7, "corpus_files": 20 + number,
+            "coverage_edges": min(104, 60 + number), "features": 300 + number * 7, "inputs_in_use": 20 + number,
             "findings": {"free-merged": [CRASH]} if number > 20 else {}, **changes}
 
 

@@ -41,7 +41,7 @@ class TestPlaces:
         assert figures["added"] > 0
         assert b"all inputs are kept" not in done.stderr  # the set cover ran, too
         assert [path.name for path in held.iterdir() if path.name != name_of(path.read_bytes())] == []
-        assert len(list(held.iterdir())) == figures["corpus_files"]
+        assert len(list(held.iterdir())) == figures["files_kept"]
         assert list(temporary.iterdir()) == []
         assert list((tree / "build/campaign/text/running").iterdir()) == []
 

@@ -494,5 +494,5 @@ class TestRealFuzzerKilled:
         output, errors = (process := start("--for", "2s", "--json")).communicate(timeout=TIMEOUT)
         assert process.returncode == SOUND, errors
         assert known < names()
-        assert json.loads(output)["corpus_files"] == len(names())
+        assert json.loads(output)["files_kept"] == len(names())
         assert list((held.parent / "running").iterdir()) == []

@@ -61,7 +61,7 @@ class TestOwnHeap:
         assert re.match("not asked, as the table has none: zalloc, .*\nnot judged, as the facts do not say: merges .*\n"
                         f"Inputs go to {PLACE}/corpus, findings to {PLACE}/findings\n", errors)
         count = len(list((self.top / PLACE / "corpus").iterdir()))
-        assert count == figures["corpus_files"] > 0
+        assert count == figures["files_kept"] > 0
         code, output, _ = self.run("run", HEAP)
         assert (code, output.splitlines()[-1]) == (SOUND, f"{count} sound, 0 with violations, 0 unusable")
         code, output, _ = self.run("corpus", "my_heap.c", "status", "--json", folder="tests")

@@ -13,7 +13,7 @@ import pytest
 from kmemfuzz import series
 
 FIGURES = {"target": "heap", "build": "memory", "jobs": 2, "seed": 7, "seconds": 1.5, "executions": 100, "executions_per_second": 67,
-           "checked_operations": 4400, "coverage_edges": 60, "features": 300, "corpus_files": 20}
+           "checked_operations": 4400, "coverage_edges": 60, "features": 300, "inputs_in_use": 20}
 
 
 class SeriesTest:
@@ -35,7 +35,7 @@ class TestWriting(SeriesTest):
 
     def test_a_line_has_what_the_documents_say(self):
         assert list(self.line()) == ["run", "target", "build", "jobs", "seed", "seconds", "executions", "checked_operations",
-                                     "coverage_edges", "features", "corpus_files", "findings"]
+                                     "coverage_edges", "features", "inputs_in_use", "findings"]
 
     def test_a_line_that_a_killed_writer_left_half_is_taken_away_by_the_next(self):
         series.append(self.folder, self.line())
@@ -124,10 +124,15 @@ class TestWriting(SeriesTest):
             {}, {"unexamined": ["crash-1"]}, {"hang": ["timeout-2"]}, {"free-merged": ["crash-1"]}, {}]
         assert series.count_found(lines) == [(0, 0), (1, 1), (2, 2), (2, 2), (2, 2)]
 
+    def test_a_line_of_an_older_campaign_is_read_by_its_name_of_then(self):
+        line = self.line()
+        series.append(self.folder, {"corpus_files" if name == "inputs_in_use" else name: value for name, value in line.items()})
+        assert series.read(self.path) == ([line], False)
+
     def test_a_campaign_s_last_line_has_what_it_fuzzed_with_and_what_it_kept(self):
-        series.append(self.folder, series.entry("run", {**FIGURES, "inputs_in_use": 231, "corpus_files": 7}, {}))
+        series.append(self.folder, series.entry("run", {**FIGURES, "inputs_in_use": 231, "files_kept": 7}, {}))
         line, = series.read(self.path)[0]
-        assert (line["corpus_files"], line["files_kept"]) == (231, 7)
+        assert (line["inputs_in_use"], line["files_kept"]) == (231, 7)
 
     def test_thousands_of_findings_at_once_make_lines_that_are_no_longer(self):
         record = series.Series(self.folder)

@@ -42,7 +42,7 @@ const char *explain_outcome(const struct step *step, char buffer[EXPLAIN_OUTCOME
 /* A step in a line without its end: its number, the operation as the program has it, what it did, and why
  * that is not what stands there: a slot that was not as the operation needs it, a size that depends on the
  * heap. unfinished stands for what it did when it has not returned; NULL: it has. Returns line. */
-#define EXPLAIN_STEP_SIZE 256
+#define EXPLAIN_STEP_SIZE 512
 const char *explain_step(const struct step *step, const char *unfinished, char line[EXPLAIN_STEP_SIZE]);
 
 /* A run's heap, by the geometry that the executor gives it: its region in pages and, where the subject has no

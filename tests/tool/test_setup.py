@@ -3,6 +3,7 @@
 ci/setup runs in a copy, with stubs in place of the package manager.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -317,6 +318,42 @@ class TestFuzz(SetupTest):
         code, _, errors = self.run_script("ci/fuzz")
         assert code == ENVIRONMENT
         assert "no word of what went wrong\n" in errors
+
+
+class TestContainer(SetupTest):
+    """Dockerfile, whose lines run here as a builder runs them, but for the apt lists that its last command removes."""
+
+    @pytest.mark.parametrize("choice", ("", "board"))
+    def test_its_install_step_needs_only_what_it_copies(self, choice, folder):
+        self.have_debian(missing=self.packages, user=0)
+        self.have_no_lists_until_update()
+        (self.programs / "python3").unlink()
+        variables = {}
+        self.tree = folder / "setup"
+        for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "ARG":
+                name, _, variables[name] = rest.partition("=")
+                variables[name] = choice or variables[name]
+            elif word == "COPY":
+                *sources, target = rest.split()
+                (folder / target[1:]).mkdir(parents=True, exist_ok=True)
+                for source in sources:
+                    shutil.copy(ROOT / source, folder / target[1:])
+            elif word == "RUN":
+                assert rest == "/setup/ci/setup $SET && rm -rf /setup /var/lib/apt/lists/*"
+                assert self.run_script("ci/setup", variables["SET"])[0] == SOUND
+        sets = ("fuzz", choice or "fuzz")
+        update, asked = self.asked()
+        assert update == " apt-get update"
+        assert set(asked.removeprefix(f"noninteractive apt-get {INSTALL} ").split()) == {self.name(row[2]) for row in ROWS if row[0] in sets}
+
+    def test_a_development_container_is_the_same_with_a_set_that_there_is(self):
+        path = ROOT / ".devcontainer/devcontainer.json"
+        build = json.loads(path.read_text(encoding="utf-8"))["build"]
+        assert (path.parent / build["dockerfile"]).samefile(ROOT / "Dockerfile")
+        assert (path.parent / build["context"]).samefile(ROOT)
+        assert build["args"]["SET"] in {row[0] for row in ROWS}
 
 
 class TestConfigure:

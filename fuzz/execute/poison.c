@@ -36,15 +36,17 @@ static bool is_aligned(const unsigned char *shadow) {
     return (uintptr_t)shadow % sizeof(word) == 0;
 }
 
-/* The first of count granules that may not be accessed in full; count when all may. */
+/* The first of count granules that may not be accessed in full; count when all may, as nearly always. */
 PORT_UNCHECKED static size_t find_partial(const unsigned char *shadow, size_t count) {
-    size_t i = 0;
-    while (i < count && shadow[i] == 0) {
-        const bool whole = is_aligned(shadow + i) && count - i >= sizeof(word) &&
-                           *(const word *)(const void *)(shadow + i) == 0;
-        i += whole ? sizeof(word) : 1;
+    unsigned any = 0;
+    for (size_t i = 0; i < count; i++) {
+        any |= shadow[i];
     }
-    return i;
+    size_t first = any == 0 ? count : 0;
+    while (first < count && shadow[first] == 0) {
+        first++;
+    }
+    return first;
 }
 
 /* Words of shadow from there on, four at a time, that are wholly poisoned: most of a heap is free. */

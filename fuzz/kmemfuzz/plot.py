@@ -33,9 +33,9 @@ def short(value):
 
 
 def duration(seconds):
-    """A time in words: 20 s, 1 min 30 s, 2 h 5 min."""
+    """A time in words: 20.0 s, 1 min 30 s, 2 h 5 min."""
     if seconds < 60:
-        return f"{seconds:.10g} s"
+        return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if number]

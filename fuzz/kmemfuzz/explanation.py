@@ -141,8 +141,8 @@ def explanation_text(document, path, files):
             f"{document['report']}\n\n"
             f"  input (where, bytes, characters)\n{indented}\n"
             f"{carry(data, document['replay'])}\n"
-            f"  written\n    {visible(files['reduced'])}: the reduced input, as the fuzzer takes it\n"
-            f"    {visible(files['text'])}: this text\n    {visible(files['json'])}: the same for kmemfuzz report\n")
+            f"  written in {visible(files['reduced'].parent)}/\n    {visible(files['reduced'].name)}: the reduced input, as the fuzzer takes it\n"
+            f"    {visible(files['text'].name)}: this text\n    {visible(files['json'].name)}: the same for kmemfuzz report\n")
 
 
 def explain(path, target, binary, is_cut):

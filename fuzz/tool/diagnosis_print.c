@@ -1,5 +1,6 @@
 /* Diagnoses in words. diagnosis.h is the contract. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz/host/picture.h"
 #include "fuzz/host/terminal.h"
@@ -79,10 +80,17 @@ static void print_files(const struct diagnosis_files *files, FILE *stream) {
         [DIAGNOSIS_TEXT] = "the same as text, to read, edit and run",
         [DIAGNOSIS_C] = "the same in C, without the harness, to paste into a test",
         [DIAGNOSIS_PAGE] = "its run as a page for a browser, to step through"};
-    fprintf(stream, "\n  written\n");
+    bool is_first = true;
     for (size_t i = 0; i < DIAGNOSIS_FILE_COUNT; i++) {
         if (files->paths[i] != NULL) {
-            fprintf(stream, "    %s: %s\n", shown(files->paths[i]), words[i]);
+            const char *const path = shown(files->paths[i]);
+            const char *const slash = strrchr(path, '/');
+            const char *const name = slash == NULL ? path : slash + 1;
+            if (is_first) { /* all are in one folder */
+                fprintf(stream, "\n  written%s%.*s\n", slash == NULL ? "" : " in ", (int)(name - path), path);
+            }
+            is_first = false;
+            fprintf(stream, "    %s: %s\n", name, words[i]);
         }
     }
 }

@@ -159,7 +159,9 @@ class TestExplain(ExplainTest):
         self.write("in/crash")
         (self.folder / "out").mkdir()
         for place, prefix in (("out", "out/crash"), ("out/one", "out/one")):
-            assert self.run_with(tool, "explain", "in/crash", "-o", place)[0] == VIOLATION
+            code, output, _ = self.run_with(tool, "explain", "in/crash", "-o", place)
+            assert code == VIOLATION
+            assert f"\n  written in out/\n    {prefix[4:]}.reduced: the" in output  # the folder once
             for ending in ENDINGS:
                 assert (self.folder / (prefix + ending)).is_file(), prefix + ending
         assert len(self.files()) == 9

@@ -95,10 +95,10 @@ VIOLATION text-encoded-size: A sentence.
 
   replay  KMEM_STEPS=1 {self.binary} {self.path}.reduced
 
-  written
-    {self.path}.reduced: the reduced input, as the fuzzer takes it
-    {self.path}.txt: this text
-    {self.path}.json: the same for kmemfuzz report
+  written in {self.folder}/
+    crash-0a0b.reduced: the reduced input, as the fuzzer takes it
+    crash-0a0b.txt: this text
+    crash-0a0b.json: the same for kmemfuzz report
 """
 
     def test_a_log_has_all_of_an_input_unless_it_is_very_long(self):

@@ -165,11 +165,15 @@ class GitLab(Host):
         known = {"CI_PROJECT_DIR": str(workspace)}
         for key, value in {**content["variables"], **variables, **job["variables"]}.items():
             known[key] = re.sub(r"\$(\w+)", lambda match: known[match[1]], str(value))
-        cache = self.cache / re.sub(r"\$(\w+)", lambda match: known[match[1]], job["cache"]["key"])
-        self._copy(cache, workspace, job["cache"]["paths"])
+        caches = [{**about, "place": self.cache / re.sub(r"\$(\w+)", lambda match: known[match[1]], about["key"])}
+                  for about in (job["cache"] if isinstance(job["cache"], list) else [job["cache"]])]
+        for cache in caches:
+            self._copy(cache["place"], workspace, ["*"])  # all that was kept, whatever this job's paths are
         code, output = self._shell("\n".join([*job["before_script"], *job["script"]]), workspace, {**os.environ, **known})
-        if job["cache"]["policy"] == "pull-push" and (code == 0 or job["cache"].get("when") == "always"):
-            self._copy(workspace, cache, job["cache"]["paths"])
+        for cache in caches:
+            if cache["policy"] == "pull-push" and (code == 0 or cache.get("when") == "always"):
+                shutil.rmtree(cache["place"], ignore_errors=True)
+                self._copy(workspace, cache["place"], cache["paths"])
         if code == 0 or job["artifacts"]["when"] == "always":
             self._copy(workspace, self.artifacts / name, [*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]])
         return Done(code != 0, output, [], {})

@@ -63,7 +63,7 @@ class TestRules:
     def test_both_hosts_run_the_same_words(self):
         commands = [step.get("run", "") for step in ACTION["runs"]["steps"]] + GITLAB[".kmemfuzz"]["script"]
         names = re.findall(r'fuzz/kmemfuzz" (\w+) "\$(?:KMEMFUZZ_)?SUBJECT"', " ".join(" ".join(commands).split()))
-        assert names == ["build", "corpus", "run", "fuzz", "sarif", "build", "run", "fuzz", "junit"]
+        assert names == ["build", "corpus", "run", "fuzz", "sarif", "build", "corpus", "run", "fuzz", "junit"]
 
     def test_the_example_gives_inputs_that_there_are_and_is_pinned(self):
         assert set(STEP["with"]) <= set(ACTION["inputs"])
@@ -112,8 +112,11 @@ class TestRules:
 
     def test_a_night_of_gitlab_fuzzes_for_longer_within_its_limit(self):
         jobs = {name: hosts.GitLab.job_of(GITLAB, name) for name in ("kmemfuzz", "kmemfuzz-night")}
-        assert [(job["variables"]["KMEMFUZZ_TIME"], job["timeout"], job["cache"]["policy"]) for job in jobs.values()] == [
-            ("5m", "30 minutes", "pull"), ("1h", "120 minutes", "pull-push")]
+        assert [(job["variables"]["KMEMFUZZ_TIME"], job["timeout"]) for job in jobs.values()] == [("5m", "30 minutes"), ("1h", "120 minutes")]
+        change, (corpus, findings) = (job["cache"] for job in jobs.values())
+        assert [cache["policy"] for cache in (change, corpus, findings)] == ["pull", "pull-push", "pull-push"]
+        assert {**corpus, "policy": "pull", "when": None} == {**change, "when": None}
+        assert findings["key"] != corpus["key"]  # a change gets all that is kept under a key
 
 
 @pytest.fixture(name="tree", scope="module")
@@ -277,4 +280,20 @@ class TestGitLab:
         assert "kernel/heap.c:" in done.output
         assert [name for name in self.repository.kept("kmemfuzz-night", FINDINGS) if name.startswith("crash-")]
         assert self.repository.kept("kmemfuzz-night", "fuzz/my_heap.fuzz/build") == {"results.xml"}
-        assert [*self.repository.host.cache.iterdir()]
+        assert len([*self.repository.host.cache.iterdir()]) == 2  # the corpus, and the findings
+
+    def test_what_a_night_found_fails_the_next_ones_until_it_is_sound(self):
+        sound = self.repository.text
+        self.repository.forget_to_ask()
+        script = GITLAB[".kmemfuzz"]["script"]
+        blind = [line.replace(' fuzz "$KMEMFUZZ_SUBJECT" --for', ' run "$KMEMFUZZ_SUBJECT" || : --for') for line in script]
+        assert blind != script
+        assert self.run_job("kmemfuzz-night").failed
+        self.content[".kmemfuzz"] = {**GITLAB[".kmemfuzz"], "script": blind}
+        done = self.run_job("kmemfuzz-night")
+        assert done.failed
+        assert [name for name in self.repository.kept("kmemfuzz-night", FINDINGS) if name.startswith("crash-")]
+        self.repository.text = sound
+        done = self.run_job("kmemfuzz-night")
+        assert not done.failed, done.output
+        assert not any((self.workspace / FINDINGS).iterdir())

@@ -282,6 +282,23 @@ class TestClang(SetupTest):
             (self.programs / f"{program}-18").rename(self.programs / program)
         assert self.find("clang", "version") == (SOUND, [str(self.programs / "clang"), "18"])
 
+    @pytest.mark.parametrize("said, code", (("Example LLD 18.1.8 (compatible with GNU linkers)", SOUND), ("LLD 17.0.18", ENVIRONMENT)))
+    def test_names_without_a_version_count_elsewhere_if_they_say_it(self, said, code, folder):
+        self.have_clang("18")
+        (folder / "elsewhere").mkdir()
+        (self.programs / "ld.lld-18").rename(folder / "elsewhere/ld.lld")
+        (folder / "elsewhere/ld.lld").write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
+        assert self.find("ld.lld", PATH=f"{self.programs}:{folder}/elsewhere") == (code, ["ld.lld"] * (code == SOUND))
+
+    def test_the_refusal_says_what_each_lacks(self):
+        self.have_clang("14", runtimes=False)
+        self.have_clang("18")
+        (self.programs / "clang").symlink_to("clang-18")
+        (self.programs / "ld.lld-18").unlink()
+        done = subprocess.run(["sh", "cmake/clang"], cwd=self.tree, env={"PATH": str(self.programs)}, capture_output=True, text=True,
+                              timeout=TIMEOUT, check=False)
+        assert done.stderr.endswith("AddressSanitizer; clang 18 lacks ld.lld; clang 14 lacks libclang_rt.asan\n")
+
 
 class TestFuzz(SetupTest):
     """What ci/fuzz does when it cannot begin."""

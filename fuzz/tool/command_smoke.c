@@ -60,6 +60,7 @@ struct job {
     struct counts counts;
     size_t next; /* program to be run, counted from the first, and the one after the last of its piece */
     size_t end;
+    size_t begun;  /* the last that was: what dies, even between two programs, dies of it */
     size_t failed; /* the program that failed, counted from the first; SIZE_MAX: none */
     struct failure failure;
 };
@@ -169,12 +170,13 @@ static bool is_wanted(const struct options *options, const struct share *share, 
            !atomic_load(&share->stopped);
 }
 
-static struct verdict run_program(const struct options *options, struct executor *executor, size_t number,
-                                  struct counts *counts) {
+static struct verdict run_program(const struct options *options, struct executor *executor, struct job *job) {
     static uint8_t bytes[BLOB_PROGRAM_SIZE];
+    struct counts *const counts = &job->counts;
     const size_t size =
-        generate_program(generate_seed(options->seed, options->first + number), bytes, sizeof bytes);
+        generate_program(generate_seed(options->seed, options->first + job->next), bytes, sizeof bytes);
     const struct program program = program_decode(bytes, size);
+    job->begun = job->next;
     isolated_set_alarm(ISOLATED_LIMIT_MILLISECONDS + (unsigned)program.operation_count);
     const struct verdict verdict = executor_run(executor, &program);
     counts->programs++;
@@ -200,7 +202,7 @@ static struct verdict run_batch(void *context, struct executor *executor, const 
     (void)none;
     while (job->next < job->end && is_wanted(batch->options, batch->share, job->next) &&
            milliseconds() - start < BATCH_MILLISECONDS) {
-        verdict = run_program(batch->options, executor, job->next, &job->counts);
+        verdict = run_program(batch->options, executor, job);
         if (!verdict_is_sound(verdict)) {
             break;
         }
@@ -225,7 +227,7 @@ static void run_programs(struct isolated *isolated, const struct options *option
         while (job->next < job->end && is_wanted(options, share, job->next)) {
             job->failure = isolated_run(isolated, &none);
             if (job->failure.kind != FAILURE_NONE) {
-                job->failed = job->next;
+                job->failed = job->begun;
                 note_failed(share, job->failed);
                 return;
             }
@@ -305,7 +307,7 @@ static enum exit_code do_jobs(struct executor *executor, const struct options *o
 static enum exit_code explain_first(const struct options *options, const struct share *share) {
     static uint8_t bytes[BLOB_PROGRAM_SIZE];
     const struct job *job = share->jobs;
-    while (job->failed != share->failed) { /* one has it */
+    while (job->failed != share->failed && job < share->jobs + PROVER_JOBS - 1) { /* one has it */
         job++;
     }
     const size_t number = options->first + job->failed;
@@ -330,6 +332,11 @@ static struct counts sum_counts(const struct share *share, size_t job_count) {
 
 static enum exit_code tell_sound(const struct options *options, const struct counts *counts) {
     const char *const name = subject_under_test->name;
+    if (counts->programs != options->program_count) { /* what the heap's own process counts */
+        fprintf(stderr, "kmemfuzz: %" PRIu64 " of %zu programs were run\n", counts->programs,
+                options->program_count);
+        return EXIT_INTERNAL;
+    }
     if (counts->programs == counts->passed_over) {
         fprintf(stderr,
                 "kmemfuzz: nothing was judged: %s never started, in %" PRIu64

@@ -40,10 +40,10 @@ class TestSmoke(ToolTest):
         outputs = {self.run_tool("smoke", "--programs", "300", "--statistics", "--jobs", jobs)[1] for jobs in ("1", "2", "7")}
         assert len(outputs) == 1
 
+    @pytest.mark.parametrize("rare", ("return NULL;", "__builtin_trap();"))
     @pytest.mark.parametrize("jobs", ("1", "2", "7"))
-    def test_the_first_that_fails_is_found_by_any_number_of_jobs(self, jobs):
-        rare = "    const size_t need = block_size_for(request) * !(request > 1000 && request % 997 == 13);\n"
-        tool = broken.tool("release", (NEED, rare))
+    def test_the_first_that_fails_or_dies_is_found_by_any_number_of_jobs(self, jobs, rare):
+        tool = broken.tool("release", (NEED, f"    if (request > 1000 && request % 997 == 77) {{\n        {rare}\n    }}\n{NEED}"))
         found = self.run_tool("smoke", "--jobs", jobs, tool=tool)[1].partition(" fails by ")[0]
         number = re.fullmatch(r"Program (\d+) of seed 1", found)[1]
         assert int(number) > 64

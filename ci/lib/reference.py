@@ -6,6 +6,8 @@ import pathlib
 import re
 import subprocess
 
+from document_blocks import Broken
+
 DOCUMENT = pathlib.Path("docs/reference.md")
 RULES = {"sv39": ("invariants/sv39_invariant.h", "fuzz/libfuzzer/sv39_fuzzer.c"), "text": ("fuzz/libfuzzer/text_fuzzer.c",)}
 _MADE = re.compile(r"(?s)(<!-- made: ([\w-]+) -->\n)(?:(?!<!--).)*(<!-- end -->)")
@@ -34,14 +36,14 @@ def row_of_program(name, text):
     """The row of a program in ci/: its usage, the first sentence below, its options."""
     usage, _, rest = text.strip().partition("\n")
     usage = usage.removeprefix("Usage: ").split(";")[0]
-    if not usage.startswith(name):
+    if usage.startswith("kmemfuzz "):
         return [f"`{name}`", f"the same as `{' '.join(usage.split()[:2])}`, also when nothing is built yet", ""]
     sentence = re.split(r"[.:;](?=\s|$)", " ".join(rest.split()), maxsplit=1)[0]
     return [f"`{usage}`".replace(" [OPTION...]", ""), sentence[:1].lower() + sentence[1:], options_of(text)]
 
 
 def tables_of(tree, commands):
-    """Every table, by its name; commands are those of the tree (document_names)."""
+    """Every table, by its name; commands are those of the tree (document_names). Raises Broken when one would lack a word, or all."""
     words = re.findall(r"(?m)^  ([a-z][a-z-]*) +(\S.*?)  +(\S.*)$", commands.help_of([commands.kmemfuzz]))
     programs = sorted(f"ci/{path.name}" for path in (tree / "ci").iterdir() if path.is_file())
     listed = subprocess.run([commands.kmemfuzz, "oracles", "--json"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -53,13 +55,18 @@ def tables_of(tree, commands):
         "oracles": table(["oracle", "what it demands", "offset", "expected", "observed"], [[f"`{row[0]}`", *row[1:]] for row in oracles]),
     }
     for target, paths in RULES.items():
-        text = "".join((tree / path).read_text(encoding="utf-8") for path in paths if (tree / path).is_file())
+        text = "".join((tree / path).read_text(encoding="utf-8") for path in paths)
         tables[target] = table(["rule", "what it demands"], [(f"`{name}`", rule) for name, rule in _RULE.findall(text.replace("\\\n", ""))])
+    lost = set(commands.subcommands) - {word for word, _, _ in words}
+    lost |= {name for name in programs if name not in commands.help_of([name]) and "Usage: kmemfuzz " not in commands.help_of([name])}
+    lost |= {name for name, text in tables.items() if text.count("\n") < 3}
+    if lost:
+        raise Broken(f"docs/reference.md would have no row for {', '.join(sorted(lost))}")
     return tables
 
 
 def made(tree, commands):
-    """The document as it should be. Raises KeyError where it wants a table that is none."""
+    """The document as it should be. Raises KeyError where it wants a table that is none, and Broken."""
     tables = tables_of(tree, commands)
     return _MADE.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", (tree / DOCUMENT).read_text(encoding="utf-8"))
 
@@ -70,6 +77,9 @@ def problem_of(tree, commands):
     lacking = {"words", "programs", "oracles", *RULES} - {name for _, name, _ in _MADE.findall(text)}
     if lacking:
         return f"it has no table {', '.join(sorted(lacking))}"
-    lines, right = set(text.splitlines()), made(tree, commands)
+    try:
+        lines, right = set(text.splitlines()), made(tree, commands)
+    except Broken as failure:
+        return str(failure)
     stale = [line for line in right.splitlines() if line not in lines]
     return None if right == text else "\n".join(["it is stale; ./ci/docs --tables makes it:", *stale[:5]])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 
@@ -15,7 +16,7 @@ from document_names import Commands
 
 KMEMFUZZ = """#!/bin/sh
 case "$*" in
---help) echo "  run      FILE   run programs"; echo "  oracles         list them; kmemfuzz --version" ;;
+--help) echo "  run      FILE   run programs"; echo "  oracles  [--json]  list them; kmemfuzz --version" ;;
 "run --help") echo "  --trace   print every operation"; echo "  --way a|b  or so; --help" ;;
 *--help) echo "no options" ;;
 "oracles --json") echo '{"oracles": [{"id": "first", "sentence": "The first rule.", "offset": "the heap"},
@@ -210,6 +211,8 @@ class TestCheckDocs:
         """What is wrong with a reference that was made and then changed."""
         self.write("docs/reference.md", REFERENCE)
         self.write("fuzz/libfuzzer/text_fuzzer.c", RULES)
+        self.write("fuzz/libfuzzer/sv39_fuzzer.c", RULES.replace("text", "sv39"))
+        self.write("invariants/sv39_invariant.h", "")
         commands = Commands(self.tree, self.tool)
         text = change(reference.made(self.tree, commands))
         self.write("docs/reference.md", text)
@@ -234,6 +237,17 @@ class TestCheckDocs:
         problem, _ = self.reference_problem(lambda text: text.replace(right, wrong))
         assert part in problem
         assert any(part in failure for failure in self.failures("# Top\n", with_reference=True))
+
+    @pytest.mark.parametrize("path, text, lost", [
+        ("build/release/kmemfuzz", KMEMFUZZ.replace("[--json]  list", "[--json] list"), "oracles"),
+        ("build/release/kmemfuzz", re.sub(r"\[.\"id\".*\]", "[]", KMEMFUZZ, flags=re.DOTALL), "oracles"),
+        ("ci/fuzz", "#!/bin/sh\necho no Python >&2\nexit 3\n", "ci/fuzz"),
+        ("fuzz/libfuzzer/text_fuzzer.c", "", "text"),
+    ], ids=("a word", "all oracles", "a command", "all rules"))
+    def test_a_reference_without_a_row_for_all_there_is_is_no_reference(self, path, text, lost):
+        self.reference_problem()
+        self.write(path, text, executable=True)
+        assert reference.problem_of(self.tree, Commands(self.tree, self.tool)) == f"docs/reference.md would have no row for {lost}"
 
     # The whole.
 

@@ -178,7 +178,7 @@ static bool allocates(enum operation_kind kind) {
            kind == OPERATION_ALIGNED;
 }
 
-/* Why the call was not about the slot that the operation names; "" when it was. */
+/* Why a call was about another slot than the operation names; "" when it was not, and for misuses. */
 static void explain_slot(const struct step *step, char text[EXPLAIN_OUTCOME_SIZE]) {
     const struct operation *const operation = &step->operation;
     text[0] = '\0';
@@ -202,7 +202,8 @@ static void explain_slot(const struct step *step, char text[EXPLAIN_OUTCOME_SIZE
 /* The bytes that a size relative to the heap or the machine was; "" for any other. */
 static void explain_size(const struct step *step, char text[EXPLAIN_OUTCOME_SIZE]) {
     const struct operation *const operation = &step->operation;
-    const bool asks = step->call >= CALL_ALLOC && step->call <= CALL_EXTEND;
+    const bool asks = (step->call >= CALL_ALLOC && step->call <= CALL_EXTEND) || step->call == CALL_DAMAGED ||
+                      (step->call == CALL_NONE && operation->kind == OPERATION_EXTEND);
     text[0] = '\0';
     if (asks && operation_has_size(operation) && operation->size.base != SIZE_BASE_LITERAL) {
         snprintf(text, EXPLAIN_OUTCOME_SIZE, "size %" PRIu64, step->size);

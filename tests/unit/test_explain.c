@@ -207,6 +207,16 @@ EXECUTOR_TEST(a_step_in_a_line_says_what_its_slot_and_size_became_and_why) {
     assert_line(step, "    4  free 3                       -> done  (no slot is live: NULL)");
     step.operation.kind = OPERATION_DOUBLE;
     assert_line(step, "    4  double 3                     -> done  (no such pointer: NULL)");
+    const struct size_operand usable = {.base = SIZE_BASE_USABLE};
+    step = (struct step){.index = 4, .call = CALL_NONE, .size = 24, .offset = MODEL_NOTHING};
+    step.operation = (struct operation){.kind = OPERATION_EXTEND, .slot = 3, .size = usable};
+    assert_line(step, "    4  extend 3 usable              -> nothing called  (size 24)");
+    step = (struct step){.index = 4, .call = CALL_DAMAGED, .slot = 3, .size = 24, .offset = MODEL_NOTHING};
+    step.damage = (struct damage){.header_offset = 32, .mask = 0x18};
+    step.operation =
+        (struct operation){.kind = OPERATION_DAMAGE, .slot = 3, .through = THROUGH_ALLOC, .size = usable};
+    assert_line(step, "    4  damage 3 0 alloc usable      -> header at offset 32 with 0x18 flipped: done"
+                      "  (size 24)");
 }
 
 EXECUTOR_TEST(every_refusal_has_its_name_and_what_is_none_is_unknown) {

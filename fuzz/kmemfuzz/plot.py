@@ -34,7 +34,7 @@ def short(value):
 
 def duration(seconds):
     """A time in words: 20.0 s, 1 min 30 s, 2 h 5 min."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -399,7 +399,7 @@ class TestAxes:
             assert plot.short(value) == text
 
     def test_times_are_in_words(self):
-        for seconds, text in ((0, "0.0 s"), (0.5, "0.5 s"), (59.9, "59.9 s"), (60, "1 min"), (90, "1 min 30 s"),
+        for seconds, text in ((0, "0.0 s"), (0.5, "0.5 s"), (59.9, "59.9 s"), (59.97, "1 min"), (60, "1 min"), (90, "1 min 30 s"),
                               (3600, "1 h"), (28_859, "8 h 59 s"), (28_860, "8 h 1 min")):
             assert plot.duration(seconds) == text
 

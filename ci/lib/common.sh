@@ -146,8 +146,7 @@ is_of_clang() {
 is_configured() {
     local made=build/$1/build.ninja
     [ -e "$made" ] && [ "$made" -nt CMakePresets.json ] && [ "$made" -nt build/rust/toolchain ] &&
-        grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$1/CMakeCache.txt" &&
-        is_of_clang "$1" &&
+        is_of_tree "$1" && is_of_clang "$1" &&
         sha256sum --check --status "build/$1/configured" 2>/dev/null
 }
 
@@ -169,9 +168,15 @@ set_up() {
     ci/setup "$needed"
 }
 
-# forget_compiler PRESET: lets CMake look for it as if for the first time.
+# is_of_tree PRESET: is its folder of this tree, where it is now? A container mounts it elsewhere.
+is_of_tree() {
+    [ "$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "build/$1/CMakeCache.txt" 2>/dev/null)" -ef . ]
+}
+
+# forget_compiler PRESET: lets CMake look for it as if for the first time, which it must where it would refuse the folder.
 forget_compiler() {
-    { ! grep -qs '^CMAKE_C_COMPILER:' "build/$1/CMakeCache.txt" && is_of_clang "$1"; } || rm -rf "build/$1/CMakeCache.txt" "build/$1/CMakeFiles"
+    { is_of_tree "$1" && ! grep -qs '^CMAKE_C_COMPILER:' "build/$1/CMakeCache.txt" && is_of_clang "$1"; } ||
+        rm -rf "build/$1/CMakeCache.txt" "build/$1/CMakeFiles"
 }
 
 # compile PRESET: configures, which takes half a second and so is left out where Ninja does it when it must, and builds; of its

@@ -77,6 +77,7 @@ class TestBuild(GateTest):
                 self.write(changed, text)
             assert self.run_command("bash", "-c", ". ci/lib/common.sh; build release")[0] == SOUND
             assert self.calls() == ["cmake --preset release"] * is_again + ["cmake --build --preset release"]
+            assert (self.tree / "build/release/CMakeCache.txt").exists() == ("/elsewhere" not in text)  # which CMake would refuse
 
     def test_a_folder_of_another_clang_is_configured_as_if_for_the_first_time(self):
         self.write("build/dev/build.ninja")

@@ -365,6 +365,12 @@ class TestContainer(SetupTest):
         assert update == " apt-get update"
         assert set(asked.removeprefix(f"noninteractive apt-get {INSTALL} ").split()) == {self.name(row[2]) for row in ROWS if row[0] in sets}
 
+    def test_what_it_copies_is_not_ignored(self):
+        copied = re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+        ignored, *kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+        assert ignored == "*"
+        assert {"!" + source for source in " ".join(copied).split()} == set(kept)
+
     def test_a_development_container_is_the_same_with_a_set_that_there_is(self):
         path = ROOT / ".devcontainer/devcontainer.json"
         build = json.loads(path.read_text(encoding="utf-8"))["build"]

@@ -225,6 +225,28 @@ class Rules(unittest.TestCase):
             "job test runs './ci/lint', which no workflow of GitHub's does",
             "there is no ./ci/nosuch in this tree", "job test runs './ci/nosuch', which no workflow of GitHub's does"])
 
+    def test_what_gitlab_runs_after_a_script_judges_nothing(self):
+        text = 'build/fuzz/kmemfuzz junit --force build/results.xml'
+        problem = f"job judge runs '{text}' where nothing fails: after the script"
+        job = {"script": ["./ci/build fuzz"], "after_script": [text, "build/fuzz/kmemfuzz report --out build/report"]}
+        self.assertEqual(workflows.check_after_script("judge", job), [problem])
+        self.assertEqual(workflows.check_after_script("judge", {**job, "script": ['./ci/fuzz --for "$FUZZ_TIME"']}), [])
+
+    def test_a_carried_finding_fails_the_judge_of_gitlab_after_all_was_judged(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "build/campaign").mkdir(parents=True)
+        ran = {}
+        for code in (1, 0):
+            for command in ("ci/build", "ci/determinism", "ci/coverage", "ci/planted", "ci/test", "build/fuzz/kmemfuzz"):
+                (folder / command).parent.mkdir(parents=True, exist_ok=True)
+                (folder / command).write_text(f'#!/bin/sh\necho "$0 $*" >>ran\n[ "$1" != junit ] || exit {code}\n', encoding="utf-8")
+                (folder / command).chmod(0o755)
+            done = subprocess.run(["bash", "-eo", "pipefail", "-c", "\n".join(GITLAB["judge"]["script"])], cwd=folder, check=False)
+            self.assertEqual(done.returncode, code)
+            ran[code] = (folder / "ran").read_text(encoding="utf-8").splitlines()
+            (folder / "ran").unlink()
+        self.assertEqual((ran[1], ran[1][-1]), (ran[0], "./ci/test night"))
+
     def test_a_value_that_only_the_host_knows_is_not_made_up(self):
         with self.assertRaises(workflows.Unreadable):
             workflows.value_of("${{ github.sha }}", {})

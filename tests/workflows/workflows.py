@@ -19,6 +19,7 @@ GITLAB_WORDS = ("workflow", "stages", "default", "variables")  # all other words
 
 _RELEASE = re.compile(r"uses: +([\w.-]+(?:/[\w.-]+)+)@([0-9a-f]{40}) # (v\d+(?:\.\d+)*)$")
 _COMMAND = re.compile(r"\./ci/[a-z-]+(?= |$)|build/([a-z-]+)/kmemfuzz [a-z]+(?= |$)")
+_KEPT = re.compile(r"code=0; (.+) \|\| code=\$\?")  # GitLab's: fails the job at its end
 _BUILDS = {"fuzz": "./ci/fuzz", "release": "./ci/replay"}  # what else than ./ci/build has built a preset when it ends
 _DANGEROUS_EVENTS = ("pull_request_target", "workflow_run")  # they run with secrets what a fork has sent
 
@@ -146,10 +147,19 @@ def gitlab_jobs(content):
     return {name: job for name, job in content.items() if name not in GITLAB_WORDS and not name.startswith(".")}
 
 
-def gitlab_commands(content):
-    """(job, command) for everything GitLab runs."""
-    return [(name, command) for name, job in gitlab_jobs(content).items()
-            for command in [*job["script"], *job.get("after_script", [])]]
+def gitlab_commands(job):
+    """Every command that a job of GitLab's runs, without what keeps an exit code for the job's end."""
+    script = job["script"]
+    if script and script[-1] == 'exit "$code"':
+        script = [_KEPT.sub(r"\1", command) for command in script[:-1]]
+    return [*script, *job.get("after_script", [])]
+
+
+def check_after_script(name, job):
+    """GitLab ignores how what runs after a script ends. So that may only report, or list what ci/fuzz has failed by."""
+    is_fuzzing = any("./ci/fuzz " in command for command in job["script"])
+    return [f"job {name} runs '{command}' where nothing fails: after the script" for command in job.get("after_script", [])
+            if not re.match(r"\S+/kmemfuzz report " + (r"|\S+/kmemfuzz junit " if is_fuzzing else ""), command)]
 
 
 def check_command(command, tree):
@@ -263,14 +273,14 @@ def check_gitlab(content, github_commands, tree=TREE):
     problems = []
     for name, job in gitlab_jobs(content).items():
         problems += [f"job {name} has no {word}" for word in ("timeout", "rules") if word not in job]
-        problems += check_built([*job.get("script", []), *job.get("after_script", [])])
+        problems += check_built(gitlab_commands(job)) + check_after_script(name, job)
         minutes = gitlab_minutes(job)
         if minutes is None and "timeout" in job:
             problems.append(f"job {name} has a timeout of '{job['timeout']}': write it as N minutes")
         elif minutes and minutes > GITLAB_LONGEST_MINUTES:
             problems.append(f"job {name} may take {minutes} minutes, and a shared runner stops it at {GITLAB_LONGEST_MINUTES}")
-    for name, command in gitlab_commands(content):
-        problems += check_command(command, tree)
-        if command not in github_commands:
-            problems.append(f"job {name} runs '{command}', which no workflow of GitHub's does")
+        for command in gitlab_commands(job):
+            problems += check_command(command, tree)
+            if command not in github_commands:
+                problems.append(f"job {name} runs '{command}', which no workflow of GitHub's does")
     return problems

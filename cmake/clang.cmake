@@ -3,7 +3,7 @@ if(NOT KMEM_CLANG)
   execute_process(COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/clang OUTPUT_VARIABLE found ERROR_VARIABLE problem RESULT_VARIABLE code
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_STRIP_TRAILING_WHITESPACE)
   if(NOT code STREQUAL 0)
-    message(FATAL_ERROR "kmem: ${problem}. Run ./ci/setup fuzz.")
+    message(FATAL_ERROR "kmem: ${problem}")
   endif()
   string(REPLACE "\n" ";" found "${found}")
   set(KMEM_CLANG "${found}" CACHE INTERNAL "what cmake/clang printed")

@@ -19,11 +19,8 @@ class MeasurementFailure(Exception):
 
 def _run(*command):
     """What one of llvm's tools prints. A warning of theirs is about counts that are left out, so it is an error."""
-    words = [llvm.place(command[0]) or command[0], *map(str, command[1:])]
-    try:
-        result = subprocess.run(words, capture_output=True, text=True, errors="surrogateescape", check=False)
-    except FileNotFoundError as error:
-        raise MeasurementFailure(f"{words[0]} is missing; install the Debian package llvm") from error
+    words = [llvm.place(command[0]), *map(str, command[1:])]
+    result = subprocess.run(words, capture_output=True, text=True, errors="surrogateescape", check=False)
     if result.returncode != 0 or result.stderr:
         raise MeasurementFailure(f"{' '.join(words[:2])} failed: {result.stderr.strip()}")
     return result.stdout

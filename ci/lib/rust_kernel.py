@@ -20,7 +20,7 @@ def _digest(paths, words):
 
 def build(board, is_locked=True):
     """Returns the path of the image; builds it unless it is of these sources already. One that is not locked has four harts
-    use the heap without its lock. Raises rust_toolchain.Lacking."""
+    use the heap without its lock. Raises rust_toolchain.Lacking and llvm.Lacking."""
     folder = TREE / "build" / board
     image = folder / ("rust.elf" if is_locked else "rust-unlocked.elf")
     work = rust_toolchain.FOLDER / f"{board}-{image.stem}"

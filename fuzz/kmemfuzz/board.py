@@ -96,7 +96,7 @@ class Image:
 
     @functools.cached_property
     def symbols(self):
-        output = _tool_output([llvm.place("llvm-nm") or "llvm-nm", "--defined-only", self.path], "llvm")
+        output = _tool_output("llvm-nm", "--defined-only", self.path)
         return Symbols(self.path, ((name, int(address, 16)) for address, _, name in (
             line.split() for line in output.splitlines())))
 
@@ -109,8 +109,7 @@ class Image:
         """The function and the line an address belongs to, such as 'kmem_alloc (src/kmem.c:120)'."""
         if not self.symbols["text_start"] <= address < self.symbols["constants_start"]:
             return "not in the image's text"
-        output = _tool_output([llvm.place("llvm-symbolizer") or "llvm-symbolizer", "--obj", self.path, "--output-style=GNU", "--inlines",
-                               "--functions", hex(address)], "llvm")
+        output = _tool_output("llvm-symbolizer", "--obj", self.path, "--output-style=GNU", "--inlines", "--functions", hex(address))
         lines = output.splitlines()
         frames = list(zip(lines[::2], lines[1::2]))  # what was inlined comes first; its line may be unknown, 0
         known = [frame for frame in frames if frame[0] != "??" and not frame[1].endswith(":0")] or frames
@@ -142,13 +141,13 @@ class Image:
         return "nothing, or what the image has no use for" if address >= self.symbols["shadow_start"] else found
 
 
-def _tool_output(command, package):
+def _tool_output(program, *arguments):
     try:
-        result = child.run(command, TOOL_SECONDS)
-    except FileNotFoundError as error:
-        raise EnvironmentFailure(f"{command[0]} is missing; install the Debian package {package}") from error
+        result = child.run([llvm.place(program), *arguments], TOOL_SECONDS)
+    except llvm.Lacking as error:
+        raise EnvironmentFailure(str(error)) from error
     if result.returncode != 0:
-        raise EnvironmentFailure(f"{command[0]} failed: {excerpt(result.stderr.strip())}")
+        raise EnvironmentFailure(f"{program} failed: {excerpt(result.stderr.strip())}")
     return result.stdout
 
 

@@ -29,7 +29,6 @@ FOLDER_OPTION = "--build-folder"
 PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a board's, the image
 IMAGE = ("replay",)
 NEEDED = {"cmake": "cmake", "ninja": "ninja-build", "objcopy": "binutils"}  # Debian's packages
-CLANG = "clang-19 lld-19 llvm-19 libclang-rt-19-dev (or of another version from 14 on)"
 OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
@@ -261,10 +260,13 @@ class Heap:
             if SOURCES is None:
                 raise Refused("the sources of the harness are not there; say where with KMEM_TREE=FOLDER", EXIT_ENVIRONMENT)
             missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
-            compiler = (llvm.place() or "").partition("\n")[0]
-            if missing or not compiler:
-                raise Refused(f"building needs these Debian packages: {' '.join([*missing, *([] if compiler else [CLANG])])}; install them",
-                              EXIT_ENVIRONMENT)
+            problems = [f"building needs these Debian packages: {' '.join(missing)}; install them"] if missing else []
+            try:
+                compiler = llvm.place().partition("\n")[0]
+            except llvm.Lacking as error:
+                problems.append(str(error))
+            if problems:
+                raise Refused(". ".join(problems), EXIT_ENVIRONMENT)
             self.build.mkdir(parents=True, exist_ok=True)
             with open(self.build / "lock", "w", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)

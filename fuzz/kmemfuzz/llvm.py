@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import shutil
 import subprocess
 
 
@@ -16,14 +17,22 @@ def _find_sources():
 SOURCES = _find_sources()  # None: this package lies alone
 
 
+class Lacking(OSError):
+    """It is not there: in words for a person, with what to install."""
+
+
 @functools.lru_cache(maxsize=None)
 def place(*program):
-    """What to call one by: clang, llvm-nm, ... Without a name those that a build takes, a line each, the compiler first. None if
-    it is not there."""
+    """What to call one by: clang, llvm-nm, ... Without a name those that a build takes, a line each, the compiler first. Raises
+    Lacking."""
     if SOURCES is None:
-        return program[0] if program else None
+        if program and shutil.which(program[0]):
+            return program[0]
+        raise Lacking(f"there is no {''.join(program) or 'source to build'} here")
     try:
         done = subprocess.run(["sh", SOURCES / "cmake/clang", *program], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError:  # there is not even a shell
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    except OSError as error:  # there is not even a shell
+        raise Lacking(f"clang cannot be looked for: {error}") from error
+    if done.returncode:
+        raise Lacking(done.stderr.strip())
+    return done.stdout.strip()

@@ -103,7 +103,7 @@ class OwnHeap(TargetTest):
     def test_an_emulator_or_a_compiler_that_is_missing_is_named_with_its_package_before_anything_is_built(self):
         places = self.own("bin")
         places.mkdir(parents=True)
-        for name in ("python3", "env", "cmake", "ninja", "clang-19"):
+        for name in ("python3", "env", "cmake", "ninja", "sh", "sort", "clang-19"):
             (places / name).symlink_to(shutil.which(name))
         environment = dict(self.marked, PATH=str(places))
         self.expect(self.board(environment=environment), 3, "qemu-system-riscv64 is missing; install the Debian package qemu-system-misc")

@@ -5,18 +5,21 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
+import measurement
 import pytest
 from folders import write_file
 from own_heap import SUBJECT, write_heap
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest
 
-from kmemfuzz import build_errors, heap
+from kmemfuzz import board, build_errors, heap, llvm
 
 HEAP = "tests/my_heap.c"
 PLACE = "tests/my_heap.fuzz"
 FIRST_FIT = ROOT / "corpus/seeds/first_fit.ops"
+CHOOSING = {name: value for name, value in os.environ.items() if name != "KMEM_CLANG"}
 
 
 def run_kmemfuzz(folder, *arguments, **environment):
@@ -209,10 +212,15 @@ class TestMisuse(ToolTest):
         assert (self.folder / PLACE / "settings").read_bytes() == settings
 
     def test_what_builds_need_is_named_by_its_packages(self):
-        (self.folder / "programs").mkdir()
-        code, output, errors = self.run_tool("build", HEAP, env={**os.environ, "PATH": str(self.folder / "programs")})
-        assert (code, output) == (ENVIRONMENT, "")
-        assert "building needs these Debian packages: cmake ninja-build binutils clang-19 lld-19" in errors
+        programs = self.folder / "programs"
+        programs.mkdir()
+        for name in ("sh", "sort"):
+            (programs / name).symlink_to(shutil.which(name))
+        for environment, newest in (({}, "19"), ({"KMEM_CLANG": "16"}, "16")):
+            code, output, errors = self.run_tool("build", HEAP, env={**CHOOSING, **environment, "PATH": str(programs)})
+            assert (code, output) == (ENVIRONMENT, "")
+            assert "building needs these Debian packages: cmake ninja-build binutils; install them. There is no clang" in errors
+            assert f"On Debian install clang-{newest} lld-{newest} llvm-{newest} libclang-rt-{newest}-dev\n" in errors
 
 
 def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
@@ -228,6 +236,16 @@ def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
         assert not kept.exists() or len(run) == 1
         kept.touch()
         run.clear()
+
+
+@pytest.mark.parametrize("run, error", [
+    (lambda: board._tool_output("llvm-nm"), board.EnvironmentFailure),  # pylint: disable=protected-access
+    (lambda: measurement.merge([], "profile"), llvm.Lacking)])
+def test_a_program_of_llvm_is_not_taken_of_another_clang(run, error, monkeypatch):
+    monkeypatch.setenv("KMEM_CLANG", "1")
+    llvm.place.cache_clear()
+    with pytest.raises(error, match=r"^There is no clang 1 here .* On Debian install clang-1 "):
+        run()
 
 
 class TestBuildErrors:

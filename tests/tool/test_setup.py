@@ -297,7 +297,8 @@ class TestClang(SetupTest):
         (self.programs / "ld.lld-18").unlink()
         done = subprocess.run(["sh", "cmake/clang"], cwd=self.tree, env={"PATH": str(self.programs)}, capture_output=True, text=True,
                               timeout=TIMEOUT, check=False)
-        assert done.stderr.endswith("AddressSanitizer; clang 18 lacks ld.lld; clang 14 lacks libclang_rt.asan\n")
+        assert done.stderr.endswith("AddressSanitizer; clang 18 lacks ld.lld; clang 14 lacks libclang_rt.asan. "
+                                    "On Debian install clang-19 lld-19 llvm-19 libclang-rt-19-dev\n")
 
 
 class TestFuzz(SetupTest):
@@ -382,12 +383,12 @@ class TestContainer(SetupTest):
 class TestConfigure:
     """What CMake says when the tree cannot be built as asked."""
 
-    def require_message(self, message, *options, compiler="gcc"):
+    def require_message(self, message, *options, compiler="gcc", source=ROOT):
         """Configures with these options, which must fail with a message that says what to do."""
         if shutil.which(compiler) is None:
             pytest.skip(f"needs {compiler}")
         with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", f"-DCMAKE_C_COMPILER={compiler}",
+            done = subprocess.run(["cmake", "-S", source, "-B", folder, "-G", "Ninja", f"-DCMAKE_C_COMPILER={compiler}",
                                    *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
                                   check=False, env=dict(os.environ, LC_ALL="C"))
         assert done.returncode != 0
@@ -398,6 +399,15 @@ class TestConfigure:
     def test_a_missing_cmocka_is_named_with_its_package(self):
         self.require_message("kmem: the unit test framework cmocka was not found. Run ./ci/setup, or install the "
                              "Debian package libcmocka-dev.", "-DCMAKE_DISABLE_FIND_PACKAGE_cmocka=ON")
+
+    def test_a_missing_clang_is_named_with_its_packages(self, folder, monkeypatch):
+        monkeypatch.setenv("KMEM_CLANG", "1")
+        for line in (f"set(CMAKE_TOOLCHAIN_FILE {ROOT}/cmake/clang.cmake)\nproject(x C)",
+                     f"project(x NONE)\ninclude({ROOT}/cmake/kmemfuzz.cmake)\nkmemfuzz_add_heap(x SOURCES x.c)"):
+            (folder / "x.c").touch()
+            (folder / "CMakeLists.txt").write_text(f"cmake_minimum_required(VERSION 3.22)\n{line}\n", encoding="utf-8")
+            self.require_message("There is no clang 1 here that has lld, LLVM's programs and the runtimes of libFuzzer and AddressSanitizer. "
+                                 "On Debian install clang-1 lld-1 llvm-1 libclang-rt-1-dev", "-DCMAKE_MAKE_PROGRAM=ninja", source=folder)
 
     def test_fuzz_targets_need_clang(self):
         compiler = shutil.which("gcc")

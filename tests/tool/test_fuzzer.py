@@ -1,19 +1,37 @@
 """Tests of fuzz/kmemfuzz/fuzzer.py: what it makes of libFuzzer's words and of a target's counters.
 """
 
+import os
 import pathlib
 import re
 import struct
+import subprocess
 import tempfile
 
+from compilers import CLANG
 from kmemfuzz import fuzzer
 from fuzzer_words import (
-
     ABORT, DONE, INITED, INTERRUPTED, NEW, OTHER_LINES, OUT_OF_MEMORY, POISONED, PULSE, REDUCE,
     SV39_VIOLATED, TEXT_VIOLATED, TIMED_OUT, UNDEFINED, UNWRITTEN, VIOLATED)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+USES_FREED = """#include <stdlib.h>
+int main(int argc, char **argv) {
+    volatile char *const freed = malloc(64);
+    free((void *)freed);
+    for (int i = atoi(argv[1]); i > 0; i--) { // of 640 bytes each, as AddressSanitizer rounds
+        free(malloc(512));
+    }
+    return *freed;
+}
+"""
 
+
+def test_freed_memory_is_watched_until_one_to_two_megabytes_more_were_freed(folder):
+    subprocess.run([CLANG, "-fno-builtin", "-fsanitize=address", "-xc", "-", "-o", "program"], cwd=folder, input=USES_FREED, text=True, check=True)
+    for count, finding in (("1600", "asan: heap-use-after-free"), ("3400", "asan: heap-buffer-overflow")):
+        done = subprocess.run([folder / "program", count], env={**os.environ, **fuzzer.ENVIRONMENT}, stderr=subprocess.PIPE, text=True, check=False)
+        assert fuzzer.parse_finding(done.stderr) == finding
 
 
 class TestFuzzerOutput:

@@ -13,7 +13,7 @@ JOB_SIZE, COMMENT_SIZE = 1_000_000, 60_000
 PICTURE_SIZE = 12_000  # of a bug's picture; a longer one is cut
 PICTURE_SECONDS = 60  # that it may take: of a program that hangs, every run is a hang
 RESERVED = 200  # for the line that says what is left out
-_WRITTEN = "\n  written\n"  # from here on the explanation names files
+_WRITTEN = "\n  written in "  # from here on the explanation names files
 
 
 def _picture(bug, tool):

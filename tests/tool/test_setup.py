@@ -266,6 +266,17 @@ There are no lists of packages here, so what is missing cannot be named. As root
         assert set(sum(packages, [])) <= set(self.packages)
 
 
+@pytest.mark.parametrize("fact, source, places", (
+    ("MEASURED_CLANG", "ci/lib/common.sh", (
+        ("cmake/clang", "KMEM_CLANG:-{}}}"), ("cmake/options.cmake", "Clang {}|"), ("cmake/requirements.cmake", "libclang-rt-{}-dev"),
+        ("docs/board-images.md", "llvm-profdata-{} "), ("docs/board-images.md", "llvm-cov-{} "), ("docs/package.md", "measured with clang {} only"))),
+    ("OLDEST", "cmake/clang", (("cmake/clang", "# version {} on"), ("ci/setup", "from version {} on"), ("docs/package.md", "a clang from {} on")))))
+def test_a_version_of_clang_is_the_same_wherever_it_stands(fact, source, places):
+    number = re.search(rf"^{fact}=(\d+)", (ROOT / source).read_text(encoding="utf-8"), re.MULTILINE)[1]
+    for path, words in places:
+        assert words.format(number) in (ROOT / path).read_text(encoding="utf-8"), path
+
+
 class TestClang(SetupTest):
     """cmake/clang, which looks for the newest that is complete."""
 

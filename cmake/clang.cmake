@@ -8,5 +8,6 @@ if(NOT KMEM_CLANG)
   string(REPLACE "\n" ";" found "${found}")
   set(KMEM_CLANG "${found}" CACHE INTERNAL "what cmake/clang printed")
 endif()
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES KMEM_CLANG) # whose projects read this again
 list(GET KMEM_CLANG 0 CMAKE_C_COMPILER)
 list(GET KMEM_CLANG 1 CMAKE_CXX_COMPILER)

@@ -440,6 +440,15 @@ class TestConfigure:
             self.require_message("There is no clang 1 here that has lld, LLVM's programs and the runtimes of libFuzzer and AddressSanitizer. "
                                  "On Debian install clang-1 lld-1 llvm-1 libclang-rt-1-dev", "-DCMAKE_MAKE_PROGRAM=ninja", source=folder)
 
+    def test_clang_is_looked_for_once_in_a_folder(self, folder):
+        script = folder / "sort"  # which looking for it calls
+        script.write_text(f"#!/bin/sh\necho >>{folder}/calls\nexec {shutil.which('sort')} \"$@\"\n", encoding="utf-8")
+        script.chmod(0o755)
+        (folder / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.22)\nproject(x C)\n", encoding="utf-8")
+        subprocess.run(["cmake", "-B", folder / "build", "-S", folder, "-G", "Ninja", f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/cmake/clang.cmake"], check=True,
+                       timeout=TIMEOUT, env=dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}"))
+        assert (folder / "calls").read_text(encoding="utf-8") == "\n"
+
     def test_fuzz_targets_need_clang(self):
         compiler = shutil.which("gcc")
         self.require_message(f"kmem: KMEM_FUZZERS and KMEM_COVERAGE need clang, but the compiler is {compiler}. Use "

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 from board_fixture import HEAP, SANITIZED, SOUND, TREE, TargetTest, findings_about
+from compilers import NM
 # pylint: disable=wrong-import-order
 from kmemfuzz import board, sanitizer
 
@@ -212,7 +213,7 @@ class Misuse(MisuseTest):
     def test_everything_that_the_run_time_has_for_the_compiler_is_used_by_some_kind(self):
         for configuration in SANITIZED:
             library = TREE / f"build/{configuration}/src/riscv/libkmem_sanitizer.a"
-            output = subprocess.run(["llvm-nm-19", "--defined-only", "--extern-only", "--just-symbol-name", library],
+            output = subprocess.run([NM, "--defined-only", "--extern-only", "--just-symbol-name", library],
                                     check=True, capture_output=True, text=True).stdout
             entries = {name for name in output.splitlines() if name.startswith(("__asan_", "__ubsan_"))}
             self.assertGreater(len(entries), 30)

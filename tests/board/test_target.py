@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 from board_fixture import HEAP, PRESETS, SOUND, TIMEOUT, TREE, TargetTest, fault_program, image_of, target_command
+from compilers import CLANG, NM
 # pylint: disable=wrong-import-order
 from kmemfuzz import board
 from processes import processes_naming, wait_until, wait_until_none
@@ -192,7 +193,7 @@ class NoLibrary(TargetTest):
         commands = json.loads((TREE / "build/rv32/compile_commands.json").read_text(encoding="utf-8"))
         flags = next(entry["command"] for entry in commands if entry["file"].endswith("/board.c")).split()
         flags = [flag for flag in flags if flag.startswith(("--target", "-m"))]
-        result = subprocess.run(["clang-19", *flags, "-O2", "-ffreestanding", "-fuse-ld=lld", "-nostdlib", "-static", "-T",
+        result = subprocess.run([CLANG, *flags, "-O2", "-ffreestanding", "-fuse-ld=lld", "-nostdlib", "-static", "-T",
                                  TREE / "src/riscv/link.ld", source, TREE / "build/rv32/src/riscv/libkmem_board.a", "-o",
                                  self.folder / "division.elf"], capture_output=True, text=True, check=False)
         self.assertNotEqual(result.returncode, 0)
@@ -232,7 +233,7 @@ class Usage(TargetTest):
 
     def test_a_missing_emulator_is_named_with_its_package(self):
         (self.folder / "bin").mkdir()
-        (self.folder / "bin/llvm-nm").symlink_to(shutil.which("llvm-nm-19"))
+        (self.folder / "bin/llvm-nm").symlink_to(shutil.which(NM))
         environment = dict(os.environ, PATH=str(self.folder / "bin"))
         self.expect(self.run_target(self.write("sound.ops", SOUND), environment=environment), 3,
                     "qemu-system-riscv64 is missing; install the Debian package qemu-system-misc")

@@ -7,6 +7,7 @@ Needs what ci/setup installs.
 import collections
 import contextlib
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from unittest import mock
 
 import check_fuzzers
 import fuzzer_trace
+from compilers import CLANG, LLD, OBJDUMP
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, FAILED, USAGE, ENVIRONMENT = range(4)
@@ -66,7 +68,7 @@ BY_BUILD = {
 
 def compile_target(output, *flags):
     """Builds the program with these flags in place of AddressSanitizer's."""
-    done = subprocess.run(["clang-19", "-O0", "-g0", *flags, str(SOURCE), "-o", str(output)], capture_output=True, text=True,
+    done = subprocess.run([CLANG, "-O0", "-g0", *flags, str(SOURCE), "-o", str(output)], capture_output=True, text=True,
                           check=False, timeout=TIMEOUT)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
@@ -133,16 +135,17 @@ class CallTest(unittest.TestCase):
     CODE = "int second(int *all, int more) { return all[1] + more; }\nint main(int count, char **all) { return second((int *)all, count); }\n"
     CALLED = "void __ubsan_handle_add_overflow(void) {}\nvoid __ubsan_handle_type_mismatch_v1(void) {}\n"
     KINDS = {"signed-integer-overflow": 1, "signed-integer-overflow,alignment": 2}  # and how many calls come of them
-    MACHINES = {"x86_64-linux-gnu": "objdump", "i386-linux-gnu": "objdump", "aarch64-linux-gnu": "llvm-objdump-19",
-                "arm-linux-gnueabi": "llvm-objdump-19", "riscv64-linux-gnu": "llvm-objdump-19", "riscv32-unknown-elf": "llvm-objdump-19",
+    X86 = "objdump" if platform.machine() == "x86_64" else OBJDUMP  # what the checks call is this machine's
+    MACHINES = {"x86_64-linux-gnu": X86, "i386-linux-gnu": X86, "aarch64-linux-gnu": OBJDUMP,
+                "arm-linux-gnueabi": OBJDUMP, "riscv64-linux-gnu": OBJDUMP, "riscv32-unknown-elf": OBJDUMP,
                 "s390x-linux-gnu": "s390x-linux-gnu-objdump"}  # and what takes their code apart here
 
     def count(self, machine, tool, kinds, folder):
         """The calls in a program that is built for a machine with these kinds of checks, and its code."""
         for file, text, flags in (("code", self.CODE, [f"-fsanitize={kinds}"]), ("called", self.CALLED, [])):
-            subprocess.run(["clang-19", f"--target={machine}", "-ffreestanding", "-fno-pic", "-w", *flags, "-c", "-xc", "-", "-o", file], cwd=folder,
+            subprocess.run([CLANG, f"--target={machine}", "-ffreestanding", "-fno-pic", "-w", *flags, "-c", "-xc", "-", "-o", file], cwd=folder,
                            input=text, text=True, check=True, timeout=TIMEOUT)
-        subprocess.run(["ld.lld-19", "-e", "main", "code", "called", "-o", "linked"], cwd=folder, check=True, timeout=TIMEOUT)
+        subprocess.run([LLD, "-e", "main", "code", "called", "-o", "linked"], cwd=folder, check=True, timeout=TIMEOUT)
         done = subprocess.run([tool, "--disassemble", "--no-show-raw-insn", "linked"], cwd=folder, capture_output=True, text=True, check=True,
                               timeout=TIMEOUT)
         return check_fuzzers.CALL.findall(done.stdout), done.stdout
@@ -249,9 +252,9 @@ class ChecksTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             shutil.copy2(self.folder / "sound_fuzzer", folder / "crashes_fuzzer")
-            subprocess.run(["clang-19", "-O0", "-c", "-fsanitize=address", '-DBUILT_IN=""', str(SOURCE), "-o",
+            subprocess.run([CLANG, "-O0", "-c", "-fsanitize=address", '-DBUILT_IN=""', str(SOURCE), "-o",
                             str(folder / "object")], check=True, timeout=TIMEOUT)
-            subprocess.run(["clang-19", "-fsanitize=address,fuzzer", str(folder / "object"), "-o",
+            subprocess.run([CLANG, "-fsanitize=address,fuzzer", str(folder / "object"), "-o",
                             str(folder / "plain_fuzzer")], check=True, timeout=TIMEOUT)
             (folder / "object").unlink()
             for target in ("crashes_fuzzer", "plain_fuzzer"):

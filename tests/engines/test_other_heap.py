@@ -8,6 +8,7 @@ import subprocess
 import zipfile
 
 import pytest
+from compilers import CLANG, CLANGXX
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KERNEL = ROOT / "tests/workflows/kernel"
@@ -61,7 +62,7 @@ class TestOtherHeap:
         (["fuzz/my_heap.c"], USAGE, "Usage: ci/build-fuzzers [--subject HEAP.c"),
     ])
     def test_what_cannot_be_built_is_said_and_leaves_no_target(self, arguments, code, words):
-        variables = [f"OUT={self.out}", f"WORK={self.out}-work", "CC=clang-19", "CXX=clang++-19", "CFLAGS=-fsanitize=fuzzer-no-link",
+        variables = [f"OUT={self.out}", f"WORK={self.out}-work", f"CC={CLANG}", f"CXX={CLANGXX}", "CFLAGS=-fsanitize=fuzzer-no-link",
                      "LIB_FUZZING_ENGINE=-fsanitize=fuzzer"]
         done = self.run_there("env", *variables, ROOT / "ci/build-fuzzers", *arguments)
         assert done.returncode == code, done.stdout

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from compilers import VERSION
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT, INTERNAL = range(5)
@@ -44,7 +45,7 @@ class GateTest:
     def run_command(self, *command):
         """Runs a command at the top of the tree. Returns (exit code, standard output, standard error)."""
         environment = dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}", LC_ALL="C.UTF-8", PYTHONPYCACHEPREFIX="",
-                           KMEM_CLANG="19")
+                           KMEM_CLANG=VERSION)
         environment.pop("PYTHONPATH", None)
         done = subprocess.run(command, cwd=self.tree, env=environment, executable=str(self.tree / command[0]) if "/" in command[0] else None,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False)

@@ -15,6 +15,7 @@ import mutants_report
 import mutants_stages
 import patched
 import pytest
+from compilers import CLANG
 from mutants_stages import Kill
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ void hook(size_t first, size_t second);
 def make(folder, body, header=HEADER):
     """The mutants of a file, as (operator, original, replacement)."""
     (folder / "file.c").write_text(header + body, encoding="utf-8")
-    dumped = subprocess.run(["clang-19", "-fsyntax-only", "-Xclang", "-ast-dump=json", "file.c"], cwd=folder, check=True,
+    dumped = subprocess.run([CLANG, "-fsyntax-only", "-Xclang", "-ast-dump=json", "file.c"], cwd=folder, check=True,
                             capture_output=True, text=True).stdout
     return mutants_make.make_mutants(mutants_make.load_tree(dumped), "file.c", (folder / "file.c").read_bytes())
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from compilers import CLANG
 from package_fixture import Project, fetched
 
 from folders import write_file
@@ -21,7 +22,7 @@ class TestFetched:
     def test_a_campaign_finds_and_explains_what_is_wrong(self, project):
         code, output = project.make("my_heap_fuzz")
         assert code != 0
-        assert "kernel/heap.c with clang-19 -Ikernel -DPAYLOAD=(1 << 8) -DNAME=\"Ann's|heap\", under AddressSanitizer and UBSan" in output
+        assert f"kernel/heap.c with {CLANG} -Ikernel -DPAYLOAD=(1 << 8) -DNAME=\"Ann's|heap\", under AddressSanitizer and UBSan" in output
         assert re.search(r"crashes +[1-9]", output), output
         assert re.search("(?m)^VIOLATION (impossible-size|disjoint): ", output), output
 

@@ -2,10 +2,12 @@
 host. Builds all that it needs but the tool."""
 
 import json
+import pathlib
 import shutil
 import subprocess
 
 from board_fixture import HEAP, TIMEOUT, TREE, TargetTest
+from compilers import CLANG
 # pylint: disable=wrong-import-order
 from kmemfuzz import board
 
@@ -56,7 +58,7 @@ class OwnHeap(TargetTest):
             if line.startswith("rv32"):
                 self.assertIn("all sound, 3 laid out otherwise than on the host, whose pointers have 64 bits", line)
         self.assertNotIn("not judged", result.stdout)
-        self.assertIn("Compiled own_heap.c with clang-19", result.stderr)
+        self.assertIn(f"Compiled own_heap.c with {CLANG}", result.stderr)
         again = self.board("--configuration", "rv64", "own_heap.fuzz/corpus/a.ops", "--json")
         self.assertEqual((again.returncode, again.stderr), (0, ""))
         figures, = json.loads(again.stdout)["configurations"]
@@ -103,13 +105,13 @@ class OwnHeap(TargetTest):
     def test_an_emulator_or_a_compiler_that_is_missing_is_named_with_its_package_before_anything_is_built(self):
         places = self.own("bin")
         places.mkdir(parents=True)
-        for name in ("python3", "env", "cmake", "ninja", "sh", "sort", "clang-19"):
-            (places / name).symlink_to(shutil.which(name))
+        for name in ("python3", "env", "cmake", "ninja", "sh", "sort", CLANG):
+            (places / pathlib.Path(name).name).symlink_to(shutil.which(name))
         environment = dict(self.marked, PATH=str(places))
         self.expect(self.board(environment=environment), 3, "qemu-system-riscv64 is missing; install the Debian package qemu-system-misc")
         for emulator in board.EMULATORS.values():
             (places / emulator).symlink_to(shutil.which(emulator))
-        (places / "clang-19").unlink()
+        (places / pathlib.Path(CLANG).name).unlink()
         self.expect(self.board(environment=environment), 3, "clang-19")
 
     def test_a_heap_without_programs_and_wrong_arguments_are_said_at_once(self):

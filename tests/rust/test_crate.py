@@ -5,6 +5,7 @@ import subprocess
 import tarfile
 
 import pytest
+from compilers import CLANG
 from rust_crate import CRATE, SECONDS, TREE, cargo, environment, executable, folder_of_cargo, has, passed
 
 from kmemfuzz import child
@@ -83,8 +84,8 @@ class Locks:
 class Sanitized:
     """With the core under AddressSanitizer, and its contracts checked."""
 
-    VARIABLES = {"KMEM_CFLAGS": "-fsanitize=address -DKMEM_REQUIRE=1", "CC": "clang-19",
-                 "RUSTFLAGS": "-Clinker=clang-19 -Clink-arg=-fsanitize=address", "ASAN_OPTIONS": "detect_leaks=0"}
+    VARIABLES = {"KMEM_CFLAGS": "-fsanitize=address -DKMEM_REQUIRE=1", "CC": CLANG,
+                 "RUSTFLAGS": f"-Clinker={CLANG} -Clink-arg=-fsanitize=address", "ASAN_OPTIONS": "detect_leaks=0"}
 
     def test_its_tests_pass(self):
         assert passed(cargo("test", "--tests", target="sanitized", **self.VARIABLES)) >= LEAST_TESTS - 1

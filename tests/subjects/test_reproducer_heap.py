@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+from compilers import CLANG
 
 from folders import FolderTest
 from test_subjects import HEAPS, PROGRAMS, ROOT, TIMEOUT
@@ -15,7 +16,7 @@ from test_subjects import HEAPS, PROGRAMS, ROOT, TIMEOUT
 SOUND, BROKEN, NOT_JUDGED = range(3)
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-COMPILERS = (("gcc",), ("clang-19",), ("gcc", *SANITIZERS), ("clang-19", *SANITIZERS))
+COMPILERS = (("gcc",), (CLANG,), ("gcc", *SANITIZERS), (CLANG, *SANITIZERS))
 SMALL = "heap page=64 pages=1\n"
 TABLE = "const struct subject *const subject_under_test = &subject_{heap};\n"
 OWN_TABLE = """static struct subject own;

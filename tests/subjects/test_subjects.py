@@ -8,6 +8,7 @@ import re
 import subprocess
 
 import pytest
+from compilers import CLANG
 
 from folders import FolderTest
 
@@ -254,7 +255,7 @@ class TestTheHeaps(FolderTest):
         main = self.write("main.c", '#include "tests/subjects/port/kalloc.h"\nstatic long memory[16];\n'
                           "int main(void) { return kalloc_init(memory, sizeof memory) && kmalloc(1) ? 0 : 9; }\n")
         renamed = [f"-D{name}=port_{name}" for name in ("malloc", "calloc", "realloc", "free", "malloc_usable_size")]
-        subprocess.run(["clang-19", "-std=gnu89", "-fsanitize=undefined", "-DKALLOC_UNIT=8", *renamed, f"-I{ROOT}", main,
+        subprocess.run([CLANG, "-std=gnu89", "-fsanitize=undefined", "-DKALLOC_UNIT=8", *renamed, f"-I{ROOT}", main,
                         SUBJECTS / "port" / "kalloc.c", "-o", self.folder / "unmuted"], check=True)
         done = subprocess.run([self.folder / "unmuted"], capture_output=True, text=True, check=True)
         assert "runtime error: left shift of 1 by 31 places" in done.stderr

@@ -14,6 +14,7 @@ import subprocess
 
 import broken
 import pytest
+from compilers import CLANG
 from failures import HANGING, UNMERGED, UNMERGED_REDUCED, WRITES_TO_NULL, ZEROED
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, USAGE, VIOLATION, ToolTest
 # pylint: disable=wrong-import-order
@@ -93,7 +94,7 @@ class TestExplain(ExplainTest):
         """Compiles crash.c against the broken core and against the healthy one. Returns what the first one says, which
         must fail; the other must end with 0."""
         for tree, name in ((self.tool(bug).parent, "broken"), (ROOT, "healthy")):
-            subprocess.run(["clang-19", "-std=c11", *flags, f"-I{tree}", self.folder / "crash.c", tree / "src/kmem.c", "-o",
+            subprocess.run([CLANG, "-std=c11", *flags, f"-I{tree}", self.folder / "crash.c", tree / "src/kmem.c", "-o",
                             self.folder / name], check=True, timeout=TIMEOUT)
         assert self.run_with(self.folder / "healthy") == (SOUND, "", "")
         code, output, errors = self.run_with(self.folder / "broken")

@@ -7,6 +7,7 @@ import subprocess
 
 import broken
 import pytest
+from compilers import CLANG
 from tool_fixture import ENVIRONMENT, EXAMPLE, EXAMPLE_BYTES, EXAMPLE_SOUND, EXAMPLE_TRACE, SOUND, USAGE, VIOLATION, ToolTest
 
 # Prints the array of a C file that pack wrote; fails where it lies on no multiple of 8.
@@ -112,8 +113,8 @@ class TestPack(ToolTest):
         self.write("a", bytes(range(256)))
         self.require(SOUND, "1 input, 304 bytes\n", "", "pack", "a", "-o", "blob", "--c", "corpus.c")
         self.write("main.c", C_MAIN)
-        for compiler in (["gcc", "-std=c11"], ["clang-19", "-std=c11"], ["gcc", "-xc++", "-std=c++11"],
-                         ["clang-19", "-xc++", "-std=c++11"]):
+        for compiler in (["gcc", "-std=c11"], [CLANG, "-std=c11"], ["gcc", "-xc++", "-std=c++11"],
+                         [CLANG, "-xc++", "-std=c++11"]):
             compile_all = [*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "corpus.c", "main.c", "-o", "main"]
             subprocess.run(compile_all, cwd=self.folder, check=True)
             printed = subprocess.run([self.folder / "main"], capture_output=True, check=True).stdout

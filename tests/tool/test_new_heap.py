@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+from compilers import CLANG
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, USAGE, ToolTest
 
 LINE = re.compile(r"// (\.(\w+) = .*?,) // (.*)")  # of what is optional: the member, and what it is
@@ -45,7 +46,7 @@ class TestNewHeap(ToolTest):
         assert len(names) > 15
         assert re.findall(r"^ +(?:// )?\.(\w+) = ", part, re.MULTILINE) == [name for name in names if name != "view"]
 
-    @pytest.mark.parametrize("compiler", [("gcc", "my_heap.c", "-std=c11"), ("clang-19", "my_heap.c", "-std=c11"),
+    @pytest.mark.parametrize("compiler", [("gcc", "my_heap.c", "-std=c11"), (CLANG, "my_heap.c", "-std=c11"),
                                           ("g++", "my_heap.cpp", "-std=c++20", "-Wno-missing-field-initializers")])
     def test_it_compiles_as_it_is_and_with_every_line(self, compiler):
         program, name, *flags = compiler

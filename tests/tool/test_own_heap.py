@@ -10,6 +10,7 @@ import subprocess
 
 import measurement
 import pytest
+from compilers import CLANG
 from folders import write_file
 from own_heap import SUBJECT, write_heap
 from tool_fixture import ENVIRONMENT, ROOT, SOUND, TIMEOUT, TOOL, USAGE, VIOLATION, ToolTest
@@ -37,7 +38,7 @@ def make_top(shared_folder):
     write_heap(top)
     code, output, errors = run_kmemfuzz(top, "build", HEAP, "--sources", "kernel/heap.c", "--cflags=-std=c99 -Wall -Ikernel")
     assert (code, output) == (SOUND, f"{PLACE}/build/fuzz/heap_fuzzer\n{PLACE}/build/fuzz/kmemfuzz\n"), errors
-    assert re.fullmatch(rf"Compiled {HEAP} and kernel/heap.c with clang-19 -std=c99 -Wall -Ikernel, under AddressSanitizer and UBSan, "
+    assert re.fullmatch(rf"Compiled {HEAP} and kernel/heap.c with {re.escape(CLANG)} -std=c99 -Wall -Ikernel, under AddressSanitizer and UBSan, "
                         rf"in \d+ s, into {PLACE}/build/fuzz\n", errors)
     return top
 

@@ -16,6 +16,7 @@ import tempfile
 
 import broken
 import pytest
+from compilers import CLANG
 from planted import SHADOWED
 from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, ToolTest
 
@@ -24,7 +25,7 @@ HANG_SECONDS = 2  # of processor time that a reproducer of a hang is given
 SHARED = tempfile.TemporaryDirectory()  # for what all tests use; removed when Python ends
 CORES = {}  # objects of cores, by compiler, tree and options
 
-COMPILERS = ("gcc", "clang-19")
+COMPILERS = ("gcc", CLANG)
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+from compilers import CLANG, CLANGXX
 
 from folders import write_file
 
@@ -17,8 +18,8 @@ static const struct subject table = {"a heap"};
 const struct subject *const subject_under_test = &table;
 """
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wpedantic", "-Werror")
-COMPILERS = (["gcc", "-std=c11", "-ffreestanding"], ["gcc", "-std=gnu99", "-m32"], ["g++", "-std=c++11"], ["clang-19", "-std=c11"],
-             ["clang++-19", "-std=c++11"])
+COMPILERS = (["gcc", "-std=c11", "-ffreestanding"], ["gcc", "-std=gnu99", "-m32"], ["g++", "-std=c++11"], [CLANG, "-std=c11"],
+             [CLANGXX, "-std=c++11"])
 
 
 def compile_table(folder, text=TABLE, compiler=COMPILERS[0], include=ROOT / "fuzz/include", flags=()):

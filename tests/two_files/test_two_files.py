@@ -10,6 +10,7 @@ import struct
 import subprocess
 
 import pytest
+from compilers import CLANG, CLANGXX, LLD
 from kmemfuzz import board_lines
 from tool_fixture import ROOT, SOUND, TOOL, VIOLATION, copy_sources
 
@@ -57,10 +58,10 @@ class TwoFilesTest:
 
 class TestCompiled(TwoFilesTest):
     @pytest.mark.parametrize("machine", ["-m64", "-m32"])
-    @pytest.mark.parametrize("compiler", ["gcc", "clang-19", "g++", "clang++-19"])
+    @pytest.mark.parametrize("compiler", ["gcc", CLANG, "g++", CLANGXX])
     def test_without_a_library_and_without_a_warning(self, compiler, machine):
         language = ["-x", "c++", "-fno-exceptions"] if "++" in compiler else ["-std=c11"]
-        name = f"{compiler}{machine}.o"
+        name = f"{pathlib.Path(compiler).name}{machine}.o"
         run(compiler, *language, *WARNINGS, machine, "-ffreestanding", "-fno-pic", "-c", "kmemfuzz.c", "-o", name, cwd=self.folder)
         run(compiler, machine, "-nostdlib", "-static", "-Wl,--defsym=subject_under_test=0,-e,0", name, "-lgcc", "-o", "linked", cwd=self.folder)
         symbols = [line.split()[-1] for line in run("nm", "-g", "--defined-only", name, cwd=self.folder).splitlines()]
@@ -73,7 +74,7 @@ class TestCompiled(TwoFilesTest):
         assert sorted(weak) == [("W", name) for name in ("memcmp", "memcpy", "memmove", "memset")]
 
     def test_a_fuzz_target_finds_what_is_planted(self):
-        build = ("clang-19", "-fsanitize=fuzzer,address", "-DKMEMFUZZ_LIBFUZZER=1")
+        build = (CLANG, "-fsanitize=fuzzer,address", "-DKMEMFUZZ_LIBFUZZER=1")
         run(*build, "-c", "kmemfuzz.c", "-o", "target.o", cwd=self.folder)
         for bug, code in (("0", 0), ("1", 77)):
             run(*build, f"-DHEAP_BUG={bug}", *HEAP[::2], "target.o", "-o", "target", cwd=self.folder)
@@ -196,7 +197,7 @@ class TestFirmware(TwoFilesTest):
             for name in ("kmemfuzz.c", "kmemfuzz.h", "corpus.c", *HEAP):
                 shutil.copy(self.folder / name, place)
         (place / "heap.o").unlink(missing_ok=True)
-        run("make", f"ARCH={arch}", f"DEFINES={' '.join(defines)}", cwd=place)
+        run("make", f"ARCH={arch}", f"DEFINES={' '.join(defines)}", f"CC={CLANG}", f"LD={LLD}", cwd=place)
         return run(f"qemu-system-riscv{arch[2:]}", *"-M virt -m 16M -display none -serial stdio -monitor none -bios none -kernel".split(),
                    "firmware.elf", code=code, cwd=place)
 

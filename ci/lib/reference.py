@@ -73,6 +73,8 @@ def made(tree, commands):
 
 def problem_of(tree, commands):
     """What is wrong with the document; None when nothing is."""
+    if not (tree / DOCUMENT).is_file():
+        return "it is not there"
     text = (tree / DOCUMENT).read_text(encoding="utf-8")
     lacking = {"words", "programs", "oracles", *RULES} - {name for _, name, _ in _MADE.findall(text)}
     if lacking:

@@ -11,3 +11,4 @@ endif()
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES KMEM_CLANG) # whose projects read this again
 list(GET KMEM_CLANG 0 CMAKE_C_COMPILER)
 list(GET KMEM_CLANG 1 CMAKE_CXX_COMPILER)
+list(GET KMEM_CLANG 2 KMEM_LINKER) # given by its path: -fuse-ld=lld would be whichever version is called ld.lld

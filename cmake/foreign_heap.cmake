@@ -46,7 +46,7 @@ function(kmem_foreign_heap name)
   separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
   list(FILTER flags EXCLUDE REGEX "^-(fsanitize|fprofile|fcoverage|Wl,)") # of an engine's, which would put run times into the object
   if(CMAKE_C_COMPILER_TARGET)
-    list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} -fuse-ld=lld)
+    list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET} --ld-path=${KMEM_LINKER})
   endif()
   # Its script's contents stand in the command, so that libraries are made again when it changes.
   set(join ${PROJECT_SOURCE_DIR}/cmake/join_heap.cmake)

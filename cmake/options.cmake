@@ -93,6 +93,6 @@ if(KMEM_BOARD OR KMEM_STORES OR (KMEM_FUZZERS AND NOT KMEM_ENGINE))
   target_link_options(kmem_across_files INTERFACE -O3)
 endif()
 # Only lld reads what clang leaves for it, and it links sanitizers in half the time.
-if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT KMEM_BOARD AND NOT KMEM_ENGINE)
-  target_link_options(kmem_options INTERFACE -fuse-ld=lld)
+if(KMEM_LINKER AND NOT KMEM_BOARD AND NOT KMEM_ENGINE)
+  target_link_options(kmem_options INTERFACE --ld-path=${KMEM_LINKER})
 endif()

@@ -22,4 +22,4 @@ set(CMAKE_C_FLAGS_INIT "${KMEM_MACHINE_FLAGS} -O2 -fno-common -ffunction-section
 set(CMAKE_CXX_FLAGS_INIT "${CMAKE_C_FLAGS_INIT} -fno-exceptions -fno-rtti -fno-threadsafe-statics -nostdinc++")
 set(CMAKE_ASM_FLAGS_INIT "${KMEM_MACHINE_FLAGS}")
 # Local labels would be what a symboliser finds first for an address.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-fuse-ld=lld -nostdlib -static -Wl,--gc-sections -Wl,--discard-locals -Wl,--fatal-warnings")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "--ld-path=${KMEM_LINKER} -nostdlib -static -Wl,--gc-sections -Wl,--discard-locals -Wl,--fatal-warnings")

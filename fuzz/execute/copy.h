@@ -1,7 +1,7 @@
 /* A copy of the region as the last step left it. A step may change the headers around its block and the
  * payload it returns; where every other byte is as it was, no other payload needs to be compared with its
- * pattern. Unlike traced stores (stores.h), it works with every compiler, and sees a change whoever made
- * it. */
+ * pattern. Unlike traced stores (stores.h), it works with every compiler, and sees what any code has
+ * changed. */
 #ifndef KMEM_COPY_H
 #define KMEM_COPY_H
 

@@ -38,13 +38,18 @@ bool judge_is_unchanged(const struct executor *executor, struct step *step);
 
 /* Judges the heap after the step: the checker's invariants, refusals that changed something, usable size,
  * guards. Fills the executor's census; but where what was stored is explained (stores.h), the blocks of a
- * large heap are not walked, and guards not looked at. */
+ * large heap are not walked, guards not looked at, and poison is judged where the step has changed it. */
 __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor, struct step *step,
                                                               bool explained);
 
 /* Checks which bytes AddressSanitizer lets be accessed, where the build has it and the subject poisons: sound
  * otherwise. Cost: a load per 64 bytes of the region and of the payloads. */
 __attribute__((warn_unused_result)) struct verdict judge_poison(const struct executor *executor);
+
+/* Does the poison hold where the step has changed it: in the payload that it placed and beside it, and at the
+ * start of the one that it freed? True where judge_poison judges nothing. Cost: a load per 64 bytes of the
+ * payload. */
+bool poison_holds(const struct executor *executor, const struct step *step);
 
 /* Do model and subject differ, with the oracles that would have reported it switched off? */
 bool judge_disagrees(const struct executor *executor, const struct step *step);

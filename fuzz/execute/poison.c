@@ -122,10 +122,34 @@ static struct verdict find_unpoisoned(const struct executor *executor, const uns
     return fail(index, 0, shadow);
 }
 
+static bool is_judged(const struct executor *executor) {
+    return executor_is_shown(executor) && executor->subject->view->poisons &&
+           (executor->oracles & ORACLE_BIT(ORACLE_POISON)) != 0;
+}
+
+bool poison_holds(const struct executor *executor, const struct step *step) {
+    if (!is_judged(executor)) {
+        return true;
+    }
+    const unsigned char *const shadow = shadow_of(executor);
+    const size_t freed = step->predicted.freed_offset;
+    if (freed != MODEL_NOTHING && accessible(shadow + freed / GRANULE) != 0) {
+        return false;
+    }
+    if (step->slot == STEP_NO_SLOT || step->offset == MODEL_NOTHING) {
+        return true;
+    }
+    const struct slot *const slot = &executor->tables.slots[step->slot];
+    const unsigned char *const first = shadow + slot->offset / GRANULE;
+    const unsigned char *const end = first + (slot->size + GRANULE - 1) / GRANULE;
+    const bool last = end == shadow + model_region_size(&executor->model) / GRANULE;
+    return verdict_is_sound(check_payload(slot, shadow)) && accessible(first - 1) == 0 &&
+           (last || accessible(end) == 0);
+}
+
 struct verdict judge_poison(const struct executor *executor) {
     const struct executor_tables *const tables = &executor->tables;
-    if (!executor_is_shown(executor) || !executor->subject->view->poisons ||
-        (executor->oracles & ORACLE_BIT(ORACLE_POISON)) == 0) {
+    if (!is_judged(executor)) {
         return verdict_sound();
     }
     const unsigned char *const shadow = shadow_of(executor);
@@ -152,6 +176,12 @@ struct verdict judge_poison(const struct executor *executor) {
 struct verdict judge_poison(const struct executor *executor) {
     (void)executor;
     return verdict_sound();
+}
+
+bool poison_holds(const struct executor *executor, const struct step *step) {
+    (void)executor;
+    (void)step;
+    return true;
 }
 
 #endif

@@ -68,9 +68,11 @@ static bool start_told(const struct subject_region *region) {
     return started;
 }
 
+static struct subject_view *view; /* of the subject */
+
 static void start_stores(void) {
     static struct subject subject;
-    struct subject_view *const view = own_view();
+    view = own_view();
     view->start = start_told;
     view->poisons = false; /* or its oracle would object to what the tests unpoison */
     subject = subject_kmem;
@@ -220,6 +222,56 @@ STORES_TEST(what_no_one_tells_of_is_found_within_64_steps_and_at_the_end) {
     extra.flip_untold = 1;
     assert_sound(perform("alloc 1 24"));
     assert_int_equal(executor_recover(&executor).oracle, ORACLE_CONTENTS_KEPT);
+}
+
+static void *alloc_and_lift(size_t size) {
+    void *const payload = alloc(size);
+    PORT_UNPOISON(extra.at, 8);
+    return payload;
+}
+
+static void *alloc_poisoned(size_t size) {
+    void *const payload = alloc(size);
+    PORT_POISON(payload, size);
+    return payload;
+}
+
+static void free_and_lift(void *pointer) {
+    call_free(pointer);
+    PORT_UNPOISON(pointer, 8);
+}
+
+STORES_TEST(poison_is_judged_at_once_where_a_step_changes_it_and_elsewhere_within_64_steps) {
+    static const struct {
+        const char *text;
+        size_t lifted; /* offset of eight bytes */
+        void *(*alloc)(size_t size);
+        const char *verdict;
+        bool at_once;
+    } rows[] = {
+        {"alloc 1 24", 32, alloc_and_lift, "poison 32 0 8", true},
+        {"alloc 1 24", 64, alloc_and_lift, "poison 64 0 8", true},
+        {"alloc 1 16", 56, alloc_and_lift, "poison 56 0 8", true},
+        {"alloc 1 24", 160, alloc_and_lift, "poison 160 0 8", false},
+        {"alloc 1 24", 0, alloc_poisoned, "poison 40 8 0", true},
+        {"free 2", 0, alloc, "poison 72 0 8", true},
+    };
+    for (size_t i = 0; PORT_ADDRESS_SANITIZER && i < LENGTH(rows); i++) {
+        start_stores();
+        struct subject subject = *executor.subject;
+        view->poisons = true;
+        executor.subject = &subject;
+        have_two();
+        subject.alloc = rows[i].alloc;
+        subject.free = free_and_lift;
+        extra.at = at(rows[i].lifted);
+        struct verdict verdict = perform(rows[i].text);
+        assert_int_equal(!verdict_is_sound(verdict), rows[i].at_once);
+        for (size_t j = 0; verdict_is_sound(verdict) && j < STORES_JUDGE_STEPS; j++) {
+            verdict = perform("alloc 4 0");
+        }
+        assert_verdict(verdict, rows[i].verdict);
+    }
 }
 
 static void *alloc_and_tell(size_t size) {

@@ -47,13 +47,13 @@ trap 'end_internal "$?" "${BASH_SOURCE[0]-$0}:$LINENO" "$BASH_COMMAND"' ERR
 
 # end_violation: ends the shell since the heap is at fault, or a test failed. Nothing else may end it with 1, not even bash.
 judged=false
-at_exit=: # what else is to be done at the end
+at_exit=: # what else is to be done at the end, with the exit code
 end_violation() {
     judged=true
     exit "$EXIT_VIOLATION"
 }
 end() {
-    $at_exit
+    $at_exit "$1"
     [ "$1" -ne "$EXIT_VIOLATION" ] || $judged || end_internal "$1" "$0" "a line that bash refused"
 }
 trap 'end "$?"' EXIT
@@ -157,15 +157,21 @@ note_configured() {
 
 # set_up PRESET...: sees to what these builds need, and to the set that the command has declared.
 set_up() {
-    local preset needed=${KMEM_SET-fuzz}
+    local preset set needed=${KMEM_SET-}
     for preset in "$@"; do
         case $preset in
-        fuzz) ;;
-        dev | release | everything-instrumented | rv*) [ "$needed" = test ] || needed=board ;;
-        *) needed="test" ;;
+        fuzz) set=fuzz ;;
+        release) set=gcc ;;
+        dev | everything-instrumented | rv*) set=board ;;
+        *) set="test" ;;
         esac
+        if [[ $needed = test || $set = test ]]; then
+            needed="test"
+        elif [ "${needed:=$set}" != "$set" ]; then
+            needed=board
+        fi
     done
-    ci/setup "$needed"
+    ci/setup "${needed:-fuzz}"
 }
 
 # is_of_tree PRESET: is its folder of this tree, where it is now? A container mounts it elsewhere.

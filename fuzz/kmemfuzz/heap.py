@@ -264,7 +264,7 @@ class Heap:
             try:
                 compiler = llvm.place().partition("\n")[0]
             except llvm.Lacking as error:
-                problems.append(str(error))
+                problems.append(f"{error}; or test the heap with any compiler: {TYPED} two-files DIR")
             if problems:
                 raise Refused(". ".join(problems), EXIT_ENVIRONMENT)
             self.build.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,7 @@ class TestBuild(GateTest):
             assert b"\r\033[KBuilding dev [2/2]\r\033[K" in done.stdout
 
     def test_what_is_set_up_is_what_the_presets_need_or_the_command_has_declared(self):
-        for shell, needed in (("set_up fuzz", "fuzz"), ("set_up fuzz rv64", "board"), ("set_up rv64 musl dev", "test"), ("KMEM_SET=test set_up fuzz", "test"),
+        for shell, needed in (("set_up", "fuzz"), ("set_up fuzz", "fuzz"), ("set_up release", "gcc"), ("set_up release fuzz", "board"), ("set_up musl release", "test"), ("set_up fuzz rv64", "board"), ("set_up rv64 musl dev", "test"), ("KMEM_SET=test set_up fuzz", "test"),
                               ("KMEM_SET=fuzz set_up dev", "board")):
             assert self.run_command("bash", "-c", f". ci/lib/common.sh; {shell}")[0] == SOUND
             assert self.calls() == [f"ci/setup {needed}"], shell

@@ -18,10 +18,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
 CLANG_PROGRAMS = re.search(r'^PROGRAMS="(.*)"', (ROOT / "cmake/clang").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
 INSTALL = "-o DPkg::Lock::Timeout=600 install -y --no-install-recommends"
+WITHOUT_CLANG = "Without clang, gcc builds all but the fuzz targets: ./ci/build release; then build/release/kmemfuzz smoke\n"
 TIMEOUT = 120  # seconds before a command counts as hanging
 
 # What the scripts call besides the package manager; all that is on their PATH.
-PLAIN_TOOLS = ("bash", "cat", "dirname", "env", "flock", "grep", "mkdir", "readlink", "rm", "sed", "sh", "sort", "tail", "touch", "uname")
+PLAIN_TOOLS = ("bash", "cat", "dirname", "env", "flock", "grep", "mkdir", "readlink", "rm", "sed", "sh", "sort", "tail", "touch", "tr", "uname")
 ROWS = [line.split() for line in (ROOT / "ci/lib/packages").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
 
 
@@ -130,7 +131,7 @@ These packages are missing. As root, run:
         missing = [name for name in self.packages if "-19" in name] * (not clang) + ["cmake"]
         self.have_debian(missing=missing, user=0)
         self.have_no_lists_until_update()
-        names = [self.name(row[2]) for row in ROWS if row[0] == "fuzz"]
+        names = [self.name(row[2]) for row in ROWS if row[0] in ("all", "fuzz")]
         assert self.run_script("ci/setup", "fuzz") == (
             SOUND, "", f"Looking for packages\nInstalling {' '.join(name for name in names if name in missing)}\n")
         assert self.asked()[0] == " apt-get update" and len(self.asked()) == 2
@@ -142,7 +143,7 @@ These packages are missing. As root, run:
             assert self.run_script("ci/setup", *command) == (ENVIRONMENT, "", """\
 There are no lists of packages here, so what is missing cannot be named. As root, run:
   apt-get update
-""")
+""" + WITHOUT_CLANG * (len(command) == 1))
         assert self.asked() == []
 
     def test_a_set_that_is_complete_does_not_touch_apt(self):
@@ -210,10 +211,11 @@ There are no lists of packages here, so what is missing cannot be named. As root
 
     def test_each_set_is_printed_by_the_names_it_has_here(self):
         self.have_debian(missing=["cmake"], user=0)
-        lists = [self.run_script("ci/setup", "--list", name)[1].split() for name in ("fuzz", "board", "test")]
+        lists = [self.run_script("ci/setup", "--list", name)[1].split() for name in ("fuzz", "board", "test", "gcc")]
         assert lists[0] == ["clang-19", "lld-19", "llvm-19", "libclang-rt-19-dev", "libc6-dev", "binutils", "cmake", "ninja-build", "python3",
                             "gcc", "git", "patch"]
         assert set(lists[0]) < set(lists[1]) < set(lists[2]) == set(self.packages)
+        assert set(lists[0][4:]) < set(lists[3]) < set(lists[1]) and "g++" in lists[3] and "libcmocka-dev" in lists[3]
         assert "chromium" not in lists[1] and "qemu-system-misc" in lists[1]
         assert self.asked() == []
 
@@ -237,7 +239,8 @@ There are no lists of packages here, so what is missing cannot be named. As root
             names = [name.replace("19", version) for name in clang if "libclang" not in name]
             self.have_debian(missing=clang, offered=[*others, *names, "clang-9", "clang-13", runtime])
             code, _, errors = self.run_script("ci/setup", "fuzz")
-            assert (code, errors.split()[-4:]) == (ENVIRONMENT, [f"clang-{version}", f"lld-{version}", f"llvm-{version}", runtime])
+            assert code == ENVIRONMENT
+            assert errors.splitlines()[-2].split()[-4:] == [f"clang-{version}", f"lld-{version}", f"llvm-{version}", runtime]
 
     def test_what_the_system_does_not_offer_is_named_and_only_fuzzing_cannot_do_without(self):
         offered = [name for name in self.packages if name != "chromium"]
@@ -254,7 +257,7 @@ There are no lists of packages here, so what is missing cannot be named. As root
         self.have_debian(missing=["cmake"], user=0)
         code, _, errors = self.run_script("ci/setup", *arguments)
         assert code == USAGE
-        assert errors.startswith("Usage: ci/setup [--list] [fuzz|board|test]\n")
+        assert errors.startswith("Usage: ci/setup [--list] [fuzz|gcc|board|test]\n")
         assert self.asked() == []
 
     def test_what_the_build_asks_for_is_in_the_list(self):
@@ -340,8 +343,19 @@ class TestFuzz(SetupTest):
         self.stub("cmake", "touch built")
         code, _, errors = self.run_script("ci/fuzz")
         assert code == ENVIRONMENT
-        assert "--no-install-recommends clang-19 lld-19 llvm-19 libclang-rt-19-dev binutils\n" in errors
+        assert errors.endswith("--no-install-recommends clang-19 lld-19 llvm-19 libclang-rt-19-dev binutils\n" + WITHOUT_CLANG)
         assert not (self.tree / "built").exists()
+
+    def test_without_clang_it_says_what_works_and_that_asks_for_no_clang(self):
+        self.have_debian(missing=["clang-19", "g++"])
+        assert self.run_script("ci/fuzz")[2].endswith(WITHOUT_CLANG)
+        command = WITHOUT_CLANG.partition(": ")[2].partition(";")[0].split()
+        self.stub("cmake", "echo '  \"release\"'")
+        assert self.run_script(*command) == (ENVIRONMENT, "", "These packages are missing. As root, run:\n"
+                                             "  apt-get update && apt-get install -y --no-install-recommends g++\n")
+        self.have_debian(missing=["clang-19"])
+        self.stub("cmake", "echo '  \"release\"'")
+        assert self.run_script(*command) == (SOUND, "", "Building release\n")
 
     def test_a_system_without_python_is_told_to_install_it(self):
         (self.programs / "python3").unlink()
@@ -392,7 +406,7 @@ class TestContainer(SetupTest):
             elif word == "RUN":
                 assert rest == "/setup/ci/setup $SET && rm -rf /setup /var/lib/apt/lists/*"
                 assert self.run_script("ci/setup", variables["SET"])[0] == SOUND
-        sets = ("fuzz", choice or "fuzz")
+        sets = ("all", "fuzz", *(["gcc", choice] if choice else []))
         update, asked = self.asked()
         assert update == " apt-get update"
         assert set(asked.removeprefix(f"noninteractive apt-get {INSTALL} ").split()) == {self.name(row[2]) for row in ROWS if row[0] in sets}
@@ -439,6 +453,28 @@ class TestConfigure:
             (folder / "CMakeLists.txt").write_text(f"cmake_minimum_required(VERSION 3.22)\n{line}\n", encoding="utf-8")
             self.require_message("There is no clang 1 here that has lld, LLVM's programs and the runtimes of libFuzzer and AddressSanitizer. "
                                  "On Debian install clang-1 lld-1 llvm-1 libclang-rt-1-dev", "-DCMAKE_MAKE_PROGRAM=ninja", source=folder)
+
+    def test_release_and_the_words_that_need_no_fuzz_target_do_without_clang(self, folder):
+        programs = folder / "programs"
+        programs.mkdir()
+        here = [path for place in os.environ["PATH"].split(os.pathsep) for path in pathlib.Path(place).glob("*") if path.is_file()]
+        for name, path in {path.name: path for path in reversed(here)}.items():
+            if not re.search("clang|lld|llvm", name):
+                (programs / name).symlink_to(path)
+        environment = {"PATH": str(programs), "KMEM_TREE": str(ROOT)}
+
+        def run(*command):
+            return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        assert run("sh", "cmake/clang").returncode == ENVIRONMENT
+        assert run("cmake", "--preset", "release", "-B", folder / "build").returncode == SOUND
+        assert not re.search("clang-|clang[+]|lld|llvm", (folder / "build/build.ninja").read_text(encoding="utf-8"))
+        tool, log = ROOT / "build/release/kmemfuzz", folder / "log"
+        log.write_text("malloc(10) = 0x1000\nfree(0x1000)\n", encoding="utf-8")
+        for words in (("import", log, "-o", folder / "x.ops"), ("run", folder / "x.ops"), ("smoke", "--programs", "100"), ("prove", "--bytes", "32"),
+                      ("explain", folder / "x.ops"), ("two-files", folder / "two")):
+            assert run(tool, *words).returncode == SOUND, words
+        done = run("gcc", "-std=c11", "-c", folder / "two/kmemfuzz.c", "-o", folder / "two.o")
+        assert (done.returncode, done.stderr) == (SOUND, "")
 
     def test_clang_is_looked_for_once_in_a_folder(self, folder):
         script = folder / "sort"  # which looking for it calls

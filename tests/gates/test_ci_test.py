@@ -55,11 +55,19 @@ NIGHT = {
     "seeds": ["ci/planted --seed 2", "ci/planted --seed 3"],
     "proofs": ["tests/proofs"],
 }
+NIGHT["long"] = [f"{call} by night" for call in sorted(set(sum((*CALLS.values(), *NIGHT.values()), []))) if call.startswith("tests/")]
 MODULE = """\
+import pytest
+
 def test_it():
     with open({calls!r}, "a") as file:
         file.write({folder!r} + "\\n")
     {body}
+
+@pytest.mark.night
+def test_what_takes_long():
+    with open({calls!r}, "a") as file:
+        file.write({folder!r} + " by night\\n")
 """
 
 
@@ -149,7 +157,7 @@ class TestSteps(TestStepsTest):
         wait_until_none(processes_in, self.tree)
 
     def test_a_night_runs_the_steps_that_only_it_runs(self):
-        self.lower("subjects", "allocators", "engines", "package", "walks", "workflows", "proofs")
+        self.lower("long", "subjects", "allocators", "engines", "package", "walks", "workflows", "proofs")
         self.require(SOUND, "ok      breakages", "ci/test", "night")
         self.expect({"setup": ["ci/setup"], **NIGHT})
 

@@ -34,6 +34,7 @@ class TestDeepBugs:
         assert len(self.patches) >= LEAST
         assert not {patch.name for patch in self.patches} & {path.stem for path in planted.PATCHES.glob("*.patch")}
 
+    @pytest.mark.night
     @pytest.mark.parametrize("target", [target.name for target in planted.TARGETS.values() if target.programs])
     def test_each_is_reached_by_its_program_and_the_sound_code_is_sound_on_it(self, target):
         tool = planted.TARGETS[target].tool

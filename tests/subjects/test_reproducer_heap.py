@@ -11,6 +11,7 @@ import pytest
 from compilers import CLANG
 
 from folders import FolderTest
+from nights import some_by_day
 from test_subjects import HEAPS, PROGRAMS, ROOT, TIMEOUT
 
 SOUND, BROKEN, NOT_JUDGED = range(3)
@@ -84,7 +85,7 @@ class TestTheFile(FolderTest):
         done = subprocess.run([self.folder / "repro"], capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False)
         return done.returncode, done.stderr
 
-    @pytest.mark.parametrize(("heap", "defect", "oracle", "program"), CASES)
+    @pytest.mark.parametrize(("heap", "defect", "oracle", "program"), some_by_day(CASES))
     def test_it_says_what_is_broken_and_ends_with_0_without_the_defect(self, heap, defect, oracle, program):
         shown = self.show(heap, defect, program).read_text("utf-8")
         assert shown.startswith(f"/* {oracle}: ")
@@ -140,11 +141,11 @@ class TestTheFile(FolderTest):
         for compiler in COMPILERS:
             assert self.run_file(compiler, "class_heap", None) == (SOUND, "")
 
-    @pytest.mark.parametrize(("heap", "defect", "program"), (
+    @pytest.mark.parametrize(("heap", "defect", "program"), some_by_day((
         ("more_heap", "ASKS_FOR_HALF", "heap page=64 pages=1 growth=9 refuse=1\nalloc 0 48\nalloc 1 48\nalloc 1 48\nfree 0\nalloc 2 500"),
         ("region_heap", "MERGES_ACROSS", "heap page=1024 pages=1 growth=4\nalloc 0 900\nalloc 1 900\nalloc 1 900\nrefuse\nalloc 2 900\nfree 0"),
         ("anywhere_heap", "ZEROES_TOO_LITTLE", "heap page=64 pages=1\nalloc 0 20\nzalloc 1 8\nrealloc 0 4000\nfree 0\naligned 3 64 5"),
-        ("fit_heap", "TAKES_THE_LAST", "heap page=256 pages=1\nalloc 0 16\nalloc 1 16\nfree 0\nalloc 2 16")))
+        ("fit_heap", "TAKES_THE_LAST", "heap page=256 pages=1\nalloc 0 16\nalloc 1 16\nfree 0\nalloc 2 16"))))
     def test_a_heap_grows_as_in_the_judged_run_wherever_its_memory_is(self, heap, defect, program):
         shown = self.show(heap, None, program).read_text("utf-8")
         assert "CANNOT_JUDGE NULL" in shown and bool(re.search("^    place = [0-9N]", shown, re.MULTILINE)) == (heap == "fit_heap")

@@ -62,6 +62,7 @@ class TestTrees:
         done = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, timeout=1200, check=False)
         return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
+    @pytest.mark.night
     def test_it_builds_in_a_folder_of_any_name_that_is_not_refused(self, folder):
         name = "".join(character for kind in NAMES.values() for character in kind if character not in self.REFUSED)
         assert not [refused for refused in self.REFUSED if refused in name]

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 import broken
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
@@ -25,12 +26,14 @@ def determinism(*arguments):
 
 
 class TestDeterminism:
+    @pytest.mark.night
     def test_some_programs_of_the_corpus_are_judged_in_ten_ways(self):
         code, output, errors = determinism("corpus/seeds", "corpus/large")
         assert code == SOUND, output + errors
         assert output.count("\nok ") + output.startswith("ok ") == 10
         assert output.endswith("\n10 passed, 0 failed\n"), output
 
+    @pytest.mark.night
     def test_a_core_that_remembers_earlier_runs_is_caught_by_its_coverage(self):
         build = broken.tree("fuzz", REMEMBERS, "heap_fuzzer", "kmemfuzz")
         code, output, errors = determinism("corpus/seeds", "--orders", 1, "--build", build)

@@ -136,6 +136,7 @@ class TestOwnHeap:
             assert (code, errors) == (SOUND, "")
             assert output.startswith("sound  ")
 
+    @pytest.mark.night
     def test_what_cannot_be_built_is_said_with_its_places(self):
         file = self.top / HEAP
         call = SUBJECT.replace("    return heap_init", "    heap_missing();\n    return heap_init")

@@ -12,6 +12,7 @@ from folders import write_file
 from tool_fixture import build_sooner
 
 
+@pytest.mark.night
 class TestFound:
     """One project, whose fuzz target is built once."""
 

@@ -17,6 +17,7 @@ import tempfile
 import broken
 import pytest
 from compilers import CLANG
+from nights import some_by_day
 from planted import SHADOWED
 from tool_fixture import ENVIRONMENT, PRESET, ROOT, SOUND, TIMEOUT, TOOL, USAGE, ToolTest
 
@@ -195,7 +196,7 @@ class ReproducerTest(ToolTest):
 
 class TestBroken(ReproducerTest):
     @pytest.mark.parametrize("compiler, bug, oracle, body",
-                             [(compiler, *case) for compiler, case in zip(itertools.cycle(COMPILERS), CASES)])
+                             some_by_day([(compiler, *case) for compiler, case in zip(itertools.cycle(COMPILERS), CASES)], 5))
     def test_with_every_planted_bug_it_names_the_oracle_and_its_sentence_and_without_the_bug_it_ends_with_0(self, compiler, bug, oracle, body):
         sentence = self.sentences()[oracle]
         tool, tree = self.broken_tool(bug)
@@ -211,7 +212,7 @@ class TestBroken(ReproducerTest):
         program = self.link("gcc", self.compile("gcc", complete), tree)
         assert self.verdict_of(program) == oracle
 
-    @pytest.mark.parametrize("bug, oracle, body", POISON)
+    @pytest.mark.parametrize("bug, oracle, body", some_by_day(POISON))
     def test_wrong_poison_is_named_by_a_file_that_is_compiled_with_the_sanitizer(self, bug, oracle, body):
         tool, tree = self.broken_tool(bug, "dev")
         source = self.show(tool, text(body), bug)
@@ -280,6 +281,7 @@ class TestSound(ReproducerTest):
         assert "    result = kmem_alloc(&heap, SIZE_MAX - 7); /* max-7 */\n" in source
         assert "    result = kmem_alloc(&heap, (size_t)UINT64_C(0x8000000000000001)); /* 2^63+1 */\n" in source
 
+    @pytest.mark.night
     def test_a_program_of_one_operation_of_each_kind_compiles_and_is_sound(self):
         for kind, line in {line.split()[0]: line for line in EVERYTHING.splitlines()[2:]}.items():
             self.require_sound("kmem-program 2\n" + FOUR + line + "\n", kind)

@@ -182,6 +182,7 @@ class TestViolation(BrokenTree):
         assert output.splitlines()[-1] == "2 sound, 1 with violations, 0 unusable"
 
 
+@pytest.mark.night
 class TestCampaign:
     """A campaign in a copy of this tree with a broken heap, which it builds."""
 

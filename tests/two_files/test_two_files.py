@@ -220,6 +220,7 @@ class TestFirmware(TwoFilesTest):
         assert len(accused) > 5
         assert set(accused) <= set(verdicts(host))
 
+    @pytest.mark.night
     def test_its_capture_is_judged_by_the_heap_s_own_tool(self):
         tree = copy_sources(self.folder / "tree")
         for define, code, words in (("-DHEAP_BUG=0", SOUND, "all sound, digests equal the host's"),

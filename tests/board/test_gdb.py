@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 
+import pytest
 from board_fixture import KMEMFUZZ, PRESETS, SOUND, TIMEOUT, TREE, TargetTest, fault_program, target_command
 # pylint: disable=wrong-import-order
 from gdb_session import mapped_pictures, traced_pictures
@@ -187,6 +188,7 @@ class FromTheTool(Session):
         return subprocess.run([KMEMFUZZ, "board", *map(str, arguments)], cwd=folder, env=dict(os.environ, **environment),
                               capture_output=True, text=True, check=False, timeout=600)
 
+    @pytest.mark.night
     def test_paths_are_relative_to_the_folder_the_command_is_given_in(self):
         program = self.program(SOUND)
         for folder, path in ((program.parent, "program.ops"), (program.parent.parent, f"{program.parent.name}/program.ops")):

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import patched
+import pytest
 from board_fixture import KMEMFUZZ, SOUND, TIMEOUT, TREE, TargetTest, image_of
 # pylint: disable=wrong-import-order
 from kmemfuzz import board
@@ -31,6 +32,7 @@ class Smoke(TargetTest):
             self.assertIn(f"{name}  60 inputs, {operations:,} checked operations: all sound, digests equal the host's  (", result.stdout)
         self.assertNotIn(f", {operations:,} checked", self.run_target("--smoke", "--programs", "60", "--configuration", "rv32").stdout)
 
+    @pytest.mark.night
     def test_a_bug_of_32_bits_is_found_on_the_board_alone_and_its_program_kept(self):
         tree = self.copy_tree()
         patched.apply_patch(tree, TREE / "tests/planted/calloc-wraps.patch")

@@ -21,7 +21,7 @@ import time
 from kmemfuzz import fuzzer
 import fuzzer_files
 import fuzzer_trace
-from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, Parser, add_caller, exit_codes,
+from kmemfuzz.command_line import (EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes,
                           parse_positive, place_paths)
 from kmemfuzz.entry import enter
 from kmemfuzz.outside_text import visible, visible_lines
@@ -426,19 +426,16 @@ def parse_arguments(arguments):
     if options.sanitizer is None:
         name = options.folder.resolve().name
         options.sanitizer = name if name in ("undefined", "memory", "coverage") else "address"
+    if not options.folder.exists():
+        end_missing(parser, f"there is no folder {options.folder}: ./ci/engine {options.sanitizer} builds one")
+    if not options.folder.is_dir():
+        parser.error(f"{options.folder} is not a folder")
     return options
 
 
 def main(arguments):
     """Judges; returns the exit code."""
     options = parse_arguments(arguments)
-    if options.folder.exists() and not options.folder.is_dir():
-        print(f"ci/check-fuzzers: {visible(options.folder)} is not a folder", file=sys.stderr)
-        return EXIT_USAGE
-    if not options.folder.is_dir():
-        print(f"ci/check-fuzzers: there is no folder {visible(options.folder)}: ./ci/engine {options.sanitizer} builds one",
-              file=sys.stderr)
-        return EXIT_ENVIRONMENT
     for tool in ("objdump", "readelf"):
         if shutil.which(tool) is None:
             print(f"ci/check-fuzzers: {tool} is missing: ./ci/setup installs it", file=sys.stderr)

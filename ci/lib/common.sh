@@ -110,13 +110,23 @@ begin() {
     exec "$PYTHON" ci/lib/begin.py "$@"
 }
 
-# no_arguments "$@" <<<TEXT: for commands that take none: prints usage and TEXT when there are any, and ends.
+# no_arguments "$@" <<<TEXT: for commands that take none: ends when there are any; --help prints TEXT.
 no_arguments() {
     [ $# -eq 0 ] && return
-    [[ $1 == --help || $1 == -h ]] || say "${0#./} takes no argument '$1'"
-    say "Usage: ${0#./}"
-    cat >&2
-    [[ $1 == --help || $1 == -h ]] && exit 0
+    usage() {
+        say "Usage: ci/${0##*/}"
+        cat >&2
+    }
+    [[ $1 == --help || $1 == -h ]] || end_usage "it takes no argument '$1'"
+    usage
+    exit 0
+}
+
+# end_usage TEXT: ends the shell since its arguments are wrong: says how, the first line that usage prints, and where help is.
+end_usage() {
+    say "ci/${0##*/}: $1"
+    usage 2>&1 | sed -n 1p >&2
+    say "ci/${0##*/} --help says more."
     exit "$EXIT_USAGE"
 }
 

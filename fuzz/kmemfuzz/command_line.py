@@ -3,6 +3,7 @@ it."""
 
 import argparse
 import contextlib
+import difflib
 import os
 import pathlib
 import re
@@ -117,16 +118,26 @@ class Parser(argparse.ArgumentParser):
         return super().format_help().replace("usage", "Usage", 1) + (f"\nExample:\n  {self.example}\n" if self.example else "")
 
     def error(self, message):
-        late = re.fullmatch(r"unrecognized arguments: (?:.* )?(\S+\.(?:c|cc|cpp|cxx))(?: .*)?", message)
-        if late:
-            message += f"; a heap's file stands right after the word: {self.prog} {late.group(1)}"
-        super().error(visible(message))
+        kind, _, text = message.partition(": ")
+        first = text.partition(" ")[0]
+        late = re.fullmatch(r"(?:.* )?(\S+\.(?:c|cc|cpp|cxx))(?: .*)?", text)
+        if kind == "the following arguments are required":
+            message = f"it needs {text}"
+        elif kind == "unrecognized arguments" and late:
+            message = f"a heap's file stands right after the word: {self.prog} {late.group(1)}"
+        elif kind == "unrecognized arguments" and first.startswith("-"):
+            known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+            near = difflib.get_close_matches(first, known, 1)
+            message = f"there is no option '{first}'" + "".join(f" (did you mean {name}?)" for name in near)
+        elif kind == "unrecognized arguments":
+            message = f"'{first}' is one argument too many"
+        self.exit(EXIT_USAGE, f"{self.prog}: {visible(message)}\n{self.format_usage()}{self.prog} --help says more.\n")
 
 
 def end_missing(parser, text):
     """Ends the process since something that was named could not be had. (What is there, and is not what it has to be, is
     wrong usage: parser.error.)"""
-    parser.exit(EXIT_ENVIRONMENT, f"{parser.prog}: error: {visible(text)}\n")
+    parser.exit(EXIT_ENVIRONMENT, f"{parser.prog}: {visible(text)}\n")
 
 
 class StopRequest:

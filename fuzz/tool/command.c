@@ -44,9 +44,56 @@ enum exit_code command_misuse(const struct command *command, const char *format,
     fprintf(stderr, "kmemfuzz %s: ", command->name);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\nUsage: kmemfuzz %s %s\nkmemfuzz %s --help says more.\n", command->name,
-            command->synopsis, command->name);
+    return command_end_misuse(command->name, command->synopsis);
+}
+
+enum exit_code command_end_misuse(const char *word, const char *synopsis) {
+    const char *const blank = *word == '\0' ? "" : " ";
+    fprintf(stderr, "\nUsage: kmemfuzz%s%s %s\nkmemfuzz%s%s --help says more.\n", blank, word, synopsis,
+            blank, word);
     return EXIT_USAGE;
+}
+
+#define NAME_SIZE_MAXIMUM ((size_t)32) /* of what is suggested, for distances */
+
+static size_t minimum(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* The least number of characters to insert, remove or replace that makes one of the other (Levenshtein); b is
+ * shorter than NAME_SIZE_MAXIMUM. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[NAME_SIZE_MAXIMUM];
+    const size_t size = strlen(b);
+    for (size_t i = 0; i <= size; i++) {
+        row[i] = i;
+    }
+    for (; *a != '\0'; a++) {
+        size_t diagonal = row[0]++;
+        for (size_t i = 1; i <= size; i++) {
+            const size_t replaced = diagonal + (*a != b[i - 1]);
+            diagonal = row[i];
+            row[i] = minimum(replaced, minimum(row[i], row[i - 1]) + 1);
+        }
+    }
+    return row[size];
+}
+
+void command_suggest(const char *typed, const char *(*name_at)(const void *, size_t), const void *names,
+                     size_t name_count) {
+    const char *before = " (did you mean ";
+    const char *after = "";
+    for (size_t i = 0; i < name_count && *typed != '\0'; i++) {
+        const char *const name = name_at(names, i);
+        const size_t far = name == NULL ? 0 : distance(typed, name);
+        if (name != NULL &&
+            ((far <= 2 && 2 * far < strlen(name)) || strncmp(typed, name, strlen(typed)) == 0)) {
+            fprintf(stderr, "%s%s", before, name);
+            before = " or ";
+            after = "?)";
+        }
+    }
+    fputs(after, stderr);
 }
 
 enum exit_code command_finish(enum exit_code code) {
@@ -194,6 +241,10 @@ static const struct command_option *find_option(const struct command *command, i
     return NULL;
 }
 
+static const char *option_at(const void *command, size_t index) {
+    return ((const struct command *)command)->options[index].name;
+}
+
 /* Reports what getopt_long could not take: `argument` holds it. */
 static enum exit_code refuse(const struct reading *reading, const char *argument) {
     const struct command_option *const option = find_option(reading->command, optopt);
@@ -205,7 +256,9 @@ static enum exit_code refuse(const struct reading *reading, const char *argument
         const char letter[] = {(char)optopt, '\0'};
         return command_misuse(reading->command, "there is no option '-%s'", shown(letter));
     }
-    return command_misuse(reading->command, "there is no option '%s'", shown(argument));
+    fprintf(stderr, "kmemfuzz %s: there is no option '%s'", reading->command->name, shown(argument));
+    command_suggest(argument, option_at, reading->command, reading->command->option_count);
+    return command_end_misuse(reading->command->name, reading->command->synopsis);
 }
 
 /* Whether the files of a command are to be read as bytes. */

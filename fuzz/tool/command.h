@@ -110,6 +110,15 @@ void command_print_help(const struct command *command);
 __attribute__((format(printf, 2, 3))) enum exit_code command_misuse(const struct command *command,
                                                                     const char *format, ...);
 
+/* Ends a line that says what is wrong, and prints the usage of a word, "" for none, and where help is;
+ * returns EXIT_USAGE. */
+enum exit_code command_end_misuse(const char *word, const char *synopsis);
+
+/* Prints those of the names that are near what was typed, or begin with it, as " (did you mean A or B?)", or
+ * nothing. name_at(names, index) is a name of less than 32 bytes, or NULL. */
+void command_suggest(const char *typed, const char *(*name_at)(const void *names, size_t index),
+                     const void *names, size_t name_count);
+
 /* Flushes standard output. Returns code, or EXIT_ENVIRONMENT, having said so, when something could not be
  * written. */
 enum exit_code command_finish(enum exit_code code);

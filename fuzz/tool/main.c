@@ -108,50 +108,15 @@ static void print_help(FILE *stream) {
             "Exit codes: 0 sound, 1 violation, 2 usage, 3 environment, 4 internal error.\n");
 }
 
-/* Unknown words. */
-
-#define NAME_SIZE_MAXIMUM ((size_t)16) /* of a word, for distances */
-
-static size_t minimum(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-/* The least number of characters to insert, remove or replace that makes one of the other (Levenshtein); b is
- * shorter than NAME_SIZE_MAXIMUM. */
-static size_t distance(const char *a, const char *b) {
-    size_t row[NAME_SIZE_MAXIMUM];
-    const size_t size = strlen(b);
-    for (size_t i = 0; i <= size; i++) {
-        row[i] = i;
-    }
-    for (; *a != '\0'; a++) {
-        size_t diagonal = row[0]++;
-        for (size_t i = 1; i <= size; i++) {
-            const size_t replaced = diagonal + (*a != b[i - 1]);
-            diagonal = row[i];
-            row[i] = minimum(replaced, minimum(row[i], row[i - 1]) + 1);
-        }
-    }
-    return row[size];
-}
-
-static bool is_near(const char *name, const char *word) {
-    return *name != '\0' && (distance(name, word) <= 2 || strncmp(name, word, strlen(name)) == 0);
+static const char *word_at(const void *unused, size_t index) {
+    (void)unused;
+    return name_of(&words[index]);
 }
 
 static enum exit_code refuse_word(const char *name) {
-    const char *before = " (did you mean ";
-    const char *after = "";
     fprintf(stderr, "kmemfuzz: there is no word '%s'", shown(name));
-    for (size_t i = 0; i < WORD_COUNT; i++) {
-        if (is_near(name, name_of(&words[i]))) {
-            fprintf(stderr, "%s%s", before, name_of(&words[i]));
-            before = " or ";
-            after = "?)";
-        }
-    }
-    fprintf(stderr, "%s; kmemfuzz help lists all\n", after);
-    return EXIT_USAGE;
+    command_suggest(name, word_at, NULL, WORD_COUNT);
+    return command_end_misuse("", "WORD [HEAP.c] [ARGUMENT...]");
 }
 
 /* Starting. */

@@ -323,7 +323,7 @@ class Names(TargetTest):
         for name, shown in zip(self.NAMES[:4], self.SHOWN):
             result = subprocess.run([*target_command(), os.path.join(os.fsencode(self.folder), name)], cwd=TREE,
                                     env=self.marked, capture_output=True, text=True, check=False)
-            self.assertEqual((result.returncode, result.stderr), (3, f"kmemfuzz board: error: there is no {self.folder}/{shown}\n"))
+            self.assertEqual((result.returncode, result.stderr), (3, f"kmemfuzz board: there is no {self.folder}/{shown}\n"))
 
     def test_a_working_folder_that_cannot_be_made_is_named(self):
         tree = self.own("tree")

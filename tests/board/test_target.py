@@ -218,14 +218,14 @@ class Usage(TargetTest):
 
     def test_a_path_that_is_not_there_is_named(self):
         none = self.folder / "none"
-        self.expect(self.run_target(none), 3, f"error: there is no {none}\n")
-        self.expect(self.run_target("--blob", none), 3, f"error: --blob {none}: there is no such file\n")
+        self.expect(self.run_target(none), 3, f"kmemfuzz board: there is no {none}\n")
+        self.expect(self.run_target("--blob", none), 3, f"kmemfuzz board: --blob {none}: there is no such file\n")
         self.expect(self.run_target("--gdb", "--gdb-commands", none, self.write("sound.ops", SOUND)), 3,
-                    f"error: --gdb-commands {none}: there is no such file\n")
+                    f"kmemfuzz board: --gdb-commands {none}: there is no such file\n")
 
     def test_a_folder_without_programs_is_named_with_what_to_name_in_its_place(self):
         empty = self.write("empty/.hidden", SOUND).parent
-        self.expect(self.run_target(empty), 2, f"error: there is nothing to run in {empty}; name a file, or a folder")
+        self.expect(self.run_target(empty), 2, f"kmemfuzz board: there is nothing to run in {empty}; name a file, or a folder")
 
     def test_a_folder_without_programs_may_stand_beside_others(self):
         empty = self.write("empty/.hidden", SOUND).parent

@@ -123,7 +123,7 @@ class RefusalTest(unittest.TestCase):
         for arguments in ([], ["thread"], ["address", "folder", "more"]):
             done = subprocess.run(["ci/engine", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
-            self.assertIn("Usage: ci/engine address|undefined|memory|coverage|afl", done.stderr)
+            self.assertIn("\nUsage: ci/engine address|undefined|memory|coverage|afl", done.stderr)
 
 
 class ImageTest(unittest.TestCase):

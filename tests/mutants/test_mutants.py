@@ -357,7 +357,7 @@ class TestCommand:
     @pytest.mark.parametrize("arguments,said", ((("--stages", "nothing"), "invalid choice"),
                                                 (("--sample", "0"), "not a whole number"),
                                                 (("--only", "no_such_function", "--list"), "called no_such_function"),
-                                                (("--frobnicate",), "unrecognized arguments")))
+                                                (("--frobnicate",), "there is no option")))
     def test_wrong_arguments_are_refused(self, arguments, said):
         done = self.run(*arguments)
         assert done.returncode == USAGE and said in done.stderr

@@ -119,7 +119,7 @@ class OwnHeap(TargetTest):
         self.expect(self.board(heap=("new_heap.c",)), 3, "there is no program in new_heap.fuzz/regressions or new_heap.fuzz/corpus; fuzz "
                     f"first ({TOOL} fuzz new_heap.c), or name programs")
         self.expect(self.board("--configuration", "rv64-lazy"), 2, "invalid choice: 'rv64-lazy'")
-        self.expect(self.board("--image", "faults"), 2, "unrecognized arguments: --image")
+        self.expect(self.board("--image", "faults"), 2, "there is no option '--image'")
         self.expect(self.board("none.ops"), 3, "there is no none.ops")
         self.assertFalse((self.folder / "new_heap.fuzz").exists())
 

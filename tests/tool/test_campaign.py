@@ -68,7 +68,7 @@ class TestArguments:
         with contextlib.redirect_stderr(io.StringIO()) as errors, pytest.raises(SystemExit) as end:
             campaign.parse_arguments(["--build", "ci"])
         assert (end.value.code, errors.getvalue()) == (
-            ENVIRONMENT, "kmemfuzz fuzz: error: --build ci holds no heap_fuzzer; ./ci/engine builds one\n")
+            ENVIRONMENT, "kmemfuzz fuzz: --build ci holds no heap_fuzzer; ./ci/engine builds one\n")
 
 
 class TestFigures:

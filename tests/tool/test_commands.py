@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +22,9 @@ FULL = {name: f"kmemfuzz {name}" for name in (*WORDS, "fuzz")}
 WRONG = (
     (["board", "nothing"], "there is nothing to run in nothing; name a file, or a folder"),
     (["board", "--configuration", "rv16"], "rv64-sanitized"),
-    (["replay", "nothing"], "ci/replay takes no argument 'nothing'"),
-    (["check-freestanding", "program"], "ci/check-freestanding takes no argument 'program'"),
-    (["lint", "--deep", "program"], "ci/lint takes no argument 'program'"),
+    (["replay", "nothing"], "ci/replay: it takes no argument 'nothing'"),
+    (["check-freestanding", "program"], "ci/check-freestanding: it takes no argument 'program'"),
+    (["lint", "--deep", "program"], "ci/lint: it takes no argument 'program'"),
     (["determinism", "nothing"], "there is nothing to run in nothing"),
     (["fuzz", "--for", "soon"], "'soon' is not a duration"),
     (["planted", "--only", "no-bug", "double-free-accepted"], "there is no patch named no-bug in tests/planted"),
@@ -38,7 +39,15 @@ WRONG = (
     (["soak", "--hours", "0"], "'0' is not a whole number above 0"),
     (["new-heap", "my-heap"], "'my-heap' is no name for a heap: it is to be an identifier in C, such as my_heap"),
     (["two-files", "program"], "program is not a folder"),
-    (["engine", "thread"], "Usage: ci/engine address"),
+    (["engine", "thread"], "there is no engine 'thread'; there are: address undefined memory coverage afl"),
+    (["engine"], "there is no engine ''"),
+    (["build"], "it needs a preset; there are: dev "),
+    (["setup", "all"], "there is no set 'all'; there are: fuzz gcc board test"),
+    (["build-fuzzers"], "CC is not set"),
+    (["fuzz", "--campain", "x"], "there is no option '--campain' (did you mean --campaign?)"),
+    (["report", "more"], "'more' is one argument too many"),
+    (["corpus"], "it needs prune|merge|settle|status"),
+    (["mutants", "--samples"], "(did you mean --sample?)"),
     (["build", "no-preset"], "there is no preset 'no-preset' to build"),
     (["test", "no-step"], "there is no step 'no-step'"),
     (["corpus", "merge", "program"], "program is not a folder"),
@@ -123,6 +132,13 @@ class TestCommands:
         assert "Traceback" not in done.stdout
         return done.returncode, done.stdout
 
+    @staticmethod
+    def require_style(name, output):
+        """What is wrong comes first, then the usage, then where help is."""
+        first, usage, last = re.fullmatch(r"(.+)\n(Usage: (?:.+\n)+?)(.+ --help says more\.)\n", output).groups()
+        full = FULL.get(name, f"ci/{name}")
+        assert all(line.startswith(full) for line in (first, usage.removeprefix("Usage: "), last)), output
+
     def test_help_needs_no_build(self):
         for name in self.commands:
             for option in ("--help", "-h"):
@@ -134,7 +150,7 @@ class TestCommands:
         for name in self.commands:
             code, output = self.run_command(name, "--no-such-option")
             assert code == USAGE, output
-            assert FULL.get(name, f"ci/{name}") in output
+            self.require_style(name, output)
 
     @pytest.mark.parametrize("expected, cases", ((USAGE, WRONG), (ENVIRONMENT, MISSING)))
     def test_wrong_arguments_and_those_that_name_what_is_not_there_are_answered_at_once_each_with_its_code(self, expected, cases):
@@ -142,6 +158,8 @@ class TestCommands:
             code, output = self.run_command(name, *arguments)
             assert code == expected, output
             assert words in output
+            if expected == USAGE:
+                self.require_style(name, output)
 
     def test_paths_are_relative_to_where_they_are_typed_in_every_command(self):
         folder = self.tree / "deep"

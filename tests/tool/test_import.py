@@ -99,7 +99,7 @@ class TestCommand(ImportTest):
                                      (("log", "-o", "a", "--free", "(?P<where>x)"), "names a group where; there are alignment, count, old"),
                                      (("log", "-o", "a", "--free", "(?P<pointer>x)", "--format", "plain"), "exclude each other"),
                                      (("log", "-o", "a", "--patterns", "."), " is a folder"),
-                                     (("--bogus",), "unrecognized arguments: --bogus")):
+                                     (("--bogus",), "there is no option '--bogus'")):
             code, output, errors = self.run_tool("import", *arguments)
             assert (code, output) == (USAGE, ""), arguments
             assert complaint in errors, errors

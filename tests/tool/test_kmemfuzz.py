@@ -250,7 +250,7 @@ class TestArguments(ToolTest):
 
     def test_an_option_may_be_shortened_while_it_is_clear(self):
         self.require(SOUND, EXAMPLE_SOUND + "example\n", "", "run", "--on", "region", "example")
-        self.require_misuse("run", "there is no option '--o'", "--o", "region", "example")
+        self.require_misuse("run", "there is no option '--o' (did you mean --only or --operation?)", "--o", "region", "example")
 
     def test_after_two_dashes_there_is_no_option(self):
         self.require(SOUND, EXAMPLE_SOUND + "-x\n", "", "run", "--", "-x")
@@ -443,9 +443,9 @@ class TestTool(ToolTest):
         self.require(USAGE, "", help_text)
 
     def test_an_unknown_command_or_option_is_named(self):
-        for name, nearest in (("walk", " (did you mean pack?)"), ("--bogus", ""), ("", ""), ("ru", " (did you mean run?)"), ("RUN", ""),
-                              ("re", " (did you mean run or reduce or report or replay?)"), ("x" * 1000, "")):
-            complaint = f"kmemfuzz: there is no word '{name}'{nearest}; kmemfuzz help lists all\n"
+        for name, nearest in (("walk", ""), ("expain", " (did you mean explain?)"), ("--bogus", ""), ("", ""), ("ru", " (did you mean run?)"), ("RUN", ""),
+                              ("re", " (did you mean reduce or report or replay?)"), ("x" * 1000, "")):
+            complaint = f"kmemfuzz: there is no word '{name}'{nearest}\nUsage: kmemfuzz WORD [HEAP.c] [ARGUMENT...]\nkmemfuzz --help says more.\n"
             self.require(USAGE, "", complaint, name)
             self.require(USAGE, "", complaint, "help", name)
 

@@ -143,6 +143,11 @@ def text_block(text, label, class_=None):
     return element("pre", text, tabindex="0", role="region", aria_label=label, class_=class_)
 
 
+def name_finding(item):
+    """What tells a finding from others of its rule: the operation that its reduced program ends with, or its file's name."""
+    return element("code", (item["program"] or item["file"]).splitlines()[-1])
+
+
 def show_finding(finding):
     item, links = finding.document, []
     if item["page"]:
@@ -167,7 +172,8 @@ def show_finding(finding):
     if item["program"] and not item["duplicate_of"]:
         program = element("details", element("summary", "The reduced program"),
                           text_block(item["program"], f"The reduced program of {item['file']}"))
-    return element("li", element("h3", item["id"] or "not recorded"), element("p", element("code", item["file"])), about,
+    rule = element("h3", item["id"] or "not recorded", join([": ", name_finding(item)]) if item["program"] else "")
+    return element("li", rule, element("p", element("code", item["file"])), about,
                    element("ul", *links, class_="links") if links else "", program,
                    class_=None if report_data.is_distinct(item) else "same")
 
@@ -392,7 +398,7 @@ def show_overview(figures):
             rows.append([link, campaign["target"].document, build["build"].document, *totals_row(build["totals"])])
         new = filter(report_data.is_distinct, campaign["findings"].document)
         lists += [element("li", element("a", finding["id"] or "not recorded", href=f"{page}#findings"), " in ", name, ": ",
-                          element("code", finding["file"])) for finding in new]
+                          name_finding(finding)) for finding in new]
     campaigns = table("The final figures of the latest run in each build",
                       (("campaign", False), ("target", False), ("build", False), *TOTALS_HEAD), rows)
     return join([

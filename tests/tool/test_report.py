@@ -124,6 +124,9 @@ class TestStructure(ReportTest):
         text = self.pages()["heap.html"].all("main")[0]["text"]
         assert f"The same as {fixture.CRASH}." in text
         assert fixture.PROGRAM in text
+        named = f"free-merged: {fixture.PROGRAM.splitlines()[-1]}"
+        assert named in [heading["text"] for heading in self.pages()["heap.html"].all("h3")]
+        assert {named.replace(":", " in heap:"), f"hang in heap: {fixture.HANG}"} <= {item["text"] for item in self.pages()["index.html"].all("li")}
         assert "2 distinct findings, in 3 saved files." in text
         assert [fold["text"] for fold in self.pages()["heap.html"].all("summary") if "more" in fold["text"]] == ["1 more file of these kinds"]
 

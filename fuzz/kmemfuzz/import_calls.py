@@ -26,17 +26,17 @@ FRONTS = ("__libc_", "__GI___libc_", "__interceptor_", "__wrap_", "__real_", "_"
           "mem_", "heap_", "heap_caps_", "umm_", "lv_", "sys_", "kmem_", "dl", "x", "k", "kv", "v", "p", "pv")
 _NAMES = "|".join(sorted(map(re.escape, SHAPES), key=len, reverse=True))
 # A name, with what C++ says its arguments are, and the library it is of.
-_NAME = (rf"(?:{'|'.join(sorted(FRONTS, key=len, reverse=True))})?({_NAMES})(\((?:unsigned|void|std::)[^()]{{0,80}}\))?"
+NAME = (rf"(?:{'|'.join(sorted(FRONTS, key=len, reverse=True))})?({_NAMES})(\((?:unsigned|void|std::)[^()]{{0,80}}\))?"
          r"(?:@@?[\w.+-]{1,200})?")
-_START = re.compile(rf"(?<![\w.]){_NAME}\s{{0,40}}\(")
+_START = re.compile(rf"(?<![\w.]){NAME}\s{{0,40}}\(")
 _ARGUMENTS = r"([^()]*(?:\((?:nil|null|void ?\*|char ?\*)\)[^()]*)*)"
-_END = re.compile(_ARGUMENTS + r"\)(?:\s*(?:->|=>|[=:@]|returned|returns)\s*"
+_END = re.compile(_ARGUMENTS + r"\)(?:\s*(?:=> return|->|=>|[=:@]|returned|returns)\s*"
                   r"(<void>|void|\(?nil\)?|NULL|\(null\)|0x[0-9A-Fa-f]+|[0-9A-Fa-f]+)(?![\w(]))?")
 _OPEN = re.compile(_ARGUMENTS + r"<(?:unfinished|no return) \.\.\.>\s*$")
 _REPORT = re.compile(r"\s*==[\d:. ]{1,40}== ")  # what valgrind's tools say, as of "free (vg_replace_malloc.c:872)"
 _FRONT = re.compile(r"(0x[0-9A-Fa-f]+|\(?nil\)?|NULL)\s*(?:=|<-|:)\s*(?:[\w.]+(?:->|::))?$")
 _FRONT_MOST = 200  # characters of it
-_RESUMED = re.compile(rf"<\.\.\. {_NAME} resumed>(.*)$")
+_RESUMED = re.compile(rf"<\.\.\. {NAME} resumed>(.*)$")
 _RESULT = re.compile(r"[\s)]*=\s*(\S+)(?:\s+<[0-9.]+>)?\s*$")
 _LEFT_OUT = re.compile(r"\)\s{0,99}=\s(0x[0-9A-Fa-f]{1,16})(?: <[0-9.]{1,20}>)?\s*$")
 # What stores the pointer to a block where its first argument points.
@@ -59,7 +59,7 @@ def _is_mark(text, sign):
 
 
 def _called(match):
-    """The name in SHAPES of a matched _NAME."""
+    """The name in SHAPES of a matched NAME."""
     return "_ZnwmSt11align_val_t" if match[2] and "align_val_t" in match[2] and "new" in match[1] else match[1]
 
 
@@ -120,6 +120,7 @@ class Open:
 class CallReader:
     """Reads such lines one by one."""
     line_most = LINE_MOST
+    is_certain = False
 
     def __init__(self):
         self._open = {}  # by thread: the calls that have not returned, if there are any; the first one counts

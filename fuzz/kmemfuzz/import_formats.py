@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from kmemfuzz import heap
 from kmemfuzz.import_calls import CallReader
+from kmemfuzz.import_gdb import GdbReader
+from kmemfuzz.import_words import WordsReader
 from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LINE_MOST, REALLOC, ZALLOC, LineError, number, pointer
 
 REORDERED = 4096  # events of a kernel's trace that wait for earlier ones of other processors
@@ -22,6 +24,7 @@ class Reader:
     """What readers share: calls inside others, of which only some know."""
     nested = 0
     line_most = LINE_MOST
+    is_certain = False  # is what it refuses a call in this format for sure, in any log
 
     def left_out(self, _text):
         return None
@@ -311,10 +314,16 @@ TABLE = (
            KernelReader, ("ftrace", "trace-cmd", "perf")),
     Format("list", "lists that programs print: an index counts the allocations from 0", ("[Alloc(24), Alloc { size: 8, align: 16 }, Free(0)]",),
            ListReader),
+    Format("gdb", "transcripts of gdb: break and finish, print and call",
+           ("Breakpoint 1, kmalloc (size=24) at heap.c:10", "Value returned is $1 = (void *) 0x80400008", "(gdb) call kfree($1)"), GdbReader),
 )
+# In which any other line may be one by accident: other formats come before it.
+WORDS_FORMAT = Format("words", "lines in words, of any order that leaves no doubt",
+                      ('[0.002] HEAP: Allocated 8 bytes @ 0x3ffaff6c from task "main"', "[0.003] HEAP: Freed bytes @ 0x3ffaff6c from task \"main\"",
+                       "alloc size=64 -> 0x20001000", "realloc ptr=0x20001000 size=96 -> 0x20002000", "free ptr=0x20002000"), WordsReader)
 
 
 def formats():
     """The table, with the formats of the pattern files that kmemfuzz comes with."""
     folder = heap.SOURCES and heap.SOURCES / "fuzz" / "data" / "patterns"
-    return (*TABLE, *(read_patterns(path) for path in (sorted(folder.glob("*.patterns")) if folder else ())))
+    return (*TABLE, *(read_patterns(path) for path in (sorted(folder.glob("*.patterns")) if folder else ())), WORDS_FORMAT)

@@ -24,6 +24,8 @@ JUDGED_LINES = 100_000  # of a log, for its format, if an allocation is among th
 JUDGED_EVENTS = 100
 AROUND = 500  # lines on each side of one
 SLOTS_LEAST = 16
+OTHERS_TRIED = 100  # lines that are left out, for whether they have another format
+_MAYBE = re.compile(r"(?i)(?:alloc|free)\w{0,20}(?:\(\w|\W.{0,200}\b0x[0-9a-f])")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -57,10 +59,11 @@ def open_log(path):
 
 
 def detect(stream, formats):
-    """The format most of whose events are in a log, with an allocation among them; None: there is none."""
+    """The format most of whose events are in a log, with an allocation among them; None: there is none. It is lines in
+    words only if the other understands fewer of the lines."""
     readers = [form.reader() for form in formats]
     parsers = [parse_with(reader) for reader in readers]
-    found = [[0, 0, 0] for _ in formats]  # events, problems, allocations
+    found = [[0, 0, 0, 0] for _ in formats]  # events, problems, allocations, lines that are understood
 
     def count(index, events):
         found[index][0] += len(events)
@@ -68,15 +71,23 @@ def detect(stream, formats):
     for number, text in lines_of(stream):
         for index, parse in enumerate(parsers):
             try:
-                count(index, parse(number, text) or ())
+                events = parse(number, text)
+                count(index, events or ())
+                found[index][3] += bool(events) or (events is not None and not text.isspace())
             except LineError:
                 found[index][1] += 1
+                found[index][3] += 1
         if number % 100 == 0 and any(counts[2] and (counts[0] > JUDGED_EVENTS or number >= JUDGED_LINES) for counts in found):
             break
     for index, reader in enumerate(readers):
         count(index, [event for event in reader.finish() if not isinstance(event, LineError)])
-    best = max(range(len(formats)), key=lambda index: (found[index][2] > 0, found[index][0], -found[index][1]))
-    return formats[best] if found[best][2] else None
+    best = max(range(len(formats) - 1), key=lambda index: (found[index][2] > 0, found[index][0], -found[index][1]))
+    words = found[-1]
+    if words[2] and (not found[best][2] or words[3] > found[best][3]):
+        return formats[-1]
+    if not found[best][2]:
+        return next((form for form, reader, counts in zip(formats, readers, found) if reader.is_certain and counts[1]), None)
+    return formats[best]
 
 
 def empty_reason(stream):
@@ -107,6 +118,8 @@ class Reading:
     """What is read of a log: its events in turn, and what cannot be used."""
 
     def __init__(self, stream, form, until=None):
+        self._formats = [other for other in import_formats.formats() if other.name not in (form.name, "plain")]
+        self._tries = OTHERS_TRIED
         self.problems, self.other = Notes(), Notes()
         self._stream, self._form, self._until = stream, form, until
         self.last_line = 0
@@ -122,11 +135,14 @@ class Reading:
             try:
                 events = parse(number, text)
             except LineError as error:
-                self.refuse(error, number)
+                if number > 1 and not text.endswith("\n"):
+                    self.other.add("end", number, f"the log ends within this line, which is left out: {error}")
+                else:
+                    self.refuse(error, number)
                 events = None
             else:
                 if events is None:
-                    self.other.add("other", number, "no call of an allocator is in this line; it is left out")
+                    self._leave_out(number, text)
             if events is not None:
                 yield from events
             elif (got := reader.left_out(text)) is not None:
@@ -138,6 +154,31 @@ class Reading:
                 self.refuse(event, number)
             else:
                 yield event
+
+    def _other_format(self, number, text):
+        """The format that a line which is left out has; None."""
+        if not self._tries:
+            return None
+        for form in self._formats:
+            reader = form.reader()
+            try:
+                events = [*(reader.parse(number, text) or ()), *reader.finish()]
+                if any(not isinstance(event, LineError) and event[1:3] != (None, None) for event in events):
+                    self._formats = [form]  # and the lines after it, which are tried for no other
+                    return form
+            except LineError:
+                pass
+        self._tries -= len(self._formats) > 1
+        return None
+
+    def _leave_out(self, number, text):
+        form = self._other_format(number, text)
+        if form is not None:
+            self.other.add(form, number, f"this line is of format {form.name}; it is left out, and --format {form.name} reads such lines")
+        elif _MAYBE.search(text):
+            self.other.add("maybe", number, f"this line may be a call, but not as format {self._form.name} has it; it is left out")
+        else:
+            self.other.add("other", number, "no call of an allocator is in this line; it is left out")
 
     def refuse(self, error, number):
         self.problems.add(error.kind, error.line or number, str(error))

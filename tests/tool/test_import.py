@@ -90,7 +90,7 @@ class TestCommand(ImportTest):
 
     def test_wrong_arguments_end_with_2_and_a_missing_log_with_3(self):
         for arguments, complaint in (((), "it takes a log and -o FILE"), (("log",), "it takes a log and -o FILE"),
-                                     (("log", "-o", "a", "--format", "gdb"), "there is no format 'gdb'; there are plain, rep, mtrace, calls"),
+                                     (("log", "-o", "a", "--format", "gnu"), "there is no format 'gnu'; there are plain, rep, mtrace, calls"),
                                      (("log", "-o", "a", "--last", "0"), "argument --last: '0' is not a whole number above 0"),
                                      (("log", "-o", "a", "--last", "1", "--around", "1"), "exclude each other"),
                                      (("log", "-o", "a", "--from", "3", "--until", "2"), "--from is after --until"),
@@ -112,8 +112,8 @@ class TestCommand(ImportTest):
         code, output, errors = self.run_tool("import", "--formats")
         assert (code, errors) == (SOUND, "")
         found = re.findall(r"^([a-z-]+)[ :].*\n((?:    .*\n)+)", output, re.MULTILINE)
-        assert [name for name, _ in found] == ["plain", "rep", "mtrace", "calls", "kernel", "list", "android", "esp-idf", "freertos", "mbed", "nuttx",
-                                             "words"]
+        assert [name for name, _ in found] == ["plain", "rep", "mtrace", "calls", "kernel", "list", "gdb", "android", "esp-idf", "freertos", "mbed",
+                                             "nuttx", "slub", "wine", "words"]
         for name, lines in found:
             code, output, errors = self.import_log(re.sub("^    ", "", lines, flags=re.MULTILINE))
             assert (code, re.findall("format (.*),", output)) == (SOUND, [name]), errors

@@ -88,6 +88,94 @@ class TestReal(ImportTest):
             operations.pop()
         assert (code, operations) == (SOUND, BY_VALGRIND), errors
 
+    def test_what_gdb_shows_of_a_real_program(self):
+        self.write("heap.c", """
+            #include <stddef.h>
+            static _Alignas(16) char pool[4096];
+            static size_t used;
+            static void *take(size_t size) { used += 256; return size > 256 ? NULL : pool + used - 256; }
+            void *kmalloc(size_t size) { return take(size); }
+            void *krealloc(void *ptr, size_t size) { return ptr ? take(size) : ptr; }
+            void kfree(void *ptr) { (void)ptr; }
+            int main(void) {
+                void *a = kmalloc(24);
+                a = krealloc(a, 48);
+                kmalloc(300);
+                kfree(a);
+                kfree(a);
+            }""")
+        assert self.run_command("gcc", "-O0", "-g", "heap.c", "-o", "program")[0] == 0
+        commands = ["set trace-commands on", "break kmalloc", "break krealloc", "break kfree", "run", *["finish", "bt", "continue"] * 4, "finish", "delete",
+                    "print kmalloc(8)", "call kfree($)", "print (char *)kmalloc(16)", "set var $q = kmalloc(8)", "kill"]
+        code, output, errors = self.run_command("gdb", "-q", "-nx", "-batch", *(word for command in commands for word in ("-ex", command)), "./program")
+        assert code == 0, errors
+        code, _, errors = self.import_log(output)
+        assert (code, self.operations()[0]) == (SOUND, ["alloc 0 24", "realloc 0 48", "alloc 1 largest+1", "free 0", "double 0", "alloc 0 8", "free 0",
+                                                        "alloc 0 16"]), output + errors
+        assert re.search(r"may be a call, but not as format gdb has it; it is left out$", errors, re.MULTILINE), errors
+        assert "freed already" in errors
+
+
+class TestGdb(ImportTest):
+    STOP = "Breakpoint 1, kmalloc (size=24) at h.c:1\nRun till exit from #0  kmalloc (size=24) at h.c:1\nValue returned is $1 = (void *) 0x40\n"
+
+    def test_parameters_count_by_their_names(self):
+        self.require("Breakpoint 1, kmem_alloc (heap=heap@entry=0x80200000 <kernel_heap>, size=40) at src/kmem.c:100\nValue returned is $1 = 0x40\n"
+                     "Breakpoint 2, kmem_free (heap=0x80200000, pointer=0x40) at src/kmem.c:200\n", ["alloc 0 40", "free 0"])
+
+    def test_what_an_allocator_calls_inside_is_a_part_of_its_call(self):
+        self.require(self.STOP + "Breakpoint 2, krealloc (ptr=0x40, size=48) at h.c:2\nRun till exit from #0  krealloc (ptr=0x40, size=48) at h.c:2\n"
+                     "Breakpoint 1, kmalloc (size=48) at h.c:1\nValue returned is $2 = (void *) 0x80\nBreakpoint 3, kfree (ptr=0x40) at h.c:3\n"
+                     "Run till exit from #0  0x9 in krealloc (ptr=0x40, size=48) at h.c:2\nValue returned is $3 = (void *) 0x80\n"
+                     "Run till exit from #0  kfree (ptr=0x80) at h.c:3\n", ["alloc 0 24", "realloc 0 48", "free 0"],
+                     notes="log: note: 2 calls inside of others count as parts of them\n")
+
+    @pytest.mark.parametrize("lines, message", (
+        ("Breakpoint 1, kmalloc (size=8) at h.c:1\n(gdb) c\n", "what this malloc returned is missing: gdb's finish shows it"),
+        ("(gdb) p kmalloc(8)\n", "what this malloc returned is missing: gdb's finish shows it"),
+        ("Breakpoint 1, kfree (ptr=<optimized out>) at h.c:1\n", "gdb cannot show every argument of this free: build it with -Og or -O0"),
+        ("Breakpoint 1, 0x7f in malloc () from /lib/libc.so.6\n", "gdb shows no arguments of this malloc: its debug information is missing")))
+    def test_what_gdb_did_not_show_is_reported(self, lines, message):
+        for log, line in ((self.STOP + lines, 4), (lines, 1)):  # the second has no call that can be used
+            if line == 4 or "gdb " in message[:4]:
+                self.require_errors(log, f"log:{line}: error: {message}", "1 line cannot be used; correct them, or leave them out with --skip")
+
+
+class TestWords(ImportTest):
+    @pytest.mark.parametrize("line", (
+        "alloc 24", "alloc at 0x80", "alloc 24 32 at 0x80", "alloc 24 at 0x80 and 0x90", "allocator of 24 bytes at 0x80", "alloc=24 at 0x80",
+        "freed by 0x40", "free 0x18 bytes", "Free heap size: 2000 bytes", "realloc 0x40 to 0x80", "malloc() failed", "allocated at h.c:24 by 0x80"))
+    def test_a_line_that_leaves_a_doubt_is_none_of_a_call(self, line):
+        code, _, errors = self.import_log(f"alloc 24 -> 0x40\n{line}\nfree 0x40\n")
+        assert (code, self.operations()[0]) == (SOUND, ["alloc 0 24", "free 0"])
+        assert re.fullmatch(r"log:2: note: (no call of an allocator is in this line|this line may be a call, but not as format words has it); "
+                            r"it is left out\n", errors)
+
+    def test_what_fails_and_what_is_null(self):
+        self.require("malloc failed: 9000000\nalloc 24 at NULL\nalloc 24 at 0x40\nrealloc 0x40 to 100 bytes failed\nfree (nil)\n",
+                     ["alloc 0 9000000", "alloc 0 largest+1", "alloc 0 24", "realloc 0 16777215", "null"],
+                     notes="log:1: note: the allocation of 9000000 bytes failed in the log: it becomes one that fails (and 1 more such line)\n"
+                           "log:4: note: the realloc to 100 bytes failed in the log: it becomes one that fails\n")
+
+    def test_a_realloc_with_one_pointer_is_reported(self):
+        self.require_errors("alloc 24 -> 0x40\nresized 0x40 to 48 bytes\n", "log:2: error: this realloc shows one pointer: whether the block moved "
+                            "is unknown", "1 line cannot be used; correct them, or leave them out with --skip")
+
+
+class TestLeftOut(ImportTest):
+    def test_a_line_of_another_format_says_so(self):
+        self.require("malloc(24) = 0x40\nfree(0x40)\n= Start\n@ ./a:[0x55] + 0x80 0x18\n@ ./a:[0x55] - 0x80\nfree memory at 0x40 or 0x50\nboot\n",
+                     ["alloc 0 24", "free 0"],
+                     notes="log:3: note: no call of an allocator is in this line; it is left out (and 1 more such line)\n"
+                           "log:4: note: this line is of format mtrace; it is left out, and --format mtrace reads such lines (and 1 more such line)\n"
+                           "log:6: note: this line may be a call, but not as format calls has it; it is left out\n")
+
+    def test_a_log_may_end_within_a_line(self):
+        self.require_errors("malloc(24) = 0x40\nmalloc(8\n", "log:2: error: this is more, or less, than a call of malloc",
+                            "1 line cannot be used; correct them, or leave them out with --skip")
+        self.require("malloc(24) = 0x40\nmalloc(8", ["alloc 0 24"],
+                     notes="log:2: note: the log ends within this line, which is left out: this is more, or less, than a call of malloc\n")
+
 
 class TestMtrace(ImportTest):
     def test_every_sign_with_and_without_a_caller(self):
@@ -356,6 +444,21 @@ class TestOthers(ImportTest):
         ("android", "186: malloc 0xb6038060 20\n186: free 0xb6038060\n187: calloc 0xb609f080 32 4\n186: realloc 0xb609f0c0 0xb609f080 200\n"
                     "187: memalign 0x85423640 16 104\n187: free 0x85423640 17069 17070\n187: thread_done 0x0\n",
          ["alloc 0 20", "free 0", "zalloc 0 128", "realloc 0 200", "aligned 1 16 104", "free 1"]),
+        ("wine", "05e4:trace:heap:RtlCreateHeap flags 0x2, addr 0000000000000000, total_size 0\n"
+                 "05e4:trace:heap:RtlAllocateHeap handle 00007FFFFE220000, flags 0x8, size 0x20, return 00007FFFFE2208F0, status 0.\n"
+                 "05e4:trace:heap:RtlReAllocateHeap handle 00007FFFFE220000, flags 0, ptr 00007FFFFE2208F0, size 0x30, return 00007FFFFE222920, "
+                 "status 0.\n05e4:trace:heap:RtlFreeHeap handle 00007FFFFE220000, flags 0, ptr 00007FFFFE222920, return 1, status 0.\n",
+         ["alloc 0 32", "realloc 0 48", "free 0"]),
+        ("slub", "[ 1338.5] TRACE kmalloc-128 alloc 0xc294ff00 inuse=30 fp=0xc294ff00\n[ 1338.6] TRACE kmalloc-rcl-64 alloc 0x00000000b1 inuse=1 "
+                 "fp=0x          (null)\n[ 1338.7] TRACE kmalloc-1k alloc 0xc0 inuse=1 fp=0xc0\n[ 1338.8] TRACE kmalloc-128 free 0xc294ff00 inuse=3\n",
+         ["alloc 0 128", "alloc 1 64", "free 0"]),
+        ("words", "ALLOC 0x7fa2c0402a80-0x7fa2c0402a9f [size=32]: thread_1104b6000 |start | main | malloc\n"
+                  "1701: 2: *** alloc: at 't.c:12' for 24 bytes, got '0x7f0008|s1'\n"
+                  "1701: 3: *** free: at 'ra=0x401136' pnt '0x7f0008|s1': size 24, alloced at 't.c:12'\n"
+                  "FREE  0x7fa2c0402a80-0x7fa2c0402a9f [size=32]: thread_1104b6000 |start | main | free\n",
+         ["alloc 0 32", "alloc 1 24", "free 1", "free 0"]),
+        ("calls", "0042|0x100a3ef: Calling malloc(0x18, 0x0, 0x7ff0) => return 0x20000010\n0042|0x100a3f0: Calling free(0x20000010)\n",
+         ["alloc 0 24", "free 0"]),
         ("nuttx", "init-5 [0] 0.10: tracing_mark_write: C|5|Heap Usage|96|malloc: heap: 0x60600020 size:24, address: 0x603003a0\n"
                   "init-5 [0] 0.11: tracing_mark_write: C|5|Heap Usage|24|free: heap: 0x60600020 size:24, address: 0x603003a0\n",
          ["alloc 0 24", "free 0"]),

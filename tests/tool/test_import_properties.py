@@ -29,7 +29,9 @@ FRAGMENTS = st.lists(st.sampled_from((
     "\n", "\n", " ", "a ", "z ", "r ", "f ", "1 ", "24", "0", "0x18", "0x40 ", "(nil)", "= Start\n", "@ a b:[0x1] ", "+ ", "- ", "< ", "> ", "! ",
     "malloc(", "calloc(", "realloc(", "free(", ", ", ") = ", ") = <void>\n", "a->", "[pid 17] ", "18 ", "<unfinished ...>\n",
     "<... malloc resumed> ", "<... free resumed> ) = <void>\n", "+++ exited +++\n", "0xffffffffffffffff", "kmalloc: ", "kfree: ", "ptr=0x10 ",
-    "bytes_req=24 ", "pfn=1 ", "order=0 ", "mm_page_alloc: ", "Alloc(", "Free(", ")", "#m:0x40;0x1-24\n", "#f:0;0x1-0x40\n", "traceFREE(",
+    "bytes_req=24 ", "pfn=1 ", "order=0 ", "mm_page_alloc: ", "Alloc(", "Free(", ")", "Breakpoint 1, kmalloc (size=24) at h.c:1\n",
+    "(gdb) p kmalloc(8)\n", "Value returned is $1 = ", "$2 = (void *) 0x40\n", "(gdb) call kfree($1)\n", "Continuing.\n", "realloc ", " bytes ",
+    "old ", "failed", "allocated ", "freed ", "-> 0x80 ", "#m:0x40;0x1-24\n", "#f:0;0x1-0x40\n", "traceFREE(",
     "24 bytes (@ 0x40) allocated", " freed by 0x1\n", "\x1b[0m", "\udcff", "a->malloc(24) = 0x40\n", "memalign(64, 24) = 0x80\n")), max_size=60)
 
 
@@ -96,8 +98,28 @@ def by_mbed(kind, old, new, size):
             "f": f"#f:0x0;0x1-{old or 0:#x}"}[kind]
 
 
-@settings(max_examples=60)
-@given(STEPS, st.sampled_from((by_ltrace, by_valgrind, by_mtrace, by_mbed)))
+def by_gdb(kind, old, new, size):
+    call = {"a": f"kmalloc (size={size})", "z": f"kcalloc (nmemb=1, size={size})", "r": f"krealloc (ptr=ptr@entry={old or 0:#x}, size={size})",
+            "f": f"0x8020 in kfree (ptr={old or 0:#x} <pool+8>)"}[kind] + " at heap.c:10"
+    stop = "Temporary breakpoint 1, " if size % 2 else 'Thread 2 "x" hit Breakpoint 3, '
+    end = "main () at main.c:9" if kind == "f" else f"0x80 in main () at main.c:9\nValue returned is ${size} = (void *) {new:#x} <pool>"
+    return f"(gdb) c\nContinuing.\n\n{stop}{call}\n10\t{{\n(gdb) finish\nRun till exit from #0  {call}\n{end}"
+
+
+def by_words(kind, old, new, size):
+    """In one of several ways."""
+    new, old = f"{new:#x}", f"{old or 0:#x}"
+    ways = {"a": ("Allocated {s} bytes at {n}", "heap: malloc size={s} ptr={n} pid=7", '{{"op":"malloc","ptr":"{n}","size":{s}}}', "alloc {n} {s}",
+                  "{s} bytes allocated at {n} by 0x400 (2 bytes left)", "12.5 kmalloc(of {s}) -> {n} heap.c:12"),
+            "z": ("calloc: 1 x {s} bytes @{n}", "zalloc {s}: {n}", "my_calloc count=1 size={s} -> {n}"),
+            "r": ("Reallocated {o} to {n} ({s} bytes)", "realloc ptr={o} size={s} -> {n}", "reallocated {s} bytes from {o} to {n}",
+                  "resize {o} from 9 to {s} bytes: {n}", "krealloc new={n} old={o} old_size=7 size={s}"),
+            "f": ("Freed {o}", "free: ptr={o} size=9 by 0x400", "dealloc({o}, 9)", "{o} freed", "Freeing block at address {o}.")}[kind]
+    return ways[size % len(ways)].format(o=old, n=new, s=size)
+
+
+@settings(max_examples=90)
+@given(STEPS, st.sampled_from((by_ltrace, by_valgrind, by_mtrace, by_mbed, by_gdb, by_words)))
 def test_a_history_gives_the_same_operations_whatever_format_it_is_written_in(steps, written):
     events, operations = history(steps)
     if written is by_mtrace:

@@ -1,0 +1,103 @@
+"""Transcripts of gdb: calls that `break` stopped in, with what `finish` shows of them, and calls that a person made with print or
+call.
+
+    Breakpoint 1, kmalloc (size=24) at heap.c:10        (gdb) print kmalloc(24)
+    Value returned is $1 = (void *) 0x80400008          $2 = (void *) 0x80400028"""
+
+import re
+
+from kmemfuzz.import_calls import NAME, SHAPES, Open, event_of
+from kmemfuzz.import_event import FREE, LINE_MOST, LineError
+
+_PROMPT = r"(?:\(gdb\) {0,4}|\+)"  # or what `set trace-commands on` puts there
+_STOP = re.compile(rf"(?:{_PROMPT})?(?:(?:Thread .{{1,80}} hit )?(?:Temporary )?[Bb]reakpoint [\d.]{{1,9}}, |(Run till exit from )#0 {{1,4}})"
+                   rf"(?:0x[0-9a-f]{{1,16}} in )?{NAME} \((.*)\)(?: at | from |$)")
+_COMMAND = re.compile(rf"{_PROMPT}(.*)")
+_CALL = re.compile(rf"(?:p|print|inspect|call|output)(?:/\w{{1,4}})? (?:\((?:\w+ ?\*{{0,2}}){{1,3}}\) ?|\$\w{{1,40}} ?= ?){{0,2}}{NAME} ?\(([^()]*)\)\s*$")
+_VALUE = re.compile(rf"(?:{_PROMPT})?(Value returned is )?(\$\d{{1,9}}) = (?:\([^()]*\) )?(\S+)")
+_GOES_ON = re.compile(r"(?:c|cont|continue|r|run|start|kill|k)\b|Continuing\.")
+_SHOWN = re.compile(r"#\d{1,4} |\d{1,6}\t|(?:0x[0-9a-f]{1,16} in )?[\w:~]{1,200} \(.*\) (?:at|from) |Run till exit from ")  # frames and sources
+_ENTRY = re.compile(r"\b(\w+)=\1@entry=")
+_SYMBOL = re.compile(r" <[^<>]*\+?\d*>")
+_HISTORY = re.compile(r"\$\d{0,9}(?!\w)")
+# What a parameter is, by its name.
+_PARAMETERS = {"s": "size bytes nbytes len length sz request xWantedSize new_size", "p": "ptr p pv pointer addr address mem memory block payload",
+               "c": "count nmemb num", "a": "alignment align"}
+_PARAMETERS = {name: what for what, names in _PARAMETERS.items() for name in names.split()}
+
+
+class GdbReader:
+    """Reads such transcripts line by line. A call that begins while another one has not returned is a part of it."""
+    line_most = LINE_MOST
+    is_certain = True
+
+    def __init__(self):
+        self._open = []  # (Open, was it a person who made it), the first one counts
+        self._freed = None  # the call of free that execution stopped in last, which "Run till exit" shows again
+        self._values = {"$": "0"}  # the history, as text
+        self.nested = 0
+
+    def left_out(self, _text):
+        return None
+
+    def _arguments(self, name, text):
+        """The arguments in the order in which SHAPES has them: by the names that gdb shows, if it does."""
+        text = _HISTORY.sub(lambda match: self._values.get(match[0], match[0]), _ENTRY.sub(r"\1=", text))
+        if not text.strip():
+            raise LineError("no arguments", f"gdb shows no arguments of this {name}: its debug information is missing")
+        if "<optimized out>" in text:
+            raise LineError("optimized", f"gdb cannot show every argument of this {name}: build it with -Og or -O0")
+        values = _SYMBOL.sub("", text).split(", " if "=" in text else ",")
+        named = {_PARAMETERS.get(value.partition("=")[0].strip()): value for value in values}
+        wanted = SHAPES[name][1]
+        return ", ".join(named[what] for what in wanted) if all(what in named for what in wanted) else ", ".join(values)
+
+    def _begin(self, name, text, line, by_hand):
+        arguments = self._arguments(name, text)
+        call = Open(name, arguments, line)
+        if self._open:
+            self.nested += 1
+            self._open[0][0].inner += 1
+        if SHAPES[name][0] == FREE:
+            return () if self._open else (event_of(name, arguments, None, line),)
+        self._open.append((call, by_hand))
+        return ()
+
+    def _end(self, value, line):
+        call, _ = self._open.pop()
+        return () if self._open else (event_of(call.name, call.arguments, value, line),)
+
+    def parse(self, line, text):
+        text = text.strip()
+        stop = _STOP.match(text)
+        if stop:
+            again, name, _, arguments = stop.groups()
+            if again and (self._freed == name or (self._open and self._open[-1][0].name == name)):
+                self._freed = None
+                return ()
+            self._freed = name if not again and SHAPES[name][0] == FREE else None
+            return self._begin(name, arguments, line, False)
+        value = _VALUE.match(text)
+        if value:
+            returned, name, result = value.groups()
+            self._values[name] = self._values["$"] = result
+            return self._end(result, line) if self._open and bool(returned) != self._open[-1][1] else ()
+        command = _COMMAND.match(text)
+        if _GOES_ON.match(command[1] if command else text):
+            self._freed = None
+            if self._open:
+                call = self._open[0][0]
+                self._open.clear()
+                raise LineError("result", f"what this {call.name} returned is missing: gdb's finish shows it", call.line)
+            return ()
+        call = command and _CALL.match(command[1])
+        if call:
+            return self._begin(call[1], call[3], line, True)
+        if command and re.search(rf"{NAME} ?\(", command[1]):
+            return None
+        return () if command or not text or _SHOWN.match(text) else None
+
+    def finish(self):
+        if self._open:
+            call = self._open[0][0]
+            yield LineError("result", f"what this {call.name} returned is missing: gdb's finish shows it", call.line)

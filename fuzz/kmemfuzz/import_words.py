@@ -1,0 +1,142 @@
+"""Lines in words: a verb, and after it the numbers and the pointers that it takes, in any order that leaves no doubt.
+
+    [0.002] HEAP: Allocated 8 bytes @ 0x3ffaff6c from task "main"        realloc ptr=0x2000 size=48 -> 0x3000
+
+A line that leaves a doubt is none of a call."""
+
+import functools
+import re
+
+from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LINE_MOST, REALLOC, ZALLOC, LineError, pointer
+
+_NULLS = r"\((?:nil|null)\)|\b(?:nil|null|NULL)\b"
+# What a line is made of. Before values: places in sources, times and versions, and the power that Rust puts after an alignment.
+_TOKEN = re.compile(r"(?<![\w./+-])[\w./+-]{1,200}\.(?:c|h|cc|cpp|cxx|hpp|rs|S):\d+|\(1 << \d{1,2}\)|\d{1,20}(?:[:.]\d{1,20})+"
+                    rf"|(?P<pointer>0[xX][0-9A-Fa-f]{{1,16}}(?!\w)(?:-0x[0-9A-Fa-f]{{1,16}})?|{_NULLS}"
+                    r"|(?<!\w)(?=[A-Fa-f]*\d)(?=\d*[A-Fa-f])[0-9A-Fa-f]{8,16}(?!\w))(?P<hex_unit> ?(?:bytes?|B)\b)?"
+                    r"|(?<![\w-])(?P<number>\d{1,20})(?P<unit> ?(?:bytes?|B)\b)?(?!\w)(?P<rest> (?:free|left|remaining|used|total|available)\b)?"
+                    r"|(?P<word>[A-Za-z_]\w{0,99}(?:'d\b)?)(?P<assigned>\"?[=:](?=[^\s:])|\" ?:)?")
+_VERB = re.compile(r"(?:\w*_|[kvx]|kv|pvport|vport|p|je)?(?:(?P<re>re-?m?alloc(?:at(?:e[sd]?|ing|ion))?|resiz(?:e[sd]?|ing))"
+                   r"|(?P<free>(?:free[sd]?|freeing|d(?:e)?alloc(?:at(?:e[sd]?|ing|ion))?|released?|releasing)(?:_sized)?)"
+                   r"|(?P<zero>[cz]m?alloc)|(?P<aligned>memalign|aligned_alloc|alloc_aligned|malloc_aligned)"
+                   r"|(?P<plain>m?alloc(?:ed|'d|at(?:e[sd]?|ing|ion))?))", re.IGNORECASE)
+_KINDS = {"re": REALLOC, "free": FREE, "zero": ZALLOC, "aligned": ALIGNED, "plain": ALLOC}
+_SIZES = frozenset("size sz bytes nbytes len length req requested".split())
+_COUNTS = frozenset("count nmemb n num".split())
+_BARE = frozenset(("", "of", "x", "for", "to", "from", "failed"))
+_POINTERS = frozenset("ptr p pointer pnt addr address block mem memory".split())
+# What a pointer may be besides that of the block.
+_OTHERS = frozenset("by caller ra pc lr site callsite heap pool zone arena fp handle task ctx context thread tid pid cpu in end next prev head list "
+                    "header flags stack parent owner user module file line cache slab self this base lock ccount was".split())
+
+
+@functools.lru_cache(4096)
+def _kind(word):
+    match = _VERB.fullmatch(word)
+    return match and _KINDS[match.lastgroup]
+
+
+@functools.lru_cache(4096)
+def _label(word):
+    """The last part of a name, in small letters: block_size and blockSize are a size."""
+    return re.split("_|(?<=[a-z])(?=[A-Z])", word)[-1].lower()
+
+
+class Values:
+    """What stands after a verb, up to the next one."""
+
+    def __init__(self, kind, before=None):
+        self.kind = kind
+        self.pointers, self.sizes, self.bare, self.counts, self.alignment = [], [], [], [], 0
+        self.failed = self.new_first = False
+        if before:  # what is said by name before the verb counts too
+            self.pointers, self.sizes = before.pointers, before.sizes
+
+    def add_number(self, value, label, unit):
+        if label in ("align", "alignment"):
+            self.alignment = value
+        elif label in _SIZES or unit:
+            self.sizes.append(value)
+        elif label in _COUNTS:
+            self.counts.append(value)
+        elif label in _BARE:
+            self.bare.append(value)
+
+    def event(self, line):
+        """The event; None: these are no values of one. Raises LineError."""
+        kind, sizes = self.kind, self.sizes or self.bare
+        if kind == FREE:
+            return (FREE, self.pointers[0], None, 0, 0, line) if len(self.pointers) == 1 else None
+        if kind == REALLOC:
+            if not self.pointers or not sizes:
+                return None
+            if self.failed and len(self.pointers) == 1:
+                self.pointers.append(None)
+            if len(self.pointers) == 1:
+                raise LineError("one pointer", "this realloc shows one pointer: whether the block moved is unknown")
+            old, new, *others = reversed(self.pointers) if self.new_first else self.pointers
+            return None if others else (REALLOC, old, new, sizes[-1], 0, line)
+        if self.failed and not self.pointers:
+            self.pointers.append(None)
+        if kind == ZALLOC and len(self.sizes + self.bare + self.counts) == 2:
+            first, second = self.sizes + self.bare + self.counts
+            sizes = [first * second]
+        if kind == ALIGNED and not self.alignment and len(sizes) == 2:
+            self.alignment, *sizes = sizes
+        if len(self.pointers) != 1 or len(sizes) != 1:
+            return None
+        return (ALIGNED if self.alignment else kind, None, self.pointers[0], sizes[0], self.alignment, line)
+
+
+class WordsReader:
+    """Reads such lines one by one."""
+    line_most = LINE_MOST
+    is_certain = False
+    nested = 0
+
+    def left_out(self, _text):
+        return None
+
+    def finish(self):
+        return []
+
+    def parse(self, line, text):
+        found = []
+        values = Values(None)
+        label = word = ""
+        adjacent, end = None, 0  # the pointer right before a verb, and where it ends
+        for match in _TOKEN.finditer(text):
+            name = match["word"]
+            if name:
+                kind = None if match["assigned"] and match["assigned"] != ":" else _kind(name)
+                if kind is None:
+                    word, label = label, _label(name)
+                    values.failed |= label in ("failed", "fails", "failure")
+                else:
+                    if adjacent is not None and text[end:match.start()] == " " and not values.pointers:
+                        values.pointers.append(adjacent)
+                    values = Values(kind, values if values.kind is None else None)
+                    found.append(values)
+                    label = word = ""
+                adjacent = None
+                continue
+            end = match.end()
+            adjacent = None
+            if match["pointer"]:
+                where = match["pointer"].partition("-")[0].strip("()")
+                where = pointer(where) if where[:2] in ("0x", "0X") else None if where[:1] in "nN" else int(where, 16)
+                if match["hex_unit"] or (label in _SIZES and label != "bytes"):
+                    values.add_number(where or 0, label, True)
+                elif values.kind is None:
+                    adjacent = where
+                    if label in _POINTERS:
+                        values.pointers.append(where)
+                elif label not in _OTHERS or (label == "from" and values.kind == REALLOC):
+                    values.new_first |= not values.pointers and "new" in (word, label)
+                    values.pointers.append(where)
+            elif match["number"] and not match["rest"] and "old" not in (word, label):
+                if values.kind is not None or match["unit"] or label in _SIZES:
+                    values.add_number(int(match["number"]), label, match["unit"])
+            label = word = ""
+        events = [event for event in (values.event(line) for values in found) if event]
+        return events or (None if text.strip() else ())

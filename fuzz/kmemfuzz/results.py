@@ -307,7 +307,10 @@ def details(result):
     if operation is not None:
         end = " (freeing everything at the end)" if operation["recovery"] else ""
         lines.append(f"operation {operation['index']}: {operation['text']}{end}")
-    return lines + [f"{name} {result[name]}" for name in ("where", "expected", "observed", "fact", "assertion", "fault")
+    place = result.get("place")
+    if place and "where" not in result:
+        result["where"] = f"{place['function']}, {place['file']}:{place['line']}"
+    return lines + [f"{name}: {result[name]}" for name in ("signal", "where", "expected", "observed", "fact", "assertion", "fault")
                     if name in result]
 
 

@@ -20,10 +20,14 @@ RESULT_COUNT = 5000  # that GitHub stores of a run
 def _cut(text):
     return text if len(text) <= TEXT_SIZE else text[:TEXT_SIZE - 4] + " ..."
 
+# What stands for a value in the words of a rule.
+_VALUES = {"{bytes}": "N bytes", "{offset}": "offset N", "{address}": "offset N", "{count}": "N", "{byte}": "the byte N", "{hash}": "H",
+           "{refusal}": "a refusal, or none", "{region}": "such a region", "{owner}": "there"}
+
 
 def _description(words):
     """What a rule demands, and what its verdict says."""
-    parts = [f"{title}: {re.sub('[{}]', '', words[name])}." for name, title in (("offset", "Where"), ("expected", "Expected"), ("observed", "Observed"))
+    parts = [f"{title}: {re.sub('{[a-z]+}', lambda value: _VALUES[value[0]], words[name])}." for name, title in (("offset", "Where"), ("expected", "Expected"), ("observed", "Observed"))
              if words.get(name)]
     return _cut(" ".join([words["sentence"], *parts]))
 

@@ -13,6 +13,7 @@ JOB_SIZE, COMMENT_SIZE = 1_000_000, 60_000
 PICTURE_SIZE = 12_000  # of a bug's picture; a longer one is cut
 PICTURE_SECONDS = 60  # that it may take: of a program that hangs, every run is a hang
 RESERVED = 200  # for the line that says what is left out
+UNUSABLE_COUNT = 10  # programs that could not be run, by name
 _WRITTEN = "\n  written in "  # from here on the explanation names files
 
 
@@ -63,7 +64,11 @@ def text_of(run, tool, limit):
     said = f"{len(bugs)} distinct bug{'' if len(bugs) == 1 else 's'} in {failing} of {programs}" if bugs else f"{programs}, all sound"
     unusable = f"; {totals['unusable']} could not be run" if totals["unusable"] else ""
     parts = [f"## kmemfuzz: {said}{unusable}"]
-    left = limit - RESERVED - len(parts[0])
+    names = [results.code(result["file"]) for result in run["results"] if result.get("verdict") == "unusable"]
+    if names:
+        more = f" and {len(names) - UNUSABLE_COUNT} more" if len(names) > UNUSABLE_COUNT else ""
+        parts.append(f"Could not be run, and the log says why: {', '.join(names[:UNUSABLE_COUNT])}{more}")
+    left = limit - RESERVED - sum(len(part.encode()) + 2 for part in parts)
     for number, bug in enumerate(bugs):
         for make in (lambda bug: _whole(bug, tool), _heading):
             part = make(bug)

@@ -57,11 +57,14 @@ class TestSarif(ForgeTest):
 
     def test_there_is_a_rule_for_every_oracle_with_its_sentence_and_one_for_every_way_to_die(self):
         self.write("a.ops", TEXT)
-        rules = {rule["id"]: rule["shortDescription"]["text"]
-                 for rule in self.run_sarif(SOUND, "a.ops")["tool"]["driver"]["rules"]}
+        run = self.run_sarif(SOUND, "a.ops")
+        rules = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
         sentences = self.sentences()
         assert {key: rules[key] for key in sentences} == sentences
         assert set(rules) - set(sentences) == {"sanitizer", "signal", "hang", "exit"}
+        described = {rule["id"]: rule["fullDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
+        assert described["walk-ends"].endswith(" ends. Where: the header at offset N. Expected: a size of at least N bytes. Observed: a size of N bytes.")
+        assert not [text for text in described.values() if re.search(r"[{}]| (?:of|least|most) bytes", text)]
 
     def test_links_are_those_of_the_repository_that_runs_it_and_none_where_that_is_not_known(self):
         self.write("a.ops", TEXT)
@@ -113,7 +116,7 @@ class TestSarif(ForgeTest):
         assert location["physicalLocation"]["region"]["startLine"] == line_of("kmem_free")
         assert location["logicalLocations"] == [{"name": "kmem_free", "kind": "function"}]
         message = result["message"]["text"]
-        assert message.startswith(f"{SENTENCE}\noperation 1: free 0 (freeing everything at the end)\nwhere the free block at offset 16,")
+        assert message.startswith(f"{SENTENCE}\noperation 1: free 0 (freeing everything at the end)\nwhere: the free block at offset 16,")
         assert message.endswith(f"\nreduced from 2 operations:\n\n{REDUCED}"), message
 
     def test_a_heap_that_is_wrong_from_the_start_is_wrong_where_it_starts(self):
@@ -155,7 +158,9 @@ class TestSarif(ForgeTest):
         place, = result["locations"]
         assert place["logicalLocations"] == [{"name": "kmem_zalloc", "kind": "function"}]
         assert place["physicalLocation"]["artifactLocation"] == {"uri": "src/kmem.c"}
-        assert place["physicalLocation"]["region"]["startLine"] > line_of("kmem_zalloc")
+        line = place["physicalLocation"]["region"]["startLine"]
+        assert line > line_of("kmem_zalloc")
+        assert f"\nwhere: kmem_zalloc, src/kmem.c:{line}\n" in result["message"]["text"]
 
     def test_a_line_is_printed_for_each_bug(self):
         self.write("a b.ops", TEXT)
@@ -246,6 +251,15 @@ class TestSummary(ForgeTest):
             assert text.count("\n### ") == 2000 - left
             assert 1 <= text.count("```sh\n") < text.count("\n### ")
 
+    def test_a_program_that_could_not_be_run_is_named(self):
+        self.write("a.ops", TEXT)
+        self.write("b.ops", "kmem-program 1\naloc\n")
+        _, output, _ = self.run_tool("summary", "a.ops", "b.ops")
+        assert output == "## kmemfuzz: 1 program, all sound; 1 could not be run\n\nCould not be run, and the log says why: `b.ops`\n"
+        run = {"results": [{"file": f"{number}.ops", "verdict": "unusable"} for number in range(12)],
+               "totals": {"sound": 1, "violations": 0, "died": 0, "unusable": 12}}
+        assert summary.text_of(run, "/bin/false", summary.JOB_SIZE).endswith("`8.ops`, `9.ops` and 2 more\n")
+
     def test_a_picture_that_takes_too_long_is_left_out(self, monkeypatch):
         monkeypatch.setattr(summary, "PICTURE_SECONDS", 0.01)
         write_script(self.folder / "slow", "#!/bin/sh\nexec sleep 600\n")
@@ -253,7 +267,7 @@ class TestSummary(ForgeTest):
                "program": {"operations": 1, "text": "kmem-program 1\nnull\n"}}
         text = summary.text_of({"results": [bug], "totals": {"sound": 0, "violations": 1, "died": 0, "unusable": 0}},
                                self.folder / "slow", summary.JOB_SIZE)
-        assert "\n```text\nwhere here\n```\n" in text
+        assert "\n```text\nwhere: here\n```\n" in text
 
     def test_a_block_ends_where_its_text_does(self):
         assert results.block("text", "a\n```\nb") == "````text\na\n```\nb\n````"

@@ -38,7 +38,7 @@ _FRONT = re.compile(r"(0x[0-9A-Fa-f]+|\(?nil\)?|NULL)\s*(?:=|<-|:)\s*(?:[\w.]+(?
 _FRONT_MOST = 200  # characters of it
 _RESUMED = re.compile(rf"<\.\.\. {NAME} resumed>(.*)$")
 _RESULT = re.compile(r"[\s)]*=\s*(\S+)(?:\s+<[0-9.]+>)?\s*$")
-_LEFT_OUT = re.compile(r"\)\s{0,99}=\s(0x[0-9A-Fa-f]{1,16})(?: <[0-9.]{1,20}>)?\s*$")
+_RETURNED = re.compile(r"\)\s{0,99}=\s(0x[0-9A-Fa-f]{1,16})(?: <[0-9.]{1,20}>)?\s*$")
 # What stores the pointer to a block where its first argument points.
 _STORES = re.compile(r"\b(?:__)?(?:getline|getdelim|v?asprintf)(?:_chk)?(?:@[\w.+-]{1,200})?\((0x[0-9A-Fa-f]{1,16}),[^()]*(\)\s{0,99}=|<unfinished)")
 _THREAD = re.compile(r"\s*(?:\[pid\s+(\d+)\]|(\d+)(?=\s))")
@@ -96,6 +96,12 @@ def event_of(name, arguments, result, line):
     if shape[0] == "-":  # the pointer is stored elsewhere, and 0 is success
         return (kind, None, None if number(result) else Unshown(line), given["s"], given["a"], line)
     return (kind, given["p"], pointer(result), given["c"] * given["s"], given["a"], line)
+
+
+def got_elsewhere(text):
+    """What a line that is left out returned, as left_out() has it: a call of a function that is no allocator's."""
+    match = _RETURNED.search(text)
+    return (None, pointer(match[1])) if match and match[1] not in text[:match.start()] else None
 
 
 class Open:
@@ -230,8 +236,7 @@ class CallReader:
             if match[2] == "<unfinished":
                 self._seen_inside.add(match[1])
             return None if match[1] in self._seen_inside else (match[1], None)
-        match = _LEFT_OUT.search(text)
-        return (None, pointer(match[1])) if match and match[1] not in text[:match.start()] else None
+        return got_elsewhere(text)
 
     def finish(self):
         """The events of the calls that never returned, or LineErrors."""

@@ -92,15 +92,21 @@ def detect(stream, formats):
 
 def empty_reason(stream):
     """Why no format fits."""
-    first = None
+    says, nearest, reader = "it is empty", Notes(), import_formats.CallReader()
     for number, text in lines_of(stream):
-        first = number
-        if text.lstrip().startswith("kmem-program"):
-            return "it is a program already, which every other word takes"
         if text.strip() and not text.lstrip().startswith("#"):
-            return ("no line of it is an allocation in a known format; kmemfuzz import --formats lists them, and --alloc and --free take "
-                    "patterns for lines of your own")
-    return "it has only comments and blank lines" if first else "it is empty"
+            if text.lstrip().startswith("kmem-program"):
+                return "it is a program already, which every other word takes"
+            says = ""
+        try:
+            reader.parse(number, text[:reader.line_most])
+        except LineError as error:
+            nearest.add(error.kind, number, str(error))
+        says = says and "it has only comments and blank lines"
+    _, line, error = max(nearest.kinds.values(), key=lambda kind: kind[0], default=(0, 0, ""))
+    hint = f"; line {line} is nearest to one, but {error}" if line else ""
+    return says or (f"no line of it is an allocation in a known format{hint}. kmemfuzz import --formats lists them, and --alloc and --free "
+                    "take patterns for lines of your own")
 
 
 def parse_with(reader):

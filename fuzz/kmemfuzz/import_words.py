@@ -7,6 +7,7 @@ A line that leaves a doubt is none of a call."""
 import functools
 import re
 
+from kmemfuzz.import_calls import got_elsewhere
 from kmemfuzz.import_event import ALIGNED, ALLOC, FREE, LINE_MOST, REALLOC, ZALLOC, LineError, pointer
 
 _NULLS = r"\((?:nil|null)\)|\b(?:nil|null|NULL)\b"
@@ -25,6 +26,7 @@ _SIZES = frozenset("size sz bytes nbytes len length req requested".split())
 _COUNTS = frozenset("count nmemb n num".split())
 _BARE = frozenset(("", "of", "x", "for", "to", "from", "failed"))
 _POINTERS = frozenset("ptr p pointer pnt addr address block mem memory".split())
+_REPORTS = frozenset("double invalid bad".split())  # of which a free is what an allocator says, and no call
 # What a pointer may be besides that of the block.
 _OTHERS = frozenset("by caller ra pc lr site callsite heap pool zone arena fp handle task ctx context thread tid pid cpu in end next prev head list "
                     "header flags stack parent owner user module file line cache slab self this base lock ccount was".split())
@@ -94,8 +96,8 @@ class WordsReader:
     is_certain = False
     nested = 0
 
-    def left_out(self, _text):
-        return None
+    def left_out(self, text):
+        return got_elsewhere(text)
 
     def finish(self):
         return []
@@ -116,14 +118,16 @@ class WordsReader:
                     if adjacent is not None and text[end:match.start()] == " " and not values.pointers:
                         values.pointers.append(adjacent)
                     values = Values(kind, values if values.kind is None else None)
-                    found.append(values)
+                    if label not in _REPORTS:
+                        found.append(values)
                     label = word = ""
                 adjacent = None
                 continue
             end = match.end()
             adjacent = None
-            if match["pointer"]:
-                where = match["pointer"].partition("-")[0].strip("()")
+            bare = match["number"] and len(match["number"]) >= 6 and label in (*_POINTERS, "new", "old") and match["number"]
+            if match["pointer"] or bare:
+                where = f"0x{bare}" if bare else match["pointer"].partition("-")[0].strip("()")
                 where = pointer(where) if where[:2] in ("0x", "0X") else None if where[:1] in "nN" else int(where, 16)
                 if match["hex_unit"] or (label in _SIZES and label != "bytes"):
                     values.add_number(where or 0, label, True)

@@ -44,9 +44,11 @@ class TestCommand(ImportTest):
             assert not (self.folder / "out.ops").exists()
 
     def test_a_log_without_a_call_says_why_in_a_line(self):
-        unknown = ("no line of it is an allocation in a known format; kmemfuzz import --formats lists them, and --alloc and --free take "
+        unknown = ("no line of it is an allocation in a known format. kmemfuzz import --formats lists them, and --alloc and --free take "
                    "patterns for lines of your own")
         for log, message in (("# nothing\n\n", "it has only comments and blank lines"), ("", "it is empty"), ("hello world\n", unknown),
+                             ("p = malloc(n)\nkmalloc(24)\nkmalloc(48)\n", unknown.replace("format.", "format; line 2 is nearest to one, but what malloc "
+                                                                                       "returned is missing.")),
                              ("(gdb) bt\n#0  free (ptr=0x20) at heap.c:40\n#1  main () at main.c:3\n", unknown),
                              ("kmem-program 1\nalloc 0 24\n", "it is a program already, which every other word takes")):
             assert self.import_log(log) == (USAGE, "", f"log: error: {message}\n")

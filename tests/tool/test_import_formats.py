@@ -157,6 +157,19 @@ class TestWords(ImportTest):
                      notes="log:1: note: the allocation of 9000000 bytes failed in the log: it becomes one that fails (and 1 more such line)\n"
                            "log:4: note: the realloc to 100 bytes failed in the log: it becomes one that fails\n")
 
+    def test_what_an_allocator_says_of_a_free_is_no_call(self):
+        self.require("alloc 24 -> 0x40\nfree 0x40\nerror: double free of 0x40\nbad free: 0x50\n", ["alloc 0 24", "free 0"],
+                     notes="log:3: note: this line may be a call, but not as format words has it; it is left out (and 1 more such line)\n")
+
+    def test_what_other_functions_return_is_no_misuse_when_it_is_freed(self):
+        self.require('alloc 24 -> 0x40\nstrdup("abc") = 0x80\nfree 0x80\nfree 0x40\n', ["alloc 0 24", "free 0"],
+                     notes="log:2: note: no call of an allocator is in this line; it is left out\n"
+                           "log:3: note: frees what a line that is left out got, and is left out too\n")
+
+    def test_an_address_by_its_name_needs_no_0x(self):
+        self.require("ALLOC addr=20001000 len=64 caller=08001234\nREALLOC addr=20001000 new=2000200c len=80\nFREE addr=2000200c caller=08001234\n",
+                     ["alloc 0 64", "realloc 0 80", "free 0"])
+
     def test_a_realloc_with_one_pointer_is_reported(self):
         self.require_errors("alloc 24 -> 0x40\nresized 0x40 to 48 bytes\n", "log:2: error: this realloc shows one pointer: whether the block moved "
                             "is unknown", "1 line cannot be used; correct them, or leave them out with --skip")

@@ -35,9 +35,9 @@ import reference
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_SOUND, EXIT_VIOLATION, Parser, add_caller, end_missing, exit_codes, place_paths
 from document_blocks import NOT_RUN, WALKED, Broken, Scratch, check_blocks
 from document_names import Commands, check_links, check_names
-from documents import Tally, parse_document
+from documents import Tally, parse_document, print_failure
 from kmemfuzz.entry import enter
-from kmemfuzz.outside_text import visible, visible_lines
+from kmemfuzz.outside_text import visible
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpus/README.md", "tests/planted/README.md", "docs/*.md")
 KMEMFUZZ = pathlib.Path("build/release/kmemfuzz")
@@ -133,15 +133,15 @@ def main(arguments):
     options = parse_arguments(arguments)
     try:
         if options.walk is not None:
-            tally = Tally()
+            tally = Tally(at_once=True)
             document_walks.follow(pathlib.Path.cwd(), options.walk or document_walks.DOCUMENTS, tally)
         else:
             tally = check_tree(pathlib.Path.cwd(), options.kmemfuzz.resolve())
     except (Broken, OSError, subprocess.SubprocessError) as error:
         print(f"ci/check-docs: {visible(error)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    for failure in tally.failures:
-        print(f"FAILED  {visible_lines(failure)}", file=sys.stderr)
+    for failure in [] if tally.at_once else tally.failures:
+        print_failure(failure)
     print(f"{tally.passed} passed, {len(tally.failures)} failed")
     return EXIT_VIOLATION if tally.failures else EXIT_SOUND
 

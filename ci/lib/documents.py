@@ -3,7 +3,10 @@ what it found true and false in them."""
 
 import pathlib
 import re
+import sys
 from typing import NamedTuple
+
+from kmemfuzz.outside_text import visible_lines
 
 _FENCE = re.compile(r"^\s*(```+)\s*(.*?)\s*$")
 SPAN = re.compile(r"(`+)(.+?)\1")  # a piece of code in text
@@ -35,9 +38,10 @@ class Document(NamedTuple):
 
 
 class Tally:
-    """What was checked, and what came of it."""
+    """What was checked, and what came of it. at_once: each failure is printed when it happens."""
 
-    def __init__(self):
+    def __init__(self, at_once=False):
+        self.at_once = at_once
         self.passed = 0
         self.failures = []
 
@@ -51,6 +55,12 @@ class Tally:
             self.passed += 1
         else:
             self.failures.append(f"{path}:{line}: {problem}")
+            if self.at_once:
+                print_failure(self.failures[-1])
+
+
+def print_failure(failure):
+    print(f"FAILED  {visible_lines(failure)}", file=sys.stderr, flush=True)
 
 
 def parse_document(path, text):

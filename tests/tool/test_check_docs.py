@@ -1,9 +1,11 @@
 """ci/check-docs must notice what is wrong in a document: a checker that cannot fail proves nothing."""
 
+import io
 import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 
 import check_docs
@@ -306,7 +308,7 @@ class TestCheckDocs:
         self.write(".gitignore", "/build/\n")
         subprocess.run("git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm a", shell=True, cwd=self.tree, check=True)
         self.write("README.md", text)
-        tally = check_docs.Tally()
+        tally = check_docs.Tally(at_once=True)
         document_walks.follow(self.tree, ["README.md"], tally)
         return tally
 
@@ -329,8 +331,12 @@ class TestCheckDocs:
         os.close(left)
         assert [failure.rpartition("' ")[2] for failure in tally.failures] == ["took more than 0.5 s"]
 
-    def test_a_walk_reports_what_fails_or_prints_something_else(self):
+    def test_a_walk_reports_what_fails_or_prints_something_else(self, monkeypatch):
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        monkeypatch.setattr(sys, "stderr", sys.stdout)
         tally = self.walk("```sh\n./ci/fuss\n```\n\n```console\n$ echo 1\n2\n```\n")
+        assert re.findall(r"^\$ .*|^FAILED  README.md:\d", sys.stdout.getvalue(), re.MULTILINE) == [
+            "$ ./ci/fuss", "FAILED  README.md:2", "$ echo 1", "FAILED  README.md:6"]
         assert [failure.split(" ")[0] for failure in tally.failures] == ["README.md:2:", "README.md:6:"]
 
     def test_a_block_that_only_a_walk_runs_is_reported_in_a_document_that_none_follows(self):

@@ -26,7 +26,7 @@ NOT_RUN = (
 )
 
 # Documents whose commands a test of their own runs, from the first to the last, in an empty folder.
-WALKED = {"docs/your-heap.md": "tests/package/test_your_heap.py"}
+WALKED = {page: "tests/package/test_your_heap.py" for page in ("docs/your-heap.md", "docs/other-heaps.md")}
 
 _linking = threading.Lock()  # held to link a patched tool: documents are checked several at a time
 _tools = {}  # by the bug planted, each made once for all documents

@@ -1,4 +1,4 @@
-//! An example for each module of alloc, and for each collection. `docs/rust.md` quotes the bodies.
+//! An example for each module of alloc, and for each collection. `docs/rust.md` says what each is for.
 
 pub fn alloc() {
     use alloc::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};

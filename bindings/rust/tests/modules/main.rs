@@ -1,4 +1,4 @@
-//! Runs the examples of the project's `docs/rust.md` with the kernel's heap as the global allocator.
+//! Runs the examples for the project's `docs/rust.md` with the kernel's heap as the global allocator.
 #![deny(dead_code)] // an example that is not run
 
 extern crate alloc;

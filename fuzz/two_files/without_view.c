@@ -15,6 +15,11 @@ struct verdict judge_poison(const struct executor *executor) {
     return verdict_sound();
 }
 
+bool poison_holds(const struct executor *executor, const struct step *step) {
+    (void)executor, (void)step;
+    return true;
+}
+
 struct verdict damage_perform(struct executor *executor, struct step *step) {
     (void)executor, (void)step;
     return verdict_sound();

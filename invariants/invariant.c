@@ -116,20 +116,7 @@ static struct verdict check_passed(struct comparison *comparison, size_t offset,
     return verdict_sound();
 }
 
-/* Is the block at offset just what the live list says? Then the comparison moves on past it. Asked of every
- * block, so that a verdict is made only where there is something to say. */
-static bool agrees(struct block block, size_t offset, struct comparison *comparison) {
-    if (comparison->next_offset != offset) {
-        return !block.taken && comparison->next_offset > offset;
-    }
-    if (!block.taken || block.size != comparison->expectation->live[comparison->next].size) {
-        return false;
-    }
-    advance(comparison, comparison->next + 1);
-    return true;
-}
-
-/* The first broken invariant at the block at offset, which does not agree with the live list. */
+/* The first broken invariant of agreement with the live list, up to and with the block at offset. */
 static struct verdict check_agreement(struct block block, size_t offset, struct comparison *comparison,
                                       uint64_t mask) {
     struct verdict verdict = check_passed(comparison, offset, mask);
@@ -156,6 +143,44 @@ static uint64_t fold(uint64_t layout, struct block block) {
     return ((layout << 5 | layout >> 59) ^ header) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+static void count(struct census *census, struct block block) {
+    census->block_count++;
+    census->taken_count += block.taken ? 1 : 0;
+    census->taken_size += block.taken ? block.size : 0;
+    census->layout = fold(census->layout, block);
+}
+
+/* Is this the header at base + offset, and one that is possible there? Then it is counted. */
+static bool has_block(const unsigned char *base, size_t offset, size_t end, struct block expected,
+                      struct census *census) {
+    if (offset >= end || !block_is_possible(expected, end - offset)) {
+        return false;
+    }
+    const struct block block = block_read(base + offset);
+    count(census, expected);
+    return block.size == expected.size && block.taken == expected.taken;
+}
+
+/* Does the region hold the live blocks, one free block in each gap between them, and nothing else? Then all
+ * that can be said of its blocks holds. Asked first, as it takes a third of the time of judging each. */
+static bool is_as_expected(const struct expectation *expectation, struct census *census) {
+    const size_t end = expectation->page_count * expectation->page_size;
+    size_t offset = 0;
+    for (size_t i = 0; i < expectation->live_count; i++) {
+        const struct live_block live = expectation->live[i];
+        const struct block gap = {live.offset - offset, false};
+        const struct block taken = {live.size, true};
+        if ((gap.size != 0 && !has_block(expectation->base, offset, end, gap, census)) ||
+            !has_block(expectation->base, live.offset, end, taken, census)) {
+            return false;
+        }
+        offset = live.offset + live.size;
+    }
+    const struct block rest = {end - offset, false};
+    census->complete = rest.size == 0 || has_block(expectation->base, offset, end, rest, census);
+    return census->complete;
+}
+
 /* Walks the block list, judges each block, counts it, and judges the counters. A header that cannot be true
  * ends the walk, and with it what can be judged. */
 static struct verdict check_blocks(const struct kmem *heap, const struct expectation *expectation,
@@ -180,16 +205,13 @@ static struct verdict check_blocks(const struct kmem *heap, const struct expecta
                 return verdict;
             }
         }
-        if (agreement && !agrees(block, offset, &comparison)) {
+        if (agreement) {
             verdict = check_agreement(block, offset, &comparison, mask);
             if (!verdict_is_sound(verdict)) {
                 return verdict;
             }
         }
-        census->block_count++;
-        census->taken_count += block.taken ? 1 : 0;
-        census->taken_size += block.taken ? block.size : 0;
-        census->layout = fold(census->layout, block);
+        count(census, block);
         left_free_size = block.taken ? 0 : block.size;
     }
     census->complete = true;
@@ -213,6 +235,12 @@ struct verdict invariant_check(const struct kmem *heap, const struct expectation
         return verdict;
     }
     struct census seen = *census; /* in registers while the walk goes on */
+    if ((mask & INVARIANT_AGREEMENT) != 0 && is_as_expected(expectation, &seen)) {
+        *census = seen;
+        const struct verdict counters = check_counters(heap, census);
+        return is_on(mask, counters) ? counters : verdict_sound();
+    }
+    seen = *census;
     const struct verdict walked = check_blocks(heap, expectation, mask, &seen);
     *census = seen;
     return walked;

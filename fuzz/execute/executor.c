@@ -306,6 +306,10 @@ static struct verdict start_seen(struct executor *executor) {
         .page_count = model->page_count,
         .source = {.extend = extend, .context = executor, .page_limit = model->page_limit},
     };
+    if (executor->stores != NULL) {
+        executor->stores->own = (uintptr_t)view->heap;
+        executor->stores->own_size = view->heap_size;
+    }
     stores_begin(executor->stores, __builtin_frame_address(0));
     executor->started = view->start(&region);
     stores_note_start(executor->stores);

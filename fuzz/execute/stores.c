@@ -23,8 +23,7 @@ static bool is_within(uintptr_t address, size_t size, const void *start, size_t 
 
 static bool is_own_data(const struct executor *executor, struct store store) {
     const struct subject_view *const view = executor->subject->view;
-    return is_within(store.address, store.size, view->heap, view->heap_size) ||
-           is_within(store.address, store.size, view->own, view->own_size);
+    return is_within(store.address, store.size, view->own, view->own_size);
 }
 
 /* May the step store in this block's payload? Only where all of it is judged afterwards (contents.c): a

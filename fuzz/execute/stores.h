@@ -31,6 +31,8 @@ struct stores {
     bool traced;         /* the heap's start was seen to store something, so its other calls will be */
     bool overflowed;     /* there were more than STORES_MAXIMUM */
     uintptr_t stack_end; /* the calls' own frames lie below it, and those who note above their own */
+    uintptr_t own;       /* the heap's structure, where it may store at any time: that is not noted */
+    size_t own_size;     /* bytes */
     size_t count;
     size_t explained; /* how many of them, from the first on, stores_explain has explained */
     struct store list[STORES_MAXIMUM];

@@ -227,7 +227,9 @@ static inline bool is_plain(uintptr_t address, size_t size) {
 /* stack: the callback's frame. That of a function with a frame begins with the address of its caller's, and
  * then the return address. */
 static void note_store(uintptr_t address, size_t size, uintptr_t pc, uintptr_t stack) {
-    if (address >= stack && address < host_stores.stack_end) {
+    const size_t offset = address - host_stores.own;
+    if ((address >= stack && address < host_stores.stack_end) ||
+        (offset < host_stores.own_size && size <= host_stores.own_size - offset)) {
         return;
     }
     struct store_place place = {pc, 0};

@@ -63,7 +63,7 @@ static void call_free(void *pointer) {
 static bool start_told(const struct subject_region *region) {
     const bool started = subject_kmem.view->start(region);
     for (size_t i = 0; i < told_count; i++) {
-        __sanitizer_cov_store8(subject_kmem.view->heap);
+        __sanitizer_cov_store8(region->base);
     }
     return started;
 }

@@ -17,6 +17,7 @@ REORDERED = 4096  # events of a kernel's trace that wait for earlier ones of oth
 PAGE_SIZE = 4096  # of the machine that a kernel's trace is of
 WORDS = {"alloc": ALLOC, "zalloc": ZALLOC, "realloc": REALLOC, "free": FREE}  # of patterns
 FREE_LAST = "free-last"  # of a file of patterns: frees what was allocated last
+SKIP = "skip"  # and this: says again what other lines say
 GROUPS = {"pointer", "size", "old", "count", "alignment"}
 
 
@@ -223,13 +224,15 @@ class PatternReader(Reader):
                 kept[-1] = item
         events = []
         for *_, word, match in kept:
+            if word == SKIP:
+                continue
             if word == FREE_LAST:
                 events.append((FREE, self._last, None, 0, 0, line))
             else:
                 events.append(self._event(word, match.groupdict(), line))
             if word not in (FREE_LAST, "free"):
                 self._last = events[-1][2]
-        return events or (None if text.strip() else ())
+        return events or (None if text.strip() and not kept else ())
 
     @staticmethod
     def _event(word, groups, line):
@@ -261,7 +264,7 @@ def compile_pattern(word, text):
     groups = set(pattern.groupindex)
     if groups - GROUPS:
         raise PatternError(f"'{text}' names a group {min(groups - GROUPS)}; there are {', '.join(sorted(GROUPS))}")
-    missing = {"free": {"pointer"}, FREE_LAST: set(), "realloc": {"old", "pointer", "size"}}.get(word, {"pointer", "size"}) - groups
+    missing = {"free": {"pointer"}, FREE_LAST: set(), SKIP: set(), "realloc": {"old", "pointer", "size"}}.get(word, {"pointer", "size"}) - groups
     if missing:
         raise PatternError(f"'{text}' needs a group (?P<{min(missing)}>...)")
     return word, pattern
@@ -288,13 +291,13 @@ def read_patterns(path):
                 what = what or rest
             elif word == "example" and rest:
                 examples.append(rest)
-            elif word in (*WORDS, FREE_LAST) and rest:
+            elif word in (*WORDS, FREE_LAST, SKIP) and rest:
                 try:
                     patterns.append(compile_pattern(word, rest))
                 except PatternError as error:
                     raise PatternError(f"{path}:{count}: {error}") from error
             elif line:
-                raise PatternError(f"{path}:{count}: a line is one of: # TEXT, example LINE, {', '.join(f'{word} REGEX' for word in (*WORDS, FREE_LAST))}")
+                raise PatternError(f"{path}:{count}: a line is one of: # TEXT, example LINE, {', '.join(f'{word} REGEX' for word in (*WORDS, FREE_LAST, SKIP))}")
     if not patterns:
         raise PatternError(f"{path} has no pattern")
     return Format(pathlib.Path(path).stem, what, tuple(examples), lambda: PatternReader(patterns))

@@ -114,7 +114,7 @@ class TestCommand(ImportTest):
         code, output, errors = self.run_tool("import", "--formats")
         assert (code, errors) == (SOUND, "")
         found = re.findall(r"^([a-z-]+)[ :].*\n((?:    .*\n)+)", output, re.MULTILINE)
-        assert [name for name, _ in found] == ["plain", "rep", "mtrace", "calls", "kernel", "list", "gdb", "android", "esp-idf", "freertos", "mbed",
+        assert [name for name, _ in found] == ["plain", "rep", "mtrace", "calls", "kernel", "list", "gdb", "android", "dmalloc", "esp-idf", "freertos", "mbed",
                                              "nuttx", "slub", "wine", "words"]
         for name, lines in found:
             code, output, errors = self.import_log(re.sub("^    ", "", lines, flags=re.MULTILINE))

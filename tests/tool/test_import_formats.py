@@ -466,10 +466,16 @@ class TestOthers(ImportTest):
                  "fp=0x          (null)\n[ 1338.7] TRACE kmalloc-1k alloc 0xc0 inuse=1 fp=0xc0\n[ 1338.8] TRACE kmalloc-128 free 0xc294ff00 inuse=3\n",
          ["alloc 0 128", "alloc 1 64", "free 0"]),
         ("words", "ALLOC 0x7fa2c0402a80-0x7fa2c0402a9f [size=32]: thread_1104b6000 |start | main | malloc\n"
-                  "1701: 2: *** alloc: at 't.c:12' for 24 bytes, got '0x7f0008|s1'\n"
-                  "1701: 3: *** free: at 'ra=0x401136' pnt '0x7f0008|s1': size 24, alloced at 't.c:12'\n"
                   "FREE  0x7fa2c0402a80-0x7fa2c0402a9f [size=32]: thread_1104b6000 |start | main | free\n",
-         ["alloc 0 32", "alloc 1 24", "free 1", "free 0"]),
+         ["alloc 0 32", "free 0"]),
+        ("dmalloc", "17: 1: need 36 bytes\n17: 1: *** alloc: at 't.c:3' for 24 bytes, got '0x7f62fc8|s1'\n"
+                    "17: 2: *** calloc: at 'ra=0x401136' for 48 bytes, got '0x7f62f88|s1'\n"
+                    "17: 3: *** realloc: at 't.c:3' from '0x7f62f88' (48 bytes) file 't.c:3' to '0x7f62f88' (50 bytes)\n"
+                    "17: 4: *** alloc: at 't.c:3' for 5000 bytes, got '0x7f59008|s1'\n"
+                    "17: 4: *** free: at 't.c:3' pnt '0x7f62fc8|s2': size 24, alloced at 't.c:3'\n"
+                    "17: 4: *** realloc: at 't.c:3' from '0x7f62fc8' (24 bytes) file 't.c:3' to '0x7f59008' (5000 bytes)\n"
+                    "17: 5: *** free: at 't.c:3' pnt '0x7f62f88|s2': size 50, alloced at 't.c:3'\n",
+         ["alloc 0 24", "zalloc 1 48", "realloc 1 50", "alloc 2 5000", "free 0", "free 1"]),
         ("calls", "0042|0x100a3ef: Calling malloc(0x18, 0x0, 0x7ff0) => return 0x20000010\n0042|0x100a3f0: Calling free(0x20000010)\n",
          ["alloc 0 24", "free 0"]),
         ("nuttx", "init-5 [0] 0.10: tracing_mark_write: C|5|Heap Usage|96|malloc: heap: 0x60600020 size:24, address: 0x603003a0\n"

@@ -13,6 +13,8 @@ import urllib.request
 
 TIMEOUT = 120  # seconds an answer may take on a busy machine before it counts as none
 PORT_LINE = "was started successfully on port "
+TAKEN_LINE = "port not available"  # it chose one that was free in IPv4, and found it taken in IPv6
+STARTS = 5  # of the driver, as long as it says that
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # what the standard calls a reference to an element
 
 KEYS = {"ArrowUp": "\ue013", "ArrowDown": "\ue015", "ArrowLeft": "\ue012", "ArrowRight": "\ue014", "Home": "\ue011",
@@ -34,11 +36,9 @@ class Browser:
 
     def __init__(self, width=1280, height=860, dark=False, reduced_motion=False):
         self.folder = tempfile.TemporaryDirectory(prefix="kmem-browser-")
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, text=True)
         self.session = None
         try:
-            self.address = f"http://127.0.0.1:{self._read_port()}"
+            self.address = f"http://127.0.0.1:{self._start_driver()}"
             self.session = self._start()
             self.command("POST", "goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"features": [
                 {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
@@ -48,11 +48,21 @@ class Browser:
             self.close()
             raise
 
-    def _read_port(self):
-        for line in self.driver.stdout:
-            if PORT_LINE in line:
-                return int(line.split(PORT_LINE)[1].rstrip(".\n"))
-        raise BrowserError("chromedriver ended before it was ready")
+    def _start_driver(self):
+        """Returns the port that it answers at."""
+        for _ in range(STARTS):
+            self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                           stderr=subprocess.STDOUT, text=True)
+            said = ""
+            for line in self.driver.stdout:
+                said += line
+                if PORT_LINE in line:
+                    return int(line.split(PORT_LINE)[1].rstrip(".\n"))
+            if TAKEN_LINE not in said:
+                break
+            self.driver.wait()
+            self.driver.stdout.close()
+        raise BrowserError(f"chromedriver ended before it was ready: {said.rstrip()}")
 
     def _start(self):
         arguments = ["--headless=new", "--disable-gpu", "--hide-scrollbars=false", "--disable-background-networking",

@@ -16,14 +16,11 @@ static bool header_holds(const struct executor *executor, struct model_block blo
     return read_header(executor, block.offset) == (block.size | (block.taken ? TAKEN : 0));
 }
 
-static bool is_within(uintptr_t address, size_t size, const void *start, size_t room) {
-    const uintptr_t offset = address - (uintptr_t)start;
-    return offset < room && size <= room - offset;
-}
-
-static bool is_own_data(const struct executor *executor, struct store store) {
+/* Bytes from there on that are the subject's own data, besides its structure; 0: none. */
+static size_t own_size_at(const struct executor *executor, size_t offset) {
     const struct subject_view *const view = executor->subject->view;
-    return is_within(store.address, store.size, view->own, view->own_size);
+    const uintptr_t past = (uintptr_t)executor->region.base + offset - (uintptr_t)view->own;
+    return past < view->own_size ? view->own_size - past : 0;
 }
 
 /* May the step store in this block's payload? Only where all of it is judged afterwards (contents.c): a
@@ -46,11 +43,13 @@ static bool is_explained(const struct executor *executor, const struct step *ste
     const struct model *const model = &executor->model;
     const size_t header_size = model->policy.header_size;
     const size_t start = store.address - (uintptr_t)executor->region.base;
-    if (is_own_data(executor, store)) {
-        return true;
-    }
     *stray = start;
     while (*stray - start < store.size) { /* a part of a block further each time */
+        const size_t own_size = own_size_at(executor, *stray);
+        if (own_size != 0) {
+            *stray += own_size;
+            continue;
+        }
         if (*stray < model->first || *stray >= model_region_size(model)) {
             return false;
         }

@@ -138,6 +138,19 @@ STORES_TEST(a_call_may_store_in_the_heap_s_own_data) {
     assert_false(executor.is_compared);
 }
 
+STORES_TEST(stores_in_a_row_may_go_on_from_a_payload_into_the_heap_s_own_data) {
+    have_two();
+    view->own = at(72);
+    view->own_size = 1;
+    store(40, 33, 0);
+    assert_sound(perform("alloc 1 24"));
+    assert_int_equal(host_stores.count, 1);
+    assert_false(executor.is_compared);
+    have_two();
+    store(40, 34, 0);
+    assert_verdict(perform("alloc 1 24"), "stray-store 73 72 42");
+}
+
 static bool always(const struct executor *judged) {
     (void)judged;
     return true;

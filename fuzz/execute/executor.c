@@ -306,13 +306,9 @@ static struct verdict start_seen(struct executor *executor) {
         .page_count = model->page_count,
         .source = {.extend = extend, .context = executor, .page_limit = model->page_limit},
     };
-    if (executor->stores != NULL) {
-        executor->stores->own = (uintptr_t)view->heap;
-        executor->stores->own_size = view->heap_size;
-    }
     stores_begin(executor->stores, __builtin_frame_address(0));
     executor->started = view->start(&region);
-    stores_note_start(executor->stores);
+    stores_note_start(executor->stores, view->heap, view->heap_size);
     if (!executor->started) {
         return (struct verdict){INVARIANT_REGION, 0, model->page_count, 0};
     }
@@ -437,6 +433,9 @@ static struct verdict judge_spared(struct executor *executor) {
     struct verdict verdict = executor->is_walked ? verdict_sound() : judge_heap(executor, &none, false);
     if (verdict_is_sound(verdict) && !executor->is_compared) {
         verdict = judge_guards(executor);
+    }
+    if (verdict_is_sound(verdict) && !executor->is_compared && executor->trusts_stores) {
+        verdict = judge_poison(executor);
     }
     if (verdict_is_sound(verdict) && !executor->is_compared) {
         verdict = judge_kept_contents(executor, &none);

@@ -355,6 +355,7 @@ struct verdict judge_heap(struct executor *executor, struct step *step, bool exp
         verdict = judge_guards(executor);
     }
     const size_t every = 1 + (model_region_size(&executor->model) - 1) / POISON_STEP_SIZE;
-    const bool due = explained ? !poison_holds(executor, step) : executor->operation_count % every == 0;
+    const bool due = explained ? !poison_holds(executor, step)
+                               : executor->trusts_stores || executor->operation_count % every == 0;
     return due && verdict_is_sound(verdict) ? judge_poison(executor) : verdict;
 }

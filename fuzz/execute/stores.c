@@ -68,8 +68,10 @@ static bool is_explained(const struct executor *executor, const struct step *ste
     return true;
 }
 
-void stores_note_start(struct stores *stores) {
+void stores_note_start(struct stores *stores, const void *own, size_t own_size) {
     if (stores != NULL) {
+        stores->own = (uintptr_t)own;
+        stores->own_size = own_size;
         stores->traced = stores->count != 0;
         stores_end(stores);
     }

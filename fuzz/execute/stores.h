@@ -58,8 +58,8 @@ static inline void stores_end(struct stores *stores) {
     }
 }
 
-/* After the heap's start. */
-void stores_note_start(struct stores *stores);
+/* After the heap's start, which may have chosen where its structure is. */
+void stores_note_start(struct stores *stores, const void *own, size_t own_size);
 
 /* Does each store noted since stores_begin lie in a header that now is what the model expects, in the payload
  * that the step returns, or in the subject's own data? Then no other payload and no other header has changed.

@@ -37,7 +37,7 @@ def make_parser(word, description, out):
     if out:
         parser.add_argument("out", type=pathlib.Path, metavar="OUT", help="the file to write")
         parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
-    parser.add_argument("files", nargs="*", metavar="FILE|DIR", help="programs, or folders of them; - is standard input")
+    parser.add_argument("files", nargs="*", default=[], metavar="FILE|DIR", help="programs, or folders of them; - is standard input")
     parser.add_argument("--bytes", action="store_true", help="read every file as binary, whatever its name and contents")
     add_caller(parser)
     return parser

@@ -34,8 +34,8 @@ bool copy_holds(struct executor *executor, const struct step *step) {
     return false;
 }
 
-void stores_note_start(struct stores *stores) {
-    (void)stores;
+void stores_note_start(struct stores *stores, const void *own, size_t own_size) {
+    (void)stores, (void)own, (void)own_size;
 }
 
 bool stores_explain(const struct executor *executor, const struct step *step) {

@@ -56,7 +56,7 @@ class TestAborts(ToolTest):
         assert "reduced to 1\n" in output
         self.run_tool("sarif", "out", "a.ops", "--force", tool=tool)
         sarif = json.loads((self.folder / "out").read_text())["runs"][0]["results"][0]
-        assert "\nassertion size != 40\n" in sarif["message"]["text"]
+        assert "\nassertion: size != 40\n" in sarif["message"]["text"]
         place = sarif["locations"][0]["physicalLocation"]
         assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("src/kmem.c", line)
 

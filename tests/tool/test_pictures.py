@@ -97,7 +97,7 @@ class TestFiles(PictureTest):
         self.write("program.ops", EXAMPLE)
         self.require_misuse("show", "--html needs the name of the file to write", "program.ops", "--html")
         self.require_misuse("show", "--svg needs the name of the file to write", "program.ops", "--svg")
-        self.require_misuse("show", "there is no option '--png'", "program.ops", "--png")
+        self.require_misuse("show", "there is no option '--png' (did you mean --svg?)", "program.ops", "--png")
         self.require_misuse("show", "it takes a program", "--map")
         self.require_misuse("show", "'program.ops' is one argument too many", "program.ops", "program.ops", "--map")
 

@@ -54,8 +54,11 @@ class SetupTest:
 
     def have_clang(self, *versions, runtimes=True):
         """Compilers that say where their runtimes are."""
+        for name in ("asan", "fuzzer"):
+            (self.programs / f"libclang_rt.{name}.a").touch()
         for version in versions:
-            self.stub(f"clang-{version}", f'case $1 in -print-file-name=*) echo {"/" if runtimes else "/nowhere"} ;; -dumpversion) echo {version}.1.0 ;; esac')
+            folder = self.programs if runtimes else "/nowhere"
+            self.stub(f"clang-{version}", f'case $1 in -print-file-name=*) echo "{folder}/${{1#*=}}" ;; -dumpversion) echo {version}.1.0 ;; esac')
             for program in CLANG_PROGRAMS[1:]:
                 self.stub(f"{program}-{version}", "")
 
@@ -250,7 +253,7 @@ There are no lists of packages here, so what is missing cannot be named. As root
         self.have_debian(missing=["cmake"], offered=[name for name in self.packages if name != "cmake"])
         (self.programs / "cmake").unlink()
         code, _, errors = self.run_script("ci/setup", "fuzz")
-        assert (code, errors) == (ENVIRONMENT, "This system has no package of these names, which fuzzing needs: cmake\n")
+        assert (code, errors) == (ENVIRONMENT, "This system has no package of these names, without which nothing can be built: cmake\n")
 
     @pytest.mark.parametrize("arguments", (["--bogus"], ["fuzz", "more"], ["--list", "bogus"]))
     def test_any_other_argument_ends_with_2_and_installs_nothing(self, arguments):
@@ -315,6 +318,8 @@ class TestClang(SetupTest):
         for program in CLANG_PROGRAMS:
             (self.programs / f"{program}-18").rename(self.programs / program)
         assert self.find("clang", "version") == (SOUND, [str(self.programs / "clang"), "18"])
+        (self.programs / "clang-18.1").symlink_to("clang")  # a name that says too much for a version
+        assert self.find("version") == (SOUND, ["18"])
 
     @pytest.mark.parametrize("said, code", (("Example LLD 18.1.8 (compatible with GNU linkers)", SOUND), ("LLD 17.0.18", ENVIRONMENT)))
     def test_names_without_a_version_count_elsewhere_if_they_say_it(self, said, code, folder):

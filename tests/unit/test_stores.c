@@ -287,6 +287,33 @@ STORES_TEST(poison_is_judged_at_once_where_a_step_changes_it_and_elsewhere_withi
     }
 }
 
+static void *alloc_and_poison_first(size_t size) {
+    void *const payload = alloc(size);
+    PORT_POISON(at(8), 8);
+    return payload;
+}
+
+STORES_TEST(poison_of_any_region_is_judged_within_64_steps_and_at_the_end) {
+    struct subject subject = *executor.subject;
+    view->poisons = true;
+    executor.subject = &subject;
+    for (uint16_t pages = 1; PORT_ADDRESS_SANITIZER && pages <= 6; pages++) {
+        const struct program_header header = {.page_size = 4096, .page_count = pages, .slot_count = 16};
+        for (size_t steps = 1; steps <= STORES_JUDGE_STEPS; steps += STORES_JUDGE_STEPS - 1) {
+            subject.alloc = alloc;
+            assert_sound(executor_start(&executor, &header));
+            assert_sound(perform("alloc 0 24"));
+            subject.alloc = alloc_and_poison_first;
+            struct verdict verdict = perform("alloc 1 24");
+            for (size_t i = 1; verdict_is_sound(verdict) && i < steps; i++) {
+                verdict = perform("alloc 2 0");
+            }
+            assert_int_equal(verdict_is_sound(verdict), steps == 1);
+            assert_verdict(verdict_is_sound(verdict) ? executor_recover(&executor) : verdict, "poison 8 8 0");
+        }
+    }
+}
+
 static void *alloc_and_tell(size_t size) {
     for (size_t i = 0; i < size; i++) {
         __sanitizer_cov_store1(at(8)); /* into a live payload, again and again */

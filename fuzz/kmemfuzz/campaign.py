@@ -30,6 +30,7 @@ LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, wher
 FAULT_SIZE = 2000  # characters of a worker's words that are shown when it has ended without a finding
 LEFT_OUT = ("not asked", "not judged", "set aside")  # how a target's lines begin that say what it leaves out
 SPACE_SECONDS = 0.5  # between looks at the space left
+START_SECONDS = 10  # beyond the end that a campaign waits for its first execution, which a busy machine may take
 
 
 def parse_arguments(arguments):
@@ -127,9 +128,13 @@ class Campaign:
         """Shows the status and collects crashes until the time is over, a stop was requested, or no worker is left."""
         looked = time.monotonic()
         deadline = looked + self.options.seconds
+
+        def is_over():
+            late = time.monotonic() - deadline
+            return late >= 0 and (late >= START_SECONDS or get_figures()["executions"] > 0)
         if not self.stop.received:
             workers.start()
-        while workers.are_left() and not self.stop.received and time.monotonic() < deadline:
+        while workers.are_left() and not self.stop.received and not is_over():
             time.sleep(0.1)
             ended = workers.read()
             self.crashes.add(self.folders.take_artifacts())

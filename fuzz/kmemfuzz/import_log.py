@@ -83,7 +83,7 @@ def detect(stream, formats):
         count(index, [event for event in reader.finish() if not isinstance(event, LineError)])
     best = max(range(len(formats) - 1), key=lambda index: (found[index][2] > 0, found[index][0], -found[index][1]))
     words = found[-1]
-    if words[2] and (not found[best][2] or words[3] > found[best][3]):
+    if words[2] and (not found[best][2] or words[3] > 2 * found[best][3]):
         return formats[-1]
     if not found[best][2]:
         return next((form for form, reader, counts in zip(formats, readers, found) if reader.is_certain and counts[1]), None)
@@ -141,7 +141,7 @@ class Reading:
             try:
                 events = parse(number, text)
             except LineError as error:
-                if number > 1 and not text.endswith("\n"):
+                if number > 1 and error.line is None and not text.endswith("\n"):
                     self.other.add("end", number, f"the log ends within this line, which is left out: {error}")
                 else:
                     self.refuse(error, number)

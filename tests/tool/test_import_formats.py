@@ -183,6 +183,12 @@ class TestLeftOut(ImportTest):
                            "log:4: note: this line is of format mtrace; it is left out, and --format mtrace reads such lines (and 1 more such line)\n"
                            "log:6: note: this line may be a call, but not as format calls has it; it is left out\n")
 
+    def test_an_earlier_call_that_is_an_error_stays_one_though_the_log_ends_within_a_line(self):
+        stop = "Breakpoint 1, kmalloc (size={}) at h.c:1\n".format
+        self.require_errors(f"{stop(24)}Value returned is $1 = (void *) 0x40\n{stop(8)}Continuing.",
+                            "log:3: error: what this malloc returned is missing: gdb's finish shows it",
+                            "1 line cannot be used; correct them, or leave them out with --skip")
+
     def test_a_log_may_end_within_a_line(self):
         self.require_errors("malloc(24) = 0x40\nmalloc(8\n", "log:2: error: this is more, or less, than a call of malloc",
                             "1 line cannot be used; correct them, or leave them out with --skip")

@@ -144,12 +144,32 @@ class TestGdb(ImportTest):
 class TestWords(ImportTest):
     @pytest.mark.parametrize("line", (
         "alloc 24", "alloc at 0x80", "alloc 24 32 at 0x80", "alloc 24 at 0x80 and 0x90", "allocator of 24 bytes at 0x80", "alloc=24 at 0x80",
-        "freed by 0x40", "free 0x18 bytes", "Free heap size: 2000 bytes", "realloc 0x40 to 0x80", "malloc() failed", "allocated at h.c:24 by 0x80"))
+        "freed by 0x40", "free 0x18 bytes", "Free heap size: 2000 bytes", "realloc 0x40 to 0x80", "malloc() failed", "allocated at h.c:24 by 0x80",
+        # What is said of calls and of blocks.
+        "block 0x40 was not freed", "24 bytes allocated at 0x80 not freed", "0x40 wasn't freed", "not freeing 0x40", "use after free of 0x40",
+        "ERROR cannot free 0x40", "failed to free 0x40", "unable to free 0x40", "free of 0x40 failed", "error freeing 0x40", "already freed: 0x40",
+        "0x40 freed twice", "leak of 24 bytes allocated at 0x80", "pointer 0x40 being freed was not allocated", "largest free block 0x40",
+        "failed to allocate 100 bytes, heap at 0x20000000", "free memory: 234567", "Free memory: 250000 bytes", "block 0x80 size 24 allocated",
+        "block 0x40 is free", "mutex 0x40 released", "released lock 0x40",
+        # Sizes in units, and of a doubt.
+        "alloc 2 KB at 0x80", "alloc 2K at 0x80", "alloc 2 pages at 0x80", "alloc 16 words at 0x80", "alloc 3 blocks of 16 bytes at 0x80",
+        "alloc 2 x 16 bytes at 0x80", "alloc 2*16 bytes at 0x80", "alloc 24,100 at 0x80", "alloc size=1,024 at 0x80", "calloc 1,100 bytes at 0x80",
+        "alloc #5 -> 0x80", "memalign 24 bytes at 0x80", "realloc 0x40 96 bytes 48 bytes -> 0x80"))
     def test_a_line_that_leaves_a_doubt_is_none_of_a_call(self, line):
         code, _, errors = self.import_log(f"alloc 24 -> 0x40\n{line}\nfree 0x40\n")
         assert (code, self.operations()[0]) == (SOUND, ["alloc 0 24", "free 0"])
         assert re.fullmatch(r"log:2: note: (no call of an allocator is in this line|this line may be a call, but not as format words has it); "
                             r"it is left out\n", errors)
+
+    def test_which_of_several_numbers_is_the_size(self):
+        self.require("Allocated 1,024 bytes at 0x40\nalloc #5 24 bytes -> 0x800\ncalloc 4,128 -> 0x900\n"
+                     "Resized block 0x40 to 48 bytes (previously 24 bytes) -> 0x80\nResized 0x80 from 24 bytes to 56 bytes: 0x40\n"
+                     "realloc 0x40 96 bytes -> 0x90, 1000 bytes in use\nfailed=0 alloc 8 bytes at 0x1000, 3 blocks of 16 bytes left\nfreed 0x90 (was 96)\n",
+                     ["alloc 0 1024", "alloc 1 24", "zalloc 2 512", "realloc 0 48", "realloc 0 56", "realloc 0 96", "alloc 3 8", "free 0"])
+
+    def test_a_pointer_of_something_else_is_not_the_block_s(self):
+        self.require('thread 0x7f00 malloc 24 -> 0x40\n{"ptr":"0x80","size":8,"event":"allocated"}\nheap: 0x40 freed\ncaller 0x400 free 0x80\n',
+                     ["alloc 0 24", "alloc 1 8", "free 0", "free 1"])
 
     def test_what_fails_and_what_is_null(self):
         self.require("malloc failed: 9000000\nalloc 24 at NULL\nalloc 24 at 0x40\nrealloc 0x40 to 100 bytes failed\nfree (nil)\n",
@@ -173,6 +193,26 @@ class TestWords(ImportTest):
     def test_a_realloc_with_one_pointer_is_reported(self):
         self.require_errors("alloc 24 -> 0x40\nresized 0x40 to 48 bytes\n", "log:2: error: this realloc shows one pointer: whether the block moved "
                             "is unknown", "1 line cannot be used; correct them, or leave them out with --skip")
+
+
+class TestDetect(ImportTest):
+    @pytest.mark.parametrize("name, log, operations", (
+        ("dmalloc", "1: 1: *** alloc: at 't.c:3' for 24 bytes, got '0x7f62fc8|s1'\n1: 2: *** alloc: at 't.c:4' for 48 bytes, got '0x7f62f88|s1'\n"
+                    "1: 3: *** free: at 't.c:5' pnt '0x7f62fc8|s2': size 24, alloced at 't.c:3'\n"
+                    "1: 4: Dumping Not-Freed Pointers Changed Since Start:\n1: 4:  not freed: '0x7f62f88|s1' (48 bytes) from 't.c:4'\n",
+         ["alloc 0 24", "alloc 1 48", "free 0"]),
+        ("calls", "malloc(24) = 0x2000\nfree(0x2000) = <void>\nblock 0x2000 of 24 bytes freed\n", ["alloc 0 24", "free 0"]),
+        ("android", "186: malloc 0xb6038060 20\n186: valloc 0xb6039000 8\n186: free 0xb6038060\n", ["alloc 0 20", "free 0"])))
+    def test_a_line_in_words_takes_no_log_from_its_format(self, name, log, operations):
+        code, output, errors = self.import_log(log)
+        assert (code, self.operations()[0]) == (SOUND, operations), errors
+        assert f"format {name}," in output
+        assert "left out" in errors
+
+    def test_a_call_of_another_format_takes_no_log_from_words(self):
+        code, output, errors = self.import_log("alloc 24 -> 0x40\nmalloc(8) = 0x90\nfreed 0x40\nalloc 8 -> 0x80\n")
+        assert code == SOUND, errors
+        assert "format words," in output
 
 
 class TestLeftOut(ImportTest):

@@ -37,7 +37,8 @@ _EARLIER = frozenset("old was previously formerly".split())  # of a size, not th
 _FAILED = frozenset("failed fails failure".split())
 # What a pointer may be besides that of the block.
 _OTHERS = frozenset("by caller ra pc lr site callsite heap pool zone arena fp handle task ctx context thread tid pid cpu in end next prev head list "
-                    "header flags stack parent owner user module file line cache slab self this base ccount was".split())# And that right before a verb.
+                    "header flags stack parent owner user module file line cache slab self this base ccount was".split())
+# And that right before a verb.
 _THINGS = frozenset("by caller ra pc lr site mutex lock rwlock spinlock semaphore sem task thread timer queue socket connection reference "
                     "ref".split())
 _OTHERS |= _THINGS

@@ -212,6 +212,7 @@ class PatternReader(Reader):
     def __init__(self, patterns):
         self._patterns = patterns
         self._last = None  # pointer that was allocated
+        self._sizes = {}  # by pointer; None: it is free
 
     def parse(self, line, text):
         found = sorted(((match.start(), -match.end(), order, word, match) for order, (word, pattern) in enumerate(self._patterns)
@@ -226,13 +227,23 @@ class PatternReader(Reader):
         for *_, word, match in kept:
             if word == SKIP:
                 continue
-            if word == FREE_LAST:
-                events.append((FREE, self._last, None, 0, 0, line))
-            else:
-                events.append(self._event(word, match.groupdict(), line))
-            if word not in (FREE_LAST, "free"):
-                self._last = events[-1][2]
+            event = (FREE, self._last, None, 0, 0, line) if word == FREE_LAST else self._event(word, match.groupdict(), line)
+            if self._is_new(event):
+                events.append(event)
+            if event[0] != FREE:
+                self._last = event[2]
         return events or (None if text.strip() and not kept else ())
+
+    def _is_new(self, event):
+        """Whether an event is one, and no realloc that moved a block by calls that are lines as well."""
+        kind, old, new, size, *_ = event
+        if kind == REALLOC and new is not None and self._sizes.get(new) == size and self._sizes.get(old, size) is None:
+            return False
+        if old is not None and (kind == FREE or new is not None):
+            self._sizes[old] = None
+        if new is not None:
+            self._sizes[new] = size
+        return True
 
     @staticmethod
     def _event(word, groups, line):

@@ -60,7 +60,7 @@ def open_log(path):
 
 def detect(stream, formats):
     """The format most of whose events are in a log, with an allocation among them; None: there is none. It is lines in
-    words only if the other understands fewer of the lines."""
+    words only if they are more than twice as many as those that the other understands."""
     readers = [form.reader() for form in formats]
     parsers = [parse_with(reader) for reader in readers]
     found = [[0, 0, 0, 0] for _ in formats]  # events, problems, allocations, lines that are understood

@@ -543,9 +543,17 @@ class TestOthers(ImportTest):
                  "05e4:trace:heap:RtlReAllocateHeap handle 00007FFFFE220000, flags 0, ptr 00007FFFFE2208F0, size 0x30, return 00007FFFFE222920, "
                  "status 0.\n05e4:trace:heap:RtlFreeHeap handle 00007FFFFE220000, flags 0, ptr 00007FFFFE222920, return 1, status 0.\n",
          ["alloc 0 32", "realloc 0 48", "free 0"]),
+        ("wine", "24:trace:heap:RtlAllocateHeap handle 00A0, flags 0, size 0x20, return 0000000000B0, status 0.\n"
+                 "24:trace:heap:RtlReAllocateHeap handle 00A0, flags 0, ptr 0000000000B0, size 0x28, return 0000000000B0, status 0.\n"
+                 "24:trace:heap:RtlFreeHeap handle 00C0, flags 0, ptr 0000000000B0, return 0, status 0xc000000d.\n"
+                 "24:trace:heap:RtlAllocateHeap handle 00A0, flags 0, size 0x30, return 0000000000E0, status 0.\n"
+                 "24:trace:heap:RtlFreeHeap handle 00A0, flags 0, ptr 0000000000B0, return 1, status 0.\n"
+                 "24:trace:heap:RtlReAllocateHeap handle 00A0, flags 0, ptr 0000000000B0, size 0x30, return 0000000000E0, status 0.\n",
+         ["alloc 0 32", "realloc 0 40", "alloc 1 48", "free 0"]),
         ("slub", "[ 1338.5] TRACE kmalloc-128 alloc 0xc294ff00 inuse=30 fp=0xc294ff00\n[ 1338.6] TRACE kmalloc-rcl-64 alloc 0x00000000b1 inuse=1 "
-                 "fp=0x          (null)\n[ 1338.7] TRACE kmalloc-1k alloc 0xc0 inuse=1 fp=0xc0\n[ 1338.8] TRACE kmalloc-128 free 0xc294ff00 inuse=3\n",
-         ["alloc 0 128", "alloc 1 64", "free 0"]),
+                 "fp=0x          (null)\n[ 1338.7] TRACE kmalloc-1k alloc 0xc0 inuse=1 fp=0xc0\n[ 1338.8] TRACE kmalloc-128 free 0xc294ff00 inuse=3\n"
+                 "[ 1338.9] TRACE kmalloc-rnd-05-96 alloc 0xd0 inuse=1 fp=0xd0\n[ 1339.0] TRACE kmalloc-rnd-05-96 free 0xd0 inuse=1 fp=0xd0\n",
+         ["alloc 0 128", "alloc 1 64", "free 0", "alloc 0 96", "free 0"]),
         ("words", "ALLOC 0x7fa2c0402a80-0x7fa2c0402a9f [size=32]: thread_1104b6000 |start | main | malloc\n"
                   "FREE  0x7fa2c0402a80-0x7fa2c0402a9f [size=32]: thread_1104b6000 |start | main | free\n",
          ["alloc 0 32", "free 0"]),
@@ -557,6 +565,12 @@ class TestOthers(ImportTest):
                     "17: 4: *** realloc: at 't.c:3' from '0x7f62fc8' (24 bytes) file 't.c:3' to '0x7f59008' (5000 bytes)\n"
                     "17: 5: *** free: at 't.c:3' pnt '0x7f62f88|s2': size 50, alloced at 't.c:3'\n",
          ["alloc 0 24", "zalloc 1 48", "realloc 1 50", "alloc 2 5000", "free 0", "free 1"]),
+        ("dmalloc", "17: 1: *** memalign: at 't.c:3' for 24 bytes, got '0x7f62fc8|s1'\n17: 2: *** valloc: at 't.c:3' for 48 bytes, got '0x7f62000|s1'\n"
+                    "17: 3: *** recalloc: at 't.c:3' from '0x7f62000' (48 bytes) file 't.c:3' to '0x7f62000' (50 bytes)\n"
+                    "17: 4: *** alloc: at 't.c:3' for 5000 bytes, got '0x7f59008|s1'\n"
+                    "17: 4: *** free: at 't.c:3' pnt '0x7f62fc8|s2': size 24, alloced at 't.c:3'\n"
+                    "17: 4: *** recalloc: at 't.c:3' from '0x7f62fc8' (24 bytes) file 't.c:3' to '0x7f59008' (5000 bytes)\n",
+         ["alloc 0 24", "alloc 1 48", "realloc 1 50", "alloc 2 5000", "free 0"]),
         ("calls", "0042|0x100a3ef: Calling malloc(0x18, 0x0, 0x7ff0) => return 0x20000010\n0042|0x100a3f0: Calling free(0x20000010)\n",
          ["alloc 0 24", "free 0"]),
         ("nuttx", "init-5 [0] 0.10: tracing_mark_write: C|5|Heap Usage|96|malloc: heap: 0x60600020 size:24, address: 0x603003a0\n"

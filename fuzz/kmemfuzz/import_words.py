@@ -30,9 +30,10 @@ _BARE = frozenset(("", "of", "x", "for", "to", "from", "failed"))
 _POINTERS = frozenset("ptr p pointer pnt addr address block mem memory".split())
 _BY_NAME = frozenset("ptr p pointer pnt addr address new old".split())  # after which an address needs no 0x
 # What stands before a verb that says of a call, or of a block, what is no call.
-_REPORTS = frozenset("double invalid bad error no to without already still will would after before first next last largest smallest".split())
+_REPORTS = frozenset("double invalid bad illegal wrong missing unexpected error no to without ignoring skip skipping already still will would after before "
+                     "first next last largest smallest total".split())
 _NEGATIONS = frozenset("not never cannot".split())
-_DENIALS = frozenset("twice leaked".split())  # which stand anywhere
+_DENIALS = frozenset("twice leaked ignored rejected refused skipped".split())  # which stand anywhere
 _EARLIER = frozenset("old was previously formerly".split())  # of a size, not the one that is asked for
 _FAILED = frozenset("failed fails failure".split())
 # What a pointer may be besides that of the block.

@@ -183,6 +183,7 @@ class TestWords(ImportTest):
         # What is said of calls and of blocks.
         "block 0x40 was not freed", "24 bytes allocated at 0x80 not freed", "0x40 wasn't freed", "not freeing 0x40", "use after free of 0x40",
         "ERROR cannot free 0x40", "failed to free 0x40", "unable to free 0x40", "free of 0x40 failed", "error freeing 0x40", "already freed: 0x40",
+        "unexpected free of 0x40", "free 0x40 ignored",
         "0x40 freed twice", "leak of 24 bytes allocated at 0x80", "pointer 0x40 being freed was not allocated", "largest free block 0x40",
         "failed to allocate 100 bytes, heap at 0x20000000", "free memory: 234567", "Free memory: 250000 bytes", "block 0x80 size 24 allocated",
         "block 0x40 is free", "mutex 0x40 released", "released lock 0x40",

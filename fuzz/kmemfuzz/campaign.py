@@ -30,6 +30,7 @@ LOG_SHOWN_SIZE = 6000  # characters of a target's own words that are shown, wher
 FAULT_SIZE = 2000  # characters of a worker's words that are shown when it has ended without a finding
 LEFT_OUT = ("not asked", "not judged", "set aside")  # how a target's lines begin that say what it leaves out
 SPACE_SECONDS = 0.5  # between looks at the space left
+HANGING_SECONDS = 15  # that choosing among inputs may take where some never end
 START_SECONDS = 10  # beyond the end that a campaign waits for its first execution, which a busy machine may take
 
 
@@ -209,7 +210,8 @@ class Campaign:
         for worker in ended:
             self.attend(worker)
         self.crashes.finish(self.stop)
-        added, failure = folders.harvest(self.binary)
+        hangs = "hang" in self.crashes.ids.values() or not measure(workers, self.crashes, elapsed, options)["executions"]
+        added, failure = folders.harvest(self.binary, seconds=HANGING_SECONDS if hangs else corpus.MERGE_SECONDS)
         if failure:
             print(f"kmemfuzz fuzz: all inputs are kept, because choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
         self.figures = measure(workers, self.crashes, elapsed, options)

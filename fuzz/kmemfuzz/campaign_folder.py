@@ -140,7 +140,7 @@ class Folders:
                 if corpus.content_name(path.read_bytes()[:fuzzer.MAXIMUM_INPUT_SIZE]) == name:
                     path.unlink()
 
-    def harvest(self, binary, work=None, lock=None):
+    def harvest(self, binary, work=None, lock=None, seconds=corpus.MERGE_SECONDS):
         """Brings to the corpus what a set cover needs of the inputs in a working folder; all of them when the set cover
         fails. Returns (how many were added, why the set cover failed or None)."""
         work, lock = work or self.work, lock or self.lock
@@ -163,7 +163,7 @@ class Folders:
                 else:  # the heap's author has no other copy of ours: what they reach belongs in the corpus
                     corpus.add(candidates, path.read_bytes())
             try:
-                corpus.set_cover(binary, cover, candidates, fuzzer.MAXIMUM_INPUT_SIZE, [lock])
+                corpus.set_cover(binary, cover, candidates, fuzzer.MAXIMUM_INPUT_SIZE, [lock], seconds)
                 merged = cover
             except corpus.CorpusError as error:
                 failure = error

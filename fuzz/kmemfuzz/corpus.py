@@ -11,6 +11,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -23,6 +24,7 @@ PROGRAMS = ("heap", "kernel", "pages")  # the targets whose inputs are programs
 SEED_FOLDERS = ("seeds", "minimised", "regressions", "rust")
 WHOLE_INPUT_SIZE = 1 << 20  # no input of a committed corpus is longer, so none is measured cut short
 PACKED_TOGETHER = 500  # programs: far from what a command line or a blob can hold
+TRY_OUT_SECONDS = 20  # that programs may take of which those are dropped that a heap cannot run
 MERGE_SECONDS = 900  # that merging may take; what has no end is a fault
 AT_CURRENT_FOLDER = -100  # AT_FDCWD of openat and its kin
 RENAME_EXCHANGE = 2
@@ -173,18 +175,32 @@ def canonical(paths):
     return found
 
 
+def _run(command, seconds, **more):
+    """(exit code, output, errors) of a process, which is ended with all that it has started when it takes longer."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+                          **more) as process:
+        try:
+            said, errors = process.communicate(timeout=seconds)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said, errors
+
+
 def drop_unjudged(folder):
-    """Removes the programs from a folder in whose regions a heap of one's own does not start. Returns how many are left. Raises
-    CorpusError when nothing can be run."""
+    """Removes the programs from a folder in whose regions a heap of one's own does not start; not when they take long, as with a
+    heap that hangs. Returns how many are left. Raises CorpusError when nothing can be run."""
     paths = inputs(folder)
     if not paths:
         return 0
-    done = subprocess.run([KMEMFUZZ, "run", "--json", folder], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", check=False, start_new_session=True)
     try:
-        results = json.loads(done.stdout)["results"]
+        code, output, errors = _run([KMEMFUZZ, "run", "--json", folder], TRY_OUT_SECONDS, stderr=subprocess.PIPE)
+        results = json.loads(output)["results"]
+    except subprocess.TimeoutExpired:
+        return len(paths)
     except ValueError as error:
-        raise CorpusError(done.stderr.strip() or f"{KMEMFUZZ} ended with code {done.returncode}") from error
+        raise CorpusError(errors.strip() or f"{KMEMFUZZ} ended with code {code}") from error
     dropped = [result["file"] for result in results if result["verdict"] == "unusable"]
     for path in dropped:
         os.unlink(path)
@@ -205,21 +221,18 @@ def prepare_seeds(target, folder):
         (folder / name).write_bytes(program)
 
 
-def run_fuzzer(binary, *arguments, folder=None, holding=()):
+def run_fuzzer(binary, *arguments, folder=None, holding=(), seconds=MERGE_SECONDS):
     """Runs a target on what the arguments name, in a folder; it keeps the handles of holding open, in case it outlives us.
     Returns (exit code, output)."""
     environment = dict(os.environ, **fuzzer.ENVIRONMENT)
     for name in ("KMEM_STATISTICS", "KMEM_STEPS"):
         environment.pop(name, None)
     try:
-        done = subprocess.run([binary, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=environment, text=True, errors="replace", timeout=MERGE_SECONDS,
-                              check=False, start_new_session=True, pass_fds=holding, cwd=folder)
+        return _run([binary, *arguments], seconds, stderr=subprocess.STDOUT, env=environment, pass_fds=holding, cwd=folder)[:2]
     except subprocess.TimeoutExpired:
-        raise CorpusError(f"{binary} took more than {MERGE_SECONDS} s; its folders hold too much, or it hangs") from None
+        raise CorpusError(f"{binary} took more than {seconds} s; its folders hold too much, or it hangs") from None
     except OSError as error:
         raise CorpusError(f"{binary} cannot be run: {error.strerror}; build it: cmake --build --preset fuzz") from None
-    return done.returncode, done.stdout
 
 
 def measure(binary, *folders):
@@ -239,7 +252,7 @@ def measure(binary, *folders):
     return int(match.group(1)), int(match.group(2))
 
 
-def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE, holding=()):
+def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE, holding=(), seconds=MERGE_SECONDS):
     """Adds to the folder output what the fewest of the candidates need to reach all that they reach and it does not. An
     input that kills the target is left out. Nothing else may write there meanwhile."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -248,6 +261,6 @@ def set_cover(binary, output, candidates, input_size=WHOLE_INPUT_SIZE, holding=(
             pathlib.Path(temporary, name).symlink_to(os.path.abspath(path))
         code, said = run_fuzzer("./target", "-set_cover_merge=1", f"-max_len={input_size}", "-seed=1", "-timeout=10",
                                 "-artifact_prefix=./", "-merge_control_file=control", "output", "candidates",
-                                folder=temporary, holding=holding)
+                                folder=temporary, holding=holding, seconds=seconds)
     if code != 0:
         raise CorpusError(f"the set cover of {candidates} failed:\n{said[-2000:]}")

@@ -19,7 +19,8 @@ from unittest import mock
 
 import pytest
 from kmemfuzz import corpus, corpus_command
-from processes import WAIT_SECONDS
+from folders import FolderTest, write_script
+from processes import WAIT_SECONDS, processes_in, wait_until_none
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = 3
@@ -220,3 +221,22 @@ class TestCommitted:
                               check=True)
         paths = corpus.inputs(ROOT / "corpus" / "minimised")
         assert re.search(rf"(?m)^corpus/minimised +{len(paths)} +{corpus_command.size_of(paths):,} +\d+ +\d+$", done.stdout)
+
+
+class TestHangs(FolderTest):
+    """Programs that do not end are ended, with what they have started."""
+
+    def hanging(self):
+        return write_script(self.folder / "hangs", f"#!/bin/sh\ncd {self.folder}\nsleep 1000 &\nwait\n")
+
+    def test_a_target_is(self):
+        with pytest.raises(corpus.CorpusError, match="took more than 0.2 s"):
+            corpus.run_fuzzer(self.hanging(), seconds=0.2)
+        wait_until_none(processes_in, self.folder)
+
+    def test_a_heap_of_ones_own_is_and_all_programs_stay(self, monkeypatch):
+        monkeypatch.setattr(corpus, "KMEMFUZZ", self.hanging())
+        monkeypatch.setattr(corpus, "TRY_OUT_SECONDS", 0.2)
+        self.write("seeds/a", "1")
+        assert corpus.drop_unjudged(self.folder / "seeds") == 1
+        wait_until_none(processes_in, self.folder)

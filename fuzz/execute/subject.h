@@ -186,7 +186,8 @@ struct subject {
 };
 
 /* For heaps that grow by themselves, as by sbrk: size more bytes, right after what the heap was given by
- * start and by this; NULL: there are no more. */
+ * start and by this; NULL: there are no more, maybe from the first on. So they use start's memory first: a
+ * pure sbrk gives that before it asks here. */
 void *subject_more(size_t size);
 
 /* The subject of the fuzz target and of the tools: a program's own sources may define it. Otherwise it is

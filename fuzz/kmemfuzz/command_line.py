@@ -89,6 +89,9 @@ def place_paths(parser, options, *names):
             setattr(options, name, from_caller(options.caller, value))
 
 
+HEAP_OPTIONS = ("--sources", "--cflags", "--mute", "--build-folder")  # of any word, after a heap's file (heap.py)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors show what was typed without harm to a terminal."""
 
@@ -123,12 +126,13 @@ class Parser(argparse.ArgumentParser):
         late = re.fullmatch(r"(?:.* )?(\S+\.(?:c|cc|cpp|cxx))(?: .*)?", text)
         if kind == "the following arguments are required":
             message = f"it needs {text}"
-        elif kind == "unrecognized arguments" and late:
-            message = f"a heap's file stands right after the word: {self.prog} {late.group(1)}"
         elif kind == "unrecognized arguments" and first.startswith("-"):
             known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+            known += HEAP_OPTIONS if self.prog.startswith("kmemfuzz ") else ()
             near = difflib.get_close_matches(first, known, 1)
             message = f"there is no option '{first}'" + "".join(f" (did you mean {name}?)" for name in near)
+        elif kind == "unrecognized arguments" and late:
+            message = f"a heap's file stands right after the word: {self.prog} {late.group(1)}"
         elif kind == "unrecognized arguments":
             message = f"'{first}' is one argument too many"
         self.exit(EXIT_USAGE, f"{self.prog}: {visible(message)}\n{self.format_usage()}{self.prog} --help says more.\n")

@@ -64,9 +64,9 @@ static enum exit_code tell_sound(const struct diagnosis *diagnosis, const struct
     } else {
         const size_t count = diagnosis->recording.outcome.operation_count;
         printf("%s: sound, digest %016" PRIx64
-               ", %zu operation%s: there is nothing to explain, and nothing is written\n",
-               input_name(options->source), diagnosis->recording.outcome.digest, count,
-               count == 1 ? "" : "s");
+               ", %zu operation%s on %s: there is nothing to explain, and nothing is written\n",
+               input_name(options->source), diagnosis->recording.outcome.digest, count, count == 1 ? "" : "s",
+               subject_under_test->name);
         if (diagnosis->recording.outcome.set_aside != 0) {
             printf("It is so up to %s, which the subject's file sets aside.\n",
                    oracle_id(diagnosis->recording.outcome.set_aside));

@@ -115,7 +115,11 @@ static const char *word_at(const void *unused, size_t index) {
 
 static enum exit_code refuse_word(const char *name) {
     fprintf(stderr, "kmemfuzz: there is no word '%s'", shown(name));
-    command_suggest(name, word_at, NULL, WORD_COUNT);
+    if (command_names_heap(name)) {
+        fprintf(stderr, ": a heap's file stands after one, as in kmemfuzz fuzz %s", shown(name));
+    } else {
+        command_suggest(name, word_at, NULL, WORD_COUNT);
+    }
     return command_end_misuse("", "WORD [HEAP.c] [ARGUMENT...]");
 }
 

@@ -222,7 +222,7 @@ class TestExplain(ExplainTest):
         self.write("sound")
         code, output, errors = self.run_with(HEALTHY, "explain", "sound")
         assert (code, errors) == (SOUND, "")
-        assert re.search(r"^sound: sound, digest [0-9a-f]{16}, \d+ operations: there is nothing to explain, and "
+        assert re.search(r"^sound: sound, digest [0-9a-f]{16}, \d+ operations on kmem: there is nothing to explain, and "
                          r"nothing is written\n$", output)
         code, output, _ = self.run_with(HEALTHY, "explain", "sound", "--json")
         assert (code, json.loads(output)["verdict"]) == (SOUND, "sound")

@@ -444,7 +444,7 @@ class TestTool(ToolTest):
 
     def test_an_unknown_command_or_option_is_named(self):
         for name, nearest in (("walk", ""), ("expain", " (did you mean explain?)"), ("--bogus", ""), ("", ""), ("ru", " (did you mean run?)"), ("RUN", ""),
-                              ("re", " (did you mean reduce or report or replay?)"), ("x" * 1000, "")):
+                              ("re", " (did you mean reduce or report or replay?)"), ("h.c", ": a heap's file stands after one, as in kmemfuzz fuzz h.c"), ("x" * 1000, "")):
             complaint = f"kmemfuzz: there is no word '{name}'{nearest}\nUsage: kmemfuzz WORD [HEAP.c] [ARGUMENT...]\nkmemfuzz --help says more.\n"
             self.require(USAGE, "", complaint, name)
             self.require(USAGE, "", complaint, "help", name)

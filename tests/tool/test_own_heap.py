@@ -179,6 +179,7 @@ class TestMisuse(ToolTest):
         (("fuzz", "--for", "1s", HEAP), USAGE, f"a heap's file stands right after the word: kmemfuzz fuzz {HEAP}"),
         (("explain", "--json", HEAP), USAGE, f"'{HEAP}' is a heap's file, of which one may stand, right after the word"),
         (("fuzz", HEAP, "--sources", "kernel/gone.c"), ENVIRONMENT, "kernel/gone.c: No such file"),
+        (("fuzz", HEAP, "--source", "kernel/heap.c"), USAGE, "there is no option '--source' (did you mean --sources?)"),
         (("fuzz", HEAP, "--sources", "kernel"), USAGE, "kernel is a folder"),
         (("fuzz", HEAP, "--sources", "kernel/heap.h"), USAGE, "kernel/heap.h is no source"),
         (("fuzz", HEAP, "--sources", "'kernel/heap.c"), USAGE, "No closing quotation"),

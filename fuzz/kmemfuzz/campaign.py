@@ -210,11 +210,11 @@ class Campaign:
         for worker in ended:
             self.attend(worker)
         self.crashes.finish(self.stop)
-        hangs = "hang" in self.crashes.ids.values() or not measure(workers, self.crashes, elapsed, options)["executions"]
+        self.figures = measure(workers, self.crashes, elapsed, options)
+        hangs = "hang" in self.crashes.ids.values() or not self.figures["executions"]
         added, failure = folders.harvest(self.binary, seconds=HANGING_SECONDS if hangs else corpus.MERGE_SECONDS)
         if failure:
             print(f"kmemfuzz fuzz: all inputs are kept, because choosing among them failed: {visible_lines(failure)}", file=sys.stderr)
-        self.figures = measure(workers, self.crashes, elapsed, options)
         self.figures.update(corpus=str(folders.corpus), files_kept=len(corpus.inputs(folders.corpus)), added=added,
                             findings_folder=str(folders.findings), interrupted=self.stop.received,
                             findings=self.crashes.findings())

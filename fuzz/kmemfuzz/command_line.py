@@ -89,7 +89,9 @@ def place_paths(parser, options, *names):
             setattr(options, name, from_caller(options.caller, value))
 
 
-HEAP_OPTIONS = ("--sources", "--cflags", "--mute", "--build-folder")  # of any word, after a heap's file (heap.py)
+# What any word takes after a heap's file (heap.py), by what a line of the heap's settings begins with.
+HEAP_OPTIONS = {"--sources": "source", "--cflags": "flag", "--mute": "mute"}
+HEAP_FOLDER_OPTION = "--build-folder"
 
 
 class Parser(argparse.ArgumentParser):
@@ -128,7 +130,7 @@ class Parser(argparse.ArgumentParser):
             message = f"it needs {text}"
         elif kind == "unrecognized arguments" and first.startswith("-"):
             known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-            known += HEAP_OPTIONS if self.prog.startswith("kmemfuzz ") else ()
+            known += (*HEAP_OPTIONS, HEAP_FOLDER_OPTION) if self.prog.startswith("kmemfuzz ") else ()
             near = difflib.get_close_matches(first, known, 1)
             message = f"there is no option '{first}'" + "".join(f" (did you mean {name}?)" for name in near)
         elif kind == "unrecognized arguments" and late:

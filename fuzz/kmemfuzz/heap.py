@@ -19,13 +19,11 @@ import time
 
 from kmemfuzz import build_errors, llvm
 from kmemfuzz.llvm import SOURCES  # of the harness
-from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_USAGE
+from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_USAGE, HEAP_FOLDER_OPTION, HEAP_OPTIONS
 from kmemfuzz.outside_text import shell_word, visible, visible_lines
 
 SUFFIXES = (".c", ".cc", ".cpp", ".cxx")  # of a subject
 OBJECT_SUFFIXES = (".o", ".a")
-OPTIONS = {"--sources": "source", "--cflags": "flag", "--mute": "mute"}  # what a line of the settings begins with
-FOLDER_OPTION = "--build-folder"
 PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a board's, the image
 IMAGE = ("replay",)
 NEEDED = {"cmake": "cmake", "ninja": "ninja-build", "objcopy": "binutils"}  # Debian's packages
@@ -96,7 +94,7 @@ class Settings:
             kind, _, value = line.partition(" ")
             if kind == "subject" and value != subject.name:
                 raise Refused(f"{path} is of {value}, and {subject.name} would share its folder: rename one of the two")
-            if kind in OPTIONS.values() and value:
+            if kind in HEAP_OPTIONS.values() and value:
                 getattr(self, kind).append(os.path.normpath(subject.parent / value) if kind == "source" else value)
             elif line and kind not in ("#", "subject"):
                 raise Refused(f"{path}:{number}: '{line}' is no setting; a line is one of: subject FILE, source FILE, flag FLAG, mute CHECK")
@@ -157,8 +155,8 @@ class Heap:
 
     def arguments(self):
         """What a word is given to be about this heap as this process is."""
-        return [self.shown, f"{FOLDER_OPTION}={self.build}",
-                *(f"{option}={shlex.join(getattr(self._settings, kind))}" for option, kind in OPTIONS.items())]
+        return [self.shown, f"{HEAP_FOLDER_OPTION}={self.build}",
+                *(f"{option}={shlex.join(getattr(self._settings, kind))}" for option, kind in HEAP_OPTIONS.items())]
 
     def _shown(self, path):
         """A path as it would be typed here."""
@@ -208,7 +206,7 @@ class Heap:
         build.mkdir(parents=True, exist_ok=True)
         configured = build / "configured"  # the mark of a folder that is ours to remove
         if not configured.is_file() and any(build.iterdir()):
-            raise Refused(f"{os.path.relpath(build)} is not empty, and no build of kmemfuzz; name another {FOLDER_OPTION}")
+            raise Refused(f"{os.path.relpath(build)} is not empty, and no build of kmemfuzz; name another {HEAP_FOLDER_OPTION}")
         environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
         definitions = self.definitions()
         places = f"{SOURCES}\n{build}\n{llvm.place()}\n"
@@ -305,14 +303,14 @@ def take(word, arguments):
         name, equals, value = argument.partition("=")
         if argument == "--":
             rest += [argument, *waiting]
-        elif name in OPTIONS or name == FOLDER_OPTION:
+        elif name in HEAP_OPTIONS or name == HEAP_FOLDER_OPTION:
             value = value if equals else next(waiting, None)
             if value is None:
                 raise Refused(f"{name} needs a value")
-            if name == FOLDER_OPTION:
+            if name == HEAP_FOLDER_OPTION:
                 build_folder = value
             else:
-                given[OPTIONS[name]] = _split(name, value)
+                given[HEAP_OPTIONS[name]] = _split(name, value)
         else:
             rest.append(argument)
     CURRENT = Heap(arguments[0], given, build_folder)

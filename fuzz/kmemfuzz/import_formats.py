@@ -2,6 +2,7 @@
 the events of a line, () for a blank or a mark, None for one that is not about memory, or raises LineError; finish() gives the events
 that are left at the end, and LineErrors."""
 
+import collections
 import heapq
 import pathlib
 import re
@@ -17,6 +18,7 @@ REORDERED = 4096  # events of a kernel's trace that wait for earlier ones of oth
 PAGE_SIZE = 4096  # of the machine that a kernel's trace is of
 WORDS = {"alloc": ALLOC, "zalloc": ZALLOC, "realloc": REALLOC, "free": FREE}  # of patterns
 FREE_LAST = "free-last"  # of a file of patterns: frees what was allocated last
+FREED = 64  # of the latest frees, that a realloc may be said to have made: other threads' are among them
 SKIP = "skip"  # and this: says again what other lines say
 GROUPS = {"pointer", "size", "old", "count", "alignment"}
 
@@ -212,7 +214,8 @@ class PatternReader(Reader):
     def __init__(self, patterns):
         self._patterns = patterns
         self._last = None  # pointer that was allocated
-        self._sizes = {}  # by pointer; None: it is free
+        self._sizes = {}  # of live blocks, by pointer
+        self._freed = collections.deque(maxlen=FREED)  # pointers
 
     def parse(self, line, text):
         found = sorted(((match.start(), -match.end(), order, word, match) for order, (word, pattern) in enumerate(self._patterns)
@@ -237,10 +240,11 @@ class PatternReader(Reader):
     def _is_new(self, event):
         """Whether an event is one, and no realloc that moved a block by calls that are lines as well."""
         kind, old, new, size, *_ = event
-        if kind == REALLOC and new is not None and self._sizes.get(new) == size and self._sizes.get(old, size) is None:
+        if kind == REALLOC and new is not None and self._sizes.get(new) == size and old not in self._sizes and old in self._freed:
             return False
         if old is not None and (kind == FREE or new is not None):
-            self._sizes[old] = None
+            self._sizes.pop(old, None)
+            self._freed.append(old)
         if new is not None:
             self._sizes[new] = size
         return True

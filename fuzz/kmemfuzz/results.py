@@ -308,10 +308,9 @@ def details(result):
         end = " (freeing everything at the end)" if operation["recovery"] else ""
         lines.append(f"operation {operation['index']}: {operation['text']}{end}")
     place = result.get("place")
-    if place and "where" not in result:
-        result["where"] = f"{place['function']}, {place['file']}:{place['line']}"
-    return lines + [f"{name}: {result[name]}" for name in ("signal", "where", "expected", "observed", "fact", "assertion", "fault")
-                    if name in result]
+    said = {"where": f"{place['function']}, {place['file']}:{place['line']}", **result} if place else result
+    return lines + [f"{name}: {said[name]}" for name in ("signal", "where", "expected", "observed", "fact", "assertion", "fault")
+                    if name in said]
 
 
 def found_by(bug, quote=visible):

@@ -25,8 +25,9 @@ def name_of(data):
     """What libFuzzer calls an input."""
     return hashlib.sha1(data).hexdigest()
 
-# As libFuzzer: as a worker it does what the file behaviour says, for which there are words, of which each crash happens once;
-# a set cover takes all candidates; on one file it says what violated holds.
+# As libFuzzer: as a worker it does what the file behaviour says, for which there are words, of which each crash happens once,
+# and nothing is executed before runs_on, so that no campaign's time is over before; a set cover takes all candidates; on one
+# file it says what violated holds.
 FUZZER = r"""#!/bin/sh
 for argument in "$@"; do
     case $argument in
@@ -38,12 +39,13 @@ for argument in "$@"; do
     esac
 done
 name() { printf '%s' "$1" | sha1sum | cut -c1-40; }
-begins() { printf 'INFO: Loaded 1 PC tables (20 PCs): 20 [0x5601,0x5701),\n#100\tINITED cov: 8 ft: 9 corp: 1/1b exec/s: 10 rss: 1Mb\n' >&2; }
+begins() { printf 'INFO: Loaded 1 PC tables (20 PCs): 20 [0x5601,0x5701),\n#0\tINITED cov: 8 ft: 9 corp: 1/1b exec/s: 0 rss: 1Mb\n' >&2; }
+executes() { printf '#100\tpulse  cov: 8 ft: 9 corp: 1/1b exec/s: 10 rss: 1Mb\n' >&2; }
 finds() { printf '%s' "$1" >"$first/$(name "$1")"; }
 saves() { saved=${prefix}crash-$(name "$1"); printf '%s' "$1" >"$saved"; }
 dies() { cat violated >&2; echo "artifact_prefix='$prefix'; Test unit written to $saved" >&2; exit 77; }
 crashes() { [ -e "$first/../did-$1" ] || { : >"$first/../did-$1"; saves "$1"; dies; }; }
-runs_on() { : >ready; while :; do sleep 0.05; done; }
+runs_on() { executes; : >ready; while :; do sleep 0.05; done; }
 case $mode in
 worker) . ./behaviour ;;
 merge) cd "$TREE"; . ./merging; cp "$TMPDIR"/tmp*/candidates/* "$TMPDIR"/tmp*/output ;;
@@ -77,6 +79,7 @@ sys.path.insert(0, sys.argv.pop(1))
 os.environ["TREE"] = os.getcwd()
 from kmemfuzz import campaign, campaign_folder, campaign_status, child, crashes, workers
 campaign.prepare_build = lambda preset, stop: 0
+campaign.START_SECONDS = 240
 campaign_status.STATUS_SECONDS = {True: 0.2, False: 0.2}
 campaign_folder.MINIMUM_FREE_SIZE = 1 << 20
 for name, value in json.loads(sys.argv.pop(1)).items():

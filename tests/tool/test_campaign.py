@@ -288,8 +288,8 @@ class TestEnd(CampaignTree):
         self.require_kept(inputs=[b"one"])
 
     def test_a_campaign_that_executes_nothing_ends_with_3_and_says_what_the_workers_said(self):
-        process = self.start("echo 'what it says'; echo 'and complains' >&2; runs_on\n", "--for", "1s", before="")
-        code, output, errors = self.finish(process)
+        code, output, errors = self.run_campaign("echo 'what it says'; echo 'and complains' >&2; exec sleep 600\n", "--for", "1s",
+                                                 before="", settings={"campaign.START_SECONDS": 5})
         assert code == ENVIRONMENT
         assert "\nkmemfuzz fuzz: nothing was executed; the workers said:\nand complains\n" in errors
         assert "\n  executions          0 (0/s)\n" in output
@@ -304,7 +304,7 @@ class TestEnd(CampaignTree):
         assert "kmemfuzz fuzz: a worker ended with code 1 without saving an input; it said:\nno such flag\n" in errors
 
     def test_a_worker_that_was_killed_is_started_again_but_the_campaign_is_not_sound(self):
-        code, output, errors = self.run_until_ready("[ -e killed ] || { : >killed; kill -9 $$; }; runs_on\n", "--json")
+        code, output, errors = self.run_until_ready("[ -e killed ] || { executes; : >killed; kill -9 $$; }; runs_on\n", "--json")
         figures = json.loads(output)
         assert (code, figures["executions"], figures["restarts"], figures["workers_lost"]) == (ENVIRONMENT, 200, 1, 0)
         assert "kmemfuzz fuzz: a worker ended with code -9 without saving an input" in errors

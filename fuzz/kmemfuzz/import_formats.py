@@ -257,6 +257,10 @@ class PatternReader(Reader):
                 return pointer(text)
             except LineError:
                 return text or None
+        if word != "free" and not groups["size"]:
+            raise LineError("no size", f"the expression for {word} finds no size in this line")
+        if word == "free" and not groups["pointer"]:
+            raise LineError("no pointer", "the expression for free finds no pointer in this line")
         size = number((groups.get("size") or "0").strip()) * number((groups.get("count") or "1").strip())
         alignment = number((groups.get("alignment") or "0").strip())
         if word == "free":

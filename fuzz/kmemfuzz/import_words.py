@@ -24,20 +24,24 @@ _VERB = re.compile(r"(?:\w*_|[kvx]|kv|pvport|vport|p|je)?(?:(?P<re>re-?m?alloc(?
                    r"|(?P<zero>[cz]m?alloc)|(?P<aligned>memalign|aligned_alloc|alloc_aligned|malloc_aligned)"
                    r"|(?P<plain>m?alloc(?:ed|'d|at(?:e[sd]?|ing|ion))?))", re.IGNORECASE)
 _KINDS = {"re": REALLOC, "free": FREE, "zero": ZALLOC, "aligned": ALIGNED, "plain": ALLOC}
-_SIZES = frozenset("size sz bytes nbytes len length req requested".split())
+_SIZES = frozenset((*"size sz bytes nbytes len length req requested".split(), "new size", "old size"))
 _COUNTS = frozenset("count nmemb n num".split())
 _BARE = frozenset(("", "of", "x", "for", "to", "from", "failed"))
 _POINTERS = frozenset("ptr p pointer pnt addr address block mem memory".split())
 _BY_NAME = frozenset("ptr p pointer pnt addr address new old".split())  # after which an address needs no 0x
 # What stands before a verb that says of a call, or of a block, what is no call.
 _REPORTS = frozenset("double invalid bad illegal wrong missing unexpected error no to without ignoring skip skipping already still will would after before "
-                     "first next last largest smallest total".split())
+                     "merging splitting coalescing found first next last largest smallest total".split())
 _NEGATIONS = frozenset("not never cannot".split())
 _DENIALS = frozenset("twice leaked ignored rejected refused skipped".split())  # which stand anywhere
-_EARLIER = frozenset("old was previously formerly".split())  # of a size, not the one that is asked for
+_EARLIER = frozenset(("old size", *"old was previously formerly".split()))  # of a size, not the one that is asked for
 _FAILED = frozenset("failed fails failure".split())
+_UNABLE = frozenset((("could", "not"), ("can", "not"), ("unable", "to")))
+# What is free where a line says how much: "heap free: 0x12340", "Free memory: 0x3d090"; and what such a line says before that.
+_ROOM = frozenset("memory mem heap space size ram stack list blocks pages".split())
+_SUMMARY = frozenset("used total available largest".split())
 # What a pointer may be besides that of the block.
-_OTHERS = frozenset("by caller ra pc lr site callsite heap pool zone arena fp handle task ctx context thread tid pid cpu in end next prev head list "
+_OTHERS = frozenset("by from caller ra pc lr site callsite heap pool zone arena fp handle task ctx context thread tid pid cpu in end next prev head list "
                     "header flags stack parent owner user module file line cache slab self this base ccount was".split())
 # And that right before a verb.
 _THINGS = frozenset("by caller ra pc lr site mutex lock rwlock spinlock semaphore sem task thread timer queue socket connection reference "
@@ -53,8 +57,9 @@ def _kind(word):
 
 @functools.lru_cache(4096)
 def _label(word):
-    """The last part of a name, in small letters: block_size and blockSize are a size."""
-    return re.split("_|(?<=[a-z])(?=[A-Z])", word)[-1].lower()
+    """The last part of a name, in small letters: block_size and blockSize are a size; of a size that is old or new, both."""
+    parts = [part.lower() for part in re.split("_|(?<=[a-z])(?=[A-Z])", word)]
+    return f"{parts[0]} {parts[-1]}" if parts[0] in ("old", "new") and parts[-1] in _SIZES else parts[-1]
 
 
 class Values:
@@ -63,7 +68,10 @@ class Values:
     def __init__(self, kind, before=None):
         self.kind = kind
         self.pointers, self.sizes, self.bare, self.counts, self.alignment = [], [], [], [], 0
+        self.new_sizes = []  # which count before the others
         self.failed = self.new_first = False
+        self.is_free_word = False  # is the verb "free", which a word for room may go with
+        self.is_room = False  # so it does: it frees what is live only
         self.is_reported = False  # is it what is said of a call, unless that failed
         self.is_doubtful = False
         if before:  # what is said by name before the verb counts too
@@ -73,7 +81,9 @@ class Values:
         self.is_doubtful |= label == "x" and self.kind != ZALLOC
         if label in ("align", "alignment"):
             self.alignment = value
-        elif label in _SIZES or unit:
+        elif label == "new size":
+            self.new_sizes.append(value)
+        elif (label in _SIZES or unit) and label != "old size":
             self.sizes.append(value)
         elif label in _COUNTS:
             self.counts.append(value)
@@ -91,9 +101,13 @@ class Values:
             for value in values:
                 self.add_number(value, label, unit)
 
+    def is_empty_of(self, kind):
+        """Whether this is a verb of that kind and nothing after it."""
+        return self.kind == kind and not (self.pointers or self.sizes or self.bare or self.counts)
+
     def event(self, line):
         """The event; None: these are no values of one. Raises LineError."""
-        kind, sizes = self.kind, self.sizes or self.bare
+        kind, sizes = self.kind, self.new_sizes or self.sizes or self.bare
         if self.is_doubtful or (kind == FREE if self.failed else self.is_reported):
             return None
         if kind == FREE:
@@ -125,8 +139,12 @@ class WordsReader:
     is_certain = False
     nested = 0
 
+    def __init__(self):
+        self._live = set()  # pointers
+        self._doubted = None  # the pointer of an allocation that is left out, in the line that is read
+
     def left_out(self, text):
-        return got_elsewhere(text)
+        return (None, self._doubted) if self._doubted else got_elsewhere(text)
 
     def finish(self):
         return []
@@ -135,8 +153,10 @@ class WordsReader:
     def _begin(name, kind, before, said, is_named):
         """What a verb begins, after two words. is_named: it is the value of a name, as in op=free, and no state of a block."""
         values = Values(kind, before)
-        values.failed = not _FAILED.isdisjoint(said)
+        is_unable = said in _UNABLE or said[1] == "cannot" or said[1].endswith("n't")
+        values.failed = not _FAILED.isdisjoint(said) or (is_unable and name[-1] not in "dD")
         values.is_reported = said[1] in _REPORTS
+        values.is_free_word = name.lower() == "free"
         if values.pointers and not is_named:
             if kind == FREE:
                 values.is_reported |= name.lower() == "free"
@@ -149,7 +169,7 @@ class WordsReader:
         values = Values(None)
         label = word = ""
         adjacent, end = None, 0  # the pointer right before a verb, and where it ends
-        is_named = is_denied = is_negated = False
+        is_named = is_denied = is_negated = is_summary = False
         for match in _TOKEN.finditer(text):
             name = match["word"]
             if name:
@@ -160,10 +180,14 @@ class WordsReader:
                     values.failed |= label in _FAILED and match["assigned"] in (None, ":")
                     is_negated |= label in _NEGATIONS or label.endswith("n't")
                     is_denied |= label in _DENIALS
+                    is_summary |= label in _SUMMARY
                 else:
+                    if kind == ALLOC and values.is_empty_of(ZALLOC):  # k_calloc: alloc ...
+                        kind = ZALLOC
                     if adjacent is not None and text[end:match.start()] == " " and not values.pointers:
                         values.pointers.append(adjacent)
                     values = self._begin(name, kind, values if values.kind is None else None, (word, label), is_named)
+                    values.is_room = values.is_free_word and (is_summary or (label in _ROOM and text[:match.start()].lower().endswith(f"{label} ")))
                     found.append(values)
                     is_denied |= is_negated
                     label = word = ""
@@ -185,9 +209,12 @@ class WordsReader:
                     adjacent = None if label in _THINGS else where
                     if label in _POINTERS:
                         values.pointers.append(where)
-                elif label not in _OTHERS or (label == "from" and values.kind == REALLOC):
-                    values.new_first |= not values.pointers and "new" in (word, label)
-                    values.pointers.append(where)
+                else:
+                    is_other = label in _OTHERS and (label != "from" or values.kind != REALLOC)
+                    values.is_room |= values.is_free_word and label in _ROOM and not (is_other and text[match.start() - 1] == "=")
+                    if not is_other:
+                        values.new_first |= not values.pointers and "new" in (word, label)
+                        values.pointers.append(where)
             elif match["scale"]:
                 values.is_doubtful |= values.kind is not None and not values.sizes
             elif number and not match["rest"] and _EARLIER.isdisjoint((word, label)) and (label, values.kind) != ("from", REALLOC):
@@ -196,5 +223,15 @@ class WordsReader:
                     values.is_doubtful |= text[:match.start()].endswith(("*", "* "))
                     add(int(number) if number.isdigit() else number, label, match["unit"])
             label = word = ""
-        events = [event for event in (values.event(line) for values in found if values.failed or not is_denied) if event]
+        events = []
+        self._doubted = None
+        for values in found:
+            event = values.event(line) if values.failed or not is_denied else None
+            if event and not (values.is_room and event[1] not in self._live):
+                events.append(event)
+                self._live.discard(event[1])
+                if event[2]:
+                    self._live.add(event[2])
+            elif values.is_doubtful and values.kind in (ALLOC, ZALLOC, ALIGNED) and len(values.pointers) == 1:
+                self._doubted = values.pointers[0]
         return events or (None if text.strip() else ())

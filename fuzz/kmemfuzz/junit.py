@@ -14,7 +14,8 @@ def _add_case(suite, file):
 
 
 def _failure_text(result):
-    return visible_lines("\n".join([results.headline(result), *results.details(result), "", "to run it again:", results.again(result)]))
+    words = "; ".join(filter(None, (results.reduced_from(result), "to run it again:")))
+    return visible_lines("\n".join([results.headline(result), *results.details(result), "", words, results.again(result)]))
 
 
 def document_of(run):

@@ -313,6 +313,12 @@ def details(result):
                     if name in said]
 
 
+def reduced_from(result):
+    """How many operations a failure was reduced from, in words; none if it was not."""
+    count = result["program"]["operations"]
+    return f"reduced from {count} operation{'' if count == 1 else 's'}" if "reduced" in result else ""
+
+
 def found_by(bug, quote=visible):
     """Which inputs a bug was found by, in a line; quote makes a name fit for that."""
     more = len(bug) - 1

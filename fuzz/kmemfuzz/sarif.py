@@ -67,9 +67,8 @@ def _message(bug, has_place):
     """What a result says, its figures those of the program that it ends with. GitHub shows a related place only where it is linked."""
     head = _escape("\n".join([results.headline(bug[0]), *results.details(bug[0])]))
     found = _escape(results.found_by(bug)) + (": [the program](1)" if has_place else "")
-    count = bug[0]["program"]["operations"]
-    reduced = [f"reduced from {count} operation{'' if count == 1 else 's'}:", ""] if "reduced" in bug[0] else []
-    return "\n".join([head, found, "", *reduced, _escape(results.program_of(bug[0]))])
+    words = results.reduced_from(bug[0])
+    return "\n".join([head, found, "", *([f"{words}:", ""] if words else []), _escape(results.program_of(bug[0]))])
 
 
 def _result(bug, index):

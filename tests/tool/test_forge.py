@@ -199,7 +199,7 @@ class TestJunit(ForgeTest):
         assert (fails.get("classname"), fails.get("file")) == ("programs.deep", "programs/deep/fails.ops")
         failure, = fails
         assert (failure.get("type"), failure.get("message")) == ("free-merged", SENTENCE)
-        assert failure.text.endswith(f"\nkmemfuzz run - <<'END'\n{REDUCED}END")
+        assert failure.text.endswith(f"\n\nreduced from 2 operations; to run it again:\nkmemfuzz run - <<'END'\n{REDUCED}END")
 
     def test_sound_programs_are_tests_that_pass_each_by_its_whole_path(self):
         for name in ("a.ops", "x/a.ops", "x/x/a.ops"):

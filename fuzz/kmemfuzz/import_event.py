@@ -10,6 +10,7 @@ LINE_MOST = 1 << 16  # characters of a line
 SIZE_MOST = (1 << 64) - 1
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
+_POINTER_DIGITS = (8, 12, 16)  # of 32 bits, of a Linux process, of 64 bits: in decimal these have 9 and 10, 14 and 15, 20
 _NULLS = ("(nil)", "nil", "NULL", "(null)", "null", "0")
 
 
@@ -30,14 +31,14 @@ class LineError(Exception):
 
 
 def pointer(text):
-    """A pointer as programs print it: hexadecimal with 0x or with a letter or 12 digits in it, else decimal. None: NULL. Raises
-    LineError."""
+    """A pointer as programs print it: hexadecimal with 0x, a letter, or as many digits as %p without 0x has, else decimal. None: NULL.
+    Raises LineError."""
     if text in _NULLS:
         return None
     try:
         if text[:2] in ("0x", "0X"):
             return int(text, 16) or None
-        if text.isascii() and text.isdigit() and not (text[0] == "0" and len(text) >= 8):
+        if text.isascii() and text.isdigit() and len(text) not in _POINTER_DIGITS and not (text[0] == "0" and len(text) >= 8):
             return int(text) or None
     except ValueError:
         pass

@@ -190,6 +190,11 @@ class TestCallLines(ImportTest):
     def test_any_prefix_number_and_place_of_the_result(self, line):
         self.require(f"{line}\n0.001 free(0x10)\n", ["alloc 0 24", "free 0"])
 
+    def test_as_many_digits_as_a_pointer_has_are_hexadecimal(self):
+        self.require("malloc(24) = 20001000\nmalloc(8) = 20001020\nfree(20001010)\nfree(0x20001020)\nmalloc(8) = 536875264\nfree(0x20001100)\n",
+                     ["alloc 0 24", "alloc 1 8", "interior 0 2", "free 1", "alloc 1 8", "free 1"],
+                     notes="log:3: note: freed, but 16 bytes inside the block of line 1: it becomes interior\n")
+
     @pytest.mark.parametrize("line", ("free((void*)0x10)", "free((void *)0x10)", "_ZdlPvSt11align_val_t(0x10, 64, 1, 0) = 1",
                                       "a->operator delete(void*)(0x10) = <void>", "free(0x10) = <void> <0.001>"))
     def test_any_way_to_free(self, line):

@@ -27,6 +27,8 @@ OBJECT_SUFFIXES = (".o", ".a")
 PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a board's, the image
 IMAGE = ("replay",)
 NEEDED = {"cmake": "cmake", "ninja": "ninja-build", "objcopy": "binutils"}  # Debian's packages
+HARNESS = "fuzz"  # the preset of which the checkout's build is linked, rather than compiled once more
+BUILD_HARNESS = '. ci/lib/common.sh && TARGETS=$1 && build "$2"'  # at the top of the checkout
 OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
@@ -44,6 +46,26 @@ class Refused(Exception):
     def __init__(self, text, code=EXIT_USAGE):
         super().__init__(text)
         self.code = code
+
+
+def _make_harness(environment):
+    """Sees to the harness that the programs of all heaps are linked with. Returns its folder, or "" where there is no checkout to
+    build it in. Raises Refused."""
+    build = SOURCES / "build" / HARNESS
+    if not (SOURCES / "ci/lib/common.sh").is_file() or not os.access(build if build.is_dir() else SOURCES, os.W_OK):
+        return ""
+    programs = PROGRAMS[HARNESS]
+    cache = build / "CMakeCache.txt"
+    clang = llvm.place().replace("\n", ";")
+    marks = (f"KMEM_CLANG:INTERNAL={clang}", f"CMAKE_HOME_DIRECTORY:INTERNAL={SOURCES}")
+    lines = set(cache.read_text(encoding="utf-8", errors="replace").splitlines()) if cache.is_file() else ()
+    made = subprocess.run(["ninja", "-C", build, "-n", *programs], env=environment, capture_output=True, text=True, check=False)
+    if not lines or not lines.issuperset(marks) or "ninja: no work to do" not in made.stdout:
+        done = subprocess.run(["bash", "-c", BUILD_HARNESS, "bash", " ".join(programs), HARNESS], env=environment, cwd=SOURCES,
+                              stdin=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise Refused("the harness that heaps are linked with does not build", EXIT_ENVIRONMENT)
+    return build
 
 
 def _split(name, text):
@@ -208,7 +230,7 @@ class Heap:
         if not configured.is_file() and any(build.iterdir()):
             raise Refused(f"{os.path.relpath(build)} is not empty, and no build of kmemfuzz; name another {HEAP_FOLDER_OPTION}")
         environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
-        definitions = self.definitions()
+        definitions = [*self.definitions(), f"-DKMEM_HARNESS={_make_harness(environment) if preset == HARNESS else ''}"]
         places = f"{SOURCES}\n{build}\n{llvm.place()}\n"
         arguments = places + "\n".join(definitions)
         log = []

@@ -56,6 +56,10 @@ class TestOwnHeap:
         assert lines[1:] == ["subject my_heap.c", "source ../kernel/heap.c", "flag -std=c99", "flag -Wall", "flag -I../kernel"]
         assert (self.top / PLACE / ".gitignore").read_text(encoding="utf-8") == "/build/\n/findings/\n"
 
+    def test_the_checkouts_harness_is_linked_and_not_compiled_again(self):
+        compiled = json.loads((self.top / PLACE / "build/fuzz/compile_commands.json").read_text(encoding="utf-8"))
+        assert [its["file"] for its in compiled] == [str(self.top / HEAP), str(self.top / "kernel/heap.c")]
+
     def test_a_campaign_leaves_a_corpus_beside_it_that_all_words_take(self):
         code, output, errors = self.run("fuzz", HEAP, "--for", "1s", "--jobs", "1", "--json")
         assert code == SOUND, errors
@@ -67,7 +71,7 @@ class TestOwnHeap:
         count = len(list((self.top / PLACE / "corpus").iterdir()))
         assert count == figures["files_kept"] > 0
         code, output, _ = self.run("run", HEAP)
-        assert (code, output.splitlines()[-1]) == (SOUND, f"{count} sound, 0 with violations, 0 unusable")
+        assert (code, output.splitlines()[-1]) == (SOUND, f"{count} sound, 0 with violations, 0 unusable"), output
         code, output, _ = self.run("corpus", "my_heap.c", "status", "--json", folder="tests")
         assert (code, json.loads(output)[0]["folder"]) == (SOUND, "my_heap.fuzz/corpus")
         assert self.run("corpus", HEAP, "merge", ROOT / "corpus/seeds")[0] == SOUND
@@ -230,6 +234,7 @@ def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
     write_file(folder / "my_heap.c", "")
     own = heap.Heap(str(folder / "my_heap.c"), {}, None)
     run = []
+    monkeypatch.setattr(heap, "_make_harness", lambda _environment: "")
     monkeypatch.setattr(heap.subprocess, "run", lambda command, **_: run.append(command[1]) or subprocess.CompletedProcess(command, SOUND, b""))
     for version, configured in (("19", ["--preset", "--build"]), ("19", ["--build"]), ("14", ["--preset", "--build"])):
         kept = folder / "my_heap.fuzz/build/fuzz/kept"
@@ -239,6 +244,23 @@ def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
         assert not kept.exists() or len(run) == 1
         kept.touch()
         run.clear()
+
+
+@pytest.mark.parametrize("is_checkout, is_writable", ((False, True), (True, False)))
+def test_without_a_checkout_that_can_be_built_in_the_harness_is_compiled_with_the_heap(is_checkout, is_writable, folder, monkeypatch):
+    if is_checkout:
+        write_file(folder / "ci/lib/common.sh", "echo built; exit 1\n")
+    monkeypatch.setattr(heap, "SOURCES", folder)
+    monkeypatch.setattr(heap.os, "access", lambda *_: is_writable)
+    assert heap._make_harness(os.environ) == ""  # pylint: disable=protected-access
+
+
+def test_a_harness_that_does_not_build_is_no_heap_that_does_not(folder, monkeypatch, capfd):
+    write_file(folder / "ci/lib/common.sh", "build() { echo $TARGETS of $1 >&2; return 3; }\n")
+    monkeypatch.setattr(heap, "SOURCES", folder)
+    with pytest.raises(heap.Refused, match="^the harness that heaps are linked with does not build$") as refused:
+        heap._make_harness(os.environ)  # pylint: disable=protected-access
+    assert (refused.value.code, capfd.readouterr().err) == (ENVIRONMENT, "heap_fuzzer kmemfuzz of fuzz\n")
 
 
 @pytest.mark.parametrize("run, error", [

@@ -294,7 +294,8 @@ static void *alloc_and_poison_first(size_t size) {
 }
 
 STORES_TEST(poison_of_any_region_is_judged_within_64_steps_and_at_the_end) {
-    struct subject subject = *executor.subject;
+    static struct subject subject;
+    subject = *executor.subject;
     view->poisons = true;
     executor.subject = &subject;
     for (uint16_t pages = 1; PORT_ADDRESS_SANITIZER && pages <= 6; pages++) {

@@ -15,6 +15,7 @@
     X(SMALL_PAGES, "pages of 8 bytes", base, 8, page_count)                                                  \
     X(ODD_PAGES, "pages whose size is no power of two", base, page_size | page_size >> 1, page_count)        \
     X(LARGE, "a region larger than PTRDIFF_MAX", base, page_size, PTRDIFF_MAX / page_size + 1)               \
+    X(COUNTLESS, "a region of SIZE_MAX pages", base, page_size, SIZE_MAX)                                    \
     X(LARGE_PAGE, "a page larger than PTRDIFF_MAX", base, SIZE_MAX / 2 + 1, 1)                               \
     X(WRAPPED, "a region whose size wraps to 0", base, SIZE_MAX / 2 + 1, 2)                                  \
     X(WRAPPED_SMALL, "a region whose size wraps to one page", base, page_size, SIZE_MAX / page_size + 2)     \

@@ -19,11 +19,12 @@
 
 #define TAIL_SIZE ((size_t)64) /* bytes after the last live block in which a header may be written */
 
-/* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows. */
+/* Makes memory the subject gets next accessible, as a machine's is: what it does not poison then shows, and
+ * what it poisons behind its end. */
 static void give(struct executor *executor, size_t offset, size_t size) {
     const struct subject_view *const view = executor->subject->view;
     if ((view == NULL || view->poisons) && !executor->region.borrowed) {
-        PORT_UNPOISON(executor_pointer(executor, offset), size);
+        PORT_UNPOISON(executor_pointer(executor, offset), size + judge_end_size(executor));
     }
 }
 
@@ -480,6 +481,10 @@ void executor_end(struct executor *executor, bool violated) {
         arena_prepare(executor->arena);
     } else {
         arena_reset(executor->region, executor->touched_size);
+        if (judge_end_size(executor) != 0) {
+            PORT_POISON(executor_pointer(executor, executor->given_pages * executor->model.page_size),
+                        judge_end_size(executor));
+        }
     }
 }
 

@@ -42,6 +42,13 @@ bool judge_is_unchanged(const struct executor *executor, struct step *step);
 __attribute__((warn_unused_result)) struct verdict judge_heap(struct executor *executor, struct step *step,
                                                               bool explained);
 
+/* Bytes behind the region that the heap has to leave accessible; 0: there is no telling. */
+static inline size_t judge_end_size(const struct executor *executor) {
+    const struct subject_view *const view = executor->subject->view;
+    return view != NULL && view->poisons && executor->region.page_size == 0 && !executor->region.borrowed ? 8
+                                                                                                          : 0;
+}
+
 /* Checks which bytes AddressSanitizer lets be accessed, where the build has it and the subject poisons: sound
  * otherwise. Cost: a load per 64 bytes of the region and of the payloads. */
 __attribute__((warn_unused_result)) struct verdict judge_poison(const struct executor *executor);

@@ -38,7 +38,8 @@
       "The usable size is right: never less than was asked for, and 0 for what is no payload.",              \
       "the payload at {offset}", "{bytes}", "{bytes}")                                                       \
     X(POISON, "poison",                                                                                      \
-      "Under AddressSanitizer all but what was asked for is poisoned: headers, slack and free memory.",      \
+      "Under AddressSanitizer all but what was asked for is poisoned, headers, slack and free memory, and "  \
+      "nothing behind the region.",                                                                          \
       "the 8 bytes at {offset}", "{bytes} accessible, the others poisoned", "{bytes} accessible")            \
     X(DAMAGE_INSIDE, "damage-inside",                                                                        \
       "While a header is damaged, no call returns a payload outside the region or off the grid.",            \

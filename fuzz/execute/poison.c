@@ -166,9 +166,12 @@ struct verdict judge_poison(const struct executor *executor) {
         }
     }
     /* Payloads are disjoint, so where the number is right all else is poisoned. */
-    const bool right =
-        count_accessible(shadow, model_region_size(&executor->model) / GRANULE) == payload_count;
-    return right ? verdict_sound() : find_unpoisoned(executor, shadow);
+    const size_t count = model_region_size(&executor->model) / GRANULE;
+    if (count_accessible(shadow, count) != payload_count) {
+        return find_unpoisoned(executor, shadow);
+    }
+    return accessible(shadow + count) >= judge_end_size(executor) ? verdict_sound()
+                                                                  : fail(count, GRANULE, shadow);
 }
 
 #else

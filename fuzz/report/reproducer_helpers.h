@@ -76,6 +76,11 @@ static bool grant;         /* it gives what it is asked for next, and refuses al
 static size_t asked_pages; /* in the operation under way, by all asks */
 static size_t ask_count;
 
+/* Makes memory accessible, and the word behind it, which a heap has to leave so. */
+static void give(size_t first_page, size_t count) {
+    PORT_UNPOISON(base + first_page * PAGE_SIZE, count * PAGE_SIZE + sizeof(word));
+}
+
 static bool extend(void *context, size_t count) {
     (void)context;
     asked_pages += count;
@@ -84,6 +89,7 @@ static bool extend(void *context, size_t count) {
         return false;
     }
     grant = false;
+    give(page_count, count);
     page_count += count;
     return true;
 }
@@ -217,9 +223,10 @@ static void check_bad_starts(void) {
     BAD_STARTS(CHECK_BAD_START)
 }
 
-/* An empty heap. poison: all is poisoned, and the heap makes accessible what it hands out. */
+/* An empty heap. poison: what it is not given is poisoned. */
 static void start(bool poison) {
-    const struct kmem_page_source source = {.extend = extend, .context = NULL, .page_limit = PAGE_LIMIT};
+    const struct kmem_page_source source = {
+        .extend = extend, .context = NULL, .page_limit = PAGE_LIMIT > PAGE_COUNT ? PAGE_LIMIT : 0};
     const uintptr_t first = (uintptr_t)memory + GUARD_SIZE;
     memset(memory, DIRT, sizeof memory);
     if (poison) {
@@ -227,6 +234,7 @@ static void start(bool poison) {
     }
     base = memory + GUARD_SIZE + (size_t)(0 - first) % BASE_ALIGNMENT + PAGE_SIZE;
     page_count = PAGE_COUNT;
+    give(0, PAGE_COUNT);
     (void)kmem_init(&heap, base, PAGE_COUNT, PAGE_SIZE, &source);
     check_bad_starts();
     check_blocks(true);

@@ -73,6 +73,7 @@ static const struct {
     {"a live payload is poisoned", THREE, 2, 8, 24, true, "poison 8 8 0"},
     {"the last word of a live payload is poisoned", THREE, 2, 24, 8, true, "poison 24 8 0"},
     {"what was asked for of the last word is poisoned", THREE, 2, 56, 8, true, "poison 56 5 0"},
+    {"the word behind the region is poisoned", FOUR, 3, 256, 8, true, "poison 256 8 0"},
 };
 
 /* The fault is poison's, with these values, among all oracles and alone, and no other oracle sees it. */

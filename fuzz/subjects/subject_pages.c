@@ -40,14 +40,15 @@ static bool refuses(void *memory, size_t size) {
            page_last_error(&other) == PAGE_BAD_REGION;
 }
 
-/* Any address will do but NULL, so where a size would, too, no page fits: it and its descriptor take more. */
+/* Any address will do but NULL, so where a size would, too, no page fits: a page and a byte hold one only
+ * right in front of a boundary. */
 static bool start_badly(const struct subject_region *given) {
     size_t size;
     if (__builtin_mul_overflow(given->page_size, given->page_count, &size)) {
         size = SIZE_MAX;
     }
     if (given->base != NULL && size <= PTRDIFF_MAX && size <= UINTPTR_MAX - (uintptr_t)given->base) {
-        size = size < PAGE_SIZE ? size : PAGE_SIZE;
+        size = size < PAGE_SIZE + 1 ? size : PAGE_SIZE + 1;
     }
     /* A byte holds no page wherever it is, nor does nothing at the last address. */
     return !refuses(given->base, size) || !refuses(given->base, 1) || !refuses((void *)UINTPTR_MAX, 0);

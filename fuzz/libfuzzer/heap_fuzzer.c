@@ -87,6 +87,19 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
     return 0;
 }
 
+/* The counters of the code under test, one for each edge, which the linker finds; NULL with engines that have
+ * others. */
+extern char counters[] __asm__("__start___sancov_cntrs") __attribute__((weak, visibility("hidden")));
+extern char counters_end[] __asm__("__stop___sancov_cntrs") __attribute__((weak, visibility("hidden")));
+
+/* Lets a program that was not judged count for nothing, since a merge would keep it for the edges of a start
+ * that refuses. */
+static void forget_coverage(void) {
+    for (char *counter = counters; counter != counters_end; counter++) {
+        *counter = 0;
+    }
+}
+
 static int run(const uint8_t *bytes, size_t size) {
     static struct statistics *statistics;
     struct executor *const executor = host_executor(PROGRAM_SLOT_COUNT_MAXIMUM);
@@ -100,6 +113,7 @@ static int run(const uint8_t *bytes, size_t size) {
     run_count++;
     start_count += executor->started;
     if (!executor->started) {
+        forget_coverage();
         const struct program_header geometry = executor_geometry(executor, &program.header);
         const size_t region_size = geometry.page_count * geometry.page_size;
         least_size = region_size < least_size ? region_size : least_size;

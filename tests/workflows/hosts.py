@@ -129,9 +129,10 @@ class GitHub(Host):
             self.values[f"inputs.{name}"] = self._fill(inputs.get(name, about.get("default", "")))
         output, ran = "", []
         for step in action["runs"]["steps"]:
-            condition = self._fill(step.get("if", "${{ success() }}"))
+            condition = step.get("if", "${{ success() }}")
+            asks = re.search(rf"\b(?:{'|'.join(_FUNCTIONS)})\(\)", condition)  # of a step that does not, success() counts too
             outcome = "skipped"
-            if condition == "true":
+            if self._fill(condition) == "true" and (asks or not self.failed):
                 code, said = self._step(step, tree)
                 output += f"{step['name']}: {code}\n{said}"
                 ran.append(step["name"])

@@ -83,6 +83,13 @@ class TestRules:
         done = hosts.GitHub(folder / "host").run(action, TREE, folder, event, given)
         assert done.output.endswith(f"Fuzz: 0\ntime {minutes}\n")
 
+    def test_after_a_failure_only_a_step_that_asks_for_that_runs(self, folder):
+        steps = [{"name": name, "run": command, **more} for name, command, more in (
+            ("fails", "false", {}), ("plain", "true", {}), ("of a night", "true", {"if": "${{ inputs.night == 'true' }}"}),
+            ("asks", "true", {"if": "${{ !cancelled() && inputs.night == 'true' }}"}))]
+        done = hosts.GitHub(folder / "host").run({**ACTION, "runs": {"steps": steps}}, TREE, folder, "schedule", {"night": "true"})
+        assert (done.failed, done.ran) == (True, ["fails", "asks"])
+
     def test_the_example_of_a_second_heap_has_jobs_and_variables_that_there_are(self):
         for job, time in zip(SECOND.values(), ("5m", "1h")):
             assert job["extends"] in GITLAB

@@ -60,12 +60,13 @@ class TestOwnHeap:
         compiled = json.loads((self.top / PLACE / "build/fuzz/compile_commands.json").read_text(encoding="utf-8"))
         assert [its["file"] for its in compiled] == [str(self.top / HEAP), str(self.top / "kernel/heap.c")]
 
-    def test_a_merge_keeps_no_program_in_whose_region_the_heap_does_not_start(self):
+    def test_a_merge_keeps_no_program_in_whose_region_the_heap_does_not_start(self, folder):
+        both, kept = folder / "both", folder / "kept"
         for name, pages in (("refused", 1), ("judged", 64)):
-            write_file(self.top / f"both/{name}", f"kmem-program 1\nheap page=32 pages={pages}\nalloc 0 8\n")
-        (self.top / "kept").mkdir()
-        subprocess.run([f"{PLACE}/build/fuzz/heap_fuzzer", "-merge=1", "kept", "both"], cwd=self.top, check=True, capture_output=True)
-        assert [path.read_bytes() for path in (self.top / "kept").iterdir()] == [(self.top / "both/judged").read_bytes()]
+            write_file(both / name, f"kmem-program 1\nheap page=32 pages={pages}\nalloc 0 8\n")
+        kept.mkdir()
+        subprocess.run([f"{PLACE}/build/fuzz/heap_fuzzer", "-merge=1", kept, both], cwd=self.top, check=True, capture_output=True)
+        assert [path.read_bytes() for path in kept.iterdir()] == [(both / "judged").read_bytes()]
 
     def test_a_campaign_leaves_a_corpus_beside_it_that_all_words_take(self):
         code, output, errors = self.run("fuzz", HEAP, "--for", "1s", "--jobs", "1", "--json")

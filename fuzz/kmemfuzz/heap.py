@@ -48,24 +48,68 @@ class Refused(Exception):
         self.code = code
 
 
-def _make_harness(environment):
-    """Sees to the harness that the programs of all heaps are linked with. Returns its folder, or "" where there is no checkout to
-    build it in. Raises Refused."""
-    build = SOURCES / "build" / HARNESS
-    if not (SOURCES / "ci/lib/common.sh").is_file() or not os.access(build if build.is_dir() else SOURCES, os.W_OK):
-        return ""
-    programs = PROGRAMS[HARNESS]
-    cache = build / "CMakeCache.txt"
-    clang = llvm.place().replace("\n", ";")
-    marks = (f"KMEM_CLANG:INTERNAL={clang}", f"CMAKE_HOME_DIRECTORY:INTERNAL={SOURCES}")
-    lines = set(cache.read_text(encoding="utf-8", errors="replace").splitlines()) if cache.is_file() else ()
-    made = subprocess.run(["ninja", "-C", build, "-n", *programs], env=environment, capture_output=True, text=True, check=False)
-    if not lines or not lines.issuperset(marks) or "ninja: no work to do" not in made.stdout:
-        done = subprocess.run(["bash", "-c", BUILD_HARNESS, "bash", " ".join(programs), HARNESS], env=environment, cwd=SOURCES,
-                              stdin=subprocess.DEVNULL, check=False)
-        if done.returncode:
-            raise Refused("the harness that heaps are linked with does not build", EXIT_ENVIRONMENT)
-    return build
+def _is_stale(build):
+    """Whether a file has changed since it was built from and is older than that, such as one that was moved to its place: ninja
+    goes by that age."""
+    log = build / ".ninja_log"
+    if not log.is_file():
+        return False
+    made = log.stat().st_mtime
+    listed = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, errors="replace", check=False).stdout
+    for path in {line.strip() for line in listed.splitlines() if line.startswith("    ")}:
+        with contextlib.suppress(OSError):
+            status = os.stat(build / path)
+            if status.st_ctime > made >= status.st_mtime:
+                return True
+    return False
+
+
+def _can_write(folder):
+    """Whether a folder can be written, or made."""
+    while not folder.exists():
+        folder = folder.parent
+    return os.access(folder, os.W_OK)
+
+
+def _is_current(build, environment):
+    """Whether the harness is as ci/lib/common.sh would leave it."""
+    try:
+        cache = (build / "CMakeCache.txt").read_bytes()
+        if (hashlib.sha256(cache).hexdigest() not in (build / "configured").read_text(encoding="utf-8") or
+                (build / "build.ninja").stat().st_mtime <= (SOURCES / "CMakePresets.json").stat().st_mtime):
+            return False
+        values = dict(line.split("=", 1) for line in cache.decode(errors="replace").splitlines() if "=" in line)
+        if (values.get("KMEM_CLANG:INTERNAL") != llvm.place().replace("\n", ";") or
+                not os.path.samefile(values["CMAKE_HOME_DIRECTORY:INTERNAL"], SOURCES)):
+            return False
+    except (OSError, KeyError):
+        return False
+    made = subprocess.run(["ninja", "-C", build, "-n", *PROGRAMS[HARNESS]], env=environment, capture_output=True, text=True, check=False)
+    return "ninja: no work to do" in made.stdout and not _is_stale(build)
+
+
+@contextlib.contextmanager
+def _harness(environment):
+    """Sees to the harness that the programs of all heaps are linked with, and lets nobody build it meanwhile. Gives its folder, or ""
+    where there is no checkout to build it in. Raises Refused."""
+    build, logs = SOURCES / "build" / HARNESS, SOURCES / "build/logs"
+    if not (SOURCES / "ci/lib/common.sh").is_file() or not all(map(_can_write, (build, logs))):
+        yield ""
+        return
+    logs.mkdir(parents=True, exist_ok=True)
+    lock = os.open(logs, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if not _is_current(build, environment):
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            done = subprocess.run(["bash", "-c", BUILD_HARNESS, "bash", " ".join(PROGRAMS[HARNESS]), HARNESS], env=environment, cwd=SOURCES,
+                                  stdin=subprocess.DEVNULL, check=False)
+            if done.returncode:
+                raise Refused("the harness that heaps are linked with does not build", EXIT_ENVIRONMENT)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield build
+    finally:
+        os.close(lock)
 
 
 def _split(name, text):
@@ -203,21 +247,6 @@ class Heap:
             ("SOURCES", ";".join(sources)), ("OBJECTS", ";".join(objects)), ("FLAGS", flags),
             ("MUTE", ";".join(self._settings.mute)), ("STAMP", stamp if objects else ""))]
 
-    def _is_stale(self, build):
-        """Whether a file has changed since it was built from and is older than that, such as one that was moved to its place:
-        ninja goes by that age."""
-        log = build / ".ninja_log"
-        if not log.is_file():
-            return False
-        made = log.stat().st_mtime
-        listed = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, errors="replace", check=False).stdout
-        for path in {line.strip() for line in listed.splitlines() if line.startswith("    ")}:
-            with contextlib.suppress(OSError):
-                status = os.stat(build / path)
-                if status.st_ctime > made >= status.st_mtime:
-                    return True
-        return False
-
     def _make_one(self, preset):
         """Configures and builds a preset. Returns whether there was anything to build. Raises Refused."""
         objects = [path for path in self._settings.source if path.endswith(OBJECT_SUFFIXES)]
@@ -230,7 +259,12 @@ class Heap:
         if not configured.is_file() and any(build.iterdir()):
             raise Refused(f"{os.path.relpath(build)} is not empty, and no build of kmemfuzz; name another {HEAP_FOLDER_OPTION}")
         environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
-        definitions = [*self.definitions(), f"-DKMEM_HARNESS={_make_harness(environment) if preset == HARNESS else ''}"]
+        with _harness(environment) if preset == HARNESS else contextlib.nullcontext("") as harness:
+            return self._build(preset, build, [*self.definitions(), f"-DKMEM_HARNESS={harness}"], environment)
+
+    def _build(self, preset, build, definitions, environment):
+        """The same in a folder that is there, with what CMake is told."""
+        configured = build / "configured"
         places = f"{SOURCES}\n{build}\n{llvm.place()}\n"
         arguments = places + "\n".join(definitions)
         log = []
@@ -244,7 +278,7 @@ class Heap:
                 raise Refused(self._explain(log[-1], preset))
             return log[-1]
         before = configured.read_text(encoding="utf-8") if configured.is_file() else ""
-        clean = ["--clean-first"] if self._is_stale(build) else []  # of the last build: CMake writes ninja's log again
+        clean = ["--clean-first"] if _is_stale(build) else []  # of the last build: CMake writes ninja's log again
         if before != arguments:
             if before and not before.startswith(places):  # one was moved, or clang is another, which CMake does not take
                 shutil.rmtree(build)

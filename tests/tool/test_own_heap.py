@@ -1,6 +1,9 @@
 """A heap of one's own, which lies in another folder: every word about it, from the first build to a bug that is kept, and every way
 to name it wrongly. One build is shared, and its heap has its bug only when HEAP_BUG is set."""
 
+import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import re
@@ -242,7 +245,7 @@ def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
     write_file(folder / "my_heap.c", "")
     own = heap.Heap(str(folder / "my_heap.c"), {}, None)
     run = []
-    monkeypatch.setattr(heap, "_make_harness", lambda _environment: "")
+    monkeypatch.setattr(heap, "_harness", lambda _environment: contextlib.nullcontext(""))
     monkeypatch.setattr(heap.subprocess, "run", lambda command, **_: run.append(command[1]) or subprocess.CompletedProcess(command, SOUND, b""))
     for version, configured in (("19", ["--preset", "--build"]), ("19", ["--build"]), ("14", ["--preset", "--build"])):
         kept = folder / "my_heap.fuzz/build/fuzz/kept"
@@ -254,21 +257,95 @@ def test_a_build_of_another_clang_begins_from_nothing(folder, monkeypatch):
         run.clear()
 
 
-@pytest.mark.parametrize("is_checkout, is_writable", ((False, True), (True, False)))
-def test_without_a_checkout_that_can_be_built_in_the_harness_is_compiled_with_the_heap(is_checkout, is_writable, folder, monkeypatch):
-    if is_checkout:
-        write_file(folder / "ci/lib/common.sh", "echo built; exit 1\n")
-    monkeypatch.setattr(heap, "SOURCES", folder)
-    monkeypatch.setattr(heap.os, "access", lambda *_: is_writable)
-    assert heap._make_harness(os.environ) == ""  # pylint: disable=protected-access
+class TestHarness:
+    """What the checkout has built, for the programs of all heaps."""
 
+    # pylint: disable=protected-access
 
-def test_a_harness_that_does_not_build_is_no_heap_that_does_not(folder, monkeypatch, capfd):
-    write_file(folder / "ci/lib/common.sh", "build() { echo $TARGETS of $1 >&2; return 3; }\n")
-    monkeypatch.setattr(heap, "SOURCES", folder)
-    with pytest.raises(heap.Refused, match="^the harness that heaps are linked with does not build$") as refused:
-        heap._make_harness(os.environ)  # pylint: disable=protected-access
-    assert (refused.value.code, capfd.readouterr().err) == (ENVIRONMENT, "heap_fuzzer kmemfuzz of fuzz\n")
+    @pytest.fixture(autouse=True)
+    def set_up_harness(self, folder, monkeypatch):
+        """A checkout whose harness is built, by programs that are not run."""
+        self.top, self.deps, self.work = folder, "", "ninja: no work to do."
+        self.build = folder / "build/fuzz"
+        write_file(folder / "ci/lib/common.sh", "build() { echo $TARGETS of $1 >&2; return ${BUILT:-0}; }\n")
+        write_file(folder / "CMakePresets.json", "")
+        os.utime(folder / "CMakePresets.json", (1, 1))
+        write_file(self.build / "CMakeCache.txt", f"KMEM_CLANG:INTERNAL=clang;clang++\nCMAKE_HOME_DIRECTORY:INTERNAL={folder}\n")
+        write_file(self.build / "configured", hashlib.sha256((self.build / "CMakeCache.txt").read_bytes()).hexdigest())
+        for name in ("build.ninja", ".ninja_log"):
+            write_file(self.build / name, "")
+        monkeypatch.setattr(heap, "SOURCES", folder)
+        monkeypatch.setattr(heap.llvm, "place", lambda: "clang\nclang++")
+        run = subprocess.run
+        monkeypatch.setattr(heap.subprocess, "run", lambda command, **more: run(command, **more) if command[0] != "ninja" else
+                            subprocess.CompletedProcess(command, SOUND, self.deps if "-t" in command else self.work, ""))
+
+    @pytest.fixture
+    def said(self, capfd):
+        """What comes of it, with what is said of builds."""
+        def find(**environment):
+            with heap._harness({**os.environ, **environment}) as harness:
+                return harness, capfd.readouterr().err
+        return find
+
+    def test_what_is_built_already_is_linked_and_cannot_be_built_meanwhile(self, said):
+        assert said() == (self.build, "")
+        with heap._harness(os.environ):
+            other = os.open(self.top / "build/logs", os.O_RDONLY)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+
+    def test_it_is_the_same_through_a_link(self, said, monkeypatch):
+        (self.top / "link").symlink_to(self.top)
+        monkeypatch.setattr(heap, "SOURCES", self.top / "link")
+        assert said() == (self.top / "link/build/fuzz", "")
+
+    def change_clang(self):
+        heap.llvm.place = lambda: "clang-1\nclang++-1"  # which monkeypatch undoes
+
+    def change_presets(self):
+        (self.top / "CMakePresets.json").touch()
+        os.utime(self.build / "build.ninja", (2, 2))
+
+    def change_cache(self):
+        write_file(self.build / "CMakeCache.txt", "KMEM_INSTRUMENT:STRING=none\n")
+
+    def change_source(self):
+        self.work = "[1/1] Building C object"
+
+    def move_source_back(self):
+        write_file(self.top / "old.c", "")
+        os.utime(self.top / "old.c", (1, 1))
+        os.utime(self.build / ".ninja_log", (2, 2))
+        self.deps = f"x.o: #deps 1\n    {self.top}/old.c\n"
+
+    def remove(self):
+        shutil.rmtree(self.build)
+
+    @pytest.mark.parametrize("change", (change_clang, change_presets, change_cache, change_source, move_source_back, remove))
+    def test_what_is_of_another_clang_preset_or_source_or_is_not_there_is_built_first(self, change, said):
+        change(self)
+        assert said() == (self.build, "heap_fuzzer kmemfuzz of fuzz\n")
+
+    def test_a_harness_that_does_not_build_is_no_heap_that_does_not(self, said):
+        self.change_source()
+        with pytest.raises(heap.Refused, match="^the harness that heaps are linked with does not build$") as refused:
+            said(BUILT="3")
+        assert refused.value.code == ENVIRONMENT
+
+    @pytest.mark.parametrize("place", (None, "build/logs", "build/fuzz", "build"))
+    def test_without_a_checkout_that_can_be_built_in_it_is_compiled_with_the_heap(self, place, said, monkeypatch):
+        if place is None:
+            (self.top / "ci/lib/common.sh").unlink()
+        monkeypatch.setattr(heap.os, "access", lambda path, _: path != self.top / str(place))
+        if place == "build":
+            shutil.rmtree(self.top / "build")
+            (self.top / "build").mkdir()
+        elif place is not None:
+            (self.top / place).mkdir(exist_ok=True)
+        assert said() == ("", "")
 
 
 @pytest.mark.parametrize("run, error", [

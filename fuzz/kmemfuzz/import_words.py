@@ -187,7 +187,7 @@ class WordsReader:
                     if adjacent is not None and text[end:match.start()] == " " and not values.pointers:
                         values.pointers.append(adjacent)
                     values = self._begin(name, kind, values if values.kind is None else None, (word, label), is_named)
-                    values.is_room = values.is_free_word and (is_summary or (label in _ROOM and text[:match.start()].lower().endswith(f"{label} ")))
+                    values.is_room = values.is_free_word and (bool(found) or is_summary or (label in _ROOM and text[:match.start()].lower().endswith(f"{label} ")))
                     found.append(values)
                     is_denied |= is_negated
                     label = word = ""

@@ -52,6 +52,10 @@ class TestWords(ImportTest):
         self.require("mem alloc 24 -> 0x40\nmem free 0x40\nmem free 0x40\n", ["alloc 0 24", "free 0"],
                      notes="log:3: note: this line may be a call, but not as format words has it; it is left out\n")
 
+    def test_what_is_free_after_a_call_in_its_line_is_room(self):
+        self.require("heap: alloc 32 -> 0x4000 (free 0x3e0)\nheap: alloc 32 -> 0x4020 (free 0x3c0)\nheap: free 0x4000 (free: 0x3e0)\n"
+                     "freed 0x4020, free: 0x400\n", ["alloc 0 32", "alloc 1 32", "free 0", "free 1"])
+
     def test_what_a_line_that_leaves_a_doubt_got_is_no_misuse_when_it_is_freed(self):
         self.require("alloc 24 -> 0x40\nalloc 2 pages at 0x8000\nfree 0x8000\nfree 0x8000\n", ["alloc 0 24", "foreign 0"],
                      notes="log:2: note: this line may be a call, but not as format words has it; it is left out\n"

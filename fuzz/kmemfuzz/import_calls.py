@@ -34,6 +34,9 @@ _END = re.compile(_ARGUMENTS + r"\)(?:\s*(?:=> return|->|=>|[=:@]|returned|retur
                   r"(<void>|void|\(?nil\)?|NULL|\(null\)|0x[0-9A-Fa-f]+|[0-9A-Fa-f]+)(?![\w(]))?")
 _OPEN = re.compile(_ARGUMENTS + r"<(?:unfinished|no return) \.\.\.>\s*$")
 _REPORT = re.compile(r"\s*==[\d:. ]{1,40}== ")  # what valgrind's tools say, as of "free (vg_replace_malloc.c:872)"
+# What valgrind says in the middle of a line, and the result after it, in a line of its own.
+_INTERRUPTED = "realloc() with size 0"
+_LATE = re.compile(r"\s*--\d{1,20}--\s+=\s*(0x[0-9A-Fa-f]{1,16})\s*$")
 _FRONT = re.compile(r"(0x[0-9A-Fa-f]+|\(?nil\)?|NULL)\s*(?:=|<-|:)\s*(?:[\w.]+(?:->|::))?$")
 _FRONT_MOST = 200  # characters of it
 _RESUMED = re.compile(rf"<\.\.\. {NAME} resumed>(.*)$")
@@ -208,6 +211,8 @@ class CallReader:
             if result is None and SHAPES[name][0] != FREE:
                 before = _FRONT.search(text, max(start.start() - _FRONT_MOST, 0), start.start())
                 if before is None:
+                    if text.rstrip().endswith(_INTERRUPTED):
+                        return [*events, *self._begin(_INTERRUPTED, Open(name, call[1], line))]
                     if SHAPES[name][0] == REALLOC:  # valgrind: realloc(0x0,24)malloc(24) = 0x10
                         waiting = name
                         continue
@@ -218,6 +223,10 @@ class CallReader:
         if waiting:
             raise LineError("result", f"what {waiting} returned is missing")
         if not found:
+            late = _INTERRUPTED in self._open and _LATE.match(text)
+            if late:
+                call, = self._open.pop(_INTERRUPTED)
+                return ((*event_of(call.name, call.arguments, late[1], line)[:4], call.line, line),)
             if _is_mark(text, "+++"):
                 calls = self._open.pop(self._thread(text), None)
                 return calls[0].died() if calls else ()

@@ -208,7 +208,13 @@ compile() {
     cmake --build --preset "$1" "${options[@]}"
 }
 
-# watch PRESET: the same, and on the terminal how far it is, in one line.
+# is_built PRESET: would that find nothing to do?
+is_built() {
+    # shellcheck disable=SC2086
+    is_configured "$1" && [ -z "$(changed_unseen "$1")" ] && [[ $(ninja -C "build/$1" -n $TARGETS) == *"no work to do"* ]]
+}
+
+# watch PRESET: compiles, and shows on the terminal how far it is, in one line.
 watch() {
     local line code=0
     compile "$1" 2>&1 | while IFS= read -r line; do

@@ -28,7 +28,7 @@ PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a b
 IMAGE = ("replay",)
 NEEDED = {"cmake": "cmake", "ninja": "ninja-build", "objcopy": "binutils"}  # Debian's packages
 HARNESS = "fuzz"  # the preset of which the checkout's build is linked, rather than compiled once more
-BUILD_HARNESS = '. ci/lib/common.sh && TARGETS=$1 && build "$2"'  # at the top of the checkout
+IN_CHECKOUT = '. ci/lib/common.sh && TARGETS=$1 && "$3" "$2"'  # at its top: is_built or build
 OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"
@@ -71,23 +71,6 @@ def _can_write(folder):
     return os.access(folder, os.W_OK)
 
 
-def _is_current(build, environment):
-    """Whether the harness is as ci/lib/common.sh would leave it."""
-    try:
-        cache = (build / "CMakeCache.txt").read_bytes()
-        if (hashlib.sha256(cache).hexdigest() not in (build / "configured").read_text(encoding="utf-8") or
-                (build / "build.ninja").stat().st_mtime <= (SOURCES / "CMakePresets.json").stat().st_mtime):
-            return False
-        values = dict(line.split("=", 1) for line in cache.decode(errors="replace").splitlines() if "=" in line)
-        if (values.get("KMEM_CLANG:INTERNAL") != llvm.place().replace("\n", ";") or
-                not os.path.samefile(values["CMAKE_HOME_DIRECTORY:INTERNAL"], SOURCES)):
-            return False
-    except (OSError, KeyError):
-        return False
-    made = subprocess.run(["ninja", "-C", build, "-n", *PROGRAMS[HARNESS]], env=environment, capture_output=True, text=True, check=False)
-    return "ninja: no work to do" in made.stdout and not _is_stale(build)
-
-
 @contextlib.contextmanager
 def _harness(environment):
     """Sees to the harness that the programs of all heaps are linked with, and lets nobody build it meanwhile. Gives its folder, or ""
@@ -96,15 +79,17 @@ def _harness(environment):
     if not (SOURCES / "ci/lib/common.sh").is_file() or not all(map(_can_write, (build, logs))):
         yield ""
         return
+
+    def checkout(function):
+        return subprocess.run(["bash", "-c", IN_CHECKOUT, "bash", " ".join(PROGRAMS[HARNESS]), HARNESS, function], env=environment, cwd=SOURCES,
+                              stdin=subprocess.DEVNULL, check=False).returncode == 0
     logs.mkdir(parents=True, exist_ok=True)
     lock = os.open(logs, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        if not _is_current(build, environment):
+        if not checkout("is_built"):
             fcntl.flock(lock, fcntl.LOCK_UN)
-            done = subprocess.run(["bash", "-c", BUILD_HARNESS, "bash", " ".join(PROGRAMS[HARNESS]), HARNESS], env=environment, cwd=SOURCES,
-                                  stdin=subprocess.DEVNULL, check=False)
-            if done.returncode:
+            if not checkout("build"):
                 raise Refused("the harness that heaps are linked with does not build", EXIT_ENVIRONMENT)
             fcntl.flock(lock, fcntl.LOCK_SH)
         yield build

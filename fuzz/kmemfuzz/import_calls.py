@@ -34,7 +34,7 @@ _END = re.compile(_ARGUMENTS + r"\)(?:\s*(?:=> return|->|=>|[=:@]|returned|retur
                   r"(<void>|void|\(?nil\)?|NULL|\(null\)|0x[0-9A-Fa-f]+|[0-9A-Fa-f]+)(?![\w(]))?")
 _OPEN = re.compile(_ARGUMENTS + r"<(?:unfinished|no return) \.\.\.>\s*$")
 _REPORT = re.compile(r"\s*==[\d:. ]{1,40}== ")  # what valgrind's tools say, as of "free (vg_replace_malloc.c:872)"
-# What valgrind says in the middle of a line, and the result after it, in a line of its own.
+# What valgrind says in the middle of a line, and the result after it, in a line of its own; such a call waits as if of a thread.
 _INTERRUPTED = "realloc() with size 0"
 _LATE = re.compile(r"\s*--\d{1,20}--\s+=\s*(0x[0-9A-Fa-f]{1,16})\s*$")
 _FRONT = re.compile(r"(0x[0-9A-Fa-f]+|\(?nil\)?|NULL)\s*(?:=|<-|:)\s*(?:[\w.]+(?:->|::))?$")

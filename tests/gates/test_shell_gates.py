@@ -80,6 +80,30 @@ class TestBuild(GateTest):
             assert self.calls() == ["cmake --preset release"] * is_again + ["cmake --build --preset release"]
             assert (self.tree / "build/release/CMakeCache.txt").exists() == ("/elsewhere" not in text)  # which CMake would refuse
 
+    def test_is_built_asks_whether_anything_would_be_done_for_its_programs(self):
+        def is_built():
+            code = self.run_command("bash", "-c", ". ci/lib/common.sh; TARGETS='a b' is_built release")[0]
+            assert self.calls() in ([], ["ninja -C build/release -n a b"])
+            return code == SOUND
+        assert not is_built()
+        self.write("build/release/CMakeCache.txt", f"CMAKE_HOME_DIRECTORY:INTERNAL={self.tree.resolve()}\n")
+        self.write("build/release/build.ninja")
+        self.run_command("bash", "-c", "sha256sum build/release/CMakeCache.txt >build/release/configured")
+        self.stub("ninja", "ninja: no work to do.")
+        assert is_built()
+        self.stub("ninja", "[1/1] Linking a")
+        assert not is_built()
+        self.stub("ninja", "ninja: no work to do.")
+        self.write("src/kmem.c", "the one")
+        os.utime(self.tree / "src/kmem.c", (1, 1))
+        self.write("build/release/.ninja_log")
+        os.utime(self.tree / "build/release/.ninja_log", (2, 2))
+        assert not is_built()  # another was moved to its place
+        (self.tree / "src/kmem.c").unlink()
+        assert is_built()
+        self.write("build/release/CMakeCache.txt", "KMEM_INSTRUMENT:STRING=none\n")
+        assert not is_built()
+
     def test_a_folder_of_another_clang_is_configured_as_if_for_the_first_time(self):
         self.write("build/dev/build.ninja")
         for before, now, is_again in (("clang-19;ld.lld-19", "clang-19\nld.lld-19", False), ("clang-19;ld.lld-19", "clang-14\nld.lld-14", True),

@@ -98,7 +98,7 @@ class Patch(NamedTuple):
     name: str
     path: pathlib.Path | None
     bug: str
-    origin: str
+    origin: str | None
     oracles: tuple
     fails: str | None
     target: str = HEAP.name
@@ -133,7 +133,7 @@ def parse_patch(path, text, oracles):
     """The Patch in a file's text. oracles: as read_oracles. Raises Broken when its header is incomplete, or names what there
     is not."""
     header = parse_header(text)
-    fields = ("Bug", "Origin", "Oracle", *(["Because"] if "Fails" in header else []))
+    fields = ("Bug", "Oracle", *(["Because"] if "Fails" in header else []))
     missing = [field for field in fields if field not in header]
     if missing:
         raise Broken(f"{path}: the header lacks {', '.join(missing)}")
@@ -147,7 +147,7 @@ def parse_patch(path, text, oracles):
     fails = header.get("Fails")
     if fails is not None and fails not in FAILURES:
         raise Broken(f"{path}: 'Fails: {fails}' is none of {', '.join(FAILURES)}")
-    return Patch(path.stem, path, header["Bug"], header["Origin"], catchers, fails, target, header.get("Because"))
+    return Patch(path.stem, path, header["Bug"], header.get("Origin"), catchers, fails, target, header.get("Because"))
 
 
 def read_oracles():
@@ -534,7 +534,7 @@ def main(arguments):
         if not settings["prefix"]:
             print("ci/planted: addresses are random here (setarch -R is refused): counts vary a little between runs",
                   file=sys.stderr)
-        healthy = [] if options.canaries else [Patch(target.control, None, "", "", (), None, target.name)
+        healthy = [] if options.canaries else [Patch(target.control, None, "", None, (), None, target.name)
                                                for target in targets_of(patches)]
         results = examine_all(healthy + patches, settings)
     except (Broken, OSError) as error:

@@ -109,3 +109,16 @@ class TestNotTheSubjects(ToolTest):
         while not reading.startswith("0 0x0 "):
             with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
                 reading = file.read()
+
+    def test_no_word_leaks_memory_where_leaks_are_looked_for(self):
+        """Looking takes far longer than starting the tool, so it has to be asked for."""
+        self.write("a.ops", PROGRAM)
+        failing = broken.tool("dev", ASSERTS)
+        options = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1"}
+        for tool, arguments, expected in (
+                (failing, "run a.ops", VIOLATION), (failing, "reduce a.ops -o reduced", SOUND), (failing, "explain a.ops --force", VIOLATION),
+                (SANITIZED, "run a.ops", SOUND), (SANITIZED, "show a.ops --html page", SOUND), (SANITIZED, "sarif results a.ops", SOUND),
+                (SANITIZED, "asm a.ops -o bytes", SOUND), (SANITIZED, "pack a.ops -o blob", SOUND), (SANITIZED, "replay blob", SOUND),
+                (SANITIZED, "smoke --programs 5", SOUND), (SANITIZED, "prove --bytes 32 --depth 2", SOUND)):
+            code, _, errors = self.run_tool(*arguments.split(), tool=tool, env=options)
+            assert (code, "LeakSanitizer" in errors) == (expected, False), errors

@@ -24,6 +24,11 @@ struct history_block {
     uint32_t made_by; /* index of the step that put or last resized that payload; 0 when slot is none */
 };
 
+/* Does it hold a live payload? */
+static inline bool history_is_live(const struct history_block *block) {
+    return block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
+}
+
 /* A change: at index first, removed_count blocks are removed and the next inserted_count of the history's
  * blocks inserted. Each applies to the list as the changes before it left it. */
 struct history_change {

@@ -79,7 +79,7 @@ void picture_draw_recorded(struct picture *picture, const struct history_cursor 
     append(picture, "|");
     for (size_t i = 0; i < cursor->count && !is_cut(picture); i++) {
         const struct history_block *const block = &cursor->blocks[i];
-        const bool has_slot = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
+        const bool has_slot = history_is_live(block);
         append_block(picture, block->size, block->slot != HISTORY_FREE, has_slot, block->slot);
     }
     if (cursor->step != 0 && cursor->history->steps[cursor->step - 1].corrupt) {

@@ -109,10 +109,6 @@ static void paint_start(struct map *map, uint64_t offset, uint64_t size) {
     }
 }
 
-static bool is_live(const struct history_block *block) {
-    return block->slot < HISTORY_NOBODY;
-}
-
 static struct cell payload_cell(const struct history_block *block, size_t owner) {
     return (struct cell){.character = digits[block->slot % (sizeof digits - 1)],
                          .colour = colours[block->made_by % COLOUR_COUNT],
@@ -126,11 +122,13 @@ static void paint_block(struct map *map, const struct history_block *block, size
         paint(map, offset, end, (struct cell){.character = '.', .colour = FAINT, .owner = owner});
         return;
     }
-    struct cell cell = is_live(block) ? payload_cell(block, owner)
-                                      : (struct cell){.character = '?', .colour = STRONG, .owner = owner};
+    struct cell cell = history_is_live(block)
+                           ? payload_cell(block, owner)
+                           : (struct cell){.character = '?', .colour = STRONG, .owner = owner};
     const char taken = cell.character;
     const uint64_t payload = smaller(offset + map->header_size, end);
-    const uint64_t slack = is_live(block) ? smaller(payload + smaller(block->request, size), end) : end;
+    const uint64_t slack =
+        history_is_live(block) ? smaller(payload + smaller(block->request, size), end) : end;
     cell.character = '[';
     paint(map, offset, payload, cell);
     cell.character = taken;
@@ -179,7 +177,7 @@ static void paint_heap(struct map *map, const struct history_cursor *cursor, uin
             const uint64_t size = smaller(block->size, region_size - offset); /* a broken one ends there */
             if (pass == 0) {
                 paint_block(map, block, i, offset, size);
-            } else if (is_live(block)) {
+            } else if (history_is_live(block)) {
                 paint_unseen(map, block, i, offset, size);
             }
             offset += size;

@@ -215,17 +215,25 @@ static void write_block_label(const struct drawing *drawing, const struct histor
     }
 }
 
+static size_t block_header_size(const struct drawing *drawing, const struct history_block *block) {
+    return drawing->history->shown || history_is_live(block) ? drawing->history->header_size : 0;
+}
+
+/* Of a block of so many bytes. */
+static double header_width(const struct drawing *drawing, const struct history_block *block, uint64_t size) {
+    const size_t header_size = block_header_size(drawing, block);
+    const double header = (double)(size < header_size ? size : header_size) * drawing->scale;
+    const double width = (double)size * drawing->scale;
+    return width < NARROW && header > width / 3 ? width / 3 : header; /* or its colour could not be told */
+}
+
 static void write_block(struct drawing *drawing, const struct history_block *block, uint64_t offset,
                         uint64_t size) {
-    const bool live = block->slot != HISTORY_FREE && block->slot != HISTORY_NOBODY;
+    const bool live = history_is_live(block);
     const double left = place(drawing, (double)offset);
     const double width = size == 0 ? EMPTY_WIDTH : (double)size * drawing->scale;
-    const bool has_header = drawing->history->shown || live;
-    const size_t header_size = has_header ? drawing->history->header_size : 0;
-    double header = (double)(size < header_size ? size : header_size) * drawing->scale;
-    if (width < NARROW && header > width / 3) {
-        header = width / 3; /* or its allocation's colour could not be told */
-    }
+    const size_t header_size = block_header_size(drawing, block);
+    const double header = header_width(drawing, block, size);
     fputs("<rect class=\"block ", drawing->stream);
     if (live) {
         fprintf(drawing->stream, "a%" PRIu32, block->made_by % COLOURS);
@@ -236,10 +244,6 @@ static void write_block(struct drawing *drawing, const struct history_block *blo
             drawing->y, width > 3 ? width - 1 : width, BAR_HEIGHT);
     write_title(drawing, block, offset);
     fputs("</title></rect>\n", drawing->stream);
-    if (header >= 0.7) {
-        write_shape(drawing, block->slot == HISTORY_FREE ? "header faint" : "header", left, drawing->y,
-                    header, BAR_HEIGHT);
-    }
     drawing->live |= live;
     drawing->nobody |= block->slot == HISTORY_NOBODY;
     double slack = 0;
@@ -272,18 +276,41 @@ static void write_marks(const struct drawing *drawing) {
 
 /* Lines. */
 
+/* The bytes drawn of a block. */
+static uint64_t drawn_size(const struct history_block *block, uint64_t offset, uint64_t end) {
+    return block->size < end - offset ? block->size : end - offset;
+}
+
 /* Those of 0 bytes, which lie over what follows them, or all others. */
 static void write_blocks(struct drawing *drawing, const struct history_cursor *cursor, uint64_t end,
                          bool empty) {
     uint64_t offset = 0;
     for (size_t i = 0; i < cursor->count && offset <= end; i++) {
-        const uint64_t room = end - offset;
-        const uint64_t size = cursor->blocks[i].size < room ? cursor->blocks[i].size : room;
+        const uint64_t size = drawn_size(&cursor->blocks[i], offset, end);
         if ((cursor->blocks[i].size == 0) == empty) {
             write_block(drawing, &cursor->blocks[i], offset, size);
         }
         offset += size;
     }
+}
+
+/* Those of free blocks, or of all others, as one shape. */
+static void write_headers(const struct drawing *drawing, const struct history_cursor *cursor, uint64_t end,
+                          bool free) {
+    const char *start = free ? "<path class=\"header faint\" d=\"" : "<path class=\"header\" d=\"";
+    bool any = false;
+    uint64_t offset = 0;
+    for (size_t i = 0; i < cursor->count && offset <= end; i++) {
+        const uint64_t size = drawn_size(&cursor->blocks[i], offset, end);
+        const double width = header_width(drawing, &cursor->blocks[i], size);
+        if (width >= 0.7 && (cursor->blocks[i].slot == HISTORY_FREE) == free) {
+            fprintf(drawing->stream, "%sM%.2f %.2fh%.2fv%.2fh%.2fz", any ? "" : start,
+                    place(drawing, (double)offset), drawing->y, width, BAR_HEIGHT, -width);
+            any = true;
+        }
+        offset += size;
+    }
+    fputs(any ? "\"/>\n" : "", drawing->stream);
 }
 
 static void write_line(struct drawing *drawing, const struct history_cursor *cursor) {
@@ -305,11 +332,15 @@ static void write_line(struct drawing *drawing, const struct history_cursor *cur
         snprintf(text, sizeof text, "%s%zu  %s", failed ? "> " : "", step->step.index, operation);
     }
     write_label(drawing, MARGIN, drawing->y + 12, failed ? "operation bad" : "operation", text);
-    write_label(drawing, MARGIN, drawing->y + 27, failed ? "outcome bad" : "outcome", outcome);
+    if (cursor->step != 0) {
+        write_label(drawing, MARGIN, drawing->y + 27, failed ? "outcome bad" : "outcome", outcome);
+    }
     const uint64_t region_size = (uint64_t)pages * history->geometry.page_size;
     const uint64_t end = region_size < drawing->end ? region_size : drawing->end;
     drawing->marking = failed;
     write_blocks(drawing, cursor, end, false);
+    write_headers(drawing, cursor, end, false);
+    write_headers(drawing, cursor, end, true);
     write_blocks(drawing, cursor, end, true);
     if (failed) {
         write_marks(drawing);
@@ -333,11 +364,15 @@ static void write_ruler(struct drawing *drawing) {
     while ((double)step * drawing->scale < 80) { /* doubles each time */
         step *= 2;
     }
+    fputs("<path class=\"tick\" d=\"", drawing->stream);
+    for (int64_t offset = 0; (double)offset <= end; offset += step) {
+        fprintf(drawing->stream, "M%.2f %.1fv6", place(drawing, (double)offset), drawing->y + 4);
+    }
+    fputs("\"/>\n", drawing->stream);
     for (int64_t offset = 0; (double)offset <= end; offset += step) {
         char text[32];
         const double x = place(drawing, (double)offset);
         snprintf(text, sizeof text, "%" PRId64, offset);
-        fprintf(drawing->stream, "<path class=\"tick\" d=\"M%.2f %.1fv6\"/>\n", x, drawing->y + 4);
         if (x + 40 < WIDTH && !drawing->history->anywhere) {
             write_label(drawing, x + 3, drawing->y + 9, "label soft", text);
         }

@@ -206,8 +206,8 @@ class TestStillPicture(PictureTest):
         program = "kmem-program 1\nheap page=4096 pages=1 growth=0 slots=16\nalloc 0 1\nalloc 1 3000\n"
         root = xml.etree.ElementTree.fromstring(self.picture("--svg", program))
         block = next(rect for rect in root.iter(f"{SVG}rect") if "a0" in rect.get("class"))
-        inside = [re.match(r"M([\d.]+) [\d.]+h([\d.]+)", path.get("d")).groups() for path in root.iter(f"{SVG}path")
-                  if path.get("class") in ("header", "slack")]
+        inside = [place for path in root.iter(f"{SVG}path") if path.get("class") in ("header", "slack")
+                  for place in re.findall(r"M([\d.]+) [\d.]+h([\d.]+)", path.get("d"))]
         widths = [float(width) for left, width in inside if left == block.get("x")]
         assert widths and max(widths) <= float(block.get("width")) / 2
         assert len([left for left, _ in inside if float(block.get("x")) <= float(left) < float(block.get("x")) + 2.5]) == len(widths)

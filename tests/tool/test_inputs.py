@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -101,6 +102,7 @@ class TestFolders(ToolTest):
                           + "".join(f"left out  findings/{name}: no program\n"
                                     for name in ("crash-1.c", "crash-1.html", "crash-1.log", "notes/README.md"))
                           + "3 sound, 0 with violations, 0 unusable, 4 left out\n")
+        assert self.run_tool("run", "findings", "--bytes")[1].endswith("\n7 sound, 0 with violations, 0 unusable\n")
 
     def test_a_program_that_is_misspelt_is_unusable_and_not_left_out(self):
         self.write("folder/a.ops", "kmem-porgram 1\n")
@@ -116,18 +118,25 @@ class TestFolders(ToolTest):
         (self.folder / "folder/again").symlink_to("a")
         (self.folder / "folder/self").symlink_to(".")
         (self.folder / "folder/zero").symlink_to("/dev/zero")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.relpath(self.folder / "folder/socket"))  # its name has room for 107 bytes
+        (self.folder / "elsewhere").mkdir()
+        (self.folder / "elsewhere/up").symlink_to("../folder")
+        (self.folder / "folder/way").symlink_to("../elsewhere")
 
     def test_pipes_devices_and_circles_are_left_out(self):
         self.make_strange_folder()
         self.require(SOUND, f"{EXAMPLE_SOUND}folder/a\n{EXAMPLE_SOUND}folder/again\n"
                      "left out  folder/pipe: a pipe\n"
                      "left out  folder/self: a link to a folder that contains it\n"
+                     "left out  folder/socket: a socket\n"
+                     "left out  folder/way/up: a link to a folder that contains it\n"
                      "left out  folder/zero: a device\n"
-                     "2 sound, 0 with violations, 0 unusable, 3 left out\n", "", "run", "folder")
+                     "2 sound, 0 with violations, 0 unusable, 5 left out\n", "", "run", "folder")
         code, output, _ = self.run_tool("run", "folder", "--json")
         assert code == SOUND
         assert '"file": "folder/pipe",\n      "uri": "folder/pipe",\n      "reason": "a pipe"' in output
-        assert '"left_out": 3' in output
+        assert '"left_out": 5' in output
 
     def test_what_cannot_be_read_is_unusable_and_the_others_are_run(self):
         self.make_strange_folder()
@@ -136,4 +145,4 @@ class TestFolders(ToolTest):
         code, output, errors = self.run_tool("run", "folder")
         assert (code, errors) == (ENVIRONMENT, "kmemfuzz: cannot read folder/dangling: No such file or directory\n"
                                   "kmemfuzz: cannot read folder/loop: Too many levels of symbolic links\n")
-        assert output.splitlines()[-1] == "2 sound, 0 with violations, 2 unusable, 3 left out"
+        assert output.splitlines()[-1] == "2 sound, 0 with violations, 2 unusable, 5 left out"

@@ -59,12 +59,12 @@ class TestRun(ToolTest):
         self.require(SOUND, f"{EXAMPLE_SOUND}b\n{EXAMPLE_SOUND}a\n2 sound, 0 with violations, 0 unusable\n", "", "run", "b",
                      "a")
 
-    def test_a_folder_means_all_files_below_it_in_the_order_of_their_names(self):
-        for name in ("inputs/b", "inputs/a/z", "inputs/a/y", "inputs/C"):
+    def test_a_folder_means_all_programs_below_it_in_the_order_of_their_names(self):
+        for name in ("inputs/b", "inputs/a/2", "inputs/a/10", "inputs/C"):
             self.write(name, EXAMPLE)
         code, output, _ = self.run_tool("run", "inputs")
         assert code == SOUND
-        assert re.findall(r"operations  (.*)", output) == ["inputs/C", "inputs/a/y", "inputs/a/z", "inputs/b"]
+        assert re.findall(r"operations  (.*)", output) == ["inputs/C", "inputs/a/10", "inputs/a/2", "inputs/b"]
         assert output.endswith("\n4 sound, 0 with violations, 0 unusable\n")
 
     def test_hidden_files_and_folders_in_a_folder_are_passed_over(self):
@@ -72,6 +72,7 @@ class TestRun(ToolTest):
             self.write(name, EXAMPLE)
         _, output, _ = self.run_tool("run", "inputs")
         assert output == EXAMPLE_SOUND + "inputs/seen\n"
+        self.require(SOUND, EXAMPLE_SOUND + "inputs/.hidden\n", "", "run", "inputs/.hidden")
 
     def test_a_folder_without_a_program_ends_with_2(self):
         (self.folder / "inputs" / "deeper").mkdir(parents=True)

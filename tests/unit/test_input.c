@@ -8,39 +8,6 @@
 static struct input input; /* of the test */
 
 static const uint8_t binary[] = {1, 0, 1, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 1, 5, 0, 0, 0, 0};
-static const char text[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nalloc 0 24\nfree 5\n";
-
-FOLDER_TEST(a_binary_program_is_read_as_it_is) {
-    make_file("program", binary, sizeof binary);
-    assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
-    assert_false(input.was_text);
-    assert_int_equal(input.size, sizeof binary);
-    assert_memory_equal(input.bytes, binary, sizeof binary);
-    assert_int_equal(input.program.operation_count, 2);
-    assert_int_equal(input.program.header.page_count, 4);
-    input_close(&input);
-    assert_null(input.bytes);
-}
-
-FOLDER_TEST(a_text_is_read_as_the_program_it_means) {
-    make_file("program", text, strlen(text));
-    assert_int_equal(input_open(path_of("program"), false, &input), EXIT_SOUND);
-    assert_true(input.was_text);
-    assert_int_equal(input.size, sizeof binary);
-    assert_memory_equal(input.bytes, binary, sizeof binary);
-    assert_int_equal(program_operation(&input.program, 1).slot, 5);
-    input_close(&input);
-}
-
-FOLDER_TEST(an_empty_file_is_called_a_program_with_no_operation) {
-    make_file("program", "", 0);
-    const char *const path = path_of("program");
-    ASSERT_SAYS(input_open(path, false, &input), EXIT_SOUND,
-                "kmemfuzz: %s is empty: a program with no operation\n", path);
-    assert_int_equal(input.size, 0);
-    assert_int_equal(input.program.operation_count, 0);
-    input_close(&input);
-}
 
 /* What files with these names and contents are taken for. */
 enum form {
@@ -113,17 +80,6 @@ FOLDER_TEST(a_file_is_text_or_bytes_or_is_refused) {
     }
 }
 
-FOLDER_TEST(what_is_refused_is_told_the_line_and_what_it_should_be) {
-    static const char contents[] = "# kmem\n\nA heap.\n";
-    make_file("README.md", contents, strlen(contents));
-    const char *const path = path_of("README.md");
-    ASSERT_SAYS(input_open(path, false, &input), EXIT_USAGE,
-                "%s:3:1: error: the first line must be '" TEXT_SIGNATURE
-                "', not 'A heap.'; --bytes takes any file as bytes\n",
-                path);
-    assert_null(input.bytes);
-}
-
 FOLDER_TEST(large_files_are_read_whole) {
     static const size_t sizes[] = {4095, 4096, 4097, 8192, 20000};
     static uint8_t bytes[20000];
@@ -137,26 +93,6 @@ FOLDER_TEST(large_files_are_read_whole) {
         assert_memory_equal(input.bytes, bytes, sizes[i]);
         input_close(&input);
     }
-}
-
-FOLDER_TEST(a_text_with_an_error_is_a_usage_error_that_says_where) {
-    static const char wrong[] = "kmem-program 1\nheap page=64 pages=4 growth=2 slots=16\nallok 0 24\n";
-    make_file("program", wrong, strlen(wrong));
-    const char *const path = path_of("program");
-    ASSERT_SAYS(input_open(path, false, &input), EXIT_USAGE,
-                "%s:3:1: error: unknown operation 'allok'; did you mean 'alloc'?\n", path);
-    assert_null(input.bytes);
-    input_close(&input);
-}
-
-FOLDER_TEST(a_missing_file_and_a_folder_are_no_program) {
-    const char *const path = path_of("none");
-    ASSERT_SAYS(input_open(path, false, &input), EXIT_ENVIRONMENT,
-                "kmemfuzz: cannot read %s: No such file or directory\n", path);
-    assert_null(input.bytes);
-    ASSERT_SAYS(input_open(folder, false, &input), EXIT_ENVIRONMENT,
-                "kmemfuzz: cannot read %s: Is a directory\n", folder);
-    assert_null(input.bytes);
 }
 
 /* Holes cost no room on a disk. */
@@ -175,22 +111,6 @@ FOLDER_TEST(a_file_without_end_is_given_up) {
     assert_null(bytes);
 }
 
-/* In a child, whose standard input is the file: so nothing hangs on this process's own. */
-static void read_standard_input(unsigned unused) {
-    (void)unused;
-    if (freopen(path_of("program"), "rb", stdin) == NULL || input_open("-", false, &input) != EXIT_SOUND) {
-        _exit(1);
-    }
-    const bool right = input.size == sizeof binary && memcmp(input.bytes, binary, sizeof binary) == 0;
-    input_close(&input);
-    _exit(right && fileno(stdin) >= 0 ? 42 : 2);
-}
-
-FOLDER_TEST(a_dash_is_standard_input) {
-    make_file("program", binary, sizeof binary);
-    assert_exited(status_of(read_standard_input, 0), 42);
-}
-
 FOLDER_TEST(a_new_file_is_written_whole_with_the_rights_the_umask_leaves) {
     static const mode_t masks[] = {0, 022, 027, 077};
     struct stat status;
@@ -205,18 +125,6 @@ FOLDER_TEST(a_new_file_is_written_whole_with_the_rights_the_umask_leaves) {
     assert_int_equal(output_write(path_of("empty"), binary, 0, true), EXIT_SOUND);
     assert_file_holds("empty", "", 0);
     assert_int_equal(entry_count(), 2);
-}
-
-FOLDER_TEST(an_existing_file_is_kept_unless_it_is_to_be_replaced) {
-    make_file("old", "old", 3);
-    const char *const path = path_of("old");
-    ASSERT_SAYS(output_write(path, binary, sizeof binary, false), EXIT_USAGE,
-                "kmemfuzz: %s exists; choose another name, or --force to replace it\n", path);
-    assert_file_holds("old", "old", 3);
-    assert_int_equal(entry_count(), 1);
-    assert_int_equal(output_write(path_of("old"), binary, sizeof binary, true), EXIT_SOUND);
-    assert_file_holds("old", binary, sizeof binary);
-    assert_int_equal(entry_count(), 1);
 }
 
 FOLDER_TEST(what_is_no_file_is_not_replaced_and_nothing_is_left_behind) {

@@ -153,25 +153,6 @@ TEST_EACH(every_oracle_s_report_names_it_first_and_is_whole, faults) {
     catch_end(&caught);
 }
 
-EXECUTOR_TEST(a_trace_shows_every_step_its_heap_and_its_digest) {
-    const struct program program = program_of(&small_heap, THREE);
-    catch_begin(&caught);
-    assert_sound(report_trace(&executor, &program, caught.stream));
-    char last[64];
-    snprintf(last, sizeof last, "       |.256|  digest %016llx\n", (unsigned long long)executor.digest);
-    fflush(caught.stream);
-    assert_string_equal(strstr(caught.text, "       |.256|  digest"), last);
-    assert_caught_text(
-        &caught, "    0  alloc 0 24                   -> slot 0, offset 8\n"
-                 "       |#32 s0|.224|  digest 8f36eca404af3123\n"
-                 "    1  alloc 1 largest-16           -> slot 1, offset 40  (size 200)\n"
-                 "       |#32 s0|#208 s1|.16|  digest 958307d49607a458\n"
-                 "    2  free 0                       -> freed offset 8\n"
-                 "       |.32|#208 s1|.16|  digest 3f3e7d91f842e91d\n"
-                 "    3  free 1                       -> freed offset 40  (freeing everything at the end)\n"
-                 "       |.256|  digest 77343996838cbd69\n");
-}
-
 EXECUTOR_TEST(a_trace_of_a_violation_ends_without_a_digest) {
     use_fault("call 0: answer-null");
     const struct program program = program_of(&small_heap, THREE);

@@ -34,6 +34,7 @@ printf 'Usage: ci/fuzz [OPTION...]\n\nFuzzes: a\nheap.\n\n  --for TIME  how long
 [ "$1" = --help ] || echo ran >>ran
 """
 
+RUST = "fn f() {\n    if x {\n        y\n    }\n}\n"
 RULES = 'X(PARSES, "text-parses", \\\n  "A text parses.") \\\nX(OTHER, "text-other", "Another.")\n'
 REFERENCE = "".join(f"<!-- made: {name} -->\n<!-- end -->\nbelow\n" for name in ("words", "programs", "oracles", "sv39", "text")
                     ).replace("below\n", "", 4)
@@ -80,78 +81,62 @@ class TestCheckDocs:
         for part in parts:
             assert part in failures[0]
 
-    # Links.
+    @pytest.mark.parametrize("text", (
+        "# Top\n\n[a](docs/other.md) [b](docs/other.md#a-heading) [c](#top) [d](https://example.org)\n",
+        "# Add `it`\n\n# Add it\n\n[x](#add-it) [y](#add-it-1)\n",
+        "`./ci/fuzz --for 10m`, `kmemfuzz run FILE --trace`, `--trace`, `src/kernel.h`, `src/*.h`\n"
+        "`cmake --preset dev`, `kmemfuzz`, `kmemfuzz --version`, ci/fuzz\n",
+        "```rust from=src/a.rs\nif x {\n    y\n}\n```\n",
+        "```console\n$ kmemfuzz run sound\nsound\n1 operation\n$ true\n```\n",
+        "```console\n$ seq 5\n1\n...\n5\n$ seq 2\n1\n...\n2\n```\n",
+        "```console\n$ kmemfuzz run bad\nviolation\n$ echo $?\n1\n```\n",
+        "```console\n$ build/dev/kmemfuzz run sound\nsound\n1 operation\n```\n",
+        "```text file=x.ops\none\n```\n\n```console\n$ cat x.ops\none\n```\n",
+        '```c\n#include "kernel.h"\nint f(void) { return in_the_kernel(); }\n```\n'),
+        ids=("links", "numbered anchors", "names", "a quotation, indented otherwise", "output", "three dots", "the code before",
+             "the tool of another preset", "a saved block", "C"))
+    def test_what_is_right_is_sound(self, text):
+        self.write("src/a.rs", RUST)
+        self.assert_sound(text)
 
-    def test_links_that_lead_somewhere_are_sound(self):
-        self.assert_sound("# Top\n\n[a](docs/other.md) [b](docs/other.md#a-heading) [c](#top) [d](https://example.org)\n")
-
-    def test_a_link_to_no_file_is_reported_with_its_line(self):
-        self.assert_wrong("# Top\n\nSee [this](docs/none.md).\n", "README.md:3:", "docs/none.md")
-
-    def test_a_link_out_of_the_tree_is_reported(self):
-        self.assert_wrong("[x](../)\n", "does not exist")
-
-    def test_an_anchor_without_a_heading_is_reported(self):
-        self.assert_wrong("[x](docs/other.md#no-such)\n", "#no-such")
-        self.assert_wrong("# Top\n\n[x](#topp)\n", "#topp")
-
-    def test_a_heading_inside_a_block_is_no_anchor(self):
-        self.assert_wrong("[x](#top)\n\n```text\n# Top\n```\n", "#top")
-
-    def test_equal_headings_have_numbered_anchors(self):
-        self.assert_sound("# Add `it`\n\n# Add it\n\n[x](#add-it) [y](#add-it-1)\n")
-
-    # Names.
-
-    def test_names_that_exist_are_sound(self):
-        self.assert_sound("`./ci/fuzz --for 10m`, `kmemfuzz run FILE --trace`, `--trace`, `src/kernel.h`, `src/*.h`\n"
-                          "`cmake --preset dev`, `kmemfuzz`, `kmemfuzz --version`, ci/fuzz\n")
-
-    def test_a_ci_command_that_is_missing_is_reported(self):
-        self.assert_wrong("Run `./ci/fuss`.\n", "ci/fuss")
-        self.assert_wrong("Run ci/fuss.\n", "ci/fuss")
-        self.assert_wrong("```sh\n./ci/fuss\n```\n", "ci/fuss")
-
-    def test_a_kmemfuzz_command_that_is_missing_is_reported(self):
-        self.assert_wrong("`kmemfuzz ruin FILE`\n", "no command ruin")
-
-    def test_an_option_that_is_missing_is_reported(self):
-        self.assert_wrong("`kmemfuzz run FILE --trance`\n", "--trance")
-        self.assert_wrong("`./ci/fuzz --fort 10m`\n", "--fort")
-        self.assert_wrong("`--trance`\n", "--trance")
-
-    def test_an_option_of_another_command_is_reported(self):
-        self.assert_wrong("`kmemfuzz run --for 10m`\n", "kmemfuzz run has no option --for")
-
-    def test_a_preset_that_is_missing_is_reported(self):
-        self.assert_wrong("```sh\ncmake --preset deaf\n```\n", "deaf")
-
-    def test_a_path_that_is_missing_is_reported(self):
-        self.assert_wrong("`src/colonel.h`\n", "src/colonel.h")
-        self.assert_wrong("`src/*.py`\n", "src/*.py")
-
-    # Quotations.
-
-    def test_lines_of_a_file_are_sound_however_indented(self):
-        self.write("src/a.rs", "fn f() {\n    if x {\n        y\n    }\n}\n")
-        self.assert_sound("```rust from=src/a.rs\nif x {\n    y\n}\n```\n")
-
-    def test_lines_that_a_file_has_otherwise_or_not_in_a_row_are_reported(self):
-        self.write("src/a.rs", "fn f() {\n    if x {\n        y\n    }\n}\n")
-        for quotation in ("if x {\ny\n}", "fn f() {\n        y", "fn f() {\n    if z {"):
-            self.assert_wrong(f"```rust from=src/a.rs\n{quotation}\n```\n", "README.md:2:", "src/a.rs has no such lines")
-
-    def test_a_quotation_of_no_file_is_reported(self):
-        self.assert_wrong("```rust from=src/none.rs\nx\n```\n", "README.md:2:", "src/none.rs")
-
-    # sh.
+    @pytest.mark.parametrize("text, parts", (
+        ("# Top\n\nSee [this](docs/none.md).\n", ("README.md:3:", "docs/none.md")),
+        ("[x](../)\n", ("does not exist",)),
+        ("[x](docs/other.md#no-such)\n", ("#no-such",)),
+        ("# Top\n\n[x](#topp)\n", ("#topp",)),
+        ("[x](#top)\n\n```text\n# Top\n```\n", ("#top",)),
+        ("Run `./ci/fuss`.\n", ("ci/fuss",)),
+        ("Run ci/fuss.\n", ("ci/fuss",)),
+        ("```sh\n./ci/fuss\n```\n", ("ci/fuss",)),
+        ("`kmemfuzz ruin FILE`\n", ("no command ruin",)),
+        ("`kmemfuzz run FILE --trance`\n", ("--trance",)),
+        ("`./ci/fuzz --fort 10m`\n", ("--fort",)),
+        ("`--trance`\n", ("--trance",)),
+        ("`kmemfuzz run --for 10m`\n", ("kmemfuzz run has no option --for",)),
+        ("```sh\ncmake --preset deaf\n```\n", ("deaf",)),
+        ("`src/colonel.h`\n", ("src/colonel.h",)),
+        ("`src/*.py`\n", ("src/*.py",)),
+        ("```rust from=src/a.rs\nif x {\ny\n}\n```\n", ("README.md:2:", "src/a.rs has no such lines")),
+        ("```rust from=src/a.rs\nfn f() {\n        y\n```\n", ("README.md:2:", "src/a.rs has no such lines")),
+        ("```rust from=src/a.rs\nfn f() {\n    if z {\n```\n", ("README.md:2:", "src/a.rs has no such lines")),
+        ("```rust from=src/none.rs\nx\n```\n", ("README.md:2:", "src/none.rs")),
+        ("```sh\ntrue\necho why; exit 3\n```\n", ("README.md:3:", "code 3", "why")),
+        ("```console\n$ kmemfuzz run sound\nsound\n2 operations\n```\n", ("README.md:2:", "1 operation")),
+        ("```console\n$ kmemfuzz run sound\nsound\n```\n", ("1 operation",)),
+        ("```console\n$ kmemfuzz run sound\n```\n", ("1 operation",)),
+        ("```console\n$ true\nsound\n```\n", ("prints something else",)),
+        ("```console\n$ seq 5\n1\n...\n6\n```\n", ("prints something else",)),
+        ("```console\nkmemfuzz run sound\n```\n", ("no line that begins with",)),
+        ("```console planted=none\n$ true\n```\n", ("none.patch: does-not-apply",)),
+        ("```c\nint f(void) { return in_the_kernel(); }\n```\n", ("README.md:2:", "does not compile"))))
+    def test_what_is_wrong_is_reported(self, text, parts):
+        self.write("src/a.rs", RUST)
+        self.write("tests/planted/none.patch", "--- a/src/kernel.h\n+++ b/src/kernel.h\n@@ -1,1 +1,1 @@\n-no\n+yes\n")
+        self.assert_wrong(text, *parts)
 
     def test_lines_that_end_with_0_are_sound_and_see_what_those_before_made(self):
         self.assert_sound("```sh\n# a comment\nmkdir made\ntest -d made \\\n  -a -f src/kernel.h\n```\n")
         assert not (self.tree / "made").exists()
-
-    def test_a_line_that_fails_is_reported_with_its_number_and_output(self):
-        self.assert_wrong("```sh\ntrue\necho why; exit 3\n```\n", "README.md:3:", "code 3", "why")
 
     def test_long_commands_are_not_run(self):
         self.assert_sound("```sh\n./ci/fuzz --for 2h\n```\n")
@@ -160,49 +145,6 @@ class TestCheckDocs:
     def test_a_command_that_takes_too_long_is_reported(self, monkeypatch):
         monkeypatch.setattr(document_blocks, "TIMEOUT_SECONDS", 1)
         self.assert_wrong("```sh\nsleep 30\n```\n", "NOT_RUN")
-
-    # console.
-
-    def test_output_that_is_shown_exactly_is_sound(self):
-        self.assert_sound("```console\n$ kmemfuzz run sound\nsound\n1 operation\n$ true\n```\n")
-
-    def test_output_that_differs_is_reported_and_shown(self):
-        self.assert_wrong("```console\n$ kmemfuzz run sound\nsound\n2 operations\n```\n", "README.md:2:", "1 operation")
-
-    def test_output_that_is_shown_in_part_only_is_reported(self):
-        self.assert_wrong("```console\n$ kmemfuzz run sound\nsound\n```\n", "1 operation")
-        self.assert_wrong("```console\n$ kmemfuzz run sound\n```\n", "1 operation")
-
-    def test_output_that_is_not_printed_is_reported(self):
-        self.assert_wrong("```console\n$ true\nsound\n```\n", "prints something else")
-
-    def test_three_dots_stand_for_any_lines_and_no_others(self):
-        self.assert_sound("```console\n$ seq 5\n1\n...\n5\n$ seq 2\n1\n...\n2\n```\n")
-        self.assert_wrong("```console\n$ seq 5\n1\n...\n6\n```\n", "prints something else")
-
-    def test_the_code_of_a_command_is_known_to_the_next(self):
-        self.assert_sound("```console\n$ kmemfuzz run bad\nviolation\n$ echo $?\n1\n```\n")
-
-    def test_the_tool_is_there_under_the_name_of_any_preset(self):
-        self.assert_sound("```console\n$ build/dev/kmemfuzz run sound\nsound\n1 operation\n```\n")
-
-    def test_a_console_block_without_a_command_is_reported(self):
-        self.assert_wrong("```console\nkmemfuzz run sound\n```\n", "no line that begins with")
-
-    def test_a_saved_block_is_there_for_later_commands(self):
-        self.assert_sound("```text file=x.ops\none\n```\n\n```console\n$ cat x.ops\none\n```\n")
-
-    def test_a_patch_that_cannot_be_planted_is_reported(self):
-        self.write("tests/planted/none.patch", "--- a/src/kernel.h\n+++ b/src/kernel.h\n@@ -1,1 +1,1 @@\n-no\n+yes\n")
-        self.assert_wrong("```console planted=none\n$ true\n```\n", "none.patch: does-not-apply")
-
-    # C.
-
-    def test_c_that_compiles_is_sound(self):
-        self.assert_sound('```c\n#include "kernel.h"\nint f(void) { return in_the_kernel(); }\n```\n')
-
-    def test_c_that_does_not_compile_is_reported(self):
-        self.assert_wrong("```c\nint f(void) { return in_the_kernel(); }\n```\n", "README.md:2:", "does not compile")
 
     def test_a_fragment_of_c_is_not_compiled(self):
         assert self.failures("```c fragment\nx = y\n```\n") == []

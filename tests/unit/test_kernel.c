@@ -190,88 +190,11 @@ BOOTED_TEST(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken) {
     assert_int_equal(second_pages.taken_count, 514);
 }
 
-BOOTED_TEST(kmalloc_takes_the_first_fit) {
-    assert_ptr_equal(kmalloc(24), payload_at(0));
-    assert_ptr_equal(kmalloc(8), payload_at(32));
-    assert_block(0, 32, true);
-    assert_block(32, 16, true);
-    assert_block(48, KERNEL_HEAP_SIZE - 48, false);
-    assert_null(kmalloc(0));
-    assert_no_fault();
-}
-
 BOOTED_TEST(the_heap_that_is_shown_is_the_one_that_kmalloc_takes_from) {
     const void *const payload = kmalloc(24);
     assert_ptr_equal(kmem_head(kmem_kernel_heap()), kmem_kernel_head());
     assert_int_equal(kmem_usable_size(kmem_kernel_heap(), payload), 24);
     assert_int_equal(kmem_kernel_heap()->taken_count, 1);
-}
-
-BOOTED_TEST(kzmalloc_and_kcalloc_zero_what_was_dirty) {
-    unsigned char *payload = kmalloc(64);
-    memset(payload, DIRT, 64);
-    kfree(payload);
-    assert_ptr_equal(kzmalloc(64), payload);
-    assert_zero(payload, 64);
-    memset(payload, DIRT, 64);
-    kfree(payload);
-    assert_ptr_equal(kcalloc(4, 16), payload);
-    assert_zero(payload, 64);
-    assert_block(0, 72, true);
-    assert_null(kcalloc(SIZE_MAX / 8 + 2, 8));
-    assert_no_fault();
-}
-
-BOOTED_TEST(kmalloc_aligned_honours_the_alignment) {
-    assert_ptr_equal(kmalloc_aligned(4096, 100), header_at(4096));
-    assert_block(0, 4088, false);
-    assert_block(4088, 112, true);
-    assert_no_fault();
-}
-
-BOOTED_TEST(krealloc_keeps_contents_in_place_and_moved) {
-    unsigned char *const payload = krealloc(NULL, 16);
-    assert_ptr_equal(payload, payload_at(0));
-    memcpy(payload, "fifteen letters", 16);
-    assert_ptr_equal(krealloc(payload, 40), payload);
-    assert_non_null(kmalloc(8));
-    unsigned char *const moved = krealloc(payload, 100);
-    assert_ptr_equal(moved, payload_at(64));
-    assert_string_equal((const char *)moved, "fifteen letters");
-    assert_null(krealloc(moved, 0));
-    assert_block(0, 48, false);
-    assert_block(48, 16, true);
-    assert_block(64, KERNEL_HEAP_SIZE - 64, false);
-    assert_no_fault();
-}
-
-BOOTED_TEST(kfree_merges_and_kfree_of_null_does_nothing) {
-    void *const first = kmalloc(24);
-    void *const second = kmalloc(24);
-    kfree(first);
-    kfree(second);
-    kfree(NULL);
-    assert_block(0, KERNEL_HEAP_SIZE, false);
-    assert_no_fault();
-}
-
-BOOTED_TEST(coalesce_merges_what_something_else_has_written) {
-    block_write(header_at(0), 32, false);
-    block_write(header_at(32), 64, false);
-    block_write(header_at(96), KERNEL_HEAP_SIZE - 96, false);
-    coalesce();
-    assert_block(0, KERNEL_HEAP_SIZE, false);
-    assert_no_fault();
-}
-
-BOOTED_TEST(usable_size_counts_the_slack_and_is_0_for_what_is_no_payload) {
-    unsigned char *const payload = kmalloc(20);
-    assert_int_equal(kmem_kernel_usable_size(payload), 24);
-    assert_int_equal(kmem_kernel_usable_size(payload + 8), 0);
-    assert_int_equal(kmem_kernel_usable_size(NULL), 0);
-    kfree(payload);
-    assert_int_equal(kmem_kernel_usable_size(payload), 0);
-    assert_no_fault();
 }
 
 BOOTED_TEST(the_heap_grows_by_the_pages_behind_it_until_there_are_no_more) {

@@ -1,11 +1,17 @@
 """What tests share that need files: a folder of their own, and files in it."""
 
+import compileall
+import functools
 import pathlib
 import shutil
+import sys
 import tempfile
 import unittest
 
 import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BESIDE = {"PYTHONPYCACHEPREFIX": ""}  # in the environment of commands of a copy, for what copy_commands has compiled
 
 
 def write_file(path, contents):
@@ -19,6 +25,25 @@ def write_script(path, text):
     """Makes a file that can be run. Returns its path."""
     write_file(path, text).chmod(0o755)
     return path
+
+
+@functools.cache
+def _compiled():
+    """The folders of programs in Python, each with what Python has made of them, which takes longer than most of them run."""
+    folders = ("ci/lib", "fuzz/kmemfuzz")
+    for name in folders:
+        compileall.compile_dir(ROOT / name, quiet=1)
+    return {name: f"{sys.pycache_prefix}{ROOT / name}" for name in folders}
+
+
+def copy_commands(tree, *names):
+    """Copies folders of the tree, with what Python has made of the programs in them."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc.*")
+    for name in names:
+        shutil.copytree(ROOT / name, tree / name, ignore=ignored)
+    for name, compiled in _compiled().items():
+        if (tree / name).is_dir():
+            shutil.copytree(compiled, tree / name / "__pycache__", ignore=ignored)
 
 
 class FolderTest:

@@ -4,7 +4,7 @@
 set -Eeuo pipefail
 CALLER_FOLDER=$PWD # what a path on the command line is relative to
 export CALLER_FOLDER
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "${BASH_SOURCE[0]%/*}/../.."
 
 EXIT_VIOLATION=1
 EXIT_USAGE=2
@@ -72,7 +72,7 @@ UNUSABLE=$'[][;"\\\n|]|[$][({]'
 make_folder() {
     local folder
     for folder in "$@"; do
-        if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
+        if { [ ! -d "$folder" ] && ! mkdir -p "$folder" 2>/dev/null; } || [ ! -w "$folder" ]; then
             end_environment "The folder $folder cannot be made or written; free its name, or run this in a copy of the tree that is yours"
         fi
     done
@@ -80,25 +80,26 @@ make_folder() {
 
 # keep_log LOG COMMAND...: runs a command, its output in a file; ends the shell when there can be no such file.
 keep_log() {
-    make_folder "$(dirname "$1")"
+    make_folder "${1%/*}"
     true 2>/dev/null >"$1" || end_environment "$1 cannot be written; remove it, or run this as the user it belongs to"
     "${@:2}" >"$1" 2>&1
 }
 
-# find_python MODULE...: sets PYTHON to one that has these: Debian's, which ci/setup installs them for, or another on the PATH.
+# find_python [MODULE...]: sets PYTHON to one that has these: Debian's, which ci/setup installs them for, or another on the PATH.
 # They are only looked for: importing them takes half a second.
 find_python() {
     local IFS=$'\n'
+    [ $# -gt 0 ] || [ ! -x /usr/bin/python3 ] || { PYTHON=/usr/bin/python3 && return; }
     for PYTHON in /usr/bin/python3 $(type -ap python3 || true); do
         ! "$PYTHON" -c 'import sys, importlib.util as u; sys.exit(None in map(u.find_spec, sys.argv[1:]))' "$@" 2>/dev/null || return 0
     done
-    say "No Python here can import $*; ./ci/setup installs what Debian's /usr/bin/python3 needs"
+    say "There is no Python here${1+ that can import $*}; ./ci/setup installs what Debian's /usr/bin/python3 needs"
     return "$EXIT_ENVIRONMENT"
 }
 
 # become WORD ARGUMENT...: runs a word of kmemfuzz in place of this shell, as if it had been typed where this command was.
 become() {
-    find_python sys || { ci/setup fuzz && find_python sys; } || exit
+    find_python || { ci/setup fuzz && find_python; } || exit
     cd "$CALLER_FOLDER" && exec "$PYTHON" "$OLDPWD/fuzz/kmemfuzz" "$@"
 }
 
@@ -106,7 +107,7 @@ become() {
 # up or built: the packages of KMEM_SET, or all.
 begin() {
     export KMEM_SET=${KMEM_SET-test}
-    find_python sys || { ci/setup "$KMEM_SET" && find_python sys; } || exit
+    find_python || { ci/setup "$KMEM_SET" && find_python; } || exit
     exec "$PYTHON" ci/lib/begin.py "$@"
 }
 

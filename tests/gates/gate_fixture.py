@@ -2,11 +2,12 @@
 
 import os
 import pathlib
-import shutil
+import shlex
 import subprocess
 
 import pytest
 from compilers import VERSION
+from folders import BESIDE, copy_commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT, INTERNAL = range(5)
@@ -22,8 +23,7 @@ class GateTest:
         self.programs = folder / "programs"
         self.list = folder / "calls"
         self.programs.mkdir()
-        for name in ("ci", ".ci", "cmake", "fuzz/kmemfuzz"):
-            shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        copy_commands(self.tree, "ci", ".ci", "cmake", "fuzz/kmemfuzz")
         self.stub("ci/setup")
         self.stub("cmake")
 
@@ -38,14 +38,14 @@ class GateTest:
         path = self.tree / name if "/" in name else self.programs / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(f"#!/bin/bash\necho \"{name} $*\" >>'{self.list}'\n{script}\ncat <<'OUTPUT'\n{output}\nOUTPUT\n"
+        path.write_text(f"#!/bin/{'bash' if script else 'sh'}\nprintf '%s\\n' \"{name} $*\" >>'{self.list}'\n{script}\nprintf '%s\\n' {shlex.quote(output)}\n"
                         f"exit {code}\n", encoding="utf-8")
         path.chmod(0o755)
 
     def run_command(self, *command):
         """Runs a command at the top of the tree. Returns (exit code, standard output, standard error)."""
-        environment = dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}", LC_ALL="C.UTF-8", PYTHONPYCACHEPREFIX="",
-                           KMEM_CLANG=VERSION)
+        environment = dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}", LC_ALL="C.UTF-8", KMEM_CLANG=VERSION,
+                           PYTEST_ADDOPTS="-p no:hypothesispytest", **BESIDE)  # whose start takes as long as pytest's
         environment.pop("PYTHONPATH", None)
         done = subprocess.run(command, cwd=self.tree, env=environment, executable=str(self.tree / command[0]) if "/" in command[0] else None,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False)

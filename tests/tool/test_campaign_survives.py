@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 from kmemfuzz import campaign_folder
 from campaign_tree import SLOW_TOOL, TIMEOUT, TOOL, CampaignTree, name_of
-from folders import FolderTest, write_script
+from folders import BESIDE, FolderTest, copy_commands, write_script
 from fuzzer_words import VIOLATED
 from processes import end_processes_in, processes_in, wait_until, wait_until_none
 
@@ -404,12 +404,11 @@ class TestBeforeTheCampaign:
         (code, output, errors, the names of those that ran)."""
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
-            for name in ("ci", "cmake", "fuzz/kmemfuzz"):
-                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            copy_commands(tree, "ci", "cmake", "fuzz/kmemfuzz")
             for name, text in {"apt-get": "exit 100", "cmake": "exit 0",
                                **stubs}.items():
                 write_script(tree / "programs" / name, f"#!/bin/sh\n: >ran-{name}\n{text}\n")
-            environment = dict(os.environ, PATH=f"{tree / 'programs'}:{os.environ['PATH']}")
+            environment = dict(os.environ, PATH=f"{tree / 'programs'}:{os.environ['PATH']}", **BESIDE)
             process = subprocess.Popen(["ci/fuzz", *arguments], cwd=tree, env=environment, start_new_session=True,
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             try:
@@ -462,8 +461,7 @@ class TestRealFuzzerKilled:
 
     def test_inputs_only_ever_grow_in_number_and_each_is_whole(self, folder):
         tree = folder
-        for name in ("ci", "fuzz/kmemfuzz"):
-            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        copy_commands(tree, "ci", "fuzz/kmemfuzz")
         (tree / "build").mkdir()
         (tree / "build" / "fuzz").symlink_to(ROOT / "build" / "fuzz")
         held = tree / "build" / "campaign" / "text" / "corpus"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from folders import BESIDE, copy_commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT = 60  # seconds; it takes less than one, but machines are busy
@@ -97,8 +98,7 @@ class TestCommands:
         cls = request.cls
         cls.tree = shared_folder / "tree"
         programs = shared_folder / "programs"
-        for name in ("ci", "fuzz/kmemfuzz"):
-            shutil.copytree(ROOT / name, cls.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        copy_commands(cls.tree, "ci", "fuzz/kmemfuzz")
         shutil.copy(ROOT / "CMakePresets.json", cls.tree)
         (cls.tree / "tests" / "planted").mkdir(parents=True)
         (cls.tree / "tests" / "planted" / "double-free-accepted.patch").touch()
@@ -108,7 +108,7 @@ class TestCommands:
         cls.write(programs / "cmake", f"#!/bin/sh\ncase $1 in --list-presets*) exec {shutil.which('cmake')} \"$@\" ;; esac\n"
                   f"{BEGIN}")
         cls.commands = [*sorted(path.name for path in (cls.tree / "ci").iterdir() if path.is_file()), *WORDS]
-        cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", PYTHONPYCACHEPREFIX="")
+        cls.environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", **BESIDE)
 
     @staticmethod
     def write(path, text):

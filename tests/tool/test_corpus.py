@@ -77,9 +77,10 @@ class TestPrune(CorpusTest):
         (self.minimised / "of-a-person").write_bytes((self.committed / "seeds" / "realloc.ops").read_bytes()
                                                      if (self.committed / "seeds" / "realloc.ops").exists() else b"\1")
         self.change()
-        for path in corpus.inputs(self.minimised):
-            assert path.name == corpus.content_name(path.read_bytes())
-            assert path.read_bytes() == corpus.canonical([path])[0]
+        paths = corpus.inputs(self.minimised)
+        held = [path.read_bytes() for path in paths]
+        assert [path.name for path in paths] == [corpus.content_name(data) for data in held]
+        assert held == corpus.canonical(paths)
 
     def require_untouched(self, complaint):
         """prune must fail with these words, and leave everything as it was."""

@@ -4,11 +4,11 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
+from folders import BESIDE, copy_commands
 from kmemfuzz.command_line import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_SOUND, EXIT_USAGE, EXIT_VIOLATION, exit_codes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -29,8 +29,7 @@ class EntryTest:
     def set_up_entry_test(self, folder):
         self.tree = folder / "tree"
         self.library = self.tree / "ci" / "lib"
-        for name in ("ci/lib", "fuzz/kmemfuzz"):
-            shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        copy_commands(self.tree, "ci/lib", "fuzz/kmemfuzz")
 
     def write(self, text):
         """Makes the program."""
@@ -40,7 +39,7 @@ class EntryTest:
         """Runs a script at the top of the tree. Returns (exit code, standard output, standard error)."""
         done = subprocess.run(["bash", "-c", script], cwd=self.tree, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               errors="surrogateescape", timeout=60, check=False,
-                              env=dict(os.environ, LC_ALL="C.UTF-8", **variables))
+                              env=dict(os.environ, LC_ALL="C.UTF-8", **BESIDE, **variables))
         return done.returncode, done.stdout, done.stderr
 
     def run_main(self, body, redirect="", **variables):

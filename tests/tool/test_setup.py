@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from folders import copy_commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUND, VIOLATION, USAGE, ENVIRONMENT = range(4)
@@ -28,8 +29,7 @@ class SetupTest:
     def set_up_setup_test(self, folder):
         self.tree = folder / "tree"
         self.programs = folder / "programs"
-        for name in ("ci", "cmake", "fuzz/kmemfuzz"):
-            shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        copy_commands(self.tree, "ci", "cmake", "fuzz/kmemfuzz")
         self.programs.mkdir()
         for name in PLAIN_TOOLS:
             (self.programs / name).symlink_to(shutil.which(name))

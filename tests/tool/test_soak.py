@@ -4,13 +4,13 @@
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 
 import pytest
+from folders import BESIDE, copy_commands
 from kmemfuzz import soak
 from kmemfuzz.campaign import TARGETS
 from processes import wait_until
@@ -51,15 +51,14 @@ class TestVerdict:
         """Runs kmemfuzz soak with scripts as its commands. Returns (exit code, output, errors, the campaigns that ran)."""
         with tempfile.TemporaryDirectory() as folder:
             tree = pathlib.Path(folder)
-            for name in ("ci/lib", "fuzz/kmemfuzz"):
-                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            copy_commands(tree, "ci/lib", "fuzz/kmemfuzz")
             for name, text in (("determinism", determinism), ("engine", engine)):
                 (tree / "ci" / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
                 (tree / "ci" / name).chmod(0o755)
             for name, text in (("campaign", fuzz), ("board_command", board)):
                 with open(tree / "fuzz/kmemfuzz" / f"{name}.py", "a", encoding="utf-8") as module:
                     module.write(WORD.format(text))
-            process = subprocess.Popen([sys.executable, "fuzz/kmemfuzz", "soak", *arguments], cwd=tree,
+            process = subprocess.Popen([sys.executable, "fuzz/kmemfuzz", "soak", *arguments], cwd=tree, env={**os.environ, **BESIDE},
                                        stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                        start_new_session=True)
             if during:

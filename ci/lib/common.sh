@@ -85,21 +85,21 @@ keep_log() {
     "${@:2}" >"$1" 2>&1
 }
 
-# find_python [MODULE...]: sets PYTHON to one that has these: Debian's, which ci/setup installs them for, or another on the PATH.
+# find_python MODULE...: sets PYTHON to one that has these: Debian's, which ci/setup installs them for, or another on the PATH.
 # They are only looked for: importing them takes half a second.
 find_python() {
     local IFS=$'\n'
-    [ $# -gt 0 ] || [ ! -x /usr/bin/python3 ] || { PYTHON=/usr/bin/python3 && return; }
+    [ "$*" != sys ] || [ ! -x /usr/bin/python3 ] || { PYTHON=/usr/bin/python3 && return; } # which every one has
     for PYTHON in /usr/bin/python3 $(type -ap python3 || true); do
         ! "$PYTHON" -c 'import sys, importlib.util as u; sys.exit(None in map(u.find_spec, sys.argv[1:]))' "$@" 2>/dev/null || return 0
     done
-    say "There is no Python here${1+ that can import $*}; ./ci/setup installs what Debian's /usr/bin/python3 needs"
+    say "No Python here can import $*; ./ci/setup installs what Debian's /usr/bin/python3 needs"
     return "$EXIT_ENVIRONMENT"
 }
 
 # become WORD ARGUMENT...: runs a word of kmemfuzz in place of this shell, as if it had been typed where this command was.
 become() {
-    find_python || { ci/setup fuzz && find_python; } || exit
+    find_python sys || { ci/setup fuzz && find_python sys; } || exit
     cd "$CALLER_FOLDER" && exec "$PYTHON" "$OLDPWD/fuzz/kmemfuzz" "$@"
 }
 
@@ -107,7 +107,7 @@ become() {
 # up or built: the packages of KMEM_SET, or all.
 begin() {
     export KMEM_SET=${KMEM_SET-test}
-    find_python || { ci/setup "$KMEM_SET" && find_python; } || exit
+    find_python sys || { ci/setup "$KMEM_SET" && find_python sys; } || exit
     exec "$PYTHON" ci/lib/begin.py "$@"
 }
 

@@ -85,9 +85,9 @@ add_library(kmem_hosted INTERFACE)
 target_link_libraries(kmem_hosted INTERFACE kmem_options)
 target_compile_definitions(kmem_hosted INTERFACE _POSIX_C_SOURCE=200809L KMEM_VERSION="${PROJECT_VERSION}")
 
-# Where speed is what counts everything but the code under test is optimised across files: in the fuzzers a tenth of all
-# time is saved, on a board, where the emulator pays for every return, a third. The core stays as a kernel compiles it.
-if(KMEM_BOARD OR KMEM_STORES OR (KMEM_FUZZERS AND NOT KMEM_ENGINE))
+# On a board, where the emulator pays for every return, everything but the code under test is optimised across files, which
+# saves a third of all time. The core stays as a kernel compiles it.
+if(KMEM_BOARD)
   add_library(kmem_across_files INTERFACE)
   target_compile_options(kmem_across_files INTERFACE -O3 -flto)
   target_link_options(kmem_across_files INTERFACE -O3)

@@ -10,10 +10,6 @@ static size_t machine_size(uint64_t size) {
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
-static bool is_power_of_two(uint64_t value) {
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
 const char *call_name(enum call call) {
     static const char *const names[] = {
         [CALL_NONE] = "",
@@ -43,7 +39,8 @@ bool call_is_asked(const struct subject *subject, const struct step *step) {
     case CALL_CALLOC:
         return subject->calloc != NULL;
     case CALL_ALLOC_ALIGNED:
-        return subject->alloc_aligned != NULL && (subject->view != NULL || is_power_of_two(step->alignment));
+        return subject->alloc_aligned != NULL &&
+               (subject->view != NULL || model_is_power_of_two(step->alignment));
     case CALL_REALLOC:
         return subject->realloc != NULL && (!step->null_pointer || facts->realloc_null) &&
                (step->size != 0 || facts->realloc_zero);

@@ -5,7 +5,7 @@
 int memcmp(const void *left, const void *right, size_t size);
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 
-static size_t live_end(const struct model *model) {
+static size_t last_end(const struct model *model) {
     if (model->live_count == 0) {
         return model->first;
     }
@@ -14,7 +14,7 @@ static size_t live_end(const struct model *model) {
 }
 
 /* Brings a part of what is copied up to date. */
-static void take(const struct executor *executor, size_t start, size_t size) {
+static void refresh(const struct executor *executor, size_t start, size_t size) {
     const size_t copied_size = executor->copied_size;
     if (start < copied_size) {
         const size_t room = copied_size - start;
@@ -32,22 +32,22 @@ static void take_own(const struct executor *executor, const struct step *step) {
     const struct prediction *const predicted = &step->predicted;
     if (predicted->freed_offset != MODEL_NOTHING) {
         const size_t freed = predicted->freed_offset - header_size;
-        take(executor, model_block_at(model, freed).offset, header_size);
-        take(executor, freed, header_size);
+        refresh(executor, model_block_at(model, freed).offset, header_size);
+        refresh(executor, freed, header_size);
     }
     if (predicted->offset != MODEL_NOTHING && step->call != CALL_EXTEND) {
         const size_t placed = predicted->offset - header_size;
         if (step->call == CALL_ALLOC_ALIGNED && placed != model->first) {
-            take(executor, model_block_at(model, placed - 1).offset, header_size);
+            refresh(executor, model_block_at(model, placed - 1).offset, header_size);
         }
-        take(executor, placed, predicted->usable_size + 2 * header_size);
+        refresh(executor, placed, predicted->usable_size + 2 * header_size);
     }
 }
 
 void copy_take(struct executor *executor) {
     if (executor->copy != NULL) {
-        executor->copied_size = live_end(&executor->model);
-        take(executor, 0, executor->copied_size);
+        executor->copied_size = last_end(&executor->model);
+        refresh(executor, 0, executor->copied_size);
     }
 }
 
@@ -56,10 +56,10 @@ bool copy_holds(struct executor *executor, const struct step *step) {
         return false;
     }
     const size_t first = executor->model.first;
-    const size_t end = live_end(&executor->model);
+    const size_t end = last_end(&executor->model);
     const size_t copied_size = executor->copied_size < end ? executor->copied_size : end;
     executor->copied_size = end;
-    take(executor, copied_size, end); /* no payload but the step's own is there */
+    refresh(executor, copied_size, end); /* no payload but the step's own is there */
     take_own(executor, step);
     if (memcmp(executor->copy + first, executor->region.base + first, end - first) == 0) {
         return true;

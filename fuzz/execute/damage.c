@@ -101,7 +101,7 @@ static bool is_impossible(const struct executor *executor, const struct step *st
     return size < policy->block_least || (size & (policy->grain - 1)) != 0 || size > rest;
 }
 
-static struct verdict check_inside(const struct executor *executor, const struct step *step) {
+static struct verdict check_damage_inside(const struct executor *executor, const struct step *step) {
     const bool right =
         step->offset == MODEL_NOTHING ||
         ((step->offset & (executor->model.policy.grain - 1)) == 0 && judge_is_inside(executor, step));
@@ -143,7 +143,7 @@ struct verdict damage_perform(struct executor *executor, struct step *step) {
     restore(executor, region_size);
     executor->refusal = executor->subject->view->last_refusal(); /* kept with the heap, or elsewhere */
     (void)change(executor, &step->damage);
-    struct verdict verdict = judge_if_on(executor, check_inside(executor, step));
+    struct verdict verdict = judge_if_on(executor, check_damage_inside(executor, step));
     if (verdict_is_sound(verdict)) {
         verdict = judge_if_on(executor, check_reported(executor, step, damaged));
     }

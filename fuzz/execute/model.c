@@ -21,10 +21,6 @@ static const struct prediction nothing = {.refusal = REFUSAL_NONE,
                                           .asked_pages = 0,
                                           .freed_offset = MODEL_NOTHING};
 
-static bool is_power_of_two(uint64_t value) {
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
 static bool is_multiple(size_t value, size_t power) {
     return (value & (power - 1)) == 0;
 }
@@ -42,10 +38,10 @@ static struct prediction refuse(enum refusal refusal) {
 void model_start(struct model *model, const struct subject_policy *policy, struct live_block *live,
                  size_t live_capacity, size_t page_size, size_t page_count, size_t page_limit,
                  uint16_t refused_asks) {
-    REQUIRE(is_power_of_two(policy->grain) && policy->block_least != 0);
+    REQUIRE(model_is_power_of_two(policy->grain) && policy->block_least != 0);
     REQUIRE(is_multiple(policy->header_size, policy->grain) &&
             is_multiple(policy->block_least, policy->grain));
-    REQUIRE(page_size != 0 && (page_size & (page_size - 1)) == 0);
+    REQUIRE(model_is_power_of_two(page_size));
     REQUIRE(page_count != 0 && page_count <= page_limit && page_limit <= PTRDIFF_MAX / page_size);
     *model = (struct model){.policy = *policy,
                             .live = live,
@@ -248,7 +244,7 @@ static struct hole find_hole(const struct model *model, size_t next, uint64_t si
 }
 
 struct prediction model_alloc(struct model *model, uint64_t alignment, uint64_t size) {
-    if (!is_power_of_two(alignment)) {
+    if (!model_is_power_of_two(alignment)) {
         return refuse(REFUSAL_BAD_ALIGNMENT);
     }
     if (size == 0) {

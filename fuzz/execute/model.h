@@ -89,6 +89,11 @@ struct model_block {
  * binary search. */
 struct model_block model_block_at(const struct model *model, size_t offset);
 
+/* As an alignment must be, and a page size. */
+static inline bool model_is_power_of_two(uint64_t value) {
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
 /* Bytes in the region. */
 size_t model_region_size(const struct model *model);
 

@@ -11,10 +11,10 @@
 #include "fuzz/execute/subject.h"
 #include "fuzz/host/guard.h"
 
-static assertion_listener *current;
+static assertion_listener *abort_listener;
 
 void assertion_listen(assertion_listener *listener) {
-    current = listener;
+    abort_listener = listener;
 }
 
 /* Replaces the C library's, which assert calls: the same, with a listener. */
@@ -25,8 +25,8 @@ __attribute__((noreturn)) void __assert_fail(const char *text, const char *file,
                                              const char *function) {
     guard_end_failed(text, file, line);
     fflush(stdout);
-    if (current != NULL) {
-        current(file, line);
+    if (abort_listener != NULL) {
+        abort_listener(file, line);
     }
     fprintf(stderr, "%s: %s:%u: %s: Assertion `%s' failed.\n", program_invocation_short_name, file, line,
             function == NULL ? "" : function, text);
@@ -49,27 +49,27 @@ static bool is_own(uintptr_t pc) {
 }
 
 /* The way from the handler to the caller: our own frames, those of the C library, the caller. */
-struct search {
+struct way {
     bool has_left; /* our own frames are passed */
     uintptr_t found;
 };
 
-static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *argument) {
-    struct search *const search = argument;
+static _Unwind_Reason_Code follow(struct _Unwind_Context *context, void *argument) {
+    struct way *const way = argument;
     const uintptr_t pc = _Unwind_GetIP(context);
     const bool own = is_own(pc);
-    if (own && search->has_left) {
-        search->found = pc - 1; /* a return address, which may be past its function's end */
+    if (own && way->has_left) {
+        way->found = pc - 1; /* a return address, which may be past its function's end */
         return _URC_END_OF_STACK;
     }
-    search->has_left |= !own;
+    way->has_left |= !own;
     return _URC_NO_REASON;
 }
 
 uintptr_t abort_caller(void) {
-    struct search search = {.found = 0};
-    (void)_Unwind_Backtrace(look, &search);
-    return search.found;
+    struct way way = {.found = 0};
+    (void)_Unwind_Backtrace(follow, &way);
+    return way.found;
 }
 #else
 uintptr_t abort_caller(void) {

@@ -166,7 +166,7 @@ void guard_step(void) {
     }
 }
 
-static bool is_within(uintptr_t address, size_t size, struct range range) {
+static bool is_in_range(uintptr_t address, size_t size, struct range range) {
     return address - range.start < range.size && size <= range.size - (address - range.start);
 }
 
@@ -176,7 +176,7 @@ static bool is_own_data(uintptr_t address, size_t size) {
         return false;
     }
     for (size_t i = 0; i < range_count; i++) {
-        if (is_within(address, size, ranges[i])) {
+        if (is_in_range(address, size, ranges[i])) {
             return true;
         }
     }

@@ -22,7 +22,7 @@ static struct recorder {
     uint32_t owner[PROGRAM_REGION_SIZE_MAXIMUM]; /* by payload offset: slot + 1; 0 between walks */
 } recorder;
 
-static void *map(size_t size) {
+static void *map_shared(size_t size) {
     void *const memory =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
@@ -33,10 +33,10 @@ static void *map(size_t size) {
 }
 
 struct history *history_open(void) {
-    struct history *const history = map(sizeof *history);
-    history->steps = map(HISTORY_STEP_CAPACITY * sizeof *history->steps);
-    history->changes = map(HISTORY_CHANGE_CAPACITY * sizeof *history->changes);
-    history->blocks = map(HISTORY_BLOCK_CAPACITY * sizeof *history->blocks);
+    struct history *const history = map_shared(sizeof *history);
+    history->steps = map_shared(HISTORY_STEP_CAPACITY * sizeof *history->steps);
+    history->changes = map_shared(HISTORY_CHANGE_CAPACITY * sizeof *history->changes);
+    history->blocks = map_shared(HISTORY_BLOCK_CAPACITY * sizeof *history->blocks);
     return history;
 }
 

@@ -8,7 +8,7 @@
 #include "fuzz/host/places.h"
 #include "src/port.h"
 
-static sanitizer_listener *current;
+static sanitizer_listener *report_listener;
 static bool has_reported;
 
 bool sanitizer_has_reported(void) {
@@ -16,7 +16,7 @@ bool sanitizer_has_reported(void) {
 }
 
 void sanitizer_listen(sanitizer_listener *listener) {
-    current = listener;
+    report_listener = listener;
 }
 
 #if PORT_ADDRESS_SANITIZER
@@ -41,7 +41,7 @@ int __lsan_is_turned_off(void);
 /* A process that is listened to is one a subject may end at any moment: what it has not freed then is no
  * leak, and looking for some takes longer than all else. */
 int __lsan_is_turned_off(void) {
-    return current != NULL;
+    return report_listener != NULL;
 }
 
 static const char *base_name(const char *path) {
@@ -51,16 +51,16 @@ static const char *base_name(const char *path) {
 
 void __asan_on_error(void) {
     has_reported = true;
-    if (current != NULL) {
+    if (report_listener != NULL) {
         /* The counter is a return address, which may be past its function's end. */
         const uintptr_t pc = (uintptr_t)__asan_get_report_pc();
-        current(__asan_get_report_description(), pc == 0 ? 0 : pc - 1, "");
+        report_listener(__asan_get_report_description(), pc == 0 ? 0 : pc - 1, "");
     }
 }
 
 void __ubsan_on_report(void) {
     has_reported = true;
-    if (current == NULL) {
+    if (report_listener == NULL) {
         return;
     }
     const char *kind;
@@ -72,7 +72,7 @@ void __ubsan_on_report(void) {
     __ubsan_get_current_report_data(&kind, &message, &file, &line, &column, &address);
     char place[64];
     snprintf(place, sizeof place, "%s:%u", base_name(file), line);
-    current(kind, 0, place);
+    report_listener(kind, 0, place);
 }
 
 void sanitizer_place(uintptr_t pc, char *place, size_t size) {

@@ -11,7 +11,7 @@
 
 #include "fuzz/host/exit_code.h"
 
-__attribute__((noreturn)) static void fail(const char *path) {
+__attribute__((noreturn)) static void end_unwritable(const char *path) {
     fprintf(stderr, "kmem: cannot write the file %s that KMEM_STATISTICS names: %s\n", path, strerror(errno));
     exit(EXIT_ENVIRONMENT);
 }
@@ -24,11 +24,11 @@ struct statistics *statistics_open(void) {
     }
     const int file = open(path, O_RDWR | O_CREAT, 0644);
     if (file < 0 || ftruncate(file, sizeof private_counters) != 0) {
-        fail(path);
+        end_unwritable(path);
     }
     void *const shared = mmap(NULL, sizeof private_counters, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (shared == MAP_FAILED) {
-        fail(path);
+        end_unwritable(path);
     }
     close(file);
     return shared;

@@ -102,7 +102,7 @@ static const struct {
      RELIANCE_REALLOC_ZERO)
 
 /* Appends a text, after what leads to it or, from the second on, a comma. */
-static void add(char buffer[EXPLAIN_FACT_SIZE], bool *begun, const char *lead, const char *text) {
+static void add_text(char buffer[EXPLAIN_FACT_SIZE], bool *begun, const char *lead, const char *text) {
     const size_t size = strlen(buffer);
     snprintf(buffer + size, EXPLAIN_FACT_SIZE - size, "%s%s", *begun ? ", " : lead, text);
     *begun = true;
@@ -113,7 +113,7 @@ static void add_cause(const struct cause *cause, const struct subject_facts *fac
     char text[64];
     size_t number = 0;
     if (cause->number == NO_NUMBER) {
-        add(buffer, begun, SAYS, cause->text);
+        add_text(buffer, begun, SAYS, cause->text);
         return;
     }
     memcpy(&number, (const char *)facts + cause->number, sizeof number);
@@ -122,13 +122,13 @@ static void add_cause(const struct cause *cause, const struct subject_facts *fac
     } else {
         snprintf(text, sizeof text, "%s%zu", cause->text, number);
     }
-    add(buffer, begun, SAYS, text);
+    add_text(buffer, begun, SAYS, text);
 }
 
 static void add_reliances(unsigned bits, const char *lead, bool *begun, char buffer[EXPLAIN_FACT_SIZE]) {
     for (size_t i = 0; i < LENGTH(reliances); i++) {
         if ((bits & reliances[i].bit) != 0) {
-            add(buffer, begun, lead, reliances[i].text);
+            add_text(buffer, begun, lead, reliances[i].text);
         }
     }
 }

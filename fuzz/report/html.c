@@ -45,7 +45,7 @@ static void write_string(const char *text, FILE *stream) {
     fputc('"', stream);
 }
 
-static void write_member(const char *name, const char *value, FILE *stream) {
+static void write_run_member(const char *name, const char *value, FILE *stream) {
     fprintf(stream, "\"%s\":", name);
     write_string(value, stream);
     fputs(",\n", stream);
@@ -54,8 +54,8 @@ static void write_member(const char *name, const char *value, FILE *stream) {
 static void write_summary(const struct recording *recording, FILE *stream) {
     struct summary summary;
     summary_make(recording, &summary);
-    write_member("title", summary.title, stream);
-    write_member("sentence", summary.sentence, stream);
+    write_run_member("title", summary.title, stream);
+    write_run_member("sentence", summary.sentence, stream);
     fputs("\"facts\":[", stream);
     for (size_t i = 0; i < summary.fact_count; i++) {
         fputs(i == 0 ? "[" : ",[", stream);
@@ -65,7 +65,7 @@ static void write_summary(const struct recording *recording, FILE *stream) {
         fputc(']', stream);
     }
     fputs("],\n", stream);
-    write_member("said", recording_died(recording) ? recording->outcome.report : "", stream);
+    write_run_member("said", recording_died(recording) ? recording->outcome.report : "", stream);
 }
 
 /* The lines of the program's text before its operations. */
@@ -90,7 +90,7 @@ static void write_size(uint64_t size, FILE *stream) {
     fprintf(stream, size <= EXACT_MAXIMUM ? "%" PRIu64 : "\"%" PRIu64 "\"", size);
 }
 
-static void write_block(const struct history_block *block, FILE *stream) {
+static void write_run_block(const struct history_block *block, FILE *stream) {
     if (block->slot == HISTORY_FREE) {
         write_size(block->size, stream);
         return;
@@ -105,8 +105,8 @@ static void write_block(const struct history_block *block, FILE *stream) {
 }
 
 /* Writes the step at *change and *block of the history's, and moves both past it. */
-static void write_step(const struct history *history, const struct history_step *step, size_t *change,
-                       size_t *block, FILE *stream) {
+static void write_run_step(const struct history *history, const struct history_step *step, size_t *change,
+                           size_t *block, FILE *stream) {
     char operation[TEXT_OPERATION_SIZE];
     char outcome[EXPLAIN_OUTCOME_SIZE];
     const bool died = history->under_way && step == &history->steps[history->step_count - 1];
@@ -120,7 +120,7 @@ static void write_step(const struct history *history, const struct history_step 
         fprintf(stream, "%s[%" PRIu32 ",%" PRIu32, i == 0 ? "" : ",", made->first, made->removed_count);
         for (uint32_t k = 0; k < made->inserted_count; k++, (*block)++) {
             fputc(',', stream);
-            write_block(&history->blocks[*block], stream);
+            write_run_block(&history->blocks[*block], stream);
         }
         fputc(']', stream);
     }
@@ -133,12 +133,12 @@ static void write_steps(const struct history *history, FILE *stream) {
     fputs("\"first\":[", stream);
     for (size_t i = 0; i < history->first_block_count; i++) {
         fputs(i == 0 ? "" : ",", stream);
-        write_block(&history->blocks[i], stream);
+        write_run_block(&history->blocks[i], stream);
     }
     fputs("],\n\"steps\":[", stream);
     for (size_t i = 0; i < history->step_count; i++) {
         fputs(i == 0 ? "\n" : ",\n", stream);
-        write_step(history, &history->steps[i], &change, &block, stream);
+        write_run_step(history, &history->steps[i], &change, &block, stream);
     }
     fputs("]", stream);
 }
@@ -149,7 +149,7 @@ static void write_failure(const struct history *history, FILE *stream) {
     struct extent extents[EXTENT_COUNT_MAXIMUM];
     const size_t count = extent_find_last(history, extents);
     const size_t failed = history_failed_step(history);
-    write_member("end", ends[history->end], stream);
+    write_run_member("end", ends[history->end], stream);
     fputs("\"failed\":", stream);
     fprintf(stream, failed < history->step_count ? "%zu" : "null", failed);
     fputs(",\n\"extents\":[", stream);
@@ -176,7 +176,7 @@ static void write_words(const struct history *history, FILE *stream) {
 static void write_run(const struct recording *recording, const char *name, FILE *stream) {
     const struct history *const history = recording->history;
     fputs("{\n", stream);
-    write_member("file", name, stream);
+    write_run_member("file", name, stream);
     write_summary(recording, stream);
     fprintf(stream,
             "\"heap\":{\"pageSize\":%zu,\"pageCount\":%zu,\"pageLimit\":%zu,\"headerSize\":%zu,\"shown\":%s,"

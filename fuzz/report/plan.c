@@ -8,24 +8,24 @@
 
 /* The obedient subject. */
 
-static const struct step *under_way; /* the step the executor is about to make */
-static struct subject_region place;
+static const struct step *next_step; /* the step the executor is about to make */
+static struct subject_region planned_region;
 
 static bool start(const struct subject_region *region) {
-    place = *region;
+    planned_region = *region;
     return true;
 }
 
 /* Asks for the pages predicted and returns the payload predicted, which the executor will write to. */
 static void *obey(void) {
-    const struct prediction *const predicted = &under_way->predicted;
+    const struct prediction *const predicted = &next_step->predicted;
     if (predicted->asked_pages != 0) {
-        (void)place.source.extend(place.source.context, predicted->asked_pages);
+        (void)planned_region.source.extend(planned_region.source.context, predicted->asked_pages);
     }
     if (predicted->offset == MODEL_NOTHING) {
         return NULL;
     }
-    unsigned char *const payload = place.base + predicted->offset;
+    unsigned char *const payload = planned_region.base + predicted->offset;
     PORT_UNPOISON(payload, predicted->usable_size);
     return payload;
 }
@@ -53,14 +53,14 @@ static void coalesce(void) {
 }
 
 static enum refusal last_refusal(void) {
-    return under_way->predicted.refusal;
+    return next_step->predicted.refusal;
 }
 
 /* Nothing of what follows is judged: all oracles are off. */
 
 static size_t usable_size(const void *pointer) {
     (void)pointer;
-    return under_way->predicted.usable_size;
+    return next_step->predicted.usable_size;
 }
 
 static struct verdict check(const struct expectation *expectation, uint64_t mask, struct census *census) {
@@ -94,7 +94,7 @@ static struct subject subject_obedient = {
 
 static void note_before(void *context, const struct executor *executor, const struct step *step) {
     (void)context, (void)executor;
-    under_way = step;
+    next_step = step;
 }
 
 static void note_after(void *context, const struct executor *executor, const struct step *step,

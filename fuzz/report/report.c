@@ -71,7 +71,7 @@ static void record_after(void *context, const struct executor *executor, const s
 }
 
 static const struct observer watching = {.before = watch_before, .after = watch_after, .context = &recorder};
-static const struct observer recording = {
+static const struct observer recording_observer = {
     .before = record_before, .after = record_after, .context = &recorder};
 
 /* Runs the program with the recording observer in place of the executor's own. */
@@ -81,7 +81,7 @@ static struct verdict record_run(struct executor *executor, const struct program
     const bool repeats = executor->repeats;
     const bool trusts_stores = executor->trusts_stores;
     recorder = (struct recorder){.trace = trace, .executor = executor, .replay = replay};
-    executor->observers = (struct observers){{&recording, &debug_observer}, 2};
+    executor->observers = (struct observers){{&recording_observer, &debug_observer}, 2};
     executor->repeats = repeats && trace == NULL; /* or there would be two */
     executor->trusts_stores = false;              /* all is told as early as it can be */
     const struct verdict verdict = executor_run(executor, program);

@@ -107,7 +107,7 @@ static bool has_all_names(const struct file *file) {
     return all;
 }
 
-static void write_comment(const struct file *file, const char *name) {
+static void write_heap_comment(const struct file *file, const char *name) {
     FILE *const stream = file->stream;
     const char *const sources = file->names->sources;
     reproducer_write_finding(&file->recording->outcome, stream);
@@ -155,7 +155,7 @@ static const char *bool_word(bool value) {
     return value ? "true" : "false";
 }
 
-static void write_constants(const struct file *file) {
+static void write_heap_constants(const struct file *file) {
     static const char *const regions[] = {
         [SUBJECT_MEMORY_GIVEN] = "base",
         [SUBJECT_MEMORY_OWN] = "heap->facts.own_memory",
@@ -243,7 +243,7 @@ static void write_questions(const struct file *file) {
 
 /* The calls. */
 
-static bool returns_pointer(enum call call) {
+static bool returns_memory(enum call call) {
     return call >= CALL_ALLOC && call <= CALL_EXTEND;
 }
 
@@ -278,7 +278,7 @@ static bool takes_payload(const struct step *step) {
     return step->slot != STEP_NO_SLOT && !step->null_pointer && takes_pointer(step->call);
 }
 
-static void write_call(const struct file *file, const struct step *step) {
+static void write_heap_call(const struct file *file, const struct step *step) {
     FILE *const stream = file->stream;
     write_function(file, step);
     fputc('(', stream);
@@ -291,7 +291,7 @@ static void write_call(const struct file *file, const struct step *step) {
     } else if (takes_pointer(step->call)) {
         fprintf(stream, "at(%td)", (ptrdiff_t)step->pointer_offset);
     }
-    if (returns_pointer(step->call)) {
+    if (returns_memory(step->call)) {
         fputs(step->call == CALL_ALLOC || step->call == CALL_ZALLOC ? "" : ", ", stream);
         reproducer_write_size(step->size, stream);
     } else if (is_sized(file, step)) {
@@ -315,14 +315,14 @@ static void write_answered(const struct file *file, const struct step *step, con
     const bool frees = step->call == CALL_FREE || (step->call == CALL_REALLOC && step->size == 0);
     const bool resizes = (step->call == CALL_REALLOC || step->call == CALL_EXTEND) && takes_payload(step);
     fputs(indent, stream);
-    if (returns_pointer(step->call) && step->slot == STEP_NO_SLOT) {
+    if (returns_memory(step->call) && step->slot == STEP_NO_SLOT) {
         fputs("answered(", stream);
-        write_call(file, step);
+        write_heap_call(file, step);
         fputs(");\n", stream);
-    } else if (returns_pointer(step->call) && !(frees && takes_payload(step))) {
+    } else if (returns_memory(step->call) && !(frees && takes_payload(step))) {
         const bool may_refuse = file->subject->facts.assertion_refuses;
         fprintf(stream, "%s(%zu, %s", resizes ? "resized" : "given", step->slot, may_refuse ? "TRY(" : "");
-        write_call(file, step);
+        write_heap_call(file, step);
         fputs(may_refuse ? ")" : "", stream);
         fputs(", ", stream);
         reproducer_write_size(step_request(step), stream);
@@ -336,11 +336,11 @@ static void write_answered(const struct file *file, const struct step *step, con
         }
     } else if (step->call == CALL_USABLE && takes_payload(step)) {
         fprintf(stream, "measured(%zu, ", step->slot);
-        write_call(file, step);
+        write_heap_call(file, step);
         fputs(");\n", stream);
     } else {
         fputs(step->call == CALL_FREE || step->call == CALL_COALESCE ? "" : "(void)", stream);
-        write_call(file, step);
+        write_heap_call(file, step);
         fprintf(stream, ";\n%s", indent);
         if (frees && takes_payload(step)) {
             fprintf(stream, "freed(%zu);\n", step->slot);
@@ -373,7 +373,7 @@ static void write_demand(const struct file *file) {
 
 /* Of a sound run, whose policy says where each payload has to be. */
 static void write_place(const struct file *file, const struct step *step) {
-    if (file->recording->outcome.failure.kind != FAILURE_NONE || !returns_pointer(step->call) ||
+    if (file->recording->outcome.failure.kind != FAILURE_NONE || !returns_memory(step->call) ||
         file->subject->facts.first_fit.grain == 0 || file->recording->history->anywhere) {
         return;
     }
@@ -384,7 +384,7 @@ static void write_place(const struct file *file, const struct step *step) {
     }
 }
 
-static void write_step(const struct file *file, const struct step *step, bool is_last) {
+static void write_heap_step(const struct file *file, const struct step *step, bool is_last) {
     char text[TEXT_OPERATION_SIZE];
     FILE *const stream = file->stream;
     if (step->call == CALL_NONE || step->call == CALL_DAMAGED) {
@@ -452,14 +452,14 @@ void reproducer_heap_write(const struct program *program, const struct recording
                               subject->names == NULL ? &none : subject->names};
     const struct history *const history = recording->history;
     const size_t step_count = runs_twice(&file) ? count_first_run(&file) : history->step_count;
-    write_comment(&file, name);
-    write_constants(&file);
+    write_heap_comment(&file, name);
+    write_heap_constants(&file);
     write_questions(&file);
     fputs(reproducer_heap_helpers, stream);
     write_start(&file);
     fputs("\nstatic void calls(void) {", stream);
     for (size_t i = 0; i < step_count; i++) {
-        write_step(&file, &history->steps[i].step, i + 1 == step_count);
+        write_heap_step(&file, &history->steps[i].step, i + 1 == step_count);
     }
     fputs("}\n", stream);
     write_main(&file);

@@ -75,7 +75,7 @@ static void write_cut_label(const struct drawing *drawing, double x, double y, c
     write_label(drawing, x, y, class, cut);
 }
 
-static double place(const struct drawing *drawing, double offset) {
+static double x_of(const struct drawing *drawing, double offset) {
     return HEAP_LEFT + (offset - (double)drawing->from) * drawing->scale;
 }
 
@@ -124,7 +124,7 @@ static size_t choose_first(const struct history *history, size_t last) {
 }
 
 /* The region at its largest, and marked bytes near it. */
-static void choose_scale(struct drawing *drawing) {
+static void scale_drawing(struct drawing *drawing) {
     const struct history *const history = drawing->history;
     const int64_t size = (int64_t)(history->page_limit * history->geometry.page_size);
     drawing->end = picture_end(history);
@@ -170,7 +170,7 @@ static void write_title(const struct drawing *drawing, const struct history_bloc
 /* Of the room for a label, the larger part beside each side of a frame that would cross it. */
 static void avoid_marks(const struct drawing *drawing, double *left, double *right) {
     for (size_t i = 0; drawing->marking && i < drawing->extent_count; i++) {
-        const double mark = place(drawing, (double)drawing->extents[i].offset);
+        const double mark = x_of(drawing, (double)drawing->extents[i].offset);
         const double sides[] = {mark, mark + mark_width(drawing, &drawing->extents[i])};
         for (size_t k = 0; k < 2; k++) {
             if (sides[k] < *left + 1 || sides[k] > *right - 1) {
@@ -227,10 +227,10 @@ static double header_width(const struct drawing *drawing, const struct history_b
     return width < NARROW && header > width / 3 ? width / 3 : header; /* or its colour could not be told */
 }
 
-static void write_block(struct drawing *drawing, const struct history_block *block, uint64_t offset,
-                        uint64_t size) {
+static void draw_block(struct drawing *drawing, const struct history_block *block, uint64_t offset,
+                       uint64_t size) {
     const bool live = history_is_live(block);
-    const double left = place(drawing, (double)offset);
+    const double left = x_of(drawing, (double)offset);
     const double width = size == 0 ? EMPTY_WIDTH : (double)size * drawing->scale;
     const size_t header_size = block_header_size(drawing, block);
     const double header = header_width(drawing, block, size);
@@ -264,7 +264,7 @@ static void write_block(struct drawing *drawing, const struct history_block *blo
 static void write_marks(const struct drawing *drawing) {
     for (size_t i = 0; i < drawing->extent_count; i++) {
         const struct extent *const extent = &drawing->extents[i];
-        const double left = place(drawing, (double)extent->offset);
+        const double left = x_of(drawing, (double)extent->offset);
         if (left < HEAP_LEFT - 1 || left > HEAP_LEFT + HEAP_WIDTH + 1) {
             continue; /* too far off for this scale; the note says where */
         }
@@ -288,7 +288,7 @@ static void write_blocks(struct drawing *drawing, const struct history_cursor *c
     for (size_t i = 0; i < cursor->count && offset <= end; i++) {
         const uint64_t size = drawn_size(&cursor->blocks[i], offset, end);
         if ((cursor->blocks[i].size == 0) == empty) {
-            write_block(drawing, &cursor->blocks[i], offset, size);
+            draw_block(drawing, &cursor->blocks[i], offset, size);
         }
         offset += size;
     }
@@ -305,7 +305,7 @@ static void write_headers(const struct drawing *drawing, const struct history_cu
         const double width = header_width(drawing, &cursor->blocks[i], size);
         if (width >= 0.7 && (cursor->blocks[i].slot == HISTORY_FREE) == free) {
             fprintf(drawing->stream, "%sM%.2f %.2fh%.2fv%.2fh%.2fz", any ? "" : start,
-                    place(drawing, (double)offset), drawing->y, width, BAR_HEIGHT, -width);
+                    x_of(drawing, (double)offset), drawing->y, width, BAR_HEIGHT, -width);
             any = true;
         }
         offset += size;
@@ -313,7 +313,7 @@ static void write_headers(const struct drawing *drawing, const struct history_cu
     fputs(any ? "\"/>\n" : "", drawing->stream);
 }
 
-static void write_line(struct drawing *drawing, const struct history_cursor *cursor) {
+static void draw_line(struct drawing *drawing, const struct history_cursor *cursor) {
     const struct history *const history = drawing->history;
     const bool failed = cursor->step != 0 && cursor->step - 1 == history_failed_step(history);
     char operation[TEXT_OPERATION_SIZE] = "";
@@ -352,7 +352,7 @@ static void write_heaps(struct drawing *drawing) {
     struct history_cursor cursor = history_cursor_open(drawing->history);
     do { /* as many times as there are steps, and once */
         if (cursor.step >= drawing->first && cursor.step <= drawing->last) {
-            write_line(drawing, &cursor);
+            draw_line(drawing, &cursor);
         }
     } while (history_cursor_advance(&cursor));
     history_cursor_close(&cursor);
@@ -366,12 +366,12 @@ static void write_ruler(struct drawing *drawing) {
     }
     fputs("<path class=\"tick\" d=\"", drawing->stream);
     for (int64_t offset = 0; (double)offset <= end; offset += step) {
-        fprintf(drawing->stream, "M%.2f %.1fv6", place(drawing, (double)offset), drawing->y + 4);
+        fprintf(drawing->stream, "M%.2f %.1fv6", x_of(drawing, (double)offset), drawing->y + 4);
     }
     fputs("\"/>\n", drawing->stream);
     for (int64_t offset = 0; (double)offset <= end; offset += step) {
         char text[32];
-        const double x = place(drawing, (double)offset);
+        const double x = x_of(drawing, (double)offset);
         snprintf(text, sizeof text, "%" PRId64, offset);
         if (x + 40 < WIDTH && !drawing->history->anywhere) {
             write_label(drawing, x + 3, drawing->y + 9, "label soft", text);
@@ -459,7 +459,7 @@ void svg_write(const struct recording *recording, const char *name, struct svg_r
     summary_make(recording, &summary);
     choose_heaps(&drawing, range);
     drawing.extent_count = drawing.report ? extent_find_last(drawing.history, drawing.extents) : 0;
-    choose_scale(&drawing);
+    scale_drawing(&drawing);
     const size_t line_count = drawing.last - drawing.first + 1;
     const double report_height =
         drawing.report ? 16 + 22 + 24 + (double)(summary.fact_count + 1) * FACT_HEIGHT + 4 : 0;

@@ -16,7 +16,7 @@
     ((size_t)1 << 18) /* bytes: the largest small heap, the block in front, growth and tail */
 
 /* The smallest region that has room for the small heap and, if it is larger, a block in front. */
-static size_t region_size(const struct close *close, size_t page_size) {
+static size_t small_region_size(const struct close *close, size_t page_size) {
     const struct subject_facts *const facts = &close->executor->subject->facts;
     const size_t size = close->size + facts->metadata;
     size_t front = 0;
@@ -57,7 +57,7 @@ const char *close_open(struct close *close) {
     layouts_make(&close->layouts);
     const size_t page_size = page_size_of(close);
     close->header = (struct program_header){.page_size = page_size,
-                                            .page_count = region_size(close, page_size) / page_size,
+                                            .page_count = small_region_size(close, page_size) / page_size,
                                             .slot_count = ALPHABET_SLOTS,
                                             .version = PROGRAM_VERSION};
     close->grows = subject->view != NULL && !subject->view->fixed;

@@ -2,8 +2,8 @@
  * regions made smaller together with what fills them. */
 #include "fuzz/search/reducer.h"
 
-#define FINE_SIZE    ((size_t)4096) /* bytes: regions up to here are tried in steps of the smallest page */
-#define PAIRED_COUNT ((size_t)32)   /* with more operations, none is changed together with the region */
+#define FINE_SIZE     ((size_t)4096) /* bytes: regions up to here are tried in steps of the smallest page */
+#define REGION_PAIRED ((size_t)32)   /* with more operations, none is changed together with the region */
 
 void reduce_disabled_kinds(struct reducer *reducer) {
     reducer_draft(reducer)->header.disabled_kinds = 0;
@@ -44,7 +44,7 @@ static void lower_slot_count(struct reducer *reducer) {
  * it. difference: the bytes the region has lost. */
 typedef bool try_region(struct reducer *reducer, size_t difference);
 
-static size_t region_size(const struct program_header *header) {
+static size_t header_region_size(const struct program_header *header) {
     return header->page_size * header->page_count;
 }
 
@@ -58,7 +58,7 @@ static bool try_geometries(struct reducer *reducer, size_t size, try_region *try
         if (size % page_size != 0 || size / page_size > PROGRAM_PAGE_COUNT_MAXIMUM) {
             continue;
         }
-        const size_t difference = region_size(&reducer->best.header) - size;
+        const size_t difference = header_region_size(&reducer->best.header) - size;
         struct program_header *const header = &reducer_draft(reducer)->header;
         header->page_size = page_size;
         header->page_count = size / page_size;
@@ -71,7 +71,7 @@ static bool try_geometries(struct reducer *reducer, size_t size, try_region *try
 
 /* The smallest region that will do: each multiple of the smallest page, then powers of two. */
 static bool shrink_region(struct reducer *reducer, try_region *try) {
-    const size_t size = region_size(&reducer->best.header);
+    const size_t size = header_region_size(&reducer->best.header);
     for (size_t smaller = smallest_page(reducer); smaller <= size;) {
         if (try_geometries(reducer, smaller, try)) {
             return true;
@@ -135,7 +135,7 @@ void reduce_header(struct reducer *reducer) {
     lower_slot_count(reducer);
     (void)shrink_region(reducer, try_alone);
     (void)shrink_number((uint32_t)reducer->best.header.page_count - 1, try_page_count, reducer);
-    if (reducer->best.count <= PAIRED_COUNT && region_size(&reducer->best.header) <= FINE_SIZE) {
+    if (reducer->best.count <= REGION_PAIRED && header_region_size(&reducer->best.header) <= FINE_SIZE) {
         (void)shrink_region(reducer, try_with_size);
         (void)shrink_region(reducer, try_with_operation);
     }

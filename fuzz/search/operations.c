@@ -2,7 +2,7 @@
  * one, in pairs; and allocations that only take up room, whose room another can take. */
 #include "fuzz/search/reducer.h"
 
-#define PAIRED_COUNT ((size_t)64) /* with more operations, pairs are too many to be tried */
+#define PAIRED_FREES ((size_t)64) /* with more operations, pairs are too many to be tried */
 #define TRADED_COUNT ((size_t)32) /* nor, with more than so many, an operation for a size */
 #define HEADER_SIZE  ((size_t)8)  /* bytes a block has besides its payload, in the layout fold keeps */
 #define BLOCK_SIZE   ((size_t)16) /* bytes of the smallest block */
@@ -99,7 +99,7 @@ static void delete_lives(struct reducer *reducer) {
 }
 
 static void delete_pairs(struct reducer *reducer) {
-    if (reducer->best.count > PAIRED_COUNT) {
+    if (reducer->best.count > PAIRED_FREES) {
         return;
     }
     for (size_t i = reducer->best.count; i-- > 1;) {

@@ -26,6 +26,17 @@
 #define FRAME         2.0 /* what the frame of a mark takes to either side, and a little more */
 #define COLOURS       8   /* that allocations have in turn; page/style.svg says which */
 
+/* What page/style.svg fills slack and blocks of nobody with. */
+#define HATCHED                                                                                              \
+    "<pattern id=\"hatched\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\">\n"                    \
+    "  <path d=\"M-1 6L6 -1\" stroke=\"#12151a\" stroke-width=\"1.2\"/>\n"                                   \
+    "</pattern>\n"
+#define CROSSED                                                                                              \
+    "<pattern id=\"crossed\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">\n"                    \
+    "  <path d=\"M0 0h6v6h-6z\" fill=\"#9aa2b0\"/>\n"                                                        \
+    "  <path d=\"M0 6L6 0M0 0L6 6\" stroke=\"#12151a\" stroke-width=\"1\"/>\n"                               \
+    "</pattern>\n"
+
 struct drawing {
     FILE *stream;
     const struct history *history;
@@ -485,5 +496,7 @@ void svg_write(const struct recording *recording, const char *name, struct svg_r
     write_heaps(&drawing);
     write_notes(&drawing);
     write_legend(&drawing);
+    fputs(drawing.slack ? HATCHED : "", stream);
+    fputs(drawing.nobody ? CROSSED : "", stream);
     fputs("</svg>\n", stream);
 }

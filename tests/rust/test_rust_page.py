@@ -16,13 +16,13 @@ def cells(head):
 class TestRustPage:
     """What the page shows."""
 
-    def test_every_module_with_an_example_has_a_row_and_a_section(self):
+    def test_every_module_with_an_example_has_a_row_and_an_item(self):
         source = (CRATE / "tests/modules/examples.rs").read_text(encoding="utf-8")
         examples = re.findall(r"^pub fn (\w+)\(\) {$", source, re.M)
-        rows = [re.fullmatch(r"\[`(\w+)`\]\(#(\w+)\)", row[0]).groups() for row in cells("| module |")]
-        sections = [name.lower() for name in re.findall(r"^### (\w+)$", PAGE.partition("\n## One by one\n")[2], re.M)]
-        assert [name.lower() for name, _ in rows] == [anchor for _, anchor in rows] == sections
-        assert sorted(name.replace("_", "") for name in examples) == sorted(sections)
+        rows = [row[0].strip("`").lower() for row in cells("| module |")]
+        items = [name.lower() for name in re.findall(r"^- \*\*(\w+)\*\*: ", PAGE.partition("\n## One by one\n")[2], re.M)]
+        assert rows == items
+        assert sorted(name.replace("_", "") for name in examples) == sorted(items)
 
     def test_the_bytes_and_blocks_of_a_module_are_among_the_figures(self):
         figures = iter([(row[4], row[3]) for row in cells("| 1,000 elements |")])

@@ -131,18 +131,6 @@ const char *shown_part(const char *text, size_t size) {
     return keep(copy);
 }
 
-void shown_print_lines(const char *text, FILE *stream) {
-    char out[ESCAPE_SIZE + 1];
-    while (*text != '\0') { /* a byte less each time, at least */
-        if (*text == '\n' || *text == '\t') {
-            fputc(*text++, stream);
-        } else {
-            text += escape(text, out);
-            fputs(out, stream);
-        }
-    }
-}
-
 void shown_print_word(const char *text, FILE *stream) {
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:@%";
     if (*text != '\0' && strspn(text, safe) == strlen(text)) {

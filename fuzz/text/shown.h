@@ -17,9 +17,6 @@ const char *shown(const char *text);
 /* The same for the first size bytes at text, or up to its NUL when that comes first. */
 const char *shown_part(const char *text, size_t size);
 
-/* The same for text of several lines: newlines and tabs stay. */
-void shown_print_lines(const char *text, FILE *stream);
-
 /* Prints text as one word of a shell (bash), which reads it back as the same bytes. */
 void shown_print_word(const char *text, FILE *stream);
 

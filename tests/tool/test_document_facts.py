@@ -54,8 +54,9 @@ class TestFacts:
         shown = re.findall(r"(?s)```diff\n(.*?)```.*?```console planted=([\w-]+)\n\$ kmemfuzz run (\S+)", read("docs/defects.md"))
         assert len(shown) > 12
         for lines, name, program in shown:
-            patch = read(f"tests/planted/{name}.patch").splitlines()
-            assert set(lines.splitlines()) <= set(patch) and re.search(r"(?m)^[+-]", lines), name
+            patch = read(f"tests/planted/{name}.patch")
+            around = {" " + line for line in read(re.search(r"(?m)^--- a/(.*)$", patch)[1]).splitlines()}
+            assert set(lines.splitlines()) <= {*patch.splitlines(), *around} and re.search(r"(?m)^[+-]", lines), name
             assert read(program).startswith(f"# picture planted={name}\n"), program
 
     def test_the_exit_codes_of_an_image_are_those_of_its_header_in_order(self):

@@ -101,7 +101,3 @@ TEST(a_shell_reads_a_word_as_the_bytes_that_it_was) {
     assert_memory_equal(read, text, 255);
     catch_end(&command);
 }
-
-TEST(lines_stay_lines) {
-    require_printed(shown_print_lines, "a\\b\n\tc\x1b[2J\r\nd\xff", "a\\b\n\tc\\x1b[2J\\r\nd\\xff");
-}

@@ -57,7 +57,7 @@ function(kmem_foreign_heap name)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -DTABLE=${heap_TABLE} -DOUT=$<TARGET_FILE:${name}>.o -DSCRIPT=$<TARGET_FILE:${name}>.ld -DHOST=$<NOT:$<BOOL:${KMEM_BOARD}>>
-      -DREADELF=${CMAKE_READELF} -DNM=${CMAKE_NM} -DVERSION=${version}${KMEM_HEAP_STAMP} -P ${join}
+      -DREADELF=${CMAKE_READELF} -DVERSION=${version}${KMEM_HEAP_STAMP} -P ${join}
       -- ${CMAKE_C_COMPILER} ${flags} -- $<TARGET_OBJECTS:${name}_code> ${heap_OBJECTS}
     # What AddressSanitizer shares between objects stays shared.
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbol=${heap_TABLE} --keep-global-symbol=___asan_globals_registered

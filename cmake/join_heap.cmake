@@ -1,4 +1,4 @@
-# Makes one object of a heap's, for foreign_heap.cmake: cmake -DTABLE=SYMBOL -DOUT=FILE -DSCRIPT=FILE -DHOST=BOOL -DREADELF=... -DNM=...
+# Makes one object of a heap's, for foreign_heap.cmake: cmake -DTABLE=SYMBOL -DOUT=FILE -DSCRIPT=FILE -DHOST=BOOL -DREADELF=...
 # -P join_heap.cmake -- LINK... -- OBJECT... writes the linker's script and links OUT.
 
 cmake_minimum_required(VERSION 3.22)
@@ -49,8 +49,8 @@ string(APPEND script " }\n  kmem_subject_bss : { *(.bss .bss.* COMMON) }\n")
 if(HOST)
   list(LENGTH objects count)
   foreach(object IN LISTS objects)
-    execute_process(COMMAND ${NM} --format=posix ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
-    if(count GREATER 1 AND symbols MATCHES "(^|\n)${TABLE} [A-TV-Z] ")
+    execute_process(COMMAND ${READELF} -sW ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+    if(count GREATER 1 AND symbols MATCHES " GLOBAL +[A-Z]+ +([0-9]+|COM) ${TABLE}\n")
       get_filename_component(source ${object} NAME_WLE)
       string(HEX "${source}" bytes)
       string(REGEX REPLACE "(..)" " BYTE(0x\\1)" bytes "${bytes}00")

@@ -89,9 +89,10 @@ keep_log() {
 # They are only looked for: importing them takes half a second.
 find_python() {
     local IFS=$'\n'
-    [ "$*" != sys ] || [ ! -x /usr/bin/python3 ] || { PYTHON=/usr/bin/python3 && return; } # which every one has
     for PYTHON in /usr/bin/python3 $(type -ap python3 || true); do
-        ! "$PYTHON" -c 'import sys, importlib.util as u; sys.exit(None in map(u.find_spec, sys.argv[1:]))' "$@" 2>/dev/null || return 0
+        { [ "$*" = sys ] && [ -x "$PYTHON" ]; } || # every one has that
+            "$PYTHON" -c 'import sys, importlib.util as u; sys.exit(None in map(u.find_spec, sys.argv[1:]))' "$@" 2>/dev/null || continue
+        return 0
     done
     say "No Python here can import $*; ./ci/setup installs what Debian's /usr/bin/python3 needs"
     return "$EXIT_ENVIRONMENT"

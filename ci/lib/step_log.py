@@ -25,8 +25,8 @@ SHOWN_LINES = 80  # of the log of a step that failed
 # (what a line of a log looks like, what its numbers count): the closing lines of cmocka and of our own commands.
 CLOSING = (
     (r"\[  PASSED  \] (\d+) test", "passed"),
-    (r"\[  FAILED  \] (\d+) test", "failed"),
-    (r"\[  SKIPPED \] (\d+) test", "skipped"),
+    (r"\[  FAILED  \] (?:tests: )?(\d+) test", "failed"),
+    (r"\[  SKIPPED \] (?:tests: )?(\d+) test", "skipped"),
     (r"(\d+) passed, (\d+) failed", "passed failed"),
     (r"(\d+) patch(?:es)?: .*(?:all as it must be|\d+ wrong)$", "passed"),
     (r"(\d+) planted bugs and (\d+) kinds of misuse: ", "passed passed"),
@@ -63,7 +63,7 @@ def skips_of(lines):
             reason = None
         elif line.startswith("skipped: "):
             reason = line.removeprefix("skipped: ")
-        match = re.match(r"\[  SKIPPED \] ([a-z]\w+)", line)
+        match = re.match(r"\[  SKIPPED \] ([a-z]\w+)$", line)
         if match and (reason or match[1] not in reported):
             reported.add(match[1])
             skips[f"{match[1]}: {reason or 'it does not say why'}"] = None

@@ -280,6 +280,8 @@ class TestCounts(TestStepsTest):
 [  PASSED  ] 3 test(s).
 [  FAILED  ] 2 test(s), listed below:
 [  SKIPPED ] 1 test(s), listed below:
+[  FAILED  ] tests: 2 test(s), listed below:
+[  SKIPPED ] tests: 3 test(s), listed below:
 7 passed, 1 failed
 1 failed, 4 passed, 3 skipped, 2 errors in 0.15s
 4 passed in 61.02s (0:01:01)
@@ -294,7 +296,7 @@ all 6 configurations  1,392 inputs, 9,999 checked operations: all sound and equa
 total                                    900/900 100.00 %
 """
         assert count_log(log.splitlines()) == {
-            "passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1, "failed": 2 + 1 + 3 + 1, "skipped": 1 + 3 + 2}
+            "passed": 3 + 7 + 4 + 4 + 166 + 95 + 1392 + 154 + 1, "failed": 2 + 2 + 1 + 3 + 1, "skipped": 1 + 3 + 3 + 2}
 
     def test_a_skip_is_shown_with_the_reason_it_gives(self):
         log = """\
@@ -304,6 +306,7 @@ skipped: no poison here
 [ RUN      ] second_test
 [  SKIPPED ] second_test
 [  SKIPPED ] 2 test(s), listed below:
+[  SKIPPED ] tests: 2 test(s), listed below:
 [  SKIPPED ] first_test
 [  SKIPPED ] second_test
 SKIPPED [2] tests/tool/test_x.py:7: needs a "browser"

@@ -30,6 +30,7 @@ NAME = re.compile(r"^[A-Za-z0-9_-]+_fuzzer$")
 BESIDE = (".dict", ".options", "_seed_corpus.zip")
 TOOLS = ("llvm-symbolizer",)  # what builders leave in the folder besides targets
 ENTRY = b"LLVMFuzzerTestOneInput"
+AFL = b"__afl_already_initialized"  # in all that AFL++ has compiled
 
 DEFAULT_EDGES = 300  # our smallest target has twice as many; the upstream runner is content with 100
 TIMEOUT = 180  # seconds a run of a few executions may take on a busy machine before it counts as hanging
@@ -122,13 +123,16 @@ def complaint(code, output):
 
 def find_targets(folder):
     """(targets, problems): the files of a folder that are fuzz targets by what they hold, and what is in it besides."""
-    targets, problems = [], []
+    targets, of_afl, problems = [], [], []
     names = sorted(path.name for path in folder.iterdir())
     for name in names:
         path = folder / name
         if name in TOOLS or name.startswith("afl-"):
             continue
-        if path.is_file() and ENTRY in path.read_bytes():
+        held = path.read_bytes() if path.is_file() else b""
+        if AFL in held:
+            of_afl.append(name)
+        elif ENTRY in held:
             targets.append(name)
         elif NAME.match(name):
             problems.append(f"{name} is named as a fuzz target and is none")
@@ -136,7 +140,9 @@ def find_targets(folder):
         for suffix in BESIDE:
             if name.endswith(suffix) and name[:-len(suffix)] not in names:
                 problems.append(f"{name} lies beside no target")
-    if not targets:
+    if of_afl:
+        problems.append(f"{', '.join(of_afl)}: built for AFL++, and libFuzzer's are judged here; run afl-fuzz on them (docs/engines.md)")
+    elif not targets:
         problems.append("there is no fuzz target in it")
     return targets, problems
 

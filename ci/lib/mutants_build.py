@@ -14,6 +14,7 @@ import shutil
 
 import mutants_make
 import patched
+from kmemfuzz import llvm
 from patched import Broken
 
 WORK = pathlib.Path("build/mutants")
@@ -83,12 +84,12 @@ class Core:
             if codes[file] is None:
                 raise Broken(f"{file} does not compile")
             library = self.link(copy, file, False) / LIBRARY
-            objects = [self.hooks, *self._other_objects(file), library, "-rdynamic"]
+            objects = [self.hooks, *self._other_objects(file), library]
             (copy / "fuzz").mkdir()
-            self.tools[file], = builds[FILES[file][1]].link_objects(objects, copy)
+            self.tools[file], = builds[FILES[file][1]].link_objects([*objects, "--export-dynamic"], copy)
             self.tests[file] = [self._link_tests(copy, copy / f"test_{together[0]}", together[0],
                                                  [self.test_directory / self._object(self.test_compiles[f"tests/unit/test_{name}.c"])
-                                                  for name in together], objects) for together in FILES[file][2]]
+                                                  for name in together], [*objects, "-rdynamic"]) for together in FILES[file][2]]
         return codes
 
     def fingerprint(self, file):
@@ -167,8 +168,7 @@ class Core:
             if sanitized and not self._compile(command, copy, f"src/{unit}", output, self.directory):
                 raise Broken(f"{copy.name} compiles without sanitizers only; see {copy / 'build.log'}")
         (copy / kind).mkdir(exist_ok=True)
-        code, log = patched.run([self.compiles["src/kmem.c"][0], "-shared", "-nostdlib", "-Wl,-Bsymbolic", f"-Wl,-soname,{LIBRARY}",
-                                 *map(str, objects), "-o", str(copy / kind / LIBRARY)])
+        code, log = patched.run([llvm.place("ld.lld"), "-shared", "-Bsymbolic", "-soname", LIBRARY, *map(str, objects), "-o", str(copy / kind / LIBRARY)])
         if code != 0:
             raise Broken(f"{copy.name} cannot be linked:\n{log[-2000:]}")
         return copy / kind

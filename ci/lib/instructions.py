@@ -49,7 +49,8 @@ def _code_flags(image):
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise board.EnvironmentFailure(f"{path} does not say how src/kmem.c was compiled; build it again: cmake --preset "
                                        f"{image.configuration.preset}") from error
-    return " ".join(word for word in command.split() if _CODE_FLAG.match(word))
+    words = [word for word in command.split() if _CODE_FLAG.match(word)]
+    return " ".join(sorted(words, key=lambda word: word.startswith("-std=")))  # which versions of CMake put before others or after
 
 
 def read_image(lines, boot, name):
@@ -128,10 +129,8 @@ def write(path, counts):
 
 def differences(old, new):
     """What is not the same, as lines; none when all is."""
-    def words(flags):
-        return sorted((flags or "").split())  # versions of CMake differ in their order
     lines = [f"{name} is compiled with other flags:\n  old  {old.flags.get(name)}\n  new  {new.flags.get(name)}"
-             for name in sorted(old.flags.keys() | new.flags.keys()) if words(old.flags.get(name)) != words(new.flags.get(name))]
+             for name in sorted(old.flags.keys() | new.flags.keys()) if old.flags.get(name) != new.flags.get(name)]
     changed = [key for key in sorted(old.numbers.keys() | new.numbers.keys()) if old.numbers.get(key) != new.numbers.get(key)]
     if changed:
         lines.append(f"{'board':5} {'operation':32} {'old':>9} {'new':>9} {'difference':>11}")

@@ -28,7 +28,7 @@ PROGRAMS = {"fuzz": ("heap_fuzzer", "kmemfuzz")}  # that a preset builds; of a b
 IMAGE = ("replay",)
 NEEDED = {"cmake": "cmake", "ninja": "ninja-build", "objcopy": "binutils"}  # Debian's packages
 HARNESS = "fuzz"  # the preset of which the checkout's build is linked, rather than compiled once more
-IN_CHECKOUT = '. ci/lib/common.sh && TARGETS=$1 && "$3" "$2"'  # at its top: is_built or build
+IN_CHECKOUT = '. ci/lib/common.sh && TARGETS=$1 && { "$3" "$2" || exit "$EXIT_ENVIRONMENT"; }'  # at its top: is_built or build
 OTHERS = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "ASMFLAGS", "CMAKE_TOOLCHAIN_FILE")  # what is for a build around this one
 BOARDS = ("rv64", "rv32", "rv64-sanitized", "rv32-sanitized")
 WATCH = ", under AddressSanitizer and UBSan"

@@ -266,7 +266,8 @@ class TestHarness:
         """A checkout whose harness is built unless STALE is in the environment, and builds as BUILT says."""
         self.top, self.build = folder, folder / "build/fuzz"
         write_file(folder / "ci/lib/common.sh",
-                   "is_built() { [ -z \"$STALE\" ]; }\nbuild() { echo $TARGETS of $1 >&2; return ${BUILT:-0}; }\n")
+                   f". '{ROOT}/ci/lib/common.sh'\n"
+                   "is_built() { [ -z \"${STALE-}\" ]; }\nbuild() { echo $TARGETS of $1 >&2; return ${BUILT:-0}; }\n")
         self.build.mkdir(parents=True)
         monkeypatch.setattr(heap, "SOURCES", folder)
 

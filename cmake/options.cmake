@@ -85,13 +85,6 @@ add_library(kmem_hosted INTERFACE)
 target_link_libraries(kmem_hosted INTERFACE kmem_options)
 target_compile_definitions(kmem_hosted INTERFACE _POSIX_C_SOURCE=200809L KMEM_VERSION="${PROJECT_VERSION}")
 
-# On a board, where the emulator pays for every return, everything but the code under test is optimised across files, which
-# saves a third of all time. The core stays as a kernel compiles it.
-if(KMEM_BOARD)
-  add_library(kmem_across_files INTERFACE)
-  target_compile_options(kmem_across_files INTERFACE -O3 -flto)
-  target_link_options(kmem_across_files INTERFACE -O3)
-endif()
 # Only lld reads what clang leaves for it, and it links sanitizers in half the time.
 if(KMEM_LINKER AND NOT KMEM_BOARD AND NOT KMEM_ENGINE)
   target_link_options(kmem_options INTERFACE --ld-path=${KMEM_LINKER})

@@ -16,8 +16,8 @@
 void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 
 /* A word of shadow, and the same value in each byte of one. */
-typedef uintptr_t __attribute__((may_alias)) word;
-#define EACH(byte) ((word) - 1 / 0xff * (byte))
+typedef uintptr_t __attribute__((may_alias)) shadow_word;
+#define EACH(byte) ((shadow_word) - 1 / 0xff * (byte))
 
 /* The shadow byte of the region's first granule. */
 static const unsigned char *shadow_of(const struct executor *executor) {
@@ -33,7 +33,7 @@ PORT_UNCHECKED static size_t accessible(const unsigned char *shadow) {
 }
 
 static bool is_aligned(const unsigned char *shadow) {
-    return (uintptr_t)shadow % sizeof(word) == 0;
+    return (uintptr_t)shadow % sizeof(shadow_word) == 0;
 }
 
 /* The first of count granules that may not be accessed in full; count when all may, as nearly always. */
@@ -50,7 +50,7 @@ PORT_UNCHECKED static size_t find_partial(const unsigned char *shadow, size_t co
 }
 
 /* Words of shadow from there on, four at a time, that are wholly poisoned: most of a heap is free. */
-PORT_UNCHECKED static size_t count_poisoned_words(const word *words, size_t count) {
+PORT_UNCHECKED static size_t count_poisoned_words(const shadow_word *words, size_t count) {
     size_t i = 0;
     while (count - i >= 4 &&
            (words[i] & words[i + 1] & words[i + 2] & words[i + 3] & EACH(POISONED)) == EACH(POISONED)) {
@@ -66,18 +66,19 @@ PORT_UNCHECKED static size_t count_accessible(const unsigned char *shadow, size_
     for (; i < count && !is_aligned(shadow + i); i++) {
         found += (shadow[i] & POISONED) == 0;
     }
-    while (count - i >= sizeof(word)) {
-        const word *const words = (const word *)(const void *)(shadow + i);
-        const size_t passed = count_poisoned_words(words, (count - i) / sizeof(word));
-        i += passed * sizeof(word);
+    while (count - i >= sizeof(shadow_word)) {
+        const shadow_word *const words = (const shadow_word *)(const void *)(shadow + i);
+        const size_t passed = count_poisoned_words(words, (count - i) / sizeof(shadow_word));
+        i += passed * sizeof(shadow_word);
         if (passed != 0) {
             continue;
         }
-        const word clear = ~*words & EACH(POISONED);
+        const shadow_word clear = ~*words & EACH(POISONED);
         if (clear != 0) {
-            found += (size_t)((clear >> 7) * EACH(1) >> (sizeof(word) - 1) * 8); /* adds up the bytes */
+            found +=
+                (size_t)((clear >> 7) * EACH(1) >> (sizeof(shadow_word) - 1) * 8); /* adds up the bytes */
         }
-        i += sizeof(word);
+        i += sizeof(shadow_word);
     }
     for (; i < count; i++) {
         found += (shadow[i] & POISONED) == 0;

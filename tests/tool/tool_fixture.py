@@ -57,9 +57,9 @@ EXAMPLE_TRACE = """\
 
 def build_sooner(tree):
     """Has a copy of the tree compiled without optimisation, in less than half of the time."""
-    for name in ("CMakePresets.json", "cmake/options.cmake", "fuzz/CMakeLists.txt"):
+    for name in ("CMakePresets.json", "fuzz/CMakeLists.txt"):
         path = tree / name
-        text, count = re.subn("-O[23]( -flto)?", "-O0", path.read_text(encoding="utf-8"))
+        text, count = re.subn("-O[23]", "-O0", path.read_text(encoding="utf-8"))
         assert count > 0, name
         path.write_text(text, encoding="utf-8")
 

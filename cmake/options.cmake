@@ -85,7 +85,7 @@ add_library(kmem_hosted INTERFACE)
 target_link_libraries(kmem_hosted INTERFACE kmem_options)
 target_compile_definitions(kmem_hosted INTERFACE _POSIX_C_SOURCE=200809L KMEM_VERSION="${PROJECT_VERSION}")
 
-# Only lld reads what clang leaves for it, and it links sanitizers in half the time.
+# lld links sanitizers in half the time.
 if(KMEM_LINKER AND NOT KMEM_BOARD AND NOT KMEM_ENGINE)
   target_link_options(kmem_options INTERFACE --ld-path=${KMEM_LINKER})
 endif()

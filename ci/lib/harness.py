@@ -158,8 +158,10 @@ class Build:
             if unchanged or not {built, archive} & set(command):
                 continue
             self._own(folder, built)
-            top = pathlib.Path(patched.source_of(arguments)).relative_to(ROOT).parts[0]
-            run_or_refuse(patched.compile_command(arguments, pathlib.Path(top), copy, folder / built), self.folder, copy)
+            parts = pathlib.Path(patched.source_of(arguments)).relative_to(ROOT).parts
+            if "Unity" in parts:
+                raise Broken(f"{copy.name}: what it changes is compiled with other files as one in preset {self.folder.name}; name another")
+            run_or_refuse(patched.compile_command(arguments, pathlib.Path(parts[0]), copy, folder / built), self.folder, copy)
             if archive in command:
                 self._own(folder, archive, keep=True)
                 run_or_refuse(["ar", "r", archive, built], folder, copy)

@@ -168,7 +168,7 @@ class Core:
             if sanitized and not self._compile(command, copy, f"src/{unit}", output, self.directory):
                 raise Broken(f"{copy.name} compiles without sanitizers only; see {copy / 'build.log'}")
         (copy / kind).mkdir(exist_ok=True)
-        code, log = patched.run([llvm.place("ld.lld"), "-shared", "-Bsymbolic", "-soname", LIBRARY, *map(str, objects), "-o", str(copy / kind / LIBRARY)])
+        code, log = patched.run([llvm.place("ld.lld"), "-shared", "-Bsymbolic", "--eh-frame-hdr", "-soname", LIBRARY, *map(str, objects), "-o", str(copy / kind / LIBRARY)])
         if code != 0:
             raise Broken(f"{copy.name} cannot be linked:\n{log[-2000:]}")
         return copy / kind

@@ -1,8 +1,8 @@
 """Plants bugs for ci/planted, ci/detection and ci/bench reduce: links programs of the build with patched code.
 
 Only the code under test is compiled again, from a patched copy of its folder. The rest is linked once for all patches, as the
-preset built it: the harness is optimised across files, which takes longer than compiling the core. So the checkers and the
-subject keep the sound headers, as they must: how they read a block's header must not depend on a bug in the core.
+preset built it. So the checkers and the subject keep the sound headers, as they must: how they read a block's header must not
+depend on a bug in the core.
 """
 
 import contextlib
@@ -267,7 +267,7 @@ class Build:
         arguments, harness = self._links[name], self._harnesses[name]
         command = final_command(arguments, self.code.archive, harness, [harness], "OUTPUT")
         code, output = run([*command, "-###"], self._folder)
-        last = shlex.split(output.splitlines()[-1]) if code == 0 and "clang version" in output else []
+        last = shlex.split(output.splitlines()[-1].replace("\\$", "$")) if code == 0 and "clang version" in output else []
         command = last if last.count(str(harness)) == 2 and "OUTPUT" in last else command
         index = command.index(str(harness), command.index(str(harness)) + 1)
         return [*command[:index], "OBJECTS", *command[index + 1:]]

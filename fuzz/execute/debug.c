@@ -1,8 +1,8 @@
 /* Places for a debugger to stop at. debug.h is the contract. */
 #include "fuzz/execute/debug.h"
 
-/* Kept as a function of its own, called with these arguments, however the image is optimised: who sees
- * all files at once would else drop what has no use. */
+/* Kept as a function of its own, called with these arguments, however the image is optimised: a
+ * compiler that sees all files at once would otherwise drop what has no use. */
 #define DEBUG_PLACE __attribute__((noinline, used))
 
 const struct executor *volatile debug_executor;

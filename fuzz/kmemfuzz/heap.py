@@ -251,7 +251,7 @@ class Heap:
         """The same in a folder that is there, with what CMake is told."""
         configured = build / "configured"
         places = f"{SOURCES}\n{build}\n{llvm.place()}\n"
-        arguments = places + "\n".join(definitions)
+        arguments = places + "\n".join([*definitions, hashlib.sha256((SOURCES / "CMakePresets.json").read_bytes()).hexdigest()])
         log = []
 
         def run(*command):

@@ -66,6 +66,15 @@ static enum exit_code choose_operation(const struct outcome *outcome, const stru
     return EXIT_SOUND;
 }
 
+/* Under a debugger the leak check cannot run, and would say so in place of the report. */
+static void turn_leak_check_off(void) {
+    const char *const others = getenv("ASAN_OPTIONS");
+    char text[COMMAND_SIZE];
+    (void)snprintf(text, sizeof text, "%s%sdetect_leaks=0", others == NULL ? "" : others,
+                   others == NULL || *others == '\0' ? "" : ":");
+    (void)setenv("ASAN_OPTIONS", text, 1);
+}
+
 /* The debugger's command line; only its array is memory to be freed. */
 struct command_line {
     char **words; /* NULL-terminated */
@@ -152,6 +161,7 @@ static enum exit_code debug_operation_of(const char *support, size_t operation, 
     for (; *arguments != NULL; arguments++) {
         add_word(&line, *arguments);
     }
+    turn_leak_check_off();
     const enum exit_code code = start_debugger(line.words);
     free(line.words);
     return code;

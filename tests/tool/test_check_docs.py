@@ -128,7 +128,11 @@ class TestCheckDocs:
         ("```console\n$ seq 5\n1\n...\n6\n```\n", ("prints something else",)),
         ("```console\nkmemfuzz run sound\n```\n", ("no line that begins with",)),
         ("```console planted=none\n$ true\n```\n", ("none.patch: does-not-apply",)),
-        ("```c\nint f(void) { return in_the_kernel(); }\n```\n", ("README.md:2:", "does not compile"))))
+        ("```c\nint f(void) { return in_the_kernel(); }\n```\n", ("README.md:2:", "does not compile"))),
+        ids=("file", "folder", "anchor elsewhere", "anchor", "heading in a block", "command in code", "command in words", "command in a block",
+             "word", "option of a word", "option of a command", "option", "option of another word", "preset", "path", "pattern",
+             "lines at another depth", "lines that go in further", "lines that differ", "lines of no file", "block that fails", "more output",
+             "less output", "no output", "output of nothing", "three dots", "block without a command", "planted bug", "C"))
     def test_what_is_wrong_is_reported(self, text, parts):
         self.write("src/a.rs", RUST)
         self.write("tests/planted/none.patch", "--- a/src/kernel.h\n+++ b/src/kernel.h\n@@ -1,1 +1,1 @@\n-no\n+yes\n")

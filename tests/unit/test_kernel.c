@@ -190,6 +190,19 @@ BOOTED_TEST(a_second_init_starts_a_new_heap_and_leaves_the_old_pages_taken) {
     assert_int_equal(second_pages.taken_count, 514);
 }
 
+BOOTED_TEST(kzmalloc_and_kcalloc_give_zeros_where_others_have_written) {
+    for (int i = 0; i < 2; i++) {
+        unsigned char *const dirty = kmalloc(64);
+        assert_non_null(dirty);
+        memset(dirty, DIRT, 64);
+        kfree(dirty);
+        unsigned char *const clean = i == 0 ? kzmalloc(64) : kcalloc(8, 8);
+        assert_ptr_equal(clean, dirty);
+        assert_zero(clean, 64);
+        kfree(clean);
+    }
+}
+
 BOOTED_TEST(the_heap_that_is_shown_is_the_one_that_kmalloc_takes_from) {
     const void *const payload = kmalloc(24);
     assert_ptr_equal(kmem_head(kmem_kernel_heap()), kmem_kernel_head());
